@@ -1,0 +1,49 @@
+# Every target sets itself up from a bare Python 3.11 or newer; the venv is made once and reused.
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: demo test lint format screenshots bench requirements clean
+
+demo: $(STAMP)
+	@$(BIN)/jobdeck demo
+
+test: $(STAMP)
+	@env -u NO_COLOR -u TEXTUAL_THEME $(BIN)/python -m pytest
+
+lint: $(STAMP)
+	@$(BIN)/ruff format --check src tests benchmarks screenshots
+	@$(BIN)/ruff check src tests benchmarks screenshots
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)
+	@$(BIN)/ruff format src tests benchmarks screenshots
+	@$(BIN)/ruff check --fix src tests benchmarks screenshots
+
+screenshots: $(STAMP)
+	@env -u NO_COLOR -u TEXTUAL_THEME $(BIN)/python screenshots/make.py
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks
+
+# Pins every dependency by version and hash; no registry's host is written down.
+requirements: $(STAMP)
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url pyproject.toml -o requirements/runtime.txt --upgrade
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url pyproject.toml --group dev -o requirements/dev.txt --upgrade
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "jobdeck needs Python 3.11 or newer on the PATH"; exit 2; }
+	@echo "Preparing $(VENV) with $(PYTHON) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(STAMP)
+
+clean:
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
