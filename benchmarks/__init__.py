@@ -1,0 +1,1 @@
+"""Whole-program benchmarks, run by `make bench`."""

@@ -1,0 +1,1 @@
+"""The command line: one module a command; standard output is data, standard error is narration."""

@@ -1,0 +1,75 @@
+"""The order of need: which job a person should look at first, and how well each is seen."""
+
+from enum import IntEnum
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.phase import Phase
+
+STALE_FACTOR = 3.0
+"""A job is stale when its age is past this many times its expected interval."""
+
+BLIND_FAILURES = 2
+"""A job is blind when this many of its newest exchanges failed in a row: one failure may be a hiccup."""
+
+TYPICAL_SECONDS = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
+"""Typical durations by kind to begin with; `operation` stands for deep research, the slowest of its kind."""
+
+STALL_FACTOR = 3.0
+"""A job is stalled when nothing changed for this many times its kind's typical duration."""
+
+
+class Attention(IntEnum):
+    """Classes of need; the smaller, the sooner a person should look."""
+
+    FAILED = 0
+    STALLED = 1
+    BLIND = 2
+    PARTIAL = 3
+    RUNNING = 4
+    QUEUED = 5
+    DONE = 6
+
+
+def stale(job: Job, now: Instant) -> bool:
+    """Whether the last good answer is older than the job's interval explains; never for an ended job."""
+    age = job.age(now)
+    return not job.terminal and age is not None and age > STALE_FACTOR * job.interval
+
+
+def blind(job: Job) -> bool:
+    """Whether the newest exchanges about an unfinished job failed, so that its row shows the past."""
+    if job.terminal:
+        return False
+    return job.failures >= BLIND_FAILURES or (job.failures > 0 and job.observed is None)
+
+
+def stalled(job: Job, now: Instant) -> bool:
+    """Whether a running job that we do see has not moved for much longer than jobs of its kind take."""
+    if job.phase is not Phase.RUNNING or job.changed is None or job.observed is None:
+        return False
+    typical = TYPICAL_SECONDS.get(job.kind, TYPICAL_SECONDS["operation"])
+    return job.observed.since(job.changed) > STALL_FACTOR * typical
+
+
+def attention(job: Job, now: Instant) -> Attention:
+    """Return the job's class of need at `now`."""
+    match job.phase:
+        case Phase.FAILED:
+            return Attention.FAILED
+        case Phase.PARTIAL:
+            return Attention.PARTIAL
+        case Phase.SUCCEEDED | Phase.CANCELLED:
+            return Attention.DONE
+        case Phase.QUEUED | Phase.RUNNING | Phase.UNKNOWN:
+            if stalled(job, now):
+                return Attention.STALLED
+            if blind(job):
+                return Attention.BLIND
+            return Attention.QUEUED if job.phase is Phase.QUEUED or job.observed is None else Attention.RUNNING
+
+
+def attention_order(job: Job, now: Instant) -> tuple[int, int, JobKey]:
+    """Return a sort key: the greatest need first, within a class the newest change first, then by key."""
+    moved = job.ended or job.changed or job.added
+    return (attention(job, now), -moved.us, job.key)

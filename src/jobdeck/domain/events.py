@@ -1,0 +1,111 @@
+"""What changed, as frozen facts: the only thing that leaves the registry."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class JobAdded:
+    """A target is being watched from now on."""
+
+    at: Instant
+    key: JobKey
+
+
+@dataclass(frozen=True, slots=True)
+class JobRemoved:
+    """A target is no longer watched; the remote job goes on."""
+
+    at: Instant
+    key: JobKey
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """The server's status changed; `before` and `after` are phases, `status` the server's own new word."""
+
+    at: Instant
+    key: JobKey
+    before: Phase
+    after: Phase
+    status: str
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageChanged:
+    """A stage appeared (`before` is None) or changed its phase."""
+
+    at: Instant
+    key: JobKey
+    stage: str
+    before: Phase | None
+    after: Phase
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressChanged:
+    """A job's progress, or that of one of its stages (`stage`), moved; fractions or None."""
+
+    at: Instant
+    key: JobKey
+    stage: str | None
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemMet:
+    """An exchange about a job gave no observation; the job's state is untouched."""
+
+    at: Instant
+    key: JobKey
+    problem: Problem
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A good observation after `failures` exchanges without one."""
+
+    at: Instant
+    key: JobKey
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyMet:
+    """The server contradicted what cannot change, such as an ended job that runs again."""
+
+    at: Instant
+    key: JobKey
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileHalted:
+    """A profile asks nothing any more until it is resumed, because its key was refused."""
+
+    at: Instant
+    profile: str
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class SleepNoticed:
+    """The machine slept for about `seconds`; one paced round of looks follows."""
+
+    at: Instant
+    seconds: float
+
+
+JobEvent: TypeAlias = (
+    JobAdded | JobRemoved | PhaseChanged | StageChanged | ProgressChanged | ProblemMet | Recovered | AnomalyMet
+)
+Event: TypeAlias = JobEvent | ProfileHalted | SleepNoticed

@@ -1,0 +1,34 @@
+"""One HTTP request and what came of it: the unit of the request ledger."""
+
+from dataclasses import dataclass
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request that was sent. Headers are never kept, so no credential can be.
+
+    `job` is None for a list request. `request_id` is what the answer's header said, else its body;
+    `duration` is in seconds from sending to the last byte, `size` in decoded bytes.
+    """
+
+    profile: str
+    method: str
+    url: str
+    started: Instant
+    duration: float
+    job: JobKey | None = None
+    http_status: int | None = None
+    request_id: str | None = None
+    body_request_id: str | None = None
+    trace_id: str | None = None
+    size: int = 0
+    problem: Problem | None = None
+
+    @property
+    def support_id(self) -> str | None:
+        """The one ID to give to support: the request ID, or the trace ID of an API that has only that."""
+        return self.request_id or self.trace_id

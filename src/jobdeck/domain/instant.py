@@ -1,0 +1,32 @@
+"""A moment on both clocks: the wall clock for dates, the monotonic clock for durations."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment: ``us`` microseconds since the epoch in UTC, ``mono`` seconds of the monotonic clock."""
+
+    us: int
+    mono: float
+
+    def since(self, earlier: "Instant") -> float:
+        """Seconds from `earlier` to this moment, never negative.
+
+        The monotonic clock decides, unless the wall clock shows more: a laptop's sleep, which the monotonic
+        clock of some systems does not count, must not make an old answer look young.
+        """
+        return max(self.mono - earlier.mono, (self.us - earlier.us) / 1e6, 0.0)
+
+    def later(self, seconds: float) -> "Instant":
+        """Return the moment `seconds` after this one (before it, when negative)."""
+        return Instant(self.us + round(seconds * 1e6), self.mono + seconds)
+
+
+class Clock(Protocol):
+    """The source of every moment; injected, so that tests and replays own the time."""
+
+    def now(self) -> Instant:
+        """Return this moment."""
+        ...

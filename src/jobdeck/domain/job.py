@@ -1,0 +1,204 @@
+"""A job, and what is known of it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem
+
+
+class Resource(StrEnum):
+    """The endpoint a job is polled at, which decides how its answer reads."""
+
+    OPERATION = "operation"
+    ENRICHMENT = "enrichment"
+    SEARCH = "search"
+    PROSPECTING = "prospecting"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobKey:
+    """What identifies a job: the profile it is asked through, its account group if the API has one, its ID."""
+
+    profile: str
+    account_group: str | None
+    id: str
+
+    def __str__(self) -> str:
+        """Render as a target that parses back to this key."""
+        return f"{self.profile}:{self.account_group}/{self.id}" if self.account_group else f"{self.profile}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a user named: which job, at which endpoint, and the IDs of the answer that accepted it."""
+
+    key: JobKey
+    provider: str
+    resource: Resource
+    accepted_request_id: str | None = None
+    accepted_trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A named part of a job as the server reports it; `progress` is None or a fraction within 0–1."""
+
+    name: str
+    status: str
+    phase: Phase
+    progress: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a progress outside 0–1 (ValueError)."""
+        check_fraction(self.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """A job's own failure, in the server's words. `details` is JSON text in ASCII, or None."""
+
+    code: str | None = None
+    message: str | None = None
+    details: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one good exchange told about one job.
+
+    `progress` is None or a fraction within 0–1. `result` is JSON text in ASCII: immutable, compact, and parsed
+    only when somebody looks. `facts` are further scalar fields of the answer by name. `whole` is False for a
+    list row that says nothing of stages, error and result: what was known of those stays.
+    """
+
+    id: str
+    status: str
+    phase: Phase
+    progress: float | None = None
+    stages: tuple[Stage, ...] = ()
+    error: JobError | None = None
+    result: str | None = None
+    kind: str | None = None
+    account_group: str | None = None
+    created_us: int | None = None
+    updated_us: int | None = None
+    ended_us: int | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    whole: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a progress outside 0–1 (ValueError)."""
+        check_fraction(self.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """A stage with the moments at which we saw it start, change last and end; each is as exact as our polling."""
+
+    stage: Stage
+    started: Instant | None = None
+    changed: Instant | None = None
+    ended: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that is known of a watched job: its last good state, and how well we can see it now.
+
+    `observed` is the moment of the last good observation, `asked` the moment its request was sent, `changed` the
+    last time status, progress or a stage changed, `ended` when it was first seen terminal. `problem` is that of
+    the newest exchange, None when that one was good; `failures` counts the exchanges since the last good one and
+    `misses` how many of them in a row said "not found". `interval` is the expected seconds between two looks.
+    `request_id` and `trace_id` are the newest exchange's. `version` grows with every visible change.
+    """
+
+    target: Target
+    added: Instant
+    status: str | None = None
+    phase: Phase = Phase.UNKNOWN
+    kind: str = ""
+    progress: float | None = None
+    stages: tuple[StageRecord, ...] = ()
+    error: JobError | None = None
+    result: str | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    created_us: int | None = None
+    updated_us: int | None = None
+    ended_us: int | None = None
+    observed: Instant | None = None
+    asked: Instant | None = None
+    changed: Instant | None = None
+    ended: Instant | None = None
+    seen_queued: bool = False
+    problem: Problem | None = None
+    failures: int = 0
+    misses: int = 0
+    http_status: int | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+    anomalies: tuple[str, ...] = ()
+    interval: float = 5.0
+    version: int = field(default=0, compare=False)
+
+    @property
+    def key(self) -> JobKey:
+        """The job's identity."""
+        return self.target.key
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended for good."""
+        return self.phase.terminal
+
+    @property
+    def lost(self) -> bool:
+        """Whether the server has said at least twice in a row that it knows no such job."""
+        return self.misses >= 2
+
+    @property
+    def current_stage(self) -> StageRecord | None:
+        """The stage to show in one cell: the failed one, else the first that has not ended, else the last."""
+        for record in self.stages:
+            if record.stage.phase is Phase.FAILED:
+                return record
+        for record in self.stages:
+            if not record.stage.phase.terminal:
+                return record
+        return self.stages[-1] if self.stages else None
+
+    @property
+    def support_id(self) -> str | None:
+        """The one ID to give to support for the newest exchange."""
+        return self.request_id or self.trace_id
+
+    def age(self, now: Instant) -> float | None:
+        """Seconds since the last good observation; None when there was none."""
+        return None if self.observed is None else now.since(self.observed)
+
+    def elapsed(self, now: Instant) -> float:
+        """Seconds the job has been going, or took: from the server's dates, else from what we saw.
+
+        A lower bound when the server gives no date and we did not see the job queued: see `elapsed_exact`.
+        """
+        if self.terminal and self.ended is not None:
+            if self.created_us is not None:
+                end_us = self.ended_us if self.ended_us is not None else self.ended.us
+                return max(0.0, (end_us - self.created_us) / 1e6)
+            return self.ended.since(self.added)
+        if self.created_us is not None:
+            return max(0.0, (now.us - self.created_us) / 1e6)
+        return now.since(self.added)
+
+    @property
+    def elapsed_exact(self) -> bool:
+        """Whether `elapsed` starts where the job started, not merely where we began to watch it."""
+        return self.created_us is not None or self.seen_queued
+
+
+def check_fraction(progress: float | None) -> None:
+    """Raise ValueError unless `progress` is None or within 0–1 (a NaN is neither)."""
+    if progress is not None and not 0.0 <= progress <= 1.0:
+        message = f"progress is a fraction within 0–1 or None, not {progress!r}"
+        raise ValueError(message)

@@ -1,0 +1,63 @@
+"""Why an exchange gave no observation."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProblemKind(StrEnum):
+    """The closed set of reasons. None of them says anything about the job itself."""
+
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    REDIRECT = "redirect"
+    AUTH = "auth"
+    PERMISSION = "permission"
+    PAYMENT = "payment"
+    NOT_FOUND = "not_found"
+    RATE_LIMIT = "rate_limit"
+    SERVER_ERROR = "server_error"
+    TOO_BIG = "too_big"
+    NOT_JSON = "not_json"
+    PROTOCOL = "protocol"
+
+    @property
+    def words(self) -> str:
+        """The kind in words, as a person reads it."""
+        return _TITLES[self]
+
+    @property
+    def reached_server(self) -> bool:
+        """Whether the server answered at all; False for what happens on the way."""
+        return self not in {ProblemKind.NETWORK, ProblemKind.TIMEOUT}
+
+
+_TITLES = {
+    ProblemKind.NETWORK: "unreachable",
+    ProblemKind.TIMEOUT: "timed out",
+    ProblemKind.REDIRECT: "unexpected redirect",
+    ProblemKind.AUTH: "key refused",
+    ProblemKind.PERMISSION: "not allowed",
+    ProblemKind.PAYMENT: "out of credits",
+    ProblemKind.NOT_FOUND: "not found",
+    ProblemKind.RATE_LIMIT: "rate limited",
+    ProblemKind.SERVER_ERROR: "server error",
+    ProblemKind.TOO_BIG: "answer too big",
+    ProblemKind.NOT_JSON: "not JSON",
+    ProblemKind.PROTOCOL: "unexpected answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One exchange's failure to tell anything about a job.
+
+    `message` is clean, one line and never empty. `retry_at_us` is when the server asked to be left alone
+    until (microseconds since the epoch), already clamped.
+    """
+
+    kind: ProblemKind
+    message: str
+    http_status: int | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+    retry_at_us: int | None = None

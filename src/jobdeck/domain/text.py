@@ -1,0 +1,55 @@
+"""One boundary for strings from outside: after `clean()` nothing in them can drive a terminal."""
+
+import re
+import unicodedata
+
+_UNSAFE = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # invisible or direction-giving
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero-width, separators, bidi
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"  # fillers, variation selectors, BOM, annotations
+    "\ud800-\udfff"  # lone surrogates
+    "\U000e0000-\U000e0fff"  # tags and further variation selectors
+    "]"
+)
+
+CELL_LIMIT = 256
+MESSAGE_LIMIT = 4_096
+
+
+def clean(text: str, *, lines: bool = False, limit: int | None = None) -> str:
+    r"""Return `text` with every character that could act on a terminal as a visible escape (``\x1b``).
+
+    Control characters, DEL, C1, bidi, zero-width and lone surrogates are escaped; ``\n`` stays when `lines`.
+    With `limit`, at most that many characters of `text` are kept and what was cut is said.
+    """
+    cut = ""
+    if limit is not None and len(text) > limit:
+        cut = f"… (truncated, {len(text.encode('utf-8', 'surrogatepass'))} bytes)"
+        text = text[:limit]
+    if not text.isascii() or not text.isprintable():
+        text = _UNSAFE.sub(_keep_newline if lines else _escape, text)
+    return text + cut
+
+
+def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Return `text` clean, with runs of white space folded to one blank, cut at `limit`."""
+    return clean(" ".join(text.split()), limit=limit)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _keep_newline(match: re.Match[str]) -> str:
+    return "\n" if match[0] == "\n" else _escape(match)
+
+
+def is_clean(text: str, *, lines: bool = False) -> bool:
+    """Whether `clean` would change nothing, and no character of a format or private category is left."""
+    rest = text.replace("\n", "") if lines else text
+    return not _UNSAFE.search(rest) and not any(unicodedata.category(char) in {"Cc", "Cs"} for char in rest)

@@ -1,0 +1,1 @@
+"""The loop that joins scheduling and providers, and tells what changed."""

@@ -1,0 +1,50 @@
+"""The seam between the engine and an API: what a provider promises."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Observation, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.actions import ListPage
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """All that one request gave: the exchange for the ledger, and observations unless there was a problem.
+
+    `retry_after` is in seconds, parsed and clamped to 0.2–900; `next_cursor` continues a list.
+    """
+
+    exchange: Exchange
+    observations: tuple[Observation, ...] = ()
+    windows: tuple[RateWindow, ...] = ()
+    retry_after: float | None = None
+    next_cursor: str | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why there is no observation; None when the exchange was good."""
+        return self.exchange.problem
+
+
+class Provider(Protocol):
+    """One API, asked through one profile. No method raises but for cancellation: every fault is a problem."""
+
+    @property
+    def profile_name(self) -> str:
+        """The profile this provider asks for."""
+        ...
+
+    async def poll(self, target: Target) -> Reply:
+        """Ask for one job; the reply has exactly one observation, of that job, or a problem."""
+        ...
+
+    async def list_page(self, page: ListPage) -> Reply:
+        """Ask for one page of recent jobs; the reply has any number of observations, or a problem."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections; calling it twice is harmless."""
+        ...

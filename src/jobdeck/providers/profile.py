@@ -1,0 +1,128 @@
+"""Where and as whom to ask: origin, credentials and limits of one profile."""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from jobdeck.providers.secret import Secret
+
+ProviderName: TypeAlias = Literal["thehog", "sonarly"]
+
+DEFAULT_BASE_URL: dict[ProviderName, str] = {
+    "thehog": "https://developer.thehog.ai",
+    "sonarly": "https://api.sonarly.io",
+}
+_PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]")
+
+
+class OriginError(ValueError):
+    """A URL is no acceptable origin: the message says why, and never more of the URL than scheme and host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and effective port: the boundary that credentials never cross."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> "Origin":
+        """Return the origin of an absolute URL.
+
+        Raises `OriginError` unless it is https, or http to a literal loopback address, without user information.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            message = "not a valid URL"
+            raise OriginError(message) from error
+        scheme = parts.scheme.lower()
+        if scheme not in _PORTS:
+            message = "not an https URL"
+            raise OriginError(message)
+        if "@" in parts.netloc:
+            message = "a URL with user information is refused"
+            raise OriginError(message)
+        netloc_host = parts.netloc.rsplit(":", 1)[0] if port is not None else parts.netloc.removesuffix(":")
+        host = (parts.hostname or "").lower()
+        if not host or not _HOST.fullmatch(netloc_host):
+            message = "not a valid host"
+            raise OriginError(message)
+        if scheme == "http" and not is_loopback(host):
+            message = f"http is accepted for a loopback address only, not for {host}"
+            raise OriginError(message)
+        return cls(scheme, host, port if port is not None else _PORTS[scheme])
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + ("" if self.port == _PORTS[self.scheme] else f":{self.port}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is a literal loopback address (a name like ``localhost`` can resolve to anything)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeys:
+    """The Hog's pair of ``X-Access-Key`` and ``X-Secret-Key``."""
+
+    access_key: Secret
+    secret_key: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token for ``Authorization: Bearer``."""
+
+    token: Secret
+
+
+Credentials: TypeAlias = AccessKeys | Bearer
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named provider with its base URL, credentials and limit.
+
+    `base_url` has no trailing slash. `requests_per_minute` is None when nobody said: then the provider's
+    lower documented limit holds until headers tell more.
+    """
+
+    name: str
+    provider: ProviderName
+    base_url: str
+    origin: Origin
+    credentials: Credentials | None = field(default=None, repr=False)
+    project_id: str | None = None
+    account_group: str | None = None
+    requests_per_minute: int | None = None
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        provider: ProviderName,
+        *,
+        base_url: str | None = None,
+        credentials: Credentials | None = None,
+        project_id: str | None = None,
+        account_group: str | None = None,
+        requests_per_minute: int | None = None,
+    ) -> "Profile":
+        """Build a profile with the provider's defaults; raises `OriginError` for an unacceptable base URL."""
+        url = (base_url or DEFAULT_BASE_URL[provider]).rstrip("/")
+        origin = Origin.of(url)
+        if urlsplit(url).query or urlsplit(url).fragment:
+            message = "a base URL has no query and no fragment"
+            raise OriginError(message)
+        return cls(name, provider, url, origin, credentials, project_id, account_group, requests_per_minute)

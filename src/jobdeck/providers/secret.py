@@ -1,0 +1,48 @@
+"""A credential that does not print itself."""
+
+import re
+
+_WELL_FORMED = re.compile(r"[\x21-\x7e]{8,512}")
+
+
+class MalformedSecretError(ValueError):
+    """A credential is not 8 to 512 printable ASCII characters. The message never contains it."""
+
+
+class Secret:
+    """A credential: shown masked everywhere, given out by `reveal` alone."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str, origin: str = "the credential") -> None:
+        """Keep `value` without the white space around it.
+
+        Raises `MalformedSecretError`, naming `origin` (where it was found), when it cannot be sent in a header.
+        """
+        value = value.strip()
+        if not _WELL_FORMED.fullmatch(value):
+            message = f"{origin} is not 8 to 512 printable ASCII characters (no blanks, no line breaks)"
+            raise MalformedSecretError(message)
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the credential itself; for the one function that puts it into a request."""
+        return self._value
+
+    @property
+    def masked(self) -> str:
+        """Enough to recognize the credential by (``sk_live_…4f2a``), too little to use it."""
+        value = self._value
+        if len(value) < 16:
+            return "…"
+        head = re.match(r"[A-Za-z]{1,8}(_[a-z]{1,6})?_", value)
+        return f"{head[0] if head else ''}…{value[-4:]}"
+
+    def __repr__(self) -> str:
+        return f"Secret({self.masked!r})"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        message = "a Secret is never pickled"
+        raise TypeError(message)

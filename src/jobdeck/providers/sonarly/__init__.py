@@ -1,0 +1,1 @@
+"""Sonarly: prospecting jobs of an account group."""

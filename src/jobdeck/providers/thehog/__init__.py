@@ -1,0 +1,1 @@
+"""The Hog: operations, enrichments and searches."""

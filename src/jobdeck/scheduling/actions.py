@@ -1,0 +1,89 @@
+"""What a scheduler asks the engine to do, and what the engine tells it back."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.ratelimit import RateWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask for one job."""
+
+    key: JobKey
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Ask for one page of the newest jobs of a resource, optionally of one status only."""
+
+    resource: Resource
+    account_group: str | None = None
+    status: str | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to ask before `until` (monotonic seconds); None: until something is told to the scheduler."""
+
+    until: float | None
+
+
+Action: TypeAlias = Poll | ListPage | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a scheduler needs to know of one observation. `progress` is a fraction or None."""
+
+    key: JobKey
+    kind: str
+    terminal: bool
+    progress: float | None
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an action: `problem` is None when the exchange was good.
+
+    `retry_after` is in seconds from now, already parsed and clamped; `windows` are the announced rate limits.
+    """
+
+    problem: ProblemKind | None = None
+    seen: tuple[Seen, ...] = ()
+    retry_after: float | None = None
+    windows: tuple[RateWindow, ...] = ()
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When a job is due next.
+
+    `due` is in monotonic seconds, `interval` the seconds between two looks when all is well, `attempt` the
+    failures since the last good look.
+    """
+
+    due: float
+    interval: float
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """A profile's budget for the screen: requests sent in the last minute of `limit` a minute.
+
+    `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests; `halted` says that the
+    key was refused and nothing is asked until the profile is released.
+    """
+
+    limit: float
+    used: int
+    blocked_until: float | None = None
+    paused: bool = False
+    halted: bool = False

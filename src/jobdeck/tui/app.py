@@ -1,0 +1,1 @@
+"""The application: parts of the screen put together on one engine."""

@@ -1,0 +1,1 @@
+"""Screens: widgets put together, and the keys that work on them."""

@@ -1,0 +1,1 @@
+"""Widgets: each draws one thing and knows neither screens nor the app."""

@@ -1,0 +1,37 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobdeck.domain.text import clean, is_clean, one_line
+
+
+@given(st.text(alphabet=st.characters(codec=None)))
+def test_clean_leaves_nothing_that_could_drive_a_terminal(text: str) -> None:
+    assert is_clean(clean(text))
+    assert is_clean(clean(text, lines=True), lines=True)
+    assert clean(clean(text)) == clean(text)
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("\x1b]52;c;aGk=\x07", "\\x1b]52;c;aGk=\\x07"),
+        ("a\x9bb\x7f", "a\\x9bb\\x7f"),
+        ("\u202eevil\u2069", "\\u202eevil\\u2069"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("\udc80", "\\udc80"),
+        ("Grüße, 世界 ✓", "Grüße, 世界 ✓"),
+        ("one\ntwo", "one\\x0atwo"),
+    ],
+)
+def test_clean_shows_what_it_takes_out(raw: str, shown: str) -> None:
+    assert clean(raw) == shown
+
+
+def test_lines_stay_only_where_lines_are_meant() -> None:
+    assert clean("one\ntwo\x1b", lines=True) == "one\ntwo\\x1b"
+    assert one_line(" one\n\t two ") == "one two"
+
+
+def test_a_cut_is_said_with_the_size_of_the_whole() -> None:
+    assert clean("ä" * 10, limit=3) == "äää… (truncated, 20 bytes)"
