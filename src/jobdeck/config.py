@@ -1,1 +1,0 @@
-"""TOML and environment to frozen settings."""

@@ -1,0 +1,6 @@
+"""TOML and environment to frozen settings, and references to secrets into secrets."""
+
+from jobdeck.config.errors import ConfigError
+from jobdeck.config.settings import ProfileSettings, Settings, load_settings
+
+__all__ = ["ConfigError", "ProfileSettings", "Settings", "load_settings"]

@@ -1,0 +1,122 @@
+"""Where secrets come from: the environment, a private file, the system's keyring, or a private configuration."""
+
+import stat
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobdeck.config.errors import ConfigError
+from jobdeck.providers.secret import MalformedSecretError, Secret
+
+KEYRING_SECONDS = 3.0
+"""A locked keyring may wait for a password prompt that nobody sees."""
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_MAX_SECRET_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A secret as the configuration names it: ``env:NAME``, ``file:PATH``, ``keyring:SERVICE/USER`` or plain.
+
+    `where` says where the reference stands, for messages. The text is not shown: it may be the secret itself.
+    """
+
+    text: str
+    where: str
+
+    def __repr__(self) -> str:
+        return f"SecretRef({self.where})"
+
+    @property
+    def plain(self) -> bool:
+        """Whether the reference is the secret itself."""
+        return self.text.partition(":")[0] not in {"env", "file", "keyring"}
+
+    @property
+    def described(self) -> str:
+        """Say where the secret is, without giving it away."""
+        return "a plain value in the configuration" if self.plain else self.text
+
+    def resolve(self, env: Mapping[str, str]) -> Secret:
+        """Fetch the secret; raises `ConfigError` that names the place when it is missing, open or malformed."""
+        scheme, _, rest = self.text.partition(":")
+        match scheme:
+            case "env":
+                value = _from_env(rest, env, self.where)
+            case "file":
+                value = _from_file(Path(rest).expanduser(), self.where)
+            case "keyring":
+                value = _from_keyring(rest, self.where)
+            case _:
+                value = self.text
+        try:
+            return Secret(value, f"{self.where} ({self.described})")
+        except MalformedSecretError as error:
+            raise ConfigError(str(error)) from None
+
+
+def require_private(path: Path, what: str) -> None:
+    """Raise `ConfigError` with the exact remedy when anybody but the owner can read a file that holds a secret."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & _OTHERS:
+        message = f"{path} holds {what} and others can read it (mode {mode:04o}): chmod 600 {path}"
+        raise ConfigError(message)
+
+
+def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
+    value = env.get(name, "")
+    if not value.strip():
+        message = f"{where}: the environment variable {name} is not set"
+        raise ConfigError(message)
+    return value
+
+
+def _from_file(path: Path, where: str) -> str:
+    try:
+        require_private(path, "a secret")
+        with path.open("rb") as file:
+            data = file.read(_MAX_SECRET_BYTES + 1)
+        return data.decode("ascii")
+    except OSError as error:
+        message = f"{where}: cannot read {path}: {error.strerror or type(error).__name__}"
+        raise ConfigError(message) from None
+    except UnicodeDecodeError:
+        message = f"{where}: {path} holds something else than an ASCII secret"
+        raise ConfigError(message) from None
+
+
+def _from_keyring(place: str, where: str) -> str:
+    service, slash, user = place.partition("/")
+    if not slash or not service or not user:
+        message = f"{where}: a keyring reference reads keyring:SERVICE/USER"
+        raise ConfigError(message)
+    try:
+        import keyring  # noqa: PLC0415 - an optional extra, and slow to import
+    except ImportError:
+        message = f"{where}: the keyring extra is not installed: pipx install 'jobdeck[keyring]'"
+        raise ConfigError(message) from None
+    found: list[str | None] = []
+    faults: list[str] = []
+
+    def ask() -> None:
+        try:
+            found.append(keyring.get_password(service, user))
+        except Exception as error:  # noqa: BLE001 - every backend has exceptions of its own
+            faults.append(type(error).__name__)
+
+    # A daemon thread, because a backend that waits for a prompt can be neither cancelled nor joined.
+    thread = threading.Thread(target=ask, name="keyring", daemon=True)
+    thread.start()
+    thread.join(KEYRING_SECONDS)
+    if found and found[0]:
+        return found[0]
+    if thread.is_alive():
+        reason = f"did not answer within {KEYRING_SECONDS:g} s (is it locked?)"
+    elif faults:
+        reason = f"failed ({faults[0]})"
+    else:
+        reason = "has no such entry"
+    message = f"{where}: the keyring {reason}: {service}/{user}"
+    raise ConfigError(message)

@@ -1,0 +1,250 @@
+"""Settings: profiles from a TOML file, or from the environment when there is none."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from jobdeck.config.credentials import SecretRef, require_private
+from jobdeck.config.errors import ConfigError
+from jobdeck.domain.text import one_line
+from jobdeck.providers.profile import (
+    DEFAULT_BASE_URL,
+    AccessKeys,
+    Bearer,
+    Credentials,
+    OriginError,
+    Profile,
+    ProviderName,
+)
+
+PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+MAX_REQUESTS_PER_MINUTE = 60_000
+_PROVIDERS: dict[str, ProviderName] = {name: name for name in DEFAULT_BASE_URL}
+_TOP_KEYS = ("default_profile", "profiles")
+_PROFILE_KEYS = (
+    "provider",
+    "base_url",
+    "access_key",
+    "secret_key",
+    "token",
+    "project_id",
+    "account_group",
+    "requests_per_minute",
+)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """A profile as configured: everything of it but the secrets themselves, which `resolve` fetches."""
+
+    profile: Profile
+    access_key: SecretRef | None = None
+    secret_key: SecretRef | None = None
+    token: SecretRef | None = None
+
+    @property
+    def secrets(self) -> tuple[SecretRef, ...]:
+        """The secrets that the profile names."""
+        return tuple(ref for ref in (self.access_key, self.secret_key, self.token) if ref is not None)
+
+    def resolve(self, env: Mapping[str, str]) -> Profile:
+        """Return the profile with its credentials; raises `ConfigError` when one cannot be had."""
+        return Profile.create(
+            self.profile.name,
+            self.profile.provider,
+            base_url=self.profile.base_url,
+            credentials=self._credentials(env),
+            project_id=self.profile.project_id,
+            account_group=self.profile.account_group,
+            requests_per_minute=self.profile.requests_per_minute,
+        )
+
+    def _credentials(self, env: Mapping[str, str]) -> Credentials:
+        if self.token is not None:
+            return Bearer(self.token.resolve(env))
+        if self.access_key is None or self.secret_key is None:
+            message = f"profile {self.profile.name} has no credentials: give it {_wanted(self.profile.provider)}"
+            raise ConfigError(message)
+        return AccessKeys(self.access_key.resolve(env), self.secret_key.resolve(env))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. `path` is the file they came from, None when the environment alone gave them."""
+
+    profiles: Mapping[str, ProfileSettings]
+    default_profile: str | None
+    path: Path | None
+
+
+def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
+    """Load the settings from `path`, else ``JOBDECK_CONFIG``, else the user's file, else the environment.
+
+    Raises `ConfigError`; a file that was named must exist, the user's own may be missing.
+    """
+    named = path or (Path(env["JOBDECK_CONFIG"]).expanduser() if env.get("JOBDECK_CONFIG") else None)
+    found = named or default_path(env)
+    try:
+        data = found.read_bytes()
+    except FileNotFoundError:
+        if named is not None:
+            message = f"there is no configuration file {named}"
+            raise ConfigError(message) from None
+        return _from_environment(env)
+    except OSError as error:
+        message = f"cannot read {found}: {error.strerror or type(error).__name__}"
+        raise ConfigError(message) from None
+    settings = _from_toml(data, found)
+    if any(ref.plain for profile in settings.profiles.values() for ref in profile.secrets):
+        require_private(found, "a secret as a plain value")
+    return settings
+
+
+def default_path(env: Mapping[str, str]) -> Path:
+    """Return where the user's configuration is looked for: ``~/.config/jobdeck``, else the platform's own place."""
+    dotconfig = Path("~/.config/jobdeck/config.toml").expanduser()
+    if not env.get("XDG_CONFIG_HOME") and dotconfig.exists():
+        return dotconfig
+    import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
+
+    return Path(platformdirs.user_config_dir("jobdeck", appauthor=False)) / "config.toml"
+
+
+def _from_environment(env: Mapping[str, str]) -> Settings:
+    profiles: dict[str, ProfileSettings] = {}
+    keys = ("THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY")
+    if all(env.get(name, "").strip() for name in keys):
+        profile = _profile("thehog", "thehog", base_url=env.get("THEHOG_BASE_URL") or None, where="THEHOG_BASE_URL")
+        access, secret = (SecretRef(f"env:{name}", name) for name in keys)
+        profiles["thehog"] = ProfileSettings(profile, access_key=access, secret_key=secret)
+    elif env.get("THE_HOG_API_KEY", "").strip():
+        profile = _profile("thehog", "thehog", base_url=env.get("THEHOG_BASE_URL") or None, where="THEHOG_BASE_URL")
+        profiles["thehog"] = ProfileSettings(profile, token=SecretRef("env:THE_HOG_API_KEY", "THE_HOG_API_KEY"))
+    if env.get("SONARLY_API_KEY", "").strip():
+        profile = _profile("sonarly", "sonarly", base_url=env.get("SONARLY_BASE_URL") or None, where="SONARLY_BASE_URL")
+        profiles["sonarly"] = ProfileSettings(profile, token=SecretRef("env:SONARLY_API_KEY", "SONARLY_API_KEY"))
+    return Settings(MappingProxyType(profiles), next(iter(profiles), None), None)
+
+
+def _from_toml(data: bytes, path: Path) -> Settings:
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        # A TOML error tells line and column; its text can quote a character of the file, never a whole value.
+        message = f"{path} is not valid TOML: {one_line(str(error), 200)}"
+        raise ConfigError(message) from None
+    _refuse_unknown(table, _TOP_KEYS, f"{path}")
+    raw = table.get("profiles", {})
+    if not isinstance(raw, dict):
+        message = f"{path}: profiles must be tables, written [profiles.NAME]"
+        raise ConfigError(message)
+    profiles = {name: _profile_settings(name, body, path) for name, body in raw.items()}
+    default = table.get("default_profile", next(iter(profiles), None))
+    if default is not None and default not in profiles:
+        message = f"{path}: default_profile names no profile: {one_line(str(default), 80)}"
+        raise ConfigError(message)
+    return Settings(MappingProxyType(profiles), default, path)
+
+
+def _profile_settings(name: str, body: object, path: Path) -> ProfileSettings:
+    where = f"{path}: [profiles.{one_line(name, 80)}]"
+    if not PROFILE_NAME.fullmatch(name):
+        message = f"{where}: a profile's name is letters, digits, - and _, at most 64"
+        raise ConfigError(message)
+    if not isinstance(body, dict):
+        message = f"{where} must be a table"
+        raise ConfigError(message)
+    _refuse_unknown(body, _PROFILE_KEYS, where)
+    provider = _PROVIDERS.get(_text(body, "provider", where) or "")
+    if provider is None:
+        message = f"{where}: provider must be one of {', '.join(sorted(_PROVIDERS))}"
+        raise ConfigError(message)
+    limit = body.get("requests_per_minute")
+    if limit is not None and (type(limit) is not int or not 1 <= limit <= MAX_REQUESTS_PER_MINUTE):
+        message = f"{where}: requests_per_minute must be a whole number from 1 to {MAX_REQUESTS_PER_MINUTE}"
+        raise ConfigError(message)
+    group = _text(body, "account_group", where)
+    if group is not None and not _ID.fullmatch(group):
+        message = f"{where}: account_group is not a valid ID"
+        raise ConfigError(message)
+    profile = _profile(
+        name,
+        provider,
+        base_url=_text(body, "base_url", where),
+        project_id=_text(body, "project_id", where),
+        account_group=group,
+        requests_per_minute=limit,
+        where=f"{where}: base_url",
+    )
+    return _with_secrets(profile, body, where)
+
+
+def _with_secrets(profile: Profile, body: Mapping[str, object], where: str) -> ProfileSettings:
+    refs = {
+        key: SecretRef(text, f"{where}: {key}")
+        for key in ("access_key", "secret_key", "token")
+        if (text := _text(body, key, where)) is not None
+    }
+    if profile.provider == "sonarly" and refs.keys() & {"access_key", "secret_key"}:
+        message = f"{where}: sonarly takes a token, not access_key and secret_key"
+        raise ConfigError(message)
+    if "token" in refs and len(refs) > 1:
+        message = f"{where}: give either token, or access_key and secret_key"
+        raise ConfigError(message)
+    if len(refs.keys() & {"access_key", "secret_key"}) == 1:
+        missing = "secret_key" if "access_key" in refs else "access_key"
+        message = f"{where}: {missing} is missing"
+        raise ConfigError(message)
+    return ProfileSettings(profile, refs.get("access_key"), refs.get("secret_key"), refs.get("token"))
+
+
+def _profile(
+    name: str,
+    provider: ProviderName,
+    *,
+    base_url: str | None,
+    where: str,
+    project_id: str | None = None,
+    account_group: str | None = None,
+    requests_per_minute: int | None = None,
+) -> Profile:
+    try:
+        return Profile.create(
+            name,
+            provider,
+            base_url=base_url,
+            project_id=project_id,
+            account_group=account_group,
+            requests_per_minute=requests_per_minute,
+        )
+    except OriginError as error:
+        message = f"{where}: {error}"
+        raise ConfigError(message) from None
+
+
+def _text(body: Mapping[str, object], key: str, where: str) -> str | None:
+    value = body.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        message = f"{where}: {key} must be a text that is not empty"
+        raise ConfigError(message)
+    return value.strip()
+
+
+def _refuse_unknown(table: Mapping[str, object], known: Iterable[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, list(known), 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            message = f"{where}: unknown key {one_line(key, 80)}{hint}"
+            raise ConfigError(message)
+
+
+def _wanted(provider: ProviderName) -> str:
+    return "access_key and secret_key, or a token" if provider == "thehog" else "a token"

@@ -1,0 +1,158 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobdeck.config import ConfigError, load_settings
+from jobdeck.config.settings import default_path
+from jobdeck.providers.profile import AccessKeys, Bearer
+
+Write = Callable[..., Path]
+HOG = {"THE_HOG_ACCESS_KEY": "ak_canary_0123456789", "THE_HOG_SECRET_KEY": "sk_canary_0123456789"}
+
+FULL = """
+default_profile = "hog"
+[profiles.hog]
+provider = "thehog"
+base_url = "https://developer.thehog.ai"
+access_key = "env:THE_HOG_ACCESS_KEY"
+secret_key = "env:THE_HOG_SECRET_KEY"
+requests_per_minute = 300
+[profiles.sonarly]
+provider = "sonarly"
+token = "env:SONARLY_API_KEY"
+account_group = "507f1f77bcf86cd799439011"
+requests_per_minute = 60
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_file(text: str, mode: int = 0o600) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    return write_file
+
+
+def test_the_documented_file_reads_as_documented(write: Write) -> None:
+    settings = load_settings({}, write(FULL, 0o644))
+    assert settings.default_profile == "hog"
+    hog, sonarly = settings.profiles["hog"], settings.profiles["sonarly"]
+    assert hog.profile.requests_per_minute == 300
+    assert str(sonarly.profile.origin) == "https://api.sonarly.io"
+    assert sonarly.profile.account_group == "507f1f77bcf86cd799439011"
+    resolved = hog.resolve(HOG).credentials
+    assert isinstance(resolved, AccessKeys)
+    assert resolved.access_key.reveal() == "ak_canary_0123456789"
+
+
+def test_a_secret_is_fetched_only_when_its_profile_is_used(write: Write) -> None:
+    settings = load_settings(HOG, write(FULL))
+    settings.profiles["hog"].resolve(HOG)
+    with pytest.raises(ConfigError, match="SONARLY_API_KEY is not set"):
+        settings.profiles["sonarly"].resolve(HOG)
+
+
+def test_without_a_file_the_environment_makes_profiles(tmp_path: Path) -> None:
+    env = {**HOG, "SONARLY_API_KEY": "sk_live_0123456789", "THEHOG_BASE_URL": "http://127.0.0.1:8080/"}
+    settings = load_settings({**env, "XDG_CONFIG_HOME": str(tmp_path)})
+    assert list(settings.profiles) == ["thehog", "sonarly"]
+    assert settings.default_profile == "thehog"
+    assert settings.profiles["thehog"].profile.base_url == "http://127.0.0.1:8080"
+    assert isinstance(settings.profiles["sonarly"].resolve(env).credentials, Bearer)
+
+
+def test_the_older_bearer_key_makes_a_profile_as_well(tmp_path: Path) -> None:
+    env = {"THE_HOG_API_KEY": "hog_live_0123456789", "XDG_CONFIG_HOME": str(tmp_path)}
+    settings = load_settings(env)
+    assert isinstance(settings.profiles["thehog"].resolve(env).credentials, Bearer)
+
+
+def test_an_empty_environment_makes_no_profile(tmp_path: Path) -> None:
+    settings = load_settings({"XDG_CONFIG_HOME": str(tmp_path)})
+    assert not settings.profiles
+    assert settings.default_profile is None
+
+
+def test_jobdeck_config_names_the_file(write: Write) -> None:
+    assert load_settings({"JOBDECK_CONFIG": str(write(FULL))}).path is not None
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no configuration file"):
+        load_settings({}, tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("colour = 1", "unknown key colour"),
+        ('[profiles.hog]\nprovider = "thehog"\nacces_key = "x"', "unknown key acces_key.*did you mean access_key"),
+        ('[profiles.hog]\nprovider = "hog"', "provider must be one of sonarly, thehog"),
+        ('[profiles.hog]\nprovider = "thehog"\nbase_url = "http://example.com"', "http is accepted for a loopback"),
+        ('[profiles.hog]\nprovider = "thehog"\nbase_url = "https://u:p@example.com"', "user information"),
+        ('[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"', "secret_key is missing"),
+        ('[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"\ntoken = "env:B"', "either token"),
+        ('[profiles.s]\nprovider = "sonarly"\nsecret_key = "env:A"', "sonarly takes a token"),
+        ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = 0', "whole number"),
+        ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = true', "whole number"),
+        ('[profiles.s]\nprovider = "sonarly"\naccount_group = "../x"', "account_group is not a valid ID"),
+        ('[profiles."a b"]\nprovider = "sonarly"', "letters, digits"),
+        ('default_profile = "nope"', "default_profile names no profile"),
+        ("profiles = 3", "must be tables"),
+        ("[profiles", "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_an_error_that_names_the_place(write: Write, text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load_settings({}, write(text))
+
+
+def test_a_plain_secret_is_accepted_in_a_private_file_only(write: Write) -> None:
+    text = '[profiles.s]\nprovider = "sonarly"\ntoken = "sk_live_canary_0123456789"'
+    assert load_settings({}, write(text)).profiles["s"].resolve({}).credentials is not None
+    path = write(text, 0o640)
+    with pytest.raises(ConfigError, match=f"chmod 600 {path}") as caught:
+        load_settings({}, path)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_secret_file_that_others_can_read_is_refused(write: Write, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("sk_live_canary_0123456789\n")
+    secret.chmod(0o600)
+    settings = load_settings({}, write(f'[profiles.s]\nprovider = "sonarly"\ntoken = "file:{secret}"'))
+    assert settings.profiles["s"].resolve({}).credentials is not None
+    secret.chmod(0o644)
+    with pytest.raises(ConfigError, match=f"chmod 600 {secret}"):
+        settings.profiles["s"].resolve({})
+
+
+@pytest.mark.parametrize("value", ["short", "has a blank in it", "line\nbreak_canary", "é" * 12, "x" * 513])
+def test_a_malformed_secret_is_refused_and_not_shown(write: Write, value: str) -> None:
+    settings = load_settings({}, write('[profiles.s]\nprovider = "sonarly"\ntoken = "env:KEY"'))
+    with pytest.raises(ConfigError, match="8 to 512 printable ASCII") as caught:
+        settings.profiles["s"].resolve({"KEY": value})
+    assert value not in str(caught.value)
+
+
+def test_settings_never_print_a_plain_secret(write: Write) -> None:
+    text = '[profiles.s]\nprovider = "sonarly"\ntoken = "sk_live_canary_0123456789"'
+    settings = load_settings({}, write(text))
+    assert "canary" not in repr(settings)
+    assert "canary" not in repr(settings.profiles["s"].resolve({}))
+
+
+def test_a_missing_keyring_extra_is_said(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "keyring", None)
+    settings = load_settings({}, write('[profiles.s]\nprovider = "sonarly"\ntoken = "keyring:jobdeck/me"'))
+    with pytest.raises(ConfigError, match="keyring extra is not installed"):
+        settings.profiles["s"].resolve({})
+
+
+def test_the_users_own_file_is_the_platforms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert default_path({"XDG_CONFIG_HOME": str(tmp_path)}).name == "config.toml"
