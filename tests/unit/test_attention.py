@@ -1,0 +1,61 @@
+import pytest
+
+from jobdeck.domain.attention import Attention, attention, attention_order, stalled
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.transitions import miss, observe
+from tests.builders import START, make_exchange, make_job, make_observation
+
+
+def seen(phase: Phase, id_: str = "op_1", at: Instant = START) -> Job:
+    return observe(make_job(id_), make_observation(phase, id_=id_), make_exchange(at), at)[0]
+
+
+def failing(job: Job, times: int) -> Job:
+    problem = Problem(ProblemKind.NETWORK, "no route")
+    for _ in range(times):
+        job, _ = miss(job, make_exchange(START, problem), problem, START)
+    return job
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        (seen(Phase.FAILED), Attention.FAILED),
+        (seen(Phase.PARTIAL), Attention.PARTIAL),
+        (seen(Phase.RUNNING), Attention.RUNNING),
+        (seen(Phase.UNKNOWN), Attention.RUNNING),
+        (seen(Phase.QUEUED), Attention.QUEUED),
+        (seen(Phase.SUCCEEDED), Attention.DONE),
+        (seen(Phase.CANCELLED), Attention.DONE),
+        (make_job(), Attention.QUEUED),
+        (failing(make_job(), 1), Attention.BLIND),
+        (failing(seen(Phase.RUNNING), 1), Attention.RUNNING),
+        (failing(seen(Phase.RUNNING), 2), Attention.BLIND),
+        (failing(seen(Phase.FAILED), 9), Attention.FAILED),
+        (failing(seen(Phase.SUCCEEDED), 9), Attention.DONE),
+    ],
+)
+def test_attention_follows_state_and_sight(job: Job, expected: Attention) -> None:
+    assert attention(job, START) is expected
+
+
+def test_a_job_is_stalled_when_we_see_it_and_it_does_not_move() -> None:
+    job = seen(Phase.RUNNING)
+    late = START.later(541)
+    job, _ = observe(job, make_observation(Phase.RUNNING), make_exchange(late), late)
+    assert stalled(job, late)
+    assert attention(job, late) is Attention.STALLED
+
+
+def test_a_job_that_we_cannot_see_is_not_called_stalled() -> None:
+    assert not stalled(seen(Phase.RUNNING), START.later(10_000))
+
+
+def test_the_order_of_need_puts_the_newest_change_first_within_a_class() -> None:
+    old, new = seen(Phase.FAILED, "op_old"), seen(Phase.FAILED, "op_new", START.later(9))
+    running, done = seen(Phase.RUNNING, "op_run"), seen(Phase.SUCCEEDED, "op_done")
+    ordered = sorted([done, running, old, new], key=lambda job: attention_order(job, START.later(10)))
+    assert [job.key.id for job in ordered] == ["op_new", "op_old", "op_run", "op_done"]
