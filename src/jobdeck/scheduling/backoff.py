@@ -1,0 +1,75 @@
+"""How long to leave a job, or a whole profile, alone after a failure."""
+
+import random
+from dataclasses import dataclass
+
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.scheduling.delay import delay
+
+LONGEST_BACKOFF = 60.0
+FAILURES_TO_OPEN = 3
+FIRST_PROBE = 2.0
+
+_PROFILE_WIDE = frozenset(
+    {
+        ProblemKind.NETWORK,
+        ProblemKind.TIMEOUT,
+        ProblemKind.REDIRECT,
+        ProblemKind.PERMISSION,
+        ProblemKind.PAYMENT,
+        ProblemKind.SERVER_ERROR,
+        ProblemKind.NOT_JSON,
+    }
+)
+
+
+def backoff(attempt: int, rng: random.Random) -> float:
+    """Return seconds before try number `attempt` + 1, with full jitter: uniform up to 2^attempt, at most 60 s.
+
+    Full jitter spreads the clients that one outage has synchronised (Brooker, "Exponential Backoff And Jitter",
+    AWS Architecture Blog 2015).
+    """
+    ceiling = min(LONGEST_BACKOFF, 2.0 ** min(max(attempt, 1), 10))
+    return delay(rng.uniform(0.0, ceiling))
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Stops a profile whose requests all fail, and lets one probe through after 2, 4, … 60 s.
+
+    `probe_at` is None while closed, else the moment (monotonic seconds) of the next probe.
+    """
+
+    failures: int = 0
+    opened: int = 0
+    probe_at: float | None = None
+    probing: bool = False
+
+    def fail(self, kind: ProblemKind, now: float, rng: random.Random, *, probe: bool) -> None:
+        """Count a failure that is not one job's own; a failed probe doubles the wait.
+
+        Answers to requests sent before the breaker opened are no probes and leave it as it is.
+        """
+        if kind not in _PROFILE_WIDE:
+            return
+        self.failures += 1
+        if self.probe_at is None and self.failures < FAILURES_TO_OPEN:
+            return
+        if self.probe_at is not None and not probe:
+            return
+        self.opened += 1
+        wait = min(LONGEST_BACKOFF, FIRST_PROBE ** min(self.opened, 10))
+        # Never earlier than promised; up to a quarter later, so that two terminals do not probe together.
+        self.probe_at = now + min(LONGEST_BACKOFF, wait * rng.uniform(1.0, 1.25))
+
+    def reached(self, kind: ProblemKind) -> bool:
+        """Whether a problem of this kind shows that the profile as a whole still works."""
+        return kind not in _PROFILE_WIDE
+
+    def close(self) -> bool:
+        """Note that the profile works; return whether the breaker was open until now."""
+        was_open = self.probe_at is not None
+        self.failures = 0
+        self.opened = 0
+        self.probe_at = None
+        return was_open
