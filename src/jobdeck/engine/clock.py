@@ -1,0 +1,30 @@
+"""The system's clocks, and the notice of a gap in them."""
+
+import time
+
+from jobdeck.domain.instant import Instant
+
+SLEEP_GAP_SECONDS = 15.0
+"""A tick this late means that the machine slept or the process was stopped, not that the loop was busy."""
+
+# Linux's boot-time clock goes on during a laptop's sleep, which time.monotonic() there does not.
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> Instant:
+        """Return this moment; `mono` counts a sleep of the machine where the system can tell."""
+        mono = time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
+        return Instant(time.time_ns() // 1_000, mono)
+
+
+def slept(before: Instant, now: Instant, expected: float) -> float | None:
+    """Return the seconds slept between two ticks meant to be `expected` seconds apart, None when awake.
+
+    Either clock may tell: one stands still in a sleep on some systems, the other may be set by hand. A wall clock
+    that is set forward therefore costs one needless round of looks, which is the cheaper mistake.
+    """
+    gap = now.since(before) - expected
+    return gap if gap >= SLEEP_GAP_SECONDS else None

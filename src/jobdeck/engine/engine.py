@@ -1,0 +1,237 @@
+"""The engine: the only poller. Every front end adds targets to it and renders from its stream of changes."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.engine.clock import slept
+from jobdeck.engine.lane import Done, Lane
+from jobdeck.engine.registry import Registry
+from jobdeck.engine.subscription import Subscription
+from jobdeck.scheduling.actions import BudgetView, Plan, Poll, Result
+
+TICK_SECONDS = 1.0
+
+
+class Engine:
+    """Polls many jobs of many profiles, each profile within its own budget, and survives every problem.
+
+    Not thread-safe: it belongs to one event loop. `make_lane` opens a profile when its first target comes, so
+    that a profile nobody asks for costs nothing; what it raises, `add` raises.
+    """
+
+    def __init__(self, make_lane: Callable[[str], Lane], clock: Clock) -> None:
+        self._make_lane = make_lane
+        self._clock = clock
+        self._registry = Registry()
+        self._lanes: dict[str, Lane] = {}
+        self._subscriptions: list[Subscription] = []
+        self._group: asyncio.TaskGroup | None = None
+        self._focus: JobKey | None = None
+        self._ticked = clock.now()
+        self.paused = False
+
+    @property
+    def jobs(self) -> Mapping[JobKey, Job]:
+        """A live, read-only view of the watched jobs."""
+        return self._registry.jobs
+
+    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Return the newest exchanges about a job, newest first."""
+        return self._registry.exchanges(key)
+
+    def budgets(self) -> Mapping[str, BudgetView]:
+        """Return each open profile's budget as of now."""
+        mono = self._clock.now().mono
+        return {name: lane.scheduler.budget(mono) for name, lane in self._lanes.items()}
+
+    def halted(self) -> Mapping[str, Problem]:
+        """Return the profiles that ask nothing any more, with the problem that halted them."""
+        return {name: lane.halt for name, lane in self._lanes.items() if lane.halt is not None}
+
+    def plan(self, key: JobKey) -> Plan | None:
+        """Return when a job is due next; None when it is not scheduled (ended, or not watched)."""
+        lane = self._lanes.get(key.profile)
+        return lane.scheduler.plan(key) if lane is not None else None
+
+    def subscribe(self) -> Subscription:
+        """Return a stream of changes whose first batch holds every job."""
+        subscription = Subscription(self.jobs.values(), self._subscriptions.remove)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
+        """Watch targets; returns the keys that are new. A new target is looked at as soon as the budget allows."""
+        now = self._clock.now()
+        jobs: list[Job] = []
+        events: list[Event] = []
+        for target in targets:
+            lane = self._lane(target.key.profile)
+            added = self._registry.add(target, now)
+            if added is not None:
+                jobs.append(added[0])
+                events.append(added[1])
+                lane.scheduler.add(target.key, target.resource.value, now.mono)
+                lane.wake()
+        self._publish(jobs=jobs, events=events)
+        return tuple(job.key for job in jobs)
+
+    def remove(self, keys: Iterable[JobKey]) -> None:
+        """Stop watching jobs; nothing is sent to the API, and unknown keys are ignored."""
+        now = self._clock.now()
+        gone: list[JobKey] = []
+        events: list[Event] = []
+        for key in keys:
+            event = self._registry.remove(key, now)
+            if event is not None:
+                gone.append(key)
+                events.append(event)
+                self._lanes[key.profile].scheduler.remove(key)
+        if self._focus in gone:
+            self._focus = None
+        self._publish(removed=gone, events=events)
+
+    def focus(self, key: JobKey | None) -> None:
+        """Say which job somebody looks at; it is asked more often."""
+        if key == self._focus:
+            return
+        self._focus = key
+        mono = self._clock.now().mono
+        for name, lane in self._lanes.items():
+            lane.scheduler.focus(key if key is not None and key.profile == name else None, mono)
+            lane.wake()
+
+    def show(self, keys: Collection[JobKey]) -> None:
+        """Say which rows are on the screen; they go before those that are not."""
+        for name, lane in self._lanes.items():
+            lane.scheduler.show([key for key in keys if key.profile == name])
+            lane.wake()
+
+    def ask(self, key: JobKey) -> None:
+        """Ask about one job as soon as the budget allows, even when it has ended."""
+        lane = self._lanes.get(key.profile)
+        if lane is not None and key in self.jobs:
+            self._release(lane)
+            lane.scheduler.ask(key, self._clock.now().mono)
+            lane.wake()
+
+    def ask_all(self) -> None:
+        """Ask about every job that has not ended, paced by the budget."""
+        for lane in self._lanes.values():
+            self._release(lane)
+            lane.scheduler.ask_all(self._clock.now().mono)
+            lane.wake()
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`; what is in flight is still heard."""
+        self.paused = True
+        for lane in self._lanes.values():
+            lane.scheduler.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`, paced."""
+        self.paused = False
+        for lane in self._lanes.values():
+            lane.scheduler.resume(self._clock.now().mono)
+            lane.wake()
+
+    async def run(self) -> None:
+        """Poll until cancelled. Call it once; when it ends, for whatever reason, every subscription ends with it."""
+        self._ticked = self._clock.now()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for lane in self._lanes.values():
+                    self._start(lane)
+                while True:
+                    await asyncio.sleep(TICK_SECONDS)
+                    self.tick()
+        finally:
+            self._group = None
+            self._close_subscriptions()
+
+    def tick(self) -> None:
+        """Look at the clock; after a sleep of the machine every job is asked once more, paced."""
+        now = self._clock.now()
+        seconds = slept(self._ticked, now, TICK_SECONDS)
+        self._ticked = now
+        if seconds is None:
+            return
+        for lane in self._lanes.values():
+            lane.scheduler.wake(now.mono)
+            lane.wake()
+        self._publish(events=[SleepNoticed(now, seconds)])
+
+    async def aclose(self) -> None:
+        """End every subscription and close every connection."""
+        self._close_subscriptions()
+        for lane in self._lanes.values():
+            await lane.aclose()
+
+    def _lane(self, profile: str) -> Lane:
+        lane = self._lanes.get(profile)
+        if lane is None:
+            lane = self._lanes[profile] = self._make_lane(profile)
+            if self.paused:
+                lane.scheduler.pause()
+            if self._group is not None:
+                self._start(lane)
+        return lane
+
+    def _close_subscriptions(self) -> None:
+        for subscription in tuple(self._subscriptions):
+            subscription.close()
+
+    def _start(self, lane: Lane) -> None:
+        if self._group is not None:
+            self._group.create_task(lane.run(self._target_of, self._on_done), name=f"lane {lane.name}")
+
+    def _release(self, lane: Lane) -> None:
+        if lane.halt is not None:
+            lane.halt = None
+            lane.scheduler.release(self._clock.now().mono)
+
+    def _target_of(self, key: JobKey) -> Target | None:
+        job = self.jobs.get(key)
+        return job.target if job is not None else None
+
+    def _on_done(self, done: Done) -> None:
+        """Join what a request gave: the registry first, the scheduler with what that changed, then everyone else."""
+        lane, reply, mono = done.lane, done.reply, done.now.mono
+        if reply is None:
+            lane.scheduler.on_result(mono, done.request, Result())
+            return
+        asked = done.request.key if isinstance(done.request, Poll) else None
+        applied = self._registry.apply(asked, reply, done.now)
+        problem = reply.problem
+        lane.scheduler.on_result(
+            mono,
+            done.request,
+            Result(
+                problem.kind if problem else None, applied.seen, reply.retry_after, reply.windows, reply.next_cursor
+            ),
+        )
+        events: list[Event] = list(applied.events)
+        if problem is not None and lane.halt is None and lane.scheduler.budget(mono).halted:
+            lane.halt = problem
+            events.append(ProfileHalted(done.now, lane.name, problem))
+        jobs = [self._expect(lane, job) for job in applied.jobs]
+        self._publish(jobs=jobs, exchanges=[reply.exchange], events=events)
+
+    def _expect(self, lane: Lane, job: Job) -> Job:
+        plan = lane.scheduler.plan(job.key)
+        return job if plan is None else self._registry.expect(job.key, plan.interval)
+
+    def _publish(
+        self,
+        jobs: Iterable[Job] = (),
+        removed: Iterable[JobKey] = (),
+        exchanges: Iterable[Exchange] = (),
+        events: Iterable[Event] = (),
+    ) -> None:
+        for subscription in self._subscriptions:
+            subscription.put(jobs, removed, exchanges, events)

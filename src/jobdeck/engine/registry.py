@@ -1,0 +1,100 @@
+"""The jobs that are watched, their newest state and their newest exchanges."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Observation, Target
+from jobdeck.domain.transitions import miss, observe
+from jobdeck.providers.base import Reply
+from jobdeck.scheduling.actions import Seen
+
+EXCHANGES_KEPT = 200
+"""Exchanges kept in memory for each job, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a reply changed: the jobs it touched, in their new state, and the events that tell how."""
+
+    jobs: tuple[Job, ...]
+    events: tuple[JobEvent, ...]
+    seen: tuple[Seen, ...]
+
+
+class Registry:
+    """Holds the jobs and works out what each reply changed. No I/O, no clock: it is told the time."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[JobKey, Job] = {}
+        self._exchanges: dict[JobKey, deque[Exchange]] = {}
+
+    @property
+    def jobs(self) -> Mapping[JobKey, Job]:
+        """A live, read-only view of the jobs by key."""
+        return MappingProxyType(self._jobs)
+
+    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Return the newest exchanges about a job, newest first; none for a job that is not watched."""
+        return tuple(self._exchanges.get(key, ()))
+
+    def add(self, target: Target, now: Instant) -> tuple[Job, Event] | None:
+        """Begin to watch a target; None when it is watched already."""
+        if target.key in self._jobs:
+            return None
+        job = Job(target=target, added=now, kind=target.resource.value)
+        self._jobs[target.key] = job
+        self._exchanges[target.key] = deque(maxlen=EXCHANGES_KEPT)
+        return job, JobAdded(now, target.key)
+
+    def remove(self, key: JobKey, now: Instant) -> Event | None:
+        """Forget a job; None when it was not watched."""
+        if self._jobs.pop(key, None) is None:
+            return None
+        del self._exchanges[key]
+        return JobRemoved(now, key)
+
+    def expect(self, key: JobKey, interval: float) -> Job:
+        """Note the seconds expected between two looks at a watched job, by which its row is called stale."""
+        job = self._jobs[key]
+        if job.interval != interval:
+            job = self._jobs[key] = replace(job, interval=interval, version=job.version + 1)
+        return job
+
+    def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
+        """Apply a reply to the job that was `asked` for, or to every watched job of a list (`asked` is None)."""
+        if asked is not None:
+            job = self._jobs.get(asked)
+            if job is None:
+                return Applied((), (), ())
+            self._exchanges[asked].appendleft(reply.exchange)
+            if reply.problem is not None:
+                changed, events = miss(job, reply.exchange, reply.problem, now)
+                self._jobs[asked] = changed
+                return Applied((changed,), events, ())
+            return self._observe_all(((job, reply.observations[0]),), reply.exchange, now)
+        profile = reply.exchange.profile
+        keyed = ((JobKey(profile, row.account_group, row.id), row) for row in reply.observations)
+        watched = [(self._jobs[key], row) for key, row in keyed if key in self._jobs]
+        for job, _ in watched:
+            self._exchanges[job.key].appendleft(reply.exchange)
+        return self._observe_all(watched, reply.exchange, now)
+
+    def _observe_all(self, pairs: Iterable[tuple[Job, Observation]], exchange: Exchange, now: Instant) -> Applied:
+        jobs: list[Job] = []
+        events: list[JobEvent] = []
+        seen: list[Seen] = []
+        for before, row in pairs:
+            job, told = observe(before, row, exchange, now)
+            self._jobs[job.key] = job
+            jobs.append(job)
+            events.extend(told)
+            moved = job.changed is not before.changed
+            stage = job.current_stage
+            progress = job.progress if job.progress is not None or stage is None else stage.stage.progress
+            seen.append(Seen(job.key, job.kind, job.terminal, progress, moved))
+        return Applied(tuple(jobs), tuple(events), tuple(seen))

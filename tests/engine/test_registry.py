@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+from jobdeck.domain.events import JobAdded, JobRemoved, PhaseChanged, ProblemMet
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.engine.registry import EXCHANGES_KEPT, Registry
+from jobdeck.providers.base import Reply
+from jobdeck.scheduling.actions import Seen
+from tests.builders import START, make_exchange, make_observation, make_target
+
+KEY = JobKey("hog", None, "op_1")
+
+
+def registry_with(*ids: str) -> Registry:
+    registry = Registry()
+    for id_ in ids:
+        registry.add(make_target(id_), START)
+    return registry
+
+
+def list_exchange() -> Exchange:
+    return replace(make_exchange(), job=None, url="https://developer.thehog.ai/api/operations")
+
+
+def test_a_target_is_added_once() -> None:
+    registry = Registry()
+    added = registry.add(make_target(), START)
+    assert added is not None
+    assert added[1] == JobAdded(START, KEY)
+    assert registry.add(make_target(), START) is None
+
+
+def test_a_good_poll_changes_its_job_and_tells_the_scheduler() -> None:
+    registry = registry_with("op_1")
+    applied = registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING, 0.5),)), START)
+    assert registry.jobs[KEY].progress == 0.5
+    assert isinstance(applied.events[0], PhaseChanged)
+    assert applied.seen == (Seen(KEY, "operation", terminal=False, progress=0.5, changed=True),)
+
+
+def test_a_problem_is_told_and_nothing_is_seen() -> None:
+    registry = registry_with("op_1")
+    problem = Problem(ProblemKind.SERVER_ERROR, "x", 503)
+    applied = registry.apply(KEY, Reply(make_exchange(problem=problem)), START)
+    assert applied.seen == ()
+    assert applied.events == (ProblemMet(START, KEY, problem, 1),)
+    assert registry.exchanges(KEY)[0].problem == problem
+
+
+def test_a_list_refreshes_every_watched_job_it_shows() -> None:
+    registry = registry_with("op_1", "op_2")
+    rows = tuple(make_observation(Phase.RUNNING, 0.1, id_=id_) for id_ in ("op_2", "op_9", "op_1"))
+    applied = registry.apply(None, Reply(list_exchange(), rows), START)
+    assert {job.key.id for job in applied.jobs} == {"op_1", "op_2"}
+    assert len(registry.exchanges(KEY)) == 1
+
+
+def test_an_answer_for_a_job_no_longer_watched_is_ignored() -> None:
+    registry = registry_with("op_1")
+    assert registry.remove(KEY, START) == JobRemoved(START, KEY)
+    assert registry.remove(KEY, START) is None
+    assert registry.apply(KEY, Reply(make_exchange(), (make_observation(),)), START).jobs == ()
+
+
+def test_exchanges_are_newest_first_and_bounded() -> None:
+    registry = registry_with("op_1")
+    for seconds in range(EXCHANGES_KEPT + 5):
+        now = START.later(seconds)
+        registry.apply(KEY, Reply(make_exchange(now), (make_observation(),)), now)
+    kept = registry.exchanges(KEY)
+    assert len(kept) == EXCHANGES_KEPT
+    assert kept[0].started == START.later(EXCHANGES_KEPT + 4)
