@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.limits import Limit as Limit
-from jobdeck.scheduling.limits import LimitSource as LimitSource
+from jobdeck.scheduling.limits import Limit, LimitSource
+
+__all__ = ["Bucket", "Limit", "LimitSource"]
 
 MINUTE = 60.0
 PACE = 0.80
