@@ -1,0 +1,62 @@
+"""Scenarios from TOML and JSON files."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.vocabulary import ScenarioError
+
+
+def load_scenario(path: Path | str) -> Scenario:
+    """Read a scenario from a `.toml` or `.json` file.
+
+    Raises ScenarioError, which names the file and every key that is unknown or has a bad value; OSError when the
+    file cannot be read.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    try:
+        match path.suffix.lower():
+            case ".toml":
+                data: object = tomllib.loads(content.decode())
+            case ".json":
+                data = json.loads(content)
+            case other:
+                raise ScenarioError(
+                    f"{path}: a scenario is a .toml or .json file, not {other or 'one without a suffix'}"
+                )
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ScenarioError(f"{path}: {error}") from error
+    return read_scenario(data, name=str(path))
+
+
+def read_scenario(data: object, name: str = "scenario") -> Scenario:
+    """Read a scenario from plain data (dicts, lists, strings, numbers); ScenarioError as `load_scenario`."""
+    # Only scenario files need pydantic here, and its import takes longer than the server's start.
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
+    try:
+        # By way of JSON, where strictness still lets arrays be tuples and strings be enumerations.
+        return TypeAdapter(Scenario).validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        complaints = [
+            _complaint(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors(include_url=False)
+        ]
+        raise ScenarioError(f"{name}: " + "; ".join(complaints)) from error
+
+
+def _complaint(location: Sequence[int | str], kind: str, message: str) -> str:
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    match kind:
+        case "unexpected_keyword_argument":
+            return f"{where}: unknown key"
+        case "value_error":
+            # The dataclass's own complaint begins with the key's name.
+            own = message.removeprefix("Value error, ")
+            return f"{where}.{own}" if where else own
+        case "missing":
+            return f"{where}: missing"
+        case _:
+            return f"{where}: {message[:1].lower()}{message[1:]}" if where else message

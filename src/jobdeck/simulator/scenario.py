@@ -1,0 +1,297 @@
+"""What a simulation plays: jobs, their fates, limits, credentials and faults, as facts that never change."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import ClassVar
+
+from jobdeck.simulator.faultscript import Fault
+from jobdeck.simulator.ids import DEFAULT_GROUP, object_id, ulid
+from jobdeck.simulator.vocabulary import FILE_RULES, Api, ScenarioError, at_least, fraction, positive
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
+
+
+class Resource(StrEnum):
+    """The endpoint at which a job is polled."""
+
+    OPERATION = "operation"
+    ENRICHMENT = "enrichment"
+    SEARCH = "search"
+    PROSPECTING = "prospecting"
+
+
+class Outcome(StrEnum):
+    """How a job ends. `completed` is Sonarly's word for `succeeded`: either may be written for either API."""
+
+    SUCCEEDED = "succeeded"
+    COMPLETED = "completed"
+    PARTIAL_SUCCESS = "partial_success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    NEVER = "never"
+
+
+class ProgressForm(StrEnum):
+    """How The Hog reports a job's percentage: as an integer, as a float, or not at all."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+    NONE = "none"
+
+
+class ResultKind(StrEnum):
+    """The built-in results."""
+
+    ENRICHMENT = "enrichment"
+    PEOPLE_SEARCH = "people_search"
+    COMPANY_SEARCH = "company_search"
+    DEEP_RESEARCH = "deep_research"
+    CRAWL = "crawl"
+    WEB_SEARCH = "web_search"
+
+
+class PollUrlForm(StrEnum):
+    """How accepted bodies name the poll URL; `mixed`: some endpoints this way, some the other."""
+
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+    MIXED = "mixed"
+
+
+class ResetForm(StrEnum):
+    """The unit of `X-RateLimit-Reset`: seconds from now, or the moment in epoch seconds or milliseconds."""
+
+    DELTA = "delta"
+    EPOCH_SECONDS = "epoch_s"
+    EPOCH_MILLISECONDS = "epoch_ms"
+
+
+class Algorithm(StrEnum):
+    """How a bucket refills: steadily, or all at once when its window ends."""
+
+    TOKEN_BUCKET = "token_bucket"  # noqa: S105 - not a secret but the name of an algorithm
+    FIXED_WINDOW = "fixed_window"
+
+
+@dataclass(frozen=True, slots=True)
+class StageScript:
+    """A stage by its `share` of the job's duration (a weight), or by its own `duration` in seconds."""
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    name: str
+    share: float | None = None
+    duration: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a nameless stage and weights that are not positive."""
+        if not self.name:
+            raise ScenarioError("name: must not be empty")
+        if self.share is not None and self.duration is not None:
+            raise ScenarioError("duration: give share or duration, not both")
+        positive("share", self.share)
+        positive("duration", self.duration)
+
+    @property
+    def weight(self) -> float:
+        """The stage's part of the work, relative to its neighbours."""
+        return self.duration or self.share or 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Freeze the work at the fraction `at` of the duration for `seconds`, or for good when that is None."""
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    at: float
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a fraction outside 0–1 and negative seconds."""
+        fraction("at", self.at)
+        at_least("seconds", self.seconds, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailure:
+    """The job's own error. `details` is any JSON; `retryable` is what searches tell instead of a code."""
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    code: str = "INTERNAL_ERROR"
+    message: str = "The job could not be completed."
+    details: object = None
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobScript:
+    """One job's whole life. Times are simulated seconds; `arrival` counts from the start and may be negative.
+
+    The job is queued for `queued_for`, then works for `duration` (left out: the sum of the stages' durations, or
+    30), writes its progress down every `update_every`, and ends with `outcome` when the fraction `stops_at` of
+    the work is done (left out: 1, or 0.76 when it fails or is cancelled). It cannot be found before `arrival`
+    and from `lost_after` seconds after its arrival on. `result` is any JSON; without one, `result_kind` picks a
+    built-in result. An `id` left out is drawn from the scenario's seed.
+    """
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    api: Api = Api.THEHOG
+    resource: Resource = Resource.OPERATION
+    id: str = ""
+    account_group: str = DEFAULT_GROUP
+    arrival: float = 0.0
+    queued_for: float = 0.0
+    duration: float | None = None
+    update_every: float = 1.0
+    stages: tuple[StageScript, ...] = ()
+    outcome: Outcome = Outcome.SUCCEEDED
+    stops_at: float | None = None
+    error: JobFailure | None = None
+    result: object = None
+    result_kind: ResultKind | None = None
+    progress: ProgressForm = ProgressForm.INTEGER
+    stall: Stall | None = None
+    lost_after: float | None = None
+    query: str = "platform engineering leaders"
+    search_type: str = "web_search"
+
+    def __post_init__(self) -> None:
+        """Refuse what the API in question could not answer."""
+        if self.id and not _ID.fullmatch(self.id):
+            raise ScenarioError(f"id: {self.id!r} is not an ID")
+        if (self.resource is Resource.PROSPECTING) != (self.api is Api.SONARLY):
+            raise ScenarioError(f"resource: {self.api} has no {self.resource}")
+        self._check_outcome()
+        at_least("queued_for", self.queued_for, 0)
+        positive("duration", self.duration)
+        positive("update_every", self.update_every)
+        at_least("lost_after", self.lost_after, 0)
+        fraction("stops_at", self.stops_at)
+        timed = sum(stage.duration is not None for stage in self.stages)
+        if timed and timed != len(self.stages):
+            raise ScenarioError("stages: give every stage a duration, or none")
+        if timed and self.duration is not None:
+            raise ScenarioError("duration: the stages have durations already")
+
+    def _check_outcome(self) -> None:
+        partial = self.outcome is Outcome.PARTIAL_SUCCESS
+        cancelled = self.outcome is Outcome.CANCELLED
+        if (self.api is Api.SONARLY and partial) or (self.resource is Resource.SEARCH and (partial or cancelled)):
+            raise ScenarioError(f"outcome: a {self.resource} never ends as {self.outcome}")
+
+    @property
+    def run_seconds(self) -> float:
+        """How long the work takes when nothing stalls it."""
+        if self.duration is not None:
+            return self.duration
+        return sum(stage.duration or 0.0 for stage in self.stages) or 30.0
+
+    @property
+    def done_at_end(self) -> float:
+        """The fraction of the work that is done when the outcome falls."""
+        if self.stops_at is not None:
+            return self.stops_at
+        return 0.76 if self.outcome in {Outcome.FAILED, Outcome.CANCELLED} else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """One bucket of an organization: `limit` requests in `window` real seconds, at most `burst` at once.
+
+    `others` is what other clients of the organization spend, in requests a minute. `headers` says whether answers
+    tell the state, `suffix` is appended to the headers' names (`-poll`), `retry_after_date` makes Retry-After an
+    HTTP date. `bucket` is `general`, `polling`, or `list`; an endpoint without a bucket of its own uses `general`.
+    """
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    api: Api
+    limit: int
+    bucket: str = "general"
+    window: float = 60.0
+    burst: int | None = None
+    algorithm: Algorithm = Algorithm.TOKEN_BUCKET
+    others: float = 0.0
+    headers: bool = True
+    suffix: str = ""
+    reset: ResetForm = ResetForm.DELTA
+    retry_after_date: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that could never be met or is no limit."""
+        at_least("limit", self.limit, 1)
+        at_least("burst", self.burst, 1)
+        at_least("others", self.others, 0)
+        positive("window", self.window)
+        if self.bucket not in {"general", "polling", "list"}:
+            raise ScenarioError(f"bucket: {self.bucket!r} is none of general, polling, list")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One accepted set of credentials: a token, or (The Hog) an access key with its secret key."""
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    api: Api
+    token: str | None = field(default=None, repr=False)
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountGroup:
+    """An account group that Sonarly's keys can see."""
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    id: str = DEFAULT_GROUP
+    name: str = "Northwind Robotics"
+
+
+DEFAULT_LIMITS = (
+    RateLimit(Api.THEHOG, 600),
+    RateLimit(Api.THEHOG, 300, bucket="polling"),
+    RateLimit(Api.SONARLY, 60),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole simulation. Equal scenarios give equal answers to equal requests at equal times.
+
+    `speed` is how many simulated seconds pass in a real one: a job of 60 s at speed 10 takes 6 s by every clock a
+    client has. Limits replace the documented ones bucket by bucket. An API without `credentials` accepts
+    any that are not empty. Jobs come out of here with their IDs filled in.
+    """
+
+    __pydantic_config__: ClassVar = FILE_RULES
+    seed: int = 1
+    speed: float = 1.0
+    jobs: tuple[JobScript, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    limits: tuple[RateLimit, ...] = ()
+    credentials: tuple[Credentials, ...] = ()
+    account_groups: tuple[AccountGroup, ...] = ()
+    poll_urls: PollUrlForm = PollUrlForm.MIXED
+
+    def __post_init__(self) -> None:
+        """Fill in the IDs and groups that were left out; refuse two jobs of one ID and two limits of one bucket."""
+        positive("speed", self.speed)
+        jobs = tuple(job if job.id else replace(job, id=_draw_id(self.seed, n, job)) for n, job in enumerate(self.jobs))
+        _unique("jobs", [job.id for job in jobs])
+        _unique("limits", [f"{limit.api} {limit.bucket}" for limit in self.limits])
+        named = {group.id for group in self.account_groups}
+        used = {job.account_group: None for job in jobs if job.api is Api.SONARLY} or {DEFAULT_GROUP: None}
+        groups = tuple(AccountGroup(id=group, name=f"Account {group[-4:]}") for group in used if group not in named)
+        object.__setattr__(self, "jobs", jobs)
+        object.__setattr__(self, "account_groups", self.account_groups + groups)
+
+
+def _draw_id(seed: int, number: int, job: JobScript) -> str:
+    key = f"{seed}/job/{number}"
+    return object_id(key) if job.api is Api.SONARLY else f"op_{ulid(key)}"
+
+
+def _unique(name: str, keys: list[str]) -> None:
+    for key, times in Counter(keys).items():
+        if times > 1:
+            raise ScenarioError(f"{name}: {key!r} is there more than once")
