@@ -1,0 +1,110 @@
+"""What an API is to the simulator: routes that turn a question into an answer, and a shape for errors."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from jobdeck.simulator.faultscript import Endpoint
+from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.world import World
+
+JsonObject: TypeAlias = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request as a route sees it. `trace` is its request or trace ID, `origin` what the client calls us.
+
+    `body` is the parsed JSON object of a POST, empty when there was none.
+    """
+
+    method: str
+    path: str
+    trace: str
+    origin: str
+    at: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: JsonObject = field(default_factory=dict)
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and a JSON value; `code` is the error code of an error."""
+
+    status: int
+    body: object
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Refusal(Exception):  # noqa: N818 - a documented answer, no mishap
+    """A route refuses: `status`, with `message`, and `details` in the API's own shape of details."""
+
+    def __init__(
+        self, status: int, message: str | None = None, details: object = None, code: str | None = None
+    ) -> None:
+        super().__init__(message or str(status))
+        self.status = status
+        self.message = message
+        self.details = details
+        self.code = code
+
+
+Handler = Callable[[World, Ask], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path pattern (Starlette's), the sort of endpoint, its rate bucket, and what answers it."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    bucket: str
+    handler: Handler
+
+
+class Dialect(Protocol):
+    """One API's way of talking."""
+
+    @property
+    def api(self) -> Api:
+        """Which API this is."""
+        ...
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every documented route."""
+        ...
+
+    def trace(self, key: str) -> str:
+        """A request or trace ID in this API's shape, drawn from `key`."""
+        ...
+
+    def trace_headers(self, trace: str) -> tuple[tuple[str, str], ...]:
+        """The headers that carry the ID."""
+        ...
+
+    def error(self, ask: Ask, refusal: Refusal) -> Answer:
+        """A refusal in this API's documented shape."""
+        ...
+
+
+def whole_number(ask: Ask, name: str, default: int, most: int, *, clamp: bool) -> int:
+    """A query parameter within 1–`most`; above that it is clamped or refused. Raises Refusal (400)."""
+    raw = ask.query.get(name)
+    if raw is None:
+        return default
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 10) or int(raw) < 1:
+        raise bad_value(f"query.{name}", f"{name} must be a positive integer", "isInt")
+    if int(raw) > most and not clamp:
+        raise bad_value(f"query.{name}", f"{name} must not be greater than {most}", "max")
+    return min(int(raw), most)
+
+
+def bad_value(where: str, message: str, constraint: str) -> Refusal:
+    """The refusal of one bad value, with one documented item of details."""
+    return Refusal(
+        400, "Validation failed", [{"property": where, "message": message, "constraints": {constraint: message}}]
+    )
