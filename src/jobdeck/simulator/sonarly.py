@@ -1,0 +1,151 @@
+"""Sonarly's routes, answers and errors as documented: one envelope around everything."""
+
+from jobdeck.simulator.dialect import Answer, Ask, JsonObject, Refusal, Route, bad_value, whole_number
+from jobdeck.simulator.evolution import JobState, State
+from jobdeck.simulator.faultscript import Endpoint
+from jobdeck.simulator.ids import object_id
+from jobdeck.simulator.paging import page_of
+from jobdeck.simulator.scenario import JobFailure
+from jobdeck.simulator.starting import prospecting_script
+from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.world import World
+
+_STATUSES = ("queued", "running", "completed", "failed", "cancelled")
+_ERRORS = {
+    400: ("VALIDATION_ERROR", "The request is not valid."),
+    401: ("UNAUTHORIZED", "The API key is missing or not valid."),
+    402: ("INSUFFICIENT_CREDITS", "The organization has no credits left."),
+    403: ("FORBIDDEN", "The API key lacks the permission prospecting:read."),
+    404: ("NOT_FOUND", "There is no such resource."),
+    409: ("CONFLICT", "The resource has changed meanwhile."),
+    422: ("VALIDATION_ERROR", "The request cannot be carried out."),
+    429: ("RATE_LIMITED", "Too many requests."),
+    500: ("INTERNAL_ERROR", "Something went wrong on our side."),
+    502: ("BAD_GATEWAY", "An upstream service did not answer."),
+}
+_JOBS = "/v1/accounts/{group}/prospecting"
+
+
+class Sonarly:
+    """Sonarly as the simulator plays it."""
+
+    api = Api.SONARLY
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The account groups and their prospecting jobs."""
+        return (
+            Route("GET", "/v1/accounts", Endpoint.LIST, "list", list_accounts),
+            Route("GET", _JOBS, Endpoint.LIST, "list", list_jobs),
+            Route("POST", _JOBS, Endpoint.START, "general", start_job),
+            Route("GET", _JOBS + "/{id}", Endpoint.POLL, "polling", get_job),
+            Route("POST", _JOBS + "/{id}/cancel", Endpoint.CANCEL, "general", cancel_job),
+        )
+
+    def trace(self, key: str) -> str:
+        """A trace ID: 24 hexadecimal digits."""
+        return object_id(key)
+
+    def trace_headers(self, trace: str) -> tuple[tuple[str, str], ...]:
+        """None: the envelope carries the ID."""
+        return ()
+
+    def error(self, ask: Ask, refusal: Refusal) -> Answer:
+        """The envelope with `success` false."""
+        code, message = _ERRORS.get(refusal.status, (f"HTTP_{refusal.status}", f"Error {refusal.status}."))
+        error: JsonObject = {
+            "code": refusal.code or code,
+            "message": refusal.message or message,
+            "details": refusal.details,
+        }
+        return Answer(refusal.status, {"success": False, "data": None, "error": error, "traceId": ask.trace})
+
+
+def list_accounts(world: World, ask: Ask) -> Answer:
+    """`GET /v1/accounts`: the account groups a key can see."""
+    items: list[JsonObject] = [
+        {"id": group.id, "name": group.name, "createdAt": world.iso(-86_400.0)}
+        for group in world.scenario.account_groups
+    ]
+    return _success(ask, {"items": items, "nextCursor": None, "hasMore": False})
+
+
+def list_jobs(world: World, ask: Ask) -> Answer:
+    """`GET …/prospecting`: newest first, without stages; `limit` up to 100, `cursor`, `status`."""
+    limit = whole_number(ask, "limit", default=20, most=100, clamp=True)
+    status = ask.query.get("status")
+    if status is not None and status not in _STATUSES:
+        raise bad_value("query.status", f"status must be one of {', '.join(_STATUSES)}", "isEnum")
+    states = [state for state in _in_group(world, ask) if status in {None, _word(state.state)}]
+    page, cursor = page_of(states, ask.query.get("cursor"), limit)
+    items = [_row(world, state) for state in page]
+    return _success(ask, {"items": items, "nextCursor": cursor, "hasMore": cursor is not None})
+
+
+def get_job(world: World, ask: Ask) -> Answer:
+    """`GET …/prospecting/{id}`: the job with its stages in order."""
+    state = _find(world, ask)
+    data: JsonObject = _row(world, state)
+    data["stages"] = {
+        stage.name: {"status": _word(stage.state), "progress": round(stage.done, 4) if stage.done else 0}
+        for stage in state.stages
+    }
+    failure: JsonObject | None = None
+    if state.state is State.FAILED:
+        error = state.script.error or JobFailure()
+        failure = {"code": error.code, "message": error.message}
+        if error.details is not None:
+            failure["details"] = error.details
+    # Absent or null, both are documented; a finished job plays the one, an unfinished the other.
+    if failure is not None or not state.state.ended:
+        data["error"] = failure
+    return _success(ask, data)
+
+
+def start_job(world: World, ask: Ask) -> Answer:
+    """`POST …/prospecting`: 202, or 200 when the idempotency key was seen before."""
+    _in_group(world, ask)
+    state, replayed = world.start(prospecting_script(world.scenario.seed, ask), ask.idempotency_key)
+    data: JsonObject = {"jobId": state.script.id, "status": "queued", "createdAt": world.iso(state.created)}
+    return _success(ask, data, 200 if replayed else 202)
+
+
+def cancel_job(world: World, ask: Ask) -> Answer:
+    """`POST …/cancel`: only queued and running jobs, else 422."""
+    state = _find(world, ask)
+    if state.state.ended:
+        raise Refusal(422, f"Only queued or running jobs can be cancelled; this one is {_word(state.state)}.")
+    world.cancel(state.script.id)
+    return _success(ask, {"jobId": state.script.id, "status": "cancelled"})
+
+
+def _success(ask: Ask, data: JsonObject, status: int = 200) -> Answer:
+    return Answer(status, {"success": True, "data": data, "error": None, "traceId": ask.trace})
+
+
+def _in_group(world: World, ask: Ask) -> list[JobState]:
+    group = ask.params["group"]
+    if group not in {known.id for known in world.scenario.account_groups}:
+        raise Refusal(404, "There is no such account group.")
+    return [state for state in world.states(Api.SONARLY) if state.script.account_group == group]
+
+
+def _find(world: World, ask: Ask) -> JobState:
+    state = world.find(Api.SONARLY, ask.params["id"])
+    if state is None or state.script.account_group != ask.params["group"]:
+        raise Refusal(404)
+    return state
+
+
+def _row(world: World, state: JobState) -> JsonObject:
+    return {
+        "jobId": state.script.id,
+        "type": "prospecting",
+        "status": _word(state.state),
+        "createdAt": world.iso(state.created),
+        "updatedAt": world.iso(state.updated),
+    }
+
+
+def _word(state: State) -> str:
+    return "completed" if state in {State.SUCCEEDED, State.PARTIAL} else state.value
