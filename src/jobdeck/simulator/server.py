@@ -1,0 +1,147 @@
+"""The simulator as a server: in the caller's event loop, or alone until a signal ends it."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from jobdeck.simulator.listening import Listener, bind
+from jobdeck.simulator.records import RequestRecord, Stats
+from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.simulation import Simulation
+from jobdeck.simulator.web import Sleep, Stage, build_router
+from jobdeck.simulator.world import Clock, World
+
+
+class SimulatorServer:
+    """Plays `scenario` over HTTP on a loopback address, from `start` (or `async with`) until `stop`.
+
+    Port 0 takes a free one and keeps it over a stop and a start. `clock` gives real epoch seconds and must not
+    fall; `sleep` waits real seconds. Simulated time starts with the first `start` and goes on while stopped.
+    Raises OSError when the port is taken and ValueError for a host that is not loopback.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        clock: Clock | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.scenario = scenario
+        self.host = host
+        self.port = port
+        self._clock = clock or steady_clock()
+        self._sleep = sleep
+        self._paused = False
+        self._gate = asyncio.Event()
+        self._simulation: Simulation | None = None
+        self._listener: Listener | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen, on the same port as before; does nothing when listening already."""
+        if self._listener is not None:
+            return
+        listening = bind(self.host, self.port)
+        self.port = listening.getsockname()[1]
+        if self._simulation is None:
+            self._simulation = Simulation(self.scenario, self._clock)
+        # An event belongs to the loop that first waited for it, and a later start may be in another.
+        self._gate = asyncio.Event()
+        if not self._paused:
+            self._gate.set()
+        router = build_router(Stage(self._simulation, self._gate, self._clock, self._sleep))
+        self._listener = Listener(router, self._count_connection)
+        await self._listener.open(listening)
+
+    async def stop(self) -> None:
+        """Refuse new connections and drop the open ones in the middle of whatever they do; harmless when stopped."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.close()
+
+    def pause(self) -> None:
+        """Go on accepting connections and requests, but answer none until `resume`."""
+        self._paused = True
+        self._gate.clear()
+
+    def resume(self) -> None:
+        """Answer again, what has been waiting first."""
+        self._paused = False
+        self._gate.set()
+
+    @property
+    def url(self) -> str:
+        """The base URL of both APIs, without a slash at the end."""
+        return f"http://{'127.0.0.1' if self.host == 'localhost' else self.host}:{self.port}"
+
+    @property
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """The requests so far, oldest first (the last 100,000)."""
+        return tuple(self._started.log)
+
+    @property
+    def stats(self) -> Stats:
+        """The running counts."""
+        return self._started.stats
+
+    @property
+    def world(self) -> World:
+        """The jobs, for looking at what a client should see."""
+        return self._started.world
+
+    @property
+    def _started(self) -> Simulation:
+        if self._simulation is None:
+            raise RuntimeError("the simulator was never started")
+        return self._simulation
+
+    def _count_connection(self) -> None:
+        self.stats.connections += 1
+
+
+def steady_clock() -> Clock:
+    """Epoch seconds that no change of the system's clock can move."""
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
+
+
+def serve_forever(
+    scenario: Scenario, host: str = "127.0.0.1", port: int = 0, on_ready: Callable[[str], object] = lambda url: None
+) -> signal.Signals:
+    """Serve until SIGINT or SIGTERM, and return which of them it was; call from the main thread.
+
+    `on_ready` is called once with the base URL when connections are accepted. Raises OSError when the port is
+    taken, ValueError for a host that is not loopback.
+    """
+    return asyncio.run(_serve(scenario, host, port, on_ready))
+
+
+async def _serve(scenario: Scenario, host: str, port: int, on_ready: Callable[[str], object]) -> signal.Signals:
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def stop(number: signal.Signals) -> None:
+        if not stopped.done():
+            stopped.set_result(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    async with SimulatorServer(scenario, port, host=host) as server:
+        on_ready(server.url)
+        return await stopped
