@@ -15,6 +15,7 @@ DEFAULT_BASE_URL: dict[ProviderName, str] = {
     "sonarly": "https://api.sonarly.io",
 }
 _PORTS = {"https": 443, "http": 80}
+_URL = re.compile(r"[\x21-\x7e]{1,2048}")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]")
 
 
@@ -122,7 +123,10 @@ class Profile:
         """Build a profile with the provider's defaults; raises `OriginError` for an unacceptable base URL."""
         url = (base_url or DEFAULT_BASE_URL[provider]).rstrip("/")
         origin = Origin.of(url)
-        if urlsplit(url).query or urlsplit(url).fragment:
+        if "?" in url or "#" in url:
             message = "a base URL has no query and no fragment"
+            raise OriginError(message)
+        if not _URL.fullmatch(url) or "\\" in url:
+            message = "a base URL is printable ASCII, without a backslash"
             raise OriginError(message)
         return cls(name, provider, url, origin, credentials, project_id, account_group, requests_per_minute)

@@ -1,0 +1,198 @@
+"""What a user names to watch, in any of its forms, as targets. Nothing here asks anything."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobdeck.domain.job import JobKey, Resource, Target
+from jobdeck.providers.accepted import rows_of, target_of_body
+from jobdeck.providers.directory import Directory, TargetError, make_target, shown
+from jobdeck.providers.json_scan import MAX_DEPTH, scan_value
+from jobdeck.providers.poll_url import is_absolute, name_of, parse_poll_url
+
+__all__ = ["MAX_INPUT", "MAX_TARGETS", "Directory", "Parsed", "TargetError", "parse_input", "parse_target"]
+
+MAX_INPUT = 8 * 1024 * 1024
+"""Bytes of one input."""
+
+MAX_TARGETS = 100_000
+MAX_REFUSED = 1_000
+"""So many refusals are no list of targets: 8 MiB of them took 20 s to look at."""
+
+_PREFIXED = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63}):(.*)", re.DOTALL)
+_BLANK = re.compile(rb"[ \t\r\n\f\v]+")
+_LINE = re.compile(rb"[^\r\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What an input gave: each job once, in its order, and (text, reason) of what was refused; both clean."""
+
+    targets: tuple[Target, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def parse_target(text: str, directory: Directory) -> Target:
+    """Return the target that `text` names: an ID, ``PROFILE:ID``, ``GROUP/ID``, ``PROFILE:GROUP/ID`` or a poll URL.
+
+    What stands before the first colon is a profile's name, always: an ID with a colon is written ``PROFILE:ID``,
+    so that a mistyped profile is an error and not somebody else's job. ``PROFILE:/api/…`` is a relative poll URL
+    of that profile. Raises `TargetError`.
+    """
+    if not text:
+        message = "an empty target"
+        raise TargetError(message)
+    if is_absolute(text) or text.startswith("/"):
+        return parse_poll_url(text, directory)
+    prefixed = _PREFIXED.fullmatch(text)
+    if prefixed is None:
+        return _parse_plain(text, directory)
+    name, rest = prefixed.groups()
+    profile = directory.named(name, text)
+    if rest.startswith("/"):
+        return parse_poll_url(rest, directory, profile=profile)
+    group, slash, job_id = rest.partition("/")
+    return make_target(profile, Resource.OPERATION, job_id if slash else rest, group if slash else None)
+
+
+def _parse_plain(text: str, directory: Directory) -> Target:
+    group, slash, job_id = text.partition("/")
+    if not slash:
+        # The ID's own form first, for it is the likelier mistake than a missing profile.
+        profile = directory.for_bare_id(text) if directory.profiles else directory.speaking("thehog", text)
+        return make_target(profile, Resource.OPERATION, text)
+    if "/" in job_id:
+        message = f"{shown(text)}: neither ACCOUNT_GROUP/JOB_ID nor a poll URL, which begins with / or https://"
+        raise TargetError(message)
+    return make_target(directory.speaking("sonarly", text), Resource.PROSPECTING, job_id, group)
+
+
+def parse_input(data: bytes, directory: Directory) -> Parsed:
+    """Return the targets in standard input, a file or a pasted text; never raises.
+
+    Targets one a line, accepted bodies as JSON (one, several concatenated or indented, one a line, arrays, list
+    answers), JSON strings, and any mixture. Blank lines and those that begin with ``#`` are skipped.
+    """
+    if len(data) > MAX_INPUT:
+        return Parsed(refused=(("the input", f"{len(data)} bytes are refused ({MAX_INPUT} at most)"),))
+    collected = _Collected()
+    for item in _items(_as_utf8(data)):
+        if len(collected.targets) >= MAX_TARGETS:
+            collected.refuse("the rest of the input", f"more than {MAX_TARGETS} targets")
+            break
+        if len(collected.refused) >= MAX_REFUSED:
+            collected.refuse("the rest of the input", f"not read after {MAX_REFUSED} refused targets")
+            break
+        collected.take(item, directory)
+    return Parsed(tuple(collected.targets.values()), tuple(collected.refused))
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    text: str
+    reason: str
+
+
+class _Collected:
+    def __init__(self) -> None:
+        self.targets: dict[JobKey, Target] = {}
+        self.refused: list[tuple[str, str]] = []
+
+    def take(self, item: object, directory: Directory) -> None:
+        try:
+            if isinstance(item, str):
+                self._add(parse_target(item.strip(), directory))
+            elif isinstance(item, dict):
+                self._add(target_of_body(item, directory))
+            elif isinstance(item, _Broken):
+                self.refuse(item.text, item.reason)
+            else:
+                self.refuse(str(item), "neither a target nor an accepted body")
+        except TargetError as error:
+            self.refuse(_name_of(item), str(error))
+
+    def refuse(self, text: str, reason: str) -> None:
+        self.refused.append((shown(text), reason))
+
+    def _add(self, target: Target) -> None:
+        known = self.targets.get(target.key)
+        if known is None or not (known.accepted_request_id or known.accepted_trace_id):
+            self.targets[target.key] = target
+
+
+def _name_of(item: object) -> str:
+    if isinstance(item, str):
+        return name_of(item) if is_absolute(item) else item
+    if isinstance(item, dict):
+        for source in (item, item.get("data")):
+            for name in ("operationId", "id", "jobId"):
+                if isinstance(source, dict) and isinstance(source.get(name), str):
+                    return str(source[name])
+    return "a JSON object"
+
+
+def _as_utf8(data: bytes) -> bytes:
+    # PowerShell pipes UTF-16 with a byte order mark.
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return data.decode("utf-16", "replace").encode()
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _items(data: bytes) -> Iterator[object]:
+    """Yield strings (lines), dicts (bodies) and `_Broken` in the input's order."""
+    position, stop = 0, len(data)
+    open_ended = True
+    while True:
+        blank = _BLANK.match(data, position)
+        position = blank.end() if blank else position
+        if position >= stop:
+            return
+        line_end = _line_end(data, position)
+        if data[position] not in b"{[":
+            yield from _line(data[position:line_end])
+            position = line_end
+            continue
+        # After one value without an end, others must end on their line: else each opening bracket of a hostile
+        # input would cost a scan of all the rest.
+        span = scan_value(data, position, stop if open_ended else line_end)
+        if span.end is None:
+            open_ended = False
+            yield _Broken(_text(data[position:line_end]), "a JSON value without an end")
+            position = line_end
+            continue
+        yield from _value(data[position : span.end], span.depth)
+        position = span.end
+
+
+def _line_end(data: bytes, position: int) -> int:
+    match = _LINE.match(data, position)
+    return match.end() if match else len(data)
+
+
+def _line(line: bytes) -> Iterator[object]:
+    if line.startswith(b"#"):
+        return
+    stripped = line.strip()
+    if len(stripped) > 1 and stripped.startswith(b'"') and stripped.endswith(b'"'):
+        yield from _value(stripped, 0)
+    else:
+        yield _text(stripped)
+
+
+def _value(raw: bytes, depth: int) -> Iterator[object]:
+    if depth > MAX_DEPTH:
+        yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
+        return
+    # Late, for it costs 40 ms and most targets are no JSON.
+    from pydantic_core import from_json  # noqa: PLC0415
+
+    try:
+        value = from_json(raw, cache_strings="keys")
+    except ValueError as error:
+        yield _Broken(_text(raw[:200]), f"not valid JSON: {shown(str(error))}")
+        return
+    yield from rows_of(value)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
