@@ -129,9 +129,9 @@ def _some_time(roll: random.Random, script: JobScript, shortest: float, longest:
     """An ordinary job that is in flight, just accepted, or (as though it came later) queued for up to a minute."""
     duration = round(roll.uniform(shortest, longest), 1)
     mood = roll.random()
-    if mood < 0.45:
+    if mood < 0.35:
         return replace(script, arrival=-round(roll.uniform(0.1, 0.8) * duration, 1), duration=duration)
-    if mood < 0.65:
+    if mood < 0.55:
         return replace(script, arrival=-round(roll.uniform(0, 3), 1), queued_for=6.0, duration=duration)
     return replace(script, arrival=-1.0, queued_for=round(roll.uniform(8, 60), 1), duration=duration)
 

@@ -11,6 +11,10 @@ from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.world import Clock, World
 
+# The demo uses this one. Its screen's loop is held equally little either way (a 2 ms timer, 10 polls and lists a
+# second, three runs of 8 s each: late by 0.12 ms at p50 and 1.2-1.6 ms at p99 with the server in the loop, by 0.12
+# and 1.5 ms with it in a thread), so isolation decides: answers go on being dated and counted while the screen
+# draws or its terminal stops reading, and the command that opens the screen needs no loop of its own.
 _PATIENCE = 5.0
 
 
