@@ -147,16 +147,17 @@ def _items(data: bytes) -> Iterator[object]:
         position = blank.end() if blank else position
         if position >= stop:
             return
-        line_end = _line_end(data, position)
         if data[position] not in b"{[":
+            line_end = _line_end(data, position)
             yield from _line(data[position:line_end])
             position = line_end
             continue
         # After one value without an end, others must end on their line: else each opening bracket of a hostile
         # input would cost a scan of all the rest.
-        span = scan_value(data, position, stop if open_ended else line_end)
+        span = scan_value(data, position, stop if open_ended else _line_end(data, position))
         if span.end is None:
             open_ended = False
+            line_end = _line_end(data, position)
             yield _Broken(_text(data[position:line_end]), "a JSON value without an end")
             position = line_end
             continue

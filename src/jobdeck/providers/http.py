@@ -1,0 +1,241 @@
+"""One HTTP layer for all profiles: every request is an exchange, and every fault one of the closed set of problems."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import httpx
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.domain.text import clean, one_line
+from jobdeck.providers._inflate import MAX_BODY, EncodingError, Inflater, TooBigError
+from jobdeck.providers.credentials import ForeignOriginError, authorize
+from jobdeck.providers.fault import Fault
+from jobdeck.providers.ids import encode_piece
+from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
+from jobdeck.providers.profile import Profile
+from jobdeck.providers.ratelimit import parse_windows
+from jobdeck.providers.retry_after import RetryAfter, parse_retry_after
+from jobdeck.providers.scrub import Scrubber, secrets_of
+from jobdeck.providers.transport import MAX_CONNECTIONS, TransportError, choose_proxy, open_client
+from jobdeck.providers.transport_faults import explain
+
+DEADLINE = 30.0
+"""Seconds for a whole request. httpx's timeouts are per read: a byte every half second never meets one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request gave: `body` is the decoded body of a 2xx, None whenever the exchange has a problem."""
+
+    exchange: Exchange
+    body: bytes | None = None
+    windows: tuple[RateWindow, ...] = ()
+    retry_after: float | None = None
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What is known of a request so far, so that a fault at any point loses nothing."""
+
+    status: int | None = None
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    size: int = 0
+    fault: Fault | None = None
+
+    def header(self, name: str) -> str | None:
+        return next((value for known, value in self.headers if known == name), None)
+
+
+def path_of(*pieces: str) -> str:
+    """Return a path of `pieces`, each percent-encoded with nothing safe: none of them can add a segment."""
+    return "".join(f"/{encode_piece(piece)}" for piece in pieces)
+
+
+class HttpLayer:
+    """Sends requests for one profile, at most 10 at once.
+
+    The client is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
+    is that request's problem.
+    """
+
+    def __init__(self, profile: Profile, clock: Clock, *, deadline: float = DEADLINE) -> None:
+        self._profile = profile
+        self._clock = clock
+        self._deadline = deadline
+        self._scrubber = Scrubber(secrets_of(profile.credentials))
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._client: httpx.AsyncClient | None = None
+        self._proxy_variable: str | None = None
+        self._closed = False
+
+    @property
+    def profile(self) -> Profile:
+        """The profile that is asked for."""
+        return self._profile
+
+    async def get(self, path: str, *, query: Mapping[str, str] | None = None, job: JobKey | None = None) -> Answer:
+        """Ask for `path` (made by `path_of`) below the profile's base URL; raises nothing but cancellation.
+
+        The deadline counts from when a connection slot is free: waiting for our own requests is no fault of the
+        server.
+        """
+        url = self._url(path, query or {})
+        async with self._slots:
+            started = self._clock.now()
+            attempt = _Attempt()
+            try:
+                async with asyncio.timeout(self._deadline):
+                    await self._send(url, attempt)
+            except TimeoutError:
+                attempt.fault = Fault(
+                    ProblemKind.TIMEOUT, f"no complete answer from {self._profile.origin} within {self._deadline:g} s"
+                )
+            except (TransportError, ForeignOriginError) as error:
+                attempt.fault = Fault(ProblemKind.NETWORK, str(error))
+            except TooBigError:
+                attempt.fault = Fault(ProblemKind.TOO_BIG, f"an answer of more than {MAX_BODY // 2**20} MiB is refused")
+            except EncodingError as error:
+                attempt.fault = Fault(ProblemKind.PROTOCOL, str(error))
+            except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
+                attempt.fault = explain(error, self._profile.origin, self._proxy_variable)
+            return self._answer(url, job, started, attempt)
+
+    def refuse(self, path: str, reason: str, job: JobKey | None = None) -> Answer:
+        """Return the answer of a request that is not sent, because it makes no sense: a protocol problem."""
+        url, started = self._url(path, {}), self._clock.now()
+        return self._answer(url, job, started, _Attempt(fault=Fault(ProblemKind.PROTOCOL, reason)))
+
+    def finish(
+        self, answer: Answer, fault: Fault | None, ids: tuple[str | None, str | None] = (None, None)
+    ) -> Exchange:
+        """Return the exchange of a 2xx once its body is read: with the IDs in the body, and a fault if it had one."""
+        exchange = self._with_ids(answer.exchange, *ids)
+        if fault is None:
+            return exchange
+        return replace(exchange, problem=self._problem(fault, exchange))
+
+    async def aclose(self) -> None:
+        """Close the connections; later requests have a problem. Calling it twice is harmless."""
+        self._closed = True
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _url(self, path: str, query: Mapping[str, str]) -> str:
+        pairs = "&".join(f"{encode_piece(name)}={encode_piece(value)}" for name, value in query.items())
+        return self._profile.base_url + path + (f"?{pairs}" if pairs else "")
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._closed:
+            message = f"profile {self._profile.name} is closed"
+            raise TransportError(message)
+        if self._client is None:
+            proxy = choose_proxy(self._profile)
+            if proxy is not None:
+                self._proxy_variable = proxy.variable
+                secrets = (*secrets_of(self._profile.credentials), proxy.url.password)
+                self._scrubber = Scrubber(secrets)
+            self._client = open_client(self._profile, proxy)
+        return self._client
+
+    async def _send(self, url: str, attempt: _Attempt) -> None:
+        client = self._open()
+        request = client.build_request("GET", url)
+        authorize(request, self._profile)
+        response = await client.send(request, stream=True)
+        try:
+            attempt.status = response.status_code
+            attempt.headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
+            if response.status_code >= 200:
+                await self._read(response, attempt)
+        finally:
+            await response.aclose()
+
+    async def _read(self, response: httpx.Response, attempt: _Attempt) -> None:
+        inflater = Inflater(value for name, value in attempt.headers if name == "content-encoding")
+        try:
+            async for chunk in response.aiter_raw():
+                inflater.feed(chunk)
+            attempt.body = self._scrubber.body(inflater.finish()).removeprefix(b"\xef\xbb\xbf")
+        finally:
+            attempt.size = inflater.size
+
+    def _answer(self, url: str, job: JobKey | None, started: Instant, attempt: _Attempt) -> Answer:
+        ended = self._clock.now()
+        exchange = Exchange(
+            profile=self._profile.name,
+            method="GET",
+            url=self._clean(url, 4_096),
+            started=started,
+            duration=max(0.0, ended.mono - started.mono),
+            job=job,
+            http_status=attempt.status,
+            request_id=self._reference(attempt.header("x-request-id")),
+            trace_id=self._reference(attempt.header("x-trace-id")),
+            size=attempt.size,
+        )
+        now = ended.us / 1e6
+        windows = parse_windows(attempt.headers, now)
+        kind = kind_of_status(attempt.status) if attempt.status is not None else None
+        if kind is None and attempt.fault is None:
+            return Answer(exchange, attempt.body, windows)
+        fault, said = attempt.fault, ErrorBody()
+        if kind is not None and attempt.status is not None:
+            # A status that is an error says more than what then went wrong with its body.
+            said = read_error(attempt.body)
+            fault = fault_of_status(attempt.status, kind, attempt.body, attempt.header("location"), said)
+            if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
+                fault = Fault(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
+        exchange = self._with_ids(exchange, said.request_id, said.trace_id)
+        wait = self._retry_after(attempt, now)
+        problem = self._problem(fault or Fault(ProblemKind.PROTOCOL, "no answer"), exchange, wait, ended)
+        return Answer(replace(exchange, problem=problem), None, windows, None if wait is None else wait.seconds)
+
+    def _retry_after(self, attempt: _Attempt, now: float) -> RetryAfter | None:
+        plain = attempt.header("retry-after")
+        # Named throttlers (NestJS) write `Retry-After-poll`.
+        values = (
+            [plain]
+            if plain is not None
+            else [value for name, value in attempt.headers if name.startswith("retry-after-")]
+        )
+        date = attempt.header("date")
+        waits = [wait for value in values if (wait := parse_retry_after(value, date, now)) is not None]
+        return max(waits, key=lambda wait: wait.seconds, default=None)
+
+    def _problem(
+        self, fault: Fault, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
+    ) -> Problem:
+        message = self._scrubber.text(one_line(self._scrubber.text(fault.message)))
+        if wait is not None and wait.note is not None:
+            message = f"{message} ({wait.note})"
+        return Problem(
+            kind=fault.kind,
+            message=message or fault.kind.words,
+            http_status=exchange.http_status,
+            request_id=exchange.request_id,
+            trace_id=exchange.trace_id,
+            retry_at_us=None if wait is None or ended is None else ended.later(wait.seconds).us,
+        )
+
+    def _with_ids(self, exchange: Exchange, request_id: str | None, trace_id: str | None) -> Exchange:
+        in_body = self._reference(request_id)
+        return replace(
+            exchange,
+            request_id=exchange.request_id or in_body,
+            body_request_id=in_body,
+            trace_id=self._reference(trace_id) or exchange.trace_id,
+        )
+
+    def _reference(self, text: str | None) -> str | None:
+        return self._clean(text.strip(), MAX_REFERENCE) if text and text.strip() else None
+
+    def _clean(self, text: str, limit: int) -> str:
+        # Cut last: half a credential would pass the scrubber.
+        return clean(self._scrubber.text(text))[:limit]

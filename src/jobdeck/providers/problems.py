@@ -1,0 +1,166 @@
+"""What an HTTP status and an error body mean, in the closed set of problems and the server's own words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from pydantic_core import from_json
+
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.text import one_line
+from jobdeck.providers.fault import Fault
+
+MAX_REFERENCE = 200
+_MAX_ITEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What either API's error body says; every field may be missing, none is clean yet."""
+
+    message: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+
+
+def kind_of_status(status: int) -> ProblemKind | None:
+    """Return what a status means; None for 2xx, whose body has to tell."""
+    match status:
+        case 401:
+            return ProblemKind.AUTH
+        case 402:
+            return ProblemKind.PAYMENT
+        case 403:
+            return ProblemKind.PERMISSION
+        case 404 | 410:
+            return ProblemKind.NOT_FOUND
+        case 429:
+            return ProblemKind.RATE_LIMIT
+        case _ if 200 <= status < 300:
+            return None
+        case _ if 300 <= status < 400:
+            return ProblemKind.REDIRECT
+        case _ if 500 <= status < 600:
+            return ProblemKind.SERVER_ERROR
+        case _:
+            return ProblemKind.PROTOCOL
+
+
+def kind_of_code(code: str) -> ProblemKind:
+    """Return what the code in an error body means, for an error that came with a good status."""
+    word = code.upper()
+    if word in {"UNAUTHORIZED", "UNAUTHENTICATED", "INVALID_API_KEY"}:
+        return ProblemKind.AUTH
+    if word in {"FORBIDDEN", "PERMISSION_DENIED"}:
+        return ProblemKind.PERMISSION
+    if word.endswith("NOT_FOUND"):
+        return ProblemKind.NOT_FOUND
+    if word.startswith("RATE_LIMIT") or word == "TOO_MANY_REQUESTS":
+        return ProblemKind.RATE_LIMIT
+    if word in {"INSUFFICIENT_CREDITS", "PAYMENT_REQUIRED"}:
+        return ProblemKind.PAYMENT
+    if word in {"INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "BAD_GATEWAY", "SERVICE_UNAVAILABLE"}:
+        return ProblemKind.SERVER_ERROR
+    return ProblemKind.PROTOCOL
+
+
+def fault_of_status(status: int, kind: ProblemKind, body: bytes, location: str | None, said: ErrorBody) -> Fault:
+    """Return the fault of a status that is no success, in the server's words where there are any."""
+    if kind is ProblemKind.REDIRECT:
+        return Fault(kind, f"unexpected redirect {_destination(location)}")
+    if said.message is not None:
+        return Fault(kind, said.message)
+    return Fault(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an explanation")
+
+
+def read_error(body: bytes) -> ErrorBody:
+    """Return what an error body of either API says; nothing at all for HTML or garbage. Never raises."""
+    try:
+        value = from_json(body)
+    except ValueError:
+        return ErrorBody()
+    if not isinstance(value, dict):
+        return ErrorBody()
+    ids = ids_of(value)
+    error = value.get("error")
+    message = _nested(error) if isinstance(error, dict) else _flat(value)
+    return ErrorBody(message, *ids)
+
+
+def ids_of(body: Mapping[str, object]) -> tuple[str | None, str | None]:
+    """Return the request ID and the trace ID in a body, wherever either API puts them."""
+    meta = body.get("meta")
+    inner = meta if isinstance(meta, dict) else {}
+    request_id = _text(inner.get("requestId")) or _text(inner.get("request_id")) or _text(body.get("requestId"))
+    return request_id, _text(body.get("traceId"))
+
+
+def describe_error(error: object) -> str | None:
+    """Return ``CODE: message`` of an error object, else the message or the code, else None."""
+    return _nested(error) if isinstance(error, dict) else _text(error)
+
+
+def not_json(body: bytes, status: int) -> Fault:
+    """Return the fault of a body that should have been JSON and is not."""
+    return Fault(ProblemKind.NOT_JSON, f"{_status_words(status)}, with {_kind_of_body(body)} instead of JSON")
+
+
+def _nested(error: Mapping[str, object]) -> str | None:
+    code, message = _text(error.get("code")), _text(error.get("message"))
+    return f"{code}: {message}" if code and message else code or message
+
+
+def _flat(body: Mapping[str, object]) -> str | None:
+    message = body.get("message")
+    if isinstance(message, list):
+        message = "; ".join(text for text in map(_text, message[:_MAX_ITEMS]) if text)
+    text = _text(message) or _text(body.get("error"))
+    errors = body.get("errors")
+    if isinstance(errors, list):
+        items = [item for item in map(_validation, errors[:_MAX_ITEMS]) if item]
+        return f"{text}: {'; '.join(items)}" if text and items else text or "; ".join(items) or None
+    return text
+
+
+def _validation(item: object) -> str | None:
+    if not isinstance(item, dict):
+        return _text(item)
+    where, message = _text(item.get("property")), _text(item.get("message"))
+    return f"{where}: {message}" if where and message else where or message
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _status_words(status: int) -> str:
+    try:
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
+
+
+def _kind_of_body(body: bytes) -> str:
+    start = body[:512].lstrip()
+    if not start:
+        return "an empty body"
+    if start.startswith(b"<"):
+        return "an HTML page"
+    return "a JSON value" if start[:1] in {b"{", b"["} else "a body that is no JSON"
+
+
+def _destination(location: str | None) -> str:
+    """Name where a redirect leads by its origin alone: paths and queries may hold tokens."""
+    if not location:
+        return "without a destination"
+    try:
+        parts = urlsplit(location)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "to an unreadable address"
+    if not host:
+        return "within the same origin" if not parts.scheme else "to an unreadable address"
+    shown = f"[{host}]" if ":" in host else host
+    scheme = f"{parts.scheme}://" if parts.scheme else "//"
+    return f"to {one_line(scheme + shown + (f':{port}' if port is not None else ''), 300)}"

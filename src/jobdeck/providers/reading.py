@@ -1,0 +1,100 @@
+"""What a 2xx body says, before it is joined with its exchange."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from jobdeck.domain.job import Observation
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.text import clean
+from jobdeck.providers.base import Reply
+from jobdeck.providers.fault import Fault
+from jobdeck.providers.http import Answer, HttpLayer
+from jobdeck.providers.problems import not_json
+
+MAX_CURSOR = 2_048
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Tolerant(BaseModel):
+    """A model of somebody else's JSON: unknown fields are no fault, and errors never echo the input."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Observations or a fault, the (request ID, trace ID) in the body, and the cursor of a list's next page."""
+
+    observations: tuple[Observation, ...] = ()
+    fault: Fault | None = None
+    ids: tuple[str | None, str | None] = (None, None)
+    next_cursor: str | None = None
+
+
+def parse(model: type[ModelT], body: bytes, status: int) -> ModelT | Fault:
+    """Return the body as `model`, or why it is none: no JSON at all, or JSON of another shape."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        if first["type"] == "json_invalid":
+            return not_json(body, status)
+        where = ".".join(str(part) for part in first["loc"])
+        return protocol(f"the answer is not what it should be: {f'{where}: ' if where else ''}{first['msg']}")
+
+
+def parse_rows(
+    body: bytes, http_status: int, names: Iterable[str]
+) -> tuple[list[dict[str, object]], Mapping[str, object]] | Fault:
+    """Return the rows of a list and its envelope: a bare array (no envelope), or an object with one in `names`.
+
+    Rows that are no objects are left out, so that one of them does not lose the others.
+    """
+    try:
+        value = from_json(body)
+    except ValueError:
+        return not_json(body, http_status)
+    envelope: Mapping[str, object] = value if isinstance(value, dict) else {}
+    rows = next((envelope[name] for name in names if isinstance(envelope.get(name), list)), value)
+    if not isinstance(rows, list):
+        return protocol("the answer has no list of jobs")
+    return [row for row in rows if isinstance(row, dict)], envelope
+
+
+def protocol(message: str) -> Fault:
+    """Return the fault of an answer that is JSON, but not the answer that was asked for."""
+    return Fault(ProblemKind.PROTOCOL, message)
+
+
+def check_identity(found: str | None, wanted: str) -> Fault | None:
+    """Return a fault unless an answer is about the job that was asked for."""
+    if found is None:
+        return protocol("the answer does not say which job it is about")
+    if found != wanted:
+        return protocol(
+            f"the answer is about another job: {clean(found, limit=200)} instead of {clean(wanted, limit=200)}"
+        )
+    return None
+
+
+def cursor_of(value: object) -> str | None:
+    """Return a list's cursor for its next page; None when there is none, or none that could be sent back."""
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_CURSOR else None
+
+
+def conclude(http: HttpLayer, answer: Answer, reading: Reading) -> Reply:
+    """Join a good answer with what its body says."""
+    exchange = http.finish(answer, reading.fault, reading.ids)
+    if reading.fault is not None:
+        return Reply(exchange, windows=answer.windows)
+    return Reply(exchange, reading.observations, answer.windows, next_cursor=reading.next_cursor)
+
+
+def without_body(answer: Answer) -> Reply:
+    """Return the reply of an answer that has a problem already."""
+    return Reply(answer.exchange, windows=answer.windows, retry_after=answer.retry_after)

@@ -1,0 +1,83 @@
+"""Sonarly, asked through one profile."""
+
+from dataclasses import dataclass
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Resource, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.providers.base import Reply
+from jobdeck.providers.http import HttpLayer, path_of
+from jobdeck.providers.reading import conclude, without_body
+from jobdeck.providers.sonarly import mapping
+from jobdeck.providers.sonarly.mapping import Account
+from jobdeck.scheduling.actions import ListPage
+
+MAX_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """One page of the account groups that a key can see."""
+
+    exchange: Exchange
+    accounts: tuple[Account, ...] = ()
+    next_cursor: str | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why there are no accounts; None when the exchange was good."""
+        return self.exchange.problem
+
+
+class Sonarly:
+    """Prospecting jobs of Sonarly."""
+
+    def __init__(self, http: HttpLayer) -> None:
+        self._http = http
+
+    @property
+    def profile_name(self) -> str:
+        """The profile this provider asks for."""
+        return self._http.profile.name
+
+    async def poll(self, target: Target) -> Reply:
+        """Ask for one prospecting job."""
+        key = target.key
+        if target.resource is not Resource.PROSPECTING or key.account_group is None:
+            return without_body(self._http.refuse("", "not a prospecting job of an account group", key))
+        answer = await self._http.get(path_of("v1", "accounts", key.account_group, "prospecting", key.id), job=key)
+        if answer.body is None:
+            return without_body(answer)
+        status = answer.exchange.http_status or 0
+        return conclude(self._http, answer, mapping.read_job(answer.body, status, key.id, key.account_group))
+
+    async def list_page(self, page: ListPage) -> Reply:
+        """Ask for one page of an account group's jobs: the page's group, else the profile's."""
+        group = page.account_group or self._http.profile.account_group
+        if page.resource is not Resource.PROSPECTING or group is None:
+            return without_body(self._http.refuse("", "a list of Sonarly jobs needs an account group"))
+        query = _query(page.limit, page.cursor)
+        if page.status is not None:
+            query["status"] = page.status
+        answer = await self._http.get(path_of("v1", "accounts", group, "prospecting"), query=query)
+        if answer.body is None:
+            return without_body(answer)
+        return conclude(self._http, answer, mapping.read_jobs(answer.body, answer.exchange.http_status or 0, group))
+
+    async def list_accounts(self, cursor: str | None = None, limit: int = MAX_ROWS) -> AccountPage:
+        """Ask for one page of the account groups that the key can see; raises nothing but cancellation."""
+        answer = await self._http.get(path_of("v1", "accounts"), query=_query(limit, cursor))
+        if answer.body is None:
+            return AccountPage(answer.exchange)
+        accounts, reading = mapping.read_accounts(answer.body, answer.exchange.http_status or 0)
+        reply = conclude(self._http, answer, reading)
+        return AccountPage(reply.exchange, accounts, reply.next_cursor)
+
+    async def aclose(self) -> None:
+        """Close the connections; calling it twice is harmless."""
+        await self._http.aclose()
+
+
+def _query(limit: int, cursor: str | None) -> dict[str, str]:
+    query = {"limit": str(min(max(limit, 1), MAX_ROWS))}
+    return query if cursor is None else {**query, "cursor": cursor}

@@ -1,0 +1,69 @@
+"""Why a request got no answer, in words: httpx's own messages may be empty, or hold what was sent."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.fault import Fault
+from jobdeck.providers.profile import Origin
+
+_MAX_CAUSES = 20
+
+
+def explain(error: Exception, origin: Origin, proxy_variable: str | None) -> Fault:
+    """Return what an exception of httpx, or of anything below it, means to a person; never an empty message."""
+    through = f" through the proxy of {proxy_variable}" if proxy_variable else ""
+    match error:
+        case httpx.ConnectTimeout():
+            return Fault(ProblemKind.TIMEOUT, f"no connection to {origin}{through} in time")
+        case httpx.TimeoutException():
+            return Fault(ProblemKind.TIMEOUT, f"no answer from {origin}{through} in time")
+        case httpx.ProxyError():
+            return Fault(ProblemKind.NETWORK, f"the proxy of {proxy_variable or 'the environment'} refused: {error}")
+        case httpx.ConnectError():
+            return Fault(ProblemKind.NETWORK, f"cannot connect to {origin}{through}: {_reason(error)}")
+        case httpx.NetworkError():
+            return Fault(ProblemKind.NETWORK, f"the connection to {origin}{through} broke: {_reason(error)}")
+        case httpx.RemoteProtocolError() if "disconnect" in str(error) or "closed connection" in str(error):
+            return Fault(ProblemKind.NETWORK, f"{origin} closed the connection before its answer was complete")
+        case httpx.RemoteProtocolError():
+            return Fault(ProblemKind.PROTOCOL, f"{origin} does not speak HTTP as it should: {error}")
+        case httpx.LocalProtocolError():
+            # h11's text repeats the header it refused, and a header may be a key.
+            return Fault(ProblemKind.PROTOCOL, f"a request to {origin} cannot be sent: one of its headers is malformed")
+        case OSError():
+            return Fault(ProblemKind.NETWORK, f"cannot reach {origin}{through}: {_reason(error)}")
+        case _:
+            return Fault(ProblemKind.PROTOCOL, f"an answer of {origin} cannot be read ({type(error).__name__})")
+
+
+def _reason(error: BaseException) -> str:
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {cause.reason or cause.strerror or 'no reason given'}"
+        if isinstance(cause, socket.gaierror):
+            return f"its name cannot be resolved ({cause.strerror or 'no reason given'})"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return next((str(cause) for cause in causes if str(cause)), type(error).__name__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that led to it, groups included; at most 20, for they can be cyclic."""
+    pending: list[BaseException] = [error]
+    for _ in range(_MAX_CAUSES):
+        if not pending:
+            return
+        cause = pending.pop(0)
+        yield cause
+        pending += getattr(cause, "exceptions", ())
+        pending += [below for below in (cause.__cause__, cause.__context__) if below is not None]
