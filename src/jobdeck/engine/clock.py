@@ -1,8 +1,10 @@
-"""The system's clocks, and the notice of a gap in them."""
+"""The system's clocks, waiting by them, and the notice of a gap in them."""
 
+import asyncio
 import time
+from typing import Protocol
 
-from jobdeck.domain.instant import Instant
+from jobdeck.domain.instant import Clock, Instant
 
 SLEEP_GAP_SECONDS = 15.0
 """A tick this late means that the machine slept or the process was stopped, not that the loop was busy."""
@@ -11,8 +13,24 @@ SLEEP_GAP_SECONDS = 15.0
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 
 
+class Timer(Clock, Protocol):
+    """A clock that one can wait by; injected, so that tests run hours in seconds."""
+
+    async def wait(self, wake: asyncio.Event, seconds: float | None) -> None:
+        """Return when `wake` is set or `seconds` have passed on this clock (None: only when it is set)."""
+        ...
+
+
 class SystemClock:
     """The real time."""
+
+    async def wait(self, wake: asyncio.Event, seconds: float | None) -> None:
+        """Return when `wake` is set or `seconds` have passed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await wake.wait()
+        except TimeoutError:
+            pass
 
     def now(self) -> Instant:
         """Return this moment; `mono` counts a sleep of the machine where the system can tell."""

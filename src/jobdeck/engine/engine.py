@@ -5,10 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
-from jobdeck.engine.clock import slept
+from jobdeck.engine.clock import Timer, slept
 from jobdeck.engine.lane import Done, Lane
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.subscription import Subscription
@@ -24,7 +23,7 @@ class Engine:
     that a profile nobody asks for costs nothing; what it raises, `add` raises.
     """
 
-    def __init__(self, make_lane: Callable[[str], Lane], clock: Clock) -> None:
+    def __init__(self, make_lane: Callable[[str], Lane], clock: Timer) -> None:
         self._make_lane = make_lane
         self._clock = clock
         self._registry = Registry()
@@ -95,6 +94,12 @@ class Engine:
             self._focus = None
         self._publish(removed=gone, events=events)
 
+    def rest(self, key: JobKey) -> None:
+        """Ask no more about a job of its own accord, but keep what is known of it."""
+        lane = self._lanes.get(key.profile)
+        if lane is not None:
+            lane.scheduler.remove(key)
+
     def focus(self, key: JobKey | None) -> None:
         """Say which job somebody looks at; it is asked more often."""
         if key == self._focus:
@@ -147,8 +152,9 @@ class Engine:
                 self._group = group
                 for lane in self._lanes.values():
                     self._start(lane)
+                never = asyncio.Event()
                 while True:
-                    await asyncio.sleep(TICK_SECONDS)
+                    await self._clock.wait(never, TICK_SECONDS)
                     self.tick()
         finally:
             self._group = None

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.engine.clock import Timer
 from jobdeck.providers.base import Provider, Reply
 from jobdeck.scheduling.actions import ListPage, Poll, Wait
 from jobdeck.scheduling.scheduler import Scheduler
@@ -36,7 +37,7 @@ class Done:
 class Lane:
     """Runs one profile until cancelled. `halt` is the problem that stopped it for good, None while it runs."""
 
-    def __init__(self, provider: Provider, scheduler: Scheduler, clock: Clock) -> None:
+    def __init__(self, provider: Provider, scheduler: Scheduler, clock: Timer) -> None:
         self.scheduler = scheduler
         self.halt: Problem | None = None
         self._provider = provider
@@ -63,7 +64,9 @@ class Lane:
                     continue
                 action = self.scheduler.next_action(self._clock.now().mono)
                 if isinstance(action, Wait):
-                    await self._sleep(action.until)
+                    until = action.until
+                    seconds = None if until is None else max(0.0, until - self._clock.now().mono)
+                    await self._clock.wait(self._wake, seconds)
                     continue
                 self._in_flight += 1
                 requests.create_task(self._do(action, target_of, on_done))
@@ -71,13 +74,6 @@ class Lane:
     async def aclose(self) -> None:
         """Close the provider's connections."""
         await self._provider.aclose()
-
-    async def _sleep(self, until: float | None) -> None:
-        try:
-            async with asyncio.timeout(None if until is None else max(0.0, until - self._clock.now().mono)):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
 
     async def _do(
         self, request: Request, target_of: Callable[[JobKey], Target | None], on_done: Callable[[Done], None]

@@ -1,0 +1,113 @@
+"""An engine on the simulator, over real HTTP, in time that passes faster than ours."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+
+from jobdeck.config import ProfileSettings, Settings
+from jobdeck.config.credentials import SecretRef
+from jobdeck.domain.events import Event
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.engine.engine import Engine
+from jobdeck.providers.profile import Profile
+from jobdeck.providers.targets import parse_target
+from jobdeck.simulator.demo import demo_targets
+from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.wiring import Wiring
+
+PATIENCE = 25.0
+
+
+class FastClock:
+    """Time that passes `speed` times as fast as ours."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._begun = time.monotonic()
+        self._us = time.time_ns() // 1000
+        self.skipped = 0.0
+
+    def now(self) -> Instant:
+        passed = (time.monotonic() - self._begun) * self._speed + self.skipped
+        return Instant(self._us + round(passed * 1e6), 1_000.0 + passed)
+
+    async def wait(self, wake: asyncio.Event, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds is None else seconds / self._speed):
+                await wake.wait()
+
+
+def settings_for(url: str, limit: int = 6000) -> Settings:
+    hog = Profile.create("hog", "thehog", base_url=url, requests_per_minute=limit)
+    sonarly = Profile.create("sonarly", "sonarly", base_url=url, requests_per_minute=limit)
+    keys = {"access_key": SecretRef("ak_simulated", "test"), "secret_key": SecretRef("sk_simulated", "test")}
+    profiles = {
+        "hog": ProfileSettings(hog, **keys),
+        "sonarly": ProfileSettings(sonarly, token=SecretRef("sk_live_simulated", "test")),
+    }
+    return Settings(MappingProxyType(profiles), "hog", None)
+
+
+class Sight:
+    """What a front end sees: the newest state of every job, and every event."""
+
+    def __init__(self, engine: Engine, server: SimulatorServer, clock: FastClock, wiring: Wiring) -> None:
+        self.engine = engine
+        self.server = server
+        self.clock = clock
+        self.wiring = wiring
+        self.events: list[Event] = []
+        self.running: asyncio.Task[None] | None = None
+        self._moved = asyncio.Condition()
+
+    @property
+    def jobs(self) -> list[Job]:
+        return list(self.engine.jobs.values())
+
+    def job(self, id_: str) -> Job:
+        return next(job for job in self.jobs if job.key.id == id_)
+
+    def watch(self, *texts: str) -> None:
+        self.engine.add(parse_target(text, self.wiring.directory) for text in texts)
+
+    async def listen(self) -> None:
+        async for batch in self.engine.subscribe():
+            async with self._moved:
+                self.events.extend(batch.events)
+                self._moved.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something that changed makes `condition` true."""
+        async with asyncio.timeout(PATIENCE), self._moved:
+            await self._moved.wait_for(condition)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something of which nobody tells."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def sight(scenario: Scenario, speed: float = 40.0, limit: int = 6000) -> AsyncIterator[Sight]:
+    """Serve `scenario`, watch all its jobs, and run until the block ends."""
+    clock = FastClock(speed)
+    async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
+        wiring = Wiring({}, settings=settings_for(server.url, limit), clock=clock)
+        seen = Sight(wiring.engine(), server, clock, wiring)
+        listening = asyncio.create_task(seen.listen())
+        seen.watch(*demo_targets(scenario))
+        seen.running = asyncio.create_task(seen.engine.run())
+        try:
+            yield seen
+        finally:
+            seen.running.cancel()
+            await asyncio.gather(seen.running, return_exceptions=True)
+            await seen.engine.aclose()
+            await listening

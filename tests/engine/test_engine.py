@@ -1,0 +1,193 @@
+"""The engine against the simulator, over loopback HTTP."""
+
+from dataclasses import replace
+
+from jobdeck.domain.attention import blind
+from jobdeck.domain.events import PhaseChanged, ProfileHalted, Recovered, SleepNoticed
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.engine.lane import MAX_IN_FLIGHT
+from jobdeck.providers.base import Reply
+from jobdeck.simulator.demo import demo_scenario
+from jobdeck.simulator.faultscript import Fault, FaultKind
+from jobdeck.simulator.scenario import Credentials, JobScript, Outcome, Resource, Scenario, StageScript
+from jobdeck.simulator.vocabulary import Api
+from tests.engine.running import sight, until
+
+ENDLESS = replace(JobScript(id="op_endless"), outcome=Outcome.NEVER, duration=1e6)
+
+
+def enrichments(count: int, **changes: object) -> tuple[JobScript, ...]:
+    jobs = (JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT) for number in range(count))
+    return tuple(replace(job, **{"duration": 20.0, **changes}) for job in jobs)
+
+
+async def test_jobs_of_both_apis_are_followed_to_their_ends() -> None:
+    stages = (StageScript("import"), StageScript("enrichment"))
+    prospect = JobScript(Api.SONARLY, Resource.PROSPECTING, "a" * 24, stages=stages, duration=30.0)
+    jobs = (
+        *enrichments(3),
+        replace(enrichments(1)[0], id="en_bad", outcome=Outcome.FAILED),
+        replace(enrichments(1)[0], id="en_half", outcome=Outcome.PARTIAL_SUCCESS),
+        JobScript(id="se_1", resource=Resource.SEARCH, duration=15.0),
+        prospect,
+        replace(prospect, id="b" * 24, outcome=Outcome.CANCELLED),
+    )
+    async with sight(Scenario(jobs=jobs)) as seen:
+        await seen.until(lambda: all(job.terminal for job in seen.jobs))
+        phases = {job.key.id: job.phase for job in seen.jobs}
+        assert phases["en_bad"] is Phase.FAILED
+        assert phases["en_half"] is Phase.PARTIAL
+        assert phases["b" * 24] is Phase.CANCELLED
+        assert {phases[id_] for id_ in ("en_0", "en_1", "en_2", "se_1", "a" * 24)} == {Phase.SUCCEEDED}
+        assert [record.stage.name for record in seen.job("a" * 24).stages] == ["import", "enrichment"]
+        assert seen.server.stats.refused.total() == 0
+        ends = [event for event in seen.events if isinstance(event, PhaseChanged) and event.after.terminal]
+        assert len(ends) == len(jobs)
+
+
+async def test_every_request_is_on_record_with_the_servers_request_id() -> None:
+    async with sight(Scenario(jobs=enrichments(2))) as seen:
+        await seen.until(lambda: all(job.terminal for job in seen.jobs))
+        known = {item.request_id for job in seen.jobs for item in seen.engine.exchanges(job.key)}
+        assert known == {record.request_id for record in seen.server.requests}
+
+
+async def test_at_most_eight_requests_are_in_flight_for_a_profile() -> None:
+    async with sight(Scenario(jobs=enrichments(40, duration=1e5))) as seen:
+        seen.server.pause()
+        await until(lambda: seen.server.stats.in_flight == MAX_IN_FLIGHT)
+        seen.server.resume()
+        await seen.until(lambda: all(job.observed for job in seen.jobs))
+        assert seen.server.stats.max_in_flight == MAX_IN_FLIGHT
+
+
+async def test_a_dead_server_makes_jobs_blind_and_a_revived_one_is_seen_again() -> None:
+    jobs = (*enrichments(5, duration=1e5), ENDLESS)
+    async with sight(Scenario(jobs=jobs), speed=150.0) as seen:
+        await seen.until(lambda: all(job.observed for job in seen.jobs))
+        before = {job.key: (job.phase, job.status, job.created_us) for job in seen.jobs}
+        await seen.server.stop()
+        await seen.until(lambda: all(blind(job) for job in seen.jobs))
+        assert {job.key: (job.phase, job.status, job.created_us) for job in seen.jobs} == before
+        assert {job.problem.kind for job in seen.jobs if job.problem} == {ProblemKind.NETWORK}
+        await seen.server.start()
+        await seen.until(lambda: {event.key for event in seen.events if isinstance(event, Recovered)} == set(before))
+        await seen.until(lambda: not any(job.failures for job in seen.jobs))
+
+
+async def test_a_paused_engine_sends_nothing_until_it_resumes() -> None:
+    async with sight(Scenario(jobs=(ENDLESS, *enrichments(2, duration=1e5)))) as seen:
+        await seen.until(lambda: all(job.observed for job in seen.jobs))
+        seen.engine.pause()
+        await until(lambda: seen.server.stats.in_flight == 0)
+        sent = len(seen.server.requests)
+        at = seen.clock.now()
+        await until(lambda: seen.clock.now().since(at) > 30)
+        assert len(seen.server.requests) == sent
+        seen.engine.resume()
+        await until(lambda: len(seen.server.requests) > sent)
+
+
+async def test_a_removed_job_is_asked_no_more() -> None:
+    async with sight(Scenario(jobs=enrichments(2, duration=1e5))) as seen:
+        await seen.until(lambda: all(job.observed for job in seen.jobs))
+        gone = seen.job("en_0").key
+        seen.engine.remove([gone])
+        asked = sum("en_0" in record.path for record in seen.server.requests)
+        others = len(seen.server.requests)
+        await until(lambda: len(seen.server.requests) >= others + 3)
+        assert sum("en_0" in record.path for record in seen.server.requests) <= asked + 1
+        assert gone not in seen.engine.jobs
+        assert seen.engine.exchanges(gone) == ()
+
+
+async def test_a_refused_key_halts_the_profile_with_one_event() -> None:
+    scenario = Scenario(jobs=enrichments(30), credentials=(Credentials(Api.THEHOG, token="another_key"),))
+    async with sight(scenario) as seen:
+        await seen.until(lambda: any(isinstance(event, ProfileHalted) for event in seen.events))
+        at = seen.clock.now()
+        await until(lambda: seen.clock.now().since(at) > 60)
+        assert len(seen.server.requests) <= MAX_IN_FLIGHT
+        assert sum(isinstance(event, ProfileHalted) for event in seen.events) == 1
+        assert seen.engine.halted()["hog"].kind is ProblemKind.AUTH
+
+
+async def test_the_selected_job_is_asked_more_often() -> None:
+    jobs = tuple(replace(ENDLESS, id=f"op_{number}") for number in range(10))
+    async with sight(Scenario(jobs=jobs), limit=60) as seen:
+        seen.engine.focus(seen.job("op_7").key)
+        await until(lambda: len(seen.server.requests) > 60)
+        counts = [sum(record.path.endswith(job.id) for record in seen.server.requests) for job in jobs]
+        assert counts[7] == max(counts)
+        assert counts[7] > 2 * sorted(counts)[-2]
+        assert min(counts) > 0
+
+
+async def test_a_sleep_of_the_machine_is_noticed_and_everything_asked_once_more() -> None:
+    async with sight(Scenario(jobs=enrichments(4, duration=1e7))) as seen:
+        await seen.until(lambda: all(job.observed for job in seen.jobs))
+        seen.clock.skipped = 3600.0
+        await seen.until(lambda: any(isinstance(event, SleepNoticed) for event in seen.events))
+        woken = seen.clock.now()
+        await seen.until(lambda: all(job.observed and job.observed.mono > woken.mono for job in seen.jobs))
+        assert seen.server.stats.refused.total() == 0
+
+
+async def test_asking_now_looks_at_an_ended_job_again() -> None:
+    async with sight(Scenario(jobs=enrichments(1, duration=1.0))) as seen:
+        await seen.until(lambda: seen.job("en_0").terminal)
+        before = len(seen.engine.exchanges(seen.job("en_0").key))
+        seen.engine.ask(seen.job("en_0").key)
+        await seen.until(lambda: len(seen.engine.exchanges(seen.job("en_0").key)) > before)
+
+
+async def test_a_job_the_server_does_not_know_is_lost_and_the_others_go_on() -> None:
+    async with sight(Scenario(jobs=enrichments(2, duration=60.0))) as seen:
+        seen.watch("op_never_was")
+        await seen.until(lambda: seen.job("op_never_was").lost and seen.job("en_0").terminal)
+
+
+async def test_bad_answers_of_every_sort_never_end_or_blind_the_others() -> None:
+    kinds = (FaultKind.HTML, FaultKind.TRUNCATED, FaultKind.EMPTY, FaultKind.NOT_UTF8, FaultKind.WRONG_ID)
+    faults = tuple(Fault(kind, job=f"en_{number}", count=2) for number, kind in enumerate(kinds))
+    async with sight(Scenario(jobs=enrichments(7), faults=faults)) as seen:
+        await seen.until(lambda: all(job.phase is Phase.SUCCEEDED for job in seen.jobs))
+
+
+async def test_the_demo_earns_no_refusal() -> None:
+    async with sight(demo_scenario(jobs=24), speed=100.0, limit=60) as seen:
+        await until(lambda: len(seen.server.requests) > 120)
+        assert seen.server.stats.refused.total() == 0
+
+
+class BrokenProvider:
+    profile_name = "hog"
+
+    async def poll(self, target: Target) -> Reply:
+        raise ZeroDivisionError(target.key.id)
+
+    async def list_page(self, page: object) -> Reply:
+        raise ZeroDivisionError
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_provider_that_raises_is_a_problem_of_that_job_alone() -> None:
+    async with sight(Scenario(jobs=enrichments(2, duration=30.0))) as seen:
+        lane = seen.engine._lanes["hog"]
+        honest, lane._provider = lane._provider, BrokenProvider()
+        await seen.until(lambda: any(job.problem is not None for job in seen.jobs))
+        assert any("internal error (ZeroDivisionError)" in job.problem.message for job in seen.jobs if job.problem)
+        lane._provider = honest
+        await seen.until(lambda: all(job.terminal for job in seen.jobs))
+
+
+async def test_unknown_keys_are_ignored() -> None:
+    async with sight(Scenario(jobs=enrichments(1))) as seen:
+        nobody = JobKey("nobody", None, "op_1")
+        seen.engine.ask(nobody)
+        seen.engine.remove([nobody])
+        seen.engine.focus(nobody)
+        assert seen.engine.plan(nobody) is None
