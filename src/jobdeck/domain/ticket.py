@@ -1,0 +1,218 @@
+"""The ticket: what a vendor's support needs to find a job, and nothing else.
+
+Every piece of data in the Markdown stands in a code span or a fence that is longer than any run of backticks inside
+it, so that it can make no link, image, heading or HTML. Nothing here is a secret: headers are never kept, and the
+curl line names variables.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job
+from jobdeck.domain.text import clean, one_line
+from jobdeck.domain.timeline import Moment
+
+MAX_EXCHANGES = 40
+MAX_MOMENTS = 60
+_FIELD = 400
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSource:
+    """What a ticket is made of. `clock_offset` is the server's clock minus ours in seconds, if known."""
+
+    job: Job
+    timeline: tuple[Moment, ...]
+    exchanges: tuple[Exchange, ...]
+    version: str
+    made_us: int
+    curl: str
+    clock_offset: float | None = None
+    note: str = ""
+    include_result: bool = False
+
+    @property
+    def failing(self) -> tuple[Exchange, ...]:
+        """The exchanges since the job was first seen to have ended, oldest first; they showed the failure."""
+        ended = self.job.ended
+        if ended is None or not self.job.terminal:
+            return ()
+        good = (item for item in self.exchanges if item.problem is None)
+        shown = [item for item in good if item.started.us + round(item.duration * 1e6) >= ended.us - 1]
+        return tuple(sorted(shown, key=lambda item: item.started.us))
+
+    @property
+    def problems(self) -> tuple[Exchange, ...]:
+        """The exchanges that told nothing, newest first."""
+        return tuple(item for item in self.exchanges if item.problem is not None)
+
+
+def ticket_markdown(source: TicketSource) -> str:
+    """Return the ticket as Markdown that data cannot break out of."""
+    return "\n".join(_lines(source)) + "\n"
+
+
+def ticket_object(source: TicketSource, job_object: dict[str, Any]) -> dict[str, Any]:
+    """Return the ticket as a JSON object; `job_object` is the job's own, its result left out unless asked for."""
+    failing = source.failing
+    job = dict(job_object)
+    if not source.include_result:
+        job.pop("result", None)
+    return {
+        "job": job,
+        "accepted_request_id": source.job.target.accepted_request_id,
+        "accepted_trace_id": source.job.target.accepted_trace_id,
+        "first_failure_request_id": failing[0].support_id if failing else None,
+        "last_failure_request_id": failing[-1].support_id if failing else None,
+        "timeline": [_moment_object(moment) for moment in source.timeline[-MAX_MOMENTS:]],
+        "exchanges": [exchange_object(item) for item in source.exchanges[:MAX_EXCHANGES]],
+        "anomalies": list(source.job.anomalies),
+        "note": source.note,
+        "curl": source.curl,
+        "client": {
+            "name": "jobdeck",
+            "version": source.version,
+            "clock_offset_seconds": source.clock_offset,
+            "made_at": utc(source.made_us),
+        },
+    }
+
+
+def exchange_object(item: Exchange) -> dict[str, Any]:
+    """Return the JSON object of an exchange; its keys are always present, and a contract."""
+    problem = item.problem
+    return {
+        "profile": item.profile,
+        "job": str(item.job) if item.job is not None else None,
+        "at": utc(item.started.us),
+        "method": item.method,
+        "url": item.url,
+        "http_status": item.http_status,
+        "request_id": item.request_id,
+        "trace_id": item.trace_id,
+        "duration_seconds": round(item.duration, 3),
+        "problem": None if problem is None else {"kind": problem.kind.value, "message": problem.message},
+    }
+
+
+def utc(us: int) -> str:
+    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def code_span(data: str) -> str:
+    """Return `data` as one line of inline code whose fence is longer than any run of backticks in it."""
+    text = one_line(data, _FIELD) or "-"
+    fence = "`" * (_longest_run(text) + 1)
+    padding = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def code_block(data: str) -> str:
+    """Return `data` as a fenced block whose fence is longer than any run of backticks in it."""
+    text = clean(data, lines=True, limit=16_384)
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
+def _lines(source: TicketSource) -> Iterator[str]:
+    yield "## Support ticket"
+    yield ""
+    if source.note:
+        yield code_block(source.note)
+        yield ""
+    yield from _identity(source)
+    yield from _error(source.job)
+    yield from _section("Timeline (UTC, as observed)", [_moment_line(item) for item in source.timeline[-MAX_MOMENTS:]])
+    newest = source.exchanges[:MAX_EXCHANGES]
+    yield from _section("Exchanges, newest first", [_exchange_line(item) for item in newest])
+    yield from _section("Ask again", [source.curl])
+    if source.include_result and source.job.result is not None:
+        yield from _section("Result", [source.job.result])
+    offset = "" if source.clock_offset is None else f", server clock {source.clock_offset:+.1f} s from ours"
+    yield f"Made by jobdeck {source.version} at {utc(source.made_us)}{offset}. Times are UTC."
+
+
+def _identity(source: TicketSource) -> Iterator[str]:
+    job = source.job
+    failing = source.failing
+    pairs = (
+        ("Job", job.key.id),
+        ("Account group", job.key.account_group),
+        ("API", job.target.provider),
+        ("Kind", job.kind),
+        ("Status", job.status or "never seen"),
+        ("Accepted with request ID", job.target.accepted_request_id),
+        ("Accepted with trace ID", job.target.accepted_trace_id),
+        ("Request ID of the first answer that showed the end", failing[0].request_id if failing else None),
+        ("Trace ID of the first answer that showed the end", failing[0].trace_id if failing else None),
+        ("Request ID of the last answer that showed the end", failing[-1].request_id if failing else None),
+        ("Newest request ID", job.request_id),
+        ("Newest trace ID", job.trace_id),
+        ("Created", None if job.created_us is None else utc(job.created_us)),
+        ("Updated", None if job.updated_us is None else utc(job.updated_us)),
+        ("Last good answer", None if job.observed is None else utc(job.observed.us)),
+    )
+    yield from (f"- {name}: {code_span(value)}" for name, value in pairs if value)
+    yield from (f"- Anomaly: {code_span(text)}" for text in job.anomalies)
+    yield ""
+
+
+def _error(job: Job) -> Iterator[str]:
+    if job.error is not None:
+        error = job.error
+        parts = [part for part in (error.code, error.message, error.details) if part]
+        yield from _section("The job's error, word for word", ["\n".join(parts) or "an empty error"])
+    if job.problem is not None:
+        yield from _section("The newest answer told nothing", [f"{job.problem.kind.words}: {job.problem.message}"])
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    text = "\n".join(lines)
+    if text:
+        yield f"### {title}"
+        yield ""
+        yield code_block(text)
+        yield ""
+
+
+def _moment_line(moment: Moment) -> str:
+    what = moment.kind.value if moment.stage is None else f"{moment.kind.value} {moment.stage}"
+    change = f"{moment.before} -> {moment.after}" if moment.before and moment.after else (moment.after or "")
+    parts = (utc(moment.at_us), what, change, moment.text, moment.request_id or "")
+    return one_line("  ".join(part for part in parts if part), 1_000)
+
+
+def _exchange_line(item: Exchange) -> str:
+    outcome = "" if item.problem is None else f"{item.problem.kind.words}: {item.problem.message}"
+    parts = (
+        utc(item.started.us),
+        f"{item.method} {item.url}",
+        str(item.http_status or "-"),
+        f"{item.duration:.2f}s",
+        f"request {item.request_id}" if item.request_id else "",
+        f"trace {item.trace_id}" if item.trace_id else "",
+        outcome,
+    )
+    return one_line("  ".join(part for part in parts if part), 1_000)
+
+
+def _moment_object(moment: Moment) -> dict[str, Any]:
+    return {
+        "at": utc(moment.at_us),
+        "kind": moment.kind.value,
+        "stage": moment.stage,
+        "before": moment.before,
+        "after": moment.after,
+        "text": moment.text,
+        "request_id": moment.request_id,
+    }

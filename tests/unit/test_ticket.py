@@ -1,0 +1,105 @@
+"""A ticket holds what support needs, and data cannot break out of it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from jobdeck.cli.output import job_object
+from jobdeck.domain.curl import curl_line
+from jobdeck.domain.job import JobError
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.ticket import TicketSource, code_block, code_span, ticket_markdown, ticket_object
+from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.transitions import observe
+from tests.builders import START, make_exchange, make_job, make_observation, make_target
+
+OURS = {"Support ticket", "The job's error, word for word", "Timeline (UTC, as observed)", "Ask again",
+        "Exchanges, newest first", "The newest answer told nothing", "Result"}  # fmt: skip
+nasty = st.text() | st.sampled_from(
+    [
+        "[link](https://evil.example)",
+        "![image](https://evil.example/x.png)",
+        "```\n# heading\n```",
+        "<script>alert(1)</script>",
+        "`` ` `` ```` <b>",
+        "https://evil.example www.evil.example",
+        "\n\n# heading\n\n---\n",
+        "\x1b]52;c;aGk=\x07",
+    ]
+)
+
+
+def make_source(text: str = "no answer", note: str = "") -> TicketSource:
+    now = START.later(60)
+    failed = replace(
+        make_observation(Phase.FAILED, 0.66),
+        status=text or "failed",
+        error=JobError(text, text, json.dumps({"x": text})),
+    )
+    job, _ = observe(make_job(), failed, make_exchange(now), now)
+    problem = Problem(ProblemKind.SERVER_ERROR, text or "x", 503)
+    return TicketSource(
+        job=replace(job, target=replace(make_target(), accepted_request_id=text or None), anomalies=(text,)),
+        timeline=(Moment(START.us, MomentKind.PHASE, text, text, "queued", "failed", text),),
+        exchanges=(replace(make_exchange(now), request_id=text or None), make_exchange(START, problem)),
+        version="1.2.3",
+        made_us=now.us,
+        curl=curl_line("GET", "https://developer.thehog.ai/api/operations/op_1", [("X-Access-Key", "$KEY")]),
+        note=note,
+    )
+
+
+@given(nasty, nasty)
+def test_data_makes_no_link_image_heading_or_html(text: str, note: str) -> None:
+    markdown = ticket_markdown(make_source(text, note))
+    tokens = MarkdownIt("commonmark", {"linkify": True}).enable("linkify").parse(markdown)
+    headings = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open"]
+    assert set(headings) <= OURS
+    flat = [inner for token in tokens for inner in (token, *(token.children or ()))]
+    assert not {token.type for token in flat} & {"link_open", "image", "html_block", "html_inline", "hr", "table_open"}
+    assert "\x1b" not in markdown
+
+
+@given(st.text(alphabet="` a\n"))
+def test_a_span_and_a_block_hold_any_run_of_backticks(text: str) -> None:
+    span = MarkdownIt().parseInline(f"- {code_span(text)}")[0].children
+    assert span is not None
+    assert [child.type for child in span if child.type != "text"] == ["code_inline"]
+    assert [token.type for token in MarkdownIt().parse(code_block(text))] == ["fence"]
+
+
+def test_a_ticket_names_the_ids_that_support_asks_for() -> None:
+    markdown = ticket_markdown(make_source("boom"))
+    assert "- Job: `op_1`" in markdown
+    assert "- Accepted with request ID: `boom`" in markdown
+    assert "- Request ID of the first answer that showed the end: `boom`" in markdown
+    assert 'curl -sS -H "X-Access-Key: $KEY" https://developer.thehog.ai/api/operations/op_1' in markdown
+    assert "Made by jobdeck 1.2.3" in markdown
+
+
+def test_the_result_is_left_out_unless_asked_for() -> None:
+    source = make_source()
+    source = replace(source, job=replace(source.job, result='{"email": "someone@example.com"}'))
+    assert "someone@example.com" not in ticket_markdown(source)
+    assert "someone@example.com" in ticket_markdown(replace(source, include_result=True))
+    assert "result" not in ticket_object(source, job_object(source.job, START))["job"]
+
+
+def test_the_json_ticket_is_json() -> None:
+    source = make_source("boom")
+    made = json.loads(json.dumps(ticket_object(source, job_object(source.job, START)), allow_nan=False))
+    assert made["first_failure_request_id"] == "boom"
+    assert made["exchanges"][1]["problem"]["kind"] == "server_error"
+    assert made["client"]["version"] == "1.2.3"
+
+
+@pytest.mark.parametrize("url", ["https://x.example/a b", "https://x.example/$(id)", "https://x.example/'q'`id`"])
+def test_a_curl_line_expands_nothing_of_the_url(url: str) -> None:
+    import shlex
+
+    assert shlex.split(curl_line("GET", url)) == ["curl", "-sS", url]
