@@ -1,0 +1,72 @@
+"""What changed, in one line for a person or one object for a script."""
+
+from typing import Any
+
+from jobdeck.cli.output import problem_object, rfc3339
+from jobdeck.domain.events import (
+    AnomalyMet,
+    Event,
+    JobAdded,
+    JobRemoved,
+    PhaseChanged,
+    ProblemMet,
+    ProfileHalted,
+    ProgressChanged,
+    Recovered,
+    SleepNoticed,
+    StageChanged,
+)
+
+
+def describe_event(event: Event) -> str | None:
+    """Return the event in words; None for what a reader of lines need not know."""
+    match event:
+        case PhaseChanged(before=before, after=after, status=status, request_id=request_id):
+            word = after.value if after.value == status else f"{after.value} ({status})"
+            trail = f"  request {request_id}" if request_id and after.terminal else ""
+            return f"{before.value} -> {word}{trail}"
+        case StageChanged(stage=stage, before=before, after=after):
+            return f"{stage}: {before.value if before else 'new'} -> {after.value}"
+        case ProgressChanged(stage=stage, after=after):
+            name = f"{stage}: " if stage else ""
+            return f"{name}{'progress no longer told' if after is None else f'{round(after * 100)}%'}"
+        case ProblemMet(problem=problem, failures=failures):
+            again = f" ({failures} in a row)" if failures > 1 else ""
+            return f"no answer to show: {problem.kind.words}: {problem.message}{again}"
+        case Recovered(failures=failures):
+            return f"seen again after {failures} failed look{'s' if failures > 1 else ''}"
+        case AnomalyMet(message=message):
+            return f"anomaly: {message}"
+        case ProfileHalted(profile=profile, problem=problem):
+            return f"profile {profile} asks no more: {problem.kind.words}: {problem.message}"
+        case SleepNoticed(seconds=seconds):
+            return f"this machine slept for {round(seconds)} s; looking at everything again"
+        case JobAdded() | JobRemoved():
+            return None
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """Return the event as a JSON object: ``event`` names it, ``at`` is its time, the rest depends on the name."""
+    head: dict[str, Any] = {"at": rfc3339(event.at.us)}
+    match event:
+        case PhaseChanged(before=before, after=after, status=status):
+            return {**head, "event": "phase", "before": before.value, "after": after.value, "status": status}
+        case StageChanged(stage=stage, before=before, after=after):
+            was = before.value if before else None
+            return {**head, "event": "stage", "stage": stage, "before": was, "after": after.value}
+        case ProgressChanged(stage=stage, before=before, after=after):
+            return {**head, "event": "progress", "stage": stage, "before": before, "after": after}
+        case ProblemMet(problem=problem, failures=failures):
+            return {**head, "event": "problem", "problem": problem_object(problem), "failures": failures}
+        case Recovered(failures=failures):
+            return {**head, "event": "recovered", "failures": failures}
+        case AnomalyMet(message=message):
+            return {**head, "event": "anomaly", "message": message}
+        case ProfileHalted(profile=profile, problem=problem):
+            return {**head, "event": "halted", "profile": profile, "problem": problem_object(problem)}
+        case SleepNoticed(seconds=seconds):
+            return {**head, "event": "slept", "seconds": round(seconds, 1)}
+        case JobAdded():
+            return {**head, "event": "added"}
+        case JobRemoved():
+            return {**head, "event": "removed"}

@@ -1,0 +1,11 @@
+"""What ends a command early."""
+
+from jobdeck.cli.exit_codes import ExitCode
+
+
+class CommandError(Exception):
+    """A command cannot go on. The message is one line for standard error; `code` is the exit code."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
+        super().__init__(message)
+        self.code = code

@@ -1,0 +1,74 @@
+"""Exit codes: a contract with other people's scripts."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+
+
+class ExitCode(IntEnum):
+    """What the process says when it ends."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    NOT_ALLOWED = 4
+    CANCELLED = 5
+    NOT_FOUND = 6
+    UNREACHABLE = 7
+    INTERNAL = 70
+    TIMED_OUT = 124
+    HUNG_UP = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+# What is certain and bad comes first; what could not be observed goes before a lesser outcome, which it may hide.
+_ORDER = (
+    ExitCode.FAILED,
+    ExitCode.NOT_ALLOWED,
+    ExitCode.NOT_FOUND,
+    ExitCode.UNREACHABLE,
+    ExitCode.PARTIAL,
+    ExitCode.CANCELLED,
+    ExitCode.OK,
+)
+
+
+def exit_code(jobs: Iterable[Job]) -> ExitCode:
+    """Return the one code for several jobs.
+
+    It is the first that applies of failed, not allowed, not found, unreachable, partial, cancelled; else OK, also
+    when some are still going.
+    """
+    codes = {job_code(job) for job in jobs}
+    return next(code for code in _ORDER if code in codes or code is ExitCode.OK)
+
+
+def job_code(job: Job) -> ExitCode:
+    """Return the code of one job: its outcome when it has ended, else why it could not be seen, else OK."""
+    match job.phase:
+        case Phase.FAILED:
+            return ExitCode.FAILED
+        case Phase.PARTIAL:
+            return ExitCode.PARTIAL
+        case Phase.CANCELLED:
+            return ExitCode.CANCELLED
+        case Phase.SUCCEEDED:
+            return ExitCode.OK
+        case Phase.QUEUED | Phase.RUNNING | Phase.UNKNOWN:
+            return ExitCode.OK if job.problem is None else problem_code(job.problem.kind)
+
+
+def problem_code(kind: ProblemKind) -> ExitCode:
+    """Return the code for a problem: 4 for a refused key or permission, 6 for not found, 7 for all others."""
+    match kind:
+        case ProblemKind.AUTH | ProblemKind.PERMISSION:
+            return ExitCode.NOT_ALLOWED
+        case ProblemKind.NOT_FOUND:
+            return ExitCode.NOT_FOUND
+        case _:
+            return ExitCode.UNREACHABLE

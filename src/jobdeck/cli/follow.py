@@ -1,0 +1,52 @@
+"""Running the engine headless until somebody has seen enough."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from jobdeck.domain.job import Job, Target
+from jobdeck.engine.batch import Batch
+from jobdeck.engine.engine import Engine
+from jobdeck.wiring import Wiring
+
+
+class TimedOutError(Exception):
+    """The time given was over first; `jobs` are as last seen."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        super().__init__("timed out")
+        self.jobs = tuple(jobs)
+
+
+async def follow(
+    wiring: Wiring,
+    targets: Iterable[Target],
+    enough: Callable[[Engine, Batch], bool],
+    patience: float | None = None,
+) -> tuple[Job, ...]:
+    """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
+
+    Raises `TimedOutError` after `patience` seconds (None: never), and what the engine raises when it breaks.
+    """
+    engine = wiring.engine()
+    changes = engine.subscribe()
+    keys = engine.add(targets)
+    running = asyncio.create_task(engine.run())
+    try:
+        async with asyncio.timeout(patience):
+            async for batch in changes:
+                if enough(engine, batch):
+                    break
+            else:
+                await running
+    except TimeoutError:
+        raise TimedOutError(engine.jobs[key] for key in keys) from None
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await engine.aclose()
+    return tuple(engine.jobs[key] for key in keys)
+
+
+def hopeless(engine: Engine, job: Job) -> bool:
+    """Whether no further look can tell more: the server knows no such job, or the profile's key was refused."""
+    return job.lost or (not job.terminal and job.key.profile in engine.halted())

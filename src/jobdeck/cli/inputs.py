@@ -1,0 +1,75 @@
+"""Targets from the command line: arguments, files and standard input."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobdeck.cli.errors import CommandError
+from jobdeck.domain.job import Target
+from jobdeck.domain.text import one_line
+from jobdeck.providers.targets import Directory, TargetError, parse_input, parse_target
+
+MAX_INPUT_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the arguments named, in order and without repetition; `piped` when standard input was read."""
+
+    targets: tuple[Target, ...]
+    piped: bool
+
+
+def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
+    """Parse every argument: ``-`` is standard input, an existing file is read, anything else is a target.
+
+    Raises `CommandError` (exit 2) that names each refused target with its reason; nothing was sent by then.
+    """
+    found: dict[object, Target] = {}
+    refused: list[str] = []
+    for argument in arguments:
+        data = _data_of(argument)
+        if data is None:
+            try:
+                target = parse_target(argument, directory)
+            except TargetError as error:
+                refused.append(str(error))
+            else:
+                found.setdefault(target.key, target)
+            continue
+        parsed = parse_input(data, directory)
+        for target in parsed.targets:
+            found.setdefault(target.key, target)
+        refused.extend(reason if reason.startswith(text) else f"{text}: {reason}" for text, reason in parsed.refused)
+        if not parsed.targets and not parsed.refused:
+            refused.append(f"{'standard input' if argument == '-' else one_line(argument, 200)} names no target")
+    if refused:
+        more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
+        raise CommandError("\n".join(refused[:20]) + more)
+    return Inputs(tuple(found.values()), "-" in arguments)
+
+
+def _data_of(argument: str) -> bytes | None:
+    if argument == "-":
+        if sys.stdin.isatty():
+            sys.stderr.write("jobdeck: reading targets from standard input; end with Ctrl-D\n")
+        return _capped(sys.stdin.buffer.read(MAX_INPUT_BYTES + 1), "standard input")
+    path = Path(argument)
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return _capped(file.read(MAX_INPUT_BYTES + 1), argument)
+    except (OSError, ValueError) as error:
+        if not isinstance(error, OSError):
+            return None
+        message = f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}"
+        raise CommandError(message) from None
+
+
+def _capped(data: bytes, name: str) -> bytes:
+    if len(data) > MAX_INPUT_BYTES:
+        message = f"{one_line(name, 200)} is larger than {MAX_INPUT_BYTES // 1024 // 1024} MiB"
+        raise CommandError(message)
+    return data

@@ -1,0 +1,95 @@
+"""The command line's entry: parse, run one command, turn what ends it into an exit code.
+
+Nothing heavy is imported here: each command imports what it needs when it runs.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.parser import parse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; no expected fault leaves a traceback."""
+    from jobdeck.cli.errors import CommandError  # noqa: PLC0415
+    from jobdeck.config.errors import ConfigError  # noqa: PLC0415
+
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    _on_termination()
+    try:
+        return _run(arguments)
+    except (CommandError, ConfigError) as error:
+        for line in str(error).splitlines() or [""]:
+            _narrate(line)
+        return error.code if isinstance(error, CommandError) else ExitCode.USAGE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except _Ended as error:
+        return error.code
+    except BrokenPipeError:
+        from jobdeck.cli.output import silence_stdout  # noqa: PLC0415
+
+        silence_stdout()
+        return ExitCode.OK
+    except OSError as error:
+        _narrate(f"cannot go on: {error.strerror or type(error).__name__}")
+        return ExitCode.FAILED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "status":
+            from jobdeck.cli import status  # noqa: PLC0415
+
+            return status.run(arguments)
+        case "watch":
+            from jobdeck.cli import watch  # noqa: PLC0415
+
+            return watch.run(arguments)
+        case "wait":
+            from jobdeck.cli import wait  # noqa: PLC0415
+
+            return wait.run(arguments)
+        case "simulate":
+            from jobdeck.cli import simulate  # noqa: PLC0415
+
+            return simulate.run(arguments)
+        case "demo":
+            from jobdeck.cli import demo  # noqa: PLC0415
+
+            return demo.run(arguments)
+        case _:
+            from jobdeck.cli import open_screen  # noqa: PLC0415
+
+            return open_screen.run(arguments)
+
+
+class _Ended(BaseException):
+    """A signal asked the process to end. Not an Exception, so that no handler for faults swallows it."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _on_termination() -> None:
+    for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HUNG_UP)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_, code=code: _end(code))
+
+
+def _end(code: ExitCode) -> None:
+    raise _Ended(code)
+
+
+def _narrate(line: str) -> None:
+    try:
+        sys.stderr.write(f"jobdeck: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -1,0 +1,108 @@
+"""Standard output is data: one JSON object a line, or a plain table."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.problem import Problem
+
+
+def rfc3339(us: int | None) -> str | None:
+    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds; None stays None.
+
+    A moment outside the years 1–9999 gives None as well: it cannot be written.
+    """
+    if us is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
+    except (OverflowError, OSError, ValueError):
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock_time(us: int) -> str:
+    """Render microseconds since the epoch as a time of day in UTC."""
+    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%H:%M:%SZ")
+
+
+def job_object(job: Job, now: Instant) -> dict[str, Any]:
+    """Return the JSON object of a job; its keys are always present, and a contract."""
+    age = job.age(now)
+    return {
+        "profile": job.key.profile,
+        "provider": job.target.provider,
+        "id": job.key.id,
+        "account_group": job.key.account_group,
+        "kind": job.kind,
+        "status": job.status,
+        "phase": job.phase.value,
+        "progress": job.progress,
+        "stages": [
+            {
+                "name": record.stage.name,
+                "status": record.stage.status,
+                "phase": record.stage.phase.value,
+                "progress": record.stage.progress,
+            }
+            for record in job.stages
+        ],
+        "error": None
+        if job.error is None
+        else {"code": job.error.code, "message": job.error.message, "details": _parsed(job.error.details)},
+        "result": _parsed(job.result),
+        "created_at": rfc3339(job.created_us),
+        "updated_at": rfc3339(job.updated_us),
+        "observed_at": rfc3339(job.observed.us) if job.observed is not None else None,
+        "age_seconds": None if age is None else round(age, 3),
+        "request_id": job.request_id,
+        "trace_id": job.trace_id,
+        "accepted_request_id": job.target.accepted_request_id,
+        "http_status": job.http_status,
+        "problem": problem_object(job.problem),
+    }
+
+
+def problem_object(problem: Problem | None) -> dict[str, Any] | None:
+    """Return the JSON object of a problem."""
+    if problem is None:
+        return None
+    return {
+        "kind": problem.kind.value,
+        "message": problem.message,
+        "http_status": problem.http_status,
+        "request_id": problem.request_id,
+        "trace_id": problem.trace_id,
+        "retry_at": rfc3339(problem.retry_at_us),
+    }
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Write one JSON object as one line of ASCII, flushed, so that a pipe sees it at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(", ", ": ")) + "\n")
+    sys.stdout.flush()
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table whose columns are as wide as their widest cell; the last one is not padded."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    sys.stdout.flush()
+
+
+def silence_stdout() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush cannot fail after a closed pipe."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+def _parsed(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

@@ -1,0 +1,182 @@
+"""The command line's grammar, help and examples."""
+
+import argparse
+from collections.abc import Sequence
+
+from jobdeck import __version__
+from jobdeck.cli.durations import duration
+
+COMMANDS = ("demo", "status", "watch", "wait", "simulate")
+"""Words that are commands when they come first; ``jobdeck -- demo`` watches a job called demo."""
+
+_EPILOG = """\
+targets:
+  op_01HZ…                             an ID, asked through the default profile
+  PROFILE:ID                           an ID of a profile
+  ACCOUNT_GROUP/JOB_ID                 a Sonarly prospecting job
+  https://…/api/operations/op_01HZ…    a poll URL, absolute or relative
+  FILE, -                              a file or standard input with any of these, or accepted bodies
+
+examples:
+  jobdeck demo                         try it: no key, no configuration
+  jobdeck op_01HZ… op_01J0…            watch two operations
+  curl … | jobdeck -                   watch what an API has just accepted
+
+exit codes:
+  0 all succeeded, 1 one failed, 2 usage or configuration, 3 partial success, 4 not allowed, 5 cancelled,
+  6 not found, 7 unreachable, 124 timed out, 130/143/129 interrupted, terminated, hung up
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of everything but the bare ``jobdeck [TARGET…]``, which `parse` maps to ``open``."""
+    parser = argparse.ArgumentParser(
+        prog="jobdeck",
+        usage="jobdeck [--config FILE] [TARGET …]\n       jobdeck COMMAND [OPTION …] [TARGET …]",
+        description="A terminal monitor for API jobs in flight: every job, every stage, every request ID.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"jobdeck {__version__}")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND", prog="jobdeck")
+    opened = commands.add_parser("open", allow_abbrev=False)
+    _add_config(opened)
+    opened.add_argument("targets", nargs="*")
+    _add_demo(commands)
+    _add_status(commands)
+    _add_watch(commands)
+    _add_wait(commands)
+    _add_simulate(commands)
+    return parser
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments; exits with 2 and a usage line on standard error when they make no sense."""
+    parser = build_parser()
+    arguments = list(argv)
+    globals_, rest = _split_globals(arguments)
+    if rest and rest[0] in COMMANDS:
+        return parser.parse_args([rest[0], *globals_, *rest[1:]])
+    if rest and rest[0] in {"-h", "--help", "--version"}:
+        return parser.parse_args(rest[:1])
+    return parser.parse_args(["open", *globals_, *rest])
+
+
+def _split_globals(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Take the options that may stand before a command off the front."""
+    taken = 0
+    while taken < len(arguments):
+        word = arguments[taken]
+        if word == "--config":
+            taken += 2
+        elif word.startswith("--config="):
+            taken += 1
+        else:
+            break
+    return arguments[:taken], arguments[taken:]
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE", help="the configuration to use (else JOBDECK_CONFIG, else the user's)"
+    )
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="the screen on an embedded simulator of both APIs: no key, no configuration",
+        description="Open the screen on moving jobs of both APIs, served over real HTTP on loopback, faults included.",
+        epilog="example: jobdeck demo --jobs 60 --seed 7",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    demo.add_argument("--jobs", type=_count, default=24, metavar="N", help="how many jobs, 1 to 10000 (default 24)")
+    demo.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed plays the same jobs (default 1)")
+    demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast time passes in it (default 1)")
+
+
+def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    status = commands.add_parser(
+        "status",
+        help="one look at each target: a table, or one JSON object a line",
+        description="Ask once for each target and say what came of it. The exit code tells the worst of it.",
+        epilog="example: jobdeck status --json op_01HZ… | jq .phase",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(status)
+    status.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    status.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
+
+
+def _add_watch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    watch = commands.add_parser(
+        "watch",
+        help="headless: a line for every change until all have ended",
+        description="Print a line for every change until all targets have ended. The exit code tells how.",
+        epilog="example: jobdeck watch --json - < ids.txt | jq -c .change",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(watch)
+    watch.add_argument("--json", action="store_true", help="one JSON object a change")
+    watch.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
+
+
+def _add_wait(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    wait = commands.add_parser(
+        "wait",
+        help="block until all have ended; the exit code tells how",
+        description="Wait until all targets have ended. A failed look never ends a wait.",
+        epilog="example: jobdeck wait --timeout 30m --fail-fast - < ids.txt && ./import-results",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(wait)
+    wait.add_argument("--any", action="store_true", help="until one has ended")
+    wait.add_argument("--fail-fast", action="store_true", help="until one has failed")
+    wait.add_argument("--timeout", type=duration, metavar="DURATION", help="exit with 124 after, say, 45s, 30m, 1h30m")
+    wait.add_argument("--appear", type=duration, metavar="DURATION", help="wait so long for targets not there yet")
+    wait.add_argument("--json", action="store_true", help="nothing but one JSON object a job, at the end")
+    wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
+
+
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    simulate = commands.add_parser(
+        "simulate",
+        help="the simulator alone, to try scripts on",
+        description="Serve both APIs on loopback from a scenario until interrupted.",
+        epilog="example: jobdeck simulate --port 8080 --scenario outage.toml",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    simulate.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: a free one)")
+    simulate.add_argument("--scenario", metavar="FILE", help="a TOML or JSON scenario (default: that of the demo)")
+    simulate.add_argument("--jobs", type=_count, metavar="N", help="how many jobs of the demo's kind (default 24)")
+    simulate.add_argument("--seed", type=int, metavar="S", help="overrides the scenario's seed")
+    simulate.add_argument("--speed", type=_speed, metavar="X", help="overrides the scenario's speed")
+
+
+def _count(text: str) -> int:
+    return int(_number(text, 1, 10_000, whole=True))
+
+
+def _port(text: str) -> int:
+    return int(_number(text, 0, 65_535, whole=True))
+
+
+def _speed(text: str) -> float:
+    return _number(text, 0.01, 1_000)
+
+
+def _number(text: str, low: float, high: float, *, whole: bool = False) -> float:
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        message = f"not a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+        raise argparse.ArgumentTypeError(message)
+    return value

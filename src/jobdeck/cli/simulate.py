@@ -1,0 +1,56 @@
+"""``jobdeck simulate``: the simulator alone."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from jobdeck.cli.errors import CommandError
+from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.simulator.demo import demo_scenario, demo_targets
+from jobdeck.simulator.loading import load_scenario
+from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.server import serve_forever
+from jobdeck.simulator.vocabulary import ScenarioError
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Serve until a signal; what to type in another terminal is said once the port is open."""
+    scenario = _scenario(arguments)
+    try:
+        serve_forever(scenario, port=arguments.port, on_ready=lambda url: _explain(url, scenario))
+    except OSError as error:
+        message = f"cannot listen on port {arguments.port}: {error.strerror or type(error).__name__}"
+        raise CommandError(message) from None
+    return ExitCode.OK
+
+
+def _scenario(arguments: argparse.Namespace) -> Scenario:
+    seed = 1 if arguments.seed is None else arguments.seed
+    if arguments.scenario is None:
+        scenario = demo_scenario(jobs=arguments.jobs or 24, seed=seed)
+    else:
+        if arguments.jobs is not None:
+            message = "--jobs goes with the demo's own scenario, not with --scenario"
+            raise CommandError(message)
+        try:
+            scenario = load_scenario(Path(arguments.scenario))
+        except ScenarioError as error:
+            raise CommandError(str(error)) from None
+        if arguments.seed is not None:
+            scenario = replace(scenario, seed=seed)
+    return scenario if arguments.speed is None else replace(scenario, speed=arguments.speed)
+
+
+def _explain(url: str, scenario: Scenario) -> None:
+    targets = demo_targets(scenario)
+    sys.stderr.write(
+        f"jobdeck: simulating {len(targets)} jobs of both APIs on {url} (Ctrl-C ends it); in another terminal:\n\n"
+        f"  export THEHOG_BASE_URL={url} THE_HOG_ACCESS_KEY=ak_simulated THE_HOG_SECRET_KEY=sk_simulated\n"
+        f"  export SONARLY_BASE_URL={url} SONARLY_API_KEY=sk_live_simulated\n"
+        f"  jobdeck {' '.join(targets[:3])}\n\n"
+    )
+    sys.stderr.flush()
+    for target in targets:
+        sys.stdout.write(f"{target}\n")
+    sys.stdout.flush()

@@ -1,0 +1,97 @@
+"""``jobdeck status``: one look at each target."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections import Counter
+from dataclasses import replace
+
+from jobdeck.cli.exit_codes import ExitCode, exit_code
+from jobdeck.cli.follow import follow
+from jobdeck.cli.inputs import gather_targets
+from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.words import describe_row
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.engine.batch import Batch
+from jobdeck.engine.engine import Engine
+
+GIVE_UP_AFTER = 5
+"""Failed looks after which a profile that never answered is asked no more: the rest would wait for nothing."""
+
+_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "SEEN", "REQUEST ID", "MESSAGE")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Ask once for each target, print what came, and return the exit code."""
+    wiring = open_wiring(arguments)
+    inputs = gather_targets(arguments.targets, wiring.directory)
+    look = Look(inputs.targets, wiring.clock, as_json=arguments.json)
+    try:
+        asyncio.run(follow(wiring, inputs.targets, look))
+    finally:
+        _narrate_progress(0, 0)
+    jobs = [look.done[target.key] for target in inputs.targets]
+    if not arguments.json:
+        now = wiring.clock.now()
+        print_table(_HEADER, [describe_row(job, now) for job in jobs])
+    return exit_code(jobs)
+
+
+class Look:
+    """Takes each job's first exchange; JSON is printed as answers come."""
+
+    def __init__(self, targets: tuple[Target, ...], clock: Clock, *, as_json: bool) -> None:
+        self.done: dict[JobKey, Job] = {}
+        self._total = len(targets)
+        self._clock = clock
+        self._as_json = as_json
+        self._answered: set[str] = set()
+        self._failed: Counter[str] = Counter()
+
+    def __call__(self, engine: Engine, batch: Batch) -> bool:
+        """Take what is new; True when every target has been looked at, or nothing more can be learnt."""
+        for job in batch.jobs:
+            if job.key not in self.done and (job.observed or job.problem):
+                engine.rest(job.key)
+                self._take(job)
+        for profile, problem in self._down(engine, batch).items():
+            for job in engine.jobs.values():
+                if job.key.profile == profile and job.key not in self.done:
+                    self._take(replace(job, problem=_not_asked(profile, problem)))
+        _narrate_progress(len(self.done), self._total)
+        return len(self.done) == self._total
+
+    def _take(self, job: Job) -> None:
+        self.done[job.key] = job
+        if self._as_json:
+            print_json(job_object(job, self._clock.now()))
+
+    def _down(self, engine: Engine, batch: Batch) -> dict[str, Problem]:
+        """Return the profiles not worth another request, with the problem that says so."""
+        down = dict(engine.halted())
+        for exchange in batch.exchanges:
+            problem = exchange.problem
+            if problem is None or problem.kind.reached_server:
+                self._answered.add(exchange.profile)
+                continue
+            self._failed[exchange.profile] += 1
+            if exchange.profile not in self._answered and self._failed[exchange.profile] >= GIVE_UP_AFTER:
+                down[exchange.profile] = problem
+        return down
+
+
+def _not_asked(profile: str, problem: Problem) -> Problem:
+    """Return the problem of a job that was not asked for because its profile is down; it has no exchange."""
+    return Problem(problem.kind, f"not asked, because profile {profile} is down: {problem.message}")
+
+
+def _narrate_progress(done: int, total: int) -> None:
+    """Show on a terminal how far a long look has come; 0 of 0 clears the line."""
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return
+    sys.stderr.write(f"\r{done} of {total} looked at" if total else "\r\x1b[K")
+    sys.stderr.flush()

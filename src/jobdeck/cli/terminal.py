@@ -1,0 +1,33 @@
+"""Whether there is a terminal to draw on, and how keys reach the screen when standard input is a pipe."""
+
+import os
+import sys
+
+from jobdeck.cli.errors import CommandError
+
+
+def require_terminal(*, piped: bool) -> None:
+    """Raise `CommandError` (exit 2) naming the headless command, unless keys can be read and a screen drawn.
+
+    The screen is drawn on standard error, so that standard output stays free.
+    """
+    drawable = sys.stderr is not None and sys.stderr.isatty()
+    readable = _has_controlling_terminal() if piped else sys.stdin is not None and sys.stdin.isatty()
+    if not (drawable and readable):
+        message = "the screen needs a terminal; without one use: jobdeck status [--json] TARGET…"
+        raise CommandError(message)
+
+
+def read_keys_from_terminal() -> None:
+    """Put the controlling terminal where the exhausted pipe was: Textual reads keys from file descriptor 0."""
+    terminal = os.open("/dev/tty", os.O_RDWR)
+    os.dup2(terminal, 0)
+    os.close(terminal)
+
+
+def _has_controlling_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""``jobdeck wait``: block until the jobs have ended; the exit code tells how."""
+
+import argparse
+import asyncio
+import os
+import sys
+
+from jobdeck.cli.exit_codes import ExitCode, exit_code
+from jobdeck.cli.follow import TimedOutError, follow, hopeless
+from jobdeck.cli.inputs import gather_targets
+from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.output import job_object, print_json
+from jobdeck.cli.watch import ChangePrinter
+from jobdeck.cli.words import describe_seconds
+from jobdeck.domain.attention import blind
+from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.engine.batch import Batch
+from jobdeck.engine.engine import Engine
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Wait for all targets, or one with ``--any``; returns 124 when the time given is over first."""
+    wiring = open_wiring(arguments)
+    inputs = gather_targets(arguments.targets, wiring.directory)
+    waiting = Waiting(arguments, wiring.clock)
+    try:
+        jobs = asyncio.run(follow(wiring, inputs.targets, waiting, arguments.timeout))
+        code = exit_code([job for job in jobs if job.terminal] if waiting.ended_by_any else jobs)
+    except TimedOutError as error:
+        jobs, code = error.jobs, ExitCode.TIMED_OUT
+    finally:
+        waiting.line.clear()
+    if arguments.json:
+        now = wiring.clock.now()
+        for job in jobs:
+            print_json(job_object(job, now))
+    elif code is ExitCode.TIMED_OUT:
+        going = sum(not job.terminal for job in jobs)
+        sys.stderr.write(f"jobdeck: timed out with {going} of {len(jobs)} still going\n")
+    return code
+
+
+class Waiting:
+    """Decides when a wait is over. A failed look never ends it: only outcomes do, and what can never be seen."""
+
+    def __init__(self, arguments: argparse.Namespace, clock: Clock) -> None:
+        self.ended_by_any = False
+        self.line = StatusLine(clock)
+        self._arguments = arguments
+        self._clock = clock
+        self._started = clock.now()
+        live = arguments.json or self.line.live
+        self._printer = None if live else ChangePrinter(clock, as_json=False)
+
+    def __call__(self, engine: Engine, batch: Batch) -> bool:
+        """Narrate a batch; True when the wait is over."""
+        jobs = tuple(engine.jobs.values())
+        if self._printer is not None:
+            self._printer.show(engine, batch)
+        elif not self._arguments.json:
+            self.line.show(jobs)
+        if self._arguments.fail_fast and any(job.phase is Phase.FAILED for job in jobs):
+            return True
+        if self._arguments.any and any(job.terminal for job in jobs):
+            self.ended_by_any = True
+            return True
+        return all(job.terminal or self._hopeless(engine, job) for job in jobs)
+
+    def _hopeless(self, engine: Engine, job: Job) -> bool:
+        if job.lost and self._arguments.appear is not None and job.observed is None:
+            waited: float = self._clock.now().since(self._started)
+            return waited >= float(self._arguments.appear)
+        return hopeless(engine, job)
+
+
+class StatusLine:
+    """One line on a terminal that is written over: counts, the slowest job and the oldest answer."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._clock = clock
+        self._shown = False
+
+    def show(self, jobs: tuple[Job, ...]) -> None:
+        """Write the line again."""
+        if self.live:
+            text = describe_jobs(jobs, self._clock.now())
+            width = _width() - 1
+            sys.stderr.write(f"\r\x1b[K{text[:width]}")
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = False
+
+
+def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
+    """Counts by state, the job that has been going longest, and the oldest last answer."""
+    going = [job for job in jobs if not job.terminal]
+    counts = [(sum(job.phase is phase for job in jobs), phase.value) for phase in Phase]
+    unseen = sum(job.observed is None for job in jobs)
+    parts = [f"{count} {'waiting' if word == 'unknown' else word}" for count, word in counts if count]
+    if lost := sum(blind(job) for job in jobs):
+        parts.append(f"{lost} blind")
+    if going:
+        slowest = max(going, key=lambda job: job.elapsed(now))
+        parts.append(f"slowest {slowest.key.id} {describe_seconds(slowest.elapsed(now))}")
+    ages = [age for job in going if (age := job.age(now)) is not None]
+    if ages:
+        parts.append(f"oldest answer {describe_seconds(max(ages))}")
+    elif unseen:
+        parts.append("no answer yet")
+    return ", ".join(parts)
+
+
+def _width() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return 80

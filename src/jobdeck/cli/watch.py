@@ -1,0 +1,62 @@
+"""``jobdeck watch``: a line for every change until all jobs have ended."""
+
+import argparse
+import asyncio
+import sys
+
+from jobdeck.cli.changes import describe_event, event_object
+from jobdeck.cli.exit_codes import ExitCode, exit_code
+from jobdeck.cli.follow import follow, hopeless
+from jobdeck.cli.inputs import gather_targets
+from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.output import clock_time, job_object, print_json
+from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import JobKey
+from jobdeck.engine.batch import Batch
+from jobdeck.engine.engine import Engine
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Print changes until every job has ended or no look can tell more; returns the code for all."""
+    wiring = open_wiring(arguments)
+    inputs = gather_targets(arguments.targets, wiring.directory)
+    printer = ChangePrinter(wiring.clock, as_json=arguments.json)
+
+    def enough(engine: Engine, batch: Batch) -> bool:
+        printer.show(engine, batch)
+        return all(job.terminal or hopeless(engine, job) for job in engine.jobs.values())
+
+    return exit_code(asyncio.run(follow(wiring, inputs.targets, enough)))
+
+
+class ChangePrinter:
+    """Writes changes to standard output: lines for a person, or one JSON object a change."""
+
+    def __init__(self, clock: Clock, *, as_json: bool) -> None:
+        self._clock = clock
+        self._as_json = as_json
+
+    def show(self, engine: Engine, batch: Batch) -> None:
+        """Write what a batch tells."""
+        for event in batch.events:
+            if self._as_json:
+                self._object(engine, event)
+            elif (words := describe_event(event)) is not None:
+                key = _key_of(event)
+                subject = f"{key}  " if key is not None else ""
+                sys.stdout.write(f"{clock_time(event.at.us)}  {subject}{words}\n")
+        sys.stdout.flush()
+
+    def _object(self, engine: Engine, event: Event) -> None:
+        """A job's own object, whole, with what changed in ``change``; an event of no job stands alone."""
+        key = _key_of(event)
+        change = event_object(event)
+        if key is None:
+            print_json(change)
+        elif key in engine.jobs:
+            print_json({**job_object(engine.jobs[key], self._clock.now()), "change": change})
+
+
+def _key_of(event: Event) -> JobKey | None:
+    return None if isinstance(event, ProfileHalted | SleepNoticed) else event.key

@@ -1,0 +1,76 @@
+"""How a job reads in a line of plain text."""
+
+from jobdeck.domain.attention import blind, stale
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+
+GLYPHS = {
+    Phase.QUEUED: "○",
+    Phase.RUNNING: "●",
+    Phase.SUCCEEDED: "✓",
+    Phase.PARTIAL: "◐",
+    Phase.FAILED: "✗",
+    Phase.CANCELLED: "⊘",
+    Phase.UNKNOWN: "?",
+}
+
+
+def describe_row(job: Job, now: Instant) -> tuple[str, ...]:
+    """Return the cells of a job: state, target, kind, stage, progress, age, support ID, message."""
+    return (
+        describe_state(job, now),
+        str(job.key),
+        job.kind,
+        job.current_stage.stage.name if job.current_stage is not None else "–",
+        describe_progress(job),
+        describe_age(job, now),
+        job.support_id or "–",
+        describe_message(job),
+    )
+
+
+def describe_state(job: Job, now: Instant) -> str:
+    """Glyph and word: the server's own word when its meaning is not known."""
+    if job.lost:
+        return "? lost"
+    if job.status is None:
+        return "? unseen" if job.problem is not None else "· new"
+    word = job.status if job.phase is Phase.UNKNOWN else job.phase.value
+    doubt = " (blind)" if blind(job) else " (stale)" if stale(job, now) else ""
+    return f"{GLYPHS[job.phase]} {word}{doubt}"
+
+
+def describe_progress(job: Job) -> str:
+    """Percent of the job, else of its current stage, else a dash."""
+    progress = job.progress
+    if progress is None and job.current_stage is not None:
+        progress = job.current_stage.stage.progress
+    return "–" if progress is None else f"{round(progress * 100)}%"
+
+
+def describe_age(job: Job, now: Instant) -> str:
+    """How old the shown state is; ``final`` for an ended job, ``never`` for one never seen."""
+    age = job.age(now)
+    if age is None:
+        return "never"
+    return "final" if job.terminal else describe_seconds(age)
+
+
+def describe_seconds(seconds: float) -> str:
+    """A duration as ``4s``, ``1m36s`` or ``2h05m``."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def describe_message(job: Job) -> str:
+    """The problem, else the job's own error, in one line."""
+    if job.problem is not None:
+        return f"{job.problem.kind.words}: {job.problem.message}"
+    if job.error is not None:
+        return " ".join(" ".join(part.split()) for part in (job.error.code, job.error.message) if part)
+    return "failed without a reason given" if job.phase is Phase.FAILED else ""

@@ -1,0 +1,72 @@
+"""The command line itself: help, versions, streams."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobdeck import __version__
+from jobdeck.cli.parser import COMMANDS, parse
+from tests.cli.harness import environment, jobdeck
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return environment("http://127.0.0.1:9", tmp_path)
+
+
+def test_the_version_is_told(env: dict[str, str]) -> None:
+    assert jobdeck("--version", env=env).out == f"jobdeck {__version__}\n"
+
+
+def test_help_names_every_command_and_the_exit_codes(env: dict[str, str]) -> None:
+    out = jobdeck("--help", env=env).out
+    assert all(f"\n    {command} " in out for command in COMMANDS)
+    assert "124 timed out" in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(env: dict[str, str], command: str) -> None:
+    ran = jobdeck(command, "--help", env=env)
+    assert ran.out.startswith(f"usage: jobdeck {command}")
+    assert f"example: jobdeck {command}" in ran.out
+
+
+def test_words_that_are_no_command_are_targets() -> None:
+    assert parse(["op_1", "op_2"]).targets == ["op_1", "op_2"]
+    assert parse(["--config", "x.toml", "op_1"]).config == "x.toml"
+    assert parse(["--config=x.toml", "status", "op_1"]).config == "x.toml"
+    assert parse(["--", "demo"]).targets == ["demo"]
+    assert parse([]).targets == []
+
+
+@pytest.mark.parametrize("arguments", [["op_1"], ["demo"], []])
+def test_without_a_terminal_the_screen_names_the_headless_command(env: dict[str, str], arguments: list[str]) -> None:
+    ran = jobdeck(*arguments, env=env)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "jobdeck status" in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert "\x1b" not in ran.err
+
+
+def test_a_closed_pipe_is_no_fault(env: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "jobdeck", "status", "--json", "op_1", "op_2"]
+    run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, timeout=40, check=False)
+    os.close(writing)
+    assert b"Traceback" not in run.stderr
+    assert b"Exception ignored" not in run.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_said(env: dict[str, str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "jobdeck", "status", "--json", "op_1"]
+        run = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, timeout=40, check=False)
+    assert b"No space left" in run.stderr
+    assert b"Traceback" not in run.stderr
+    assert run.returncode != 0
