@@ -64,9 +64,10 @@ def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario
     at_least("jobs", jobs, 1)
     roll = dice(f"demo/{seed}")
     cast = list(_remarkable())[:jobs]
+    prospecting = sum(job.api is Api.SONARLY for job in cast)
     while len(cast) < jobs:
-        prospecting = sum(job.api is Api.SONARLY for job in cast)
         if 3 * prospecting < len(cast) + 1:
+            prospecting += 1
             cast.append(_some_time(roll, _PROSPECTING, 40.0, 240.0))
         else:
             cast.append(_some_time(roll, *roll.choice(_ORDINARY)))

@@ -1,7 +1,6 @@
 """Which fault strikes a request, and what it does to the answer."""
 
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,11 +8,11 @@ from dataclasses import dataclass, replace
 from jobdeck.simulator.dialect import Answer, Ask, Dialect, JsonObject, Refusal
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.ids import dice
+from jobdeck.simulator.oversized import SMALLEST, gzip_of_padded_json, padded_json
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.vocabulary import Api
 
 _JSON = ("Content-Type", "application/json; charset=utf-8")
-_PIECE = 2**20
 _HTML = (
     "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
     "<body><h1>502 Bad Gateway</h1><hr><p>edge</p></body></html>"
@@ -193,19 +192,8 @@ def _put(body: object, names: tuple[str, ...], value: object) -> object:
 
 
 def _oversized(answer: Answer, fault: Fault) -> Wire:
-    """A JSON object of `fault.size` bytes, as it is or as the gzip body that inflates to it."""
-    head, tail = b'{"padding": "', b'"}'
-    fill = max(0, fault.size - len(head) - len(tail))
-
-    def pieces() -> Iterator[bytes]:
-        yield head
-        for start in range(0, fill, _PIECE):
-            yield b"x" * min(_PIECE, fill - start)
-        yield tail
-
     headers = (*answer.headers, _JSON)
     if fault.kind is FaultKind.HUGE:
-        return Wire(answer.status, headers, pieces(), fill + len(head) + len(tail))
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join([*map(packer.compress, pieces()), packer.flush()])
+        return Wire(answer.status, headers, padded_json(fault.size), max(fault.size, SMALLEST))
+    packed = gzip_of_padded_json(fault.size)
     return Wire(answer.status, (*headers, ("Content-Encoding", "gzip")), iter((packed,)), len(packed))
