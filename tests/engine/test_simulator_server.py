@@ -1,0 +1,208 @@
+import asyncio
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from jobdeck.simulator.demo import demo_scenario, targets_of
+from jobdeck.simulator.faultscript import Fault, FaultKind
+from jobdeck.simulator.scenario import JobScript, Scenario
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.vocabulary import Api
+from tests.simulator_fixture import BEARER, client_of, playing
+
+ONE = Scenario(jobs=(JobScript(id="op_a", duration=100.0),))
+PATH = "/api/operations/op_a"
+
+
+async def test_the_log_tells_what_was_asked_but_no_header_s_value() -> None:
+    async with playing(ONE) as play:
+        play.clock.pass_by(3.0)
+        response = await play.client.get("/api/operations?limit=5", headers={"X-Project-Id": "proj_canary"})
+        (record,) = play.server.requests
+        assert (record.at, record.api, record.method, record.endpoint) == (3.0, "thehog", "GET", "list")
+        assert (record.path, record.query, record.status) == ("/api/operations", "limit=5", 200)
+        assert record.request_id == response.headers["X-Request-Id"]
+        assert {"authorization", "x-project-id"} <= record.header_names
+        assert "canary" not in repr(record)
+        assert "sk_live_test" not in repr(record)
+
+
+async def test_every_answer_is_dated_by_the_injected_clock() -> None:
+    async with playing(ONE) as play:
+        assert (await play.get(PATH)).headers["Date"] == "Sun, 15 Jun 2025 15:06:40 GMT"
+
+
+async def test_a_server_can_be_killed_and_revived_on_its_port() -> None:
+    async with playing(ONE) as play:
+        port = play.server.port
+        assert (await play.get(PATH)).json()["progress"] == 0
+        await play.server.stop()
+        await play.server.stop()
+        with pytest.raises(httpx.ConnectError):
+            await play.get(PATH)
+        play.clock.pass_by(50.0)
+        await play.server.start()
+        await play.server.start()
+        assert play.server.port == port
+        assert (await play.get(PATH)).json()["progress"] == 50
+        assert len(play.server.requests) == 2
+
+
+async def test_stopping_cuts_off_an_answer_under_way() -> None:
+    asked = asyncio.Event()
+
+    async def hang(seconds: float) -> None:
+        asked.set()
+        await asyncio.sleep(seconds)
+
+    scenario = Scenario(jobs=ONE.jobs, faults=(Fault(FaultKind.DELAY, seconds=3600.0),))
+    async with SimulatorServer(scenario, sleep=hang) as server, client_of(server.url, BEARER) as client:
+        answer = asyncio.create_task(client.get(PATH))
+        await asked.wait()
+        began = time.monotonic()
+        await server.stop()
+        with pytest.raises(httpx.HTTPError):
+            await answer
+        assert time.monotonic() - began < 1.0
+        assert server.stats.in_flight == 0
+
+
+async def test_a_paused_server_answers_after_the_pause_even_over_a_restart() -> None:
+    async with playing(ONE) as play:
+        play.server.pause()
+        with pytest.raises(httpx.ReadTimeout):
+            await play.client.get(PATH, timeout=0.05)
+        await play.server.stop()
+        await play.server.start()
+        answer = asyncio.create_task(play.get(PATH))
+        done, _ = await asyncio.wait({answer}, timeout=0.05)
+        assert not done
+        play.server.resume()
+        assert (await answer).status_code == 200
+
+
+async def test_a_client_that_goes_away_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    scenario = Scenario(jobs=ONE.jobs, faults=(Fault(FaultKind.HUGE, size=64_000_000),))
+    with caplog.at_level(logging.DEBUG):
+        async with playing(scenario) as play:
+            async with play.client.stream("GET", PATH) as response:
+                await anext(response.aiter_raw())
+            async with asyncio.timeout(5):
+                while play.server.stats.in_flight:
+                    await asyncio.sleep(0.005)
+    assert [record for record in caplog.records if record.name.startswith(("jobdeck", "uvicorn"))] == []
+
+
+async def test_bytes_that_are_no_http_harm_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    async with playing(ONE) as play:
+        reader, writer = await asyncio.open_connection("127.0.0.1", play.server.port)
+        writer.write(b"\x16\x03\x01 nonsense\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+        writer.close()
+        assert (await play.get(PATH)).status_code == 200
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_the_process_s_signals_and_logging_stay_as_they_are() -> None:
+    loggers = [logging.getLogger(name) for name in ("", "uvicorn", "uvicorn.error", "uvicorn.access")]
+
+    def state() -> list[object]:
+        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        return [*handlers, *[(list(log.handlers), log.level, log.propagate) for log in loggers]]
+
+    before = state()
+    async with playing(ONE) as play:
+        await play.get(PATH)
+        assert state() == before
+    assert state() == before
+
+
+async def test_it_starts_and_stops_in_no_time() -> None:
+    scenario = demo_scenario(2_000)
+    began = time.monotonic()
+    async with SimulatorServer(scenario):
+        started = time.monotonic()
+    assert started - began < 0.5
+    assert time.monotonic() - started < 0.5
+
+
+async def test_only_loopback_is_served_and_a_taken_port_is_an_error() -> None:
+    with pytest.raises(ValueError, match="loopback only, not on"):
+        await SimulatorServer(ONE, host="0.0.0.0").start()
+    async with SimulatorServer(ONE) as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        with pytest.raises(OSError, match="in use"):
+            await SimulatorServer(ONE, server.port).start()
+
+
+def test_what_was_never_started_says_so() -> None:
+    with pytest.raises(RuntimeError, match="never started"):
+        _ = SimulatorServer(ONE).requests
+
+
+async def test_every_job_of_the_demo_answers_at_its_target() -> None:
+    scenario = demo_scenario(60)
+    async with playing(scenario) as play:
+        for target in targets_of(scenario):
+            path = target.text if target.text.startswith("/") else f"/api/operations/{target.text}"
+            answer = await play.get(path)
+            assert answer.status_code == 200
+            assert ("traceId" in answer.json()) == (target.api is Api.SONARLY)
+
+
+def test_in_a_thread_it_can_be_paused_killed_and_revived_too() -> None:
+    with (
+        ThreadedSimulator(ONE) as simulator,
+        httpx.Client(base_url=simulator.url, headers=BEARER, trust_env=False, verify=False) as client,
+    ):
+        assert client.get(PATH).status_code == 200
+        simulator.pause()
+        with pytest.raises(httpx.ReadTimeout):
+            client.get(PATH, timeout=0.05)
+        simulator.resume()
+        assert client.get(PATH).status_code == 200
+        simulator.stop()
+        with pytest.raises(httpx.ConnectError):
+            client.get(PATH)
+        with pytest.raises(RuntimeError, match="not running"):
+            simulator.pause()
+        simulator.start()
+        assert client.get(PATH).status_code == 200
+        assert simulator.stats.requests == len(simulator.requests)
+        assert simulator.world.find(Api.THEHOG, "op_a") is not None
+
+
+def test_a_thread_that_cannot_listen_says_why() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        simulator = ThreadedSimulator(ONE, taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            simulator.start()
+        simulator.stop()
+
+
+SERVE = """
+from jobdeck.simulator.scenario import JobScript, Scenario
+from jobdeck.simulator.server import serve_forever
+number = serve_forever(Scenario(jobs=(JobScript(id="op_a"),)), on_ready=lambda url: print(url, flush=True))
+print(number.name)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_alone_it_serves_until_a_signal_and_says_which(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert httpx.get(f"{url}{PATH}", headers=BEARER, trust_env=False, verify=False).status_code == 200
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+    assert (out.strip(), err, process.returncode) == (number.name, "", 0)
