@@ -1,0 +1,138 @@
+"""A real server on loopback that answers scripted bytes and keeps the bytes it was sent."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey, Resource, Target
+from jobdeck.providers.factory import make_provider
+from jobdeck.providers.profile import AccessKeys, Bearer, Credentials, Profile, ProviderName
+from jobdeck.providers.secret import Secret
+from jobdeck.providers.sonarly.provider import Sonarly
+from jobdeck.providers.thehog.provider import TheHog
+
+ACCESS, SECRET, TOKEN = "ak_canaryACCESS0123456789", "sk_canarySECRET/+0123456789", "sk_live_canaryTOKEN0123456789"
+NOON_US = 1_777_377_600_000_000
+"""2026-04-28T12:00:00Z, when every test happens."""
+
+NOON_DATE = "Tue, 28 Apr 2026 12:00:00 GMT"
+
+
+class SteppingClock:
+    """Every look at the clock is a quarter of a second later."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def now(self) -> Instant:
+        moment = Instant(NOON_US, 100.0).later(self.steps * 0.25)
+        self.steps += 1
+        return moment
+
+
+@dataclass
+class Wire:
+    """The port, and what was sent to it. `answers` are used in turn, the last one again and again."""
+
+    answers: list[bytes]
+    port: int = 0
+    stall: bool = False
+    drip: float = 0.0
+    keep: bool = False
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+                await self._answer(writer)
+                if self.stall:
+                    await reader.read()
+                    self.left.set()
+                if not self.keep:
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.left.set()
+        finally:
+            writer.close()
+
+    async def _answer(self, writer: asyncio.StreamWriter) -> None:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if not self.drip:
+            writer.write(answer)
+        else:
+            for index in range(len(answer)):
+                writer.write(answer[index : index + 1])
+                await writer.drain()
+                await asyncio.sleep(self.drip)
+        await writer.drain()
+
+
+@asynccontextmanager
+async def serve(*answers: bytes, stall: bool = False, drip: float = 0.0, keep: bool = False) -> AsyncIterator[Wire]:
+    wire = Wire(list(answers), stall=stall, drip=drip, keep=keep)
+    server = await asyncio.start_server(wire.handle, "127.0.0.1", 0, limit=2**20)
+    wire.port = server.sockets[0].getsockname()[1]
+    try:
+        yield wire
+    finally:
+        server.close()
+
+
+def answer(body: object = b"", status: int = 200, headers: Mapping[str, str] | None = None) -> bytes:
+    """Return an HTTP answer; what is not bytes goes as JSON."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    return f"HTTP/1.1 {status} Word\r\nContent-Length: {len(raw)}\r\n{lines}\r\n".encode() + raw
+
+
+def credentials_for(provider: ProviderName) -> Credentials:
+    return Bearer(Secret(TOKEN)) if provider == "sonarly" else AccessKeys(Secret(ACCESS), Secret(SECRET))
+
+
+def profile_at(base_url: str, provider: ProviderName = "thehog", credentials: Credentials | None = None) -> Profile:
+    return Profile.create(
+        "hog" if provider == "thehog" else "sonarly",
+        provider,
+        base_url=base_url,
+        credentials=credentials or credentials_for(provider),
+        account_group="group1" if provider == "sonarly" else None,
+    )
+
+
+@asynccontextmanager
+async def the_hog(base_url: str, deadline: float = 10.0) -> AsyncIterator[TheHog]:
+    provider = make_provider(profile_at(base_url), SteppingClock(), deadline=deadline)
+    assert isinstance(provider, TheHog)
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def sonarly(base_url: str, deadline: float = 10.0) -> AsyncIterator[Sonarly]:
+    provider = make_provider(profile_at(base_url, "sonarly"), SteppingClock(), deadline=deadline)
+    assert isinstance(provider, Sonarly)
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+
+
+def hog_target(job_id: str, resource: Resource = Resource.OPERATION) -> Target:
+    return Target(JobKey("hog", None, job_id), "thehog", resource)
+
+
+def sonarly_target(job_id: str, group: str = "group1") -> Target:
+    return Target(JobKey("sonarly", group, job_id), "sonarly", Resource.PROSPECTING)
