@@ -160,14 +160,13 @@ def test_a_hundred_thousand_targets_are_enough() -> None:
 @pytest.mark.parametrize(
     "hostile",
     [
-        b"{\n" * 199 + b"{}\n" * 300_000,
-        b'{"' * 500_000,
-        b"[" * 1_000_000,
-        b'{"\n' * 300_000,
-        b"x y\n" * 250_000,
-        b"{}" * 500_000,
+        pytest.param(b"{\n" * 199 + b"{}\n" * 100_000, id="unclosed"),
+        pytest.param(b'{"' * 300_000, id="strings"),
+        pytest.param(b"[" * 500_000, id="brackets"),
+        pytest.param(b'{"\n' * 200_000, id="broken strings"),
+        pytest.param(b"x y\n" * 200_000, id="bad lines"),
+        pytest.param(b"{}" * 300_000, id="no line ends"),
     ],
-    ids=["unclosed", "strings", "brackets", "broken strings", "bad lines", "no line ends"],
 )
 def test_no_input_costs_more_than_its_size(hostile: bytes) -> None:
     before = time.process_time()
@@ -189,7 +188,7 @@ def test_accepted_ids_are_cleaned_and_cut() -> None:
     (target,) = parse(body).targets
     assert target.accepted_request_id is not None
     assert target.accepted_request_id.startswith("\\x1b]52;rrr")
-    assert len(target.accepted_request_id) <= 210
+    assert len(target.accepted_request_id) == 200
     assert target.accepted_trace_id is None
 
 

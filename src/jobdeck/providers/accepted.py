@@ -92,7 +92,7 @@ def _request_id(body: Mapping[str, object]) -> str | None:
 
 
 def _reference(value: object) -> str | None:
-    return clean(value[:_MAX_REFERENCE]) if isinstance(value, str) and value else None
+    return clean(value[:_MAX_REFERENCE])[:_MAX_REFERENCE] if isinstance(value, str) and value else None
 
 
 def _is_error(body: Mapping[str, object]) -> bool:

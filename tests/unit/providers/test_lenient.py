@@ -128,30 +128,21 @@ def test_json_text_escapes_del_and_pairs_of_surrogates() -> None:
     assert json_text("\x7f é 😀") == '"\\u007f \\u00e9 \\ud83d\\ude00"'
 
 
-FIELDS = st.sampled_from(
-    [
-        "id",
-        "jobId",
-        "status",
-        "progress",
-        "result",
-        "results",
-        "error",
-        "meta",
-        "stages",
-        "type",
-        "kind",
-        "query",
-        "total_results",
-        "created_at",
-        "completed_at",
-        "createdAt",
-        "updatedAt",
-        "requestId",
-        "name",
-        "next_cursor",
-    ]
+OPTIONAL = (
+    "progress",
+    "result",
+    "results",
+    "error",
+    "meta",
+    "stages",
+    "type",
+    "kind",
+    "query",
+    "total_results",
+    "name",
 )
+TIMES = ("created_at", "completed_at", "createdAt", "updatedAt")
+FIELDS = st.sampled_from(("id", "jobId", "status", "requestId", "next_cursor", *OPTIONAL, *TIMES))
 BODY = st.dictionaries(FIELDS, ANY_JSON | st.sampled_from(["op_1", "queued", "failed"]), max_size=12)
 
 
