@@ -1,0 +1,210 @@
+"""The seam between jobdeck and what it remembers in: what every store promises."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import JobKey, Observation, Target
+from jobdeck.store.records import (
+    Annotation,
+    Change,
+    Claim,
+    Completed,
+    Cursor,
+    ExchangeQuery,
+    Found,
+    Granted,
+    Health,
+    JobQuery,
+    LedgerEntry,
+    Notice,
+    Outcome,
+    Purged,
+    Refused,
+    Shown,
+    Spent,
+    TimelineEntry,
+)
+from jobdeck.store.stored import StoredJob
+
+POLL = "poll"
+LIST = "list"
+"""Names of the two usual buckets of a profile's budget."""
+
+DEFAULT_PER_MINUTE = 30
+"""Requests a minute of a bucket nobody set a limit for: the lowest that either vendor documents."""
+
+MAX_LEASE_SECONDS = 900.0
+"""A lease that lasts longer was made before the clock was set back, and does not count."""
+
+QUIET_SECONDS = 10.0
+"""Without a request in a bucket after a 429 that names no time (the vendor's advice for polling)."""
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Everything jobdeck remembers, shared by every jobdeck that opened the same database.
+
+    Blocking, and safe to call from several threads. Each method is one transaction that is on disk when it
+    returns: a killed process loses nothing it was told was done. Raises `StoreError` only; `now_us` is the
+    caller's time. Every change names its scope (the profile) and the actor given when the store was opened, and
+    is in the change log, from which `changes` reads.
+    """
+
+    @property
+    def actor(self) -> str:
+        """Who writes here."""
+        ...
+
+    @property
+    def degraded(self) -> Notice | None:
+        """Why nothing is written to disk any more, None while it is (or where that was never meant)."""
+        ...
+
+    def watch(self, targets: Iterable[Target], now_us: int) -> tuple[JobKey, ...]:
+        """Put targets on the watch list, and return the keys that are new on it.
+
+        A known job keeps its state; accepting IDs it lacked are taken over.
+        """
+        ...
+
+    def unwatch(self, keys: Iterable[JobKey], now_us: int) -> tuple[JobKey, ...]:
+        """Take jobs off the watch list, and return those that were on it; what is known of them stays."""
+        ...
+
+    def watch_list(self) -> tuple[Target, ...]:
+        """Return the watched targets in the order in which they were added."""
+        ...
+
+    def annotate(
+        self, key: JobKey, *, now_us: int, acknowledged: bool | None = None, note: str | None = None
+    ) -> Annotation:
+        """Change what a person said about a job; None leaves it. Raises `UnknownJobError`."""
+        ...
+
+    def annotations(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Annotation]:
+        """Return the annotations of those of the jobs that have one."""
+        ...
+
+    def set_limit(self, profile: str, bucket: str, per_minute: int, now_us: int) -> None:
+        """Set how many requests a minute a bucket lets through, for everyone; ValueError below one."""
+        ...
+
+    def limit(self, profile: str, bucket: str) -> int | None:
+        """Return the limit that was set, None when nobody did: then `DEFAULT_PER_MINUTE` holds."""
+        ...
+
+    def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
+        """Ask for leave to poll a job.
+
+        Refused while another actor's lease lives, while the bucket is used up or told to be silent by a 429, and
+        for a job never watched. A grant takes the lease under a fence greater than all before, and puts the request
+        on record. In any 60 s a bucket grants at most its limit, however many processes ask.
+        """
+        ...
+
+    def spend(self, profile: str, bucket: str, now_us: int, key: JobKey | None = None) -> Spent | Refused:
+        """Ask for leave to send a request that needs no lease; `key` is the known job it is about, if one."""
+        ...
+
+    def complete(
+        self,
+        granted: Granted,
+        exchange: Exchange,
+        observations: Sequence[Observation],
+        next_poll_us: int | None,
+        now_us: int,
+    ) -> Completed:
+        """Record what a granted request gave, and change the jobs it told about by the rules of the domain.
+
+        The lease ends unless somebody else's claim came after it; then the ledger row is all that is written.
+        Observations of jobs never watched are ignored. A problem 429 silences the bucket for every process.
+        """
+        ...
+
+    def abandon(self, granted: Granted, now_us: int) -> None:
+        """End a lease whose request was cancelled; the ledger row stays and says so."""
+        ...
+
+    def load_job(self, key: JobKey) -> StoredJob | None:
+        """Return what is known of a job, with its result if that is kept."""
+        ...
+
+    def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
+        """Return jobs by their newest activity, newest first, without results."""
+        ...
+
+    def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:
+        """Return a job's changes of phase and stages, and its anomalies, oldest first."""
+        ...
+
+    def exchanges(self, key: JobKey, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        """Return the newest requests about a job, newest first: its polls, and the lists that showed it."""
+        ...
+
+    def all_exchanges(self, query: ExchangeQuery, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        """Return the newest requests, newest first."""
+        ...
+
+    def sent(self, profile: str, bucket: str, since_us: int) -> int:
+        """Count the requests of every process that got leave at or after `since_us`."""
+        ...
+
+    def find_request(self, id_: str) -> Found:
+        """Return everything about a request ID or a trace ID, of our requests and of accepting ones."""
+        ...
+
+    def shown(self, key: JobKey) -> Shown | None:
+        """Return the first and the last exchange that showed the job's present phase, while they are kept."""
+        ...
+
+    def save_estimates(self, profile: str, data: str, now_us: int) -> None:
+        """Keep what was learnt of durations: JSON text that the store does not look into."""
+        ...
+
+    def load_estimates(self, profile: str) -> str | None:
+        """Return what `save_estimates` kept last."""
+        ...
+
+    def once(self, key: JobKey, event: str, now_us: int) -> bool:
+        """Return True to exactly one caller of all processes for each (job, event). Raises `UnknownJobError`."""
+        ...
+
+    def head(self) -> Cursor:
+        """Return the cursor of the newest change."""
+        ...
+
+    def changes(self, since: Cursor | None, limit: int = 500) -> tuple[tuple[Change, ...], Cursor]:
+        """Return up to `limit` changes after a cursor (None: all that are kept), oldest first, and the next cursor.
+
+        Raises `CursorLostError` when changes after `since` were purged.
+        """
+        ...
+
+    def data_version(self) -> int:
+        """Return a number that differs when another connection changed the database; a few microseconds."""
+        ...
+
+    def purge(self, before_us: int, chunk: int = 2_000) -> Purged:
+        """Forget at most `chunk` rows of each kind that are older than `before_us`.
+
+        Requests, observations and changes go by their time; jobs when nothing happened to them since, unless they
+        are watched or have a note.
+        """
+        ...
+
+    def health(self, *, check: bool = False) -> Health:
+        """Return size and state; `check` reads the whole file (about 1 s a gigabyte)."""
+        ...
+
+    def batch(self, operations: Sequence[Callable[["Store"], T]]) -> tuple[Outcome[T], ...]:
+        """Run operations in one transaction, each succeeding or failing alone, and return after its commit.
+
+        An operation may run twice, when the store has to go on in memory meanwhile; only its second run counts.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the database; calling it twice is harmless."""
+        ...

@@ -1,0 +1,48 @@
+"""Why the store cannot do what it was asked: a closed set, each with a message for a person."""
+
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """Base of everything the store raises on purpose; the message is one line and never empty."""
+
+
+class NewerSchemaError(StoreError):
+    """The file was written by a newer jobdeck; it is neither changed nor read."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        self.found = found
+        self.known = known
+        super().__init__(f"{path} has schema {found}, this jobdeck knows up to {known}: upgrade jobdeck to use it")
+
+
+class StoreCorruptError(StoreError):
+    """The file is no database, or a damaged one."""
+
+
+class StoreFullError(StoreError):
+    """The disk is full, or a limit on the size of files was reached."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The file or its directory cannot be written."""
+
+
+class StoreLockedError(StoreError):
+    """Another process held the lock for longer than the busy timeout, twice."""
+
+
+class StoreIOError(StoreError):
+    """The system refused to read or write the file."""
+
+
+class StoreClosedError(StoreError):
+    """The store was asked after it was closed."""
+
+
+class CursorLostError(StoreError):
+    """A change cursor is older than what is kept, or of another database: read everything anew from `head`."""
+
+
+class UnknownJobError(StoreError):
+    """The store was told something about a job it has never been asked to watch."""

@@ -1,0 +1,63 @@
+"""The shared budget's arithmetic: the generic cell rate algorithm, one number of state a bucket."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+MINUTE_US = 60_000_000
+
+_REQUESTS_PER_BURST = 60
+_SPACED_US = 61_000_000
+"""Between two requests when one a minute is allowed: a second more, so that no closed minute holds both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One request every `interval_us` microseconds, and `burst` of them at once after a pause."""
+
+    interval_us: int
+    burst: int
+
+    @classmethod
+    def of(cls, per_minute: int) -> "Pace":
+        """Return the pace for a limit of `per_minute` requests in any 60 s; ValueError below one.
+
+        300 a minute gives a rate of 290 and a burst of 5, so 295 in the worst window: the second five are for one
+        burst more when the clock is set forward, and for requests that the network brings closer together.
+        """
+        if per_minute < 1:
+            message = f"a limit is at least one request a minute, not {per_minute}"
+            raise ValueError(message)
+        burst = max(1, per_minute // _REQUESTS_PER_BURST)
+        rate = per_minute - 2 * burst if per_minute > 2 * burst else per_minute - burst
+        return cls(-(-MINUTE_US // rate) if rate else _SPACED_US, burst)
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The request may be sent; `tat_us` is the bucket's new state."""
+
+    tat_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The request may be sent at `until_us`, if nobody takes that place first."""
+
+    until_us: int
+
+
+Verdict: TypeAlias = Go | Later
+
+
+def admit(tat_us: int, now_us: int, pace: Pace) -> Verdict:
+    """Decide on one request at `now_us` for a bucket in state `tat_us` (the theoretical arrival time; 0 when new).
+
+    However many processes ask, and however their clocks are apart, the grants within any 60 s are at most
+    burst + rate: each moves the state on by an interval, and none moves it further than a burst past its own time.
+    """
+    ahead = pace.burst * pace.interval_us
+    if tat_us > now_us + ahead + MINUTE_US:
+        # No grant can have led this far: the clock was set back, and the bucket is taken as used up.
+        tat_us = now_us + ahead
+    after = max(tat_us, now_us) + pace.interval_us
+    return Go(after) if after <= now_us + ahead else Later(after - ahead)

@@ -1,0 +1,287 @@
+"""What the store takes and gives: frozen facts. Times are microseconds since the epoch in UTC."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Generic, Literal, NewType, TypeAlias, TypeVar
+from uuid import UUID
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem
+
+Cursor = NewType("Cursor", str)
+"""A place in the change log of one database; opaque, and valid across runs."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Leave to poll one job now: the lease under `fence` is ours, and the request is on record as sent.
+
+    `row` is where the implementation finds the ledger row again.
+    """
+
+    key: JobKey
+    bucket: str
+    fence: int
+    exchange_id: UUID
+    row: int
+
+    @property
+    def profile(self) -> str:
+        """The profile whose budget it was taken from."""
+        return self.key.profile
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Leave to send one request that needs no lease (a list, a look-up); it is on record as sent."""
+
+    profile: str
+    bucket: str
+    exchange_id: UUID
+    row: int
+    key: JobKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No leave: nothing was written. `until_us` is when asking again may help; 0 for an unknown job."""
+
+    reason: Literal["leased", "budget", "unknown"]
+    until_us: int
+
+
+Granted: TypeAlias = Claim | Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What an answer did: `changed` are the jobs whose state it changed, `seen` the others that it was about.
+
+    `late` says that another claim had been granted meanwhile: the answer is on record, and changed no job.
+    """
+
+    changed: tuple[JobKey, ...] = ()
+    seen: tuple[JobKey, ...] = ()
+    late: bool = False
+
+
+class LedgerState(StrEnum):
+    """What became of a request: sent and not answered (yet, or ever), answered or failed, given up by us."""
+
+    SENT = "sent"
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One request on record. No headers, no bodies.
+
+    `sent_us` is when leave was given; the fields of the answer are None or empty while the state is SENT.
+    `started_us` and `duration` (seconds) are the exchange's own; `key` is None for a list.
+    """
+
+    id: UUID
+    profile: str
+    actor: str
+    state: LedgerState
+    bucket: str
+    sent_us: int
+    key: JobKey | None = None
+    method: str = ""
+    url: str = ""
+    started_us: int | None = None
+    duration: float | None = None
+    http_status: int | None = None
+    request_id: str | None = None
+    body_request_id: str | None = None
+    trace_id: str | None = None
+    size: int = 0
+    problem: Problem | None = None
+
+    def exchange(self, now: Instant) -> Exchange | None:
+        """Return it as an exchange with moments relative to `now`; None unless it was answered."""
+        if self.state is not LedgerState.ANSWERED or self.started_us is None:
+            return None
+        return Exchange(
+            profile=self.profile,
+            method=self.method,
+            url=self.url,
+            started=now.later((self.started_us - now.us) / 1e6),
+            duration=self.duration or 0.0,
+            job=self.key,
+            http_status=self.http_status,
+            request_id=self.request_id,
+            body_request_id=self.body_request_id,
+            trace_id=self.trace_id,
+            size=self.size,
+            problem=self.problem,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeQuery:
+    """Which requests to list; None does not restrict. `since_us` and `until_us` bound the time of sending."""
+
+    profile: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    problems_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs to list, newest activity first; None does not restrict."""
+
+    profile: str | None = None
+    phases: frozenset[Phase] | None = None
+    watched: bool | None = None
+    since_us: int | None = None
+    limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one exchange told about one job: `fields` is JSON text as last changed, `changed` whether it did then."""
+
+    key: JobKey
+    changed: bool
+    fields: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of a request or trace ID: our exchanges, what they told, and the jobs it had accepted."""
+
+    exchanges: tuple[LedgerEntry, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    accepted: tuple[JobKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The first and the last exchange that showed a job in the phase it is in."""
+
+    first: LedgerEntry
+    last: LedgerEntry
+
+
+class TimelineKind(StrEnum):
+    """What a line of a job's timeline tells."""
+
+    PHASE = "phase"
+    STAGE = "stage"
+    ANOMALY = "anomaly"
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One change of a job. `stage` is set for a stage, `before` is None when it appeared.
+
+    `text` is the server's status word, or what an anomaly says.
+    """
+
+    at_us: int
+    kind: TimelineKind
+    stage: str | None
+    before: Phase | None
+    after: Phase | None
+    text: str
+    request_id: str | None
+    trace_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a person said about a job; `actor` and `at_us` are those of the last word."""
+
+    acknowledged: bool
+    note: str
+    actor: str
+    at_us: int
+
+
+class ChangeKind(StrEnum):
+    """What happened to the database."""
+
+    WATCHED = "watched"
+    UNWATCHED = "unwatched"
+    ANNOTATED = "annotated"
+    SENT = "sent"
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    LIMITED = "limited"
+    TOLD = "told"
+    LEARNT = "learnt"
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change, by whom and about which jobs (those that are still known)."""
+
+    at_us: int
+    kind: ChangeKind
+    profile: str | None
+    actor: str
+    keys: tuple[JobKey, ...]
+    exchange_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What one chunk of a purge took away; call again while `more`."""
+
+    exchanges: int = 0
+    observations: int = 0
+    jobs: int = 0
+    changes: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of the store. `path` is None in memory, `size` in bytes with the write-ahead log.
+
+    `check` is None unless asked for: then "ok", or what `PRAGMA quick_check` found first.
+    """
+
+    path: Path | None
+    size: int
+    schema: int
+    journal_mode: str
+    sqlite_version: str
+    rows: dict[str, int]
+    check: str | None = None
+
+
+class NoticeKind(StrEnum):
+    """What a person must be told about the store."""
+
+    IN_MEMORY = "in_memory"
+    CORRUPT = "corrupt"
+    MIGRATED = "migrated"
+    PERMISSIONS = "permissions"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line for a banner; `path` is the file it is about, such as the one set aside."""
+
+    kind: NoticeKind
+    message: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What came of one operation of a batch: a value, or the error it raised."""
+
+    value: T | None = None
+    error: Exception | None = None
