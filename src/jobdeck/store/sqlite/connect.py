@@ -1,0 +1,58 @@
+"""Connections as the store wants them."""
+
+from pathlib import Path
+
+import apsw
+
+BUSY_TIMEOUT_MS = 5_000
+_CHECKPOINT_PAGES = 1_000
+_LOG_BYTES = 16 * 1024 * 1024
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Open an existing file for writing, in WAL mode; raises `apsw.Error`.
+
+    `synchronous = NORMAL`: what was committed survives the process, however it dies; a power cut may take the
+    last commits, and cannot damage the file.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        if connection.readonly("main"):
+            message = "attempt to write a readonly database"
+            raise apsw.ReadOnlyError(message)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "normal")
+        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+        # After a long reader the log may be large; it is cut back at the next checkpoint.
+        connection.pragma("journal_size_limit", _LOG_BYTES)
+        _common(connection)
+    except apsw.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: Path) -> apsw.Connection:
+    """Open a second connection, for queries only: they need not wait for a transaction of the writer."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    _common(connection)
+    connection.pragma("query_only", True)
+    return connection
+
+
+def connect_memory() -> apsw.Connection:
+    """Open an empty database that is gone when it is closed."""
+    connection = apsw.Connection(":memory:", flags=_MEMORY_FLAGS)
+    _common(connection)
+    return connection
+
+
+_MEMORY_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+
+
+def _common(connection: apsw.Connection) -> None:
+    connection.pragma("foreign_keys", True)
+    # The file might not be ours: no function it names may run on its behalf.
+    connection.pragma("trusted_schema", False)

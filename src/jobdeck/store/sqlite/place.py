@@ -1,0 +1,96 @@
+"""The directory and the files of a database: private, never deleted, opened by one process at a time."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobdeck.store.errors import StoreLockedError
+
+_OTHERS = 0o077
+_COMPANIONS = ("", "-wal", "-shm")
+_LOCK_SECONDS = 5.0
+
+
+def stamp(now_us: int) -> str:
+    """Return a moment as it is written into file names: ``20261121T143000Z``."""
+    return datetime.fromtimestamp(now_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def prepare(path: Path) -> bool:
+    """Make the directory (0700) and the file (0600), and take others' rights off files that are ours.
+
+    Returns whether rights were taken off. An existing directory is the user's and stays as it is. SQLite gives
+    ``-wal`` and ``-shm`` the rights of the file.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_private(path)
+    tightened = False
+    for file in companions(path):
+        mode = file.stat().st_mode
+        if mode & _OTHERS:
+            file.chmod(0o600)
+            tightened = True
+    return tightened
+
+
+def create_private(path: Path) -> None:
+    """Create an empty file that only its owner can read; an existing one stays."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def companions(path: Path) -> list[Path]:
+    """Return the files of a database that exist: itself, its write-ahead log and that log's index."""
+    return [file for suffix in _COMPANIONS if (file := path.with_name(path.name + suffix)).exists()]
+
+
+def set_aside(path: Path, now_us: int) -> Path:
+    """Rename a corrupt database with its log, its time in the name, and return the new name."""
+    aside = free_name(path.with_name(f"{path.name}.corrupt-{stamp(now_us)}"))
+    for file in companions(path):
+        file.rename(aside.with_name(aside.name + file.name.removeprefix(path.name)))
+    return aside
+
+
+def free_name(path: Path) -> Path:
+    """Return `path`, or with ``-2``, ``-3``… the first such name that is free."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Be the only process that opens, migrates or sets aside a database in `directory`.
+
+    Raises `StoreLockedError` after 5 s. The lock is on the directory itself, so that no file is left behind, and
+    ends with the process. Where directories cannot be locked (some network file systems), nothing is.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        _lock(descriptor, directory)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, directory: Path) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                message = f"another jobdeck is still opening the database in {directory}"
+                raise StoreLockedError(message) from None
+            time.sleep(0.02)
+        except OSError:
+            return
+        else:
+            return
