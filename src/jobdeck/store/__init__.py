@@ -1,1 +1,20 @@
-"""What we remember between two runs."""
+"""What we remember between two runs: a `Store`, SQLite behind it, and an asynchronous front."""
+
+from jobdeck.store.base import LIST, POLL, Store
+from jobdeck.store.errors import CursorLostError, NewerSchemaError, StoreClosedError, StoreError, UnknownJobError
+from jobdeck.store.sqlite.opening import Opened, open_store
+from jobdeck.store.stored import StoredJob
+
+__all__ = [
+    "LIST",
+    "POLL",
+    "CursorLostError",
+    "NewerSchemaError",
+    "Opened",
+    "Store",
+    "StoreClosedError",
+    "StoreError",
+    "StoredJob",
+    "UnknownJobError",
+    "open_store",
+]

@@ -1,0 +1,229 @@
+"""Domain facts as SQLite values, and back. What comes back is cleaned: a file is a string from outside, too."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import astuple
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobError, JobKey, Observation, Resource, Stage, StageRecord, Target
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.text import clean
+from jobdeck.store.records import LedgerEntry, LedgerState
+from jobdeck.store.stored import StoredJob, wall
+
+Row: TypeAlias = tuple[Any, ...]
+"""A row as SQLite gives it: its types are those of the STRICT columns that were selected."""
+
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def key_of(profile: str, account_group: str, job_id: str) -> JobKey:
+    """Return the key of a row of jobs, in which a missing account group is empty."""
+    return JobKey(clean(profile), clean(account_group) or None, clean(job_id))
+
+
+def problem_text(problem: Problem | None) -> str | None:
+    """Return a problem as JSON text."""
+    return None if problem is None else _encode(astuple(problem))
+
+
+def problem_from(text: str | None) -> Problem | None:
+    """Return a problem from its JSON text; a kind of a later version counts as an unexpected answer."""
+    if text is None:
+        return None
+    kind, message, http_status, request_id, trace_id, retry_at_us = json.loads(text)
+    try:
+        kind = ProblemKind(kind)
+    except ValueError:
+        kind = ProblemKind.PROTOCOL
+    return Problem(kind, clean(message), http_status, _text(request_id), _text(trace_id), retry_at_us)
+
+
+def fields_text(observation: Observation) -> str:
+    """Return what an observation said, but for its result, as a JSON object a person can read."""
+    said: dict[str, object] = {"status": observation.status, "phase": observation.phase, "whole": observation.whole}
+    if observation.progress is not None:
+        said["progress"] = observation.progress
+    if observation.stages:
+        said["stages"] = [
+            {"name": stage.name, "status": stage.status, "phase": stage.phase, "progress": stage.progress}
+            for stage in observation.stages
+        ]
+    if observation.error is not None:
+        error = observation.error
+        said["error"] = {"code": error.code, "message": error.message, "details": error.details}
+    for name in ("kind", "created_us", "updated_us", "ended_us"):
+        value = getattr(observation, name)
+        if value is not None:
+            said[name] = value
+    if observation.facts:
+        said["facts"] = dict(observation.facts)
+    return _encode(said)
+
+
+STATE_COLUMNS = (
+    "j.status, j.phase, j.kind, j.progress, j.stages, j.error, j.facts, j.created_us, j.updated_us, j.ended_us,"
+    " j.observed_us, j.asked_us, j.changed_us, j.ended_seen_us, j.seen_queued, j.problem, j.failures, j.misses,"
+    " j.http_status, j.request_id, j.trace_id, j.anomalies"
+)
+"""The columns that `state_values` gives and `job_from` takes, in this order."""
+
+TARGET_COLUMNS = "s.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id"
+"""The columns that `target_from` takes; `s` are the scopes."""
+
+
+def state_values(job: Job) -> Row:
+    """Return the values of `STATE_COLUMNS` for a job."""
+    error, stages = job.error, job.stages
+    return (
+        job.status,
+        job.phase.value,
+        job.kind,
+        job.progress,
+        _encode([_stage_values(record) for record in stages]) if stages else None,
+        None if error is None else _encode((error.code, error.message, error.details)),
+        _encode(job.facts) if job.facts else None,
+        job.created_us,
+        job.updated_us,
+        job.ended_us,
+        _us(job.observed),
+        _us(job.asked),
+        _us(job.changed),
+        _us(job.ended),
+        int(job.seen_queued),
+        problem_text(job.problem),
+        job.failures,
+        job.misses,
+        job.http_status,
+        job.request_id,
+        job.trace_id,
+        _encode(job.anomalies) if job.anomalies else None,
+    )
+
+
+def target_from(row: Row) -> Target:
+    """Return a target from a row of `TARGET_COLUMNS`."""
+    profile, account_group, job_id, provider, resource, request_id, trace_id = row
+    key = key_of(profile, account_group, job_id)
+    return Target(key, clean(provider), Resource(resource), _text(request_id), _text(trace_id))
+
+
+def job_from(target: Target, added_us: int, state: Row, result: str | None = None) -> Job:
+    """Return the job of a row, its moments counted from the epoch (see `StoredJob`)."""
+    (
+        status, phase, kind, progress, stages, error, facts, created_us, updated_us, ended_us, observed_us, asked_us,
+        changed_us, ended_seen_us, seen_queued, problem, failures, misses, http_status, request_id, trace_id, anomalies,
+    ) = state  # fmt: skip
+    return Job(
+        target=target,
+        added=wall(added_us),
+        status=_text(status),
+        phase=phase_from(phase),
+        kind=clean(kind),
+        progress=progress,
+        stages=() if stages is None else tuple(map(_stage_from, json.loads(stages))),
+        error=None if error is None else JobError(*(_lines(part) for part in json.loads(error))),
+        result=result,
+        facts=() if facts is None else tuple((clean(name), _lines(value) or "") for name, value in json.loads(facts)),
+        created_us=created_us,
+        updated_us=updated_us,
+        ended_us=ended_us,
+        observed=_moment(observed_us),
+        asked=_moment(asked_us),
+        changed=_moment(changed_us),
+        ended=_moment(ended_seen_us),
+        seen_queued=bool(seen_queued),
+        problem=problem_from(problem),
+        failures=failures,
+        misses=misses,
+        http_status=http_status,
+        request_id=_text(request_id),
+        trace_id=_text(trace_id),
+        anomalies=() if anomalies is None else tuple(clean(text) for text in json.loads(anomalies)),
+    )
+
+
+def stored_from(row: Row, result: str | None = None) -> StoredJob:
+    """Return a stored job from a row of `history.JOB_COLUMNS`."""
+    id_, fence, owner, lease_until_us, next_poll_us, watched_us, result_bytes, added_us = row[:8]
+    return StoredJob(
+        id=UUID(bytes=id_),
+        last=job_from(target_from(row[8:15]), added_us, row[15:], result),
+        fence=fence,
+        lease_owner=_text(owner),
+        lease_until_us=lease_until_us,
+        next_poll_us=next_poll_us,
+        watched_us=watched_us,
+        result_bytes=result_bytes,
+    )
+
+
+def entry_from(row: Row) -> LedgerEntry:
+    """Return a ledger entry from a row of `ledger.ENTRY_COLUMNS`."""
+    (
+        id_, profile, actor, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
+        http_status, request_id, body_request_id, trace_id, size, problem,
+    ) = row  # fmt: skip
+    return LedgerEntry(
+        id=UUID(bytes=id_),
+        profile=clean(profile),
+        actor=clean(actor),
+        state=LedgerState(state),
+        bucket=clean(bucket),
+        sent_us=sent_us,
+        key=None if job_id is None else key_of(profile, account_group, job_id),
+        method=clean(method or ""),
+        url=clean(url or ""),
+        started_us=started_us,
+        duration=None if duration_us is None else duration_us / 1e6,
+        http_status=http_status,
+        request_id=_text(request_id),
+        body_request_id=_text(body_request_id),
+        trace_id=_text(trace_id),
+        size=size or 0,
+        problem=problem_from(problem),
+    )
+
+
+def phase_from(word: str) -> Phase:
+    """Return a phase; a word of a later version counts as unknown."""
+    try:
+        return Phase(word)
+    except ValueError:
+        return Phase.UNKNOWN
+
+
+def numbers_text(numbers: Iterable[int]) -> str:
+    """Return row numbers as a JSON list."""
+    return _encode(list(numbers))
+
+
+def _stage_values(record: StageRecord) -> Row:
+    stage = record.stage
+    moments = (_us(record.started), _us(record.changed), _us(record.ended))
+    return (stage.name, stage.status, stage.phase.value, stage.progress, *moments)
+
+
+def _stage_from(values: list[Any]) -> StageRecord:
+    name, status, phase, progress, started_us, changed_us, ended_us = values
+    stage = Stage(clean(name), clean(status), phase_from(phase), progress)
+    return StageRecord(stage, _moment(started_us), _moment(changed_us), _moment(ended_us))
+
+
+def _us(moment: Instant | None) -> int | None:
+    return None if moment is None else moment.us
+
+
+def _moment(us: int | None) -> Instant | None:
+    return None if us is None else wall(us)
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else clean(value)
+
+
+def _lines(value: str | None) -> str | None:
+    return None if value is None else clean(value, lines=True)

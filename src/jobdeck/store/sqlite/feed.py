@@ -1,0 +1,72 @@
+"""The change log, read by cursor."""
+
+import json
+from uuid import UUID
+
+import apsw
+
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.text import clean
+from jobdeck.store.errors import CursorLostError
+from jobdeck.store.records import Change, ChangeKind, Cursor
+from jobdeck.store.sqlite.codec import key_of
+
+_CHANGES = (
+    "SELECT c.seq, c.at_us, c.kind, s.name, a.name, c.jobs, e.id FROM change_log c"
+    " LEFT JOIN scopes s ON s.id = c.scope JOIN actors a ON a.id = c.actor LEFT JOIN exchanges e ON e.seq = c.exchange"
+    " WHERE c.seq > ? ORDER BY c.seq LIMIT ?"
+)
+_KEY = "SELECT s.name, j.account_group, j.job_id FROM jobs j JOIN scopes s ON s.id = j.scope WHERE j.seq = ?"
+
+
+def head(connection: apsw.Connection) -> Cursor:
+    """See `Store.head`."""
+    return _cursor(connection, _newest(connection))
+
+
+def changes(connection: apsw.Connection, since: Cursor | None, limit: int) -> tuple[tuple[Change, ...], Cursor]:
+    """See `Store.changes`."""
+    place = 0 if since is None else _place(connection, since)
+    keys: dict[int, JobKey | None] = {}
+    found: list[Change] = []
+    for seq, at_us, kind, profile, actor, jobs, exchange in connection.execute(_CHANGES, (place, limit)):
+        place = seq
+        for job in json.loads(jobs):
+            if job not in keys:
+                keys[job] = next((key_of(*row) for row in connection.execute(_KEY, (job,))), None)
+        found.append(
+            Change(
+                at_us=at_us,
+                kind=ChangeKind(kind),
+                profile=None if profile is None else clean(profile),
+                actor=clean(actor),
+                keys=tuple(key for job in json.loads(jobs) if (key := keys[job]) is not None),
+                exchange_id=None if exchange is None else UUID(bytes=exchange),
+            )
+        )
+    return tuple(found), _cursor(connection, place)
+
+
+def _place(connection: apsw.Connection, cursor: Cursor) -> int:
+    database, _, number = cursor.partition(":")
+    place = int(number) if number.isascii() and number.isdigit() else -1
+    oldest = connection.execute("SELECT min(seq) FROM change_log").get
+    if database != _database(connection) or not 0 <= place <= _newest(connection):
+        message = "the change cursor belongs to another database"
+        raise CursorLostError(message)
+    if oldest is not None and place < oldest - 1:
+        message = "changes after the cursor have been purged"
+        raise CursorLostError(message)
+    return place
+
+
+def _newest(connection: apsw.Connection) -> int:
+    return connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'change_log'").get or 0
+
+
+def _cursor(connection: apsw.Connection, place: int) -> Cursor:
+    return Cursor(f"{_database(connection)}:{place}")
+
+
+def _database(connection: apsw.Connection) -> str:
+    return str(connection.execute("SELECT value FROM meta WHERE name = 'database'").get)

@@ -1,0 +1,66 @@
+"""Jobs as they are remembered, and how they came to be so."""
+
+import apsw
+
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.text import clean
+from jobdeck.store.records import JobQuery, TimelineEntry, TimelineKind
+from jobdeck.store.sqlite.codec import STATE_COLUMNS, TARGET_COLUMNS, phase_from, stored_from
+from jobdeck.store.sqlite.rows import job_row, one
+from jobdeck.store.stored import StoredJob
+
+_JOBS = (
+    "SELECT j.id, j.fence, a.name, j.lease_until_us, j.next_poll_us, w.since_us, j.result_bytes, j.added_us,"  # noqa: S608 - constants only
+    f" {TARGET_COLUMNS}, {STATE_COLUMNS}"
+    " FROM jobs j JOIN scopes s ON s.id = j.scope LEFT JOIN actors a ON a.id = j.lease_owner"
+    " LEFT JOIN watches w ON w.job = j.seq"
+)
+_ONE = _JOBS + " WHERE j.seq = ?"
+_MANY = (
+    _JOBS  # noqa: S608 - constants only
+    + " WHERE (?1 IS NULL OR s.name = ?1) AND (?2 IS NULL OR j.phase IN (SELECT value FROM json_each(?2)))"
+    " AND (?3 IS NULL OR (w.job IS NOT NULL) = ?3) AND j.active_us >= ?4"
+    " ORDER BY j.active_us DESC, j.seq DESC LIMIT ?5"
+)
+_TIMELINE = (
+    "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM timeline"
+    " WHERE job = ? ORDER BY seq"
+)
+
+
+def load_job(connection: apsw.Connection, key: JobKey) -> StoredJob | None:
+    """See `Store.load_job`."""
+    found = job_row(connection, key)
+    if found is None:
+        return None
+    bodies = connection.execute("SELECT body FROM results WHERE job = ?", found[:1])
+    result = next((str(body) for (body,) in bodies), None)
+    return stored_from(one(connection, _ONE, found[:1]), result)
+
+
+def jobs(connection: apsw.Connection, query: JobQuery) -> tuple[StoredJob, ...]:
+    """See `Store.jobs`."""
+    phases = None if query.phases is None else "[" + ",".join(f'"{phase.value}"' for phase in query.phases) + "]"
+    watched = None if query.watched is None else int(query.watched)
+    rows = connection.execute(_MANY, (query.profile, phases, watched, query.since_us or 0, query.limit))
+    return tuple(stored_from(row) for row in rows)
+
+
+def timeline(connection: apsw.Connection, key: JobKey) -> tuple[TimelineEntry, ...]:
+    """See `Store.timeline`."""
+    found = job_row(connection, key)
+    if found is None:
+        return ()
+    return tuple(
+        TimelineEntry(
+            at_us=at_us,
+            kind=TimelineKind(kind),
+            stage=None if stage is None else clean(stage),
+            before=None if before is None else phase_from(before),
+            after=None if after is None else phase_from(after),
+            text=clean(words),
+            request_id=None if request_id is None else clean(request_id),
+            trace_id=None if trace_id is None else clean(trace_id),
+        )
+        for at_us, kind, stage, before, after, words, request_id, trace_id in connection.execute(_TIMELINE, found[:1])
+    )

@@ -1,0 +1,148 @@
+"""Leave to send a request: the lease of a job, the budget of a bucket, and the ledger row, all in one transaction."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import apsw
+
+from jobdeck.domain.job import JobKey
+from jobdeck.store.base import DEFAULT_PER_MINUTE, MAX_LEASE_SECONDS
+from jobdeck.store.gcra import Go, Later, Pace, admit
+from jobdeck.store.records import ChangeKind, Claim, Granted, LedgerState, Refused, Spent
+from jobdeck.store.sqlite.database import Session
+from jobdeck.store.sqlite.rows import job_row, log, scope_row
+
+_MAX_LEASE_US = round(MAX_LEASE_SECONDS * 1e6)
+
+_LEASE = (
+    "SELECT j.seq, j.scope, j.fence, j.lease_owner, j.lease_until_us FROM jobs j JOIN scopes s ON s.id = j.scope"
+    " WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
+)
+_TAKE_LEASE = "UPDATE jobs SET fence = ?, lease_owner = ?, lease_until_us = ? WHERE seq = ?"
+_MOVE_ON = (
+    "INSERT INTO budgets (scope, bucket, actor, tat_us) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT DO UPDATE SET actor = ?3, tat_us = ?4"
+)
+_SEND = "INSERT INTO exchanges (id, scope, actor, job, bucket, state, sent_us) VALUES (?, ?, ?, ?, ?, 'sent', ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    scope: int
+    bucket: str
+    now_us: int
+
+
+def claim(session: Session, key: JobKey, now_us: int, lease_seconds: float, bucket: str) -> Claim | Refused:
+    """See `Store.claim`."""
+    connection = session.connection
+    row = connection.execute(_LEASE, (key.profile, key.account_group or "", key.id)).fetchone()
+    if row is None:
+        return Refused("unknown", 0)
+    job, scope, fence, owner, until_us = row
+    if owner is not None and owner != session.actor and now_us < until_us <= now_us + _MAX_LEASE_US:
+        return Refused("leased", until_us)
+    ask = _Ask(scope, bucket, now_us)
+    refused = _pass_budget(session, ask)
+    if refused is not None:
+        return refused
+    lease_us = min(round(lease_seconds * 1e6), _MAX_LEASE_US)
+    connection.execute(_TAKE_LEASE, (fence + 1, session.actor, now_us + lease_us, job))
+    exchange_id, sent = _send(session, ask, job)
+    return Claim(key, bucket, fence + 1, exchange_id, sent)
+
+
+def spend(session: Session, profile: str, bucket: str, now_us: int, key: JobKey | None) -> Spent | Refused:
+    """See `Store.spend`."""
+    found = None if key is None else job_row(session.connection, key)
+    if key is not None and found is None:
+        return Refused("unknown", 0)
+    ask = _Ask(scope_row(session, profile), bucket, now_us)
+    refused = _pass_budget(session, ask)
+    if refused is not None:
+        return refused
+    exchange_id, sent = _send(session, ask, None if found is None else found[0])
+    return Spent(profile, bucket, exchange_id, sent, key)
+
+
+def abandon(session: Session, granted: Granted, now_us: int) -> None:
+    """See `Store.abandon`."""
+    connection = session.connection
+    connection.execute(
+        "UPDATE exchanges SET state = ? WHERE seq = ? AND state = ?",
+        (LedgerState.ABANDONED.value, granted.row, LedgerState.SENT.value),
+    )
+    if not connection.changes():
+        return
+    jobs = []
+    if granted.key is not None and (found := job_row(connection, granted.key)) is not None:
+        jobs.append(found[0])
+        if isinstance(granted, Claim):
+            release(session, found[0], granted.fence)
+    log(session, ChangeKind.ABANDONED, now_us, scope_row(session, granted.profile), jobs, exchange=granted.row)
+
+
+def release(session: Session, job: int, fence: int, next_poll_us: int | None = None) -> bool:
+    """End the lease that was taken under `fence`; returns False when somebody has taken it since."""
+    connection = session.connection
+    connection.execute(
+        "UPDATE jobs SET lease_owner = NULL, lease_until_us = NULL, next_poll_us = coalesce(?, next_poll_us)"
+        " WHERE seq = ? AND fence = ?",
+        (next_poll_us, job, fence),
+    )
+    return bool(connection.changes())
+
+
+def set_limit(session: Session, profile: str, bucket: str, per_minute: int, now_us: int) -> None:
+    """See `Store.set_limit`."""
+    Pace.of(per_minute)
+    scope = scope_row(session, profile)
+    session.connection.execute(
+        "INSERT INTO budgets (scope, bucket, actor, per_minute) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO UPDATE SET actor = ?3, per_minute = ?4 WHERE per_minute IS NOT ?4",
+        (scope, bucket, session.actor, per_minute),
+    )
+    if session.connection.changes():
+        log(session, ChangeKind.LIMITED, now_us, scope)
+
+
+def limit(connection: apsw.Connection, profile: str, bucket: str) -> int | None:
+    """See `Store.limit`."""
+    rows = connection.execute(
+        "SELECT b.per_minute FROM budgets b JOIN scopes s ON s.id = b.scope WHERE s.name = ? AND b.bucket = ?",
+        (profile, bucket),
+    )
+    return next((per_minute for (per_minute,) in rows), None)
+
+
+def silence(session: Session, scope: int, bucket: str, until_us: int) -> None:
+    """Let nothing through a bucket until `until_us`."""
+    session.connection.execute(
+        "UPDATE budgets SET blocked_until_us = max(blocked_until_us, ?), actor = ? WHERE scope = ? AND bucket = ?",
+        (until_us, session.actor, scope, bucket),
+    )
+
+
+def _pass_budget(session: Session, ask: _Ask) -> Refused | None:
+    per_minute, tat_us, blocked_until_us = session.connection.execute(
+        "SELECT per_minute, tat_us, blocked_until_us FROM budgets WHERE scope = ? AND bucket = ?",
+        (ask.scope, ask.bucket),
+    ).fetchone() or (None, 0, 0)
+    # A silence longer than any that can be asked for was begun before the clock was set back.
+    if ask.now_us < blocked_until_us <= ask.now_us + _MAX_LEASE_US:
+        return Refused("budget", blocked_until_us)
+    match admit(tat_us, ask.now_us, Pace.of(per_minute or DEFAULT_PER_MINUTE)):
+        case Later(until_us):
+            return Refused("budget", until_us)
+        case Go(after_us):
+            session.connection.execute(_MOVE_ON, (ask.scope, ask.bucket, session.actor, after_us))
+            return None
+
+
+def _send(session: Session, ask: _Ask, job: int | None) -> tuple[UUID, int]:
+    id_ = session.new_id(ask.now_us)
+    connection = session.connection
+    connection.execute(_SEND, (id_.bytes, ask.scope, session.actor, job, ask.bucket, ask.now_us))
+    row = connection.last_insert_rowid()
+    log(session, ChangeKind.SENT, ask.now_us, ask.scope, () if job is None else (job,), exchange=row)
+    return id_, row

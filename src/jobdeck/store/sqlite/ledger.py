@@ -1,0 +1,100 @@
+"""Reading the request ledger."""
+
+import apsw
+
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.text import clean
+from jobdeck.store.records import ExchangeQuery, Found, LedgerEntry, Shown, Sighting
+from jobdeck.store.sqlite.codec import entry_from, key_of
+from jobdeck.store.sqlite.rows import job_row, one
+
+_ENTRIES = (
+    "SELECT e.id, s.name, a.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
+    " e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size, e.problem"
+    " FROM exchanges e JOIN scopes s ON s.id = e.scope JOIN actors a ON a.id = e.actor"
+    " LEFT JOIN jobs j ON j.seq = e.job"
+)
+_OF_JOB = (
+    _ENTRIES  # noqa: S608 - constants only
+    + " WHERE e.seq IN ("
+    "SELECT seq FROM (SELECT seq FROM exchanges WHERE job = ?1 ORDER BY seq DESC LIMIT ?2)"
+    " UNION SELECT exchange FROM (SELECT exchange FROM observations WHERE job = ?1 ORDER BY exchange DESC LIMIT ?2)"
+    ") ORDER BY e.seq DESC LIMIT ?2"
+)
+_ALL = (
+    _ENTRIES + " WHERE (?1 IS NULL OR s.name = ?1) AND e.sent_us >= ?2 AND (?3 IS NULL OR e.sent_us < ?3)"
+    " AND (NOT ?4 OR e.problem IS NOT NULL) ORDER BY e.seq DESC LIMIT ?5"
+)
+_SENT = (
+    "SELECT count(*) FROM (SELECT sent_us, scope, bucket FROM exchanges"
+    " WHERE seq > (SELECT max(seq) FROM exchanges) - ?4)"
+    " WHERE sent_us >= ?3 AND bucket = ?2 AND scope = (SELECT id FROM scopes WHERE name = ?1)"
+)
+_ANSWERING_TO = (
+    "SELECT seq FROM exchanges WHERE request_id = ?1 UNION SELECT seq FROM exchanges WHERE trace_id = ?1"
+    " UNION SELECT seq FROM exchanges WHERE body_request_id = ?1 AND body_request_id IS NOT request_id"
+    " ORDER BY seq DESC"
+)
+_BY_SEQ = _ENTRIES + " WHERE e.seq = ?"
+_SIGHTINGS = (
+    # CROSS JOIN keeps the order of the tables: a probe for each job instead of a search through all observations.
+    "SELECT s.name, j.account_group, j.job_id, st.exchange = o.exchange, st.fields"
+    " FROM jobs j CROSS JOIN observations o ON o.job = j.seq AND o.exchange = ?1 JOIN scopes s ON s.id = j.scope"
+    " LEFT JOIN states st ON st.seq = (SELECT seq FROM states WHERE job = j.seq AND exchange <= ?1"
+    " ORDER BY exchange DESC LIMIT 1)"
+)
+_ACCEPTED = (
+    "SELECT s.name, j.account_group, j.job_id FROM jobs j JOIN scopes s ON s.id = j.scope"
+    " WHERE j.accepted_request_id = ?1 OR j.accepted_trace_id = ?1"
+)
+
+_MOST_A_MINUTE = 20_000
+"""How many of the newest requests `sent` looks at: more than every bucket of every profile can grant in a minute."""
+
+
+def exchanges(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[LedgerEntry, ...]:
+    """See `Store.exchanges`."""
+    found = job_row(connection, key)
+    return () if found is None else tuple(entry_from(row) for row in connection.execute(_OF_JOB, (found[0], limit)))
+
+
+def all_exchanges(connection: apsw.Connection, query: ExchangeQuery, limit: int) -> tuple[LedgerEntry, ...]:
+    """See `Store.all_exchanges`."""
+    chosen = (query.profile, query.since_us or 0, query.until_us, int(query.problems_only), limit)
+    return tuple(entry_from(row) for row in connection.execute(_ALL, chosen))
+
+
+def sent(connection: apsw.Connection, profile: str, bucket: str, since_us: int) -> int:
+    """See `Store.sent`."""
+    return int(connection.execute(_SENT, (profile, bucket, since_us, _MOST_A_MINUTE)).get)
+
+
+def find_request(connection: apsw.Connection, id_: str) -> Found:
+    """See `Store.find_request`."""
+    rows = [int(seq) for (seq,) in connection.execute(_ANSWERING_TO, (id_,))]
+    return Found(
+        exchanges=tuple(_entry(connection, row) for row in rows),
+        sightings=tuple(sighting for row in rows for sighting in _sightings(connection, row)),
+        accepted=tuple(key_of(*row) for row in connection.execute(_ACCEPTED, (id_,))),
+    )
+
+
+def shown(connection: apsw.Connection, key: JobKey) -> Shown | None:
+    """See `Store.shown`."""
+    found = job_row(connection, key)
+    if found is None:
+        return None
+    rows = one(connection, "SELECT first_shown, last_shown FROM jobs WHERE seq = ?", found[:1])
+    entries = [entry_from(row) for seq in rows for row in connection.execute(_BY_SEQ, (seq,))]
+    return Shown(*entries) if len(entries) == 2 else None
+
+
+def _entry(connection: apsw.Connection, row: int) -> LedgerEntry:
+    return entry_from(one(connection, _BY_SEQ, (row,)))
+
+
+def _sightings(connection: apsw.Connection, row: int) -> list[Sighting]:
+    return [
+        Sighting(key_of(profile, group, id_), bool(changed), None if fields is None else clean(fields))
+        for profile, group, id_, changed, fields in connection.execute(_SIGHTINGS, (row,))
+    ]

@@ -1,0 +1,126 @@
+"""Opening a database whatever state its file is in."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from jobdeck.store.base import Store
+from jobdeck.store.errors import StoreCorruptError, StoreError
+from jobdeck.store.records import Notice, NoticeKind
+from jobdeck.store.sqlite.carry import carry_over
+from jobdeck.store.sqlite.connect import connect, connect_memory, connect_reader
+from jobdeck.store.sqlite.database import Database
+from jobdeck.store.sqlite.faults import DAMAGED, typed
+from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate
+from jobdeck.store.sqlite.place import alone, prepare, set_aside
+from jobdeck.store.sqlite.store import SqliteStore
+
+_QUICK_CHECK_BYTES = 4 * 1024 * 1024
+"""A file up to this size is checked whole at every start, in 10 ms; in a larger one damage shows when it is met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open store, and what a person must be told about how it came to be open."""
+
+    store: Store
+    notices: tuple[Notice, ...] = ()
+
+
+def open_store(
+    path: Path | None,
+    actor: str,
+    *,
+    keep_results: bool = False,
+    fallback: bool = True,
+    now_us: int | None = None,
+    migrations: tuple[Migration, ...] | None = None,
+) -> Opened:
+    """Open the database at `path`, made when there is none; None keeps everything in memory.
+
+    `actor` says who writes and is unique to this run. A damaged file is renamed aside with its time and a new one
+    begun; an older schema is migrated after a copy was made. When the file cannot be used at all (newer, full,
+    locked, not writable), the store is in memory with what could be read, and a notice says why; without
+    `fallback` that raises `StoreError`.
+    """
+    opening = _Opening(
+        actor,
+        keep_results,
+        now_us if now_us is not None else time.time_ns() // 1_000,
+        load_migrations() if migrations is None else migrations,
+    )
+    if path is None:
+        return Opened(opening.in_memory(None))
+    try:
+        return opening.in_file(path)
+    except (StoreError, apsw.Error, OSError) as error:
+        why = typed(error, str(path))
+        if not fallback:
+            raise why from error
+        message = f"{why}. Going on in memory: nothing is kept."
+        return Opened(opening.in_memory(path), (Notice(NoticeKind.IN_MEMORY, message, path),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    actor: str
+    keep_results: bool
+    now_us: int
+    migrations: tuple[Migration, ...]
+
+    def in_memory(self, path: Path | None) -> Store:
+        memory = self._memory()
+        if path is not None and path.exists():
+            carry_over(memory, path)
+        return self._store(None, memory, None)
+
+    def in_file(self, path: Path) -> Opened:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        notices: list[Notice] = []
+        with alone(path.parent):
+            try:
+                opened = self._open(path, notices)
+            except (*DAMAGED, StoreCorruptError) as error:
+                why = typed(error, str(path))
+                aside = set_aside(path, self.now_us)
+                message = f"{why}. It was renamed to {aside.name}, and a new one begun."
+                notices.append(Notice(NoticeKind.CORRUPT, message, aside))
+                opened = self._open(path, notices)
+        return Opened(opened, tuple(notices))
+
+    def _open(self, path: Path, notices: list[Notice]) -> Store:
+        if prepare(path):
+            message = f"{path.name} could be read by others: its permissions were tightened"
+            notices.append(Notice(NoticeKind.PERMISSIONS, message, path))
+        writer = connect(path)
+        try:
+            if path.stat().st_size <= _QUICK_CHECK_BYTES:
+                _check(writer, path)
+            backup = migrate(writer, path, self.migrations, self.now_us)
+            reader = connect_reader(path)
+            store = self._store(path, writer, reader)
+        except BaseException:
+            writer.close()
+            raise
+        if backup is not None:
+            message = f"The database was brought to a newer schema; a copy of the old one is {backup.name}."
+            notices.append(Notice(NoticeKind.MIGRATED, message, backup))
+        return store
+
+    def _store(self, path: Path | None, writer: apsw.Connection, reader: apsw.Connection | None) -> Store:
+        database = Database(path, writer, reader, self.actor, keep_results=self.keep_results, make_memory=self._memory)
+        return SqliteStore(database)
+
+    def _memory(self) -> apsw.Connection:
+        memory = connect_memory()
+        migrate(memory, None, self.migrations, self.now_us)
+        return memory
+
+
+def _check(connection: apsw.Connection, path: Path) -> None:
+    found = str(connection.execute("PRAGMA quick_check(1)").get)
+    if found != "ok":
+        message = f"{path} is damaged: {' '.join(found.split())}"
+        raise StoreCorruptError(message)

@@ -1,0 +1,66 @@
+"""Finding the rows that others point to, and writing the change log."""
+
+from collections.abc import Iterable
+
+import apsw
+
+from jobdeck.domain.job import JobKey
+from jobdeck.store.errors import StoreCorruptError, UnknownJobError
+from jobdeck.store.records import ChangeKind
+from jobdeck.store.sqlite.codec import Row, numbers_text
+from jobdeck.store.sqlite.database import Session
+
+_JOB = (
+    "SELECT j.seq, j.scope FROM jobs j JOIN scopes s ON s.id = j.scope"
+    " WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
+)
+
+
+def scope_row(session: Session, profile: str) -> int:
+    """Return the row of a profile, made when it is new."""
+    connection = session.connection
+    for (row,) in connection.execute("SELECT id FROM scopes WHERE name = ?", (profile,)):
+        return int(row)
+    connection.execute("INSERT INTO scopes (name) VALUES (?)", (profile,))
+    return connection.last_insert_rowid()
+
+
+def job_row(connection: apsw.Connection, key: JobKey) -> tuple[int, int] | None:
+    """Return a job's row and that of its scope, None for a job never watched."""
+    for seq, scope in connection.execute(_JOB, (key.profile, key.account_group or "", key.id)):
+        return seq, scope
+    return None
+
+
+def known_job(connection: apsw.Connection, key: JobKey) -> tuple[int, int]:
+    """Return a job's row and that of its scope; raises `UnknownJobError` for a job never watched."""
+    row = job_row(connection, key)
+    if row is None:
+        message = f"{key} has never been watched"
+        raise UnknownJobError(message)
+    return row
+
+
+def one(connection: apsw.Connection, sql: str, bindings: tuple[int, ...]) -> Row:
+    """Return the one row that a query by row number gives; `StoreCorruptError` when it is gone."""
+    row: Row | None = connection.execute(sql, bindings).fetchone()
+    if row is None:
+        message = "a row that another one points to is missing"
+        raise StoreCorruptError(message)
+    return row
+
+
+def log(
+    session: Session,
+    kind: ChangeKind,
+    now_us: int,
+    scope: int | None,
+    jobs: Iterable[int] = (),
+    *,
+    exchange: int | None = None,
+) -> None:
+    """Append one change about any number of jobs (their rows) to the change log."""
+    session.connection.execute(
+        "INSERT INTO change_log (at_us, scope, actor, kind, jobs, exchange) VALUES (?, ?, ?, ?, ?, ?)",
+        (now_us, scope, session.actor, kind.value, numbers_text(jobs), exchange),
+    )

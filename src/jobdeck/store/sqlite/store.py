@@ -1,0 +1,172 @@
+"""The `Store` on SQLite: each method is one transaction around the operation that its module has."""
+
+# ruff: noqa: D102 - what each method promises is said once, in `Store`
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import apsw
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import JobKey, Observation, Target
+from jobdeck.store.base import POLL, Store
+from jobdeck.store.records import (
+    Annotation,
+    Change,
+    Claim,
+    Completed,
+    Cursor,
+    ExchangeQuery,
+    Found,
+    Granted,
+    Health,
+    JobQuery,
+    LedgerEntry,
+    Notice,
+    Outcome,
+    Purged,
+    Refused,
+    Shown,
+    Spent,
+    TimelineEntry,
+)
+from jobdeck.store.sqlite import answers, feed, history, leasing, ledger, upkeep, watching
+from jobdeck.store.sqlite.database import Database, Session
+from jobdeck.store.sqlite.faults import LOST, typed
+from jobdeck.store.stored import StoredJob
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """Remembers in a SQLite file shared by every jobdeck on this machine, or in memory. See `Store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    @property
+    def actor(self) -> str:
+        return self._db.actor
+
+    @property
+    def degraded(self) -> Notice | None:
+        return self._db.degraded
+
+    def watch(self, targets: Iterable[Target], now_us: int) -> tuple[JobKey, ...]:
+        listed = tuple(targets)
+        return self._db.write(lambda session: watching.watch(session, listed, now_us))
+
+    def unwatch(self, keys: Iterable[JobKey], now_us: int) -> tuple[JobKey, ...]:
+        listed = tuple(keys)
+        return self._db.write(lambda session: watching.unwatch(session, listed, now_us))
+
+    def watch_list(self) -> tuple[Target, ...]:
+        return self._db.read(watching.watch_list)
+
+    def annotate(
+        self, key: JobKey, *, now_us: int, acknowledged: bool | None = None, note: str | None = None
+    ) -> Annotation:
+        return self._db.write(
+            lambda session: watching.annotate(session, key, now_us, acknowledged=acknowledged, note=note)
+        )
+
+    def annotations(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Annotation]:
+        listed = tuple(keys)
+        return self._db.read(lambda connection: watching.annotations(connection, listed))
+
+    def set_limit(self, profile: str, bucket: str, per_minute: int, now_us: int) -> None:
+        self._db.write(lambda session: leasing.set_limit(session, profile, bucket, per_minute, now_us))
+
+    def limit(self, profile: str, bucket: str) -> int | None:
+        return self._db.read(lambda connection: leasing.limit(connection, profile, bucket))
+
+    def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
+        return self._db.write(lambda session: leasing.claim(session, key, now_us, lease_seconds, bucket))
+
+    def spend(self, profile: str, bucket: str, now_us: int, key: JobKey | None = None) -> Spent | Refused:
+        return self._db.write(lambda session: leasing.spend(session, profile, bucket, now_us, key))
+
+    def complete(
+        self,
+        granted: Granted,
+        exchange: Exchange,
+        observations: Sequence[Observation],
+        next_poll_us: int | None,
+        now_us: int,
+    ) -> Completed:
+        return self._db.write(
+            lambda session: answers.complete(
+                session, granted, exchange, observations, next_poll_us=next_poll_us, now_us=now_us
+            )
+        )
+
+    def abandon(self, granted: Granted, now_us: int) -> None:
+        self._db.write(lambda session: leasing.abandon(session, granted, now_us))
+
+    def load_job(self, key: JobKey) -> StoredJob | None:
+        return self._db.read(lambda connection: history.load_job(connection, key))
+
+    def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
+        return self._db.read(lambda connection: history.jobs(connection, query))
+
+    def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:
+        return self._db.read(lambda connection: history.timeline(connection, key))
+
+    def exchanges(self, key: JobKey, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        return self._db.read(lambda connection: ledger.exchanges(connection, key, limit))
+
+    def all_exchanges(self, query: ExchangeQuery, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        return self._db.read(lambda connection: ledger.all_exchanges(connection, query, limit))
+
+    def sent(self, profile: str, bucket: str, since_us: int) -> int:
+        return self._db.read(lambda connection: ledger.sent(connection, profile, bucket, since_us))
+
+    def find_request(self, id_: str) -> Found:
+        return self._db.read(lambda connection: ledger.find_request(connection, id_))
+
+    def shown(self, key: JobKey) -> Shown | None:
+        return self._db.read(lambda connection: ledger.shown(connection, key))
+
+    def save_estimates(self, profile: str, data: str, now_us: int) -> None:
+        self._db.write(lambda session: watching.save_estimates(session, profile, data, now_us))
+
+    def load_estimates(self, profile: str) -> str | None:
+        return self._db.read(lambda connection: watching.load_estimates(connection, profile))
+
+    def once(self, key: JobKey, event: str, now_us: int) -> bool:
+        return self._db.write(lambda session: watching.once(session, key, event, now_us))
+
+    def head(self) -> Cursor:
+        return self._db.read(feed.head)
+
+    def changes(self, since: Cursor | None, limit: int = 500) -> tuple[tuple[Change, ...], Cursor]:
+        return self._db.read(lambda connection: feed.changes(connection, since, limit))
+
+    def data_version(self) -> int:
+        return self._db.data_version()
+
+    def purge(self, before_us: int, chunk: int = 2_000) -> Purged:
+        return self._db.write(lambda session: upkeep.purge(session, before_us, chunk))
+
+    def health(self, *, check: bool = False) -> Health:
+        return self._db.read(lambda connection: upkeep.health(connection, self._db.file, check=check))
+
+    def batch(self, operations: Sequence[Callable[[Store], T]]) -> tuple[Outcome[T], ...]:
+        return self._db.write(lambda session: tuple(self._alone(session, operation) for operation in operations))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _alone(self, session: Session, operation: Callable[[Store], T]) -> Outcome[T]:
+        """Run one operation of a batch so that its failure takes back its own changes only."""
+        connection = session.connection
+        connection.execute("SAVEPOINT one")
+        try:
+            outcome = Outcome(operation(self))
+        except LOST:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this operation's caller alone
+            connection.execute("ROLLBACK TO one")
+            outcome = Outcome(error=typed(error, "the store") if isinstance(error, apsw.Error) else error)
+        connection.execute("RELEASE one")
+        return outcome

@@ -1,0 +1,149 @@
+"""What people say: which jobs to watch, what they think of them, and what was told once."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+import apsw
+
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.text import clean
+from jobdeck.store.records import Annotation, ChangeKind
+from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, target_from
+from jobdeck.store.sqlite.database import Session
+from jobdeck.store.sqlite.rows import job_row, known_job, log, one, scope_row
+
+_ADD_JOB = (
+    "INSERT INTO jobs (id, scope, actor, account_group, job_id, provider, resource, kind, accepted_request_id,"
+    " accepted_trace_id, added_us, active_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ACCEPTED = (
+    "UPDATE jobs SET accepted_request_id = coalesce(accepted_request_id, ?2),"
+    " accepted_trace_id = coalesce(accepted_trace_id, ?3), active_us = max(active_us, ?4) WHERE seq = ?1"
+)
+_WATCH_LIST = (
+    f"SELECT {TARGET_COLUMNS} FROM watches w JOIN jobs j ON j.seq = w.job JOIN scopes s ON s.id = j.scope"  # noqa: S608 - constants only
+    " ORDER BY w.seq"
+)
+_ANNOTATION = (
+    "SELECT n.acknowledged, n.note, a.name, n.at_us FROM annotations n JOIN actors a ON a.id = n.actor WHERE n.job = ?"
+)
+_ANNOTATE = (
+    "INSERT INTO annotations (job, actor, acknowledged, note, at_us) VALUES (?1, ?2, ?3, ?4, ?5)"
+    " ON CONFLICT DO UPDATE SET actor = ?2, acknowledged = ?3, note = ?4, at_us = ?5"
+)
+
+
+def watch(session: Session, targets: Iterable[Target], now_us: int) -> tuple[JobKey, ...]:
+    """See `Store.watch`."""
+    connection = session.connection
+    new: list[tuple[int, int, JobKey]] = []
+    for target in targets:
+        key = target.key
+        found = job_row(connection, key)
+        if found is None:
+            found = _add_job(session, target, now_us)
+        else:
+            ids = (target.accepted_request_id, target.accepted_trace_id)
+            connection.execute(_ACCEPTED, (found[0], *ids, now_us))
+        connection.execute(
+            "INSERT OR IGNORE INTO watches (job, actor, since_us) VALUES (?, ?, ?)",
+            (found[0], session.actor, now_us),
+        )
+        if connection.changes():
+            new.append((*found, key))
+    _log_by_scope(session, ChangeKind.WATCHED, now_us, new)
+    return tuple(key for *_, key in new)
+
+
+def unwatch(session: Session, keys: Iterable[JobKey], now_us: int) -> tuple[JobKey, ...]:
+    """See `Store.unwatch`."""
+    connection = session.connection
+    gone: list[tuple[int, int, JobKey]] = []
+    for key in keys:
+        found = job_row(connection, key)
+        if found is None:
+            continue
+        connection.execute("DELETE FROM watches WHERE job = ?", (found[0],))
+        if connection.changes():
+            gone.append((*found, key))
+    _log_by_scope(session, ChangeKind.UNWATCHED, now_us, gone)
+    return tuple(key for *_, key in gone)
+
+
+def watch_list(connection: apsw.Connection) -> tuple[Target, ...]:
+    """See `Store.watch_list`."""
+    return tuple(target_from(row) for row in connection.execute(_WATCH_LIST))
+
+
+def annotate(session: Session, key: JobKey, now_us: int, *, acknowledged: bool | None, note: str | None) -> Annotation:
+    """See `Store.annotate`."""
+    connection = session.connection
+    seq, scope = known_job(connection, key)
+    was_acknowledged, was_note = connection.execute(
+        "SELECT acknowledged, note FROM annotations WHERE job = ?", (seq,)
+    ).fetchone() or (0, "")
+    after = bool(was_acknowledged) if acknowledged is None else acknowledged
+    words = was_note if note is None else clean(note, lines=True)
+    connection.execute(_ANNOTATE, (seq, session.actor, int(after), words, now_us))
+    log(session, ChangeKind.ANNOTATED, now_us, scope, (seq,))
+    return _annotation(one(connection, _ANNOTATION, (seq,)))
+
+
+def annotations(connection: apsw.Connection, keys: Iterable[JobKey]) -> dict[JobKey, Annotation]:
+    """See `Store.annotations`."""
+    found: dict[JobKey, Annotation] = {}
+    for key in keys:
+        job = job_row(connection, key)
+        row = None if job is None else connection.execute(_ANNOTATION, (job[0],)).fetchone()
+        if row is not None:
+            found[key] = _annotation(row)
+    return found
+
+
+def once(session: Session, key: JobKey, event: str, now_us: int) -> bool:
+    """See `Store.once`."""
+    seq, scope = known_job(session.connection, key)
+    session.connection.execute(
+        "INSERT OR IGNORE INTO told (job, event, actor, at_us) VALUES (?, ?, ?, ?)", (seq, event, session.actor, now_us)
+    )
+    first = bool(session.connection.changes())
+    if first:
+        log(session, ChangeKind.TOLD, now_us, scope, (seq,))
+    return first
+
+
+def save_estimates(session: Session, profile: str, data: str, now_us: int) -> None:
+    """See `Store.save_estimates`."""
+    scope = scope_row(session, profile)
+    session.connection.execute(
+        "INSERT OR REPLACE INTO estimates (scope, actor, data, at_us) VALUES (?, ?, ?, ?)",
+        (scope, session.actor, data, now_us),
+    )
+    log(session, ChangeKind.LEARNT, now_us, scope)
+
+
+def load_estimates(connection: apsw.Connection, profile: str) -> str | None:
+    """See `Store.load_estimates`."""
+    rows = connection.execute(
+        "SELECT e.data FROM estimates e JOIN scopes s ON s.id = e.scope WHERE s.name = ?", (profile,)
+    )
+    return next((str(data) for (data,) in rows), None)
+
+
+def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:
+    key, scope = target.key, scope_row(session, target.key.profile)
+    named = (key.account_group or "", key.id, target.provider, target.resource.value, target.resource.value)
+    ids = (target.accepted_request_id, target.accepted_trace_id)
+    id_ = session.new_id(now_us).bytes
+    session.connection.execute(_ADD_JOB, (id_, scope, session.actor, *named, *ids, now_us, now_us))
+    return session.connection.last_insert_rowid(), scope
+
+
+def _log_by_scope(session: Session, kind: ChangeKind, now_us: int, jobs: list[tuple[int, int, JobKey]]) -> None:
+    for scope, group in groupby(sorted(jobs, key=lambda job: job[1]), key=lambda job: job[1]):
+        log(session, kind, now_us, scope, [seq for seq, *_ in group])
+
+
+def _annotation(row: Row) -> Annotation:
+    acknowledged, note, actor, at_us = row
+    return Annotation(bool(acknowledged), clean(note, lines=True), clean(actor), at_us)
