@@ -1,0 +1,82 @@
+"""Numbers and moments as a person reads them: short, steady in width, never more exact than what we know."""
+
+from datetime import UTC, datetime
+
+from jobdeck.domain.instant import Instant
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def duration(seconds: float) -> str:
+    """Return how long something took (``0m05s``, ``18m40s``, ``1h04m``, ``4d03h``): at most six cells."""
+    whole = max(0, int(seconds))
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02d}s"
+    if whole < 100 * _HOUR:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02d}m"
+    days = whole // _DAY
+    if days < 100:
+        return f"{days}d{whole % _DAY // _HOUR:02d}h"
+    return f"{days}d" if days < 1_000 else f"{days // 365}y"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in running text or as an age (``4s``, ``1m36s``, ``1h04m``)."""
+    whole = max(0, int(seconds))
+    return f"{whole}s" if whole < _MINUTE else duration(whole)
+
+
+def took(seconds: float) -> str:
+    """Return the duration of one request (``84ms``, ``1.2s``, ``30s``)."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1_000))}ms"
+    return f"{seconds:.1f}s" if seconds < 10 else span(seconds)
+
+
+def clock(us: int) -> str:
+    """Return the time of day of a moment in UTC (``14:02:00Z``)."""
+    moment = _utc(us)
+    return f"{moment:%H:%M:%S}Z" if moment else "–"
+
+
+def stamp(us: int) -> str:
+    """Return date and time of a moment in UTC (``2026-04-28 15:30:00Z``)."""
+    moment = _utc(us)
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else "–"
+
+
+def near(us: int, now: Instant) -> str:
+    """Return the time of day of a moment, with its date when that is not today's."""
+    return clock(us) if _same_day(us, now.us) else stamp(us)
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction as a percentage that never says 100 or 0 before it is true."""
+    if 0.0 < fraction < 0.01:
+        return "<1%"
+    return f"{int(fraction * 100 + 1e-9)}%"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes (``812 B``, ``1.2 kB``, ``8.4 MB``)."""
+    if count < 1_000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1_000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun (``1 job``, ``3 jobs``)."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _utc(us: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(us / 1e6, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _same_day(us: int, other: int) -> bool:
+    return us // (_DAY * 1_000_000) == other // (_DAY * 1_000_000)
