@@ -1,0 +1,74 @@
+"""One table of actions: the key bindings, the footer, the help screen and the palette are made from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.binding import Binding, BindingType
+
+
+class Group(StrEnum):
+    """Where an action belongs on the help screen, and who binds its keys."""
+
+    MOVE = "Move"
+    PANES = "Panes"
+    JOB = "The selected job"
+    DECK = "Everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person can do.
+
+    `keys` are Textual's names of the keys, `shown` how a person reads them; `footer` orders it in the footer and
+    keeps it out when None: the smaller, the longer it stays as the screen gets narrow.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    shown: str
+    label: str
+    help: str
+    group: Group
+    footer: int | None = None
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("cursor_down", ("j", "down"), "j ↓", "down", "one line down", Group.MOVE),
+    Action("cursor_up", ("k", "up"), "k ↑", "up", "one line up", Group.MOVE),
+    Action("first", ("g", "home"), "g", "first", "to the first line", Group.MOVE),
+    Action("last", ("G", "end"), "G", "last", "to the last line", Group.MOVE),
+    Action("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "one page down", Group.MOVE),
+    Action("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "one page up", Group.MOVE),
+    Action("copy_id", ("y",), "y", "request ID", "send the request ID to the clipboard", Group.JOB, 10),
+    Action("ask", ("r",), "r", "ask now", "ask about this job as soon as the budget allows", Group.JOB, 40),
+    Action("remove", ("d",), "d", "stop watching", "stop watching it; the remote job goes on", Group.JOB, 45),
+    Action("undo_remove", ("u",), "u", "undo", "watch again what d took off the list", Group.JOB),
+    Action("add", ("a",), "a", "add", "add targets: paste IDs, URLs or accepted answers", Group.DECK, 20),
+    Action("ask_all", ("R",), "R", "ask all", "ask about every unfinished job, paced by the budget", Group.DECK),
+    Action("pause", ("p",), "p", "pause", "send no more requests, and go on", Group.DECK, 35),
+    Action("palette", ("colon", "ctrl+p"), ":", "commands", "find an action by its name", Group.DECK),
+    Action("next_pane", ("tab",), "tab", "next pane", "to the next pane (shift+tab: back)", Group.PANES),
+    Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "to the previous pane", Group.PANES),
+    Action("open", ("enter",), "enter", "open", "from the list into the job, from the job to its trace", Group.PANES),
+    Action("back", ("escape",), "esc", "back", "back to the list", Group.PANES),
+    Action("zoom", ("z",), "z", "zoom", "the pane alone on the whole screen, and back", Group.PANES, 50),
+    Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
+    Action("quit", ("q",), "q", "quit", "quit; the remote jobs go on", Group.DECK, 12),
+)
+
+BY_NAME = {action.name: action for action in ACTIONS}
+
+
+def bindings(*groups: Group) -> list[BindingType]:
+    """Return Textual's bindings for the actions of some groups."""
+    return [
+        Binding(",".join(action.keys), action.name, action.label, show=False)
+        for action in ACTIONS
+        if action.group in groups
+    ]
+
+
+def in_footer() -> Iterable[Action]:
+    """Return the footer's actions in the order of the table."""
+    return (action for action in ACTIONS if action.footer is not None)

@@ -1,0 +1,200 @@
+"""Everything known of one job, as lines: what went wrong first, then stages, then the small print."""
+
+from dataclasses import dataclass
+
+from jobdeck.domain.attention import blind, stale
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, StageRecord
+from jobdeck.domain.problem import Problem
+from jobdeck.domain.text import clean
+from jobdeck.scheduling.actions import Plan
+from jobdeck.tui import words
+from jobdeck.tui.cells import fit, width_of, wrap
+from jobdeck.tui.draw.bar import bar
+from jobdeck.tui.draw.jsontext import layout
+from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line
+from jobdeck.tui.draw.state import LOST, job_state, stage_state
+
+LABEL = 10
+MESSAGE_LINES = 12
+"""Lines that one message may take before the rest of the job would be pushed off the pane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the engine will do about a job: `plan` is None when it is not scheduled."""
+
+    plan: Plan | None = None
+    paused: bool = False
+    halted: Problem | None = None
+    blocked_until: float | None = None
+
+
+def detail_lines(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
+    """Return the lines about a job, none wider than `width`; the result is not among them."""
+    lines = [_headline(job, now)]
+    lines.extend(_error(job, width))
+    lines.extend(_problem(job, outlook, now, width))
+    lines.extend(_stages(job, now, width))
+    lines.append(support_line(job))
+    for anomaly in job.anomalies:
+        lines.extend(_paragraph("! ", anomaly, width, Role.WARN))
+    lines.append(EMPTY)
+    lines.extend(_facts(job, outlook, now, width))
+    return [clip_line(line, width) for line in lines]
+
+
+def result_lines(result: str, width: int) -> list[Line]:
+    """Return a result's first lines under its size; the size is that of the whole."""
+    count = len(result)
+    head: list[Span] = [("result".ljust(LABEL), Role.DIM), (words.size(count), Role.TEXT)]
+    body = wrap(layout(result), width - 1)
+    if count > len(result[:65_536]):
+        head.append((f"  (truncated, {count} bytes: the first 64 kB are shown)", Role.WARN))
+    return [EMPTY, clip_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
+
+
+def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
+    """Return in words what happens next about a job; empty when nothing will."""
+    if job.terminal:
+        return ""
+    if outlook.halted is not None:
+        return f"nothing is asked of {job.key.profile} until its key is put right: jobdeck doctor"
+    if outlook.paused:
+        return "paused: p goes on"
+    attempt = f"attempt {job.failures + 1}, " if job.failures else ""
+    wait_until = job.problem.retry_at_us if job.problem is not None else None
+    if wait_until is not None and wait_until > now.us:
+        asked = words.span((wait_until - now.us) / 1e6)
+        return f"asks to wait {asked}: waiting until {words.near(wait_until, now)}"
+    if outlook.plan is None:
+        return ""
+    due = outlook.plan.due
+    if outlook.blocked_until is not None and outlook.blocked_until > max(due, now.mono):
+        until = now.later(outlook.blocked_until - now.mono)
+        return f"{attempt}no request before {words.near(until.us, now)}: the rate limit"
+    seconds = due - now.mono
+    return f"{attempt}next look in {words.span(seconds)}" if seconds >= 1 else f"{attempt}next look as soon as may be"
+
+
+def support_line(job: Job) -> Line:
+    """Return the line with the ID that support asks for, or what there is instead."""
+    if job.support_id is None:
+        text = (
+            "not known: the newest answer named none" if job.http_status else "none yet: the first answer has not come"
+        )
+        return (("request".ljust(LABEL), Role.DIM), (text, Role.DIM))
+    label = "request" if job.request_id else "trace"
+    http = f"  HTTP {job.http_status}" if job.http_status is not None else ""
+    return ((label.ljust(LABEL), Role.DIM), (clean(job.support_id[:256]), Role.ID), (http, Role.DIM))
+
+
+def _headline(job: Job, now: Instant) -> Line:
+    state = job_state(job, now)
+    spans: list[Span] = [(f"{state.glyph} {state.word}", state.role)]
+    if job.status is not None:
+        spans += [("  status ", Role.DIM), (clean(job.status[:256]), Role.STRONG)]
+    if job.progress is not None:
+        spans.append((f"  {words.percent(job.progress)}", Role.TEXT))
+    if job.observed is not None:
+        mark = "" if job.elapsed_exact else "at least "
+        spans += [("  elapsed ", Role.DIM), (f"{mark}{words.duration(job.elapsed(now))}", Role.TEXT)]
+        spans += [("  seen ", Role.DIM), *_seen(job, now)]
+    else:
+        spans.append(("  waiting for the first answer", Role.DIM))
+    return tuple(spans)
+
+
+def _seen(job: Job, now: Instant) -> Line:
+    if job.observed is None:
+        return (("never", Role.DIM),)
+    if job.terminal:
+        return ((f"{words.near(job.observed.us, now)}, final", Role.TEXT),)
+    role = Role.BLIND if blind(job) else Role.WARN if stale(job, now) else Role.TEXT
+    return ((f"{words.span(now.since(job.observed))} ago", role),)
+
+
+def _error(job: Job, width: int) -> list[Line]:
+    error = job.error
+    if error is None:
+        return []
+    text = "  ".join(part for part in (error.code, error.message) if part) or "failed without saying why"
+    return _paragraph("✗ ", text, width, Role.FAILED)
+
+
+def _problem(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
+    lines: list[Line] = []
+    problem = job.problem
+    if problem is not None:
+        status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
+        lines += _paragraph("? ", f"{problem.kind.words}{status}: {problem.message}", width, Role.BLIND)
+    if job_state(job, now) is LOST:
+        lines += _paragraph("  ", "asked more than once, and the server knows no such job", width, Role.DIM)
+    step = next_step(job, outlook, now)
+    if step and (problem is not None or job.observed is None or outlook.paused or outlook.halted):
+        lines.append((("  → ", Role.DIM), (step, Role.TEXT)))
+    return lines
+
+
+def _stages(job: Job, now: Instant, width: int) -> list[Line]:
+    if not job.stages:
+        return []
+    longest = max(width_of(clean(record.stage.name[:64])) for record in job.stages)
+    name_width = min(max(longest, 6), 20 if width >= 70 else 12)
+    bar_width = min(30, max(8, width - name_width - 42))
+    return [_stage(record, now, name_width, bar_width) for record in job.stages]
+
+
+def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -> Line:
+    stage = record.stage
+    state = stage_state(stage)
+    percent = words.percent(stage.progress) if stage.progress is not None else ""
+    elapsed = "–"
+    if record.started is not None:
+        elapsed = words.duration((record.ended or now).since(record.started))
+    spans: list[Span] = [
+        (fit(stage.name, name_width) + " ", Role.TEXT),
+        (fit(f"{state.glyph} {state.word}", 9) + " ", state.role),
+        *bar(stage.progress, bar_width, state.role),
+        (fit(percent, 5, right=True), Role.TEXT),
+        (fit(elapsed, 8, right=True), Role.DIM if elapsed == "–" else Role.TEXT),
+    ]
+    if record.changed is not None and not stage.phase.terminal:
+        spans.append((f"  changed {words.span(now.since(record.changed))} ago", Role.DIM))
+    return tuple(spans)
+
+
+def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
+    facts: list[tuple[str, str]] = [("job", str(job.key)), ("kind", job.kind)]
+    for label, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
+        if us is not None:
+            facts.append((label, words.stamp(us)))
+    if job.changed is not None:
+        facts.append(("changed", f"{words.span(now.since(job.changed))} ago, {words.near(job.changed.us, now)}"))
+    target = job.target
+    if target.accepted_request_id:
+        facts.append(("accepted", f"request {target.accepted_request_id}"))
+    if target.accepted_trace_id:
+        facts.append(("accepted", f"trace {target.accepted_trace_id}"))
+    step = next_step(job, outlook, now)
+    if step:
+        facts.append(("next", step))
+    facts.extend(job.facts)
+    if job.error is not None and job.error.details:
+        facts.append(("details", layout(job.error.details)))
+    return [line for label, value in facts for line in _fact(label, value, width)]
+
+
+def _fact(label: str, value: str, width: int) -> list[Line]:
+    head = fit(label, LABEL - 1) + " "
+    first, *rest = wrap(value, width - LABEL)
+    return [((head, Role.DIM), (first, Role.TEXT)), *(((" " * LABEL + text, Role.TEXT),) for text in rest)]
+
+
+def _paragraph(mark: str, text: str, width: int, role: Role) -> list[Line]:
+    texts = wrap(text, width - len(mark))
+    if len(texts) > MESSAGE_LINES:
+        count = len(text.encode("utf-8", "surrogatepass"))
+        texts = [*texts[: MESSAGE_LINES - 1], f"… (truncated, {count} bytes)"]
+    first, *rest = texts
+    return [((mark + first, role),), *(((" " * len(mark) + line, role),) for line in rest)]

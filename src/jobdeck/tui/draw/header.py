@@ -1,0 +1,101 @@
+"""The first line of the screen, and the banners under it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.problem import Problem
+from jobdeck.domain.text import clean
+from jobdeck.scheduling.actions import BudgetView
+from jobdeck.tui import words
+from jobdeck.tui.cells import clip
+from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width
+from jobdeck.tui.draw.state import COUNTED, State
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the header tells of the whole deck."""
+
+    profiles: Sequence[str]
+    counts: Mapping[State, int]
+    budgets: Mapping[str, BudgetView]
+    paused: bool
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class BlindProfile:
+    """A profile of which no unfinished job can be seen; `since` is the last good look, None when there was none."""
+
+    profile: str
+    since: Instant | None
+    reason: str
+
+
+def header_line(view: Overview, width: int) -> Line:
+    """Return the header; at small widths the counts stay longest."""
+    name: list[Span] = [(" jobdeck", Role.STRONG)]
+    counts = _counts(view.counts)
+    tail: list[Span] = [(words.clock(view.now.us) + " ", Role.DIM)]
+    if view.paused:
+        tail.insert(0, ("PAUSED  ", Role.WARN))
+    profiles: list[Span] = [(f"  {clip('·'.join(view.profiles), 24)}", Role.DIM)] if view.profiles else []
+    for budget in _budgets(view.budgets):
+        for middle in ((*profiles, ("   ", Role.TEXT), *counts), (("   ", Role.TEXT), *counts)):
+            left = (*name, *middle, *budget)
+            if line_width(left) + line_width(tail) + 1 <= width:
+                return justify(left, tail, width)
+    return justify((*name, ("  ", Role.TEXT), *counts), tail, width)
+
+
+def banner_lines(
+    width: int, halted: Mapping[str, Problem], blind: Sequence[BlindProfile], now: Instant, failure: str | None
+) -> list[Line]:
+    """Return a line for everything that keeps the whole deck, or a whole profile, from being seen."""
+    lines: list[Line] = []
+    if failure is not None:
+        lines.append(((f" ✗ {clean(failure)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
+    for name, problem in halted.items():
+        text = f" ✗ {clean(name)}: {problem.kind.words}"
+        lines.append(((text, Role.FAILED), ("  nothing is asked until it is put right: jobdeck doctor", Role.TEXT)))
+    for one in blind:
+        if one.profile not in halted:
+            since = f"since {words.near(one.since.us, now)}" if one.since is not None else "so far"
+            lines.append(
+                ((f" ? {clean(one.profile)}: blind {since}", Role.BLIND), (f"  {clean(one.reason)}", Role.TEXT))
+            )
+    return [clip_line(line, width) for line in lines]
+
+
+def _counts(counts: Mapping[State, int]) -> list[Span]:
+    by_glyph: dict[str, tuple[int, Role]] = {}
+    for state in COUNTED:
+        count = counts.get(state, 0)
+        if count > 0:
+            before = by_glyph.get(state.glyph, (0, state.role))[0]
+            by_glyph[state.glyph] = (before + count, state.role)
+    spans: list[Span] = []
+    for glyph, (count, role) in by_glyph.items():
+        spans.append((f"{' ' if spans else ''}{glyph}{count}", role))
+    return spans
+
+
+def _budgets(budgets: Mapping[str, BudgetView]) -> list[list[Span]]:
+    """Return ways to tell the budget, the longest first, the last of them empty."""
+    if not budgets:
+        return [[]]
+    tightest = max(budgets, key=lambda name: budgets[name].used / max(budgets[name].limit, 1.0))
+    if len(budgets) == 1:
+        return [_budget("budget ", budgets[tightest], " per min"), _budget("", budgets[tightest], "/min"), []]
+    each: list[Span] = []
+    for name, budget in sorted(budgets.items()):
+        each += _budget(f"{clip(name, 12)} ", budget, "")
+    whole: list[Span] = [("   budget", Role.DIM), *((text.replace("   ", " "), role) for text, role in each)]
+    return [[*whole, (" per min", Role.DIM)], each, _budget(f"{clip(tightest, 12)} ", budgets[tightest], ""), []]
+
+
+def _budget(label: str, budget: BudgetView, unit: str) -> list[Span]:
+    blocked = budget.blocked_until is not None
+    role = Role.WARN if blocked or budget.used >= budget.limit else Role.TEXT
+    return [(f"   {label}", Role.DIM), (f"{budget.used}/{budget.limit:.0f}", role), (unit, Role.DIM)]

@@ -1,0 +1,131 @@
+"""One line of the list: the cells that change with the job, and the two that change with time."""
+
+from typing import TypeAlias
+
+from jobdeck.domain.attention import blind, stale
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.tui import words
+from jobdeck.tui.cells import fit
+from jobdeck.tui.draw.bar import bar
+from jobdeck.tui.draw.columns import GAP, MARKER, Column, Columns, Name
+from jobdeck.tui.draw.spans import Line, Role, Span
+from jobdeck.tui.draw.state import LOST, NEW, STALLED, State
+from jobdeck.tui.model import Row
+
+PERCENT = 5
+INDENT = " "
+"""Keeps the words of the last column off the ages beside it."""
+
+Ticks: TypeAlias = tuple[str, str, Role]
+"""The elapsed time, the age, and the role of the age, as they read at one moment."""
+
+
+def ticks(job: Job, now: Instant) -> Ticks:
+    """Return the texts of the cells that change as time passes."""
+    mark = "" if job.elapsed_exact else "≥"
+    elapsed = "–" if job.observed is None else mark + words.duration(job.elapsed(now))
+    if job.terminal:
+        return elapsed, "final", Role.DIM
+    age = job.age(now)
+    if age is None:
+        return elapsed, "never", Role.BLIND if blind(job) else Role.DIM
+    if blind(job):
+        return elapsed, words.span(age), Role.BLIND
+    return elapsed, words.span(age), Role.WARN if stale(job, now) else Role.TEXT
+
+
+def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
+    """Return the spans before and after the ticking cells; `name` is the job's short name."""
+    before: list[Span] = []
+    after: list[Span] = []
+    for column in columns.columns:
+        if column.name in {Name.ELAPSED, Name.SEEN}:
+            continue
+        spans = before if column.x < columns.tick_x else after
+        spans.append((" " * (GAP if column.x > MARKER else 0), Role.TEXT))
+        spans.extend(_cell(row, column, name))
+    return tuple(before), tuple(after)
+
+
+def ticking_spans(texts: Ticks, columns: Columns) -> Line:
+    """Return the spans of the ticking cells."""
+    spans: list[Span] = []
+    elapsed, age, age_role = texts
+    for name, text, role in ((Name.ELAPSED, elapsed, Role.TEXT), (Name.SEEN, age, age_role)):
+        column = columns.get(name)
+        if column is not None:
+            spans.append((" " * GAP + fit(text, column.width, right=True), role))
+    return tuple(spans)
+
+
+def heading_spans(columns: Columns) -> Line:
+    """Return the line of column headings."""
+    text = " " * MARKER
+    for column in columns.columns:
+        right = column.name in {Name.ELAPSED, Name.SEEN}
+        heading = f"{INDENT}{column.name}" if column.name is Name.WHY else column.name.value
+        text = text.ljust(column.x) + fit(heading, column.width, right=right)
+    return ((text, Role.HEAD),)
+
+
+def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
+    """Return in one line why a job needs a look; empty for one that goes its way."""
+    if job.error is not None and (job.error.code or job.error.message):
+        return _folded("  ", job.error.code, job.error.message), Role.DIM
+    if state is LOST:
+        return "the server says it knows no such job", Role.DIM
+    if job.problem is not None and not job.terminal:
+        return _folded(": ", job.problem.kind.words, job.problem.message), Role.DIM
+    if job.anomalies:
+        return _folded("", job.anomalies[-1]), Role.WARN
+    if state is NEW:
+        return "waiting for the first answer", Role.DIM
+    if state is STALLED and job.changed is not None:
+        return f"no change since {words.near(job.changed.us, now)}", Role.DIM
+    return "", Role.DIM
+
+
+def progress_of(job: Job) -> float | None:
+    """Return what the progress column shows: the job's own, else that of its current stage."""
+    if job.progress is not None:
+        return job.progress
+    current = job.current_stage
+    return current.stage.progress if current is not None else None
+
+
+def _folded(between: str, *parts: str | None) -> str:
+    return between.join(" ".join(part[:256].split()) for part in parts if part)
+
+
+def _cell(row: Row, column: Column, name: str) -> Line:
+    job, state, width = row.job, row.state, column.width
+    match column.name:
+        case Name.STATE:
+            return ((fit(f"{state.glyph} {state.word}", width), state.role),)
+        case Name.JOB:
+            return ((fit(name, width), Role.NAME),)
+        case Name.PROFILE:
+            return ((fit(job.key.profile, width), Role.DIM),)
+        case Name.KIND:
+            return ((fit(job.kind, width), Role.DIM),)
+        case Name.STAGE:
+            current = job.current_stage
+            return ((fit(current.stage.name if current else "", width), Role.TEXT),)
+        case Name.PROGRESS:
+            return _progress(job, state, width)
+        case Name.WHY:
+            text, role = why(job, state, job.observed or job.added)
+            return ((fit(INDENT + text, width), role),)
+        case Name.ELAPSED | Name.SEEN:
+            return ()
+
+
+def _progress(job: Job, state: State, width: int) -> Line:
+    progress = progress_of(job)
+    if progress is None and job.terminal:
+        return ((" " * width, Role.FAINT),)
+    number = fit(words.percent(progress) if progress is not None else "", PERCENT, right=True)
+    role = Role.DONE if job.phase is Phase.SUCCEEDED else state.role
+    return (*bar(progress, width - PERCENT, role), (number, Role.TEXT if not job.terminal else Role.DIM))

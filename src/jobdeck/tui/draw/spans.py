@@ -1,0 +1,71 @@
+"""Lines as data: pieces of clean text, each with the role it plays. Widgets turn roles into colours."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeAlias
+
+from jobdeck.tui.cells import clip, width_of
+
+
+class Role(StrEnum):
+    """What a piece of text is; each value is a component class that `styles/roles.tcss` gives a colour."""
+
+    TEXT = "role--text"
+    STRONG = "role--strong"
+    DIM = "role--dim"
+    FAINT = "role--faint"
+    HEAD = "role--head"
+    NAME = "role--name"
+    KEY = "role--key"
+    ID = "role--id"
+    WARN = "role--warn"
+    FAILED = "role--failed"
+    STALLED = "role--stalled"
+    BLIND = "role--blind"
+    PARTIAL = "role--partial"
+    RUNNING = "role--running"
+    QUEUED = "role--queued"
+    DONE = "role--done"
+    CANCELLED = "role--cancelled"
+    NEW = "role--new"
+    CURSOR = "role--cursor"
+    CURSOR_AWAY = "role--cursor-away"
+
+
+Span: TypeAlias = tuple[str, Role]
+Line: TypeAlias = tuple[Span, ...]
+
+EMPTY: Line = ()
+
+
+def line_width(line: Sequence[Span]) -> int:
+    """Return the cells that a line takes."""
+    return sum(width_of(text) for text, _ in line)
+
+
+def clip_line(line: Sequence[Span], width: int) -> Line:
+    """Return as much of a line as fits into `width` cells; what was cut shows as an ellipsis."""
+    if line_width(line) <= width:
+        return tuple(line)
+    kept: list[Span] = []
+    left = width
+    for text, role in line:
+        if width_of(text) >= left:
+            kept.append((clip(text + "…", left), role))
+            break
+        kept.append((text, role))
+        left -= width_of(text)
+    return tuple(kept)
+
+
+def justify(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
+    """Return one line with `left` at its left and `right` at its right; `right` gives way."""
+    gap = width - line_width(left) - line_width(right)
+    if gap < 1:
+        return clip_line(left, width)
+    return (*left, (" " * gap, Role.TEXT), *right)
+
+
+def plain(line: Sequence[Span]) -> str:
+    """Return a line's text alone."""
+    return "".join(text for text, _ in line)

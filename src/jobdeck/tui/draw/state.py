@@ -1,0 +1,75 @@
+"""States as glyph, word and role: colour is never the only sign."""
+
+from dataclasses import dataclass
+
+from jobdeck.domain.attention import Attention, attention
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, Stage
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.text import clean
+from jobdeck.tui.draw.spans import Role
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a state looks: a glyph of one cell, a word of about six cells, and the role that colours both."""
+
+    glyph: str
+    word: str
+    role: Role
+
+
+FAILED = State("✗", "failed", Role.FAILED)
+STALLED = State("!", "stall", Role.STALLED)
+BLIND = State("?", "blind", Role.BLIND)
+LOST = State("?", "lost", Role.BLIND)
+PARTIAL = State("◐", "partial", Role.PARTIAL)
+RUNNING = State("●", "run", Role.RUNNING)
+QUEUED = State("○", "queued", Role.QUEUED)
+NEW = State("·", "new", Role.NEW)
+DONE = State("✓", "done", Role.DONE)
+CANCELLED = State("⊘", "cancel", Role.CANCELLED)
+
+COUNTED = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
+"""Every state in the order of need; a status word we do not know counts as running."""
+
+_BY_ATTENTION = {
+    Attention.FAILED: FAILED,
+    Attention.STALLED: STALLED,
+    Attention.BLIND: BLIND,
+    Attention.PARTIAL: PARTIAL,
+    Attention.RUNNING: RUNNING,
+    Attention.QUEUED: QUEUED,
+    Attention.DONE: DONE,
+}
+_BY_PHASE = {
+    Phase.QUEUED: QUEUED,
+    Phase.RUNNING: RUNNING,
+    Phase.SUCCEEDED: DONE,
+    Phase.PARTIAL: PARTIAL,
+    Phase.FAILED: FAILED,
+    Phase.CANCELLED: CANCELLED,
+}
+
+
+def counted_state(job: Job, now: Instant) -> State:
+    """Return which of `COUNTED` a job belongs to."""
+    if job.lost and not job.terminal:
+        return LOST
+    if job.phase is Phase.CANCELLED:
+        return CANCELLED
+    state = _BY_ATTENTION[attention(job, now)]
+    return NEW if state is QUEUED and job.observed is None else state
+
+
+def job_state(job: Job, now: Instant) -> State:
+    """Return how a job's state looks; a status word that we do not know is shown word for word."""
+    state = counted_state(job, now)
+    if state is RUNNING and job.phase is Phase.UNKNOWN and job.status is not None:
+        return State("●", clean(job.status[:64]), Role.NEW)
+    return state
+
+
+def stage_state(stage: Stage) -> State:
+    """Return how a stage's state looks."""
+    return _BY_PHASE.get(stage.phase) or State("·", clean(stage.status[:64]), Role.NEW)

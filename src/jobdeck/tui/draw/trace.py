@@ -1,0 +1,89 @@
+"""The exchanges of one job as lines: when, what was asked, what came of it, and the ID that support asks for."""
+
+import re
+from collections.abc import Mapping
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.text import clean
+from jobdeck.tui import words
+from jobdeck.tui.cells import clip, fit, middle, width_of
+from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify
+
+_PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
+ONE_LINE_FROM = 118
+"""Cells from which an exchange and its whole request ID fit on one line with room for words."""
+
+
+def trace_lines(exchange: Exchange, now: Instant, width: int, notes: Mapping[str, str]) -> tuple[Line, ...]:
+    """Return one line about an exchange, or two when the ID needs its own.
+
+    `notes` tells by request ID what an exchange changed (``queued → running``).
+    """
+    path_width = min(44, max(10, (width - (50 if width >= ONE_LINE_FROM else 44)) // 2))
+    spans: list[Span] = [
+        _glyph(exchange),
+        (f"{words.near(exchange.started.us, now)} ", Role.DIM),
+        (f"{clip(exchange.method, 6)} ", Role.DIM),
+        (fit(short_path(exchange.url, path_width), path_width) + " ", Role.TEXT),
+        _status(exchange),
+        (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM),
+    ]
+    outcome = _outcome(exchange, notes)
+    if width >= ONE_LINE_FROM:
+        id_line = _id_spans(exchange, "")
+        room = width - sum(width_of(text) for text, _ in id_line) - 2
+        return (justify(clip_line((*spans, outcome), room), (*id_line, (" ", Role.TEXT)), width),)
+    return (clip_line((*spans, outcome), width), clip_line((("  ", Role.TEXT), *_id_spans(exchange, "  ")), width))
+
+
+def lines_per_exchange(width: int) -> int:
+    """Return how many lines an exchange takes at a width."""
+    return 1 if width >= ONE_LINE_FROM else 2
+
+
+def short_path(url: str, width: int) -> str:
+    """Return the path of a URL in at most `width` cells: its last part is what tells requests apart."""
+    path = clean(_PATH.sub("", url[:2_048]) or "/")
+    if width_of(path) <= width:
+        return path
+    last = path.rsplit("/", 1)[-1]
+    return f"…/{middle(last, width - 2)}" if last and width > 8 else middle(path, width)
+
+
+def id_label(exchange: Exchange) -> str:
+    """Return what kind of ID an exchange has for support."""
+    return "request" if exchange.request_id else "trace"
+
+
+def _glyph(exchange: Exchange) -> Span:
+    if exchange.problem is None:
+        return "✓ ", Role.DONE
+    return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.BLIND)
+
+
+def _status(exchange: Exchange) -> Span:
+    if exchange.http_status is None:
+        return "  –", Role.DIM
+    good = 200 <= exchange.http_status < 300
+    return fit(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
+
+
+def _outcome(exchange: Exchange, notes: Mapping[str, str]) -> Span:
+    problem = exchange.problem
+    if problem is not None:
+        return f"{problem.kind.words}: {clean(' '.join(problem.message[:1_024].split()))}", Role.TEXT
+    note = notes.get(exchange.request_id or "")
+    if note:
+        return clean(note[:256]), Role.STRONG
+    return words.size(exchange.size), Role.DIM
+
+
+def _id_spans(exchange: Exchange, indent: str) -> Line:
+    if exchange.support_id is None:
+        reason = "no answer, so no request ID" if exchange.http_status is None else "the answer named no request ID"
+        return ((reason, Role.DIM),)
+    ids: list[Span] = [(f"{id_label(exchange)} ", Role.DIM), (clean(exchange.support_id[:256]), Role.ID)]
+    if indent and exchange.body_request_id and exchange.body_request_id != exchange.request_id:
+        ids += [("  in the body ", Role.DIM), (clean(exchange.body_request_id[:256]), Role.ID)]
+    return tuple(ids)
