@@ -1,0 +1,61 @@
+"""Two calm themes: one hue a state, equal in weight, and everything else grey."""
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="jobdeck",
+    dark=True,
+    primary="#6cb0f2",
+    secondary="#8b98a5",
+    accent="#6cb0f2",
+    warning="#e0a15c",
+    error="#f07f86",
+    success="#84c08e",
+    foreground="#c9d1d9",
+    background="#0f1317",
+    surface="#0f1317",
+    panel="#171c22",
+    variables={
+        "text-strong": "#eef2f6",
+        "text-dim": "#86919c",
+        "text-faint": "#4d5863",
+        "state-failed": "#f07f86",
+        "state-stalled": "#ea9a5b",
+        "state-blind": "#c09af0",
+        "state-partial": "#d9bf63",
+        "state-running": "#6cb0f2",
+        "state-queued": "#93a1ae",
+        "state-done": "#84c08e",
+        "cursor-here": "#22303f",
+        "cursor-away": "#1a2129",
+    },
+)
+
+LIGHT = Theme(
+    name="jobdeck-light",
+    dark=False,
+    primary="#0a5cad",
+    secondary="#57626d",
+    accent="#0a5cad",
+    warning="#935000",
+    error="#b3261e",
+    success="#1d7038",
+    foreground="#272d33",
+    background="#fafaf8",
+    surface="#fafaf8",
+    panel="#eeeeea",
+    variables={
+        "text-strong": "#0d1116",
+        "text-dim": "#626c76",
+        "text-faint": "#a9b1b9",
+        "state-failed": "#b3261e",
+        "state-stalled": "#a04e00",
+        "state-blind": "#7438ad",
+        "state-partial": "#786000",
+        "state-running": "#0a5cad",
+        "state-queued": "#57626d",
+        "state-done": "#1d7038",
+        "cursor-here": "#d3e3f4",
+        "cursor-away": "#e6eaee",
+    },
+)
