@@ -1,1 +1,1 @@
-"""Widgets: each draws one thing and knows neither screens nor the app."""
+"""Widgets that draw lines of spans. They are given what they show, and know neither screens nor the app."""

@@ -1,0 +1,296 @@
+"""The list of jobs: a virtual list of its own, because a DataTable of 10,000 rows takes 180 ms a key."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeAlias
+
+from rich.segment import Segment
+from textual import events
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.tui.draw.columns import Columns, columns_for
+from jobdeck.tui.draw.row import Ticks, steady_spans, ticking_spans, ticks
+from jobdeck.tui.draw.spans import EMPTY, Line, Role
+from jobdeck.tui.model import Model, Row
+from jobdeck.tui.names import Names
+from jobdeck.tui.widgets.line_view import LineView
+
+Token: TypeAlias = tuple[int, Role | None, Ticks]
+"""All that a drawn line depends on beside the columns: the row's stamp, its background, its ticking texts."""
+
+_Steady: TypeAlias = tuple[list[Segment], list[Segment]]
+
+CACHED_ROWS = 1_024
+EMPTY_LINES = 6
+"""Lines for what is said while there is no row."""
+
+
+class JobList(LineView):
+    """Draws the rows of a `Model`; the selected job is kept by its key.
+
+    A line is painted again only when its token differs from the one painted last, and only its ticking cells
+    when nothing else does: 0.6 ms a frame where a DataTable takes 70.
+    """
+
+    INSET: ClassVar[int] = 0
+
+    class Selected(Message):
+        """Another job is selected (None: there is none)."""
+
+        def __init__(self, key: JobKey | None) -> None:
+            super().__init__()
+            self.key = key
+
+    class Opened(Message):
+        """The selected job is to be opened."""
+
+    class Viewed(Message):
+        """Other rows are on the screen."""
+
+        def __init__(self, keys: tuple[JobKey, ...]) -> None:
+            super().__init__()
+            self.keys = keys
+
+    class Resized(Message):
+        """The columns are laid out anew."""
+
+        def __init__(self, columns: Columns) -> None:
+            super().__init__()
+            self.columns = columns
+
+    def __init__(self, model: Model, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._model = model
+        self._now = now
+        self._several = False
+        self._columns = columns_for(0)
+        self._names = Names(0)
+        self._selected: JobKey | None = None
+        self._index = 0
+        self._held = False
+        self._tokens: list[Token | None] = []
+        self._viewed: tuple[JobKey, ...] = ()
+        self._steady: LRUCache[tuple[int, Role | None], _Steady] = LRUCache(CACHED_ROWS)
+        self._empty: Callable[[int], Sequence[Line]] = lambda _: ()
+
+    @property
+    def selected(self) -> JobKey | None:
+        """The key of the selected job."""
+        return self._selected
+
+    @property
+    def columns(self) -> Columns:
+        """The columns as laid out now."""
+        return self._columns
+
+    @property
+    def wanted_height(self) -> int:
+        """The lines that show every row, or what is said while there is none."""
+        return max(len(self._model), EMPTY_LINES)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of rows as far as the pane under its headings has room for them."""
+        return max(0, min(self.wanted_height, container.height - 1))
+
+    def when_empty(self, make: Callable[[int], Sequence[Line]]) -> None:
+        """Say what to draw, made for the width, while there is no row."""
+        self._empty = make
+        if not len(self._model):
+            self._repaint()
+
+    def sync(self, now: Instant, *, settled: bool = True) -> None:
+        """Draw the model as it is `now`: keep the selected job where it is, paint what differs.
+
+        Until it is `settled` (every job has been looked at once) or somebody touches the list, the first line is
+        selected, so that a deck opens on the job that needs a look most. From then on the selection stays with
+        its job, and in a list that is scrolled, on its line of the screen.
+        """
+        self._now = now
+        count = len(self._model)
+        several = len(self._model.profiles) > 1
+        if several != self._several:
+            self._several = several
+            self._lay_out()
+        line = self._index - self.scroll_offset.y
+        index = self._model.index(self._selected) if self._selected is not None else None
+        if index is None or not self._held:
+            index = 0 if not self._held else min(self._index, count - 1)
+        self._held = self._held or (settled and count > 0)
+        if self.virtual_size.height != count:
+            if not count or not self.virtual_size.height:
+                self.refresh()
+            self.virtual_size = Size(self._columns.width, count)
+        self._index = max(index, 0)
+        self._select(self._model.row_at(self._index).job.key if count else None)
+        top = self.scroll_offset.y
+        wanted = self._index - line if top > 0 else top
+        self._scroll(min(max(wanted, self._index - self.page + 1), self._index))
+        self._paint_changes()
+        self._tell_viewed()
+
+    def tick(self, now: Instant) -> None:
+        """Paint what reads differently because time has passed."""
+        self._now = now
+        self._paint_changes()
+
+    def select(self, key: JobKey) -> None:
+        """Select a job if it is in the list, and bring it into view."""
+        index = self._model.index(key)
+        if index is not None:
+            self._go(index)
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line in view."""
+        width = self.line_width
+        if not len(self._model):
+            lines = self._empty(width)
+            return self.strip(lines[y] if y < len(lines) else EMPTY, width)
+        index = self.scroll_offset.y + y
+        if index >= len(self._model):
+            return self.strip((), width)
+        row = self._model.row_at(index)
+        ground = self._ground_of(index)
+        steady = self._steady.get((row.stamp, ground))
+        if steady is None:
+            marker = (("▸ " if ground is not None else "  ", Role.KEY),)
+            before, after = steady_spans(row, self._columns, self._names.of(row.job.key))
+            steady = self.segments((*marker, *before), ground), self.segments(after, ground)
+            self._steady[row.stamp, ground] = steady
+        before_segments, after_segments = steady
+        ticking = self.segments(ticking_spans(ticks(row.job, self._now), self._columns), ground)
+        line = Strip([*before_segments, *ticking, *after_segments])
+        return line.adjust_cell_length(width, self.paint(Role.TEXT, ground))
+
+    def notify_style_update(self) -> None:
+        """Forget what was drawn in other colours."""
+        super().notify_style_update()
+        if hasattr(self, "_steady"):
+            self._steady.clear()
+
+    def on_resize(self) -> None:
+        """Lay the columns out for the new width and keep the selected row in view."""
+        self._lay_out()
+        self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
+        self._tell_viewed()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show the cursor as one that keys move, or as one that waits."""
+        super().watch_has_focus(has_focus)
+        self._paint_changes()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row under the pointer; a second click opens it."""
+        offset = event.get_content_offset(self)
+        if offset is None or not len(self._model):
+            return
+        index = self.scroll_offset.y + offset.y
+        if index < len(self._model):
+            self._go(index)
+            if event.chain == 2:
+                self.post_message(self.Opened())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Paint the rows that came into view, and tell which they are."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self._tokens = self._all_tokens()
+            self._tell_viewed()
+
+    def action_cursor_down(self) -> None:
+        """Select the next row."""
+        self._go(self._index + 1)
+
+    def action_cursor_up(self) -> None:
+        """Select the row before."""
+        self._go(self._index - 1)
+
+    def action_page_down(self) -> None:
+        """Select a row one page down."""
+        self._go(self._index + self.page - 1)
+
+    def action_page_up(self) -> None:
+        """Select a row one page up."""
+        self._go(self._index - self.page + 1)
+
+    def action_first(self) -> None:
+        """Select the first row."""
+        self._go(0)
+
+    def action_last(self) -> None:
+        """Select the last row."""
+        self._go(len(self._model) - 1)
+
+    def _go(self, index: int) -> None:
+        self._held = True
+        if not len(self._model):
+            return
+        self._index = min(max(index, 0), len(self._model) - 1)
+        self._select(self._model.row_at(self._index).job.key)
+        self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
+        self._paint_changes()
+
+    def _select(self, key: JobKey | None) -> None:
+        if key != self._selected:
+            self._selected = key
+            self.post_message(self.Selected(key))
+
+    def _scroll(self, top: int) -> None:
+        if top != self.scroll_offset.y and self.page > 0:
+            self.scroll_to(y=max(0, top), animate=False, immediate=True, force=True)
+
+    def _lay_out(self) -> None:
+        width = self.line_width
+        columns = columns_for(width, profiles=self._several)
+        if columns is not self._columns:
+            self._columns = columns
+            if columns.job_width != self._names.width:
+                self._names = Names(columns.job_width)
+            self.post_message(self.Resized(columns))
+        self._steady.clear()
+        self._repaint()
+
+    def _repaint(self) -> None:
+        self._tokens = self._all_tokens()
+        self.refresh()
+
+    def _paint_changes(self) -> None:
+        """Mark as dirty what differs from what was painted last."""
+        tokens = self._all_tokens()
+        before = self._tokens
+        self._tokens = tokens
+        if len(before) != len(tokens):
+            self.refresh()
+            return
+        columns = self._columns
+        for y, (old, new) in enumerate(zip(before, tokens, strict=True)):
+            if old == new:
+                continue
+            if old is not None and new is not None and old[:2] == new[:2]:
+                self.refresh(Region(columns.tick_x, y, columns.tick_width, 1))
+            else:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _all_tokens(self) -> list[Token | None]:
+        return [self._token(self.scroll_offset.y + y) for y in range(self.scrollable_content_region.height)]
+
+    def _token(self, index: int) -> Token | None:
+        if index >= len(self._model):
+            return None
+        row: Row = self._model.row_at(index)
+        return row.stamp, self._ground_of(index), ticks(row.job, self._now)
+
+    def _ground_of(self, index: int) -> Role | None:
+        if index != self._index:
+            return None
+        return Role.CURSOR if self.has_focus else Role.CURSOR_AWAY
+
+    def _tell_viewed(self) -> None:
+        top = self.scroll_offset.y
+        keys = tuple(self._model.keys(top, top + self.scrollable_content_region.height))
+        if keys != self._viewed:
+            self._viewed = keys
+            self.post_message(self.Viewed(keys))

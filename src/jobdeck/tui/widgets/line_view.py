@@ -1,0 +1,99 @@
+"""A pane of lines that scrolls: only what changed in view is painted again."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from jobdeck.tui.actions import Group, bindings
+from jobdeck.tui.draw.spans import EMPTY, Line, Role
+from jobdeck.tui.widgets.palette import Painted
+
+
+class LineView(Painted, ScrollView, can_focus=True):
+    """Lines of spans, already broken to the width of the pane; the keys of `Group.MOVE` scroll."""
+
+    BINDINGS = bindings(Group.MOVE)
+    ALLOW_SELECT = False
+    INSET: ClassVar[int] = 1
+    """Cells left free before every line."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._lines: Sequence[Line] = ()
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The lines as drawn last."""
+        return self._lines
+
+    @property
+    def page(self) -> int:
+        """The number of lines in view, at least one."""
+        return max(1, self.scrollable_content_region.height)
+
+    @property
+    def line_width(self) -> int:
+        """The cells of a line; 0 before the first layout."""
+        return max(0, self.scrollable_content_region.width - self.INSET)
+
+    def set_lines(self, lines: Sequence[Line]) -> None:
+        """Draw lines; those in view that stay as they are cost nothing."""
+        before, self._lines = self._lines, lines
+        if len(before) != len(lines):
+            self.virtual_size = Size(self.line_width, len(lines))
+        top = self.scroll_offset.y
+        for y in range(self.size.height):
+            old = before[top + y] if top + y < len(before) else EMPTY
+            new = lines[top + y] if top + y < len(lines) else EMPTY
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def ground(self, line: int) -> Role | None:
+        """Return the background role of a line; None is the pane's own."""
+        return None
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line in view."""
+        index = self.scroll_offset.y + y
+        width = self.scrollable_content_region.width
+        if index >= len(self._lines):
+            return self.strip((), width)
+        return self.strip(((" " * self.INSET, Role.TEXT), *self._lines[index]), width, self.ground(index))
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """Return the width that is there: lines are made for it."""
+        return container.width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines: the height where a style sheet says `auto`."""
+        return len(self._lines)
+
+    def action_cursor_down(self) -> None:
+        """Scroll one line down."""
+        self._scroll_lines(1)
+
+    def action_cursor_up(self) -> None:
+        """Scroll one line up."""
+        self._scroll_lines(-1)
+
+    def action_page_down(self) -> None:
+        """Scroll one page down."""
+        self._scroll_lines(self.page - 1)
+
+    def action_page_up(self) -> None:
+        """Scroll one page up."""
+        self._scroll_lines(1 - self.page)
+
+    def action_first(self) -> None:
+        """Scroll to the first line."""
+        self.scroll_to(y=0, animate=False, immediate=True)
+
+    def action_last(self) -> None:
+        """Scroll to the last line."""
+        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+
+    def _scroll_lines(self, lines: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)

@@ -1,0 +1,55 @@
+"""From roles to colours: the one place where spans become segments."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from jobdeck.tui.cells import width_of
+from jobdeck.tui.draw.spans import Role, Span
+
+
+class Painted(Widget):
+    """A widget that draws lines of spans, in colours that the style sheet gives to their roles.
+
+    There is no way from a text to markup here: a span is a text and a role, and becomes a segment as it is.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(Role)
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self._styles_of: dict[tuple[Role, Role | None], Style] = {}
+
+    def notify_style_update(self) -> None:
+        """Forget the colours: the theme, the focus or a class has changed."""
+        self._styles_of.clear()
+        super().notify_style_update()
+
+    def paint(self, role: Role, ground: Role | None = None) -> Style:
+        """Return the style of a role, on the widget's own background or on that of the role `ground`."""
+        style = self._styles_of.get((role, ground))
+        if style is None:
+            style = self.rich_style
+            if ground is not None:
+                style += self.get_component_rich_style(ground, partial=True)
+            style += self.get_component_rich_style(role, partial=True)
+            self._styles_of[role, ground] = style
+        return style
+
+    def segments(self, line: Iterable[Span], ground: Role | None = None) -> list[Segment]:
+        """Return a line's segments."""
+        return [Segment(text, self.paint(role, ground)) for text, role in line]
+
+    def strip(self, line: Iterable[Span], width: int, ground: Role | None = None) -> Strip:
+        """Return a line as a strip of exactly `width` cells."""
+        segments = self.segments(line, ground)
+        length = sum(width_of(segment.text) for segment in segments)
+        if length < width:
+            segments.append(Segment(" " * (width - length), self.paint(Role.TEXT, ground)))
+            length = width
+        strip = Strip(segments, length)
+        return strip if length == width else strip.adjust_cell_length(width)

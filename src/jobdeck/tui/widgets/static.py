@@ -1,0 +1,114 @@
+"""Widgets of a few lines that neither scroll nor take the focus."""
+
+from collections.abc import Callable, Sequence
+
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+
+from jobdeck.tui.draw.footer import Footer as FooterLine
+from jobdeck.tui.draw.footer import footer
+from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.widgets.palette import Painted
+
+
+class Sentence(Painted):
+    """Lines made for the widget's width by a function that is asked again at every width."""
+
+    def __init__(self, make: Callable[[int], Sequence[Line]] | None = None, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._make = make
+        self._lines: tuple[Line, ...] = ()
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines as drawn last."""
+        return self._lines
+
+    def tell(self, make: Callable[[int], Sequence[Line]]) -> None:
+        """Draw what `make` makes of the width; only lines that differ from the last are painted again."""
+        self._make = make
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Make the lines for the new width."""
+        self._draw()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines: the height where a style sheet says `auto`."""
+        if self._make is not None and width and width != self.size.width:
+            self._lines = tuple(self._make(width))
+        return len(self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line."""
+        return self.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)
+
+    def _draw(self) -> None:
+        if self._make is None or not self.size.width:
+            return
+        before, self._lines = self._lines, tuple(self._make(self.size.width))
+        if len(before) != len(self._lines):
+            self.refresh(layout=True)
+            return
+        for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+
+class Header(Sentence):
+    """The first line of the screen."""
+
+
+class Banner(Sentence):
+    """What keeps the deck from being seen; no line at all when nothing does."""
+
+
+class Heading(Sentence):
+    """The headings of the list's columns."""
+
+
+class Rule(Sentence):
+    """A titled line between two panes."""
+
+    def title(self, text: str, *, strong: bool = False) -> None:
+        """Set the title; `strong` while the pane under it has the focus."""
+        role = Role.STRONG if strong else Role.DIM
+
+        def make(width: int) -> Sequence[Line]:
+            line = clip_line((("── ", Role.FAINT), (text, role), (" ", Role.FAINT)), width)
+            used = sum(len(part) for part, _ in line)
+            return ((*line, ("─" * max(0, width - used), Role.FAINT)),)
+
+        self.tell(make)
+
+
+class Footer(Sentence):
+    """The keys of the most needed actions; a click on one does it."""
+
+    class Chosen(Message):
+        """An action was clicked."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._made = FooterLine((), ())
+
+    def label(self, labels: dict[str, str]) -> None:
+        """Draw the keys; `labels` replaces some actions' labels by name."""
+
+        def make(width: int) -> Sequence[Line]:
+            self._made = footer(width, labels)
+            return (self._made.line,)
+
+        self.tell(make)
+
+    def on_click(self, event: events.Click) -> None:
+        """Do the action under the pointer."""
+        for start, end, action in self._made.places:
+            if start <= event.x < end:
+                self.post_message(self.Chosen(action))

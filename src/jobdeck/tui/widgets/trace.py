@@ -1,0 +1,136 @@
+"""The exchanges of the selected job, newest first, with a cursor of their own."""
+
+from collections.abc import Mapping, Sequence
+
+from textual import events
+from textual.message import Message
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.tui.draw.spans import Line, Role
+from jobdeck.tui.draw.trace import lines_per_exchange, trace_lines
+from jobdeck.tui.widgets.line_view import LineView
+
+
+class Trace(LineView):
+    """Draws exchanges. The cursor stays with its exchange as newer ones come in, unless it is on the newest."""
+
+    class Selected(Message):
+        """Another exchange is selected (None: there is none)."""
+
+        def __init__(self, exchange: Exchange | None) -> None:
+            super().__init__()
+            self.exchange = exchange
+
+    def __init__(self, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._now = now
+        self._key: JobKey | None = None
+        self._exchanges: tuple[Exchange, ...] = ()
+        self._notes: Mapping[str, str] = {}
+        self._index = 0
+        self._empty: Sequence[Line] = ()
+
+    @property
+    def selected(self) -> Exchange | None:
+        """The exchange under the cursor."""
+        return self._exchanges[self._index] if self._exchanges else None
+
+    def show(
+        self,
+        key: JobKey | None,
+        exchanges: tuple[Exchange, ...],
+        notes: Mapping[str, str],
+        now: Instant,
+        empty: Sequence[Line] = (),
+    ) -> None:
+        """Draw a job's exchanges; `empty` is drawn while there is none."""
+        selected = self.selected if key == self._key and self._index > 0 else None
+        self._key, self._exchanges, self._notes, self._now, self._empty = key, exchanges, notes, now, empty
+        before = self._index
+        self._index = 0
+        if selected is not None:
+            same = (index for index, exchange in enumerate(exchanges) if exchange is selected)
+            self._index = next(same, max(0, len(exchanges) - 1))
+        self._draw()
+        if self._index != before and selected is not None:
+            shift = (self._index - before) * lines_per_exchange(self.line_width)
+            self.scroll_to(y=self.scroll_offset.y + shift, animate=False, immediate=True)
+        elif selected is None and before:
+            self.action_first()
+
+    def ground(self, line: int) -> Role | None:
+        """Return the background of the selected exchange's lines while the pane has the focus."""
+        if not self._exchanges or not self.has_focus:
+            return None
+        return Role.CURSOR if line // lines_per_exchange(self.line_width) == self._index else None
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show the cursor only while keys move it."""
+        super().watch_has_focus(has_focus)
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self._draw()
+        self._reveal()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the exchange under the pointer."""
+        offset = event.get_content_offset(self)
+        if offset is not None:
+            line = self.scroll_offset.y + offset.y
+            if line < len(self.lines):
+                self._go(line // lines_per_exchange(self.line_width))
+
+    def action_cursor_down(self) -> None:
+        """Select the exchange before this one in time."""
+        self._go(self._index + 1)
+
+    def action_cursor_up(self) -> None:
+        """Select the exchange after this one in time."""
+        self._go(self._index - 1)
+
+    def action_page_down(self) -> None:
+        """Select an exchange one page down."""
+        self._go(self._index + self._page_exchanges())
+
+    def action_page_up(self) -> None:
+        """Select an exchange one page up."""
+        self._go(self._index - self._page_exchanges())
+
+    def action_first(self) -> None:
+        """Select the newest exchange."""
+        self._go(0)
+
+    def action_last(self) -> None:
+        """Select the oldest exchange."""
+        self._go(len(self._exchanges) - 1)
+
+    def _page_exchanges(self) -> int:
+        return max(1, self.page // lines_per_exchange(self.line_width))
+
+    def _go(self, index: int) -> None:
+        self._index = min(max(index, 0), max(0, len(self._exchanges) - 1))
+        self._reveal()
+        self.refresh()
+        self.post_message(self.Selected(self.selected))
+
+    def _reveal(self) -> None:
+        height = lines_per_exchange(self.line_width)
+        first = self._index * height
+        top = min(max(self.scroll_offset.y, first + height - self.page), first)
+        self.scroll_to(y=max(0, top), animate=False, immediate=True)
+
+    def _draw(self) -> None:
+        width = self.line_width
+        if width < 1:
+            return
+        if not self._exchanges:
+            self.set_lines(self._empty)
+            return
+        lines: list[Line] = []
+        for exchange in self._exchanges:
+            lines.extend(trace_lines(exchange, self._now, width, self._notes))
+        self.set_lines(lines)
