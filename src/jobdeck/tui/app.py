@@ -1,1 +1,179 @@
-"""The application: parts of the screen put together on one engine."""
+"""The application: the deck on one engine, in one worker that the app owns."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from jobdeck.engine.batch import Batch
+from jobdeck.tui.bridge import FRAME_SECONDS, bridge
+from jobdeck.tui.clipboard import Put, clipboard
+from jobdeck.tui.commands import ActionCommands
+from jobdeck.tui.failure import failure_text
+from jobdeck.tui.messages import EngineOpened, FrameReady
+from jobdeck.tui.screens.deck import Deck
+from jobdeck.tui.session import Engine, Session
+from jobdeck.tui.styles import style_sheets
+from jobdeck.tui.theme import DARK, LIGHT
+from jobdeck.tui.wall import Wall
+
+CLOSE_SECONDS = 2.0
+"""Quitting takes at most this long, whatever a connection does."""
+
+TICK_SECONDS = 1.0
+ENGINE_GROUP = "engine"
+INTERRUPTED = 130
+_SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+class JobdeckApp(App[int]):
+    """The screen on a session.
+
+    `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed,
+    130 after ctrl+c, 128 + n after signal n. `put` stands in for the way to the clipboard.
+    """
+
+    TITLE = "jobdeck"
+    ENABLE_SELECT_AUTO_SCROLL = False
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]  # noqa: RUF012 - as Textual types it
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]  # noqa: RUF012 - as Textual types it
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "quit", show=False, priority=True)]
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        theme: str = DARK.name,
+        put: Put | None = None,
+        frame_seconds: float = FRAME_SECONDS,
+    ) -> None:
+        super().__init__(css_path=style_sheets())
+        self._session = session
+        self._frame_seconds = frame_seconds
+        self._wall = Wall()
+        self._engine_worker: Worker[None] | None = None
+        self._failed = False
+        self._deck = Deck(session, put or clipboard(self._write))
+        for one in (DARK, LIGHT):
+            self.register_theme(one)
+        self.theme = theme
+
+    @property
+    def deck(self) -> Deck:
+        """The main screen."""
+        return self._deck
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the deck."""
+        return self._deck
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return our colours for themes that do not know them."""
+        return (DARK if self.current_theme.dark else LIGHT).variables
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return Textual's filters with the wall behind them."""
+        return [*super().get_line_filters(), self._wall]
+
+    def on_mount(self) -> None:
+        """Answer to signals; let time pass."""
+        self.set_interval(TICK_SECONDS, self._deck.tick)
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, self._on_signal, number)
+
+    def on_ready(self) -> None:
+        """Open the engine, now that the first frame is on the screen."""
+        self._engine_worker = self.run_worker(
+            self._live(), name="engine", group=ENGINE_GROUP, exclusive=True, exit_on_error=False
+        )
+
+    def on_unmount(self) -> None:
+        """Leave the signals to whoever comes next."""
+        if not self.is_headless:
+            for number in _SIGNALS:
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+    def on_engine_opened(self, message: EngineOpened) -> None:
+        """Give the engine to the deck."""
+        self._deck.attach(message.engine)
+
+    def on_frame_ready(self, message: FrameReady) -> None:
+        """Draw a batch, and let the bridge send the next."""
+        try:
+            self._deck.draw(message.batch)
+        finally:
+            message.drawn.set()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say on the screen that the engine has failed; what is there stays, for its IDs are still good."""
+        worker = event.worker
+        if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
+            self._failed = True
+            self._deck.fail(f"the engine stopped: {failure_text(worker.error)}")
+
+    async def action_quit(self) -> None:
+        """Quit, with the engine closed and the terminal as it was."""
+        await self._leave(1 if self._failed else 0)
+
+    async def action_interrupt(self) -> None:
+        """Quit as on an interrupt."""
+        await self._leave(INTERRUPTED)
+
+    async def _live(self) -> None:
+        engine = await self._session.open()
+        self.post_message(EngineOpened(engine))
+        changes = engine.subscribe()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(engine.run(), name="engine")
+                group.create_task(bridge(changes, self._draw, self._frame_seconds), name="bridge")
+        finally:
+            changes.close()
+            await _close(engine)
+
+    async def _draw(self, batch: Batch) -> None:
+        message = FrameReady(batch)
+        if self.post_message(message):
+            await message.drawn.wait()
+
+    async def _leave(self, code: int) -> None:
+        worker = self._engine_worker
+        if worker is not None and not worker.is_finished:
+            worker.cancel()
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await worker.wait()
+        self.exit(code, return_code=code)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
+
+    def _write(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
+
+    def _fatal_error(self) -> None:
+        """Show a crash without the values of local variables, which Textual would print: keys are among them."""
+        from rich.segment import Segments  # noqa: PLC0415 - for a crash only
+        from rich.traceback import Traceback  # noqa: PLC0415
+
+        traceback = Traceback(show_locals=False, width=None)
+        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
+        self._close_messages_no_wait()
+
+
+async def _close(engine: Engine) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await engine.aclose()

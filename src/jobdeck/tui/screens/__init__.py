@@ -1,1 +1,1 @@
-"""Screens: widgets put together, and the keys that work on them."""
+"""Screens: the deck, and what comes in front of it."""

@@ -1,0 +1,48 @@
+"""Which ID `y` sends, and what is said about it."""
+
+from dataclasses import dataclass
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job
+from jobdeck.domain.text import CELL_LIMIT, one_line
+from jobdeck.tui import words
+from jobdeck.tui.cells import middle
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One line for the clipboard, and what it is."""
+
+    text: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There is no ID, and why."""
+
+    reason: str
+
+
+def id_of_job(job: Job | None) -> Copy | Nothing:
+    """Return the ID of a job's newest exchange."""
+    if job is None:
+        return Nothing("no job is selected")
+    if job.support_id is None:
+        if job.http_status is not None:
+            return Nothing("no request ID: the newest answer named none")
+        if job.problem is not None:
+            return Nothing(f"no request ID yet: {job.problem.kind.words}, so no answer has come")
+        return Nothing("no request ID yet: the first answer has not come")
+    kind = "request ID" if job.request_id else "trace ID (this API has no request ID)"
+    return Copy(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)}")
+
+
+def id_of_exchange(exchange: Exchange) -> Copy | Nothing:
+    """Return the ID of one exchange."""
+    if exchange.support_id is None:
+        if exchange.http_status is None:
+            return Nothing("no request ID: this request had no answer")
+        return Nothing("no request ID: this answer named none")
+    kind = "request ID" if exchange.request_id else "trace ID (this API has no request ID)"
+    return Copy(one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the look at {words.clock(exchange.started.us)}")

@@ -1,0 +1,33 @@
+"""What the engine's worker tells the screen."""
+
+import asyncio
+
+from textual.message import Message
+
+from jobdeck.engine.batch import Batch
+from jobdeck.tui.session import Engine
+
+
+class EngineOpened(Message):
+    """The engine is there; its first batch follows."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+
+
+class FrameReady(Message):
+    """Changes to draw. The bridge sends the next ones only after `drawn` is set."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self.batch = batch
+        self.drawn = asyncio.Event()
+
+
+class EngineFailed(Message):
+    """The engine stopped by itself: nothing on the screen is current any more."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error

@@ -1,0 +1,143 @@
+"""The sheet for adding targets: paste many, see what is understood before anything is added."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.text import clean, one_line
+from jobdeck.tui import words
+from jobdeck.tui.cells import middle
+from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.screens.sheet import Sheet
+from jobdeck.tui.session import Parsed
+from jobdeck.tui.widgets.static import Sentence
+
+PARSE_AFTER = 0.1
+"""Seconds without a change before the text is understood anew: typing stays fluent in a long paste."""
+
+REFUSALS_SHOWN = 5
+PLACEHOLDER = """\
+op_01…
+hog:op_01…
+https://…/api/operations/op_01…
+/v1/accounts/…/prospecting/…
+or whole accepted answers (JSON)"""
+
+
+class Understood(Sentence):
+    """What would be added, and what is refused and why."""
+
+
+class AddHint(Sentence):
+    """The keys of the sheet; a click is as good as ctrl+s."""
+
+    class Pressed(Message):
+        """The line was clicked."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Add, as ctrl+s does."""
+        event.stop()
+        self.post_message(self.Pressed())
+
+
+class AddScreen(Sheet[tuple[Target, ...]]):
+    """Asks for targets; its result is what was understood, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("ctrl+s", "add", "add")]
+
+    def __init__(self, parse: Callable[[str], Parsed], known: Callable[[JobKey], bool]) -> None:
+        super().__init__()
+        self._parse = parse
+        self._known = known
+        self._parsed = Parsed()
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay out what to do, the text, what is understood of it, and the keys."""
+        with Vertical(classes="sheet"):
+            yield Sentence(_heading)
+            text = TextArea(placeholder=PLACEHOLDER, soft_wrap=False, show_line_numbers=False)
+            text.cursor_blink = False
+            yield text
+            yield Understood(lambda width: understood_lines(Parsed(), (), width))
+            yield AddHint(lambda _: hint_lines(0))
+
+    def on_text_area_changed(self) -> None:
+        """Understand the text when it has come to rest."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(PARSE_AFTER, self._understand)
+
+    def on_add_hint_pressed(self) -> None:
+        """Add."""
+        self.action_add()
+
+    def action_add(self) -> None:
+        """Leave with what is understood of the text as it is now; stay when that is nothing."""
+        self._understand()
+        if self._parsed.targets:
+            self.dismiss(self._parsed.targets)
+        else:
+            self.notify("No target is understood yet: nothing was added.", severity="warning", markup=False)
+
+    def _understand(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        parsed = self._parsed = self._parse(self.query_one(TextArea).text)
+        known = tuple(target.key for target in parsed.targets if self._known(target.key))
+        self.query_one(Understood).tell(lambda width: understood_lines(parsed, known, width))
+        self.query_one(AddHint).tell(lambda _: hint_lines(len(parsed.targets)))
+
+
+def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Sequence[Line]:
+    """Return what was understood of a text; `known` are those of its jobs that are watched already."""
+    if not parsed.targets and not parsed.refused:
+        return (((" Nothing to add yet.", Role.DIM),),)
+    lines: list[Line] = []
+    if parsed.targets:
+        kinds: dict[tuple[str, str], int] = {}
+        for target in parsed.targets:
+            place = (target.key.profile, target.resource.value)
+            kinds[place] = kinds.get(place, 0) + 1
+        what = ", ".join(f"{count} {clean(profile)} {kind}" for (profile, kind), count in kinds.items())
+        already = f", {len(known)} of them watched already" if known else ""
+        lines.append(((f" ✓ {words.plural(len(parsed.targets), 'job')}", Role.DONE), (f": {what}{already}", Role.TEXT)))
+        if len(parsed.targets) <= 2:
+            lines.extend(((f"   {middle(str(target.key), width - 4)}", Role.DIM),) for target in parsed.targets)
+    if parsed.refused:
+        lines.append(((f" ✗ {len(parsed.refused)} refused", Role.FAILED),))
+        for refused in parsed.refused[:REFUSALS_SHOWN]:
+            text = middle(one_line(refused.text, 200), max(12, width // 3))
+            lines.append(((f"   {text}  ", Role.TEXT), (one_line(refused.reason), Role.DIM)))
+        more = len(parsed.refused) - REFUSALS_SHOWN
+        if more > 0:
+            lines.append(((f"   … and {more} more", Role.DIM),))
+    return tuple(clip_line(line, width) for line in lines)
+
+
+def hint_lines(count: int) -> Sequence[Line]:
+    """Return the line of keys; `count` is how many jobs ctrl+s would add."""
+    add = f" add {words.plural(count, 'job')}  " if count else " add  "
+    line = (
+        (" ctrl+s", Role.KEY),
+        (add, Role.STRONG if count else Role.DIM),
+        ("enter", Role.KEY),
+        (" next line  ", Role.DIM),
+        ("esc", Role.KEY),
+        (" back", Role.DIM),
+    )
+    return (line,)
+
+
+def _heading(width: int) -> Sequence[Line]:
+    text = " one a line: IDs, PROFILE:ID, poll URLs; or the accepted answers themselves"
+    return (clip_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)

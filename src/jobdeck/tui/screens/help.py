@@ -1,0 +1,40 @@
+"""The help sheet."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from jobdeck.tui.draw.help import help_lines
+from jobdeck.tui.draw.spans import Line, Role
+from jobdeck.tui.screens.sheet import Sheet
+from jobdeck.tui.widgets.line_view import LineView
+from jobdeck.tui.widgets.static import Sentence
+
+
+class HelpPage(LineView):
+    """The help as lines that scroll."""
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self.set_lines(help_lines(self.line_width))
+
+
+class HelpScreen(Sheet[None]):
+    """Tells what the signs mean and what the keys do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "back")]
+
+    def compose(self) -> ComposeResult:
+        """Lay the page out over a line that tells the way back."""
+        with Vertical(classes="sheet"):
+            page = HelpPage()
+            page.set_lines(help_lines(80))
+            yield page
+            yield Sentence(_way_back)
+
+
+def _way_back(width: int) -> Sequence[Line]:
+    return (((" esc", Role.KEY), (" back", Role.DIM)),)

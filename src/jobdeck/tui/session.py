@@ -1,0 +1,145 @@
+"""What the screen needs from outside: an engine, a clock, and somebody who understands targets."""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.engine.batch import Batch
+from jobdeck.scheduling.actions import BudgetView, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A piece of pasted text that is no target, and why, in one line."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was understood of a pasted text."""
+
+    targets: tuple[Target, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+class Changes(Protocol):
+    """A stream of batches; the first holds every job, and it merges while its reader is busy."""
+
+    def __aiter__(self) -> AsyncIterator[Batch]:
+        """Yield batches until closed."""
+        ...
+
+    def close(self) -> None:
+        """End the stream."""
+        ...
+
+
+class Engine(Protocol):
+    """The part of the engine that the screen uses."""
+
+    @property
+    def jobs(self) -> Mapping[JobKey, Job]:
+        """The watched jobs."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether it sends nothing."""
+        ...
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        ...
+
+    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
+        """Watch targets; returns the keys that are new."""
+        ...
+
+    def remove(self, keys: Iterable[JobKey]) -> None:
+        """Stop watching jobs."""
+        ...
+
+    def focus(self, key: JobKey | None) -> None:
+        """Say which job somebody looks at."""
+        ...
+
+    def show(self, keys: Collection[JobKey]) -> None:
+        """Say which rows are on the screen."""
+        ...
+
+    def ask(self, key: JobKey) -> None:
+        """Ask about one job as soon as the budget allows."""
+        ...
+
+    def ask_all(self) -> None:
+        """Ask about every unfinished job, paced."""
+        ...
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        ...
+
+    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Return the newest exchanges about a job, newest first."""
+        ...
+
+    def budgets(self) -> Mapping[str, BudgetView]:
+        """Return each profile's budget."""
+        ...
+
+    def plan(self, key: JobKey) -> Plan | None:
+        """Return when a job is due next."""
+        ...
+
+    def halted(self) -> Mapping[str, Problem]:
+        """Return the profiles that ask nothing any more, and why."""
+        ...
+
+    def subscribe(self) -> Changes:
+        """Return a stream of changes."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class Session(Protocol):
+    """One sitting: put together by the wiring, used by the app."""
+
+    @property
+    def clock(self) -> Clock:
+        """The source of every moment on the screen."""
+        ...
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The names of the profiles in use, for the header."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Lines to show at the start, such as targets that were refused; one line each."""
+        ...
+
+    async def open(self) -> Engine:
+        """Put the engine together and give it its first targets.
+
+        Called once, after the first frame, so that whatever is slow to import is imported here. What it raises is
+        shown on the screen, by type and message.
+        """
+        ...
+
+    def parse(self, text: str) -> Parsed:
+        """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
+        ...

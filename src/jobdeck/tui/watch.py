@@ -1,0 +1,84 @@
+"""What the deck knows between two frames: the model, the notes, and which profiles cannot be seen."""
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.engine.batch import Batch
+from jobdeck.tui.draw.detail import Outlook
+from jobdeck.tui.draw.header import BlindProfile, Overview
+from jobdeck.tui.draw.state import NEW
+from jobdeck.tui.model import Delta, Model
+from jobdeck.tui.notes import Notes
+from jobdeck.tui.session import Engine
+
+
+class Watch:
+    """Joins the engine's answers with the model, for the widgets to draw from."""
+
+    def __init__(self, profiles: tuple[str, ...]) -> None:
+        self.model = Model()
+        self.notes = Notes()
+        self.engine: Engine | None = None
+        self._profiles = profiles
+        self._blind: dict[str, BlindProfile] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether every job has been looked at once."""
+        return not self.model.counts.get(NEW, 0)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the engine sends nothing."""
+        return self.engine is not None and self.engine.paused
+
+    def take(self, batch: Batch, now: Instant) -> Delta:
+        """Take in a batch."""
+        self.notes.take(batch)
+        return self.model.update(batch.jobs, batch.removed, now)
+
+    def job(self, key: JobKey | None) -> Job | None:
+        """Return a job in its newest state that was drawn."""
+        row = self.model.row(key) if key is not None else None
+        return row.job if row is not None else None
+
+    def exchanges(self, key: JobKey | None) -> tuple[Exchange, ...]:
+        """Return a job's newest exchanges, newest first."""
+        return self.engine.exchanges(key) if self.engine is not None and key is not None else ()
+
+    def outlook(self, key: JobKey) -> Outlook:
+        """Return what the engine will do about a job."""
+        engine = self.engine
+        if engine is None:
+            return Outlook()
+        budget = engine.budgets().get(key.profile)
+        return Outlook(
+            plan=engine.plan(key),
+            paused=engine.paused,
+            halted=engine.halted().get(key.profile),
+            blocked_until=budget.blocked_until if budget is not None else None,
+        )
+
+    def overview(self, now: Instant) -> Overview:
+        """Return what the header tells."""
+        profiles = tuple(sorted(self.model.profiles)) or self._profiles
+        budgets = self.engine.budgets() if self.engine is not None else {}
+        in_use = {name: budget for name, budget in budgets.items() if name in self.model.profiles}
+        return Overview(profiles, self.model.counts, in_use, self.paused, now)
+
+    def blind_profiles(self) -> tuple[BlindProfile, ...]:
+        """Return the profiles of which not one unfinished job can be seen.
+
+        The last good look is searched for once: it cannot move while nothing is seen, and going through 10,000
+        rows ten times a second would.
+        """
+        blind = {name for name, sight in self.model.sight().items() if sight.open == sight.blind}
+        self._blind = {name: self._blind.get(name) or self._look_for(name) for name in sorted(blind)}
+        return tuple(self._blind.values())
+
+    def _look_for(self, profile: str) -> BlindProfile:
+        jobs = [row.job for row in self.model.rows() if row.job.key.profile == profile and not row.job.terminal]
+        seen = [job.observed for job in jobs if job.observed is not None]
+        problem = next((job.problem for job in jobs if job.problem is not None), None)
+        since = max(seen, key=lambda instant: instant.us, default=None)
+        return BlindProfile(profile, since, problem.kind.words if problem is not None else "not one answer")
