@@ -1,0 +1,120 @@
+"""An engine that polls nothing: tests put the changes in by hand. Its stream is the real one."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from jobdeck.domain.events import Event
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.engine.subscription import Subscription
+from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.tui.session import Parsed
+from tests.tui.world import FrozenClock
+
+
+class FakeEngine:
+    """Keeps what the screen asks of it, in `asked`."""
+
+    def __init__(self, clock: FrozenClock, jobs: Iterable[Job] = (), exchanges: Iterable[Exchange] = ()) -> None:
+        self.clock = clock
+        self.jobs: dict[JobKey, Job] = {job.key: job for job in jobs}
+        self.paused = False
+        self.asked: list[tuple[str, object]] = []
+        self.budget: dict[str, BudgetView] = {}
+        self.halts: dict[str, Problem] = {}
+        self.plans: dict[JobKey, Plan] = {}
+        self.failure: asyncio.Future[None] | None = None
+        self.closed = False
+        self._exchanges = list(exchanges)
+        self._subscriptions: list[Subscription] = []
+
+    async def run(self) -> None:
+        self.failure = asyncio.get_running_loop().create_future()
+        await self.failure
+
+    def put(
+        self,
+        *jobs: Job,
+        removed: Iterable[JobKey] = (),
+        exchanges: Iterable[Exchange] = (),
+        events: Iterable[Event] = (),
+    ) -> None:
+        """Change jobs, as an answer would."""
+        exchanges = tuple(exchanges)
+        removed = tuple(removed)
+        self.jobs.update({job.key: job for job in jobs})
+        for key in removed:
+            self.jobs.pop(key, None)
+        self._exchanges[:0] = exchanges
+        for subscription in self._subscriptions:
+            subscription.put(jobs, removed, exchanges, events)
+
+    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
+        new = [target for target in targets if target.key not in self.jobs]
+        self.put(*(Job(target=target, added=self.clock.now(), kind=target.resource.value) for target in new))
+        return tuple(target.key for target in new)
+
+    def remove(self, keys: Iterable[JobKey]) -> None:
+        self.put(removed=keys)
+
+    def focus(self, key: JobKey | None) -> None:
+        self.asked.append(("focus", key))
+
+    def show(self, keys: Collection[JobKey]) -> None:
+        self.asked.append(("show", tuple(keys)))
+
+    def ask(self, key: JobKey) -> None:
+        self.asked.append(("ask", key))
+
+    def ask_all(self) -> None:
+        self.asked.append(("ask_all", None))
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
+        return tuple(exchange for exchange in self._exchanges if exchange.job == key)
+
+    def budgets(self) -> Mapping[str, BudgetView]:
+        return self.budget
+
+    def plan(self, key: JobKey) -> Plan | None:
+        return self.plans.get(key)
+
+    def halted(self) -> Mapping[str, Problem]:
+        return self.halts
+
+    def subscribe(self) -> Subscription:
+        subscription = Subscription(self.jobs.values(), self._subscriptions.remove)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class FakeSession:
+    """A session on a fake engine, which is opened when `gate` is set (at once, unless a test holds it)."""
+
+    def __init__(self, engine: FakeEngine, notices: tuple[str, ...] = ()) -> None:
+        self.engine = engine
+        self.clock = engine.clock
+        self.profiles: tuple[str, ...] = ("hog", "sonarly")
+        self.notices = notices
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.refuse: Exception | None = None
+        self.parser: Callable[[str], Parsed] = lambda _: Parsed()
+
+    async def open(self) -> FakeEngine:
+        await self.gate.wait()
+        if self.refuse is not None:
+            raise self.refuse
+        return self.engine
+
+    def parse(self, text: str) -> Parsed:
+        return self.parser(text)
