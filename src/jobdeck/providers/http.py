@@ -1,7 +1,7 @@
 """One HTTP layer for all profiles: every request is an exchange, and every fault one of the closed set of problems."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import httpx
@@ -151,11 +151,17 @@ class HttpLayer:
         response = await client.send(request, stream=True)
         try:
             attempt.status = response.status_code
-            attempt.headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
+            attempt.headers = list(self._headers(response))
             if response.status_code >= 200:
                 await self._read(response, attempt)
         finally:
             await response.aclose()
+
+    def _headers(self, response: httpx.Response) -> Iterator[tuple[str, str]]:
+        scrub = self._scrubber.text
+        for (raw_name, _), (_, value) in zip(response.headers.raw, response.headers.multi_items(), strict=True):
+            # Scrubbed before it is lower case: a key in a header's name would no longer be recognized after.
+            yield scrub(raw_name.decode("latin-1")).lower(), scrub(value)
 
     async def _read(self, response: httpx.Response, attempt: _Attempt) -> None:
         inflater = Inflater(value for name, value in attempt.headers if name == "content-encoding")

@@ -1,0 +1,196 @@
+"""Rule 1 (and 4): credentials are bound to an origin, and never leave in anything that is kept or shown."""
+
+import base64
+import logging
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.base import Reply
+from jobdeck.providers.credentials import ForeignOriginError, authorize
+from jobdeck.providers.http import HttpLayer
+from jobdeck.providers.profile import Bearer, Profile
+from jobdeck.providers.scrub import Scrubber
+from jobdeck.providers.secret import Secret
+from jobdeck.providers.transport import open_client
+from tests.unit.providers.wire import (
+    ACCESS,
+    SECRET,
+    TOKEN,
+    SteppingClock,
+    answer,
+    hog_target,
+    profile_at,
+    serve,
+    sonarly,
+    sonarly_target,
+    the_hog,
+)
+
+
+def spellings(secret: str) -> list[str]:
+    return [secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
+
+
+CANARIES = [form.rstrip("=") for secret in (ACCESS, SECRET, TOKEN) for form in spellings(secret)]
+
+
+def assert_no_canary(*things: object) -> None:
+    text = " ".join(f"{thing!r} {thing}" for thing in things)
+    assert [canary for canary in CANARIES if canary in text] == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed_and_the_other_origin_gets_nothing(status: int) -> None:
+    async with serve(answer({"id": "op_1", "status": "queued"})) as other:
+        location = {"Location": f"{other.base_url}/api/operations/op_1?token=x"}
+        async with serve(answer(b"", status, location)) as wire, the_hog(wire.base_url) as hog:
+            reply = await hog.poll(hog_target("op_1"))
+    assert other.connections == 0
+    assert reply.problem is not None
+    assert reply.problem.kind is ProblemKind.REDIRECT
+    assert reply.problem.message == f"unexpected redirect to {other.base_url}"
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("https://evil.example:8443/a?b", "to https://evil.example:8443"),
+        ("//evil.example/a", "to //evil.example"),
+        ("/elsewhere", "within the same origin"),
+        ("https://me:hunter2@evil.example/", "to https://evil.example"),
+        ("https://[::1]:1/", "to https://[::1]:1"),
+        ("https://[broken/", "to an unreadable address"),
+        ("https://h:99999999/", "to an unreadable address"),
+        ("", "without a destination"),
+    ],
+)
+async def test_a_redirect_is_named_by_its_origin_alone(location: str, words: str) -> None:
+    async with serve(answer(b"", 302, {"Location": location})) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    assert reply.problem is not None
+    assert reply.problem.message == f"unexpected redirect {words}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example/x",
+        "https://api.example:8443/x",
+        "https://api.example.evil/x",
+        "https://evil/api.example",
+        "https://api.example@evil/x",
+    ],
+)
+def test_credentials_are_refused_to_any_other_origin(url: str) -> None:
+    profile = profile_at("https://api.example")
+    request = httpx.Request("GET", url)
+    before = dict(request.headers)
+    with pytest.raises(ForeignOriginError) as caught:
+        authorize(request, profile)
+    assert dict(request.headers) == before
+    assert_no_canary(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://api.example/x", "https://API.example:443/x"])
+def test_credentials_are_given_to_their_own_origin_however_it_is_spelt(url: str) -> None:
+    request = httpx.Request("GET", url)
+    authorize(request, profile_at("https://api.example", "sonarly"))
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
+    async with serve(answer()) as wire:
+        http = HttpLayer(profile_at(wire.base_url), SteppingClock())
+        reply = await http.get("@localhost/api/operations/op_1")
+        await http.aclose()
+    assert wire.connections == 0
+    problem = reply.exchange.problem
+    assert problem is not None
+    assert "a request to http://localhost is refused" in problem.message
+
+
+async def test_the_client_itself_holds_no_credentials() -> None:
+    async with open_client(profile_at("https://api.example"), None) as client:
+        assert_no_canary(client.headers, vars(client))
+        assert not {"authorization", "x-access-key", "x-secret-key"} & set(client.headers)
+
+
+async def test_each_kind_of_credentials_sends_its_own_headers_and_the_project() -> None:
+    async with serve(answer(), keep=True) as wire:
+        profile = Profile.create(
+            "hog", "thehog", base_url=wire.base_url, credentials=Bearer(Secret(TOKEN)), project_id="proj_1"
+        )
+        http = HttpLayer(profile, SteppingClock())
+        await http.get("/x")
+        await http.aclose()
+    request = wire.requests[0].decode()
+    assert f"Authorization: Bearer {TOKEN}\r\n" in request
+    assert "X-Project-Id: proj_1\r\n" in request
+    assert "x-access-key" not in request.lower()
+
+
+async def echoes(status: int) -> Reply:
+    """Have a server say our keys back in every place it can write to."""
+    forms = " ".join(spellings(ACCESS) + spellings(SECRET))
+    body = {
+        "id": "op_1",
+        "status": f"queued {SECRET}",
+        "result": {"headers": forms},
+        "error": {"code": ACCESS, "message": forms},
+        "message": forms,
+        "errors": [{"property": ACCESS, "message": forms}],
+        "requestId": SECRET,
+        "meta": {"requestId": ACCESS},
+        "traceId": forms,
+    }
+    headers = {
+        "X-Request-Id": "a" * 190 + SECRET,
+        "X-Trace-Id": base64.b64encode(f"user:{ACCESS}".encode()).decode(),
+        "Location": f"https://{ACCESS}.example/",
+        "X-RateLimit-Limit-" + ACCESS: "1",
+    }
+    async with serve(answer(body, status, headers)) as wire, the_hog(wire.base_url) as hog:
+        return await hog.poll(hog_target("op_1"))
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 500])
+async def test_what_a_server_says_back_of_our_keys_is_taken_out(status: int) -> None:
+    reply = await echoes(status)
+    assert_no_canary(reply)
+    text = repr(reply)
+    assert SECRET[:12] not in text
+    assert ACCESS.lower() not in text
+    assert base64.b64encode(f"user:{ACCESS}".encode()).decode()[8:-4] not in text
+    assert "[redacted]" in text
+
+
+async def test_a_malformed_key_is_not_in_the_message_about_it() -> None:
+    bad = object.__new__(Secret)
+    bad._value = f"{TOKEN}\r\nX-Evil: 1"
+    async with serve(answer()) as wire:
+        http = HttpLayer(profile_at(wire.base_url, "sonarly", Bearer(bad)), SteppingClock())
+        reply = await http.get("/x")
+        await http.aclose()
+    assert wire.requests == []
+    assert reply.exchange.problem is not None
+    assert "malformed" in reply.exchange.problem.message
+    assert_no_canary(reply)
+
+
+async def test_nothing_that_holds_a_profile_shows_its_keys() -> None:
+    async with serve(answer(status=401)) as wire, sonarly(wire.base_url) as provider:
+        reply = await provider.poll(sonarly_target("j1"))
+        http = provider._http
+        assert_no_canary(provider, http, http.profile, http._scrubber, http._client, reply)
+    assert_no_canary(Secret(TOKEN), Scrubber([TOKEN]), profile_at("https://api.example"))
+
+
+async def test_no_log_at_debug_holds_a_key(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with serve(answer({"id": "op_1", "status": "queued"})) as wire, the_hog(wire.base_url) as hog:
+            await hog.poll(hog_target("op_1"))
+    assert caplog.records
+    assert_no_canary(caplog.text, [record.__dict__ for record in caplog.records])
