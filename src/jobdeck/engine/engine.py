@@ -9,6 +9,7 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.engine.clock import Timer, slept
 from jobdeck.engine.lane import Done, Lane
+from jobdeck.engine.ledger import Ledger, NoLedger
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan, Poll, Result
@@ -23,8 +24,9 @@ class Engine:
     that a profile nobody asks for costs nothing; what it raises, `add` raises.
     """
 
-    def __init__(self, make_lane: Callable[[str], Lane], clock: Timer) -> None:
+    def __init__(self, make_lane: Callable[[str], Lane], clock: Timer, ledger: Ledger | None = None) -> None:
         self._make_lane = make_lane
+        self._ledger: Ledger = ledger or NoLedger()
         self._clock = clock
         self._registry = Registry()
         self._lanes: dict[str, Lane] = {}
@@ -68,7 +70,8 @@ class Engine:
         now = self._clock.now()
         jobs: list[Job] = []
         events: list[Event] = []
-        for target in targets:
+        wanted = tuple(targets)
+        for target in wanted:
             lane = self._lane(target.key.profile)
             added = self._registry.add(target, now)
             if added is not None:
@@ -76,8 +79,23 @@ class Engine:
                 events.append(added[1])
                 lane.scheduler.add(target.key, target.resource.value, now.mono)
                 lane.wake()
+        self._ledger.watch(wanted, now)
         self._publish(jobs=jobs, events=events)
         return tuple(job.key for job in jobs)
+
+    def restore(self, jobs: Iterable[Job]) -> None:
+        """Watch jobs in the state in which they are remembered, as old as that is; those watched already stay."""
+        now = self._clock.now()
+        restored: list[Job] = []
+        for job in jobs:
+            lane = self._lane(job.key.profile)
+            if self._registry.restore(job):
+                restored.append(job)
+                if not job.terminal:
+                    lane.scheduler.add(job.key, job.kind, now.mono)
+                    lane.wake()
+        self._ledger.watch([job.target for job in restored], now)
+        self._publish(jobs=restored)
 
     def remove(self, keys: Iterable[JobKey]) -> None:
         """Stop watching jobs; nothing is sent to the API, and unknown keys are ignored."""
@@ -90,6 +108,7 @@ class Engine:
                 gone.append(key)
                 events.append(event)
                 self._lanes[key.profile].scheduler.remove(key)
+        self._ledger.unwatch(gone, now)
         if self._focus in gone:
             self._focus = None
         self._publish(removed=gone, events=events)
@@ -152,6 +171,7 @@ class Engine:
                 self._group = group
                 for lane in self._lanes.values():
                     self._start(lane)
+                group.create_task(self._listen(), name="news of other processes")
                 never = asyncio.Event()
                 while True:
                     await self._clock.wait(never, TICK_SECONDS)
@@ -194,23 +214,24 @@ class Engine:
 
     def _start(self, lane: Lane) -> None:
         if self._group is not None:
-            self._group.create_task(lane.run(self._target_of, self._on_done), name=f"lane {lane.name}")
+            self._group.create_task(lane.run(self), name=f"lane {lane.name}")
 
     def _release(self, lane: Lane) -> None:
         if lane.halt is not None:
             lane.halt = None
             lane.scheduler.release(self._clock.now().mono)
 
-    def _target_of(self, key: JobKey) -> Target | None:
+    def target_of(self, key: JobKey) -> Target | None:
+        """Return the target of a job that is still watched; for lanes."""
         job = self.jobs.get(key)
         return job.target if job is not None else None
 
-    def _on_done(self, done: Done) -> None:
-        """Join what a request gave: the registry first, the scheduler with what that changed, then everyone else."""
+    def on_done(self, done: Done) -> None:
+        """Join what a request gave; for lanes.
+
+        First the registry, then the scheduler with what that changed, then everyone else.
+        """
         lane, reply, mono = done.lane, done.reply, done.now.mono
-        if reply is None:
-            lane.scheduler.on_result(mono, done.request, Result())
-            return
         asked = done.request.key if isinstance(done.request, Poll) else None
         applied = self._registry.apply(asked, reply, done.now)
         problem = reply.problem
@@ -227,6 +248,20 @@ class Engine:
             events.append(ProfileHalted(done.now, lane.name, problem))
         jobs = [self._expect(lane, job) for job in applied.jobs]
         self._publish(jobs=jobs, exchanges=[reply.exchange], events=events)
+
+    async def _listen(self) -> None:
+        """Take over what other processes learn of our jobs, so that none is asked for twice."""
+        async for heard in self._ledger.news():
+            applied = self._registry.adopt(heard.job, heard.exchange)
+            lane = self._lanes.get(heard.job.key.profile)
+            if lane is None or not applied.jobs:
+                continue
+            for seen in applied.seen:
+                lane.scheduler.hear(self._clock.now().mono, seen)
+            lane.wake()
+            exchanges = [heard.exchange] if heard.exchange is not None else []
+            jobs = [self._expect(lane, job) for job in applied.jobs]
+            self._publish(jobs=jobs, exchanges=exchanges, events=applied.events)
 
     def _expect(self, lane: Lane, job: Job) -> Job:
         plan = lane.scheduler.plan(job.key)

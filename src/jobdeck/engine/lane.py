@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
+from jobdeck.engine.ledger import Denied, Ledger, NoLedger, Request
 from jobdeck.providers.base import Provider, Reply
 from jobdeck.scheduling.actions import ListPage, Poll, Wait
 from jobdeck.scheduling.scheduler import Scheduler
@@ -21,27 +21,38 @@ the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100.
 
 _log = logging.getLogger(__name__)
 
-Request: TypeAlias = Poll | ListPage
-
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished request; `reply` is None when its job was removed before it was sent."""
+    """A request that was answered, or failed."""
 
     lane: "Lane"
     request: Request
-    reply: Reply | None
+    reply: Reply
     now: Instant
+
+
+class Owner(Protocol):
+    """Who runs the lane and is told what came of its requests."""
+
+    def target_of(self, key: JobKey) -> Target | None:
+        """Return the target of a job that is still watched."""
+        ...
+
+    def on_done(self, done: Done) -> None:
+        """Take in what a request gave."""
+        ...
 
 
 class Lane:
     """Runs one profile until cancelled. `halt` is the problem that stopped it for good, None while it runs."""
 
-    def __init__(self, provider: Provider, scheduler: Scheduler, clock: Timer) -> None:
+    def __init__(self, provider: Provider, scheduler: Scheduler, clock: Timer, ledger: Ledger | None = None) -> None:
         self.scheduler = scheduler
         self.halt: Problem | None = None
         self._provider = provider
         self._clock = clock
+        self._ledger: Ledger = ledger or NoLedger()
         self._in_flight = 0
         self._wake = asyncio.Event()
 
@@ -54,7 +65,7 @@ class Lane:
         """Make the loop ask its scheduler again: something was told to it."""
         self._wake.set()
 
-    async def run(self, target_of: Callable[[JobKey], Target | None], on_done: Callable[[Done], None]) -> None:
+    async def run(self, owner: Owner) -> None:
         """Run until cancelled; requests still in flight are cancelled with it."""
         async with asyncio.TaskGroup() as requests:
             while True:
@@ -69,34 +80,51 @@ class Lane:
                     await self._clock.wait(self._wake, seconds)
                     continue
                 self._in_flight += 1
-                requests.create_task(self._do(action, target_of, on_done))
+                requests.create_task(self._do(action, owner))
 
     async def aclose(self) -> None:
         """Close the provider's connections."""
         await self._provider.aclose()
 
-    async def _do(
-        self, request: Request, target_of: Callable[[JobKey], Target | None], on_done: Callable[[Done], None]
-    ) -> None:
+    async def _do(self, request: Request, owner: Owner) -> None:
         try:
-            reply = await self._ask(request, target_of)
-            on_done(Done(self, request, reply, self._clock.now()))
+            permit = await self._ledger.permit(self.name, request, self._clock.now())
+            if isinstance(permit, Denied):
+                self.scheduler.defer(request, self._clock.now().mono, permit.until.mono)
+                return
+            reply = None
+            try:
+                reply = await self._ask(request, owner)
+            finally:
+                if reply is None:
+                    await self._ledger.give_up(permit, self._clock.now())
+            now = self._clock.now()
+            if reply is None:
+                self.scheduler.defer(request, now.mono, now.mono)
+                return
+            owner.on_done(Done(self, request, reply, now))
+            await self._ledger.record(permit, reply, self._next_poll(request, now), now)
         finally:
             self._in_flight -= 1
             self._wake.set()
 
-    async def _ask(self, request: Request, target_of: Callable[[JobKey], Target | None]) -> Reply | None:
+    async def _ask(self, request: Request, owner: Owner) -> Reply | None:
+        """Return the reply; None when the job is no longer watched and nothing was sent."""
         started = self._clock.now()
         try:
             match request:
                 case Poll(key):
-                    target = target_of(key)
+                    target = owner.target_of(key)
                     return None if target is None else await self._provider.poll(target)
                 case ListPage():
                     return await self._provider.list_page(request)
         except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not blind every job
             _log.exception("the provider of profile %s raised", self.name)
             return Reply(self._internal_fault(request, error, started))
+
+    def _next_poll(self, request: Request, now: Instant) -> Instant | None:
+        plan = self.scheduler.plan(request.key) if isinstance(request, Poll) else None
+        return None if plan is None else now.later(plan.due - now.mono)
 
     def _internal_fault(self, request: Request, error: Exception, started: Instant) -> Exchange:
         problem = Problem(ProblemKind.PROTOCOL, f"internal error ({type(error).__name__}): please report it")

@@ -51,6 +51,32 @@ class Registry:
         self._exchanges[target.key] = deque(maxlen=EXCHANGES_KEPT)
         return job, JobAdded(now, target.key)
 
+    def restore(self, job: Job) -> bool:
+        """Begin to watch a job in a remembered state; False when it is watched already."""
+        if job.key in self._jobs:
+            return False
+        self._jobs[job.key] = job
+        self._exchanges[job.key] = deque(maxlen=EXCHANGES_KEPT)
+        return True
+
+    def remember(self, key: JobKey, exchanges: Iterable[Exchange]) -> None:
+        """Put older exchanges, newest first, behind those that this run has seen of a watched job."""
+        known = self._exchanges.get(key)
+        if known is not None:
+            known.extend(list(exchanges)[: EXCHANGES_KEPT - len(known)])
+
+    def adopt(self, heard: Job, exchange: Exchange | None) -> Applied:
+        """Take over what another process learnt of a watched job, by the same rules as an answer of our own."""
+        known = self._jobs.get(heard.key)
+        if known is None or heard.asked is None or heard.observed is None:
+            return Applied((), (), ())
+        if exchange is not None:
+            self._exchanges[heard.key].appendleft(exchange)
+        if known.asked is not None and heard.asked.us <= known.asked.us:
+            return Applied((), (), ())
+        told = exchange if exchange is not None and exchange.problem is None else _exchange_of(heard)
+        return self._observe_all(((known, observation_of(heard)),), told, heard.observed)
+
     def remove(self, key: JobKey, now: Instant) -> Event | None:
         """Forget a job; None when it was not watched."""
         if self._jobs.pop(key, None) is None:
@@ -98,3 +124,38 @@ class Registry:
             progress = job.progress if job.progress is not None or stage is None else stage.stage.progress
             seen.append(Seen(job.key, job.kind, job.terminal, progress, moved))
         return Applied(tuple(jobs), tuple(events), tuple(seen))
+
+
+def observation_of(job: Job) -> Observation:
+    """Return the observation that a remembered job amounts to."""
+    return Observation(
+        id=job.key.id,
+        status=job.status or "",
+        phase=job.phase,
+        progress=job.progress,
+        stages=tuple(record.stage for record in job.stages),
+        error=job.error,
+        result=job.result,
+        kind=job.kind,
+        account_group=job.key.account_group,
+        created_us=job.created_us,
+        updated_us=job.updated_us,
+        ended_us=job.ended_us,
+        facts=job.facts,
+    )
+
+
+def _exchange_of(job: Job) -> Exchange:
+    """Return an exchange with what is known of the one that gave a job its state."""
+    asked = job.asked or job.added
+    return Exchange(
+        profile=job.key.profile,
+        method="GET",
+        url="",
+        started=asked,
+        duration=0.0,
+        job=job.key,
+        http_status=job.http_status,
+        request_id=job.request_id,
+        trace_id=job.trace_id,
+    )

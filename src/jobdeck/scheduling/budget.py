@@ -86,6 +86,16 @@ class Bucket:
             if window.left is not None:
                 window.left -= 1.0
 
+    def give_back(self, now: float) -> None:
+        """Take back the token of the newest request, which was not sent after all."""
+        self._fill(now)
+        self._tokens = min(self._burst, self._tokens + 1.0)
+        if self._sent:
+            self._sent.pop()
+        for window in self._windows.values():
+            if window.left is not None:
+                window.left += 1.0
+
     def used(self, now: float) -> int:
         """Return how many requests were sent in the last minute."""
         while self._sent and self._sent[0] <= now - MINUTE:

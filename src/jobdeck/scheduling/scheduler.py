@@ -167,6 +167,20 @@ class Scheduler:
         if isinstance(action, Poll) and (job := self._jobs.get(action.key)) and not job.terminal:
             self._queue.put(action.key, now)
 
+    def defer(self, action: Action, now: float, until: float) -> None:
+        """Note that an action was not sent after all: its token comes back, its job is due at `until`."""
+        now = self._tick(now)
+        if self._in_flight.pop(action, None) is None:
+            return
+        self._bucket.give_back(now)
+        if isinstance(action, Poll) and (job := self._jobs.get(action.key)) and not job.terminal:
+            self._queue.put(action.key, max(now, until))
+
+    def hear(self, now: float, seen: Seen) -> None:
+        """Take in what somebody else observed of a job just now, as though it had been asked here."""
+        now = self._tick(now)
+        self._see(now, now, seen, None)
+
     def plan(self, key: JobKey) -> Plan | None:
         """Return when a job is due next (now, while it is being asked); None for one unknown or ended."""
         job = self._jobs.get(key)

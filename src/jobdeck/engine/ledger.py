@@ -1,0 +1,91 @@
+"""The seam between the engine and what is remembered: leave to ask, a record of every request, news of others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.providers.base import Reply
+from jobdeck.scheduling.actions import ListPage, Poll
+
+Request: TypeAlias = Poll | ListPage
+
+
+class Permit:
+    """Leave to send one request; what is behind it is the ledger's own business."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No leave: another process asks for the same job now, or the shared budget is spent, until `until`."""
+
+    until: Instant
+    leased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What another process learnt of a watched job: its state, on this run's clocks, and the exchange that told."""
+
+    job: Job
+    exchange: Exchange | None
+
+
+class Ledger(Protocol):
+    """Keeps the record of requests and shares the budget with other processes. Its methods never raise."""
+
+    def watch(self, targets: Iterable[Target], now: Instant) -> None:
+        """Note that targets are watched; takes effect before any later `permit`."""
+        ...
+
+    def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
+        """Note that jobs are no longer watched."""
+        ...
+
+    async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
+        """Ask for leave to send a request; with it the request is on record as sent."""
+        ...
+
+    async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
+        """Put on record what a request gave; on disk when it returns."""
+        ...
+
+    async def give_up(self, permit: Permit, now: Instant) -> None:
+        """Put on record that a request was cancelled, or not sent after all."""
+        ...
+
+    def news(self) -> AsyncIterator[Heard]:
+        """Yield what other processes learn, for as long as it is read."""
+        ...
+
+
+class NoLedger:
+    """Remembers nothing and permits everything: an engine alone in the world."""
+
+    _PERMIT = Permit()
+
+    def watch(self, targets: Iterable[Target], now: Instant) -> None:
+        """Do nothing."""
+
+    def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
+        """Do nothing."""
+
+    async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
+        """Permit."""
+        return self._PERMIT
+
+    async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
+        """Do nothing."""
+
+    async def give_up(self, permit: Permit, now: Instant) -> None:
+        """Do nothing."""
+
+    async def news(self) -> AsyncIterator[Heard]:
+        """Wait for ever: nobody else is there."""
+        await asyncio.Event().wait()
+        yield  # type: ignore[misc] # never reached: it makes this an iterator
