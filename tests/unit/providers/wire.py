@@ -61,7 +61,7 @@ class Wire:
                     self.left.set()
                 if not self.keep:
                     break
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             self.left.set()
         finally:
             writer.close()

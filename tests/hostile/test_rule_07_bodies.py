@@ -1,0 +1,185 @@
+"""Rule 7: bodies of at most 8 MiB decoded, gzip or identity, on errors too; 30 seconds in all; finite numbers."""
+
+import asyncio
+import gzip
+import json
+import tracemalloc
+import zlib
+
+import pytest
+
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.providers._inflate import MAX_BODY, EncodingError, Inflater, TooBigError
+from jobdeck.providers.base import Reply
+from tests.unit.providers.wire import Wire, answer, hog_target, serve, the_hog
+
+BODY = json.dumps({"id": "op_1", "status": "queued"}).encode()
+GZIP = {"Content-Encoding": "gzip"}
+
+
+async def poll(raw: bytes) -> Reply:
+    async with serve(raw) as wire, the_hog(wire.base_url) as hog:
+        return await hog.poll(hog_target("op_1"))
+
+
+async def problem_of(raw: bytes) -> Problem:
+    problem = (await poll(raw)).problem
+    assert problem is not None
+    return problem
+
+
+def bomb(mebibytes: int) -> bytes:
+    stream = zlib.compressobj(9, wbits=31)
+    return b"".join([*(stream.compress(bytes(2**20)) for _ in range(mebibytes)), stream.flush()])
+
+
+@pytest.mark.parametrize("name", ["gzip", "GZip", "x-gzip", "identity, gzip"])
+async def test_gzip_is_inflated(name: str) -> None:
+    reply = await poll(answer(gzip.compress(BODY), headers={"Content-Encoding": name}))
+    assert reply.problem is None
+    assert reply.exchange.size == len(BODY)
+
+
+@pytest.mark.parametrize("name", ["identity", "", "Identity,"])
+async def test_identity_is_taken_as_it_is(name: str) -> None:
+    assert (await poll(answer(BODY, headers={"Content-Encoding": name}))).problem is None
+
+
+async def test_a_gzip_stream_of_several_members_is_one_body() -> None:
+    reply = await poll(answer(gzip.compress(BODY[:10]) + gzip.compress(BODY[10:]), headers=GZIP))
+    assert reply.problem is None
+
+
+@pytest.mark.parametrize("name", ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "x\x1b[2J"])
+async def test_any_other_or_stacked_encoding_is_refused(name: str) -> None:
+    problem = await problem_of(answer(gzip.compress(gzip.compress(BODY)), headers={"Content-Encoding": name}))
+    assert problem.kind is ProblemKind.PROTOCOL
+
+
+async def test_two_encoding_headers_are_stacked_too() -> None:
+    raw = answer(gzip.compress(gzip.compress(BODY)), headers={"Content-Encoding": "gzip", "content-encoding": "gzip"})
+    problem = await problem_of(raw)
+    assert (problem.kind, problem.message) == (ProblemKind.PROTOCOL, "unexpected content encoding 'gzip, gzip'")
+
+
+@pytest.mark.parametrize("raw", [BODY, gzip.compress(BODY)[:-6], gzip.compress(BODY) + b"tail", zlib.compress(BODY)])
+async def test_what_is_no_whole_gzip_stream_is_refused(raw: bytes) -> None:
+    assert (await problem_of(answer(raw, headers=GZIP))).kind is ProblemKind.PROTOCOL
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, ProblemKind.TOO_BIG), (500, ProblemKind.SERVER_ERROR)])
+async def test_a_bomb_is_refused_while_it_is_small(status: int, kind: ProblemKind) -> None:
+    raw = answer(bomb(128), status, GZIP)
+    tracemalloc.start()
+    try:
+        problem = await problem_of(raw)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert problem.kind is kind
+    assert "more than 8 MiB" in problem.message
+    assert peak < 40 * 2**20
+
+
+async def test_a_plain_body_may_have_8_mib_and_not_a_byte_more() -> None:
+    assert (await poll(answer(BODY.ljust(MAX_BODY)))).problem is None
+    assert (await problem_of(answer(BODY.ljust(MAX_BODY + 1)))).kind is ProblemKind.TOO_BIG
+
+
+def test_a_stream_that_decodes_to_nothing_for_ever_is_refused() -> None:
+    inflater = Inflater(["gzip"], limit=10_000)
+    member = gzip.compress(b"")
+    for _ in range(10_000 // len(member)):
+        inflater.feed(member)
+    with pytest.raises(TooBigError):
+        inflater.feed(member)
+
+
+def test_a_stream_is_the_same_in_chunks_of_any_size() -> None:
+    data = gzip.compress(BODY) + gzip.compress(BODY)
+    for size in range(1, len(data)):
+        inflater = Inflater(["gzip"])
+        for start in range(0, len(data), size):
+            inflater.feed(data[start : start + size])
+        assert inflater.finish() == BODY * 2
+
+
+def test_a_name_of_an_encoding_is_cut() -> None:
+    with pytest.raises(EncodingError) as caught:
+        Inflater(["x" * 10_000])
+    assert len(str(caught.value)) < 200
+
+
+async def stalled(raw: bytes) -> tuple[Reply, Wire]:
+    async with serve(raw, stall=True) as wire, the_hog(wire.base_url, deadline=0.2) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+        await asyncio.wait_for(wire.left.wait(), 5)
+        return reply, wire
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [(b"", None), (b"HTTP/1.1 200 OK\r\nContent-Le", None), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 200)],
+    ids=["silence", "half a head", "half a body"],
+)
+async def test_an_answer_that_does_not_come_in_time_is_a_timeout_and_the_connection_is_dropped(
+    raw: bytes, status: int | None
+) -> None:
+    reply, _ = await stalled(raw)
+    assert reply.problem is not None
+    assert (reply.problem.kind, reply.problem.http_status) == (ProblemKind.TIMEOUT, status)
+    assert "within 0.2 s" in reply.problem.message
+
+
+async def test_a_drip_that_never_pauses_long_meets_the_deadline() -> None:
+    async with serve(answer(BODY), drip=0.02) as wire, the_hog(wire.base_url, deadline=0.2) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    assert reply.problem is not None
+    assert reply.problem.kind is ProblemKind.TIMEOUT
+
+
+async def test_an_error_status_outlives_the_body_that_never_came() -> None:
+    reply, _ = await stalled(b"HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\n{")
+    assert reply.problem is not None
+    assert reply.problem.kind is ProblemKind.RATE_LIMIT
+    assert reply.retry_after == 7.0
+
+
+async def test_cancelling_a_poll_drops_the_connection_and_is_not_swallowed() -> None:
+    async with serve(b"", stall=True) as wire, the_hog(wire.base_url) as hog:
+        poll = asyncio.ensure_future(hog.poll(hog_target("op_1")))
+        while not wire.requests:
+            await asyncio.sleep(0)
+        poll.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await poll
+        await asyncio.wait_for(wire.left.wait(), 5)
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"1e999", b"-1e999"])
+async def test_no_number_gets_in_that_is_not_finite(number: bytes) -> None:
+    reply = await poll(answer(b'{"id":"op_1","status":"queued","progress":%s}' % number))
+    assert reply.problem is None
+    assert reply.observations[0].progress is None
+
+
+async def test_numbers_in_a_result_become_null_when_they_are_not_finite() -> None:
+    body = b'{"id":"op_1","status":"succeeded","result":{"a":[NaN,-Infinity,1e999,1]}}'
+    assert (await poll(answer(body))).observations[0].result == '{"a":[null,null,null,1]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"id":"op_1","status":"queued","result":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"id":"op_1","progress":' + b"9" * 10_000 + b"}",
+        b'{"id":"op_1","status":"\xff"}',
+        b'{"id":"op_1","status":"\\ud800"}',
+        b'{"id":"op_1"',
+        b"\x00",
+    ],
+    ids=["open", "deep", "long number", "bad UTF-8", "lone surrogate", "cut", "NUL"],
+)
+async def test_json_that_would_hurt_a_parser_is_not_json(body: bytes) -> None:
+    assert (await problem_of(answer(body))).kind is ProblemKind.NOT_JSON

@@ -1,0 +1,82 @@
+"""Rule 10: how long we are asked to wait, read without trust, clamped, and the clamp said."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobdeck.providers.retry_after import parse_retry_after
+from tests.unit.providers.wire import NOON_DATE, NOON_US, answer, hog_target, serve, the_hog
+
+NOW = NOON_US / 1e6
+IN_A_MINUTE = "Tue, 28 Apr 2026 12:01:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "asked", "seconds"),
+    [
+        ("0", 0.0, 0.2),
+        ("1", 1.0, 1.0),
+        (" 12\t", 12.0, 12.0),
+        ("900", 900.0, 900.0),
+        ("3600", 3600.0, 900.0),
+        ("999999999", 999999999.0, 900.0),
+        (IN_A_MINUTE, 60.0, 60.0),
+        ("Tue, 28 Apr 2026 11:00:00 GMT", -3600.0, 0.2),
+        ("Tuesday, 28-Apr-26 12:01:00 GMT", 60.0, 60.0),
+    ],
+)
+def test_seconds_and_dates_are_read_and_clamped(value: str, asked: float, seconds: float) -> None:
+    wait = parse_retry_after(value, None, NOW)
+    assert wait is not None
+    assert (wait.asked, wait.seconds) == (asked, seconds)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "-1", "+1", "1.5", "1_000", "1e3", "nan", "inf", "٣", "３", "²", "1 2", "0x10", "1234567890", "soon", "12\n"],
+)
+def test_what_is_neither_is_as_if_it_were_not_there(value: str) -> None:
+    assert parse_retry_after(value, None, NOW) is None
+
+
+def test_a_date_is_measured_against_the_answers_own_clock() -> None:
+    wait = parse_retry_after(IN_A_MINUTE, NOON_DATE, NOW + 86_400)
+    assert wait is not None
+    assert wait.seconds == 60.0
+    wait = parse_retry_after(IN_A_MINUTE, "no date", NOW + 30)
+    assert wait is not None
+    assert wait.seconds == 30.0
+
+
+@given(st.text() | st.from_regex(r"[0-9]{1,12}"), st.none() | st.text(), st.floats(0, 4e9))
+def test_no_header_makes_it_raise_or_leaves_the_bounds(value: str, date: str | None, now: float) -> None:
+    wait = parse_retry_after(value, date, now)
+    assert wait is None or 0.2 <= wait.seconds <= 900.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds", "note"),
+    [
+        ({"Retry-After": "30"}, 30.0, ""),
+        ({"Retry-After": "3600"}, 900.0, " (asks to wait 3600 s, waiting 900 s)"),
+        ({"Retry-After": "0"}, 0.2, " (asks to wait 0 s, waiting 0.2 s)"),
+        ({"Retry-After": IN_A_MINUTE, "Date": NOON_DATE}, 60.0, ""),
+        ({"Retry-After-poll": "10", "Retry-After-all": "20"}, 20.0, ""),
+        ({"Retry-After": "5", "Retry-After-all": "20"}, 5.0, ""),
+        ({"Retry-After": "later"}, None, ""),
+        ({}, None, ""),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_the_wait_is_in_the_reply_and_a_clamp_in_its_words(
+    headers: dict[str, str], seconds: float | None, note: str, status: int
+) -> None:
+    async with serve(answer({"message": "slow down"}, status, headers)) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    problem = reply.problem
+    assert problem is not None
+    assert reply.retry_after == seconds
+    assert problem.message == f"slow down{note}"
+    # Asked at noon, answered a quarter of a second later.
+    expected = None if seconds is None else NOON_US + 250_000 + round(seconds * 1e6)
+    assert problem.retry_at_us == expected
