@@ -124,8 +124,7 @@ def _result_facts(result: object) -> Iterator[tuple[str, str]]:
             if value is not None:
                 yield name, value
     if isinstance(rows, list):
-        evidence = Counter(
-            word for row in rows if isinstance(row, dict) and (word := text(row.get(_EVIDENCE))) is not None
-        )
+        words = (row.get(_EVIDENCE) for row in rows if isinstance(row, dict))
+        evidence = Counter(word for word in words if isinstance(word, str) and word.strip())
         if evidence:
-            yield _EVIDENCE, ", ".join(f"{word} {count}" for word, count in evidence.most_common(5))
+            yield _EVIDENCE, ", ".join(f"{text(word)} {count}" for word, count in evidence.most_common(5))
