@@ -29,6 +29,34 @@ class Reply:
         return self.exchange.problem
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An account group that a key can see; `created_us` is in microseconds since the epoch."""
+
+    id: str
+    name: str | None = None
+    created_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """One page of the account groups that a key can see, or a problem; `next_cursor` continues it."""
+
+    exchange: Exchange
+    named: tuple[Group, ...] = ()
+    next_cursor: str | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The IDs of the groups."""
+        return tuple(group.id for group in self.named)
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why there are no groups; None when the exchange was good."""
+        return self.exchange.problem
+
+
 class Provider(Protocol):
     """One API, asked through one profile. No method raises but for cancellation: every fault is a problem."""
 
@@ -43,6 +71,10 @@ class Provider(Protocol):
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of recent jobs; the reply has any number of observations, or a problem."""
+        ...
+
+    async def list_groups(self, cursor: str | None = None) -> GroupPage:
+        """Ask for one page of the account groups the key can see; a problem from an API that has none."""
         ...
 
     async def aclose(self) -> None:

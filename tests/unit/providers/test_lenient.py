@@ -9,7 +9,7 @@ from jobdeck.domain.job import JobError, Resource
 from jobdeck.domain.text import is_clean
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.lenient import fraction, job_error, moment, percent, text
-from jobdeck.providers.sonarly.mapping import read_accounts, read_job, read_jobs
+from jobdeck.providers.sonarly.mapping import read_groups, read_job, read_jobs
 from jobdeck.providers.thehog.mapping import read_operation, read_operations, read_search, read_searches
 
 ANY_JSON = st.recursive(
@@ -163,7 +163,7 @@ def test_any_json_gives_a_reading_of_clean_facts(body: object, wrap: str, listed
         read_searches(raw, 200),
         read_job(raw, 200, "op_1", "g"),
         read_jobs(raw, 200, "g"),
-        read_accounts(raw, 200)[1],
+        read_groups(raw, 200)[1],
     ]
     for reading in readings:
         for seen in reading.observations:

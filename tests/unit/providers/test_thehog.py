@@ -262,6 +262,7 @@ async def test_what_the_hog_does_not_have_is_refused_without_a_request() -> None
         for reply in (
             await hog.poll(hog_target("x", Resource.PROSPECTING)),
             await hog.list_page(ListPage(Resource.PROSPECTING)),
+            await hog.list_groups(),
         ):
             assert reply.problem is not None
             assert reply.problem.kind is ProblemKind.PROTOCOL

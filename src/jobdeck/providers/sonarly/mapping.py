@@ -1,11 +1,11 @@
 """Sonarly's answers as observations: pure functions from bodies to what they say."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from jobdeck.domain.job import Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import CELL_LIMIT, clean
+from jobdeck.providers.base import Group
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.lenient import fraction, job_error, text
@@ -24,15 +24,6 @@ MAX_STAGES = 100
 """A screen of stages, and a bound on what a hostile answer of 8 MiB can make of them."""
 
 _DEFAULT_KIND = "prospecting"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account group that a key can see."""
-
-    id: str
-    name: str | None = None
-    created_us: int | None = None
 
 
 def read_job(body: bytes, http_status: int, wanted: str, account_group: str | None) -> Reading:
@@ -67,7 +58,7 @@ def read_jobs(body: bytes, http_status: int, account_group: str | None) -> Readi
     return Reading(observations, ids=_ids(envelope), next_cursor=cursor)
 
 
-def read_accounts(body: bytes, http_status: int) -> tuple[tuple[Account, ...], Reading]:
+def read_groups(body: bytes, http_status: int) -> tuple[tuple[Group, ...], Reading]:
     """Return the account groups of a page, and the page's reading without observations."""
     envelope = parse(Envelope, body, http_status)
     if not isinstance(envelope, Envelope):
@@ -77,10 +68,8 @@ def read_accounts(body: bytes, http_status: int) -> tuple[tuple[Account, ...], R
         return (), Reading(fault=page, ids=_ids(envelope))
     rows, cursor = page
     groups = (AccountGroup.model_validate(row) for row in rows)
-    accounts = tuple(
-        Account(group.id, group.name, group.created_us) for group in groups if group.id and is_id(group.id)
-    )
-    return accounts, Reading(ids=_ids(envelope), next_cursor=cursor)
+    found = tuple(Group(group.id, group.name, group.created_us) for group in groups if group.id and is_id(group.id))
+    return found, Reading(ids=_ids(envelope), next_cursor=cursor)
 
 
 def _ids(envelope: Envelope) -> tuple[str | None, str | None]:

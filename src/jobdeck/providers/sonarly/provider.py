@@ -1,32 +1,13 @@
 """Sonarly, asked through one profile."""
 
-from dataclasses import dataclass
-
-from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Resource, Target
-from jobdeck.domain.problem import Problem
-from jobdeck.providers.base import Reply
+from jobdeck.providers.base import GroupPage, Reply
 from jobdeck.providers.http import HttpLayer, path_of
 from jobdeck.providers.reading import conclude, without_body
 from jobdeck.providers.sonarly import mapping
-from jobdeck.providers.sonarly.mapping import Account
 from jobdeck.scheduling.actions import ListPage
 
 MAX_ROWS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class AccountPage:
-    """One page of the account groups that a key can see."""
-
-    exchange: Exchange
-    accounts: tuple[Account, ...] = ()
-    next_cursor: str | None = None
-
-    @property
-    def problem(self) -> Problem | None:
-        """Why there are no accounts; None when the exchange was good."""
-        return self.exchange.problem
 
 
 class Sonarly:
@@ -64,14 +45,14 @@ class Sonarly:
             return without_body(answer)
         return conclude(self._http, answer, mapping.read_jobs(answer.body, answer.exchange.http_status or 0, group))
 
-    async def list_accounts(self, cursor: str | None = None, limit: int = MAX_ROWS) -> AccountPage:
-        """Ask for one page of the account groups that the key can see; raises nothing but cancellation."""
-        answer = await self._http.get(path_of("v1", "accounts"), query=_query(limit, cursor))
+    async def list_groups(self, cursor: str | None = None) -> GroupPage:
+        """Ask for one page of the account groups that the key can see."""
+        answer = await self._http.get(path_of("v1", "accounts"), query=_query(MAX_ROWS, cursor))
         if answer.body is None:
-            return AccountPage(answer.exchange)
-        accounts, reading = mapping.read_accounts(answer.body, answer.exchange.http_status or 0)
+            return GroupPage(answer.exchange)
+        groups, reading = mapping.read_groups(answer.body, answer.exchange.http_status or 0)
         reply = conclude(self._http, answer, reading)
-        return AccountPage(reply.exchange, accounts, reply.next_cursor)
+        return GroupPage(reply.exchange, groups, reply.next_cursor)
 
     async def aclose(self) -> None:
         """Close the connections; calling it twice is harmless."""

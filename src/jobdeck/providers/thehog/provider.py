@@ -1,7 +1,7 @@
 """The Hog, asked through one profile."""
 
 from jobdeck.domain.job import Resource, Target
-from jobdeck.providers.base import Reply
+from jobdeck.providers.base import GroupPage, Reply
 from jobdeck.providers.http import HttpLayer, path_of
 from jobdeck.providers.reading import conclude, without_body
 from jobdeck.providers.thehog import mapping
@@ -69,6 +69,10 @@ class TheHog:
             return without_body(answer)
         reading = mapping.read_searches(answer.body, answer.exchange.http_status or 0, page.status)
         return conclude(self._http, answer, reading)
+
+    async def list_groups(self, cursor: str | None = None) -> GroupPage:
+        """Return a problem: The Hog has no account groups."""
+        return GroupPage(self._http.refuse("", "The Hog has no account groups").exchange)
 
     async def aclose(self) -> None:
         """Close the connections; calling it twice is harmless."""
