@@ -211,17 +211,16 @@ async def test_the_account_groups_of_a_key_can_be_listed() -> None:
     rows = [{"id": "g1", "name": "Acme\x1b", "createdAt": "2026-04-28T15:30:00.000Z"}, {"name": "no id"}, None]
     body = {"success": True, "data": {"items": rows, "nextCursor": "c", "hasMore": True}, "traceId": "t"}
     async with serve(answer(body)) as wire, sonarly(wire.base_url) as provider:
-        page = await provider.list_accounts()
+        page = await provider.list_groups()
     assert wire.requests[0].startswith(b"GET /v1/accounts?limit=100 ")
-    assert [(account.id, account.name, account.created_us) for account in page.accounts] == [
-        ("g1", "Acme\\x1b", CREATED_US)
-    ]
+    assert [(group.id, group.name, group.created_us) for group in page.named] == [("g1", "Acme\\x1b", CREATED_US)]
+    assert page.groups == ("g1",)
     assert (page.next_cursor, page.problem, page.exchange.trace_id) == ("c", None, "t")
 
 
 async def test_a_refused_list_of_account_groups_is_a_problem() -> None:
     async with serve(answer(sonarly_error("FORBIDDEN", "no"), 403)) as wire, sonarly(wire.base_url) as provider:
-        page = await provider.list_accounts()
+        page = await provider.list_groups()
     assert page.problem is not None
     assert page.problem.kind is ProblemKind.PERMISSION
 
