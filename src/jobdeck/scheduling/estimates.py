@@ -1,0 +1,96 @@
+"""How long jobs of a kind take, and what that says about one that is still going."""
+
+from collections.abc import Mapping
+
+from jobdeck.scheduling.sketch import Sketch
+
+TYPICAL = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
+"""Seconds to begin with, until enough is learnt; `operation` stands for deep research, the slowest of its kind."""
+
+DEFAULT_TYPICAL = 60.0
+PRIOR_WEIGHT = 3.0
+SAMPLES_FOR_ETA = 5
+SHORTEST_REMAINING = 2.0
+LONGEST_REMAINING = 3_600.0
+STALL_QUANTILE = 0.99
+STALL_FACTOR = 3.0
+"""Times the typical duration after which a job counts as stalled while too few of its kind have ended to know."""
+
+SLOWEST_KNOWN = 40
+"""Samples below which the 99th percentile is no more than the slowest seen, and deserves some slack."""
+
+
+class Estimates:
+    """Durations learnt per kind, and per stage of a kind. Everything is in seconds; progress is a fraction.
+
+    `learnt` is what `export` gave earlier; what in it is not understood is left out.
+    """
+
+    def __init__(self, learnt: Mapping[str, object] | None = None) -> None:
+        self._sketches: dict[str, Sketch] = {}
+        self._typical: dict[str, float] = {}
+        for name, data in (learnt or {}).items():
+            if isinstance(data, Mapping):
+                self._sketches[name] = Sketch.load(data)
+
+    def export(self) -> dict[str, dict[str, float]]:
+        """Return all that was learnt as plain data that JSON can hold."""
+        return {name: sketch.export() for name, sketch in self._sketches.items()}
+
+    def learn(self, kind: str, seconds: float, stage: str | None = None) -> None:
+        """Take in how long a job of `kind`, or its `stage`, took from beginning to end."""
+        name = _name(kind, stage)
+        self._sketches.setdefault(name, Sketch()).add(seconds)
+        self._typical.pop(name, None)
+
+    def typical(self, kind: str) -> float:
+        """Return the median duration, leaning on the documented one while few are known."""
+        known = self._typical.get(kind)
+        if known is None:
+            known = TYPICAL.get(kind, DEFAULT_TYPICAL)
+            sketch = self._sketches.get(kind)
+            median = sketch.quantile(0.5) if sketch else None
+            if sketch and median is not None:
+                known = (PRIOR_WEIGHT * known + sketch.count * median) / (PRIOR_WEIGHT + sketch.count)
+            self._typical[kind] = known
+        return known
+
+    def remaining(self, kind: str, elapsed: float, progress: float | None) -> float:
+        """Return the seconds a job probably has to go.
+
+        Extrapolated from its progress where it tells any, else typical minus elapsed; never below half of what
+        has elapsed unless progress says so, since what is late tends to be later still.
+        """
+        left = max(self.typical(kind) - elapsed, elapsed / 2)
+        if progress is not None and progress > 0.02:
+            told = elapsed * (1.0 - progress) / progress
+            # The first percents say little; by half-way the extrapolation is all that counts.
+            trust = min(1.0, 2 * progress)
+            left = trust * told + (1 - trust) * left
+        return min(max(left, SHORTEST_REMAINING), LONGEST_REMAINING)
+
+    def eta(self, kind: str, elapsed: float, progress: float | None) -> tuple[float, float] | None:
+        """Return a likely range of seconds to go (the middle 80 %); None below five samples or when overdue."""
+        sketch = self._sketches.get(kind)
+        if sketch is None or sketch.count < SAMPLES_FOR_ETA:
+            return None
+        low, high = sketch.quantile(0.1) or 0.0, sketch.quantile(0.9) or 0.0
+        if progress is not None and progress >= 0.1:
+            told = elapsed * (1.0 - progress) / progress
+            spread = 1.0 + (1.0 - progress) / 2
+            return told / spread, told * spread
+        if elapsed >= high:
+            return None
+        return max(0.0, low - elapsed), high - elapsed
+
+    def stall_after(self, kind: str, stage: str | None = None) -> float:
+        """Return the seconds without any change after which a job (in `stage`) counts as stalled."""
+        sketch = self._sketches.get(_name(kind, stage))
+        slowest = sketch.quantile(STALL_QUANTILE) if sketch and sketch.count >= SAMPLES_FOR_ETA else None
+        if sketch is None or slowest is None:
+            return STALL_FACTOR * self.typical(kind)
+        return slowest * (1.0 if sketch.count >= SLOWEST_KNOWN else 1.5)
+
+
+def _name(kind: str, stage: str | None) -> str:
+    return kind if stage is None else f"{kind}/{stage}"
