@@ -62,10 +62,11 @@ class Store(Protocol):
         """Why nothing is written to disk any more, None while it is (or where that was never meant)."""
         ...
 
-    def watch(self, targets: Iterable[Target], now_us: int) -> tuple[JobKey, ...]:
+    def watch(self, targets: Iterable[Target], now_us: int, *, listed: bool = True) -> tuple[JobKey, ...]:
         """Put targets on the watch list, and return the keys that are new on it.
 
-        A known job keeps its state; accepting IDs it lacked are taken over.
+        A known job keeps its state; accepting IDs it lacked are taken over. Without `listed` they only become
+        known, so that they can be claimed.
         """
         ...
 

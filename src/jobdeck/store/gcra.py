@@ -57,7 +57,7 @@ def admit(tat_us: int, now_us: int, pace: Pace) -> Verdict:
     """
     ahead = pace.burst * pace.interval_us
     if tat_us > now_us + ahead + MINUTE_US:
-        # No grant can have led this far: the clock was set back, and the bucket is taken as used up.
-        tat_us = now_us + ahead
+        # No grant can have led this far: the clock was set back. One request goes, and the burst counts as used.
+        return Go(now_us + ahead)
     after = max(tat_us, now_us) + pace.interval_us
     return Go(after) if after <= now_us + ahead else Later(after - ahead)

@@ -102,7 +102,7 @@ class Database:
     def data_version(self) -> int:
         """Return a number that differs when another connection changed the database."""
         generation = self._generation
-        return self.read(lambda connection: generation << 32 | connection.data_version())
+        return self.read(lambda connection: generation << 32 | _data_version(connection))
 
     def close(self) -> None:
         """Close both connections; calling it twice is harmless."""
@@ -178,3 +178,9 @@ class Database:
         if self._closed:
             message = "the store is closed"
             raise StoreClosedError(message)
+
+
+def _data_version(connection: apsw.Connection) -> int:
+    # Not Connection.data_version(), which tells of a change only after the next query.
+    version = connection.pragma("data_version")
+    return version if isinstance(version, int) else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 from jobdeck.store.base import Store
-from jobdeck.store.errors import StoreCorruptError, StoreError
+from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError
 from jobdeck.store.records import Notice, NoticeKind
 from jobdeck.store.sqlite.carry import carry_over
 from jobdeck.store.sqlite.connect import connect, connect_memory, connect_reader
@@ -60,7 +60,8 @@ def open_store(
         if not fallback:
             raise why from error
         message = f"{why}. Going on in memory: nothing is kept."
-        return Opened(opening.in_memory(path), (Notice(NoticeKind.IN_MEMORY, message, path),))
+        readable = None if isinstance(error, NewerSchemaError) else path
+        return Opened(opening.in_memory(readable), (Notice(NoticeKind.IN_MEMORY, message, path),))
 
 
 @dataclass(frozen=True, slots=True)

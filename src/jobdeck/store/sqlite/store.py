@@ -52,9 +52,9 @@ class SqliteStore:
     def degraded(self) -> Notice | None:
         return self._db.degraded
 
-    def watch(self, targets: Iterable[Target], now_us: int) -> tuple[JobKey, ...]:
-        listed = tuple(targets)
-        return self._db.write(lambda session: watching.watch(session, listed, now_us))
+    def watch(self, targets: Iterable[Target], now_us: int, *, listed: bool = True) -> tuple[JobKey, ...]:
+        wanted = tuple(targets)
+        return self._db.write(lambda session: watching.watch(session, wanted, now_us, listed=listed))
 
     def unwatch(self, keys: Iterable[JobKey], now_us: int) -> tuple[JobKey, ...]:
         listed = tuple(keys)

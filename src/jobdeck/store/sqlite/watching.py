@@ -33,7 +33,7 @@ _ANNOTATE = (
 )
 
 
-def watch(session: Session, targets: Iterable[Target], now_us: int) -> tuple[JobKey, ...]:
+def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: bool) -> tuple[JobKey, ...]:
     """See `Store.watch`."""
     connection = session.connection
     new: list[tuple[int, int, JobKey]] = []
@@ -45,6 +45,8 @@ def watch(session: Session, targets: Iterable[Target], now_us: int) -> tuple[Job
         else:
             ids = (target.accepted_request_id, target.accepted_trace_id)
             connection.execute(_ACCEPTED, (found[0], *ids, now_us))
+        if not listed:
+            continue
         connection.execute(
             "INSERT OR IGNORE INTO watches (job, actor, since_us) VALUES (?, ?, ?)",
             (found[0], session.actor, now_us),
