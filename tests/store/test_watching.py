@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import pytest
+
+from jobdeck.domain.job import JobKey, Resource
+from jobdeck.store import Store, UnknownJobError
+from jobdeck.store.records import JobQuery
+from tests.builders import make_target
+from tests.store.conftest import Open
+from tests.store.doing import KEY, NOW, SECOND, poll
+
+UNKNOWN = JobKey("hog", None, "op_nobody_watches")
+
+
+def test_the_watch_list_keeps_order_and_accepting_ids(empty: Store) -> None:
+    first = replace(make_target("op_b"), accepted_request_id="r-1", accepted_trace_id="t-1")
+    second = make_target("job-1", "sonarly", Resource.PROSPECTING)
+    third = make_target("op_a")
+    assert empty.watch([first, second], NOW) == (first.key, second.key)
+    assert empty.watch([third, first], NOW + 1) == (third.key,)
+    assert empty.watch_list() == (first, second, third)
+
+
+def test_what_was_unwatched_leaves_the_list_but_not_the_memory(store: Store) -> None:
+    poll(store, NOW)
+    assert store.unwatch([KEY, UNKNOWN], NOW + SECOND) == (KEY,)
+    assert store.unwatch([KEY], NOW + SECOND) == ()
+    assert store.watch_list() == ()
+    remembered = store.load_job(KEY)
+    assert remembered is not None
+    assert remembered.last.status == "processing"
+    assert remembered.watched_us is None
+
+
+def test_watching_again_keeps_the_state_and_takes_over_a_missing_accepting_id(store: Store) -> None:
+    poll(store, NOW)
+    store.watch([replace(make_target(), accepted_request_id="r-1")], NOW + SECOND)
+    store.watch([replace(make_target(), accepted_request_id="r-2")], NOW + SECOND)
+    remembered = store.load_job(KEY)
+    assert remembered is not None
+    assert remembered.last.status == "processing"
+    assert remembered.last.target.accepted_request_id == "r-1"
+
+
+def test_the_same_id_in_two_profiles_and_groups_is_three_jobs(empty: Store) -> None:
+    plain, other = make_target("same"), make_target("same", "other")
+    grouped = make_target("same", "other", Resource.PROSPECTING)
+    assert len(empty.watch([plain, other, grouped], NOW)) == 3
+    assert {job.last.key for job in empty.jobs(JobQuery())} == {plain.key, other.key, grouped.key}
+
+
+def test_annotations_change_only_what_was_given(store: Store) -> None:
+    assert store.annotations([KEY]) == {}
+    store.annotate(KEY, now_us=NOW, note="ask Ada")
+    said = store.annotate(KEY, now_us=NOW + 1, acknowledged=True)
+    assert (said.acknowledged, said.note, said.actor, said.at_us) == (True, "ask Ada", "me", NOW + 1)
+    assert store.annotations([KEY, UNKNOWN]) == {KEY: said}
+
+
+def test_a_note_cannot_carry_a_terminal_command(store: Store) -> None:
+    assert store.annotate(KEY, now_us=NOW, note="one\ntwo\x1b[2J\udc80").note == "one\ntwo\\x1b[2J\\udc80"
+
+
+def test_an_unknown_job_is_neither_annotated_nor_told_of(store: Store) -> None:
+    with pytest.raises(UnknownJobError, match="op_nobody_watches"):
+        store.annotate(UNKNOWN, now_us=NOW, note="?")
+    with pytest.raises(UnknownJobError):
+        store.once(UNKNOWN, "ended", NOW)
+
+
+def test_once_is_true_once_for_each_event(store: Store) -> None:
+    assert store.once(KEY, "ended:failed", NOW)
+    assert not store.once(KEY, "ended:failed", NOW + 1)
+    assert store.once(KEY, "ended:succeeded", NOW)
+
+
+def test_once_is_true_for_one_of_two_jobdecks(pair: tuple[Store, Store]) -> None:
+    me, you = pair
+    assert [you.once(KEY, "ended", NOW), me.once(KEY, "ended", NOW), you.once(KEY, "ended", NOW)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_estimates_come_back_as_they_were_given(store: Store) -> None:
+    assert store.load_estimates("hog") is None
+    store.save_estimates("hog", '{"search":[61.5,3]}', NOW)
+    store.save_estimates("hog", '{"search":[60.5,4]}', NOW + 1)
+    assert store.load_estimates("hog") == '{"search":[60.5,4]}'
+    assert store.load_estimates("sonarly") is None
+
+
+def test_everything_is_there_again_after_a_restart(open_file: Open) -> None:
+    store = open_file("yesterday")
+    store.watch([make_target()], NOW)
+    poll(store, NOW)
+    store.annotate(KEY, now_us=NOW, note="ask Ada")
+    before = store.load_job(KEY)
+    store.close()
+    again = open_file("today")
+    assert again.watch_list() == (make_target(),)
+    assert again.load_job(KEY) == before
+    assert again.annotations([KEY])[KEY].actor == "yesterday"
+    assert len(again.exchanges(KEY)) == 1
