@@ -47,21 +47,20 @@ def middle(text: str, width: int, head: int | None = None) -> str:
     return f"{text[:front]}…{text[len(text) - (keep - front) :]}"
 
 
-def wrap(text: str, width: int) -> list[str]:
+def wrap(text: str, width: int, *, limit: int = DETAIL_LIMIT, most: int = LINE_LIMIT) -> list[str]:
     """Return `text` clean, as lines of at most `width` cells, broken between words where that is possible.
 
-    At most `DETAIL_LIMIT` characters and `LINE_LIMIT` lines; the last line says what was cut.
+    At most `limit` characters and `most` lines; the last line says what was cut.
     """
     width = max(width, 8)
-    size = len(text)
     lines: list[str] = []
-    for raw in clean(text[:DETAIL_LIMIT], lines=True).split("\n"):
+    for raw in clean(text[:limit], lines=True).split("\n", most):
         lines.extend(_wrap_line(raw, width))
-        if len(lines) > LINE_LIMIT:
+        if len(lines) > most:
             break
-    if size > DETAIL_LIMIT or len(lines) > LINE_LIMIT:
+    if len(text) > limit or len(lines) > most:
         total = len(text.encode("utf-8", "surrogatepass"))
-        return [*lines[: LINE_LIMIT - 1], clip(f"… (truncated, {total} bytes)", width)]
+        return [*lines[: most - 1], clip(f"… (truncated, {total} bytes)", width)]
     return lines
 
 

@@ -49,7 +49,10 @@ async def load_tmux_buffer(text: str, *command: str) -> None:
         async with asyncio.timeout(TMUX_SECONDS):
             await process.communicate(text.encode())
     except TimeoutError as error:
-        process.kill()
         raise ClipboardError(f"{argv[0]} did not answer in {TMUX_SECONDS:.0f} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise ClipboardError(f"{argv[0]} load-buffer failed with code {process.returncode}")

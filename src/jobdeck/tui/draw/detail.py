@@ -6,10 +6,10 @@ from jobdeck.domain.attention import blind, stale
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, StageRecord
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.text import clean
+from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
 from jobdeck.tui import words
-from jobdeck.tui.cells import fit, width_of, wrap
+from jobdeck.tui.cells import DETAIL_LIMIT, fit, width_of, wrap
 from jobdeck.tui.draw.bar import bar
 from jobdeck.tui.draw.jsontext import layout
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line
@@ -18,6 +18,8 @@ from jobdeck.tui.draw.state import LOST, job_state, stage_state
 LABEL = 10
 MESSAGE_LINES = 12
 """Lines that one message may take before the rest of the job would be pushed off the pane."""
+
+FACT_LINES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def result_lines(result: str, width: int) -> list[Line]:
     count = len(result)
     head: list[Span] = [("result".ljust(LABEL), Role.DIM), (words.size(count), Role.TEXT)]
     body = wrap(layout(result), width - 1)
-    if count > len(result[:65_536]):
+    if count > DETAIL_LIMIT:
         head.append((f"  (truncated, {count} bytes: the first 64 kB are shown)", Role.WARN))
     return [EMPTY, clip_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
 
@@ -141,7 +143,7 @@ def _stages(job: Job, now: Instant, width: int) -> list[Line]:
         return []
     longest = max(width_of(clean(record.stage.name[:64])) for record in job.stages)
     name_width = min(max(longest, 6), 20 if width >= 70 else 12)
-    bar_width = min(30, max(8, width - name_width - 42))
+    bar_width = min(30, max(8, width - name_width - 46))
     return [_stage(record, now, name_width, bar_width) for record in job.stages]
 
 
@@ -187,14 +189,10 @@ def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
 
 def _fact(label: str, value: str, width: int) -> list[Line]:
     head = fit(label, LABEL - 1) + " "
-    first, *rest = wrap(value, width - LABEL)
+    first, *rest = wrap(value, width - LABEL, limit=MESSAGE_LIMIT, most=FACT_LINES)
     return [((head, Role.DIM), (first, Role.TEXT)), *(((" " * LABEL + text, Role.TEXT),) for text in rest)]
 
 
 def _paragraph(mark: str, text: str, width: int, role: Role) -> list[Line]:
-    texts = wrap(text, width - len(mark))
-    if len(texts) > MESSAGE_LINES:
-        count = len(text.encode("utf-8", "surrogatepass"))
-        texts = [*texts[: MESSAGE_LINES - 1], f"… (truncated, {count} bytes)"]
-    first, *rest = texts
+    first, *rest = wrap(text, width - len(mark), limit=MESSAGE_LIMIT, most=MESSAGE_LINES)
     return [((mark + first, role),), *(((" " * len(mark) + line, role),) for line in rest)]

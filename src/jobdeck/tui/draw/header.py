@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.text import clean
 from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui import words
 from jobdeck.tui.cells import clip
@@ -40,7 +39,9 @@ def header_line(view: Overview, width: int) -> Line:
     tail: list[Span] = [(words.clock(view.now.us) + " ", Role.DIM)]
     if view.paused:
         tail.insert(0, ("PAUSED  ", Role.WARN))
-    profiles: list[Span] = [(f"  {clip('·'.join(view.profiles), 24)}", Role.DIM)] if view.profiles else []
+    profiles: list[Span] = (
+        [(f"  {clip('·'.join(clip(name, 24) for name in view.profiles), 24)}", Role.DIM)] if view.profiles else []
+    )
     for budget in _budgets(view.budgets):
         for middle in ((*profiles, ("   ", Role.TEXT), *counts), (("   ", Role.TEXT), *counts)):
             left = (*name, *middle, *budget)
@@ -55,15 +56,15 @@ def banner_lines(
     """Return a line for everything that keeps the whole deck, or a whole profile, from being seen."""
     lines: list[Line] = []
     if failure is not None:
-        lines.append(((f" ✗ {clean(failure)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
+        lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
     for name, problem in halted.items():
-        text = f" ✗ {clean(name)}: {problem.kind.words}"
+        text = f" ✗ {clip(name, 40)}: {problem.kind.words}"
         lines.append(((text, Role.FAILED), ("  nothing is asked until it is put right: jobdeck doctor", Role.TEXT)))
     for one in blind:
         if one.profile not in halted:
             since = f"since {words.near(one.since.us, now)}" if one.since is not None else "so far"
             lines.append(
-                ((f" ? {clean(one.profile)}: blind {since}", Role.BLIND), (f"  {clean(one.reason)}", Role.TEXT))
+                ((f" ? {clip(one.profile, 40)}: blind {since}", Role.BLIND), (f"  {clip(one.reason, 80)}", Role.TEXT))
             )
     return [clip_line(line, width) for line in lines]
 

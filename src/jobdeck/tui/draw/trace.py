@@ -20,7 +20,7 @@ def trace_lines(exchange: Exchange, now: Instant, width: int, notes: Mapping[str
 
     `notes` tells by request ID what an exchange changed (``queued → running``).
     """
-    path_width = min(44, max(10, (width - (50 if width >= ONE_LINE_FROM else 44)) // 2))
+    path_width = min(31, max(10, (width - (75 if width >= ONE_LINE_FROM else 44)) // 2))
     spans: list[Span] = [
         _glyph(exchange),
         (f"{words.near(exchange.started.us, now)} ", Role.DIM),

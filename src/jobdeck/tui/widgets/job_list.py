@@ -121,9 +121,11 @@ class JobList(LineView):
             index = 0 if not self._held else min(self._index, count - 1)
         self._held = self._held or (settled and count > 0)
         if self.virtual_size.height != count:
-            if not count or not self.virtual_size.height:
-                self.refresh()
-            self.virtual_size = Size(self._columns.width, count)
+            before = self.virtual_size.height
+            self.set_height(count)
+            if min(before, count) <= self.size.height:
+                # The pane is as high as its few rows: only then does it take a layout to show one more or less.
+                self.refresh(layout=True)
         self._index = max(index, 0)
         self._select(self._model.row_at(self._index).job.key if count else None)
         top = self.scroll_offset.y
