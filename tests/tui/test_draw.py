@@ -1,0 +1,237 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.tui.draw.bar import bar
+from jobdeck.tui.draw.columns import Name, columns_for
+from jobdeck.tui.draw.detail import Outlook, detail_lines, next_step, result_lines
+from jobdeck.tui.draw.footer import footer
+from jobdeck.tui.draw.header import Overview, header_line
+from jobdeck.tui.draw.jsontext import layout
+from jobdeck.tui.draw.row import heading_spans, steady_spans, ticking_spans, ticks, why
+from jobdeck.tui.draw.spans import Line, Role, line_width, plain
+from jobdeck.tui.draw.state import COUNTED, job_state
+from jobdeck.tui.draw.trace import trace_lines
+from jobdeck.tui.model import Model
+from tests.tui.world import NOON, UUID, ago, deck_of_every_state, exchange, job, problem, stage, target
+
+
+def row_text(one: Job, width: int) -> str:
+    model = Model()
+    model.update([one], (), NOON)
+    columns = columns_for(width)
+    before, after = steady_spans(model.row_at(0), columns, one.key.id)
+    return "  " + plain((*before, *ticking_spans(ticks(one, NOON), columns), *after))
+
+
+def texts(lines: list[Line]) -> str:
+    return "\n".join(plain(line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("progress", "shown"),
+    [
+        (None, "────────"),
+        (0.0, "────────"),
+        (0.001, "╸───────"),
+        (0.66, "━━━━━╸──"),
+        (0.999, "━━━━━━━╸"),
+        (1.0, "━" * 8),
+    ],
+)
+def test_a_bar_is_full_only_at_the_end(progress: float | None, shown: str) -> None:
+    assert plain(bar(progress, 8, Role.RUNNING)) == shown
+
+
+@given(st.floats(0, 1), st.integers(1, 40))
+def test_a_bar_has_its_width(progress: float, width: int) -> None:
+    assert line_width(bar(progress, width, Role.RUNNING)) == width
+
+
+def test_every_glyph_takes_one_cell() -> None:
+    assert all(cell_len(state.glyph) == 1 for state in COUNTED)
+
+
+@given(st.integers(0, 260), st.booleans())
+def test_columns_never_overlap_and_stay_inside(width: int, profiles: bool) -> None:
+    x = 0
+    for column in columns_for(width, profiles=profiles).columns:
+        assert column.x >= x
+        x = column.x + column.width
+    assert x <= max(width, 2)
+    assert line_width(heading_spans(columns_for(width, profiles=profiles))) <= max(width, 2)
+
+
+@pytest.mark.parametrize("width", [27, 40, 60, 79, 100, 120, 200])
+def test_the_age_of_what_is_seen_is_among_the_last_columns_to_go(width: int) -> None:
+    assert columns_for(width).get(Name.SEEN) is not None
+
+
+@pytest.mark.parametrize("width", [19, 27, 40, 60, 79, 100, 120, 200])
+def test_every_row_has_the_width_of_the_list(width: int) -> None:
+    for one in deck_of_every_state():
+        assert line_width((("", Role.TEXT), (row_text(one, width), Role.TEXT))) <= width
+
+
+def test_a_row_tells_state_stage_progress_elapsed_and_age() -> None:
+    row = row_text(job("507f", profile="sonarly", stages=(stage("import", Phase.RUNNING, 0.82),)), 79)
+    assert row.split() == ["●", "run", "507f", "prospecting", "import", "━━━━━━╸─", "82%", "2m05s", "4s"]
+
+
+def test_an_elapsed_time_that_may_be_longer_says_so() -> None:
+    assert "≥2m00s" in row_text(job("op_a", created_us=None), 79)
+    assert "≥" not in row_text(job("op_a", created_us=None, seen_queued=True), 79)
+
+
+def test_a_job_never_seen_shows_no_time_and_no_progress() -> None:
+    row = row_text(Job(target=target("op_a"), added=ago(9), kind="operation"), 120)
+    assert row.split() == [
+        "·",
+        "new",
+        "op_a",
+        "operation",
+        *row.split()[4:5],
+        "–",
+        "never",
+        *["waiting", "for", "the", "first", "answer"],
+    ]
+    assert "%" not in row
+
+
+def test_the_age_of_an_ended_job_is_final() -> None:
+    assert ticks(job("op_a", Phase.SUCCEEDED), NOON)[1] == "final"
+
+
+def test_an_old_answer_is_marked() -> None:
+    assert ticks(job("op_a", observed=ago(4)), NOON)[2] is Role.TEXT
+    assert ticks(job("op_a", observed=ago(60)), NOON)[2] is Role.WARN
+    assert ticks(job("op_a", observed=ago(60), failures=2), NOON)[2] is Role.BLIND
+
+
+def test_an_unknown_status_is_shown_word_for_word() -> None:
+    assert job_state(job("op_a", Phase.UNKNOWN, status="reticulating"), NOON).word == "reticulating"
+
+
+def test_why_names_the_error_then_the_problem() -> None:
+    jobs = deck_of_every_state()
+    assert why(jobs[0], job_state(jobs[0], NOON), NOON)[0].startswith("UPSTREAM_TIMEOUT  The enrichment")
+    assert why(jobs[2], job_state(jobs[2], NOON), NOON)[0] == "rate limited: Rate limit exceeded."
+    assert why(job("op_a"), job_state(job("op_a"), NOON), NOON)[0] == ""
+
+
+@pytest.mark.parametrize("width", [8, 20, 58, 78, 118, 200])
+def test_no_line_of_a_detail_is_wider_than_its_pane(width: int) -> None:
+    for one in deck_of_every_state():
+        for line in detail_lines(one, Outlook(Plan(NOON.mono + 6, 5, 0)), NOON, width):
+            assert line_width(line) <= width
+
+
+def test_a_detail_tells_status_stages_and_the_whole_request_id() -> None:
+    text = texts(detail_lines(deck_of_every_state()[0], Outlook(), NOON, 78))
+    assert "status failed" in text
+    assert "enrichment ✗ failed" in text
+    assert UUID in text
+    assert "hog:op_01HZ9K2QW3RV4M5N6P7Q8R9S0T" in text
+
+
+def test_a_stage_that_runs_says_when_it_changed_last() -> None:
+    one = job("507f", profile="sonarly", stages=(stage("import", Phase.RUNNING, 0.82, 100),))
+    assert "changed 1m02s ago" in texts(detail_lines(one, Outlook(), NOON, 78))
+
+
+def test_what_happens_next_is_said_in_words() -> None:
+    limited = problem(ProblemKind.RATE_LIMIT, retry_at_us=NOON.later(8).us)
+    one = job("op_a", failures=2, problem=problem())
+    plan = Plan(NOON.mono + 6.2, 5, 2)
+    assert next_step(one, Outlook(plan), NOON) == "attempt 3, next look in 6s"
+    assert next_step(replace(one, problem=limited), Outlook(plan), NOON) == "asks to wait 8s: waiting until 14:02:08Z"
+    assert next_step(one, Outlook(plan, paused=True), NOON) == "paused: p goes on"
+    assert "jobdeck doctor" in next_step(one, Outlook(halted=problem(ProblemKind.AUTH)), NOON)
+    assert "no request before 14:02:30Z" in next_step(one, Outlook(plan, blocked_until=NOON.mono + 30), NOON)
+    assert next_step(job("op_a", Phase.FAILED), Outlook(), NOON) == ""
+
+
+def test_a_job_without_an_answer_says_that_there_is_no_request_id_yet() -> None:
+    new = Job(target=target("op_a"), added=ago(2))
+    assert "none yet: the first answer has not come" in texts(detail_lines(new, Outlook(), NOON, 78))
+
+
+def test_a_result_shows_the_size_of_the_whole_and_its_first_lines() -> None:
+    lines = [plain(line) for line in result_lines('{"data": [' + "1," * 100_000 + "1]}", 78)]
+    assert "200.0 kB" in lines[1]
+    assert "truncated, 200013 bytes" in lines[1]
+    assert len(lines) <= 2_010
+
+
+def test_json_is_laid_out_from_any_part_of_it() -> None:
+    assert layout('{"a": [1, {"b": null}], "c": {}}') == (
+        '{\n  "a": [\n    1,\n    {\n      "b": null\n    }\n  ],\n  "c": {}\n}'
+    )
+    assert layout('{"a": "cut he') == '{\n  "a": "cut he'
+    assert layout(r'{"a": "\u4e16\u754c \u001b \\u0041 \ud83d\ude00"}') == '{\n  "a": "世界 \\u001b \\\\u0041 😀"\n}'
+
+
+def test_a_whole_request_id_fits_at_eighty_columns() -> None:
+    lines = trace_lines(exchange("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T"), NOON, 78, {})
+    assert len(lines) == 2
+    assert plain(lines[1]).strip().startswith("request 3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d")
+    assert len(plain(lines[1]).split()[1]) == 36
+
+
+def test_a_wide_trace_has_the_id_on_the_same_line() -> None:
+    (line,) = trace_lines(exchange("op_a", http_status=503, problem=problem()), NOON, 140, {})
+    assert "…" not in plain(line)
+    assert "server error: Service Unavailable" in plain(line)
+    assert line_width(line) == 140
+
+
+@pytest.mark.parametrize("width", [10, 20, 58, 78, 117, 118, 200])
+def test_no_line_of_a_trace_is_wider_than_its_pane(width: int) -> None:
+    for one in (exchange("op_" + "x" * 200), exchange("op_a", problem=problem(message="m" * 4_000), http_status=None)):
+        assert all(line_width(line) <= width for line in trace_lines(one, NOON, width, {}))
+
+
+def test_an_exchange_tells_what_it_changed() -> None:
+    one = exchange("op_a")
+    assert "queued → running" in plain(trace_lines(one, NOON, 78, {one.support_id or "": "queued → running"})[0])
+
+
+def test_a_trace_id_is_called_one() -> None:
+    assert "trace 507f1f77" in plain(trace_lines(exchange("507f1f77", profile="sonarly"), NOON, 78, {})[1])
+
+
+def test_an_unanswered_request_says_that_it_has_no_id() -> None:
+    lost = exchange(
+        "op_a", http_status=None, request_id=None, problem=problem(ProblemKind.TIMEOUT, "no answer in 30 s")
+    )
+    assert "no answer, so no request ID" in plain(trace_lines(lost, NOON, 78, {})[1])
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 120, 200])
+def test_the_header_keeps_to_one_line_and_its_counts_longest(width: int) -> None:
+    model = Model()
+    model.update(deck_of_every_state(), (), NOON)
+    budgets = {"hog": BudgetView(60, 38), "sonarly": BudgetView(60, 12)}
+    line = header_line(Overview(("hog", "sonarly"), model.counts, budgets, True, NOON), width)
+    assert line_width(line) <= width
+    if width >= 60:
+        assert "✗1 !1 ?2 ◐1 ●3 ○1 ·1 ✓1 ⊘1" in plain(line)
+        assert "PAUSED" in plain(line)
+
+
+@pytest.mark.parametrize("width", [5, 20, 60, 80, 200])
+def test_the_footer_shows_as_many_keys_as_fit(width: int) -> None:
+    made = footer(width, {})
+    assert line_width(made.line) <= width
+    if width >= 20:
+        assert "y request ID" in plain(made.line)
+    for start, end, name in made.places:
+        assert name
+        assert plain(made.line)[start:end].strip()

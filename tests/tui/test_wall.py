@@ -1,0 +1,19 @@
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+
+from jobdeck.tui.wall import Wall
+
+BLACK = Color(0, 0, 0)
+
+
+def test_nothing_that_acts_on_a_terminal_gets_through() -> None:
+    nasty = "a\x1b]52;c;aGk=\x07b\x9b2Jc\x7f\u202e\u200b\u2066d\ud800"
+    (segment,) = Wall().apply([Segment(nasty, Style(bold=True))], BLACK)
+    assert segment.text == "a]52;c;aGk=b2Jcd"
+    assert segment.style == Style(bold=True)
+
+
+def test_a_clean_line_is_passed_on_as_it_is() -> None:
+    segments = [Segment("● run  世界 👍"), Segment("━━╸──")]
+    assert Wall().apply(segments, BLACK) is segments
