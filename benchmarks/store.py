@@ -1,0 +1,249 @@
+"""The store's numbers: `python -m benchmarks.store`."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter, time_ns
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import JobKey, Observation, Resource, Target
+from jobdeck.domain.phase import Phase
+from jobdeck.store import LIST, POLL, Store, open_store
+from jobdeck.store.records import Claim, Spent
+from jobdeck.store.stored import wall
+
+PLENTY = 1_000_000
+JOBS = 10_000
+WORKERS = 4
+
+WORKER = """
+import sys
+from pathlib import Path
+from benchmarks.store import work
+work(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One number with its budget; `met` is decided on the unrounded value."""
+
+    what: str
+    budget: str
+    measured: str
+    met: bool
+
+
+def main() -> int:
+    """Measure, print budget and measured value, and return 1 when a budget was missed."""
+    lines: list[Line] = []
+    for measure in (claims, processes, million):
+        with tempfile.TemporaryDirectory() as folder:
+            lines += measure(Path(folder) / "jobdeck.db")
+    for line in lines:
+        print(
+            f"{'met   ' if line.met else 'MISSED'}  {line.what:<58} budget {line.budget:>16}  measured {line.measured}"
+        )
+    return 0 if all(line.met for line in lines) else 1
+
+
+def opened(path: Path, actor: str = "benchmark", jobs: int = 100) -> Store:
+    store = open_store(path, actor, fallback=False).store
+    now_us = time_ns() // 1_000
+    store.watch([Target(key(n), "thehog", Resource.OPERATION) for n in range(jobs)], now_us)
+    for bucket in (POLL, LIST):
+        store.set_limit("hog", bucket, PLENTY, now_us)
+    return store
+
+
+def key(number: int) -> JobKey:
+    return JobKey("hog", None, f"op_01HZ9K2QW3RV4M5N6P7Q{number:06d}")
+
+
+def observation(number: int, progress: float = 0.25) -> Observation:
+    return Observation(key(number).id, "processing", Phase.RUNNING, progress)
+
+
+def exchange(at_us: int, number: int | None) -> Exchange:
+    job = None if number is None else key(number)
+    url = f"https://developer.thehog.ai/api/operations/{job.id if job else '?limit=100'}"
+    request_id = f"3f7a1c2e-88b4-4d0e-a1f5-{at_us % 10**12:012d}"
+    return Exchange("hog", "GET", url, wall(at_us), 0.1, job, 200, request_id, size=412)
+
+
+def poll(store: Store, number: int, progress: float = 0.25) -> bool:
+    """Claim and complete once; False when another process has the lease."""
+    now_us = time_ns() // 1_000
+    claimed = store.claim(key(number), now_us, 40.0)
+    if not isinstance(claimed, Claim):
+        assert claimed.reason == "leased", claimed
+        return False
+    told = (observation(number, progress),)
+    store.complete(claimed, exchange(now_us, number), told, now_us + 5_000_000, now_us)
+    return True
+
+
+def claims(path: Path) -> list[Line]:
+    store = opened(path)
+    count = 10_000
+    lines = []
+    for what, progress in (("unchanged", lambda _: 0.25), ("each a change", lambda n: n / count)):
+        begun = perf_counter()
+        for n in range(count):
+            poll(store, n % 100, progress(n))
+        rate = count / (perf_counter() - begun)
+        lines.append(Line(f"claim + complete, {what}", ">= 2,000 /s", f"{rate:,.0f} /s", rate >= 2_000))
+    store.close()
+    return lines
+
+
+def work(path: Path, actor: str, count: int) -> None:
+    """Poll `count` times in a process of its own; prints how often it had to wait beyond the busy timeout."""
+    from jobdeck.store.sqlite import database
+
+    busy = 0
+    leave_file = database.Database._leave_file
+
+    def counted(self: database.Database, error: Exception) -> None:
+        nonlocal busy
+        busy += 1
+        leave_file(self, error)
+
+    database._BUSY_TRIES = 1
+    database.Database._leave_file = counted  # type: ignore[method-assign] - every SQLITE_BUSY comes by here
+    store = open_store(path, actor, fallback=False).store
+    print("ready", flush=True)
+    sys.stdin.readline()
+    done = sum(poll(store, n % 100) for n in range(count))
+    print(done, busy, flush=True)
+
+
+def processes(path: Path) -> list[Line]:
+    store, each = opened(path), 3_000
+    pipe = subprocess.PIPE
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(path), f"worker {n}", str(each)], stdin=pipe, stdout=pipe, text=True
+        )
+        for n in range(WORKERS)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+    begun = perf_counter()
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    answers = [worker.communicate()[0].split() for worker in workers]
+    rate = sum(int(done) for done, _ in answers) / (perf_counter() - begun)
+    busy = sum(int(failed) for _, failed in answers)
+    recorded = store.health().rows["exchanges"]
+    lost = sum(int(done) for done, _ in answers) - recorded
+    store.close()
+    return [
+        Line(
+            f"{WORKERS} processes writing: SQLITE_BUSY errors",
+            "0",
+            f"{busy} ({rate:,.0f} claim + complete /s in all)",
+            busy == 0,
+        ),
+        Line(f"{WORKERS} processes writing: rows lost", "0", f"{lost} of {recorded:,}", lost == 0),
+    ]
+
+
+def million(path: Path) -> list[Line]:
+    """A million unchanged observations by lists of 100, then a million exchanges, and reading among them."""
+    store = opened(path, jobs=JOBS)
+    begun_us = now_us = time_ns() // 1_000
+    for first in range(0, JOBS, 100):
+        now_us += 10_000
+        list_page(store, now_us, first)
+    before, table_before = size_of(store, path), table_size(path, "observations")
+    started = perf_counter()
+    rounds = 1_000_000 // JOBS
+    for _ in range(rounds):
+        for first in range(0, JOBS, 100):
+            now_us += 10_000
+            list_page(store, now_us, first)
+    took = perf_counter() - started
+    rows = rounds * JOBS
+    grown, table = size_of(store, path) - before, table_size(path, "observations") - table_before
+    fill_ledger(path, begun_us, 1_000_000)
+    numbers = range(0, JOBS, 37)
+    newest = [timed(lambda n=n: len(store.exchanges(key(n), 100))) for n in numbers]
+    found = sum(count for _, count in newest) / len(newest)
+    worst, middle = max(ms for ms, _ in newest), median(ms for ms, _ in newest)
+    store.close()
+    return [
+        Line("1M unchanged observations: the whole file grows by", "<= 50 MB", f"{grown / 1e6:.1f} MB", grown <= 50e6),
+        Line(
+            "  a row, with its share of ledger and change log",
+            "<= 30 bytes",
+            f"{grown / rows:.1f} bytes",
+            grown <= 30 * rows,
+        ),
+        Line("  a row, the observations alone", "<= 30 bytes", f"{table / rows:.1f} bytes", table <= 30 * rows),
+        Line("  written, by lists of 100", "-", f"{rows / took:,.0f} rows /s", True),
+        Line(
+            "100 newest exchanges of a job among 1M",
+            "<= 5 ms",
+            f"{middle:.2f} ms, worst {worst:.2f} ms ({found:.0f} rows)",
+            middle <= 5,
+        ),
+    ]
+
+
+def list_page(store: Store, at_us: int, first: int) -> None:
+    spent = store.spend("hog", LIST, at_us)
+    assert isinstance(spent, Spent), spent
+    rows = [observation(n) for n in range(first, first + 100)]
+    store.complete(spent, exchange(at_us, None), rows, None, at_us)
+
+
+def size_of(store: Store, path: Path) -> int:
+    import apsw
+
+    connection = apsw.Connection(str(path))
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    connection.close()
+    return store.health().size
+
+
+def table_size(path: Path, table: str) -> int:
+    import apsw
+
+    connection = apsw.Connection(str(path))
+    (size,) = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (table,)).fetchone() or (0,)
+    connection.close()
+    return int(size or 0)
+
+
+def fill_ledger(path: Path, at_us: int, rows: int) -> None:
+    """Put polls into the ledger by SQL alone: a hundred for each job, their jobs taking turns."""
+    import apsw
+
+    connection = apsw.Connection(str(path))
+    connection.execute(
+        "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ?1 - 1)"
+        " INSERT INTO exchanges (id, scope, actor, job, bucket, state, sent_us, started_us, duration_us, method, url,"
+        " http_status, request_id, size) SELECT randomblob(16), 1, 1, 1 + n % ?2, 'poll', 'answered', ?3 + n, ?3 + n,"
+        " 100000, 'GET', 'https://developer.thehog.ai/api/operations/op_01HZ9K2QW3RV4M5N6P7Q8R9S0T', 200,"
+        " hex(randomblob(18)), 412 FROM n",
+        (rows, JOBS, at_us),
+    )
+    connection.close()
+
+
+def timed(ask: Callable[[], int]) -> tuple[float, int]:
+    begun = perf_counter()
+    count = ask()
+    return (perf_counter() - begun) * 1e3, count
+
+
+if __name__ == "__main__":
+    sys.exit(main())
