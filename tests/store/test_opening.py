@@ -1,3 +1,4 @@
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -161,6 +162,46 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, damage:
     prepared(opened.store)
     assert opened.store.health(check=True).check == "ok"
     opened.store.close()
+
+
+def test_damage_in_a_large_file_is_met_at_work_and_the_file_set_aside_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobdeck.store.sqlite.opening._QUICK_CHECK_BYTES", 0)
+    path = tmp_path / "jobdeck.db"
+    filled(path)
+    page = root_page(path, "watches")
+    raw = bytearray(path.read_bytes())
+    raw[4096 * (page - 1) : 4096 * page] = b"\xff" * 4096
+    path.write_bytes(bytes(raw))
+    opened = open_store(path, "me", fallback=False)
+    assert opened.notices == ()
+    assert opened.store.watch_list() == ()
+    assert opened.store.degraded is not None
+    assert "is damaged" in opened.store.degraded.message
+    works(opened.store)
+    opened.store.close()
+    again = open_store(path, "me", now_us=NOW, fallback=False)
+    assert [notice.kind for notice in again.notices] == [NoticeKind.CORRUPT]
+    again.store.close()
+    assert sorted(modes(tmp_path)) == ["jobdeck.db", "jobdeck.db.corrupt-20260528T202640Z"]
+
+
+def root_page(path: Path, table: str) -> int:
+    connection = apsw.Connection(str(path))
+    page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).get
+    connection.close()
+    return int(page)
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("jobdeck.store.sqlite.place.os.open", no_space)
+    opened = open_store(tmp_path / "new" / "jobdeck.db", "me")
+    assert "No space left" in opened.notices[0].message
+    works(opened.store)
 
 
 def test_files_set_aside_in_the_same_second_do_not_replace_each_other(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import apsw
 from jobdeck.store.errors import StoreClosedError
 from jobdeck.store.records import Notice, NoticeKind
 from jobdeck.store.sqlite.carry import carry_over
-from jobdeck.store.sqlite.faults import BUSY, LOST, typed
+from jobdeck.store.sqlite.faults import BUSY, DAMAGED, LOST, typed
+from jobdeck.store.sqlite.place import create_private, suspicion
 from jobdeck.store.uuid7 import Uuid7
 
 T = TypeVar("T")
@@ -157,6 +158,10 @@ class Database:
         if self.path is None or self.degraded:
             raise typed(error, self._what) from error
         why = typed(error, str(self.path))
+        if isinstance(error, DAMAGED):
+            # Others may be at work in the file: it is set aside when it is opened next, not under their hands.
+            with suppress(OSError):
+                create_private(suspicion(self.path))
         with self._read_lock:
             with suppress(apsw.Error):
                 self._shut()

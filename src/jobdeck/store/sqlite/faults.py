@@ -1,5 +1,7 @@
 """SQLite's error codes, as the store's own errors."""
 
+import errno
+
 import apsw
 
 from jobdeck.store.errors import (
@@ -24,7 +26,7 @@ def typed(error: Exception, what: str) -> StoreError:
             return error
         case apsw.CorruptError() | apsw.NotADBError():
             return StoreCorruptError(f"{what} is damaged: {_words(error)}")
-        case apsw.FullError():
+        case apsw.FullError() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return StoreFullError(f"{what} cannot grow: {_words(error)}")
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError() | PermissionError():
             return StoreReadOnlyError(f"{what} cannot be written: {_words(error)}")

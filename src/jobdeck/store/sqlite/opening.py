@@ -14,11 +14,12 @@ from jobdeck.store.sqlite.connect import connect, connect_memory, connect_reader
 from jobdeck.store.sqlite.database import Database
 from jobdeck.store.sqlite.faults import DAMAGED, typed
 from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate
-from jobdeck.store.sqlite.place import alone, prepare, set_aside
+from jobdeck.store.sqlite.place import alone, prepare, set_aside, suspicion
 from jobdeck.store.sqlite.store import SqliteStore
 
 _QUICK_CHECK_BYTES = 4 * 1024 * 1024
-"""A file up to this size is checked whole at every start, in 10 ms; in a larger one damage shows when it is met."""
+"""A file up to this size is checked whole at every start, in 10 ms. Damage in a larger one shows when it is met;
+the store then goes on in memory, and the file is checked and set aside at the next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class _Opening:
             except (*DAMAGED, StoreCorruptError) as error:
                 why = typed(error, str(path))
                 aside = set_aside(path, self.now_us)
+                suspicion(path).unlink(missing_ok=True)
                 message = f"{why}. It was renamed to {aside.name}, and a new one begun."
                 notices.append(Notice(NoticeKind.CORRUPT, message, aside))
                 opened = self._open(path, notices)
@@ -97,8 +99,9 @@ class _Opening:
             notices.append(Notice(NoticeKind.PERMISSIONS, message, path))
         writer = connect(path)
         try:
-            if path.stat().st_size <= _QUICK_CHECK_BYTES:
+            if path.stat().st_size <= _QUICK_CHECK_BYTES or suspicion(path).exists():
                 _check(writer, path)
+                suspicion(path).unlink(missing_ok=True)
             backup = migrate(writer, path, self.migrations, self.now_us)
             reader = connect_reader(path)
             store = self._store(path, writer, reader)

@@ -56,6 +56,11 @@ def set_aside(path: Path, now_us: int) -> Path:
     return aside
 
 
+def suspicion(path: Path) -> Path:
+    """Return the file that, where it exists, says that damage was met in the database: check it before use."""
+    return path.with_name(f"{path.name}.damaged")
+
+
 def free_name(path: Path) -> Path:
     """Return `path`, or with ``-2``, ``-3``… the first such name that is free."""
     number, free = 1, path
