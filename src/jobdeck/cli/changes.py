@@ -16,6 +16,7 @@ from jobdeck.domain.events import (
     SleepNoticed,
     StageChanged,
 )
+from jobdeck.domain.phase import Phase
 
 
 def describe_event(event: Event) -> str | None:
@@ -24,7 +25,7 @@ def describe_event(event: Event) -> str | None:
         case PhaseChanged(before=before, after=after, status=status, request_id=request_id):
             word = after.value if after.value == status else f"{after.value} ({status})"
             trail = f"  request {request_id}" if request_id and after.terminal else ""
-            return f"{before.value} -> {word}{trail}"
+            return f"{'first seen' if before is Phase.UNKNOWN else before.value} -> {word}{trail}"
         case StageChanged(stage=stage, before=before, after=after):
             return f"{stage}: {before.value if before else 'new'} -> {after.value}"
         case ProgressChanged(stage=stage, after=after):

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_terminal(piped=False)
     scenario = demo_scenario(jobs=arguments.jobs, seed=arguments.seed, speed=arguments.speed)
     with ThreadedSimulator(scenario) as simulator:
-        wiring = Wiring({}, settings=demo_settings(simulator.url))
+        wiring = Wiring({}, settings=demo_settings(simulator.url), keep=False)
         directory = wiring.directory
         targets = tuple(parse_target(text, directory) for text in demo_targets(scenario))
         return run_screen(Sitting(wiring, targets, ("a demo: simulated jobs, real HTTP on this machine",)))

@@ -1,6 +1,7 @@
 """Running the engine headless until somebody has seen enough."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 
 from jobdeck.domain.job import Job, Target
@@ -27,22 +28,27 @@ async def follow(
 
     Raises `TimedOutError` after `patience` seconds (None: never), and what the engine raises when it breaks.
     """
-    engine = wiring.engine()
-    changes = engine.subscribe()
-    keys = engine.add(targets)
-    running = asyncio.create_task(engine.run())
+    running = wiring.open()
+    engine = running.engine
+    for notice in running.notices:
+        sys.stderr.write(f"jobdeck: {notice}\n")
     try:
-        async with asyncio.timeout(patience):
-            async for batch in changes:
-                if enough(engine, batch):
-                    break
-            else:
-                await running
-    except TimeoutError:
-        raise TimedOutError(engine.jobs[key] for key in keys) from None
+        changes = engine.subscribe()
+        keys = engine.add(targets)
+        polling = asyncio.create_task(engine.run())
+        try:
+            async with asyncio.timeout(patience):
+                async for batch in changes:
+                    if enough(engine, batch):
+                        break
+                else:
+                    await polling
+        except TimeoutError:
+            raise TimedOutError(engine.jobs[key] for key in keys) from None
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
         await engine.aclose()
     return tuple(engine.jobs[key] for key in keys)
 

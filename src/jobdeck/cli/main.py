@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.parser import parse
 
+_MODULES = {"open": "open_screen"}
+"""Commands whose module is not called like them."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no expected fault leaves a traceback."""
@@ -41,31 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    match arguments.command:
-        case "status":
-            from jobdeck.cli import status  # noqa: PLC0415
+    import importlib  # noqa: PLC0415
 
-            return status.run(arguments)
-        case "watch":
-            from jobdeck.cli import watch  # noqa: PLC0415
-
-            return watch.run(arguments)
-        case "wait":
-            from jobdeck.cli import wait  # noqa: PLC0415
-
-            return wait.run(arguments)
-        case "simulate":
-            from jobdeck.cli import simulate  # noqa: PLC0415
-
-            return simulate.run(arguments)
-        case "demo":
-            from jobdeck.cli import demo  # noqa: PLC0415
-
-            return demo.run(arguments)
-        case _:
-            from jobdeck.cli import open_screen  # noqa: PLC0415
-
-            return open_screen.run(arguments)
+    module = _MODULES.get(arguments.command, arguments.command)
+    code: int = importlib.import_module(f"jobdeck.cli.{module}").run(arguments)
+    return code
 
 
 class _Ended(BaseException):

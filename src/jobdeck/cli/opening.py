@@ -1,17 +1,21 @@
-"""What every command that asks does first: read the settings."""
+"""What commands do first: read the settings, open the store."""
 
 import argparse
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
-from jobdeck.wiring import Wiring
+from jobdeck.store import Store
+from jobdeck.wiring import Wiring, open_own_store
 
 
 def open_wiring(arguments: argparse.Namespace) -> Wiring:
     """Return the wiring for a command's arguments; raises `ConfigError`, also when there is no profile at all."""
-    wiring = Wiring(os.environ, Path(arguments.config) if arguments.config else None)
+    wiring = Wiring(os.environ, Path(arguments.config) if arguments.config else None, keep=not arguments.no_store)
     if not wiring.settings.profiles:
         place = wiring.settings.path or default_path(os.environ)
         message = (
@@ -20,3 +24,15 @@ def open_wiring(arguments: argparse.Namespace) -> Wiring:
         )
         raise ConfigError(message)
     return wiring
+
+
+@contextmanager
+def open_store_for(arguments: argparse.Namespace) -> Iterator[Store]:
+    """Open the store for a command that only reads what is remembered; its notices go to standard error."""
+    opened = open_own_store(os.environ, keep=not arguments.no_store)
+    for notice in opened.notices:
+        sys.stderr.write(f"jobdeck: {notice.message}\n")
+    try:
+        yield opened.store
+    finally:
+        opened.store.close()

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from jobdeck import __version__
 from jobdeck.cli.durations import duration
 
-COMMANDS = ("demo", "status", "watch", "wait", "simulate")
+COMMANDS = (
+    "demo",
+    "status",
+    "watch",
+    "wait",
+    "discover",
+    "ticket",
+    "history",
+    "requests",
+    "doctor",
+    "simulate",
+)
 """Words that are commands when they come first; ``jobdeck -- demo`` watches a job called demo."""
 
 _EPILOG = """\
@@ -32,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of everything but the bare ``jobdeck [TARGET…]``, which `parse` maps to ``open``."""
     parser = argparse.ArgumentParser(
         prog="jobdeck",
-        usage="jobdeck [--config FILE] [TARGET …]\n       jobdeck COMMAND [OPTION …] [TARGET …]",
+        usage="jobdeck [--config FILE] [--no-store] [TARGET …]\n       jobdeck COMMAND [OPTION …] [TARGET …]",
         description="A terminal monitor for API jobs in flight: every job, every stage, every request ID.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -47,6 +58,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_watch(commands)
     _add_wait(commands)
+    _add_discover(commands)
+    _add_ticket(commands)
+    _add_history(commands)
+    _add_requests(commands)
+    _add_doctor(commands)
     _add_simulate(commands)
     return parser
 
@@ -70,7 +86,7 @@ def _split_globals(arguments: list[str]) -> tuple[list[str], list[str]]:
         word = arguments[taken]
         if word == "--config":
             taken += 2
-        elif word.startswith("--config="):
+        elif word == "--no-store" or word.startswith("--config="):
             taken += 1
         else:
             break
@@ -81,6 +97,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="the configuration to use (else JOBDECK_CONFIG, else the user's)"
     )
+    parser.add_argument("--no-store", action="store_true", help="remember nothing beyond this run")
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -143,6 +160,92 @@ def _add_wait(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
+def _add_discover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    discover = commands.add_parser(
+        "discover",
+        help="list what the APIs say was started lately",
+        description="List the newest jobs that the APIs know of, watched or not: an ID that was lost is found here.",
+        epilog="example: jobdeck discover --status failed --json | jq -r .id",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(discover)
+    discover.add_argument("--profile", metavar="P", help="only this profile (default: all)")
+    discover.add_argument("--limit", type=_rows, default=20, metavar="N", help="jobs of each list (default 20)")
+    discover.add_argument("--status", metavar="S", help="only jobs of this status, in the API's own word")
+    discover.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+
+
+def _add_ticket(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    ticket = commands.add_parser(
+        "ticket",
+        help="the support ticket of a job: IDs, times, states, errors, exchanges",
+        description="Take one fresh look and write what support needs: nothing secret, and no result unless asked for.",
+        epilog="example: jobdeck ticket op_01HZ… | pbcopy",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(ticket)
+    ticket.add_argument("--format", choices=("markdown", "json"), default="markdown", help="default: markdown")
+    ticket.add_argument("--include-result", action="store_true", help="with the job's result, which may be personal")
+    ticket.add_argument("--note", metavar="TEXT", help="words of your own, at the top")
+    ticket.add_argument("--output", metavar="FILE", help="write a file that only you can read")
+    ticket.add_argument("target", metavar="TARGET", help="see jobdeck --help")
+
+
+def _add_history(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    history = commands.add_parser(
+        "history",
+        help="the jobs that are remembered",
+        description="List remembered jobs, newest activity first.",
+        epilog="example: jobdeck history --json | jq -r 'select(.phase == \"failed\") | .id'",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(history)
+    history.add_argument("--profile", metavar="P", help="only this profile")
+    history.add_argument("--limit", type=_rows, default=100, metavar="N", help="how many (default 100)")
+    history.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    history.add_argument(
+        "--purge",
+        nargs="?",
+        type=_days,
+        const=30.0,
+        metavar="DAYS",
+        help="forget what is older (default 30 days); watched jobs and those with a note stay",
+    )
+
+
+def _add_requests(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    requests = commands.add_parser(
+        "requests",
+        help="every request on record, with its request ID",
+        description="List requests, newest first: all, those about a target, or what is known of one request ID.",
+        epilog="example: jobdeck requests 3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(requests)
+    requests.add_argument("--profile", metavar="P", help="only this profile")
+    requests.add_argument("--limit", type=_rows, default=100, metavar="N", help="how many (default 100)")
+    requests.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    requests.add_argument("target", nargs="?", metavar="TARGET", help="a target, a request ID or a trace ID")
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="check configuration, credentials (masked), reachability, limits, clipboard, terminal, store",
+        description="Check everything that jobdeck depends on, with one request to each profile.",
+        epilog="example: jobdeck doctor --profile hog",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_config(doctor)
+    doctor.add_argument("--profile", metavar="P", help="only this profile")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+
+
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     simulate = commands.add_parser(
         "simulate",
@@ -165,6 +268,14 @@ def _count(text: str) -> int:
 
 def _port(text: str) -> int:
     return int(_number(text, 0, 65_535, whole=True))
+
+
+def _rows(text: str) -> int:
+    return int(_number(text, 1, 100_000, whole=True))
+
+
+def _days(text: str) -> float:
+    return _number(text, 0, 36_500)
 
 
 def _speed(text: str) -> float:

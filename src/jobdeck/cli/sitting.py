@@ -27,10 +27,15 @@ class Sitting:
         return tuple(self._wiring.settings.profiles)
 
     async def open(self) -> Engine:
-        """Put the engine together with its first targets; raises `ConfigError` for a profile without credentials."""
-        engine = self._wiring.engine()
-        engine.add(self._targets)
-        return engine
+        """Put the engine together: what is remembered in its last state, the rest new.
+
+        Raises `ConfigError` for a profile without credentials.
+        """
+        running = self._wiring.open(listed=True)
+        self.notices = (*self.notices, *running.notices)
+        running.engine.restore(await self._wiring.recall(running.store, self._targets))
+        running.engine.add(self._targets)
+        return running.engine
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""

@@ -12,7 +12,7 @@ from jobdeck.cli.follow import follow
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json, print_table
-from jobdeck.cli.words import describe_row
+from jobdeck.cli.words import STATUS_HEADER, describe_row
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
@@ -21,8 +21,6 @@ from jobdeck.engine.engine import Engine
 
 GIVE_UP_AFTER = 5
 """Failed looks after which a profile that never answered is asked no more: the rest would wait for nothing."""
-
-_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "SEEN", "REQUEST ID", "MESSAGE")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -37,7 +35,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     jobs = [look.done[target.key] for target in inputs.targets]
     if not arguments.json:
         now = wiring.clock.now()
-        print_table(_HEADER, [describe_row(job, now) for job in jobs])
+        print_table(STATUS_HEADER, [describe_row(job, now) for job in jobs])
     return exit_code(jobs)
 
 

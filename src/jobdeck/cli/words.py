@@ -5,6 +5,8 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 
+STATUS_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "SEEN", "REQUEST ID", "MESSAGE")
+
 GLYPHS = {
     Phase.QUEUED: "○",
     Phase.RUNNING: "●",
@@ -73,4 +75,4 @@ def describe_message(job: Job) -> str:
         return f"{job.problem.kind.words}: {job.problem.message}"
     if job.error is not None:
         return " ".join(" ".join(part.split()) for part in (job.error.code, job.error.message) if part)
-    return "failed without a reason given" if job.phase is Phase.FAILED else ""
+    return ""

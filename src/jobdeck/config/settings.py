@@ -52,6 +52,18 @@ class ProfileSettings:
         """The secrets that the profile names."""
         return tuple(ref for ref in (self.access_key, self.secret_key, self.token) if ref is not None)
 
+    @property
+    def curl_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers of a request as a shell would fill them in: names, and templates with variables for secrets."""
+        if self.token is not None:
+            name = "THE_HOG_API_KEY" if self.profile.provider == "thehog" else "SONARLY_API_KEY"
+            return (("Authorization", f"Bearer ${_variable(self.token, name)}"),)
+        pairs = (
+            ("X-Access-Key", self.access_key, "THE_HOG_ACCESS_KEY"),
+            ("X-Secret-Key", self.secret_key, "THE_HOG_SECRET_KEY"),
+        )
+        return tuple((header, f"${_variable(ref, name)}") for header, ref, name in pairs if ref is not None)
+
     def resolve(self, env: Mapping[str, str]) -> Profile:
         """Return the profile with its credentials; raises `ConfigError` when one cannot be had."""
         return Profile.create(
@@ -248,3 +260,9 @@ def _refuse_unknown(table: Mapping[str, object], known: Iterable[str], where: st
 
 def _wanted(provider: ProviderName) -> str:
     return "access_key and secret_key, or a token" if provider == "thehog" else "a token"
+
+
+def _variable(ref: SecretRef, default: str) -> str:
+    """The variable that the secret comes from, if it is one that a shell can name."""
+    scheme, _, name = ref.text.partition(":")
+    return name if scheme == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name, re.ASCII) else default

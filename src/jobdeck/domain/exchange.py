@@ -11,7 +11,8 @@ from jobdeck.domain.problem import Problem
 class Exchange:
     """A request that was sent. Headers are never kept, so no credential can be.
 
-    `job` is None for a list request. `request_id` is what the answer's header said, else its body;
+    `job` is None for a list request, `date_us` what the server's clock said (microseconds since the epoch, whole
+    seconds). `request_id` is what the answer's header said, else its body;
     `duration` is in seconds from sending to the last byte, `size` in decoded bytes.
     """
 
@@ -26,7 +27,19 @@ class Exchange:
     body_request_id: str | None = None
     trace_id: str | None = None
     size: int = 0
+    date_us: int | None = None
     problem: Problem | None = None
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that the server's clock is ahead of ours, to about a second; None when it did not say.
+
+        The server wrote its date at some moment of the exchange, cut to whole seconds: the middle is assumed.
+        """
+        if self.date_us is None:
+            return None
+        ours = self.started.us + self.duration * 5e5
+        return (self.date_us + 5e5 - ours) / 1e6
 
     @property
     def support_id(self) -> str | None:

@@ -111,7 +111,8 @@ class Job:
     last time status, progress or a stage changed, `ended` when it was first seen terminal. `problem` is that of
     the newest exchange, None when that one was good; `failures` counts the exchanges since the last good one and
     `misses` how many of them in a row said "not found". `interval` is the expected seconds between two looks.
-    `request_id` and `trace_id` are the newest exchange's. `version` grows with every visible change.
+    `acknowledged` says that a person knows of its trouble. `request_id` and `trace_id` are the newest exchange's.
+    `version` grows with every visible change.
     """
 
     target: Target
@@ -139,6 +140,7 @@ class Job:
     request_id: str | None = None
     trace_id: str | None = None
     anomalies: tuple[str, ...] = ()
+    acknowledged: bool = False
     interval: float = 5.0
     version: int = field(default=0, compare=False)
 

@@ -23,7 +23,11 @@ _FIELD = 400
 
 @dataclass(frozen=True, slots=True)
 class TicketSource:
-    """What a ticket is made of. `clock_offset` is the server's clock minus ours in seconds, if known."""
+    """What a ticket is made of.
+
+    `exchanges` are newest first; `ends` are the first and the last that showed the job's end, when they are known.
+    `clock_offset` is the server's clock minus ours in seconds, if known.
+    """
 
     job: Job
     timeline: tuple[Moment, ...]
@@ -31,24 +35,22 @@ class TicketSource:
     version: str
     made_us: int
     curl: str
+    ends: tuple[Exchange, ...] = ()
     clock_offset: float | None = None
     note: str = ""
     include_result: bool = False
 
     @property
     def failing(self) -> tuple[Exchange, ...]:
-        """The exchanges since the job was first seen to have ended, oldest first; they showed the failure."""
+        """The exchanges that showed the job's end, oldest first: the known ends, else what `exchanges` holds."""
+        if self.ends:
+            return self.ends
         ended = self.job.ended
         if ended is None or not self.job.terminal:
             return ()
         good = (item for item in self.exchanges if item.problem is None)
         shown = [item for item in good if item.started.us + round(item.duration * 1e6) >= ended.us - 1]
         return tuple(sorted(shown, key=lambda item: item.started.us))
-
-    @property
-    def problems(self) -> tuple[Exchange, ...]:
-        """The exchanges that told nothing, newest first."""
-        return tuple(item for item in self.exchanges if item.problem is not None)
 
 
 def ticket_markdown(source: TicketSource) -> str:

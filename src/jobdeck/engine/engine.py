@@ -33,6 +33,7 @@ class Engine:
         self._subscriptions: list[Subscription] = []
         self._group: asyncio.TaskGroup | None = None
         self._focus: JobKey | None = None
+        self._recalled: set[JobKey] = set()
         self._ticked = clock.now()
         self.paused = False
 
@@ -107,6 +108,7 @@ class Engine:
             if event is not None:
                 gone.append(key)
                 events.append(event)
+                self._recalled.discard(key)
                 self._lanes[key.profile].scheduler.remove(key)
         self._ledger.unwatch(gone, now)
         if self._focus in gone:
@@ -119,11 +121,25 @@ class Engine:
         if lane is not None:
             lane.scheduler.remove(key)
 
+    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
+        """Note that a person knows of the trouble of jobs (or does not after all); it is remembered."""
+        now = self._clock.now()
+        changed: list[Job] = []
+        for key in keys:
+            job = self._registry.acknowledge(key, acknowledged=acknowledged)
+            if job is not None:
+                changed.append(job)
+                self._ledger.acknowledge(key, now, acknowledged=acknowledged)
+        self._publish(jobs=changed)
+
     def focus(self, key: JobKey | None) -> None:
-        """Say which job somebody looks at; it is asked more often."""
+        """Say which job somebody looks at; it is asked more often, and its older exchanges are fetched."""
         if key == self._focus:
             return
         self._focus = key
+        if key is not None and key in self.jobs and key not in self._recalled and self._group is not None:
+            self._recalled.add(key)
+            self._group.create_task(self._recall(key), name="recall")
         mono = self._clock.now().mono
         for name, lane in self._lanes.items():
             lane.scheduler.focus(key if key is not None and key.profile == name else None, mono)
@@ -193,15 +209,17 @@ class Engine:
         self._publish(events=[SleepNoticed(now, seconds)])
 
     async def aclose(self) -> None:
-        """End every subscription and close every connection."""
+        """End every subscription, close every connection and the ledger."""
         self._close_subscriptions()
         for lane in self._lanes.values():
             await lane.aclose()
+        await self._ledger.close()
 
     def _lane(self, profile: str) -> Lane:
         lane = self._lanes.get(profile)
         if lane is None:
             lane = self._lanes[profile] = self._make_lane(profile)
+            self._share_limit(lane)
             if self.paused:
                 lane.scheduler.pause()
             if self._group is not None:
@@ -211,6 +229,14 @@ class Engine:
     def _close_subscriptions(self) -> None:
         for subscription in tuple(self._subscriptions):
             subscription.close()
+
+    def _share_limit(self, lane: Lane) -> None:
+        """Tell the other processes when the limit that holds has changed."""
+        now = self._clock.now()
+        limit = lane.scheduler.budget(now.mono).limit
+        if limit != lane.shared_limit:
+            lane.shared_limit = limit
+            self._ledger.limit(lane.name, limit, now)
 
     def _start(self, lane: Lane) -> None:
         if self._group is not None:
@@ -242,12 +268,19 @@ class Engine:
                 problem.kind if problem else None, applied.seen, reply.retry_after, reply.windows, reply.next_cursor
             ),
         )
+        self._share_limit(lane)
         events: list[Event] = list(applied.events)
         if problem is not None and lane.halt is None and lane.scheduler.budget(mono).halted:
             lane.halt = problem
             events.append(ProfileHalted(done.now, lane.name, problem))
         jobs = [self._expect(lane, job) for job in applied.jobs]
         self._publish(jobs=jobs, exchanges=[reply.exchange], events=events)
+
+    async def _recall(self, key: JobKey) -> None:
+        """Put the exchanges of earlier runs behind those of this one."""
+        job = self._registry.remember(key, await self._ledger.history(key))
+        if job is not None:
+            self._publish(jobs=[job])
 
     async def _listen(self) -> None:
         """Take over what other processes learn of our jobs, so that none is asked for twice."""
@@ -258,6 +291,8 @@ class Engine:
                 continue
             for seen in applied.seen:
                 lane.scheduler.hear(self._clock.now().mono, seen)
+            if heard.result_missing and all(job.terminal and job.result is None for job in applied.jobs):
+                lane.scheduler.ask(heard.job.key, self._clock.now().mono)
             lane.wake()
             exchanges = [heard.exchange] if heard.exchange is not None else []
             jobs = [self._expect(lane, job) for job in applied.jobs]

@@ -50,6 +50,7 @@ class Lane:
     def __init__(self, provider: Provider, scheduler: Scheduler, clock: Timer, ledger: Ledger | None = None) -> None:
         self.scheduler = scheduler
         self.halt: Problem | None = None
+        self.shared_limit: float | None = None
         self._provider = provider
         self._clock = clock
         self._ledger: Ledger = ledger or NoLedger()

@@ -30,10 +30,14 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What another process learnt of a watched job: its state, on this run's clocks, and the exchange that told."""
+    """What another process learnt of a job: its state, on this run's clocks, and the exchange that told.
+
+    `result_missing` says that there is a result which was not shared.
+    """
 
     job: Job
     exchange: Exchange | None
+    result_missing: bool = False
 
 
 class Ledger(Protocol):
@@ -45,6 +49,14 @@ class Ledger(Protocol):
 
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
         """Note that jobs are no longer watched."""
+        ...
+
+    def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
+        """Keep what a person said about a job."""
+        ...
+
+    def limit(self, profile: str, per_minute: float, now: Instant) -> None:
+        """Set the requests a minute that all processes together may send through a profile."""
         ...
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
@@ -59,8 +71,16 @@ class Ledger(Protocol):
         """Put on record that a request was cancelled, or not sent after all."""
         ...
 
+    async def history(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Return the exchanges about a job that earlier runs and other processes had, newest first."""
+        ...
+
     def news(self) -> AsyncIterator[Heard]:
         """Yield what other processes learn, for as long as it is read."""
+        ...
+
+    async def close(self) -> None:
+        """Put everything so far on disk and let go of it."""
         ...
 
 
@@ -75,6 +95,12 @@ class NoLedger:
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
         """Do nothing."""
 
+    def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
+        """Do nothing."""
+
+    def limit(self, profile: str, per_minute: float, now: Instant) -> None:
+        """Do nothing."""
+
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
         """Permit."""
         return self._PERMIT
@@ -83,6 +109,13 @@ class NoLedger:
         """Do nothing."""
 
     async def give_up(self, permit: Permit, now: Instant) -> None:
+        """Do nothing."""
+
+    async def history(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Remember nothing."""
+        return ()
+
+    async def close(self) -> None:
         """Do nothing."""
 
     async def news(self) -> AsyncIterator[Heard]:

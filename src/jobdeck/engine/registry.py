@@ -59,11 +59,30 @@ class Registry:
         self._exchanges[job.key] = deque(maxlen=EXCHANGES_KEPT)
         return True
 
-    def remember(self, key: JobKey, exchanges: Iterable[Exchange]) -> None:
-        """Put older exchanges, newest first, behind those that this run has seen of a watched job."""
+    def remember(self, key: JobKey, exchanges: Iterable[Exchange]) -> Job | None:
+        """Put older exchanges, newest first, behind those that this run has seen; None when that changes nothing."""
         known = self._exchanges.get(key)
-        if known is not None:
-            known.extend(list(exchanges)[: EXCHANGES_KEPT - len(known)])
+        if known is None:
+            return None
+        oldest = known[-1].started.us if known else None
+        # This run's own exchanges are in the ledger too, their times to the microsecond.
+        older = [item for item in exchanges if oldest is None or item.started.us < oldest]
+        room = EXCHANGES_KEPT - len(known)
+        known.extend(older[:room])
+        return self._touch(key) if older[:room] else None
+
+    def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
+        """Note what a person said about a job; None when that is nothing new."""
+        job = self._jobs.get(key)
+        if job is None or job.acknowledged == acknowledged:
+            return None
+        self._jobs[key] = replace(job, acknowledged=acknowledged)
+        return self._touch(key)
+
+    def _touch(self, key: JobKey) -> Job:
+        job = self._jobs[key]
+        self._jobs[key] = replace(job, version=job.version + 1)
+        return self._jobs[key]
 
     def adopt(self, heard: Job, exchange: Exchange | None) -> Applied:
         """Take over what another process learnt of a watched job, by the same rules as an answer of our own."""

@@ -15,6 +15,7 @@ from jobdeck.domain.text import clean, one_line
 from jobdeck.providers._inflate import MAX_BODY, EncodingError, Inflater, TooBigError
 from jobdeck.providers.credentials import ForeignOriginError, authorize
 from jobdeck.providers.fault import Fault
+from jobdeck.providers.http_date import parse_http_date
 from jobdeck.providers.ids import encode_piece
 from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
 from jobdeck.providers.profile import Profile
@@ -185,6 +186,7 @@ class HttpLayer:
             request_id=self._reference(attempt.header("x-request-id")),
             trace_id=self._reference(attempt.header("x-trace-id")),
             size=attempt.size,
+            date_us=_date_us(attempt.header("date")),
         )
         now = ended.us / 1e6
         windows = parse_windows(attempt.headers, now)
@@ -245,3 +247,8 @@ class HttpLayer:
     def _clean(self, text: str, limit: int) -> str:
         # Cut last: half a credential would pass the scrubber.
         return clean(self._scrubber.text(text))[:limit]
+
+
+def _date_us(text: str | None) -> int | None:
+    seconds = None if text is None else parse_http_date(text)
+    return None if seconds is None else round(seconds * 1e6)

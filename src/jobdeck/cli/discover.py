@@ -1,0 +1,128 @@
+"""``jobdeck discover``: what the APIs say was started lately."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jobdeck.cli.errors import CommandError
+from jobdeck.cli.exit_codes import ExitCode, problem_code
+from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.words import STATUS_HEADER, describe_row
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.domain.transitions import observe
+from jobdeck.providers.base import Provider
+from jobdeck.scheduling.actions import ListPage
+from jobdeck.wiring import Wiring
+
+MAX_PAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the lists of one profile gave: jobs, list by list and newest first, and why a list could not be read.
+
+    They are not merged by time, for the rows of The Hog's operations carry none.
+    """
+
+    jobs: tuple[Job, ...]
+    problems: tuple[Problem, ...]
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """List the newest jobs of the profiles; exits as their problems say when a list could not be read."""
+    wiring = open_wiring(arguments)
+    names = profiles_of(wiring, arguments.profile)
+    found = asyncio.run(discover(wiring, names, arguments.limit, arguments.status))
+    now = wiring.clock.now()
+    jobs = [job for part in found.values() for job in part.jobs]
+    if arguments.json:
+        for job in jobs:
+            print_json(job_object(job, now))
+    elif jobs:
+        print_table(STATUS_HEADER, [describe_row(job, now) for job in jobs])
+    else:
+        sys.stderr.write("jobdeck: the lists show no jobs\n")
+    code = ExitCode.OK
+    for name, part in found.items():
+        for problem in part.problems:
+            sys.stderr.write(f"jobdeck: profile {name}: {problem.kind.words}: {problem.message}\n")
+            code = problem_code(problem.kind)
+    return code
+
+
+def profiles_of(wiring: Wiring, name: str | None) -> tuple[str, ...]:
+    """Return the profile called `name`, or all; raises `CommandError` when there is none of that name."""
+    if name is None:
+        return tuple(wiring.settings.profiles)
+    if name not in wiring.settings.profiles:
+        message = f"there is no profile {name}; there are: {', '.join(wiring.settings.profiles)}"
+        raise CommandError(message)
+    return (name,)
+
+
+async def discover(wiring: Wiring, names: Sequence[str], limit: int, status: str | None) -> dict[str, Found]:
+    """Ask the lists of the profiles, one request after the other within each, the profiles side by side."""
+    found = await asyncio.gather(*(_discover(wiring, name, limit, status) for name in names))
+    return dict(zip(names, found, strict=True))
+
+
+async def _discover(wiring: Wiring, name: str, limit: int, status: str | None) -> Found:
+    provider = wiring.provider(name)
+    jobs: dict[JobKey, Job] = {}
+    problems: list[Problem] = []
+    try:
+        lists, problem = await _lists(wiring, provider, name)
+        problems.extend([problem] if problem is not None else [])
+        for first in lists:
+            read = await _read(provider, replace(first, status=status), limit)
+            problems.extend([read.problem] if read.problem is not None else [])
+            for row, exchange in read.rows:
+                job = _job(wiring, name, first.resource, row, exchange)
+                jobs.setdefault(job.key, job)
+    finally:
+        await provider.aclose()
+    return Found(tuple(jobs.values()), tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    rows: tuple[tuple[Observation, Exchange], ...]
+    problem: Problem | None
+
+
+async def _read(provider: Provider, page: ListPage, limit: int) -> _Read:
+    """Page through one list until `limit` rows, its end, a problem, or twenty pages."""
+    rows: list[tuple[Observation, Exchange]] = []
+    for _ in range(MAX_PAGES):
+        reply = await provider.list_page(replace(page, limit=min(100, limit - len(rows))))
+        if reply.problem is not None:
+            return _Read(tuple(rows), reply.problem)
+        rows.extend((row, reply.exchange) for row in reply.observations)
+        if len(rows) >= limit or reply.next_cursor is None:
+            break
+        page = replace(page, cursor=reply.next_cursor)
+    return _Read(tuple(rows), None)
+
+
+async def _lists(wiring: Wiring, provider: Provider, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:
+    """Return the lists that a profile has: Sonarly has one for each account group that its key can see."""
+    profile = wiring.settings.profiles[name].profile
+    if profile.provider == "thehog":
+        return (ListPage(Resource.OPERATION), ListPage(Resource.SEARCH)), None
+    if profile.account_group is not None:
+        return (ListPage(Resource.PROSPECTING, profile.account_group),), None
+    page = await provider.list_groups()
+    return tuple(ListPage(Resource.PROSPECTING, group) for group in page.groups), page.problem
+
+
+def _job(wiring: Wiring, name: str, resource: Resource, row: Observation, exchange: Exchange) -> Job:
+    provider = wiring.settings.profiles[name].profile.provider
+    now = wiring.clock.now()
+    target = Target(JobKey(name, row.account_group, row.id), provider, resource)
+    job, _ = observe(Job(target=target, added=now, kind=resource.value), row, exchange, now)
+    return job

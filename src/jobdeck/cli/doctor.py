@@ -1,0 +1,191 @@
+"""``jobdeck doctor``: whether everything is there that jobdeck depends on."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from jobdeck import __version__
+from jobdeck.cli.discover import profiles_of
+from jobdeck.cli.exit_codes import ExitCode, problem_code
+from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.output import print_json
+from jobdeck.config import ConfigError
+from jobdeck.config.settings import default_path
+from jobdeck.domain.job import Resource
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.actions import ListPage
+from jobdeck.wiring import Wiring, open_own_store
+
+CLOCK_TOLERANCE = 5.0
+"""Seconds by which our clock may differ from a server's before ages and Retry-After dates mislead."""
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was looked at, how it came out, what was found, and the code the command ends with."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    code: ExitCode = ExitCode.OK
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Check and report; the exit code is that of the first check that failed."""
+    checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
+    try:
+        wiring = open_wiring(arguments)
+    except ConfigError as error:
+        checks.append(Check("configuration", Verdict.FAILED, str(error), ExitCode.USAGE))
+    else:
+        names = profiles_of(wiring, arguments.profile)
+        checks.append(_configuration(wiring))
+        checks.extend(asyncio.run(_profiles(wiring, names)))
+    checks.extend((_store(arguments), *_terminal()))
+    _report(checks, as_json=arguments.json)
+    return next((check.code for check in checks if check.verdict is Verdict.FAILED), ExitCode.OK)
+
+
+def _configuration(wiring: Wiring) -> Check:
+    settings = wiring.settings
+    origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
+    profiles = ", ".join(
+        f"{name}{' (default)' if name == settings.default_profile else ''}" for name in settings.profiles
+    )
+    return Check("configuration", Verdict.OK, f"{origin}; profiles: {profiles}")
+
+
+async def _profiles(wiring: Wiring, names: Iterable[str]) -> list[Check]:
+    checks: list[Check] = []
+    for name in names:
+        checks.extend(await _profile(wiring, name))
+    return checks
+
+
+async def _profile(wiring: Wiring, name: str) -> list[Check]:
+    """Check one profile's credentials, then ask one authenticated request."""
+    settings = wiring.settings.profiles[name]
+    checks: list[Check] = []
+    for ref in settings.secrets:
+        key = ref.where.rpartition(": ")[2]
+        try:
+            secret = ref.resolve(os.environ)
+        except ConfigError as error:
+            checks.append(Check(f"{name}: {key}", Verdict.FAILED, str(error), ExitCode.USAGE))
+        else:
+            checks.append(Check(f"{name}: {key}", Verdict.OK, f"{secret.masked} from {ref.described}"))
+    if not settings.secrets:
+        checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none are configured", ExitCode.USAGE))
+    if any(check.verdict is Verdict.FAILED for check in checks):
+        return checks
+    provider = wiring.provider(name)
+    try:
+        if settings.profile.provider == "thehog":
+            reply = await provider.list_page(ListPage(Resource.OPERATION, limit=1))
+            exchange, windows = reply.exchange, reply.windows
+        else:
+            page = await provider.list_groups()
+            exchange, windows = page.exchange, ()
+    finally:
+        await provider.aclose()
+    origin, problem = settings.profile.origin, exchange.problem
+    if problem is not None:
+        found = f"{origin}: {problem.kind.words}: {problem.message}"
+        return [*checks, Check(f"{name}: request", Verdict.FAILED, found, problem_code(problem.kind))]
+    trail = f", request {exchange.support_id}" if exchange.support_id else ""
+    found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
+    checks.append(Check(f"{name}: request", Verdict.OK, found))
+    checks.append(_limits(wiring, name, windows))
+    if exchange.clock_offset is not None:
+        checks.append(_clock(name, exchange.clock_offset))
+    return checks
+
+
+def _limits(wiring: Wiring, name: str, windows: tuple[RateWindow, ...]) -> Check:
+    configured = wiring.settings.profiles[name].profile.requests_per_minute
+    told = "; ".join(
+        f"{window.name + ' ' if window.name else ''}{window.limit}, {window.remaining} left"
+        for window in windows
+        if window.limit is not None
+    )
+    ours = "not configured" if configured is None else f"{configured} a minute configured"
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; the server says {told or 'nothing'}")
+
+
+def _clock(name: str, offset: float) -> Check:
+    found = f"the server's is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} ours"
+    return Check(f"{name}: clock", Verdict.OK if abs(offset) <= CLOCK_TOLERANCE else Verdict.WARNING, found)
+
+
+def _store(arguments: argparse.Namespace) -> Check:
+    opened = open_own_store(os.environ, keep=not arguments.no_store)
+    try:
+        health = opened.store.health(check=True)
+    finally:
+        opened.store.close()
+    if opened.notices:
+        return Check("store", Verdict.WARNING, " ".join(notice.message for notice in opened.notices))
+    rows = ", ".join(f"{count} {table}" for table, count in health.rows.items() if count)
+    place = f"{health.path or 'in memory'}, {health.size / 1024:.0f} KiB"
+    found = f"{place}, schema {health.schema}, SQLite {health.sqlite_version}"
+    if health.check not in {None, "ok"}:
+        return Check("store", Verdict.FAILED, f"{found}: {health.check}", ExitCode.FAILED)
+    return Check("store", Verdict.OK, f"{found}{'; ' + rows if rows else ''}")
+
+
+def _terminal() -> Iterator[Check]:
+    term = os.environ.get("TERM", "")
+    drawable = sys.stderr.isatty() and term not in {"", "dumb"}
+    colours = "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else _colours(term)
+    if drawable:
+        yield Check("terminal", Verdict.OK, f"{term}, {colours}, {_size()}")
+    else:
+        yield Check("terminal", Verdict.WARNING, f"none to draw on (TERM={term or 'unset'}); headless commands work")
+    if os.environ.get("TMUX"):
+        yield Check("clipboard", Verdict.OK, "tmux load-buffer -w, which hands it to the outer terminal")
+    else:
+        where = " over SSH" if os.environ.get("SSH_CONNECTION") else ""
+        yield Check("clipboard", Verdict.OK, f"OSC 52{where}: sent to the terminal, which does not say if it took it")
+
+
+def _colours(term: str) -> str:
+    if os.environ.get("COLORTERM") in {"truecolor", "24bit"}:
+        return "true colour"
+    return "256 colours" if "256" in term else "few colours"
+
+
+def _size() -> str:
+    try:
+        size = os.get_terminal_size(sys.stderr.fileno())
+    except OSError:
+        return "unknown size"
+    return f"{size.columns}×{size.lines}"
+
+
+def _report(checks: list[Check], *, as_json: bool) -> None:
+    if as_json:
+        for check in checks:
+            print_json(_object(check))
+        return
+    marks = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.FAILED: "✗"}
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        sys.stdout.write(f"{marks[check.verdict]} {check.name.ljust(width)}  {check.found}\n")
+    sys.stdout.flush()
+
+
+def _object(check: Check) -> dict[str, Any]:
+    return {"check": check.name, "verdict": check.verdict.value, "found": check.found}

@@ -1,0 +1,70 @@
+"""``jobdeck history``: the jobs that are remembered."""
+
+import argparse
+import sys
+
+from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.opening import open_store_for
+from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.words import describe_message, describe_progress, describe_seconds, describe_state
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.engine.clock import SystemClock
+from jobdeck.store import Store
+from jobdeck.store.records import JobQuery
+
+DAY_US = 86_400 * 1_000_000
+_HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "LAST SEEN", "REQUEST ID", "MESSAGE")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """List remembered jobs, newest activity first, or forget old ones with ``--purge``."""
+    now = SystemClock().now()
+    with open_store_for(arguments) as store:
+        if arguments.purge is not None:
+            return _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
+        stored = store.jobs(JobQuery(profile=arguments.profile, limit=arguments.limit))
+        notes = store.annotations(item.last.key for item in stored)
+        if not arguments.json and not stored:
+            sys.stderr.write("jobdeck: nothing is remembered yet\n")
+        elif not arguments.json:
+            print_table(_HEADER, [_row(item.at(now), now) for item in stored])
+        for item in stored if arguments.json else ():
+            note = notes.get(item.last.key)
+            print_json(
+                {
+                    **job_object(item.at(now), now),
+                    "watched": item.watched_us is not None,
+                    "acknowledged": note is not None and note.acknowledged,
+                    "note": note.note if note is not None else "",
+                }
+            )
+    return ExitCode.OK
+
+
+def _row(job: Job, now: Instant) -> tuple[str, ...]:
+    age = job.age(now)
+    return (
+        describe_state(job, now),
+        str(job.key),
+        job.kind,
+        describe_progress(job),
+        "never" if age is None else f"{describe_seconds(age)} ago",
+        job.support_id or "–",
+        describe_message(job),
+    )
+
+
+def _purge(store: Store, before_us: int, days: float) -> ExitCode:
+    exchanges = observations = jobs = 0
+    while True:
+        gone = store.purge(before_us)
+        exchanges += gone.exchanges
+        observations += gone.observations
+        jobs += gone.jobs
+        if not gone.more:
+            break
+    sys.stderr.write(
+        f"jobdeck: forgot {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days\n"
+    )
+    return ExitCode.OK

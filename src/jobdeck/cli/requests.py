@@ -1,0 +1,110 @@
+"""``jobdeck requests``: every request on record, with its request ID."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.inputs import gather_targets
+from jobdeck.cli.opening import open_store_for, open_wiring
+from jobdeck.cli.output import clock_time, print_json, print_table, problem_object, rfc3339
+from jobdeck.domain.text import one_line
+from jobdeck.store import Store
+from jobdeck.store.records import ExchangeQuery, Found, LedgerEntry, LedgerState
+
+_HEADER = ("TIME", "STATUS", "TOOK", "JOB", "REQUEST ID", "WHAT CAME")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """List the newest requests, those about a target, or what is known of one request or trace ID."""
+    with open_store_for(arguments) as store:
+        if arguments.target is None:
+            entries = store.all_exchanges(ExchangeQuery(profile=arguments.profile), arguments.limit)
+            _print(entries, as_json=arguments.json)
+            return ExitCode.OK
+        found = store.find_request(arguments.target)
+        if found.exchanges or found.accepted:
+            _print_found(found, as_json=arguments.json)
+            return ExitCode.OK
+        return _of_target(store, arguments)
+
+
+def _of_target(store: Store, arguments: argparse.Namespace) -> ExitCode:
+    targets = gather_targets([arguments.target], open_wiring(arguments).directory).targets
+    entries = [entry for target in targets for entry in store.exchanges(target.key, arguments.limit)]
+    if not entries:
+        sys.stderr.write(f"jobdeck: no request about {one_line(arguments.target, 200)} is on record\n")
+        return ExitCode.NOT_FOUND
+    _print(entries, as_json=arguments.json)
+    return ExitCode.OK
+
+
+def _print(entries: Iterable[LedgerEntry], *, as_json: bool) -> None:
+    listed = list(entries)
+    if as_json:
+        for entry in listed:
+            print_json(ledger_object(entry))
+    elif listed:
+        print_table(_HEADER, [_row(entry) for entry in listed])
+    else:
+        sys.stderr.write("jobdeck: no request is on record yet\n")
+
+
+def _print_found(found: Found, *, as_json: bool) -> None:
+    """Say which jobs an ID belongs to, when, and what it answered."""
+    if as_json:
+        for entry in found.exchanges:
+            told = [{"job": str(item.key), "changed": item.changed} for item in found.sightings]
+            print_json({**ledger_object(entry), "told": told})
+        for key in found.accepted:
+            print_json({"accepted": str(key)})
+        return
+    if found.exchanges:
+        print_table(_HEADER, [_row(entry) for entry in found.exchanges])
+    for item in found.sightings:
+        said = f": {one_line(item.fields, 2_000)}" if item.fields else ""
+        sys.stdout.write(f"it told of {item.key}{' something new' if item.changed else ' nothing new'}{said}\n")
+    for key in found.accepted:
+        sys.stdout.write(f"it accepted {key}\n")
+
+
+def ledger_object(entry: LedgerEntry) -> dict[str, Any]:
+    """Return the JSON object of a request on record; its keys are always present, and a contract."""
+    return {
+        "profile": entry.profile,
+        "job": str(entry.key) if entry.key is not None else None,
+        "state": entry.state.value,
+        "sent_at": rfc3339(entry.sent_us),
+        "method": entry.method or None,
+        "url": entry.url or None,
+        "http_status": entry.http_status,
+        "request_id": entry.request_id,
+        "trace_id": entry.trace_id,
+        "duration_seconds": None if entry.duration is None else round(entry.duration, 3),
+        "size": entry.size,
+        "problem": problem_object(entry.problem),
+        "actor": entry.actor,
+    }
+
+
+def _row(entry: LedgerEntry) -> tuple[str, ...]:
+    return (
+        f"{(rfc3339(entry.sent_us) or '')[:10]} {clock_time(entry.sent_us)}",
+        str(entry.http_status or "–"),
+        "–" if entry.duration is None else f"{entry.duration * 1000:.0f} ms",
+        str(entry.key) if entry.key is not None else f"{entry.profile} list",
+        entry.request_id or entry.trace_id or "–",
+        _outcome(entry),
+    )
+
+
+def _outcome(entry: LedgerEntry) -> str:
+    match entry.state:
+        case LedgerState.SENT:
+            return "no answer on record"
+        case LedgerState.ABANDONED:
+            return "given up before its answer"
+        case LedgerState.ANSWERED:
+            problem = entry.problem
+            return "ok" if problem is None else f"{problem.kind.words}: {problem.message}"

@@ -1,0 +1,159 @@
+"""The one place where the parts are put together.
+
+Importing this is cheap; the HTTP client and the models (400 ms) are imported when the first profile opens.
+"""
+
+import os
+import platform
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
+from jobdeck.domain.curl import curl_line
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job, Target
+from jobdeck.engine.clock import SystemClock, Timer
+from jobdeck.engine.engine import Engine
+from jobdeck.engine.lane import Lane
+from jobdeck.engine.ledger import Ledger
+from jobdeck.providers.base import Provider
+from jobdeck.providers.profile import Profile
+from jobdeck.providers.targets import Directory
+from jobdeck.scheduling.budget import Limit, LimitSource
+from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.store import Opened, open_store
+from jobdeck.store.aio import AsyncStore
+from jobdeck.wiring.ledger import StoreLedger
+
+DATABASE = "jobdeck.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An engine with what it remembers in."""
+
+    engine: Engine
+    store: AsyncStore
+    notices: tuple[str, ...]
+
+
+class Wiring:
+    """Settings turned into the parts that commands and the screen work with.
+
+    Raises `ConfigError` from the constructor for a configuration that cannot be read, and from an engine's `add`
+    for a profile whose credentials cannot be had: a profile that nobody asks for needs none. Without `keep`,
+    nothing is remembered beyond the run.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        config: Path | None = None,
+        *,
+        settings: Settings | None = None,
+        clock: Timer | None = None,
+        keep: bool = True,
+    ) -> None:
+        self.clock: Timer = clock or SystemClock()
+        self.settings = settings if settings is not None else load_settings(env, config)
+        self._env = env
+        self._keep = keep
+
+    @property
+    def directory(self) -> Directory:
+        """The profiles that targets are parsed against; they hold no credentials."""
+        profiles = {name: settings.profile for name, settings in self.settings.profiles.items()}
+        return Directory(profiles, self.settings.default_profile)
+
+    def engine(self, ledger: Ledger | None = None) -> Engine:
+        """Return a new engine without jobs."""
+        return Engine(lambda name: self._lane(name, ledger), self.clock, ledger)
+
+    def open(self, *, listed: bool = False) -> Running:
+        """Open the store and an engine on it; closing the engine closes both, with what was learnt on disk.
+
+        With `listed`, watched jobs go on the watch list that the screen opens with next time. Needs a running loop.
+        """
+        opened = open_own_store(self._env, keep=self._keep)
+        store = AsyncStore(opened.store)
+        engine = self.engine(StoreLedger(store, self.clock, listed=listed))
+        return Running(engine, store, tuple(notice.message for notice in opened.notices))
+
+    async def recall(self, store: AsyncStore, targets: Sequence[Target]) -> tuple[Job, ...]:
+        """Return what is remembered of targets, or of the watch list of last time when there are none.
+
+        Jobs of profiles that are no longer configured are left out.
+        """
+        wanted = targets or await store.watch_list()
+        keys = [target.key for target in wanted if target.key.profile in self.settings.profiles]
+        notes = await store.annotations(keys)
+        now = self.clock.now()
+        stored = [job for key in keys if (job := await store.load_job(key)) is not None]
+        return tuple(
+            replace(job.at(now), acknowledged=job.last.key in notes and notes[job.last.key].acknowledged)
+            for job in stored
+        )
+
+    def profile(self, name: str) -> Profile:
+        """Return a profile with its credentials; raises `ConfigError` when they cannot be had."""
+        return self._settings_of(name).resolve(self._env)
+
+    def curl(self, exchange: Exchange) -> str:
+        """Return a request as a line for a shell, with variables where the secrets go."""
+        settings = self.settings.profiles.get(exchange.profile)
+        return curl_line(exchange.method, exchange.url, settings.curl_headers if settings is not None else ())
+
+    def provider(self, name: str) -> Provider:
+        """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
+        from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
+
+        return make_provider(self.profile(name), self.clock)
+
+    def _lane(self, name: str, ledger: Ledger | None) -> Lane:
+        limit = limit_of(self._settings_of(name).profile)
+        scheduler = Scheduler(limit, random.Random())  # noqa: S311 - jitter, not a secret
+        return Lane(self.provider(name), scheduler, self.clock, ledger)
+
+    def _settings_of(self, name: str) -> ProfileSettings:
+        settings = self.settings.profiles.get(name)
+        if settings is None:
+            message = f"there is no profile {name}"
+            raise ConfigError(message)
+        return settings
+
+
+def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> Opened:
+    """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`."""
+    return open_store(data_dir(env) / DATABASE if keep else None, _actor())
+
+
+def data_dir(env: Mapping[str, str]) -> Path:
+    """Return where jobdeck keeps its data."""
+    named = env.get("JOBDECK_DATA_DIR")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
+
+    return Path(platformdirs.user_data_dir("jobdeck", appauthor=False))
+
+
+def limit_of(profile: Profile) -> Limit:
+    """Return the limit to begin with: the configured one, else the lower one the vendor's pages give.
+
+    The Hog's older pages say 30 a minute, its newer ones 300: headers tell which holds. Sonarly says nothing.
+    """
+    if profile.requests_per_minute is not None:
+        return Limit(profile.requests_per_minute, LimitSource.CONFIGURED)
+    match profile.provider:
+        case "thehog":
+            return Limit(30, LimitSource.DOCUMENTED)
+        case "sonarly":
+            return Limit(60, LimitSource.UNKNOWN)
+
+
+def _actor() -> str:
+    """Who writes: this process, told apart from every other on this and other machines."""
+    return f"{platform.node()}:{os.getpid()}-{uuid4().hex[:8]}"

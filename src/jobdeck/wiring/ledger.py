@@ -1,0 +1,153 @@
+"""The store in the shape that the engine asks for."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.engine.ledger import Denied, Heard, Permit, Request
+from jobdeck.providers.base import Reply
+from jobdeck.scheduling.actions import Poll
+from jobdeck.store import LIST, POLL, StoreError
+from jobdeck.store.aio import AsyncStore
+from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused
+
+LEASE_SECONDS = 45.0
+"""A lease outlives the longest request (30 s), and a killed process's job is asked again within the minute."""
+
+UNKNOWN_RETRY_SECONDS = 1.0
+
+HISTORY = 100
+"""Exchanges of earlier runs that are fetched for a job somebody looks at."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StorePermit(Permit):
+    """Leave that is on record; None when the store failed and the request goes unrecorded."""
+
+    granted: Granted | None
+
+
+class StoreLedger:
+    """Keeps the engine's record in a store. With `listed`, what is watched goes on the watch list of next time."""
+
+    def __init__(self, store: AsyncStore, clock: Clock, *, listed: bool) -> None:
+        self._store = store
+        self._clock = clock
+        self._listed = listed
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def watch(self, targets: Iterable[Target], now: Instant) -> None:
+        """Make targets known; the writer takes its orders in turn, so a later `permit` finds them."""
+        wanted = tuple(targets)
+        if wanted:
+            self._soon(self._store.watch(wanted, now.us, listed=self._listed))
+
+    def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
+        """Take jobs off the watch list."""
+        gone = tuple(keys)
+        if gone and self._listed:
+            self._soon(self._store.unwatch(gone, now.us))
+
+    def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
+        """Annotate the job."""
+        self._soon(self._store.annotate(key, now_us=now.us, acknowledged=acknowledged))
+
+    def limit(self, profile: str, per_minute: float, now: Instant) -> None:
+        """Set the budget that all processes share."""
+        for bucket in (POLL, LIST):
+            self._soon(self._store.set_limit(profile, bucket, max(1, int(per_minute)), now.us))
+
+    async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
+        """Claim a job, or spend a request on a list; without a working store the request goes unrecorded."""
+        try:
+            answer: Granted | Refused
+            if isinstance(request, Poll):
+                answer = await self._store.claim(request.key, now.us, LEASE_SECONDS)
+            else:
+                answer = await self._store.spend(profile, LIST, now.us)
+        except StoreError:
+            _log.exception("the store gave no answer")
+            return StorePermit(None)
+        if not isinstance(answer, Refused):
+            return StorePermit(answer)
+        wait = (answer.until_us - now.us) / 1e6 if answer.reason != "unknown" else UNKNOWN_RETRY_SECONDS
+        return Denied(now.later(max(0.0, wait)), leased=answer.reason == "leased")
+
+    async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
+        """Complete what was granted."""
+        granted = permit.granted if isinstance(permit, StorePermit) else None
+        if granted is None:
+            return
+        next_us = None if next_poll is None else next_poll.us
+        try:
+            await self._store.complete(granted, reply.exchange, reply.observations, next_us, now.us)
+        except StoreError:
+            _log.exception("an exchange went unrecorded")
+
+    async def give_up(self, permit: Permit, now: Instant) -> None:
+        """Abandon what was granted."""
+        if isinstance(permit, StorePermit) and permit.granted is not None:
+            try:
+                await self._store.abandon(permit.granted, now.us)
+            except StoreError:
+                _log.exception("a lease could not be ended")
+
+    async def news(self) -> AsyncIterator[Heard]:
+        """Yield what other processes learn of any job."""
+        async for changes in self._store.watch_changes():
+            for key in await self._changed(changes):
+                heard = await self._heard(key)
+                if heard is not None:
+                    yield heard
+
+    async def history(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Return the exchanges that were answered."""
+        try:
+            entries = await self._store.exchanges(key, HISTORY)
+        except StoreError:
+            return ()
+        now = self._clock.now()
+        return tuple(exchange for entry in entries if (exchange := entry.exchange(now)) is not None)
+
+    async def close(self) -> None:
+        """Carry out every order so far, then close the store."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._store.close()
+
+    async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
+        if not changes:
+            # Changes were purged before they were read: everything has to be looked at.
+            return [stored.last.key for stored in await self._store.jobs(JobQuery())]
+        answered = (change for change in changes if change.kind is ChangeKind.ANSWERED)
+        return dict.fromkeys(key for change in answered for key in change.keys)
+
+    async def _heard(self, key: JobKey) -> Heard | None:
+        try:
+            stored = await self._store.load_job(key)
+            newest = await self._store.exchanges(key, 1)
+        except StoreError:
+            return None
+        if stored is None:
+            return None
+        now = self._clock.now()
+        job = stored.at(now)
+        exchange = newest[0].exchange(now) if newest else None
+        return Heard(job, exchange, result_missing=stored.result_bytes is not None and job.result is None)
+
+    def _soon(self, order: Coroutine[Any, Any, Any]) -> None:
+        async def carry_out() -> None:
+            try:
+                await order
+            except StoreError:
+                _log.exception("the store refused an order")
+
+        task = asyncio.get_running_loop().create_task(carry_out())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
