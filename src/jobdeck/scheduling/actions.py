@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 
@@ -38,13 +39,22 @@ Action: TypeAlias = Poll | ListPage | Wait
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a scheduler needs to know of one observation. `progress` is a fraction or None."""
+    """What a scheduler needs to know of one observation. `progress` is a fraction or None.
+
+    All that follows may be left out. `whole` is False for a list row without stages and result; `phase` lets only
+    successes teach how long jobs take; `elapsed` is in seconds since the job began, where the server tells;
+    `stage` is the name of the stage that is going on.
+    """
 
     key: JobKey
     kind: str
     terminal: bool
     progress: float | None
     changed: bool
+    whole: bool = True
+    phase: Phase | None = None
+    elapsed: float | None = None
+    stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,8 @@ class Result:
     """What came of an action: `problem` is None when the exchange was good.
 
     `retry_after` is in seconds from now, already parsed and clamped; `windows` are the announced rate limits.
+    Of a list page, `seen` has the watched rows in the server's order, and `rows` counts all its rows, watched or not
+    (None when unknown: then a row that is gone from the page is not known to be gone from the list).
     """
 
     problem: ProblemKind | None = None
@@ -59,6 +71,7 @@ class Result:
     retry_after: float | None = None
     windows: tuple[RateWindow, ...] = ()
     next_cursor: str | None = None
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,22 @@ class DueQueue(Generic[K]):
         """Take `key` out; harmless when it is not queued."""
         self._entry.pop(key, None)
 
+    def first_due(self) -> float | None:
+        """Return when the earliest key is due; None when nothing is queued."""
+        self._settle()
+        return self._heap[0][0] if self._heap else None
+
+    def pop(self) -> K:
+        """Take the earliest key out and return it; raises IndexError when nothing is queued."""
+        self._settle()
+        key = heapq.heappop(self._heap)[2]
+        del self._entry[key]
+        return key
+
+    def _settle(self) -> None:
+        while self._heap and self._entry.get(self._heap[0][2]) != self._heap[0][:2]:
+            heapq.heappop(self._heap)
+
     def earliest(self, count: int) -> list[K]:
         """Return up to `count` keys in due order, leaving them queued."""
         taken: list[tuple[float, int, K]] = []

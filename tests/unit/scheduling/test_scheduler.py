@@ -2,7 +2,7 @@ import pytest
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import Action, Poll, Result, Wait
+from jobdeck.scheduling.actions import Action, Poll, Result, Seen, Wait
 from jobdeck.scheduling.limits import LimitSource
 from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler
 
@@ -52,14 +52,14 @@ def test_the_kind_sets_how_often_at_most() -> None:
 
 
 def test_the_selected_row_is_asked_every_two_seconds_for_a_third_of_the_budget() -> None:
-    tested = scheduler(150)
+    tested = scheduler(600)
     for name in range(200):
         tested.add(job_key(name), "operation", 0.0)
     tested.focus(job_key(7), 0.0)
     world = World(tested, lambda _, action: running(action))
     world.run(300.0)
     mine = len(world.times(job_key(7)))
-    assert mine >= 120
+    assert mine >= 130
     tested = scheduler(30)
     for name in range(200):
         tested.add(job_key(name), "operation", 0.0)
@@ -75,11 +75,11 @@ def test_rows_on_the_screen_go_first() -> None:
         tested.add(job_key(name), "search", 0.0)
     world = World(tested, lambda _, action: running(action))
     world.run(20.0)
-    tested.show([job_key(6)])
+    tested.show([job_key(4)])
     tested.ask_all(20.0)
     world.sent.clear()
     world.run(25.0)
-    assert world.sent[0][1] == Poll(job_key(6))
+    assert world.sent[0][1] == Poll(job_key(4))
 
 
 def test_a_pause_spends_nothing_and_ends() -> None:
@@ -183,7 +183,7 @@ def test_a_bad_job_backs_off_alone() -> None:
     world = World(tested, answer)
     world.run(600.0)
     assert len(world.times(job_key("a"))) < 60
-    assert len(world.times(job_key("b"))) > 200
+    assert len(world.times(job_key("b"))) > 90
     plan = tested.plan(job_key("a"))
     assert plan is not None
     assert plan.attempt > 10
@@ -241,3 +241,35 @@ def test_an_older_answer_never_overwrites_a_newer_one() -> None:
     tested.on_result(0.1, action, ended(action))
     assert tested.plan(key) is None
     assert tested.next_action(1.0) == Wait(None)
+
+
+def test_a_request_that_was_not_sent_costs_nothing_and_comes_later() -> None:
+    tested = scheduler()
+    tested.add(job_key("a"), "search", 0.0)
+    action = tested.next_action(0.0)
+    tested.defer(action, 0.1, 7.0)
+    assert tested.budget(0.1).used == 0
+    assert tested.next_action(0.2) == Wait(7.0)
+    assert tested.next_action(7.0) == action
+
+
+def test_what_others_observed_counts_as_a_look() -> None:
+    tested = scheduler()
+    for name in "ab":
+        tested.add(job_key(name), "search", 0.0)
+    tested.hear(0.0, Seen(job_key("a"), "search", terminal=True, progress=1.0, changed=True))
+    assert tested.next_action(0.1) == Poll(job_key("b"))
+    assert tested.plan(job_key("a")) is None
+    assert tested.next_action(0.1) == Wait(None)
+
+
+def test_without_anybody_looking_everything_is_asked_less_often() -> None:
+    counts = []
+    for present in (True, False):
+        tested = scheduler(600)
+        tested.add(job_key("a"), "search", 0.0)
+        tested.attend(present, 0.0)
+        world = World(tested, lambda _, action: running(action, 0.1))
+        world.run(60.0)
+        counts.append(len(world.sent))
+    assert counts[1] < counts[0] / 2

@@ -1,0 +1,191 @@
+"""The order of choice: asked for, selected, vanished, new, a list page, the most valuable poll, a missing result."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+from jobdeck.domain.job import JobKey
+from jobdeck.scheduling.actions import Action, Poll
+from jobdeck.scheduling.budget import Budget
+from jobdeck.scheduling.focus import Focus
+from jobdeck.scheduling.lists import PERIOD, Book, Offer
+from jobdeck.scheduling.watch import Watch
+
+NEW_IN_A_ROW = 3
+"""Of four requests at most this many go to new or vanished jobs, so that a long list of them starves nobody."""
+
+RESULTS_EVERY = 8
+"""When there is always something else to ask, one request in so many fetches the result of an ended job."""
+
+SUSPECTS_FOR_A_LIST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An action with the offer behind it, when it is a list page."""
+
+    action: Action
+    offer: Offer | None = None
+
+
+class Choice:
+    """Chooses one request when there is a token for it; else says when to choose again. Times are monotonic."""
+
+    def __init__(self, watch: Watch, budget: Budget) -> None:
+        self.asked: dict[JobKey, None] = {}
+        self.focus = Focus()
+        self._watch = watch
+        self._budget = budget
+        self._urgent_in_a_row = 0
+        self._since_result = 0
+
+    def choose(self, now: float, in_flight: Container[Action], *, probing: bool) -> Chosen | float | None:
+        """Return a request, paid for and taken out of its queue; else when to ask again; None: when told something."""
+        poll_at = self._budget.ready(now)
+        if probing and poll_at <= now and (probe := self._probe(now, in_flight)) is not None:
+            return self._take_poll(probe, now)
+        page_at = self._budget.ready(now, page=True)
+        offer = self._best_offer(now) if min(poll_at, page_at) <= now else None
+        if offer is not None and page_at <= now and self._budget.apart:
+            return self._take_page(offer, now)
+        if poll_at <= now:
+            key = self._urgent(now, in_flight) or self._sample(now)
+            if key is None or (offer is not None and self._told_by(offer, key)):
+                best = self._watch.singles.best(now)
+                worth = best.simple_value(now) if best is not None else 0.0
+                if offer is not None and page_at <= now and not self._budget.apart and offer.value >= worth:
+                    if key is not None and key == self.focus.key:
+                        self.focus.spend()
+                    return self._take_page(offer, now)
+                if key is None and best is not None and not self._result_turn():
+                    key = best.key
+            key = key or self._unfinished()
+            if key is not None:
+                return self._take_poll(key, now)
+            return self._idle_until(now)
+        return self._waits(now, poll_at, page_at)
+
+    def page_period(self, now: float) -> float:
+        """Return the seconds between two looks at a job that lists show."""
+        if self._budget.apart:
+            return PERIOD * self._watch.pace
+        return max(PERIOD * self._watch.pace, 1.0 / max(self._budget.rate(now), 1e-3))
+
+    def _best_offer(self, now: float) -> Offer | None:
+        best: Offer | None = None
+        for book in self._watch.books.values():
+            for offer in book.offers(now, self._watch.pace, cheap=self._budget.apart):
+                if best is None or offer.value > best.value:
+                    best = offer
+        return best
+
+    def _told_by(self, offer: Offer, key: JobKey) -> bool:
+        """Whether a page is the better way to learn about an urgent job, because it tells of others like it."""
+        if key in self.asked or self._budget.curious:
+            return False
+        if key == self.focus.key:
+            # A page with the selected row on it is as good a look, and tells of the others as well.
+            rows = offer.arm.pages[offer.place] if offer.place < len(offer.arm.pages) else ()
+            return self._book(offer).support.whole and key in rows
+        if not offer.arm.ends_tell:
+            return False
+        if key in self._watch.new:
+            return offer.value == float("inf")
+        on_page = set(offer.arm.pages[offer.place]) if offer.place < len(offer.arm.pages) else set()
+        return sum(suspect in on_page for suspect in self._watch.suspects) >= SUSPECTS_FOR_A_LIST
+
+    def _urgent(self, now: float, in_flight: Container[Action]) -> JobKey | None:
+        if (asked := self._first_asked(in_flight)) is not None:
+            return asked
+        focus_due = self._focus_due(now)
+        if focus_due is not None and focus_due <= now:
+            return self.focus.key
+        if self._urgent_in_a_row >= NEW_IN_A_ROW and self._watch.singles.ready:
+            return None
+        for queue in (self._watch.suspects, self._watch.new):
+            while queue:
+                key = next(iter(queue))
+                if key in self._watch.singles:
+                    return key
+                del queue[key]
+        return None
+
+    def _first_asked(self, in_flight: Container[Action]) -> JobKey | None:
+        while self.asked:
+            key = next(iter(self.asked))
+            if key in self._watch.jobs and Poll(key) not in in_flight:
+                return key
+            del self.asked[key]
+        return None
+
+    def _focus_due(self, now: float) -> float | None:
+        job = self._watch.jobs.get(self.focus.key) if self.focus.key else None
+        if job is None or job.key not in self._watch.singles or job.failures:
+            return None
+        book = self._watch.book_of(job)
+        # Where list rows say all, they count; where they lack the stages, only a poll is a look at the selected job.
+        looked = job.whole if book is not None and not book.support.whole else job.looked
+        if book is not None and book.support.whole and self._budget.apart and job.key not in book.homeless and looked:
+            looked += PERIOD / 2
+        return self.focus.due(now, looked, self._budget.rate(now), self._watch.pace)
+
+    def _probe(self, now: float, in_flight: Container[Action]) -> JobKey | None:
+        if (asked := self._first_asked(in_flight)) is not None:
+            return asked
+        job = self._watch.singles.least_tried(now)
+        return None if job is None else job.key
+
+    def _sample(self, now: float) -> JobKey | None:
+        """Return any job while a poll is wanted for its headers alone, and none is on its way."""
+        if not self._budget.curious or self._watch.asking:
+            return None
+        first = self._watch.singles.least_tried(now)
+        return None if first is None else first.key
+
+    def _unfinished(self) -> JobKey | None:
+        return next(iter(self._watch.unfinished), None)
+
+    def _result_turn(self) -> bool:
+        return bool(self._watch.unfinished) and self._since_result >= RESULTS_EVERY
+
+    def _take_page(self, offer: Offer, now: float) -> Chosen:
+        self._budget.take(now, page=True)
+        self._book(offer).send(offer, now)
+        self._since_result += 1
+        self._urgent_in_a_row = 0
+        return Chosen(offer.page, offer)
+
+    def _book(self, offer: Offer) -> Book:
+        return self._watch.books[offer.page.resource, offer.page.account_group]
+
+    def _take_poll(self, key: JobKey, now: float) -> Chosen:
+        watch = self._watch
+        self._budget.take(now)
+        self._urgent_in_a_row = self._urgent_in_a_row + 1 if key in watch.new or key in watch.suspects else 0
+        self._since_result = 0 if key in watch.unfinished else self._since_result + 1
+        for queue in (self.asked, watch.new, watch.suspects, watch.unfinished):
+            queue.pop(key, None)
+        if key == self.focus.key:
+            self.focus.spend()
+        job = watch.jobs[key]
+        if watch.singles.until(key) is None and (book := watch.book_of(job)) is not None:
+            book.lose(key)
+        watch.singles.drop(key)
+        watch.asking.add(key)
+        return Chosen(Poll(key))
+
+    def _idle_until(self, now: float) -> float | None:
+        """Nothing is worth a request now: return when something may be."""
+        times = [self._watch.singles.next_due(), self._focus_due(now)]
+        apart = self._budget.apart
+        times.extend(book.next_offer_at(now, self._watch.pace, cheap=apart) for book in self._watch.books.values())
+        return min((at for at in times if at is not None), default=None)
+
+    def _waits(self, now: float, poll_at: float, page_at: float) -> float | None:
+        """There is no token for a poll: return when there is one for something that is worth it."""
+        watch = self._watch
+        something = self.asked or watch.new or watch.suspects or watch.unfinished or watch.singles.ready
+        idle = self._idle_until(now)
+        times = [poll_at] if something else []
+        if idle is not None:
+            times.append(max(idle, min(poll_at, page_at)))
+        return min(times, default=None)

@@ -1,0 +1,248 @@
+"""All jobs of a profile: what is known of them, and what every answer makes of it."""
+
+import random
+from collections.abc import Sequence
+
+from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.scheduling.actions import Result, Seen
+from jobdeck.scheduling.backoff import backoff
+from jobdeck.scheduling.estimates import Estimates
+from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport, Offer
+from jobdeck.scheduling.singles import Singles
+from jobdeck.scheduling.tracked import Tracked
+
+NOT_FOUND_SECONDS = 60.0
+YOUNG_SECONDS = 30.0
+FORBIDDEN_SECONDS = 60.0
+STAGES_SECONDS = 10.0
+"""Between two polls of a job on the screen whose list rows say nothing of its stages."""
+
+BEGINNING = 0.25
+"""A job first seen with more progress than this was not watched from its start, and teaches no duration."""
+
+_REFUSALS = frozenset(
+    {
+        ProblemKind.NOT_FOUND,
+        ProblemKind.PERMISSION,
+        ProblemKind.PROTOCOL,
+        ProblemKind.REDIRECT,
+        ProblemKind.NOT_JSON,
+        ProblemKind.TOO_BIG,
+    }
+)
+"""Answers to a list request that will be the same tomorrow."""
+
+
+class Watch:
+    """The watched jobs with their queues and lists. Times are monotonic seconds."""
+
+    def __init__(self, lists: Sequence[ListSupport], estimates: Estimates, rng: random.Random) -> None:
+        self.jobs: dict[JobKey, Tracked] = {}
+        self.estimates = estimates
+        self.singles = Singles(self.jobs, estimates)
+        self.books: dict[tuple[Resource, str | None], Book] = {}
+        self.new: dict[JobKey, None] = {}
+        self.suspects: dict[JobKey, None] = {}
+        self.unfinished: dict[JobKey, None] = {}
+        self.asking: set[JobKey] = set()
+        self.pace = 1.0
+        self._lists = tuple(lists)
+        self._rng = rng
+        self._shown: frozenset[JobKey] = frozenset()
+
+    def add(self, key: JobKey, kind: str, now: float, elapsed: float | None) -> None:
+        """Watch a job that began `elapsed` seconds ago (None: now, as far as we know)."""
+        job = Tracked(key, kind, kind, now, now - max(0.0, elapsed or 0.0), shown=key in self._shown)
+        job.hazard = 1.0 / self.estimates.remaining(kind, now - job.begun, None)
+        self.jobs[key] = job
+        self.singles.looked(job)
+        self.singles.hold(job, now)
+        self.new[key] = None
+        for support in self._lists:
+            if kind in support.kinds:
+                name = (support.resource, key.account_group if support.grouped else None)
+                self.books.setdefault(name, Book(support, name[1], self.jobs)).add(key)
+                break
+
+    def remove(self, key: JobKey) -> None:
+        """Forget a job."""
+        job = self.jobs.get(key)
+        if job is not None:
+            self._leave(job)
+            del self.jobs[key]
+
+    def show(self, keys: frozenset[JobKey]) -> None:
+        """Set the rows on the screen."""
+        for key in self._shown ^ keys:
+            if job := self.jobs.get(key):
+                job.shown = key in keys
+        self._shown = keys
+
+    def book_of(self, job: Tracked) -> Book | None:
+        """Return the list that can show a job; None when there is none or the server refused it."""
+        book = self._any_book_of(job)
+        return None if book is None or book.refused else book
+
+    def see(self, now: float, sent: float, seen: Seen, hint: float | None, *, listed: bool) -> None:
+        """Take over one observation, unless it was asked for before what we know already."""
+        job = self.jobs.get(seen.key)
+        if job is None or (job.asked is not None and job.asked > sent):
+            return
+        self._learn(job, now, seen)
+        job.looked, job.asked = now, sent
+        job.kind = seen.kind or job.kind
+        if seen.whole:
+            job.whole = now
+            job.progress = seen.progress
+        if seen.changed or job.changed is None:
+            job.changed = now
+        job.failures = job.misses = 0
+        job.suspect = False
+        job.runs = seen.phase is Phase.RUNNING or (seen.phase is None and not seen.terminal)
+        self.new.pop(job.key, None)
+        self.suspects.pop(job.key, None)
+        self.singles.looked(job)
+        job.terminal = job.terminal or seen.terminal
+        if job.terminal:
+            job.finished = job.finished or seen.whole
+            self._leave(job)
+            if not job.finished and job.key not in self.asking:
+                self.unfinished[job.key] = None
+            return
+        job.hazard = 1.0 / job.remaining(now, self.estimates)
+        wait = max(job.floor(now, self.estimates) * self.pace, hint or 0.0)
+        if listed:
+            wait = self._patience(job, now, sent, wait, whole=seen.whole)
+            job.listed = sent
+        if job.key not in self.asking:
+            self.singles.hold(job, now + wait)
+
+    def settle(self, now: float, key: JobKey, result: Result, quiet_until: float | None) -> None:
+        """Queue a polled job again, unless its answer already did so."""
+        job = self.jobs.get(key)
+        if job is None:
+            return
+        self.new.pop(key, None)
+        self.suspects.pop(key, None)
+        job.suspect = False
+        if result.problem is not None:
+            job.failures += 1
+            job.failed = now
+            self.singles.looked(job)
+        if job.terminal:
+            if not job.finished and job.failures < 3:
+                self.unfinished[key] = None
+            return
+        match result.problem:
+            case None:
+                if key in self.singles:
+                    return
+                wait = job.floor(now, self.estimates)
+            case ProblemKind.RATE_LIMIT:
+                wait = max(0.0, (quiet_until or now) - now)
+            case ProblemKind.NOT_FOUND:
+                job.misses += 1
+                gone = job.misses >= 2 and now - job.added >= YOUNG_SECONDS
+                wait = NOT_FOUND_SECONDS if gone else backoff(job.misses, self._rng)
+            case ProblemKind.PERMISSION:
+                wait = FORBIDDEN_SECONDS
+            case _:
+                wait = backoff(job.failures, self._rng)
+        self.singles.hold(job, now + wait)
+
+    def unsent(self, key: JobKey, due: float) -> None:
+        """Queue a job again whose poll was cancelled or not sent."""
+        self.asking.discard(key)
+        job = self.jobs.get(key)
+        if job is not None and not job.terminal:
+            self.singles.hold(job, due)
+        elif job is not None and not job.finished:
+            self.unfinished[key] = None
+
+    def page_unsent(self, offer: Offer, due: float) -> None:
+        """Leave a list alone until `due`, whose page was cancelled or not sent."""
+        book = self.books[offer.page.resource, offer.page.account_group]
+        book.fail(offer.arm)
+        book.not_before = max(book.not_before, due)
+
+    def page(self, now: float, sent: float, offer: Offer, result: Result) -> None:
+        """Take over a page of a list: what it shows, and what it should have shown and did not."""
+        book = self.books[offer.page.resource, offer.page.account_group]
+        shown: list[JobKey] = []
+        for seen in result.seen:
+            self.see(now, sent, seen, None, listed=True)
+            if seen.key in book.keys:
+                shown.append(seen.key)
+        cut = result.next_cursor is not None if book.support.cursor else (result.rows or 0) >= book.support.page
+        full = cut or result.rows is None
+        book.failures = 0
+        for key in book.take(offer.arm, offer.place, now, shown, full=full, cursor=result.next_cursor):
+            job = self.jobs[key]
+            # A job gone from "queued" has most likely begun to run; gone from "running", it has ended.
+            ended = offer.arm.status is None or offer.arm.status == book.support.active[0]
+            if ended and key not in self.asking and (job.asked is None or job.asked <= sent):
+                job.suspect = True
+                self.suspects[key] = None
+                book.homeless[key] = None
+
+    def page_failed(self, now: float, offer: Offer, problem: ProblemKind) -> None:
+        """Note that a page was not answered; a refusal is remembered, and single polls go on."""
+        book = self.books[offer.page.resource, offer.page.account_group]
+        book.fail(offer.arm)
+        if problem in _REFUSALS:
+            if offer.arm.status is None and offer.place == 0:
+                book.refused = True
+                for key in book.keys:
+                    if key not in self.asking:
+                        self.singles.hold(self.jobs[key], now)
+            elif offer.place == 0:
+                offer.arm.refused = True
+            return
+        book.failures += 1
+        if problem is not ProblemKind.RATE_LIMIT:
+            book.not_before = now + backoff(book.failures, self._rng)
+
+    def _leave(self, job: Tracked) -> None:
+        self.singles.drop(job.key)
+        for queue in (self.new, self.suspects, self.unfinished):
+            queue.pop(job.key, None)
+        if (book := self._any_book_of(job)) is not None:
+            book.drop(job.key)
+
+    def _any_book_of(self, job: Tracked) -> Book | None:
+        for support in self._lists:
+            if job.listed_as in support.kinds:
+                return self.books[support.resource, job.key.account_group if support.grouped else None]
+        return None
+
+    def _patience(self, job: Tracked, now: float, sent: float, wait: float, *, whole: bool) -> float:
+        """Seconds to leave a job to its list before it is polled on its own."""
+        if job.shown and not whole:
+            told = job.whole if job.whole is not None else job.added
+            return max(0.0, told + STAGES_SECONDS * self.pace - now)
+        gap = sent - job.listed if job.listed is not None else 0.0
+        return max(wait, min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE * self.pace, PATIENCE * gap)))
+
+    def _learn(self, job: Tracked, now: float, seen: Seen) -> None:
+        if seen.elapsed is not None:
+            job.begun = now - max(0.0, seen.elapsed)
+            job.from_start = True
+        elif job.looked is None and ((seen.progress or 0.0) > BEGINNING or seen.terminal):
+            job.from_start = False
+        if seen.stage != job.stage:
+            if job.stage is not None and job.stage_since is not None and seen.phase in {None, Phase.RUNNING}:
+                self.estimates.learn(job.kind, now - job.stage_since, job.stage)
+            # A stage that was already going on when first seen has no beginning that we could know.
+            job.stage_since = now if job.looked is not None else None
+            job.stage = seen.stage
+        if (
+            seen.terminal
+            and not job.terminal
+            and job.from_start
+            and seen.phase in {None, Phase.SUCCEEDED, Phase.PARTIAL}
+        ):
+            seen_before = job.looked if job.looked is not None else now
+            ended = now if seen.elapsed is not None else (seen_before + now) / 2
+            self.estimates.learn(seen.kind or job.kind, max(0.0, ended - job.begun))

@@ -1,0 +1,115 @@
+import pytest
+
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.bucket import Bucket
+from jobdeck.scheduling.budget import Budget
+from jobdeck.scheduling.limits import Limit, LimitSource
+
+
+def spend(bucket: Bucket, start: float, end: float) -> list[float]:
+    times = []
+    now = start
+    while now < end:
+        ready = bucket.ready(now)
+        if ready > now:
+            now = max(ready, now + 0.01)
+            continue
+        bucket.take(now)
+        times.append(now)
+    return times
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_limit_is_a_positive_number(limit: float) -> None:
+    with pytest.raises(ValueError, match="requests a minute"):
+        Limit(limit)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 7, 30, 60, 300, 600])
+def test_even_the_smallest_limit_is_kept_and_used(limit: int) -> None:
+    times = spend(Bucket(Limit(limit)), 0.0, 600.0)
+    for first in times:
+        assert sum(first <= at < first + 60.0 for at in times) <= limit
+    assert len(times) >= 0.75 * limit * 10
+
+
+def test_a_refusal_halves_the_pace_once_per_round_trip_and_wears_off() -> None:
+    bucket = Bucket(Limit(60))
+    bucket.ready(0.0)
+    full = bucket.rate(0.0)
+    bucket.refuse(1.0, sent=0.5)
+    bucket.refuse(1.1, sent=0.6)
+    assert bucket.rate(1.1) == pytest.approx(full / 2)
+    bucket.refuse(2.0, sent=1.5)
+    assert bucket.rate(2.0) == pytest.approx(full / 4)
+    spend(bucket, 2.0, 12.1)
+    assert bucket.rate(12.1) == pytest.approx(full * 0.35)
+    spend(bucket, 12.1, 3_600.0)
+    assert bucket.rate(3_600.0) == pytest.approx(full)
+
+
+def test_an_unknown_limit_is_searched_from_below_and_never_passed_twice() -> None:
+    bucket = Bucket(Limit(30, LimitSource.UNKNOWN))
+    spend(bucket, 0.0, 300.0)
+    bucket.ready(300.0)
+    grown = bucket.limit
+    assert grown > 60
+    bucket.refuse(300.0, sent=299.9)
+    assert bucket.limit == pytest.approx(grown / 2)
+    spend(bucket, 300.0, 3_000.0)
+    assert bucket.limit == pytest.approx(0.8 * grown)
+
+
+def test_what_others_take_is_yielded_to_them() -> None:
+    bucket = Bucket(Limit(60))
+    bucket.ready(0.0)
+    bucket.announce(0.0, [RateWindow(60, 50, 60.0)], 0)
+    alone = bucket.rate(0.0)
+    bucket.announce(1.0, [RateWindow(60, 20, 59.0)], 0)
+    assert bucket.rate(1.0) < alone / 2
+
+
+def test_the_tightest_of_several_windows_wins() -> None:
+    bucket = Bucket(Limit(600))
+    bucket.ready(0.0)
+    bucket.announce(0.0, [RateWindow(600, 599, 60.0), RateWindow(30, 29, 60.0, name="poll")], 0)
+    assert bucket.limit == 30
+    assert bucket.rate(0.0) <= 0.4
+
+
+def test_a_long_window_is_counted_by_the_minute() -> None:
+    bucket = Bucket(Limit(60))
+    bucket.ready(0.0)
+    bucket.announce(0.0, [RateWindow(3600, 3000, 1800.0, window=3600.0)], 0)
+    assert bucket.limit == pytest.approx(60.0)
+
+
+def test_absurd_windows_do_no_harm() -> None:
+    bucket = Bucket(Limit(60))
+    bucket.ready(0.0)
+    strange = [RateWindow(0, -5, -1.0), RateWindow(None, None, float("nan"), float("inf"), "x")]
+    bucket.announce(0.0, strange, 3)
+    assert bucket.ready(100_000.0) >= 100_000.0
+    bucket.announce(1.0, [RateWindow(10, 10, 60.0, name=str(name)) for name in range(10_000)], 0)
+    assert len(bucket._windows) <= 16
+
+
+def test_two_limits_are_believed_in_when_the_headers_say_so_twice() -> None:
+    budget = Budget(Limit(30))
+    budget.ready(0.0)
+    for _ in range(2):
+        budget.announce(0.0, [RateWindow(30, 20, 60.0)], 0, page=False)
+        budget.announce(0.0, [RateWindow(600, 590, 60.0)], 0, page=True)
+    assert budget.apart
+    assert budget.limit == 30
+    budget.announce(0.0, [RateWindow(30, 20, 60.0)], 0, page=True)
+    assert not budget.apart
+
+
+def test_a_configured_limit_is_for_everything_that_is_sent() -> None:
+    budget = Budget(Limit(30, LimitSource.CONFIGURED))
+    budget.ready(0.0)
+    for _ in range(3):
+        budget.announce(0.0, [RateWindow(30, 20, 60.0)], 0, page=False)
+        budget.announce(0.0, [RateWindow(600, 590, 60.0)], 0, page=True)
+    assert not budget.apart

@@ -1,0 +1,109 @@
+import json
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobdeck.domain.phase import Phase
+from jobdeck.scheduling.actions import Poll, Result, Seen
+from jobdeck.scheduling.estimates import SAMPLES_FOR_ETA, Estimates
+from jobdeck.scheduling.sketch import Sketch
+from tests.unit.scheduling.world import job_key, scheduler
+
+
+def test_a_quantile_is_within_a_twentieth() -> None:
+    chance = random.Random(0)
+    values = sorted(chance.lognormvariate(4.0, 0.7) for _ in range(500))
+    sketch = Sketch()
+    for value in values:
+        sketch.add(value)
+    for share in (0.1, 0.5, 0.9, 0.99):
+        assert sketch.quantile(share) == pytest.approx(values[int(share * 500)], rel=0.08)
+
+
+def test_old_samples_give_way_to_new_ones() -> None:
+    sketch = Sketch()
+    for _ in range(600):
+        sketch.add(10.0)
+    for _ in range(1_500):
+        sketch.add(100.0)
+    assert sketch.quantile(0.5) == pytest.approx(100.0, rel=0.05)
+    assert sketch.count <= 512
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True)))
+def test_what_was_learnt_survives_being_kept_as_json(values: list[float]) -> None:
+    estimates = Estimates()
+    for value in values:
+        estimates.learn("search", value)
+    again = Estimates(json.loads(json.dumps(estimates.export())))
+    assert again.export() == estimates.export()
+    assert again.typical("search") == estimates.typical("search")
+
+
+@pytest.mark.parametrize("data", [{"search": 1}, {"search": {"x": 1}}, {"search": {"5": -1, "99999": 1, "²": 1}}])
+def test_what_is_not_understood_is_left_out(data: dict[str, object]) -> None:
+    assert Estimates(data).typical("search") == 60.0
+
+
+def test_there_is_no_eta_below_five_samples_and_a_range_from_then_on() -> None:
+    estimates = Estimates()
+    for number in range(SAMPLES_FOR_ETA):
+        assert estimates.eta("search", 0.0, None) is None
+        estimates.learn("search", 50.0 + number)
+    told = estimates.eta("search", 10.0, None)
+    assert told is not None
+    assert 30 < told[0] <= told[1] < 60
+    assert estimates.eta("search", 500.0, None) is None
+    halfway = estimates.eta("search", 40.0, 0.5)
+    assert halfway is not None
+    assert halfway[0] < 40.0 < halfway[1]
+
+
+def test_progress_says_more_than_the_clock() -> None:
+    estimates = Estimates()
+    assert estimates.remaining("operation", 60.0, 0.9) < 10
+    assert estimates.remaining("operation", 60.0, 0.1) > 100
+    assert estimates.remaining("operation", 600.0, None) == 300.0
+
+
+def test_a_scheduler_learns_from_ends_and_hands_it_on() -> None:
+    tested = scheduler(600)
+    for name in range(6):
+        key = job_key(name)
+        tested.add(key, "search", 100.0 * name)
+        for at, over in ((0.0, False), (40.0, True)):
+            tested.ask(key, 100.0 * name + at)
+            action = tested.next_action(100.0 * name + at)
+            assert action == Poll(key)
+            phase = Phase.SUCCEEDED if over else Phase.RUNNING
+            tested.on_result(
+                100.0 * name + at, action, Result(seen=(Seen(key, "search", over, None, over, phase=phase),))
+            )
+    kept = tested.learnt()
+    assert Sketch.load(kept["search"]).count == 6
+    assert tested.eta(job_key(0), 700.0) is None
+
+
+def test_a_failure_teaches_no_duration() -> None:
+    tested = scheduler(600)
+    key = job_key("a")
+    tested.add(key, "search", 0.0)
+    action = tested.next_action(0.0)
+    tested.on_result(0.1, action, Result(seen=(Seen(key, "search", terminal=False, progress=None, changed=True),)))
+    tested.ask(key, 5.0)
+    action = tested.next_action(5.0)
+    failed = Seen(key, "search", terminal=True, progress=None, changed=True, phase=Phase.FAILED)
+    tested.on_result(5.1, action, Result(seen=(failed,)))
+    assert tested.learnt() == {}
+
+
+def test_a_job_without_change_for_much_longer_than_its_kind_is_stalled() -> None:
+    tested = scheduler(600)
+    key = job_key("a")
+    tested.add(key, "enrichment", 0.0)
+    action = tested.next_action(0.0)
+    tested.on_result(0.1, action, Result(seen=(Seen(key, "enrichment", terminal=False, progress=0.3, changed=True),)))
+    assert not tested.stalled(key, 50.0)
+    assert tested.stalled(key, 70.0)

@@ -1,0 +1,115 @@
+import random
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobdeck.domain.job import Resource
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
+from jobdeck.scheduling.delay import LONGEST, SHORTEST, delay
+from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.scheduler import Scheduler
+from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
+
+LISTS = (ListSupport(Resource.OPERATION, frozenset({"operation", "enrichment"}), active=("processing", "queued")),)
+KINDS = ("enrichment", "search", "operation", "prospecting")
+PROBLEMS = [None] * 6 + [kind for kind in ProblemKind if kind is not ProblemKind.AUTH]
+
+
+def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: bool) -> World:
+    """Run against random answers: problems, ends, foreign rows, lying headers, pauses, sleeps, questions."""
+    chance = random.Random(seed)
+    supports = LISTS if lists else ()
+    tested = Scheduler(Limit(per_minute, LimitSource.CONFIGURED), random.Random(seed), supports)
+    for name in range(jobs):
+        tested.add(job_key(name), chance.choice(KINDS), 0.0)
+
+    def seen(name: int) -> Seen:
+        return Seen(
+            job_key(name),
+            chance.choice(KINDS),
+            terminal=chance.random() < 0.02,
+            progress=chance.choice([None, chance.random()]),
+            changed=chance.random() < 0.5,
+            whole=chance.random() < 0.8,
+        )
+
+    def answer(now: float, action: Action) -> Result:
+        if chance.random() < 0.02:
+            tested.wake(now)
+        if chance.random() < 0.05:
+            tested.ask(job_key(chance.randrange(jobs)), now)
+        if chance.random() < 0.05:
+            tested.focus(job_key(chance.randrange(jobs)), now)
+        if chance.random() < 0.02:
+            tested.remove(job_key(chance.randrange(jobs)))
+        tested.release(now)
+        windows = ()
+        if chance.random() < 0.3:
+            numbers = (chance.choice([None, 1, 60, 10**9]), chance.choice([None, 0, 5, 10**9]))
+            windows = (
+                RateWindow(*numbers, chance.choice([None, 0.0, 30.0, 1e12]), chance.choice([None, 1.0, 3600.0])),
+            )
+        problem = chance.choice(PROBLEMS)
+        retry_after = chance.choice([None, None, None, 0.0, 20.0, float("inf")]) if problem else None
+        if problem is not None:
+            return Result(problem, retry_after=retry_after, windows=windows)
+        if isinstance(action, Poll):
+            return Result(seen=(seen(int(action.key.id)),), windows=windows)
+        shown = chance.sample(range(jobs), chance.randrange(jobs + 1))
+        return Result(seen=tuple(map(seen, shown)), windows=windows, rows=chance.choice([None, len(shown), 100]))
+
+    world = World(tested, answer, latency=chance.choice([0.01, 0.3, 5.0]))
+    world.run(seconds)
+    return world
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 30), st.sampled_from([1, 4, 7, 30, 300, 600]), st.booleans())
+def test_no_window_sees_more_than_its_budget_and_no_step_is_idle(seed: int, jobs: int, limit: int, lists: bool) -> None:
+    world = chaos(seed, jobs, limit, 400.0, lists=lists)
+    assert most_in_a_window([at for at, _ in world.sent]) <= limit
+    # Every step sends, or waits at least 0.2 s; an answer in between wakes the loop once more.
+    assert world.steps <= 2 * len(world.sent) + 400.0 / SHORTEST + 10
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.booleans())
+def test_the_same_seed_gives_the_same_decisions(seed: int, lists: bool) -> None:
+    assert chaos(seed, 12, 60, 120.0, lists=lists).sent == chaos(seed, 12, 60, 120.0, lists=lists).sent
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from([30, 60, 300]))
+def test_no_live_job_waits_longer_than_six_fair_rounds(seed: int, jobs: int, limit: int) -> None:
+    chance = random.Random(seed)
+    tested = scheduler(limit)
+    for name in range(jobs):
+        tested.add(job_key(name), chance.choice(KINDS), 0.0)
+    tested.focus(job_key(0), 0.0)
+    tested.show([job_key(name) for name in range(min(jobs, 10))])
+    world = World(tested, lambda _, action: running(action, chance.choice([None, chance.random()])))
+    world.run(900.0)
+    fair = jobs / (0.8 * limit / 60)
+    for name in range(jobs):
+        times = [0.0, *world.times(job_key(name)), 900.0]
+        assert max(later - at for at, later in pairwise(times)) <= 6 * fair + 35.0
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_every_delay_is_finite_and_bounded(seconds: float) -> None:
+    assert SHORTEST <= delay(seconds) <= LONGEST
+
+
+def test_a_wait_is_never_for_the_present() -> None:
+    tested = scheduler(1)
+    for name in range(3):
+        tested.add(job_key(name), "search", 1e9)
+    assert isinstance(tested.next_action(1e9), Poll | ListPage)
+    waited = tested.next_action(1e9)
+    assert isinstance(waited, Wait)
+    assert waited.until is not None
+    assert waited.until > 1e9
