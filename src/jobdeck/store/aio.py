@@ -181,14 +181,16 @@ class AsyncStore:
         """Yield what other actors change after `since`, within about `interval` seconds; ends when the store closes.
 
         Take `since` from `head` before the state is read that the changes are applied to; None is the moment when
-        the first change is asked for. Costs 0.13 % of a CPU at 0.1 s while nothing changes. After an empty tuple
-        changes were missed (purged before they were read): whatever is shown has to be read anew.
+        the first change is asked for. After an empty tuple changes were missed (purged before they were read):
+        whatever is shown has to be read anew. In an idle loop that costs 0.3 % of a CPU at 0.1 s, two thirds of it for
+        waking up at all, and half as much at 0.2 s.
         """
         try:
             cursor = await self.head() if since is None else since
             version: int | None = None
             while True:
-                newest = await self.read(lambda store: store.data_version())
+                # Asked on the loop itself: 5 µs, where the way through a thread and back would take 500.
+                newest = self._store.data_version()
                 more = newest != version
                 version = newest
                 while more:

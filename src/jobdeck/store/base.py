@@ -184,7 +184,7 @@ class Store(Protocol):
         ...
 
     def data_version(self) -> int:
-        """Return a number that differs when another connection changed the database; a few microseconds."""
+        """Return a number that differs when another connection changed the database; never waits."""
         ...
 
     def purge(self, before_us: int, chunk: int = 2_000) -> Purged:

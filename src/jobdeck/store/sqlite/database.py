@@ -59,6 +59,7 @@ class Database:
         self._write_lock = threading.RLock()
         self._owner: int | None = None
         self._generation = 0
+        self._version = 0
         self._closed = False
         self._use(writer, reader)
 
@@ -101,9 +102,22 @@ class Database:
                     raise typed(error, self._what) from error
 
     def data_version(self) -> int:
-        """Return a number that differs when another connection changed the database."""
-        generation = self._generation
-        return self.read(lambda connection: generation << 32 | _data_version(connection))
+        """Return a number that differs when another connection changed the database.
+
+        Never waits: while a query of another thread runs, or SQLite cannot say, it is the number of last time.
+        """
+        lock = self._read_lock
+        if lock.acquire(blocking=False):
+            try:
+                if lock is self._read_lock:
+                    self._check_open()
+                    # Not Connection.data_version(), which tells of a change only after the next query.
+                    self._version = self._generation << 32 | int(self._reader.pragma("data_version"))
+            except apsw.Error:
+                pass
+            finally:
+                lock.release()
+        return self._version
 
     def close(self) -> None:
         """Close both connections; calling it twice is harmless."""
@@ -183,9 +197,3 @@ class Database:
         if self._closed:
             message = "the store is closed"
             raise StoreClosedError(message)
-
-
-def _data_version(connection: apsw.Connection) -> int:
-    # Not Connection.data_version(), which tells of a change only after the next query.
-    version = connection.pragma("data_version")
-    return version if isinstance(version, int) else 0
