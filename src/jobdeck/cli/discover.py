@@ -10,6 +10,7 @@ from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.run_async import run_async
 from jobdeck.cli.words import STATUS_HEADER, describe_row
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest jobs of the profiles; exits as their problems say when a list could not be read."""
     wiring = open_wiring(arguments)
     names = profiles_of(wiring, arguments.profile)
-    found = asyncio.run(discover(wiring, names, arguments.limit, arguments.status))
+    found = run_async(discover(wiring, names, arguments.limit, arguments.status))
     now = wiring.clock.now()
     jobs = [job for part in found.values() for job in part.jobs]
     if arguments.json:

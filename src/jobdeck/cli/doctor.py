@@ -1,7 +1,6 @@
 """``jobdeck doctor``: whether everything is there that jobdeck depends on."""
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from jobdeck.cli.discover import profiles_of
 from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import print_json
+from jobdeck.cli.run_async import run_async
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.domain.job import Resource
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         names = profiles_of(wiring, arguments.profile)
         checks.append(_configuration(wiring))
-        checks.extend(asyncio.run(_profiles(wiring, names)))
+        checks.extend(run_async(_profiles(wiring, names)))
     checks.extend((_store(arguments), *_terminal()))
     _report(checks, as_json=arguments.json)
     return next((check.code for check in checks if check.verdict is Verdict.FAILED), ExitCode.OK)

@@ -1,5 +1,6 @@
 """Exit codes: a contract with other people's scripts."""
 
+import signal
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -25,6 +26,13 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     TERMINATED = 143
 
+
+SIGNAL_CODES = {
+    getattr(signal, name): code
+    for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HUNG_UP))
+    if hasattr(signal, name)
+}
+"""Signals that end a command, beside the interrupt that Python itself knows; Windows has no SIGHUP."""
 
 # What is certain and bad comes first; what could not be observed goes before a lesser outcome, which it may hide.
 _ORDER = (

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.exit_codes import SIGNAL_CODES, ExitCode
 from jobdeck.cli.parser import parse
 
 _MODULES = {"open": "open_screen"}
@@ -31,8 +31,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code if isinstance(error, CommandError) else ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except _Ended as error:
-        return error.code
     except BrokenPipeError:
         from jobdeck.cli.output import silence_stdout  # noqa: PLC0415
 
@@ -51,23 +49,11 @@ def _run(arguments: argparse.Namespace) -> int:
     return code
 
 
-class _Ended(BaseException):
-    """A signal asked the process to end. Not an Exception, so that no handler for faults swallows it."""
-
-    def __init__(self, code: ExitCode) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 def _on_termination() -> None:
-    for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HUNG_UP)):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, lambda *_, code=code: _end(code))
-
-
-def _end(code: ExitCode) -> None:
-    raise _Ended(code)
+    """End with the signal's code outside of an event loop too; inside, `run_async` sees to it."""
+    for number, code in SIGNAL_CODES.items():
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_, code=code: sys.exit(code))
 
 
 def _narrate(line: str) -> None:

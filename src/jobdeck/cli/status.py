@@ -1,7 +1,6 @@
 """``jobdeck status``: one look at each target."""
 
 import argparse
-import asyncio
 import os
 import sys
 from collections import Counter
@@ -12,6 +11,7 @@ from jobdeck.cli.follow import follow
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.run_async import run_async
 from jobdeck.cli.words import STATUS_HEADER, describe_row
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
@@ -19,7 +19,7 @@ from jobdeck.domain.problem import Problem
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 
-GIVE_UP_AFTER = 5
+GIVE_UP_AFTER = 3
 """Failed looks after which a profile that never answered is asked no more: the rest would wait for nothing."""
 
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     inputs = gather_targets(arguments.targets, wiring.directory)
     look = Look(inputs.targets, wiring.clock, as_json=arguments.json)
     try:
-        asyncio.run(follow(wiring, inputs.targets, look))
+        run_async(follow(wiring, inputs.targets, look))
     finally:
         _narrate_progress(0, 0)
     jobs = [look.done[target.key] for target in inputs.targets]

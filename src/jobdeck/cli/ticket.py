@@ -1,7 +1,6 @@
 """``jobdeck ticket``: what support needs to find a job."""
 
 import argparse
-import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.private_file import write_private
+from jobdeck.cli.run_async import run_async
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job
 from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, ticket_markdown, ticket_object
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         fresh.extend(item for item in batch.exchanges if item.job == targets[0].key)
         return bool(fresh) or bool(engine.halted())
 
-    (job,) = asyncio.run(follow(wiring, targets, looked))
+    (job,) = run_async(follow(wiring, targets, looked))
     with open_store_for(arguments) as store:
         source = _source(wiring, store, job, fresh, arguments)
     if arguments.format == "json":

@@ -1,7 +1,6 @@
 """``jobdeck wait``: block until the jobs have ended; the exit code tells how."""
 
 import argparse
-import asyncio
 import os
 import sys
 
@@ -10,6 +9,7 @@ from jobdeck.cli.follow import TimedOutError, follow, hopeless
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json
+from jobdeck.cli.run_async import run_async
 from jobdeck.cli.watch import ChangePrinter
 from jobdeck.cli.words import describe_seconds
 from jobdeck.domain.attention import blind
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     inputs = gather_targets(arguments.targets, wiring.directory)
     waiting = Waiting(arguments, wiring.clock)
     try:
-        jobs = asyncio.run(follow(wiring, inputs.targets, waiting, arguments.timeout))
+        jobs = run_async(follow(wiring, inputs.targets, waiting, arguments.timeout))
         code = exit_code([job for job in jobs if job.terminal] if waiting.ended_by_any else jobs)
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT

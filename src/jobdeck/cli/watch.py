@@ -1,7 +1,6 @@
 """``jobdeck watch``: a line for every change until all jobs have ended."""
 
 import argparse
-import asyncio
 import sys
 
 from jobdeck.cli.changes import describe_event, event_object
@@ -10,6 +9,7 @@ from jobdeck.cli.follow import follow, hopeless
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import clock_time, job_object, print_json
+from jobdeck.cli.run_async import run_async
 from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         printer.show(engine, batch)
         return all(job.terminal or hopeless(engine, job) for job in engine.jobs.values())
 
-    return exit_code(asyncio.run(follow(wiring, inputs.targets, enough)))
+    return exit_code(run_async(follow(wiring, inputs.targets, enough)))
 
 
 class ChangePrinter:

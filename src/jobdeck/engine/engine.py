@@ -219,7 +219,7 @@ class Engine:
         lane = self._lanes.get(profile)
         if lane is None:
             lane = self._lanes[profile] = self._make_lane(profile)
-            self._share_limit(lane)
+            self._share_limit(lane, assumed=lane.limit_assumed)
             if self.paused:
                 lane.scheduler.pause()
             if self._group is not None:
@@ -230,13 +230,13 @@ class Engine:
         for subscription in tuple(self._subscriptions):
             subscription.close()
 
-    def _share_limit(self, lane: Lane) -> None:
+    def _share_limit(self, lane: Lane, *, assumed: bool = False) -> None:
         """Tell the other processes when the limit that holds has changed."""
         now = self._clock.now()
         limit = lane.scheduler.budget(now.mono).limit
         if limit != lane.shared_limit:
             lane.shared_limit = limit
-            self._ledger.limit(lane.name, limit, now)
+            self._ledger.limit(lane.name, limit, now, assumed=assumed)
 
     def _start(self, lane: Lane) -> None:
         if self._group is not None:

@@ -45,10 +45,23 @@ class Owner(Protocol):
 
 
 class Lane:
-    """Runs one profile until cancelled. `halt` is the problem that stopped it for good, None while it runs."""
+    """Runs one profile until cancelled.
 
-    def __init__(self, provider: Provider, scheduler: Scheduler, clock: Timer, ledger: Ledger | None = None) -> None:
+    `halt` is the problem that stopped it for good, None while it runs; `limit_assumed` says that nobody configured
+    the limit its scheduler begins with.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        scheduler: Scheduler,
+        clock: Timer,
+        ledger: Ledger | None = None,
+        *,
+        limit_assumed: bool = False,
+    ) -> None:
         self.scheduler = scheduler
+        self.limit_assumed = limit_assumed
         self.halt: Problem | None = None
         self.shared_limit: float | None = None
         self._provider = provider

@@ -55,8 +55,11 @@ class Ledger(Protocol):
         """Keep what a person said about a job."""
         ...
 
-    def limit(self, profile: str, per_minute: float, now: Instant) -> None:
-        """Set the requests a minute that all processes together may send through a profile."""
+    def limit(self, profile: str, per_minute: float, now: Instant, *, assumed: bool) -> None:
+        """Set the requests a minute that all processes together may send through a profile.
+
+        One that is only `assumed`, before any answer, gives way to what is remembered.
+        """
         ...
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
@@ -98,7 +101,7 @@ class NoLedger:
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
         """Do nothing."""
 
-    def limit(self, profile: str, per_minute: float, now: Instant) -> None:
+    def limit(self, profile: str, per_minute: float, now: Instant, *, assumed: bool) -> None:
         """Do nothing."""
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:

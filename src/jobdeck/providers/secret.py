@@ -35,7 +35,7 @@ class Secret:
         value = self._value
         if len(value) < 16:
             return "…"
-        head = re.match(r"[A-Za-z]{1,8}(_[a-z]{1,6})?_", value)
+        head = re.match(r"(?:hog|[a-z]{2})(?:_live|_test)?_", value)
         return f"{head[0] if head else ''}…{value[-4:]}"
 
     def __repr__(self) -> str:

@@ -115,7 +115,8 @@ class Wiring:
     def _lane(self, name: str, ledger: Ledger | None) -> Lane:
         limit = limit_of(self._settings_of(name).profile)
         scheduler = Scheduler(limit, random.Random())  # noqa: S311 - jitter, not a secret
-        return Lane(self.provider(name), scheduler, self.clock, ledger)
+        assumed = limit.source is not LimitSource.CONFIGURED
+        return Lane(self.provider(name), scheduler, self.clock, ledger, limit_assumed=assumed)
 
     def _settings_of(self, name: str) -> ProfileSettings:
         settings = self.settings.profiles.get(name)

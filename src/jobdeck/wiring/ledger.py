@@ -12,7 +12,7 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.engine.ledger import Denied, Heard, Permit, Request
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Poll
-from jobdeck.store import LIST, POLL, StoreError
+from jobdeck.store import LIST, POLL, Store, StoreError
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused
 
@@ -59,10 +59,15 @@ class StoreLedger:
         """Annotate the job."""
         self._soon(self._store.annotate(key, now_us=now.us, acknowledged=acknowledged))
 
-    def limit(self, profile: str, per_minute: float, now: Instant) -> None:
+    def limit(self, profile: str, per_minute: float, now: Instant, *, assumed: bool) -> None:
         """Set the budget that all processes share."""
-        for bucket in (POLL, LIST):
-            self._soon(self._store.set_limit(profile, bucket, max(1, int(per_minute)), now.us))
+
+        def set_both(store: Store) -> None:
+            for bucket in (POLL, LIST):
+                if not (assumed and store.limit(profile, bucket) is not None):
+                    store.set_limit(profile, bucket, max(1, int(per_minute)), now.us)
+
+        self._soon(self._store.write(set_both))
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
         """Claim a job, or spend a request on a list; without a working store the request goes unrecorded."""

@@ -1,0 +1,41 @@
+"""Running a command's coroutine so that a signal ends it in order."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from jobdeck.cli.exit_codes import SIGNAL_CODES, ExitCode
+
+T = TypeVar("T")
+
+
+def run_async(command: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end and return what it does.
+
+    SIGTERM and SIGHUP cancel it, so that what was learnt is flushed, and then exit with their codes. The exception
+    of a plain signal handler would be raised inside whichever task runs just then, and be taken for its fault.
+    SIGINT raises KeyboardInterrupt, likewise after a cancellation.
+    """
+    return asyncio.run(_until_signalled(command))
+
+
+async def _until_signalled(command: Coroutine[Any, Any, T]) -> T:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(command)
+    codes: list[ExitCode] = []
+
+    def end(code: ExitCode) -> None:
+        codes.append(code)
+        task.cancel()
+
+    for number, code in SIGNAL_CODES.items():
+        loop.add_signal_handler(number, end, code)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if codes:
+            raise SystemExit(codes[0]) from None
+        # An interrupt cancels this wrapper, and the command with it.
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

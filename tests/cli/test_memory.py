@@ -1,0 +1,180 @@
+"""What is remembered, and the commands that read it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
+from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.vocabulary import Api
+from tests.cli.harness import GROUP, environment, jobdeck
+
+NASTY = "# heading\n[link](https://evil.example) ![image](x) <script>alert(1)</script> ``` ````"
+TARGET = f"{GROUP}/{'d' * 24}"
+SCENARIO = Scenario(
+    jobs=(
+        JobScript(id="op_done", arrival=-60.0, duration=10.0, result={"email": "someone@example.com"}),
+        JobScript(id="op_failed", arrival=-60.0, duration=10.0, outcome=Outcome.FAILED, error=JobFailure("E", NASTY)),
+        JobScript(id="en_1", resource=Resource.ENRICHMENT, arrival=-1.0, duration=3.0),
+        JobScript(id="se_1", resource=Resource.SEARCH, arrival=-60.0, duration=10.0),
+        JobScript(
+            Api.SONARLY,
+            Resource.PROSPECTING,
+            "d" * 24,
+            GROUP,
+            arrival=-60.0,
+            duration=10.0,
+            stages=(StageScript("import"),),
+            outcome=Outcome.FAILED,
+            error=JobFailure("IMPORT_FAILED", "bad"),
+        ),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ThreadedSimulator]:
+    with ThreadedSimulator(SCENARIO) as running:
+        yield running
+
+
+@pytest.fixture
+def env(server: ThreadedSimulator, tmp_path: Path) -> dict[str, str]:
+    return environment(server.url, tmp_path)
+
+
+def test_history_lists_what_was_looked_at_even_without_the_server(env: dict[str, str]) -> None:
+    jobdeck("status", "op_done", "op_failed", env=env)
+    offline = {**env, "THEHOG_BASE_URL": "http://127.0.0.1:9"}
+    listed = jobdeck("history", "--json", env=offline).objects
+    assert {item["id"]: item["phase"] for item in listed} == {"op_done": "succeeded", "op_failed": "failed"}
+    assert "op_failed" in jobdeck("history", env=offline).out
+
+
+def test_history_is_empty_at_first_and_says_so(env: dict[str, str]) -> None:
+    ran = jobdeck("history", env=env)
+    assert (ran.code, ran.out) == (0, "")
+    assert "nothing is remembered yet" in ran.err
+
+
+def test_history_forgets_on_request_only(env: dict[str, str]) -> None:
+    jobdeck("status", "op_done", env=env)
+    jobdeck("history", "--purge", env=env)
+    assert jobdeck("history", "--json", env=env).objects
+    jobdeck("history", "--purge", "0", env=env)
+    assert not jobdeck("history", "--json", env=env).objects
+
+
+def test_without_a_store_nothing_is_kept(env: dict[str, str], tmp_path: Path) -> None:
+    jobdeck("status", "--no-store", "op_done", env=env)
+    assert not (tmp_path / "data").exists()
+
+
+def test_every_request_is_on_record_with_the_servers_id(env: dict[str, str], server: ThreadedSimulator) -> None:
+    jobdeck("status", "op_done", "op_failed", "op_missing", env=env)
+    listed = jobdeck("requests", "--json", env=env).objects
+    known = {record.request_id for record in server.requests}
+    assert len(listed) == 3
+    assert {item["request_id"] for item in listed} <= known
+    assert {item["http_status"] for item in listed} == {200, 404}
+    assert all(item["state"] == "answered" for item in listed)
+
+
+def test_a_request_id_leads_back_to_its_job(env: dict[str, str]) -> None:
+    request_id = jobdeck("status", "--json", "op_done", env=env).object["request_id"]
+    found = jobdeck("requests", "--json", request_id, env=env).objects
+    assert [item["job"] for item in found] == ["thehog:op_done"]
+    assert "it told of thehog:op_done" in jobdeck("requests", request_id, env=env).out
+
+
+def test_requests_about_a_target_are_listed_and_others_are_not_found(env: dict[str, str]) -> None:
+    jobdeck("status", "op_done", env=env)
+    assert len(jobdeck("requests", "--json", "op_done", env=env).objects) == 1
+    assert jobdeck("requests", "op_other", env=env).code == 6
+
+
+def test_a_ticket_holds_the_servers_request_id_and_nothing_that_breaks_out(
+    env: dict[str, str], server: ThreadedSimulator
+) -> None:
+    from markdown_it import MarkdownIt
+
+    jobdeck("status", "op_failed", env=env)
+    first = server.requests[-1].request_id
+    ran = jobdeck("ticket", "op_failed", env=env)
+    assert ran.code == 0
+    assert f"- Request ID of the first answer that showed the end: `{first}`" in ran.out
+    assert "$THE_HOG_ACCESS_KEY" in ran.out
+    flat = [inner for token in MarkdownIt().parse(ran.out) for inner in (token, *(token.children or ()))]
+    assert not {token.type for token in flat} & {"link_open", "image", "html_block", "html_inline"}
+    assert "heading" not in [flat[at + 1].content for at, token in enumerate(flat) if token.type == "heading_open"]
+
+
+def test_a_ticket_as_json_has_its_timeline_and_leaves_the_result_out(env: dict[str, str]) -> None:
+    jobdeck("status", TARGET, env=env)
+    made = jobdeck("ticket", "--format", "json", TARGET, env=env).object
+    assert made["job"]["error"]["code"] == "IMPORT_FAILED"
+    assert [entry["kind"] for entry in made["timeline"]] == ["phase", "stage"]
+    assert made["client"]["clock_offset_seconds"] is not None
+    assert "someone@example.com" not in jobdeck("ticket", "op_done", env=env).out
+    assert "someone@example.com" in jobdeck("ticket", "--include-result", "op_done", env=env).out
+
+
+def test_a_ticket_can_be_written_to_a_private_file(env: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "ticket.md"
+    ran = jobdeck("ticket", "--output", str(path), "--note", "it hangs", "op_failed", env=env)
+    assert (ran.code, ran.out) == (0, "")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "it hangs" in path.read_text()
+    assert jobdeck("ticket", "--output", str(tmp_path / "no" / "x.md"), "op_failed", env=env).code == 2
+
+
+def test_a_ticket_for_a_job_nobody_knows_says_so(env: dict[str, str]) -> None:
+    assert jobdeck("ticket", "op_missing", env=env).code == 6
+
+
+def test_discover_lists_jobs_of_both_apis(env: dict[str, str]) -> None:
+    found = jobdeck("discover", "--json", env=env).objects
+    assert {"op_done", "op_failed", "se_1", "d" * 24} <= {item["id"] for item in found}
+    assert {item["profile"] for item in found} == {"thehog", "sonarly"}
+    failed = jobdeck("discover", "--json", "--profile", "thehog", "--status", "failed", env=env).objects
+    assert [item["id"] for item in failed] == ["op_failed"]
+    assert jobdeck("discover", "--profile", "nobody", env=env).code == 2
+
+
+def test_discover_says_when_a_list_cannot_be_read(env: dict[str, str]) -> None:
+    ran = jobdeck("discover", env={**env, "THEHOG_BASE_URL": "http://127.0.0.1:9"})
+    assert ran.code == 7
+    assert "profile thehog: unreachable" in ran.err
+    assert "d" * 24 in ran.out
+
+
+def test_doctor_checks_each_part_with_masked_credentials(env: dict[str, str]) -> None:
+    checks = {item["check"]: item for item in jobdeck("doctor", "--json", env=env).objects}
+    assert {"version", "configuration", "thehog: request", "sonarly: request", "store", "clipboard"} <= checks.keys()
+    assert checks["sonarly: SONARLY_API_KEY"]["found"] == "sk_live_…6789 from env:SONARLY_API_KEY"
+    assert all(item["verdict"] != "failed" for item in checks.values())
+
+
+def test_doctor_fails_with_the_code_of_what_is_wrong(env: dict[str, str]) -> None:
+    ran = jobdeck("doctor", env={**env, "SONARLY_BASE_URL": "http://127.0.0.1:9"})
+    assert ran.code == 7
+    assert "✗ sonarly: request" in ran.out
+    bare = {key: value for key, value in env.items() if "KEY" not in key}
+    assert jobdeck("doctor", env=bare).code == 2
+
+
+def test_the_database_and_its_folder_are_private(env: dict[str, str], tmp_path: Path) -> None:
+    jobdeck("status", "op_done", env=env)
+    folder = tmp_path / "data"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.glob("jobdeck.db*")} == {0o600}
+    assert b"canary" not in b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def test_an_accepting_request_id_is_kept_and_found(env: dict[str, str]) -> None:
+    body = {"id": "op_done", "pollUrl": "/api/operations/op_done", "meta": {"requestId": "accepting-1"}}
+    jobdeck("status", "-", env=env, stdin=json.dumps(body))
+    assert "it accepted thehog:op_done" in jobdeck("requests", "accepting-1", env=env).out
+    assert "- Accepted with request ID: `accepting-1`" in jobdeck("ticket", "op_done", env=env).out

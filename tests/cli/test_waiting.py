@@ -1,0 +1,112 @@
+"""``jobdeck wait`` and ``watch``: scripts that depend on an end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobdeck.simulator.faultscript import Fault, FaultKind
+from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.threaded import ThreadedSimulator
+from tests.cli.harness import environment, jobdeck
+
+ENRICHMENT = Resource.ENRICHMENT
+SCENARIO = Scenario(
+    jobs=(
+        JobScript(id="en_soon", resource=ENRICHMENT, arrival=-1.0, duration=3.0),
+        JobScript(id="en_fails", resource=ENRICHMENT, arrival=-20.0, duration=9.0, outcome=Outcome.FAILED),
+        JobScript(id="en_half", resource=ENRICHMENT, arrival=-20.0, duration=9.0, outcome=Outcome.PARTIAL_SUCCESS),
+        JobScript(id="en_gone", resource=ENRICHMENT, arrival=-20.0, duration=9.0, outcome=Outcome.CANCELLED),
+        JobScript(id="en_never", resource=ENRICHMENT, outcome=Outcome.NEVER, duration=1e6),
+        JobScript(id="en_flaky", resource=ENRICHMENT, arrival=-20.0, duration=9.0),
+        JobScript(id="en_closed", resource=ENRICHMENT),
+        JobScript(id="en_later", resource=ENRICHMENT, arrival=1e6),
+    ),
+    faults=(
+        Fault(FaultKind.STATUS, job="en_flaky", status=503, count=2),
+        Fault(FaultKind.STATUS, job="en_closed", status=401),
+    ),
+)
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Iterator[dict[str, str]]:
+    with ThreadedSimulator(SCENARIO) as running:
+        yield environment(running.url, tmp_path)
+
+
+def path(id_: str) -> str:
+    return f"/api/enrichments/{id_}"
+
+
+@pytest.mark.parametrize(
+    ("ids", "options", "code"),
+    [
+        (["en_soon"], [], 0),
+        (["en_soon", "en_fails"], [], 1),
+        (["en_half", "en_soon"], [], 3),
+        (["en_gone"], [], 5),
+        (["en_flaky"], [], 0),
+        (["en_closed"], [], 4),
+        (["en_nowhere"], [], 6),
+        (["en_never"], ["--timeout", "1s"], 124),
+        (["en_never", "en_half"], ["--any"], 3),
+        (["en_never", "en_fails"], ["--fail-fast"], 1),
+        (["en_later"], ["--appear", "30s", "--timeout", "4s"], 124),
+    ],
+)
+def test_the_exit_code_of_a_wait_tells_how_it_ended(
+    env: dict[str, str], ids: list[str], options: list[str], code: int
+) -> None:
+    ran = jobdeck("wait", "--json", *options, *map(path, ids), env=env)
+    assert ran.code == code
+    assert [item["id"] for item in ran.objects] == ids
+
+
+def test_a_wait_tells_changes_in_lines(env: dict[str, str]) -> None:
+    out = jobdeck("wait", path("en_soon"), env=env).out
+    assert "thehog:en_soon  first seen -> running" in out
+    assert "-> succeeded  request " in out
+
+
+def test_a_watch_gives_one_object_a_change_and_ends_with_the_jobs(env: dict[str, str]) -> None:
+    ran = jobdeck("watch", "--json", path("en_soon"), path("en_half"), env=env)
+    assert ran.code == 3
+    changes = [item["change"]["event"] for item in ran.objects]
+    assert changes.count("added") == 2
+    assert changes.count("phase") >= 3
+    assert {item["phase"] for item in ran.objects if item["id"] == "en_soon"} >= {"running", "succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["INT", "TERM", "HUP"]
+)
+def test_a_signal_ends_a_watch_with_its_code_and_all_on_record(
+    env: dict[str, str], number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-m", "jobdeck", "watch", "--json", path("en_never")]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    seen = None
+    for line in process.stdout:
+        seen = json.loads(line)
+        if seen["change"]["event"] == "phase":
+            break
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert b"Traceback" not in err
+    assert seen is not None
+    kept = jobdeck("requests", "--json", env=env).objects
+    assert seen["request_id"] in {item["request_id"] for item in kept}
+
+
+def test_wrong_durations_are_refused(env: dict[str, str]) -> None:
+    ran = jobdeck("wait", "--timeout", "soon", path("en_soon"), env=env)
+    assert ran.code == 2
+    assert "45s, 30m or 1h30m" in ran.err
