@@ -18,7 +18,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def test_the_version_is_told(env: dict[str, str]) -> None:
-    assert jobdeck("--version", env=env).out == f"jobdeck {__version__}\n"
+    assert jobdeck("--version", env=env, process=True).out == f"jobdeck {__version__}\n"
 
 
 def test_help_names_every_command_and_the_exit_codes(env: dict[str, str]) -> None:
@@ -44,7 +44,7 @@ def test_words_that_are_no_command_are_targets() -> None:
 
 @pytest.mark.parametrize("arguments", [["op_1"], ["demo"], []])
 def test_without_a_terminal_the_screen_names_the_headless_command(env: dict[str, str], arguments: list[str]) -> None:
-    ran = jobdeck(*arguments, env=env)
+    ran = jobdeck(*arguments, env=env, process=True)
     assert ran.code == 2
     assert ran.out == ""
     assert "jobdeck status" in ran.err

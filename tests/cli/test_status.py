@@ -179,7 +179,7 @@ def test_the_table_says_the_same_to_a_person(env: dict[str, str]) -> None:
 
 
 def test_json_is_ascii_and_alone_on_standard_output(env: dict[str, str]) -> None:
-    ran = jobdeck("status", "--json", "op_done", "op_partial", env=env)
+    ran = jobdeck("status", "--json", "op_done", "op_partial", env=env, process=True)
     assert ran.out.isascii()
     assert ran.err == ""
 

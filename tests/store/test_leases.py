@@ -96,8 +96,8 @@ def test_a_bucket_nobody_set_lets_the_lowest_documented_limit_through(empty: Sto
 
 def test_claims_and_look_ups_of_all_share_one_bucket_and_lists_have_their_own(pair: tuple[Store, Store]) -> None:
     me, you = pair
-    me.set_limit("hog", POLL, 60, NOW)
-    assert you.limit("hog", POLL) == 60
+    me.set_limit("hog", POLL, 10, NOW)
+    assert you.limit("hog", POLL) == 10
     claimed = claim(me, NOW)
     refused = you.spend("hog", POLL, NOW)
     assert isinstance(refused, Refused)

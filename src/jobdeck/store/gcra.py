@@ -6,6 +6,10 @@ from typing import TypeAlias
 MINUTE_US = 60_000_000
 
 _REQUESTS_PER_BURST = 60
+_SMALL_BURST = 5
+"""A tenth of a small budget at once, up to so many: with less, its first looks would come seconds apart. The rate
+that is left, 24 of 30 a minute, is what the scheduler plans with."""
+
 _SPACED_US = 61_000_000
 """Between two requests when one a minute is allowed: a second more, so that no closed minute holds both."""
 
@@ -27,7 +31,7 @@ class Pace:
         if per_minute < 1:
             message = f"a limit is at least one request a minute, not {per_minute}"
             raise ValueError(message)
-        burst = max(1, per_minute // _REQUESTS_PER_BURST)
+        burst = max(per_minute // _REQUESTS_PER_BURST, min(_SMALL_BURST, per_minute // 10), 1)
         rate = per_minute - 2 * burst if per_minute > 2 * burst else per_minute - burst
         return cls(-(-MINUTE_US // rate) if rate else _SPACED_US, burst)
 
