@@ -1,0 +1,213 @@
+"""How late an end is learnt of: our scheduler beside what people write, in simulated time; and what it decides for.
+
+Delays are seconds from a job's end to its being known, mean/p95 (refusals of our own making). The world is
+`benchmarks.simulation`; its policies share no code with the scheduler.
+"""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from benchmarks.simulation.ours import KINDS, Ours
+from benchmarks.simulation.policies import RoundRobin, azure, bound, core, naive
+from benchmarks.simulation.run import Measured, Policy, Scenario, World
+from jobdeck.domain.job import JobKey, Resource
+from jobdeck.scheduling.actions import Poll, Result, Seen, Wait
+from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.scheduler import Scheduler
+
+SIZES = ((10, 30), (60, 30), (60, 300), (300, 30), (300, 300), (300, 600), (2_000, 300), (2_000, 600), (10_000, 600))
+LISTS = {"single": "none", "list": "shared", "list+": "own", "pages": "pages"}
+SEEDS_BY_SIZE = ((100, 5), (1_000, 3), (100_000, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What several runs of one policy in one scenario gave."""
+
+    delays: list[float]
+    selected: list[float]
+    ages: list[float]
+    own_refused: float
+    refused: float
+    others_refused: int
+    use: float
+
+    @property
+    def mean(self) -> float:
+        """Mean delay in seconds."""
+        return statistics.fmean(self.delays)
+
+    def p(self, share: float) -> float:
+        """Return a quantile of the delays in seconds."""
+        return quantile(self.delays, share)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.1f}/{self.p(0.95):.1f}" + (f" ({self.refused:.0f})" if self.refused >= 0.5 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A number to hold: what `measure` gives in `scenario` is at most `limit`."""
+
+    name: str
+    scenario: Scenario
+    measure: Callable[[Row], float]
+    limit: float
+
+
+def quantile(values: Iterable[float], share: float) -> float:
+    """Return the value that `share` of `values` stay below; NaN for none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def run(scenario: Scenario, policy: Callable[[Scenario, int], Policy], seeds: int | None = None) -> Row:
+    """Run a policy in a scenario with as many seeds as its size allows."""
+    count = seeds or next(number for size, number in SEEDS_BY_SIZE if scenario.jobs < size)
+    runs: list[Measured] = [World(scenario, policy(scenario, seed), seed).run() for seed in range(count)]
+    allowed = sum(each.seconds for each in runs) / 60.0 * scenario.per_minute
+    return Row(
+        [delay for each in runs for delay in each.delays],
+        [age for each in runs for age in each.selected],
+        [age for each in runs for age in each.ages],
+        sum(each.own_refused for each in runs) / count,
+        sum(each.refused for each in runs) / count,
+        sum(each.others_refused for each in runs),
+        sum(each.polls for each in runs) / allowed,
+    )
+
+
+def ours(scenario: Scenario, seed: int) -> Policy:
+    """Make the scheduler under test, told the documented limit."""
+    return Ours(scenario, seed)
+
+
+def unknowing(scenario: Scenario, seed: int) -> Policy:
+    """Make the scheduler under test, told nothing about the limit."""
+    return Ours(scenario, seed, source=LimitSource.UNKNOWN)
+
+
+OTHERS: dict[str, Callable[[Scenario, int], Policy]] = {
+    "naive 2 s": lambda _, seed: naive(seed),
+    "core": lambda _, seed: core(seed),
+    "azure": lambda _, seed: azure(seed),
+    "round robin": lambda scenario, _: RoundRobin(scenario.per_minute),
+}
+
+
+def compare() -> None:
+    """Print every policy in every size, a quarter of the budget being taken by others."""
+    names = [*OTHERS, *LISTS, "bound"]
+    print("jobs, a minute " + "".join(f"{name:>22}" for name in names))
+    for jobs, per_minute in SIZES:
+        big = jobs >= 10_000
+        cells = ["–" if big else str(run(Scenario(jobs, per_minute), policy)) for policy in OTHERS.values()]
+        cells.extend(str(run(Scenario(jobs, per_minute, lists), ours)) for lists in LISTS.values())
+        cells.append(
+            str(run(Scenario(jobs, per_minute, "shared"), lambda each, seed: bound(each.per_minute, each.jobs, seed)))
+        )
+        print(f"{jobs:>6}, {per_minute:<7}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
+
+
+def hardships() -> None:
+    """Print our scheduler under servers and neighbours that make it hard."""
+    print("\nhardship, 60 jobs at 30 and 300 at 300 a minute: delays, refusals of our own making a run, others refused")
+    cases: dict[str, dict[str, object]] = {
+        "half stolen": {"stolen": 0.5},
+        "nothing stolen": {"stolen": 0.0},
+        "fixed windows": {"meter": "fixed"},
+        "throttler": {"meter": "throttler"},
+        "no headers": {"headers": False},
+        "20 % errors": {"errors": 0.2},
+        "foreign jobs": {"foreign": 2.0},
+    }
+    for name, change in cases.items():
+        cells = []
+        for jobs, per_minute in ((60, 30), (300, 300)):
+            for lists in ("none", "own", "pages"):
+                row = run(Scenario(jobs, per_minute, lists, **change), ours, 2)  # type: ignore[arg-type] # a table of keywords
+                cells.append(f"{row.mean:.1f}/{row.p(0.95):.1f} {row.own_refused:.1f} {row.others_refused}")
+        print(f"{name:>15}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
+    row = run(Scenario(60, 30, "own", stolen=0.0, headers=False), unknowing, 3)
+    alone = run(Scenario(60, 30, stolen=0.0, headers=False), unknowing, 3)
+    print(f"unknown limit, no headers: with lists {row} {row.own_refused:.1f}, without {alone} {alone.own_refused:.1f}")
+
+
+def goals() -> list[Goal]:
+    """Return the goals of the design."""
+    plus = Scenario(60, 30, "own")
+    p95: Callable[[Row], float] = lambda row: row.p(0.95)  # noqa: E731 - a column of the table below
+    mean: Callable[[Row], float] = lambda row: row.mean  # noqa: E731 - a column of the table below
+    return [
+        Goal("60 at 30, list+: mean", plus, mean, 1.8),
+        Goal("60 at 30, list+: p95", plus, p95, 3.5),
+        Goal("60 at 30, list+: selected row p95", plus, lambda row: quantile(row.selected, 0.95), 3.5),
+        Goal("60 at 30, list+: share of budget", plus, lambda row: row.use, 0.45),
+        Goal("60 at 30, list+: refusals", plus, lambda row: row.refused, 0.0),
+        Goal("60 at 30, list+: others refused", plus, lambda row: row.others_refused, 0.0),
+        Goal("300 at 30, list+: p95", Scenario(300, 30, "own"), p95, 5.0),
+        Goal("300 at 300, list+: p95", Scenario(300, 300, "own"), p95, 3.5),
+        Goal("2,000 at 300, list+: mean", Scenario(2_000, 300, "own"), mean, 60.0),
+        Goal("60 at 30, single: p95", Scenario(60, 30), p95, 60.0),
+        Goal("60 at 300, single: p95", Scenario(60, 300), p95, 4.2),
+        Goal("300 at 300, single: p95", Scenario(300, 300), p95, 24.0),
+        Goal("300 at 600, single: p95", Scenario(300, 600), p95, 9.5),
+        Goal("60 at 30, pages: p95", Scenario(60, 30, "pages"), p95, 21.0),
+        Goal("300 at 300, pages: p95", Scenario(300, 300, "pages"), p95, 3.6),
+        Goal("2,000 at 300, pages: p95", Scenario(2_000, 300, "pages"), p95, 48.0),
+        Goal("60 at 30, list+, 20 % errors: mean", Scenario(60, 30, "own", errors=0.2), mean, 4.0),
+    ]
+
+
+def decisions(lists: bool) -> list[float]:
+    """Return the seconds that each of many decisions took, with 10,000 live jobs."""
+    support = ListSupport(Resource.OPERATION, KINDS, active=("running", "queued"))
+    tested = Scheduler(Limit(6_000), random.Random(0), (support,) if lists else ())
+    keys = [JobKey("bench", None, str(number)) for number in range(10_000)]
+    for number, key in enumerate(keys):
+        tested.add(key, sorted(KINDS)[number % 4], 0.0)
+    took: list[float] = []
+    now = 0.0
+    while now < 240.0:
+        begun = time.perf_counter()
+        action = tested.next_action(now)
+        took.append(time.perf_counter() - begun)
+        if isinstance(action, Wait):
+            now = 240.0 if action.until is None else action.until
+            continue
+        shown = [action.key] if isinstance(action, Poll) else keys[-100:]
+        tested.on_result(now, action, Result(seen=tuple(map(_running, shown)), rows=len(shown)))
+    return took
+
+
+def _running(key: JobKey) -> Seen:
+    return Seen(key, "search", terminal=False, progress=0.5, changed=True)
+
+
+def main() -> None:
+    """Print all tables."""
+    print("the scheduler: seconds from a job's end to its being known, mean/p95 (refusals a run)")
+    compare()
+    hardships()
+    print("\ngoals")
+    rows: dict[Scenario, Row] = {}
+    for goal in goals():
+        row = rows.get(goal.scenario) or rows.setdefault(goal.scenario, run(goal.scenario, ours))
+        got = goal.measure(row)
+        print(
+            f"  {'met   ' if got <= goal.limit else 'MISSED'} {goal.name:<40} {got:>7.2f} of {goal.limit:g}", flush=True
+        )
+    for lists in (False, True):
+        took = decisions(lists)
+        p50, p99 = quantile(took, 0.5) * 1e6, quantile(took, 0.99) * 1e6
+        verdict = "met   " if p99 <= 200 else "MISSED"
+        name = f"a decision at 10,000 jobs{', lists' if lists else ''}: p99 µs"
+        print(f"  {verdict} {name:<40} {p99:>7.0f} of 200 (p50 {p50:.0f}, {len(took)} decisions)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The scheduler under test, in the place of a policy."""
+
+import random
+
+from benchmarks.simulation.run import Answer, Ask, Scenario
+from benchmarks.simulation.server import Headers
+from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
+from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.scheduler import Scheduler
+
+AT_ONCE = 8
+KINDS = frozenset({"enrichment", "search", "operation", "prospecting"})
+PHASES = {"queued": Phase.QUEUED, "running": Phase.RUNNING, "done": Phase.SUCCEEDED}
+
+
+class Ours:
+    """Translates between the simulated world and the scheduler, at most eight requests at once, as the engine."""
+
+    def __init__(self, scenario: Scenario, seed: int, *, source: LimitSource = LimitSource.DOCUMENTED) -> None:
+        pages = scenario.lists == "pages"
+        lists = ListSupport(Resource.OPERATION, KINDS, cursor=pages, active=("running", "queued"), whole=not pages)
+        limit = Limit(scenario.per_minute if source is not LimitSource.UNKNOWN else 30, source)
+        self.scheduler = Scheduler(limit, random.Random(seed), () if scenario.lists == "none" else (lists,))
+        self._whole = not pages
+        self._before: dict[int, tuple[str, float | None]] = {}
+        self._flying: dict[Ask, Action] = {}
+
+    def arrive(self, now: float, number: int, kind: str) -> None:
+        """Watch a new job."""
+        self.scheduler.add(_key(number), kind, now)
+
+    def select(self, now: float, number: int | None) -> None:
+        """Take note of the selected row."""
+        self.scheduler.focus(None if number is None else _key(number), now)
+
+    def next(self, now: float) -> Ask | float | None:
+        """Return a request to send now, when to ask again, or None."""
+        if len(self._flying) >= AT_ONCE:
+            return None
+        action = self.scheduler.next_action(now)
+        match action:
+            case Poll(key):
+                ask = Ask(int(key.id))
+            case ListPage():
+                ask = Ask(None, action.status, None if action.cursor is None else int(action.cursor))
+            case _:
+                return action.until
+        assert ask not in self._flying
+        self._flying[ask] = action
+        return ask
+
+    def answer(self, now: float, ask: Ask, answer: Answer) -> None:
+        """Take in an answer."""
+        problem = {200: None, 429: ProblemKind.RATE_LIMIT}.get(answer.code, ProblemKind.SERVER_ERROR)
+        seen: list[Seen] = []
+        for row in answer.rows:
+            if row.number < 0:
+                continue
+            told = (row.status, row.progress)
+            changed = self._before.get(row.number) != told
+            self._before[row.number] = told
+            whole = ask.number is not None or self._whole
+            seen.append(
+                Seen(_key(row.number), row.kind, row.status == "done", row.progress, changed, whole, PHASES[row.status])
+            )
+        cursor = None if answer.next_cursor is None else str(answer.next_cursor)
+        result = Result(problem, tuple(seen), answer.retry_after, _windows(answer.headers), cursor, len(answer.rows))
+        self.scheduler.on_result(now, self._flying.pop(ask), result)
+
+
+def _key(number: int) -> JobKey:
+    return JobKey("bench", None, str(number))
+
+
+def _windows(headers: Headers | None) -> tuple[RateWindow, ...]:
+    if headers is None:
+        return ()
+    return (RateWindow(headers.limit, headers.remaining, headers.reset_after),)

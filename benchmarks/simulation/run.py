@@ -1,0 +1,254 @@
+"""The event loop: arrivals, requests, answers and other clients, and what is measured on the way."""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from benchmarks.simulation.jobs import SimJob, make_jobs
+from benchmarks.simulation.server import METERS, Headers, Meter
+
+LATENCY = 0.2
+GIVE_UP = 1_800.0
+"""Simulated seconds after the last job's end at which what is not known counts as learnt then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: of a single job (`number`), or of a page of the list."""
+
+    number: int | None = None
+    status: str | None = None
+    cursor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What an answer says of one job."""
+
+    number: int
+    kind: str
+    status: str
+    progress: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: rows, or a refusal (429), or an error (500)."""
+
+    code: int
+    rows: tuple[Row, ...] = ()
+    retry_after: float | None = None
+    headers: Headers | None = None
+    next_cursor: int | None = None
+
+
+class Policy(Protocol):
+    """A poller. `next` is called whenever something happened, until it returns no request."""
+
+    def arrive(self, now: float, number: int, kind: str) -> None:
+        """Watch a new job."""
+        ...
+
+    def select(self, now: float, number: int | None) -> None:
+        """Take note of the selected row."""
+        ...
+
+    def next(self, now: float) -> Ask | float | None:
+        """Return a request to send now, when to ask again, or None."""
+        ...
+
+    def answer(self, now: float, ask: Ask, answer: Answer) -> None:
+        """Take in an answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One setting. `lists` is "none", "shared" (same bucket), "own" (600 a minute) or "pages" (cursor, no progress)."""
+
+    jobs: int
+    per_minute: int
+    lists: str = "none"
+    stolen: float = 0.25
+    meter: str = "bucket"
+    headers: bool = True
+    errors: float = 0.0
+    foreign: float = 0.0
+
+
+@dataclass(slots=True)
+class Measured:
+    """Delays in seconds from a job's end to its being known; ages of the selected row and of all live rows."""
+
+    delays: list[float] = field(default_factory=list)
+    selected: list[float] = field(default_factory=list)
+    ages: list[float] = field(default_factory=list)
+    sent: int = 0
+    polls: int = 0
+    refused: int = 0
+    own_refused: int = 0
+    others: int = 0
+    others_refused: int = 0
+    seconds: float = 0.0
+
+
+class World:
+    """One run of one policy in one scenario; everything random comes from `seed`."""
+
+    def __init__(self, scenario: Scenario, policy: Policy, seed: int) -> None:
+        self.scenario = scenario
+        self.policy = policy
+        self.measured = Measured()
+        self._rng = random.Random(seed)
+        self._neighbours = random.Random(f"neighbours {seed}")
+        self._jobs = make_jobs(scenario.jobs, random.Random(f"jobs {seed}"))
+        self._polls: Meter = METERS[scenario.meter](scenario.per_minute)
+        self._lists: Meter = METERS[scenario.meter](600) if scenario.lists == "own" else self._polls
+        self._listed: list[SimJob] = []
+        self._unknown: dict[int, SimJob] = {}
+        self._looked: dict[int, float] = {}
+        self._selected: int | None = None
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._wake_at = float("inf")
+        self._spent_by_others = {id(self._polls): False, id(self._lists): False}
+        self.now = 0.0
+        self._add_foreign_jobs(seed)
+
+    def run(self) -> Measured:
+        """Run until every end is known, or nobody can know more; return what was measured."""
+        last = max(job.ended for job in self._jobs)
+        for job in self._jobs:
+            self._at(job.created, lambda job=job: self._arrive(job))  # type: ignore[misc] # a default binds the loop variable
+        self._at(0.0, self._steal)
+        self._at(5.0, self._select)
+        self._at(5.0, self._sample)
+        while self._events and self.now < last + GIVE_UP:
+            if self.now > self._jobs[-1].created and not self._unknown:
+                break
+            self.now, _, happen = heapq.heappop(self._events)
+            happen()
+        for job in self._unknown.values():
+            self.measured.delays.append(self.now - job.ended)
+        self.measured.seconds = self.now
+        return self.measured
+
+    def _at(self, when: float, happen: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (when, self._count, happen))
+
+    def _arrive(self, job: SimJob) -> None:
+        self._listed.append(job)
+        self._unknown[job.number] = job
+        self.policy.arrive(self.now, job.number, job.kind)
+        self._drive()
+
+    def _drive(self) -> None:
+        while True:
+            step = self.policy.next(self.now)
+            if isinstance(step, Ask):
+                self._send(step)
+                continue
+            # A wake-up that is no longer the newest finds nothing to do; it is cheaper to let it pass.
+            if step is not None and (step < self._wake_at or self._wake_at <= self.now):
+                self._wake_at = step
+                self._at(step, self._drive)
+            return
+
+    def _send(self, ask: Ask) -> None:
+        self.measured.sent += 1
+        self.measured.polls += ask.number is not None or self._lists is self._polls
+        there = self.now + self._latency() / 2
+        self._at(there, lambda: self._serve(ask))
+
+    def _serve(self, ask: Ask) -> None:
+        meter = self._polls if ask.number is not None else self._lists
+        wait = meter.ask(self.now)
+        if wait is None:
+            self._spent_by_others[id(meter)] = False
+        headers = meter.headers(self.now) if self.scenario.headers else None
+        next_cursor = None
+        if wait is not None:
+            self.measured.refused += 1
+            # What others had spent before we asked is nothing that we could have known.
+            self.measured.own_refused += not self._spent_by_others[id(meter)]
+            answer = Answer(429, retry_after=wait, headers=headers)
+        elif self._rng.random() < self.scenario.errors:
+            answer = Answer(500, headers=headers)
+        elif ask.number is not None:
+            job = self._jobs[ask.number]
+            answer = Answer(200, (self._row(job, whole=True),), headers=headers)
+        else:
+            rows, next_cursor = self._page(ask)
+            answer = Answer(200, rows, headers=headers, next_cursor=next_cursor)
+        seen_at = self.now
+        self._at(self.now + self._latency() / 2, lambda: self._receive(ask, answer, seen_at))
+
+    def _receive(self, ask: Ask, answer: Answer, seen_at: float) -> None:
+        for row in answer.rows:
+            if row.number < 0:
+                continue
+            self._looked[row.number] = seen_at
+            if row.status == "done" and row.number in self._unknown:
+                self.measured.delays.append(self.now - self._unknown.pop(row.number).ended)
+        self.policy.answer(self.now, ask, answer)
+        self._drive()
+
+    def _page(self, ask: Ask) -> tuple[tuple[Row, ...], int | None]:
+        rows: list[Row] = []
+        start = len(self._listed) - 1 if ask.cursor is None else ask.cursor
+        for place in range(start, -1, -1):
+            job = self._listed[place]
+            if ask.status is not None and job.status(self.now) != ask.status:
+                continue
+            if len(rows) == 100:
+                return tuple(rows), place if self.scenario.lists == "pages" else None
+            rows.append(self._row(job, whole=self.scenario.lists != "pages"))
+        return tuple(rows), None
+
+    def _row(self, job: SimJob, *, whole: bool) -> Row:
+        return Row(job.number, job.kind, job.status(self.now), job.progress(self.now) if whole else None)
+
+    def _add_foreign_jobs(self, seed: int) -> None:
+        """Jobs of colleagues, which fill the list but are not watched; their numbers are negative."""
+        count = int(self.scenario.jobs * self.scenario.foreign)
+        for job in make_jobs(count, random.Random(f"foreign {seed}")) if count else []:
+            other = SimJob(-1 - job.number, job.kind, job.created, job.started, job.ended, job.curve)
+            self._at(job.created, lambda other=other: self._listed.append(other))  # type: ignore[misc] # a default binds the loop variable
+
+    def _steal(self) -> None:
+        """Other clients: bursts of about a tenth of the limit, in all `stolen` of it."""
+        if self.scenario.stolen <= 0:
+            return
+        size = 1 + int(self._neighbours.expovariate(10.0 / self.scenario.per_minute))
+        for number in range(size):
+            self._at(self.now + 0.1 * number, self._other)
+        self._at(self.now + size * 60.0 / (self.scenario.stolen * self.scenario.per_minute), self._steal)
+
+    def _other(self) -> None:
+        self.measured.others += 1
+        refused = self._polls.ask(self.now) is not None
+        self.measured.others_refused += refused
+        self._spent_by_others[id(self._polls)] = refused
+
+    def _select(self) -> None:
+        """Someone moves to another row every 30 seconds."""
+        live = [number for number, job in self._unknown.items() if job.ended > self.now]
+        self._selected = self._rng.choice(live) if live else None
+        self.policy.select(self.now, self._selected)
+        self._at(self.now + 30.0, self._select)
+        self._drive()
+
+    def _sample(self) -> None:
+        selected = self._selected
+        if selected in self._unknown and selected in self._looked:
+            self.measured.selected.append(self.now - self._looked[selected])
+        for number in self._unknown:
+            if number % 16 == 0 and number in self._looked:
+                self.measured.ages.append(self.now - self._looked[number])
+        self._at(self.now + 1.0, self._sample)
+
+    def _latency(self) -> float:
+        return LATENCY * self._rng.lognormvariate(-0.08, 0.4)
