@@ -129,7 +129,7 @@ class Session(Protocol):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Lines to show at the start, such as targets that were refused; one line each."""
+        """Lines to show at the start, such as targets that were refused; one line each. `open` may add some."""
         ...
 
     async def open(self) -> Engine:

@@ -9,13 +9,14 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
 from jobdeck.tui import words
-from jobdeck.tui.cells import DETAIL_LIMIT, fit, width_of, wrap
+from jobdeck.tui.cells import DETAIL_LIMIT, clip, fit, width_of, wrap
 from jobdeck.tui.draw.bar import bar
 from jobdeck.tui.draw.jsontext import layout
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line
 from jobdeck.tui.draw.state import LOST, job_state, stage_state
 
 LABEL = 10
+LONGEST_LABEL = 26
 MESSAGE_LINES = 12
 """Lines that one message may take before the rest of the job would be pushed off the pane."""
 
@@ -184,13 +185,15 @@ def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     facts.extend(job.facts)
     if job.error is not None and job.error.details:
         facts.append(("details", layout(job.error.details)))
-    return [line for label, value in facts for line in _fact(label, value, width)]
+    longest = max(width_of(clip(label, LONGEST_LABEL)) for label, _ in facts)
+    label_width = max(LABEL, min(longest + 1, width // 3))
+    return [line for label, value in facts for line in _fact(label, label_width, value, width)]
 
 
-def _fact(label: str, value: str, width: int) -> list[Line]:
-    head = fit(label, LABEL - 1) + " "
-    first, *rest = wrap(value, width - LABEL, limit=MESSAGE_LIMIT, most=FACT_LINES)
-    return [((head, Role.DIM), (first, Role.TEXT)), *(((" " * LABEL + text, Role.TEXT),) for text in rest)]
+def _fact(label: str, label_width: int, value: str, width: int) -> list[Line]:
+    head = fit(label, label_width - 1) + " "
+    first, *rest = wrap(value, width - label_width, limit=MESSAGE_LIMIT, most=FACT_LINES)
+    return [((head, Role.DIM), (first, Role.TEXT)), *(((" " * label_width + text, Role.TEXT),) for text in rest)]
 
 
 def _paragraph(mark: str, text: str, width: int, role: Role) -> list[Line]:

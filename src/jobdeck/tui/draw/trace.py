@@ -73,7 +73,7 @@ def _outcome(exchange: Exchange, notes: Mapping[str, str]) -> Span:
     problem = exchange.problem
     if problem is not None:
         return f"{problem.kind.words}: {clean(' '.join(problem.message[:1_024].split()))}", Role.TEXT
-    note = notes.get(exchange.request_id or "")
+    note = notes.get(exchange.support_id or "")
     if note:
         return clean(note[:256]), Role.STRONG
     return words.size(exchange.size), Role.DIM

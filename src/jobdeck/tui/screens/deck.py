@@ -32,6 +32,7 @@ from jobdeck.tui.widgets.static import Banner, Footer, Header, Rule
 from jobdeck.tui.widgets.trace import Trace
 
 UNDO_KEPT = 100
+NOTICE_SECONDS = 10.0
 
 
 class Side(Vertical):
@@ -53,6 +54,7 @@ class Deck(Screen[None]):
         self._watch = Watch(session.profiles)
         self._failure: str | None = None
         self._removed: list[Target] = []
+        self._noticed = 0
         self._zoomed: LineView | None = None
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
         self._detail_rule, self._trace_rule = Rule(id="detail-rule"), Rule(id="trace-rule")
@@ -83,12 +85,12 @@ class Deck(Screen[None]):
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
         self._draw_selected()
-        for notice in self._session.notices:
-            self.notify(one_line(notice), markup=False, timeout=10)
+        self._tell_notices()
 
     def attach(self, engine: Engine) -> None:
         """Take the engine that has been opened."""
         self._watch.engine = engine
+        self._tell_notices()
         self._jobs.when_empty(self._empty_lines)
         engine.focus(self._jobs.selected)
 
@@ -240,6 +242,12 @@ class Deck(Screen[None]):
     @property
     def _focused_pane(self) -> LineView:
         return self.focused if isinstance(self.focused, LineView) else self._jobs
+
+    def _tell_notices(self) -> None:
+        notices = self._session.notices
+        for notice in notices[self._noticed :]:
+            self.notify(one_line(notice), markup=False, timeout=NOTICE_SECONDS)
+        self._noticed = len(notices)
 
     def _add(self, targets: Sequence[Target]) -> None:
         if self._watch.engine is None:
