@@ -282,6 +282,17 @@ async def test_the_notices_of_the_start_are_shown() -> None:
         assert toasts(run.app) == ["refused: [/red] of another origin"]
 
 
+async def test_a_notice_that_opening_brings_is_shown_as_well() -> None:
+    session = FakeSession(FakeEngine(FrozenClock()), ("first",))
+    session.gate.clear()
+    async with driven(session=session, ready=False) as run:
+        await run.shows("opening…")
+        session.notices = ("first", "the store is read-only: nothing is kept")
+        session.gate.set()
+        await run.until(lambda: len(toasts(run.app)) == 2)
+        assert sorted(toasts(run.app)) == ["first", "the store is read-only: nothing is kept"]
+
+
 async def test_an_engine_that_stops_leaves_its_jobs_and_says_that_they_are_the_past() -> None:
     async with driven([job("op_a")]) as run:
         await run.until(lambda: run.engine.failure is not None)

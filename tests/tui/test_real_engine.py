@@ -1,0 +1,71 @@
+"""The screen on the real engine, over HTTP to the simulator, in time that passes twenty times as fast."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from jobdeck.cli.sitting import Sitting
+from jobdeck.providers.targets import parse_target
+from jobdeck.simulator.demo import demo_scenario, demo_targets
+from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.tui.app import JobdeckApp
+from jobdeck.wiring import Wiring
+from tests.engine.running import FastClock, settings_for
+from tests.tui.drive import Clipboard, Driven, toasts
+
+SPEED = 20.0
+
+
+@asynccontextmanager
+async def sitting(scenario: Scenario, *texts: str) -> AsyncIterator[tuple[Driven, SimulatorServer]]:
+    clock = FastClock(SPEED)
+    async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
+        wiring = Wiring({}, settings=settings_for(server.url), clock=clock, keep=False)
+        targets = tuple(parse_target(text, wiring.directory) for text in texts)
+        clipboard = Clipboard()
+        app = JobdeckApp(Sitting(wiring, targets), put=clipboard, frame_seconds=0.02)
+        async with app.run_test(size=(120, 36)) as pilot:
+            run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
+            await run.until(lambda: app.deck.watch_state.engine is not None)
+            yield run, server
+            await run.press("q")
+
+
+async def test_every_job_of_a_demo_is_seen_and_its_request_id_is_one_that_was_sent() -> None:
+    scenario = demo_scenario(jobs=12, seed=1)
+    async with sitting(scenario, *demo_targets(scenario)) as (run, server):
+        watch = run.app.deck.watch_state
+        await run.until(lambda: watch.model.total == 12 and watch.settled)
+        await run.shows("● run")
+        await run.press("j", "y")
+        assert run.clipboard.sent[0] in {record.request_id for record in server.requests}
+        await run.shows("✗ failed")
+        await run.shows("UPSTREAM_TIMEOUT")
+
+
+async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says_so() -> None:
+    scenario = demo_scenario(jobs=8, seed=1)
+    async with sitting(scenario, demo_targets(scenario)[7]) as (run, server):
+        await run.shows("● run")
+        await server.stop()
+        await run.shows("? blind")
+        await run.shows("hog: blind since")
+        await run.shows("next look in")
+        await run.shows("no answer, so no request ID")
+        await server.start()
+        await run.shows("● run")
+        await run.until(lambda: "blind since" not in run.text)
+
+
+async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> None:
+    scenario = demo_scenario(jobs=8, seed=1)
+    first = demo_targets(scenario)[0]
+    async with sitting(scenario) as (run, server):
+        await run.shows("No jobs are watched.")
+        await run.press("a", *first, "enter", *"https://evil.example/api/operations/op_1")
+        await run.shows("✓ 1 job: 1 hog operation")
+        await run.shows("✗ 1 refused")
+        await run.press("ctrl+s")
+        await run.shows("● run")
+        assert toasts(run.app)[-1] == "1 job added"
+        assert all("evil" not in record.path for record in server.requests)
