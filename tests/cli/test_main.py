@@ -23,7 +23,7 @@ def test_the_version_is_told(env: dict[str, str]) -> None:
 
 def test_help_names_every_command_and_the_exit_codes(env: dict[str, str]) -> None:
     out = jobdeck("--help", env=env).out
-    assert all(f"\n    {command} " in out for command in COMMANDS)
+    assert all(f"\n    {command}" in out for command in COMMANDS)
     assert "124 timed out" in out
 
 

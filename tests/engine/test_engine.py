@@ -115,14 +115,24 @@ async def test_a_refused_key_halts_the_profile_with_one_event() -> None:
 
 
 async def test_the_selected_job_is_asked_more_often() -> None:
-    jobs = tuple(replace(ENDLESS, id=f"op_{number}") for number in range(10))
+    endless = JobScript(Api.SONARLY, Resource.PROSPECTING, stages=(StageScript("import"),), duration=1e6)
+    jobs = tuple(replace(endless, id=f"{number}" * 24) for number in range(10))
     async with sight(Scenario(jobs=jobs), limit=60) as seen:
-        seen.engine.focus(seen.job("op_7").key)
+        seen.engine.focus(seen.job("7" * 24).key)
         await until(lambda: len(seen.server.requests) > 60)
         counts = [sum(record.path.endswith(job.id) for record in seen.server.requests) for job in jobs]
         assert counts[7] == max(counts)
         assert counts[7] > 2 * sorted(counts)[-2]
-        assert min(counts) > 0
+
+
+async def test_one_list_refreshes_many_jobs() -> None:
+    async with sight(Scenario(jobs=enrichments(60, duration=600.0)), limit=60) as seen:
+        await seen.until(lambda: all(job.observed for job in seen.jobs))
+        at, sent = seen.clock.now(), len(seen.server.requests)
+        await until(lambda: seen.clock.now().since(at) > 60)
+        assert all((job.age(seen.clock.now()) or 0.0) < 15.0 for job in seen.jobs)
+        assert len(seen.server.requests) - sent <= 60
+        assert seen.server.stats.refused.total() == 0
 
 
 async def test_a_sleep_of_the_machine_is_noticed_and_everything_asked_once_more() -> None:

@@ -37,7 +37,7 @@ def test_a_good_poll_changes_its_job_and_tells_the_scheduler() -> None:
     applied = registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING, 0.5),)), START)
     assert registry.jobs[KEY].progress == 0.5
     assert isinstance(applied.events[0], PhaseChanged)
-    assert applied.seen == (Seen(KEY, "operation", terminal=False, progress=0.5, changed=True),)
+    assert applied.seen == (Seen(KEY, "operation", terminal=False, progress=0.5, changed=True, phase=Phase.RUNNING),)
 
 
 def test_a_problem_is_told_and_nothing_is_seen() -> None:

@@ -16,9 +16,9 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.transitions import observe
-from jobdeck.providers.base import Provider
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.wiring import Wiring
+from jobdeck.wiring.asking import Asker
 
 MAX_PAGES = 20
 
@@ -68,25 +68,21 @@ def profiles_of(wiring: Wiring, name: str | None) -> tuple[str, ...]:
 
 async def discover(wiring: Wiring, names: Sequence[str], limit: int, status: str | None) -> dict[str, Found]:
     """Ask the lists of the profiles, one request after the other within each, the profiles side by side."""
-    found = await asyncio.gather(*(_discover(wiring, name, limit, status) for name in names))
+    async with wiring.asking(names) as askers:
+        found = await asyncio.gather(*(_discover(wiring, name, asker, limit, status) for name, asker in askers.items()))
     return dict(zip(names, found, strict=True))
 
 
-async def _discover(wiring: Wiring, name: str, limit: int, status: str | None) -> Found:
-    provider = wiring.provider(name)
+async def _discover(wiring: Wiring, name: str, asker: Asker, limit: int, status: str | None) -> Found:
     jobs: dict[JobKey, Job] = {}
-    problems: list[Problem] = []
-    try:
-        lists, problem = await _lists(wiring, provider, name)
-        problems.extend([problem] if problem is not None else [])
-        for first in lists:
-            read = await _read(provider, replace(first, status=status), limit)
-            problems.extend([read.problem] if read.problem is not None else [])
-            for row, exchange in read.rows:
-                job = _job(wiring, name, first.resource, row, exchange)
-                jobs.setdefault(job.key, job)
-    finally:
-        await provider.aclose()
+    lists, problem = await _lists(wiring, asker, name)
+    problems = [problem] if problem is not None else []
+    for first in lists:
+        read = await _read(asker, replace(first, status=status), limit)
+        problems.extend([read.problem] if read.problem is not None else [])
+        for row, exchange in read.rows:
+            job = _job(wiring, name, first.resource, row, exchange)
+            jobs.setdefault(job.key, job)
     return Found(tuple(jobs.values()), tuple(problems))
 
 
@@ -96,11 +92,11 @@ class _Read:
     problem: Problem | None
 
 
-async def _read(provider: Provider, page: ListPage, limit: int) -> _Read:
+async def _read(asker: Asker, page: ListPage, limit: int) -> _Read:
     """Page through one list until `limit` rows, its end, a problem, or twenty pages."""
     rows: list[tuple[Observation, Exchange]] = []
     for _ in range(MAX_PAGES):
-        reply = await provider.list_page(replace(page, limit=min(100, limit - len(rows))))
+        reply = await asker.list_page(replace(page, limit=min(100, limit - len(rows))))
         if reply.problem is not None:
             return _Read(tuple(rows), reply.problem)
         rows.extend((row, reply.exchange) for row in reply.observations)
@@ -110,14 +106,14 @@ async def _read(provider: Provider, page: ListPage, limit: int) -> _Read:
     return _Read(tuple(rows), None)
 
 
-async def _lists(wiring: Wiring, provider: Provider, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:
+async def _lists(wiring: Wiring, asker: Asker, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:
     """Return the lists that a profile has: Sonarly has one for each account group that its key can see."""
     profile = wiring.settings.profiles[name].profile
     if profile.provider == "thehog":
         return (ListPage(Resource.OPERATION), ListPage(Resource.SEARCH)), None
     if profile.account_group is not None:
         return (ListPage(Resource.PROSPECTING, profile.account_group),), None
-    page = await provider.list_groups()
+    page = await asker.list_groups()
     return tuple(ListPage(Resource.PROSPECTING, group) for group in page.groups), page.problem
 
 

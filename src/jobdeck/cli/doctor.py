@@ -91,16 +91,13 @@ async def _profile(wiring: Wiring, name: str) -> list[Check]:
         checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none are configured", ExitCode.USAGE))
     if any(check.verdict is Verdict.FAILED for check in checks):
         return checks
-    provider = wiring.provider(name)
-    try:
+    windows: tuple[RateWindow, ...] = ()
+    async with wiring.asking([name]) as askers:
         if settings.profile.provider == "thehog":
-            reply = await provider.list_page(ListPage(Resource.OPERATION, limit=1))
+            reply = await askers[name].list_page(ListPage(Resource.OPERATION, limit=1))
             exchange, windows = reply.exchange, reply.windows
         else:
-            page = await provider.list_groups()
-            exchange, windows = page.exchange, ()
-    finally:
-        await provider.aclose()
+            exchange = (await askers[name].list_groups()).exchange
     origin, problem = settings.profile.origin, exchange.problem
     if problem is not None:
         found = f"{origin}: {problem.kind.words}: {problem.message}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from jobdeck.domain.job import Job, Target
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.wiring import Wiring
+from jobdeck.wiring import UseOfLists, Wiring
 
 
 class TimedOutError(Exception):
@@ -23,12 +23,13 @@ async def follow(
     targets: Iterable[Target],
     enough: Callable[[Engine, Batch], bool],
     patience: float | None = None,
+    lists: UseOfLists = UseOfLists.ALL,
 ) -> tuple[Job, ...]:
     """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
 
     Raises `TimedOutError` after `patience` seconds (None: never), and what the engine raises when it breaks.
     """
-    running = wiring.open()
+    running = wiring.open(lists=lists)
     engine = running.engine
     for notice in running.notices:
         sys.stderr.write(f"jobdeck: {notice}\n")

@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
         wiring.profile(profile)
     if inputs.piped:
         read_keys_from_terminal()
-    return run_screen(Sitting(wiring, inputs.targets))
+    return run_screen(Sitting(wiring, inputs.targets, lists=arguments.discover))
 
 
 def run_screen(sitting: Sitting) -> int:

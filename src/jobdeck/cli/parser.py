@@ -17,6 +17,7 @@ COMMANDS = (
     "requests",
     "doctor",
     "simulate",
+    "completion",
 )
 """Words that are commands when they come first; ``jobdeck -- demo`` watches a job called demo."""
 
@@ -27,6 +28,8 @@ targets:
   ACCOUNT_GROUP/JOB_ID                 a Sonarly prospecting job
   https://…/api/operations/op_01HZ…    a poll URL, absolute or relative
   FILE, -                              a file or standard input with any of these, or accepted bodies
+  (none)                               the watch list of last time
+  --discover                           what the APIs list as started lately
 
 examples:
   jobdeck demo                         try it: no key, no configuration
@@ -39,8 +42,8 @@ exit codes:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of everything but the bare ``jobdeck [TARGET…]``, which `parse` maps to ``open``."""
+def build_parser(*, bare: bool = True) -> argparse.ArgumentParser:
+    """Return the parser of all commands; with `bare`, ``jobdeck [TARGET…]`` is there too, by the name of ``open``."""
     parser = argparse.ArgumentParser(
         prog="jobdeck",
         usage="jobdeck [--config FILE] [--no-store] [TARGET …]\n       jobdeck COMMAND [OPTION …] [TARGET …]",
@@ -51,9 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"jobdeck {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND", prog="jobdeck")
-    opened = commands.add_parser("open", allow_abbrev=False)
-    _add_config(opened)
-    opened.add_argument("targets", nargs="*")
+    if bare:
+        opened = commands.add_parser("open", allow_abbrev=False)
+        _add_config(opened)
+        opened.add_argument("--discover", action="store_true")
+        opened.add_argument("targets", nargs="*")
     _add_demo(commands)
     _add_status(commands)
     _add_watch(commands)
@@ -64,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_requests(commands)
     _add_doctor(commands)
     _add_simulate(commands)
+    _add_completion(commands)
     return parser
 
 
@@ -268,6 +274,18 @@ def _count(text: str) -> int:
 
 def _port(text: str) -> int:
     return int(_number(text, 0, 65_535, whole=True))
+
+
+def _add_completion(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    completion = commands.add_parser(
+        "completion",
+        help="print a completion script for your shell",
+        description="Print a script that completes commands and options; put it where your shell looks for such.",
+        epilog="example: jobdeck completion bash > ~/.local/share/bash-completion/completions/jobdeck",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="the shell")
 
 
 def _rows(text: str) -> int:

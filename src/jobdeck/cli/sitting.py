@@ -1,19 +1,26 @@
 """One sitting at the screen: the wiring's parts in the shape that the screen asks for."""
 
 from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import Target
+from jobdeck.domain.job import Job, Target
 from jobdeck.engine.engine import Engine
 from jobdeck.providers.targets import parse_input
 from jobdeck.tui.session import Parsed, Refused
 from jobdeck.wiring import Wiring
 
+LISTED = 100
+"""Jobs of each list that ``--discover`` opens the screen on."""
+
 
 class Sitting:
     """Implements the screen's `Session` on real settings."""
 
-    def __init__(self, wiring: Wiring, targets: tuple[Target, ...], notices: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, wiring: Wiring, targets: tuple[Target, ...], notices: tuple[str, ...] = (), *, lists: bool = False
+    ) -> None:
+        """Sit down to `targets`; with `lists`, also to what the APIs list as started lately."""
         self._wiring = wiring
         self._targets = targets
+        self._lists = lists
         self.notices = notices
 
     @property
@@ -33,9 +40,22 @@ class Sitting:
         """
         running = self._wiring.open(listed=True)
         self.notices = (*self.notices, *running.notices)
-        running.engine.restore(await self._wiring.recall(running.store, self._targets))
-        running.engine.add(self._targets)
-        return running.engine
+        engine = running.engine
+        if self._lists:
+            engine.restore(await self._listed())
+        if self._targets or not self._lists:
+            engine.restore(await self._wiring.recall(running.store, self._targets))
+        engine.add(self._targets)
+        return engine
+
+    async def _listed(self) -> list[Job]:
+        from jobdeck.cli.discover import discover  # noqa: PLC0415 - only for this way in
+
+        found = await discover(self._wiring, self.profiles, LISTED, None)
+        for name, part in found.items():
+            told = tuple(f"{name}: {problem.kind.words}: {problem.message}" for problem in part.problems)
+            self.notices = (*self.notices, *told)
+        return [job for part in found.values() for job in part.jobs]
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""

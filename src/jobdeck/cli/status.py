@@ -18,6 +18,10 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.wiring import UseOfLists
+
+MANY = 20
+"""Targets from which on a list, which tells of a hundred jobs at once, is worth asking before each job is."""
 
 GIVE_UP_AFTER = 3
 """Failed looks after which a profile that never answered is asked no more: the rest would wait for nothing."""
@@ -29,7 +33,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     inputs = gather_targets(arguments.targets, wiring.directory)
     look = Look(inputs.targets, wiring.clock, as_json=arguments.json)
     try:
-        run_async(follow(wiring, inputs.targets, look))
+        lists = UseOfLists.WHOLE if len(inputs.targets) > MANY else UseOfLists.NONE
+        run_async(follow(wiring, inputs.targets, look, lists=lists))
     finally:
         _narrate_progress(0, 0)
     jobs = [look.done[target.key] for target in inputs.targets]

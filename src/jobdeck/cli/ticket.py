@@ -22,7 +22,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.store import Store
 from jobdeck.store.records import TimelineEntry
-from jobdeck.wiring import Wiring
+from jobdeck.wiring import UseOfLists, Wiring
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         fresh.extend(item for item in batch.exchanges if item.job == targets[0].key)
         return bool(fresh) or bool(engine.halted())
 
-    (job,) = run_async(follow(wiring, targets, looked))
+    (job,) = run_async(follow(wiring, targets, looked, lists=UseOfLists.NONE))
     with open_store_for(arguments) as store:
         source = _source(wiring, store, job, fresh, arguments)
     if arguments.format == "json":

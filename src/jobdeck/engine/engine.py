@@ -5,11 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
 from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.engine.clock import Timer, slept
 from jobdeck.engine.lane import Done, Lane
-from jobdeck.engine.ledger import Ledger, NoLedger
+from jobdeck.engine.ledger import Ledger, Limits, NoLedger
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan, Poll, Result
@@ -93,7 +94,7 @@ class Engine:
             if self._registry.restore(job):
                 restored.append(job)
                 if not job.terminal:
-                    lane.scheduler.add(job.key, job.kind, now.mono)
+                    lane.scheduler.add(job.key, job.target.resource.value, now.mono, _elapsed(job, now))
                     lane.wake()
         self._ledger.watch([job.target for job in restored], now)
         self._publish(jobs=restored)
@@ -233,10 +234,11 @@ class Engine:
     def _share_limit(self, lane: Lane, *, assumed: bool = False) -> None:
         """Tell the other processes when the limit that holds has changed."""
         now = self._clock.now()
-        limit = lane.scheduler.budget(now.mono).limit
-        if limit != lane.shared_limit:
-            lane.shared_limit = limit
-            self._ledger.limit(lane.name, limit, now, assumed=assumed)
+        budget = lane.scheduler.budget(now.mono)
+        limits = Limits(budget.limit, budget.list_limit)
+        if limits != lane.shared_limits:
+            lane.shared_limits = limits
+            self._ledger.limit(lane.name, limits, now, assumed=assumed)
 
     def _start(self, lane: Lane) -> None:
         if self._group is not None:
@@ -265,7 +267,12 @@ class Engine:
             mono,
             done.request,
             Result(
-                problem.kind if problem else None, applied.seen, reply.retry_after, reply.windows, reply.next_cursor
+                problem=problem.kind if problem is not None else None,
+                seen=applied.seen,
+                retry_after=reply.retry_after,
+                windows=reply.windows,
+                next_cursor=reply.next_cursor,
+                rows=len(reply.observations),
             ),
         )
         self._share_limit(lane)
@@ -311,3 +318,7 @@ class Engine:
     ) -> None:
         for subscription in self._subscriptions:
             subscription.put(jobs, removed, exchanges, events)
+
+
+def _elapsed(job: Job, now: Instant) -> float | None:
+    return job.elapsed(now) if job.elapsed_exact else None

@@ -10,7 +10,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
-from jobdeck.engine.ledger import Denied, Ledger, NoLedger, Request
+from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Request
 from jobdeck.providers.base import Provider, Reply
 from jobdeck.scheduling.actions import ListPage, Poll, Wait
 from jobdeck.scheduling.scheduler import Scheduler
@@ -63,7 +63,7 @@ class Lane:
         self.scheduler = scheduler
         self.limit_assumed = limit_assumed
         self.halt: Problem | None = None
-        self.shared_limit: float | None = None
+        self.shared_limits: Limits | None = None
         self._provider = provider
         self._clock = clock
         self._ledger: Ledger = ledger or NoLedger()

@@ -40,6 +40,14 @@ class Heard:
     result_missing: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests a minute: polls, and list pages where they have a bucket of their own (else None)."""
+
+    polls: float
+    lists: float | None = None
+
+
 class Ledger(Protocol):
     """Keeps the record of requests and shares the budget with other processes. Its methods never raise."""
 
@@ -55,7 +63,7 @@ class Ledger(Protocol):
         """Keep what a person said about a job."""
         ...
 
-    def limit(self, profile: str, per_minute: float, now: Instant, *, assumed: bool) -> None:
+    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
         """Set the requests a minute that all processes together may send through a profile.
 
         One that is only `assumed`, before any answer, gives way to what is remembered.
@@ -101,7 +109,7 @@ class NoLedger:
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
         """Do nothing."""
 
-    def limit(self, profile: str, per_minute: float, now: Instant, *, assumed: bool) -> None:
+    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
         """Do nothing."""
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:

@@ -139,10 +139,25 @@ class Registry:
             jobs.append(job)
             events.extend(told)
             moved = job.changed is not before.changed
-            stage = job.current_stage
-            progress = job.progress if job.progress is not None or stage is None else stage.stage.progress
-            seen.append(Seen(job.key, job.kind, job.terminal, progress, moved))
+            seen.append(_seen(job, row, now, changed=moved))
         return Applied(tuple(jobs), tuple(events), tuple(seen))
+
+
+def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
+    """Return what the scheduler needs to know; its kinds are those of the lists, so the resource's word."""
+    stage = job.current_stage
+    progress = job.progress if job.progress is not None or stage is None else stage.stage.progress
+    return Seen(
+        key=job.key,
+        kind=job.target.resource.value,
+        terminal=job.terminal,
+        progress=progress,
+        changed=changed,
+        whole=row.whole,
+        phase=job.phase,
+        elapsed=job.elapsed(now) if job.elapsed_exact else None,
+        stage=stage.stage.name if stage is not None and not stage.stage.phase.terminal else None,
+    )
 
 
 def observation_of(job: Job) -> Observation:

@@ -92,7 +92,8 @@ class BudgetView:
     """A profile's budget for the screen: requests sent in the last minute of `limit` a minute.
 
     `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests; `halted` says that the
-    key was refused and nothing is asked until the profile is released.
+    key was refused and nothing is asked until the profile is released. `list_limit` is the limit of list pages
+    where they are known to have a bucket of their own, None where they are paid from the same.
     """
 
     limit: float
@@ -100,3 +101,4 @@ class BudgetView:
     blocked_until: float | None = None
     paused: bool = False
     halted: bool = False
+    list_limit: float | None = None

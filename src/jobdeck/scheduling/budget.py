@@ -38,6 +38,11 @@ class Budget:
         return self._polls.limit
 
     @property
+    def list_limit(self) -> float | None:
+        """List pages a minute that hold now, None while they are paid from the polls' bucket."""
+        return self._lists.limit if self._lists is not None else None
+
+    @property
     def apart(self) -> bool:
         """Whether list pages are paid from a bucket of their own."""
         return self._lists is not None

@@ -226,7 +226,9 @@ class Scheduler:
         """Return the budget for the screen."""
         now = self._tick(now)
         quiet = self._budget.quiet_until(now)
-        return BudgetView(self._budget.limit, self._budget.used(now), quiet, self._paused, self._halted)
+        return BudgetView(
+            self._budget.limit, self._budget.used(now), quiet, self._paused, self._halted, self._budget.list_limit
+        )
 
     def _tick(self, now: float) -> float:
         elapsed = now - self._now

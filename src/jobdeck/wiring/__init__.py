@@ -6,29 +6,69 @@ Importing this is cheap; the HTTP client and the models (400 ms) are imported wh
 import os
 import platform
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from uuid import uuid4
 
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import Job, Target
+from jobdeck.domain.job import Job, Resource, Target
 from jobdeck.engine.clock import SystemClock, Timer
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
-from jobdeck.engine.ledger import Ledger
+from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.providers.base import Provider
-from jobdeck.providers.profile import Profile
+from jobdeck.providers.profile import Profile, ProviderName
 from jobdeck.providers.targets import Directory
 from jobdeck.scheduling.budget import Limit, LimitSource
+from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store import Opened, open_store
 from jobdeck.store.aio import AsyncStore
+from jobdeck.wiring.asking import Asker
 from jobdeck.wiring.ledger import StoreLedger
 
 DATABASE = "jobdeck.db"
+
+LISTS: dict[ProviderName, tuple[ListSupport, ...]] = {
+    "thehog": (
+        ListSupport(Resource.OPERATION, frozenset({"operation", "enrichment"}), active=("processing", "queued")),
+        ListSupport(Resource.SEARCH, frozenset({"search"}), page=200, cursor=True),
+    ),
+    "sonarly": (
+        ListSupport(
+            Resource.PROSPECTING,
+            frozenset({"prospecting"}),
+            grouped=True,
+            cursor=True,
+            active=("running", "queued"),
+            whole=False,
+        ),
+    ),
+}
+"""The lists of each API, for the scheduler."""
+
+
+class UseOfLists(Enum):
+    """Which lists an engine may use to refresh many jobs with one request."""
+
+    ALL = "all"
+    WHOLE = "whole"
+    NONE = "none"
+
+    def of(self, provider: ProviderName) -> tuple[ListSupport, ...]:
+        """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
+        match self:
+            case UseOfLists.ALL:
+                return LISTS[provider]
+            case UseOfLists.WHOLE:
+                return tuple(support for support in LISTS[provider] if support.whole)
+            case UseOfLists.NONE:
+                return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +108,36 @@ class Wiring:
         profiles = {name: settings.profile for name, settings in self.settings.profiles.items()}
         return Directory(profiles, self.settings.default_profile)
 
-    def engine(self, ledger: Ledger | None = None) -> Engine:
+    def engine(self, ledger: Ledger | None = None, lists: UseOfLists = UseOfLists.ALL) -> Engine:
         """Return a new engine without jobs."""
-        return Engine(lambda name: self._lane(name, ledger), self.clock, ledger)
+        return Engine(lambda name: self._lane(name, ledger, lists), self.clock, ledger)
 
-    def open(self, *, listed: bool = False) -> Running:
+    def open(self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL) -> Running:
         """Open the store and an engine on it; closing the engine closes both, with what was learnt on disk.
 
         With `listed`, watched jobs go on the watch list that the screen opens with next time. Needs a running loop.
         """
         opened = open_own_store(self._env, keep=self._keep)
         store = AsyncStore(opened.store)
-        engine = self.engine(StoreLedger(store, self.clock, listed=listed))
+        engine = self.engine(StoreLedger(store, self.clock, listed=listed), lists)
         return Running(engine, store, tuple(notice.message for notice in opened.notices))
+
+    @asynccontextmanager
+    async def asking(self, names: Iterable[str]) -> AsyncIterator[dict[str, Asker]]:
+        """Open the store and an asker of each profile; raises `ConfigError` when credentials cannot be had."""
+        providers = {name: self.provider(name) for name in names}
+        store = AsyncStore(open_own_store(self._env, keep=self._keep).store)
+        ledger = StoreLedger(store, self.clock, listed=False)
+        for name in providers:
+            limit = limit_of(self._settings_of(name).profile)
+            assumed = limit.source is not LimitSource.CONFIGURED
+            ledger.limit(name, Limits(limit.requests_per_minute), self.clock.now(), assumed=assumed)
+        try:
+            yield {name: Asker(provider, ledger, self.clock) for name, provider in providers.items()}
+        finally:
+            for provider in providers.values():
+                await provider.aclose()
+            await ledger.close()
 
     async def recall(self, store: AsyncStore, targets: Sequence[Target]) -> tuple[Job, ...]:
         """Return what is remembered of targets, or of the watch list of last time when there are none.
@@ -112,9 +169,10 @@ class Wiring:
 
         return make_provider(self.profile(name), self.clock)
 
-    def _lane(self, name: str, ledger: Ledger | None) -> Lane:
-        limit = limit_of(self._settings_of(name).profile)
-        scheduler = Scheduler(limit, random.Random())  # noqa: S311 - jitter, not a secret
+    def _lane(self, name: str, ledger: Ledger | None, lists: UseOfLists) -> Lane:
+        profile = self._settings_of(name).profile
+        limit = limit_of(profile)
+        scheduler = Scheduler(limit, random.Random(), lists.of(profile.provider))  # noqa: S311 - jitter, not a secret
         assumed = limit.source is not LimitSource.CONFIGURED
         return Lane(self.provider(name), scheduler, self.clock, ledger, limit_assumed=assumed)
 

@@ -9,7 +9,7 @@ from typing import Any
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.engine.ledger import Denied, Heard, Permit, Request
+from jobdeck.engine.ledger import Denied, Heard, Limits, Permit, Request
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Poll
 from jobdeck.store import LIST, POLL, Store, StoreError
@@ -41,6 +41,7 @@ class StoreLedger:
         self._store = store
         self._clock = clock
         self._listed = listed
+        self._apart: dict[str, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
@@ -59,15 +60,17 @@ class StoreLedger:
         """Annotate the job."""
         self._soon(self._store.annotate(key, now_us=now.us, acknowledged=acknowledged))
 
-    def limit(self, profile: str, per_minute: float, now: Instant, *, assumed: bool) -> None:
-        """Set the budget that all processes share."""
+    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
+        """Set the budgets that all processes share; lists are paid from that of polls unless they have their own."""
+        self._apart[profile] = limits.lists is not None
+        buckets = ((POLL, limits.polls), (LIST, limits.lists))
 
-        def set_both(store: Store) -> None:
-            for bucket in (POLL, LIST):
-                if not (assumed and store.limit(profile, bucket) is not None):
+        def set_all(store: Store) -> None:
+            for bucket, per_minute in buckets:
+                if per_minute is not None and not (assumed and store.limit(profile, bucket) is not None):
                     store.set_limit(profile, bucket, max(1, int(per_minute)), now.us)
 
-        self._soon(self._store.write(set_both))
+        self._soon(self._store.write(set_all))
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
         """Claim a job, or spend a request on a list; without a working store the request goes unrecorded."""
@@ -76,7 +79,8 @@ class StoreLedger:
             if isinstance(request, Poll):
                 answer = await self._store.claim(request.key, now.us, LEASE_SECONDS)
             else:
-                answer = await self._store.spend(profile, LIST, now.us)
+                bucket = LIST if self._apart.get(profile) else POLL
+                answer = await self._store.spend(profile, bucket, now.us)
         except StoreError:
             _log.exception("the store gave no answer")
             return StorePermit(None)

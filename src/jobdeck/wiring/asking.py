@@ -1,0 +1,53 @@
+"""Asking without an engine: single look-ups that pass the shared budget and go on record like every request."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from jobdeck.domain.job import Resource
+from jobdeck.engine.clock import Timer
+from jobdeck.engine.ledger import Denied, Ledger, Permit
+from jobdeck.providers.base import GroupPage, Provider, Reply
+from jobdeck.scheduling.actions import ListPage
+
+T = TypeVar("T", Reply, GroupPage)
+
+
+class Asker:
+    """Sends the list and look-up requests of one profile, one at a time, each when the budget has room for it."""
+
+    def __init__(self, provider: Provider, ledger: Ledger, clock: Timer) -> None:
+        self._provider = provider
+        self._ledger = ledger
+        self._clock = clock
+
+    async def list_page(self, page: ListPage) -> Reply:
+        """Ask for one page of recent jobs."""
+        return await self._ask(page, lambda: self._provider.list_page(page), lambda reply: reply)
+
+    async def list_groups(self, cursor: str | None = None) -> GroupPage:
+        """Ask for one page of the account groups that the key can see."""
+        page = ListPage(Resource.PROSPECTING, cursor=cursor)
+        return await self._ask(page, lambda: self._provider.list_groups(cursor), lambda got: Reply(got.exchange))
+
+    async def aclose(self) -> None:
+        """Close the provider's connections."""
+        await self._provider.aclose()
+
+    async def _ask(self, page: ListPage, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]) -> T:
+        permit = await self._permit(page)
+        try:
+            got = await send()
+        except asyncio.CancelledError:
+            await self._ledger.give_up(permit, self._clock.now())
+            raise
+        await self._ledger.record(permit, reply_of(got), None, self._clock.now())
+        return got
+
+    async def _permit(self, page: ListPage) -> Permit:
+        while True:
+            now = self._clock.now()
+            permit = await self._ledger.permit(self._provider.profile_name, page, now)
+            if not isinstance(permit, Denied):
+                return permit
+            await self._clock.wait(asyncio.Event(), max(0.05, permit.until.since(self._clock.now())))
