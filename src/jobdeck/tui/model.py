@@ -9,7 +9,7 @@ from typing import TypeAlias
 from jobdeck.domain.attention import attention, attention_order
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.tui.draw.state import BLIND, LOST, State, counted_state, job_state
+from jobdeck.tui.draw.state import BLIND, LOST, State, counted_state, shown_state
 
 Rank: TypeAlias = tuple[int, int, int]
 """Class of need, moment of entering it (the newest first), order of arrival. No two rows share one."""
@@ -153,7 +153,8 @@ class Model:
         else:
             arrival = old.rank[2] if old is not None else self._stamp
             rank = (int(need), attention_order(job, now)[1], arrival)
-        return Row(job, job_state(job, now), counted_state(job, now), rank, self._stamp)
+        counted = counted_state(job, now)
+        return Row(job, shown_state(job, counted), counted, rank, self._stamp)
 
     def _admitted(self, job: Job) -> bool:
         return self._admits is None or self._admits(job)

@@ -10,6 +10,8 @@ LONGEST_ID = 29
 """Cells of a whole operation ID (``op_`` and 26 letters): a wider column would be empty."""
 
 PROFILE_FROM = 130
+TIGHT = 40
+SHORTEST_JOB = 8
 
 
 class Name(StrEnum):
@@ -52,10 +54,10 @@ class Columns:
 
 _LEAST = {
     Name.STATE: 9,
-    Name.JOB: 8,
+    Name.JOB: 12,
     Name.PROFILE: 8,
-    Name.KIND: 9,
-    Name.STAGE: 9,
+    Name.KIND: 11,
+    Name.STAGE: 10,
     Name.PROGRESS: 11,
     Name.ELAPSED: 7,
     Name.SEEN: 6,
@@ -87,7 +89,7 @@ def columns_for(width: int, *, profiles: bool = False) -> Columns:
     widths: dict[Name, int] = {}
     left = width - MARKER
     for name in wanted:
-        least = _LEAST[name] + (GAP if widths else 0)
+        least = (SHORTEST_JOB if name is Name.JOB and width < TIGHT else _LEAST[name]) + (GAP if widths else 0)
         if least > left:
             if name in {Name.STATE, Name.JOB} and left > GAP:
                 widths[name] = left - (GAP if widths else 0)

@@ -18,8 +18,8 @@ from jobdeck.tui.draw.state import (
 
 MEANINGS = (
     (FAILED, "the job failed"),
-    (STALLED, "no change for much longer than jobs of its kind take; advice, not an outcome"),
-    (BLIND, "its newest requests failed: what you see is the past, as old as SEEN says"),
+    (STALLED, "no change for much longer than usual; advice, not an outcome"),
+    (BLIND, "its newest requests failed: you see the past, as old as SEEN says"),
     (LOST, "the server says it knows no such job"),
     (PARTIAL, "it ended with part of the work done"),
     (RUNNING, "it runs"),

@@ -44,8 +44,11 @@ def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
         if column.name in {Name.ELAPSED, Name.SEEN}:
             continue
         spans = before if column.x < columns.tick_x else after
-        spans.append((" " * (GAP if column.x > MARKER else 0), Role.TEXT))
-        spans.extend(_cell(row, column, name))
+        cell = _cell(row, column, name)
+        if spans or spans is after:
+            # The gap takes the role of what follows: one segment less for the terminal.
+            spans.append((" " * GAP, cell[0][1]))
+        spans.extend(cell)
     return tuple(before), tuple(after)
 
 

@@ -64,7 +64,11 @@ def counted_state(job: Job, now: Instant) -> State:
 
 def job_state(job: Job, now: Instant) -> State:
     """Return how a job's state looks; a status word that we do not know is shown word for word."""
-    state = counted_state(job, now)
+    return shown_state(job, counted_state(job, now))
+
+
+def shown_state(job: Job, state: State) -> State:
+    """Return how a job that belongs to one of `COUNTED` looks."""
     if state is RUNNING and job.phase is Phase.UNKNOWN and job.status is not None:
         return State("●", clean(job.status[:64]), Role.NEW)
     return state

@@ -139,5 +139,5 @@ def hint_lines(count: int) -> Sequence[Line]:
 
 
 def _heading(width: int) -> Sequence[Line]:
-    text = " one a line: IDs, PROFILE:ID, poll URLs; or the accepted answers themselves"
+    text = " one a line: IDs, poll URLs; or accepted answers as they are"
     return (clip_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeAlias
 
-from rich.segment import Segment
 from textual import events
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
@@ -22,9 +21,8 @@ from jobdeck.tui.widgets.line_view import LineView
 Token: TypeAlias = tuple[int, Role | None, Ticks]
 """All that a drawn line depends on beside the columns: the row's stamp, its background, its ticking texts."""
 
-_Steady: TypeAlias = tuple[list[Segment], list[Segment]]
-
 CACHED_ROWS = 1_024
+MARKED, UNMARKED = "▸ ", "  "
 EMPTY_LINES = 6
 """Lines for what is said while there is no row."""
 
@@ -74,7 +72,7 @@ class JobList(LineView):
         self._held = False
         self._tokens: list[Token | None] = []
         self._viewed: tuple[JobKey, ...] = ()
-        self._steady: LRUCache[tuple[int, Role | None], _Steady] = LRUCache(CACHED_ROWS)
+        self._steady: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
         self._empty: Callable[[int], Sequence[Line]] = lambda _: ()
 
     @property
@@ -156,22 +154,13 @@ class JobList(LineView):
             return self.strip((), width)
         row = self._model.row_at(index)
         ground = self._ground_of(index)
-        steady = self._steady.get((row.stamp, ground))
+        steady = self._steady.get(row.stamp)
         if steady is None:
-            marker = (("▸ " if ground is not None else "  ", Role.KEY),)
-            before, after = steady_spans(row, self._columns, self._names.of(row.job.key))
-            steady = self.segments((*marker, *before), ground), self.segments(after, ground)
-            self._steady[row.stamp, ground] = steady
-        before_segments, after_segments = steady
-        ticking = self.segments(ticking_spans(ticks(row.job, self._now), self._columns), ground)
-        line = Strip([*before_segments, *ticking, *after_segments])
-        return line.adjust_cell_length(width, self.paint(Role.TEXT, ground))
-
-    def notify_style_update(self) -> None:
-        """Forget what was drawn in other colours."""
-        super().notify_style_update()
-        if hasattr(self, "_steady"):
-            self._steady.clear()
+            steady = self._steady[row.stamp] = steady_spans(row, self._columns, self._names.of(row.job.key))
+        before, after = steady
+        marker = ((MARKED, Role.KEY),) if ground is not None else ((UNMARKED, row.state.role),)
+        ticking = ticking_spans(ticks(row.job, self._now), self._columns)
+        return self.strip((*marker, *before, *ticking, *after), width, ground)
 
     def on_resize(self) -> None:
         """Lay the columns out for the new width and keep the selected row in view."""
