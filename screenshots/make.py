@@ -1,1 +1,187 @@
-"""Make the pictures of the README from the real app."""
+"""Draw the pictures of the README: the real app on the real engine, over HTTP to the simulator, in scripted time.
+
+The pictures are the same in every run. For that, time passes only when this script says so, requests go out one by
+one, and the one thing that is not reproducible, how long each of them took, is replaced by an even stand-in.
+"""
+
+import asyncio
+import random
+import re
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobdeck.cli.demo import demo_settings
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Target
+from jobdeck.engine.engine import Engine
+from jobdeck.engine.lane import Lane
+from jobdeck.providers.base import Provider, Reply
+from jobdeck.providers.factory import make_provider
+from jobdeck.providers.targets import parse_target
+from jobdeck.scheduling.actions import ListPage
+from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.simulator.demo import demo_scenario, demo_targets
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.tui.app import JobdeckApp
+from jobdeck.tui.session import Parsed
+from jobdeck.wiring import Wiring, limit_of
+
+HERE = Path(__file__).parent
+START = datetime(2026, 4, 28, 14, 1, 0, tzinfo=UTC)
+STEP = 0.25
+QUIET_ROUNDS = 30
+"""Rounds of the event loop without a request after which everything has been said and drawn."""
+
+_WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
+
+class ScriptClock:
+    """Time that passes only in `advance`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._alarms: list[tuple[float, asyncio.Event]] = []
+
+    def now(self) -> Instant:
+        """Return the scripted moment."""
+        return Instant(round((START.timestamp() + self.seconds) * 1e6), 1_000.0 + self.seconds)
+
+    def epoch(self) -> float:
+        """Return the scripted moment as the simulator wants it."""
+        return START.timestamp() + self.seconds
+
+    async def wait(self, wake: asyncio.Event, seconds: float | None) -> None:
+        """Return when `wake` is set or the script has passed `seconds`."""
+        if seconds is None:
+            await wake.wait()
+            return
+        alarm = self.seconds + seconds, asyncio.Event()
+        self._alarms.append(alarm)
+        waits = [asyncio.create_task(wake.wait()), asyncio.create_task(alarm[1].wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._alarms.remove(alarm)
+            for task in waits:
+                task.cancel()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+        for due, event in self._alarms:
+            if due <= self.seconds:
+                event.set()
+
+
+class Queue:
+    """Lets one request out at a time, and knows when there is none."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.pending = 0
+
+    async def settle(self) -> None:
+        """Return when nothing has been asked for some rounds of the loop."""
+        quiet = 0
+        while quiet < QUIET_ROUNDS:
+            await asyncio.sleep(0.001 if self.pending else 0)
+            quiet = 0 if self.pending else quiet + 1
+
+
+class InTurn:
+    """A provider whose requests wait for their turn and take an even time."""
+
+    def __init__(self, provider: Provider, queue: Queue) -> None:
+        self._provider = provider
+        self._queue = queue
+
+    @property
+    def profile_name(self) -> str:
+        """The profile's name."""
+        return self._provider.profile_name
+
+    async def poll(self, target: Target) -> Reply:
+        """Ask for one job."""
+        return await self._ask(lambda: self._provider.poll(target))
+
+    async def list_page(self, page: ListPage) -> Reply:
+        """Ask for one page."""
+        return await self._ask(lambda: self._provider.list_page(page))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._provider.aclose()
+
+    async def _ask(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+        self._queue.pending += 1
+        try:
+            async with self._queue.lock:
+                reply = await ask()
+        finally:
+            self._queue.pending -= 1
+        exchange = reply.exchange
+        took = 0.04 + zlib.crc32((exchange.support_id or exchange.url).encode()) % 120 / 1_000
+        return replace(reply, exchange=replace(exchange, duration=took))
+
+
+class Sitting:
+    """A session on the scripted engine."""
+
+    notices: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ("hog", "sonarly")
+
+    def __init__(self, wiring: Wiring, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...]) -> None:
+        self.clock = clock
+        self._wiring = wiring
+        self._queue = queue
+        self._targets = targets
+
+    async def open(self) -> Engine:
+        """Put the engine together."""
+        engine = Engine(self._lane, self.clock)
+        engine.add(self._targets)
+        return engine
+
+    def parse(self, text: str) -> Parsed:
+        """Understand nothing: no picture adds anything."""
+        return Parsed()
+
+    def _lane(self, name: str) -> Lane:
+        profile = self._wiring.profile(name)
+        provider = InTurn(make_provider(profile, self.clock), self._queue)
+        return Lane(provider, Scheduler(limit_of(profile), random.Random(7)), self.clock)  # noqa: S311 - the same jitter in every run
+
+
+async def picture(name: str, size: tuple[int, int], seconds: float, *keys: str) -> None:
+    """Draw one picture: the demo after `seconds`, and after `keys` on top of that."""
+    clock, queue = ScriptClock(), Queue()
+    scenario = demo_scenario(jobs=26, seed=3)
+    async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
+        wiring = Wiring({}, settings=demo_settings(server.url))
+        targets = tuple(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        app = JobdeckApp(Sitting(wiring, clock, queue, targets), frame_seconds=0)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await pilot.pause()
+            while clock.seconds < seconds:
+                clock.advance(STEP)
+                await queue.settle()
+            for key in keys:
+                await pilot.press(key)
+                await queue.settle()
+            app.deck.tick()
+            await pilot.pause()
+            (HERE / f"{name}.svg").write_text(_WEB_FONTS.sub("", app.export_screenshot(title="jobdeck")), "utf-8")
+
+
+async def main() -> None:
+    """Draw them all."""
+    await picture("overview", (120, 36), 98.0, "g", "j", "j")
+    await picture("narrow", (80, 24), 98.0, "g", "j", "j", "j")
+    await picture("failed", (100, 30), 98.0, "g", "tab", "tab")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
