@@ -18,7 +18,7 @@ ONE_LINE_FROM = 118
 def trace_lines(exchange: Exchange, now: Instant, width: int, notes: Mapping[str, str]) -> tuple[Line, ...]:
     """Return one line about an exchange, or two when the ID needs its own.
 
-    `notes` tells by request ID what an exchange changed (``queued → running``).
+    `notes` tells by request or trace ID what an exchange changed (``queued → running``).
     """
     path_width = min(31, max(10, (width - (75 if width >= ONE_LINE_FROM else 44)) // 2))
     spans: list[Span] = [

@@ -289,7 +289,8 @@ class Deck(Screen[None]):
         job = self._watch.job(key)
         self._detail.show(job, self._watch.outlook(job.key) if job is not None else None, now)
         empty = ((("no request has been sent about this job yet", Role.DIM),),) if job is not None else ()
-        self._trace.show(key, self._watch.exchanges(key), self._watch.notes, now, empty)
+        notes = self._watch.notes.of(key) if key is not None else {}
+        self._trace.show(key, self._watch.exchanges(key), notes, now, empty)
         self._draw_titles()
 
     def _draw_titles(self) -> None:
