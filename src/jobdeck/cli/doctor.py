@@ -11,7 +11,7 @@ from typing import Any
 from jobdeck import __version__
 from jobdeck.cli.discover import profiles_of
 from jobdeck.cli.exit_codes import ExitCode, problem_code
-from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_async
 from jobdeck.config import ConfigError
@@ -19,6 +19,7 @@ from jobdeck.config.settings import default_path
 from jobdeck.domain.job import Resource
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import ListPage
+from jobdeck.store import LIST, POLL
 from jobdeck.wiring import Wiring, open_own_store
 
 CLOCK_TOLERANCE = 5.0
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         names = profiles_of(wiring, arguments.profile)
         checks.append(_configuration(wiring))
-        checks.extend(run_async(_profiles(wiring, names)))
+        checks.extend(run_async(_profiles(wiring, arguments, names)))
     checks.extend((_store(arguments), *_terminal()))
     _report(checks, as_json=arguments.json)
     return next((check.code for check in checks if check.verdict is Verdict.FAILED), ExitCode.OK)
@@ -68,14 +69,14 @@ def _configuration(wiring: Wiring) -> Check:
     return Check("configuration", Verdict.OK, f"{origin}; profiles: {profiles}")
 
 
-async def _profiles(wiring: Wiring, names: Iterable[str]) -> list[Check]:
+async def _profiles(wiring: Wiring, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
     checks: list[Check] = []
     for name in names:
-        checks.extend(await _profile(wiring, name))
+        checks.extend(await _profile(wiring, arguments, name))
     return checks
 
 
-async def _profile(wiring: Wiring, name: str) -> list[Check]:
+async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> list[Check]:
     """Check one profile's credentials, then ask one authenticated request."""
     settings = wiring.settings.profiles[name]
     checks: list[Check] = []
@@ -105,13 +106,14 @@ async def _profile(wiring: Wiring, name: str) -> list[Check]:
     trail = f", request {exchange.support_id}" if exchange.support_id else ""
     found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
     checks.append(Check(f"{name}: request", Verdict.OK, found))
-    checks.append(_limits(wiring, name, windows))
+    checks.append(_limits(wiring, arguments, name, windows))
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
     return checks
 
 
-def _limits(wiring: Wiring, name: str, windows: tuple[RateWindow, ...]) -> Check:
+def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:
+    """Tell the limits: configured, announced just now, and as all jobdecks on this machine hold to them."""
     configured = wiring.settings.profiles[name].profile.requests_per_minute
     told = "; ".join(
         f"{window.name + ' ' if window.name else ''}{window.limit}, {window.remaining} left"
@@ -119,7 +121,10 @@ def _limits(wiring: Wiring, name: str, windows: tuple[RateWindow, ...]) -> Check
         if window.limit is not None
     )
     ours = "not configured" if configured is None else f"{configured} a minute configured"
-    return Check(f"{name}: limits", Verdict.OK, f"{ours}; the server says {told or 'nothing'}")
+    with open_store_for(arguments) as store:
+        learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
+    kept = ", ".join(f"{bucket} {limit} a minute" for bucket, limit in learnt.items())
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; the server says {told or 'nothing'}; in force: {kept}")
 
 
 def _clock(name: str, offset: float) -> Check:

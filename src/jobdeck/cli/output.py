@@ -10,6 +10,7 @@ from typing import Any
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
+from jobdeck.scheduling.actions import BudgetView
 
 
 def rfc3339(us: int | None) -> str | None:
@@ -79,6 +80,22 @@ def problem_object(problem: Problem | None) -> dict[str, Any] | None:
         "request_id": problem.request_id,
         "trace_id": problem.trace_id,
         "retry_at": rfc3339(problem.retry_at_us),
+    }
+
+
+def budget_object(budget: BudgetView, now: Instant) -> dict[str, Any]:
+    """Return the JSON object of a profile's budget: the last minute's requests, and what they are spent on."""
+    wait = None if budget.blocked_until is None else budget.blocked_until - now.mono
+    return {
+        "limit_per_minute": budget.limit,
+        "list_limit_per_minute": budget.list_limit,
+        "used": budget.used,
+        "list_pages": budget.pages,
+        "jobs_by_list": budget.covered,
+        "jobs_one_by_one": budget.alone,
+        "silent_until": None if wait is None else rfc3339(now.later(wait).us),
+        "paused": budget.paused,
+        "halted": budget.halted,
     }
 
 

@@ -8,13 +8,16 @@ from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow, hopeless
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
-from jobdeck.cli.output import clock_time, job_object, print_json
+from jobdeck.cli.output import budget_object, clock_time, job_object, print_json, rfc3339
 from jobdeck.cli.run_async import run_async
 from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.scheduling.actions import BudgetView
+
+BUDGET_SECONDS = 10.0
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -36,6 +39,8 @@ class ChangePrinter:
     def __init__(self, clock: Clock, *, as_json: bool) -> None:
         self._clock = clock
         self._as_json = as_json
+        self._told = clock.now()
+        self._budget: dict[str, BudgetView] = {}
 
     def show(self, engine: Engine, batch: Batch) -> None:
         """Write what a batch tells."""
@@ -47,6 +52,19 @@ class ChangePrinter:
                 subject = f"{key}  " if key is not None else ""
                 sys.stdout.write(f"{clock_time(event.at.us)}  {subject}{words}\n")
         sys.stdout.flush()
+        if self._as_json:
+            self._budgets(engine)
+
+    def _budgets(self, engine: Engine) -> None:
+        """Tell what the budgets are spent on, when that changed and at most every ten seconds."""
+        now = self._clock.now()
+        if now.since(self._told) < BUDGET_SECONDS:
+            return
+        for name, budget in engine.budgets().items():
+            if self._budget.get(name) != budget:
+                self._budget[name] = budget
+                self._told = now
+                print_json({"event": "budget", "at": rfc3339(now.us), "profile": name, **budget_object(budget, now)})
 
     def _object(self, engine: Engine, event: Event) -> None:
         """A job's own object, whole, with what changed in ``change``; an event of no job stands alone."""

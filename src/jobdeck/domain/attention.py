@@ -16,7 +16,7 @@ TYPICAL_SECONDS = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "pros
 """Typical durations by kind to begin with; `operation` stands for deep research, the slowest of its kind."""
 
 STALL_FACTOR = 3.0
-"""A job is stalled when nothing changed for this many times its kind's typical duration."""
+"""A job is stalled when nothing changed for this many times its kind's typical duration, while no more is learnt."""
 
 
 class Attention(IntEnum):
@@ -48,8 +48,10 @@ def stalled(job: Job, now: Instant) -> bool:
     """Whether a running job that we do see has not moved for much longer than jobs of its kind take."""
     if job.phase is not Phase.RUNNING or job.changed is None or job.observed is None:
         return False
-    typical = TYPICAL_SECONDS.get(job.kind, TYPICAL_SECONDS["operation"])
-    return job.observed.since(job.changed) > STALL_FACTOR * typical
+    limit = job.stall_after
+    if limit is None:
+        limit = STALL_FACTOR * TYPICAL_SECONDS.get(job.kind, TYPICAL_SECONDS["operation"])
+    return job.observed.since(job.changed) > limit
 
 
 def attention(job: Job, now: Instant) -> Attention:

@@ -110,9 +110,11 @@ class Job:
     `observed` is the moment of the last good observation, `asked` the moment its request was sent, `changed` the
     last time status, progress or a stage changed, `ended` when it was first seen terminal. `problem` is that of
     the newest exchange, None when that one was good; `failures` counts the exchanges since the last good one and
-    `misses` how many of them in a row said "not found". `interval` is the expected seconds between two looks.
-    `acknowledged` says that a person knows of its trouble. `request_id` and `trace_id` are the newest exchange's.
-    `version` grows with every visible change.
+    `misses` how many of them in a row said "not found". `acknowledged` says that a person knows of its trouble.
+
+    `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
+    `observed`, and `stall_after` the seconds without a change that are unusual, both None when too little is known.
+    `request_id` and `trace_id` are the newest exchange's. `version` grows with every visible change.
     """
 
     target: Target
@@ -142,6 +144,8 @@ class Job:
     anomalies: tuple[str, ...] = ()
     acknowledged: bool = False
     interval: float = 5.0
+    eta: tuple[float, float] | None = None
+    stall_after: float | None = None
     version: int = field(default=0, compare=False)
 
     @property

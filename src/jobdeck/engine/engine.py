@@ -16,6 +16,8 @@ from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan, Poll, Result
 
 TICK_SECONDS = 1.0
+KEEP_SECONDS = 60.0
+"""How often what was learnt of durations is written down; a kill loses at most so much of it."""
 
 
 class Engine:
@@ -35,7 +37,7 @@ class Engine:
         self._group: asyncio.TaskGroup | None = None
         self._focus: JobKey | None = None
         self._recalled: set[JobKey] = set()
-        self._ticked = clock.now()
+        self._ticked = self._kept = clock.now()
         self.paused = False
 
     @property
@@ -202,6 +204,8 @@ class Engine:
         now = self._clock.now()
         seconds = slept(self._ticked, now, TICK_SECONDS)
         self._ticked = now
+        if now.since(self._kept) >= KEEP_SECONDS:
+            self._keep_learnt(now)
         if seconds is None:
             return
         for lane in self._lanes.values():
@@ -209,9 +213,17 @@ class Engine:
             lane.wake()
         self._publish(events=[SleepNoticed(now, seconds)])
 
+    def attend(self, *, present: bool) -> None:
+        """Say whether somebody looks at the screen; without, everything is asked less often."""
+        mono = self._clock.now().mono
+        for lane in self._lanes.values():
+            lane.scheduler.attend(present, mono)
+            lane.wake()
+
     async def aclose(self) -> None:
         """End every subscription, close every connection and the ledger."""
         self._close_subscriptions()
+        self._keep_learnt(self._clock.now())
         for lane in self._lanes.values():
             await lane.aclose()
         await self._ledger.close()
@@ -226,6 +238,12 @@ class Engine:
             if self._group is not None:
                 self._start(lane)
         return lane
+
+    def _keep_learnt(self, now: Instant) -> None:
+        """Have the durations learnt so far remembered."""
+        self._kept = now
+        for lane in self._lanes.values():
+            self._ledger.learnt(lane.name, lane.scheduler.learnt(), now)
 
     def _close_subscriptions(self) -> None:
         for subscription in tuple(self._subscriptions):
@@ -307,7 +325,11 @@ class Engine:
 
     def _expect(self, lane: Lane, job: Job) -> Job:
         plan = lane.scheduler.plan(job.key)
-        return job if plan is None else self._registry.expect(job.key, plan.interval)
+        if plan is None:
+            return job
+        # The range counts from the observation, which was made just now.
+        eta = lane.scheduler.eta(job.key, self._clock.now().mono) if job.failures == 0 else job.eta
+        return self._registry.expect(job.key, plan.interval, eta, lane.scheduler.stall_after(job.key))
 
     def _publish(
         self,

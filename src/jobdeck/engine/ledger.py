@@ -1,7 +1,7 @@
 """The seam between the engine and what is remembered: leave to ask, a record of every request, news of others."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -70,6 +70,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
+        """Keep what was learnt of how long jobs take."""
+        ...
+
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
         """Ask for leave to send a request; with it the request is on record as sent."""
         ...
@@ -110,6 +114,9 @@ class NoLedger:
         """Do nothing."""
 
     def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
+        """Do nothing."""
+
+    def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Do nothing."""
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:

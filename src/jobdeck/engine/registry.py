@@ -103,11 +103,12 @@ class Registry:
         del self._exchanges[key]
         return JobRemoved(now, key)
 
-    def expect(self, key: JobKey, interval: float) -> Job:
-        """Note the seconds expected between two looks at a watched job, by which its row is called stale."""
+    def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:
+        """Note what is expected of a watched job: the seconds between two looks, to its end, and without a change."""
         job = self._jobs[key]
-        if job.interval != interval:
-            job = self._jobs[key] = replace(job, interval=interval, version=job.version + 1)
+        if (job.interval, job.eta, job.stall_after) != (interval, eta, stall_after):
+            changed = replace(job, interval=interval, eta=eta, stall_after=stall_after, version=job.version + 1)
+            job = self._jobs[key] = changed
         return job
 
     def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:

@@ -93,7 +93,8 @@ class BudgetView:
 
     `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests; `halted` says that the
     key was refused and nothing is asked until the profile is released. `list_limit` is the limit of list pages
-    where they are known to have a bucket of their own, None where they are paid from the same.
+    where they are known to have a bucket of their own, None where they are paid from the same. `pages` list pages
+    were sent in the last minute; they refresh `covered` unfinished jobs, and `alone` others are polled one by one.
     """
 
     limit: float
@@ -102,3 +103,6 @@ class BudgetView:
     paused: bool = False
     halted: bool = False
     list_limit: float | None = None
+    pages: int = 0
+    covered: int = 0
+    alone: int = 0

@@ -1,5 +1,6 @@
 """How many requests a profile may send, and when: polls and list pages, from one bucket or from two."""
 
+from collections import deque
 from collections.abc import Iterable
 
 from jobdeck.domain.ratelimit import RateWindow
@@ -30,6 +31,7 @@ class Budget:
         self._lists: Bucket | None = None
         self._announced: dict[bool, tuple[str, int]] = {}
         self._differed = 0
+        self._pages: deque[float] = deque()
         self._quiet_until: float | None = None
 
     @property
@@ -67,14 +69,24 @@ class Budget:
     def take(self, now: float, *, page: bool = False) -> None:
         """Spend the token of a request sent at `now`."""
         self._bucket(page=page).take(now)
+        if page:
+            self._pages.append(now)
 
     def give_back(self, now: float, *, page: bool) -> None:
         """Take back the token of a request that was not sent after all."""
         self._bucket(page=page).give_back(now)
+        if page and self._pages:
+            self._pages.pop()
 
     def used(self, now: float) -> int:
         """Return how many requests were sent in the last minute from the polls' bucket."""
         return self._polls.used(now)
+
+    def pages(self, now: float) -> int:
+        """Return how many list pages were sent in the last minute, from whichever bucket."""
+        while self._pages and self._pages[0] <= now - 60.0:
+            self._pages.popleft()
+        return len(self._pages)
 
     def drain(self, now: float) -> None:
         """Forbid a burst: what follows is paced from the first request on."""

@@ -218,6 +218,11 @@ class Scheduler:
         job = self._watch.jobs.get(key)
         return job is not None and job.stalled(now, self._estimates)
 
+    def stall_after(self, key: JobKey) -> float | None:
+        """Return the seconds without a change after which a job counts as stalled; None for one unknown or ended."""
+        job = self._watch.jobs.get(key)
+        return None if job is None or job.terminal else job.stall_after(self._estimates)
+
     def learnt(self) -> dict[str, dict[str, float]]:
         """Return the durations learnt, as plain data for the next run's constructor."""
         return self._estimates.export()
@@ -226,8 +231,17 @@ class Scheduler:
         """Return the budget for the screen."""
         now = self._tick(now)
         quiet = self._budget.quiet_until(now)
+        covered, alone = self._watch.coverage()
         return BudgetView(
-            self._budget.limit, self._budget.used(now), quiet, self._paused, self._halted, self._budget.list_limit
+            limit=self._budget.limit,
+            used=self._budget.used(now),
+            blocked_until=quiet,
+            paused=self._paused,
+            halted=self._halted,
+            list_limit=self._budget.list_limit,
+            pages=self._budget.pages(now),
+            covered=covered,
+            alone=alone,
         )
 
     def _tick(self, now: float) -> float:

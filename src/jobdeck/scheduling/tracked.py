@@ -69,7 +69,11 @@ class Tracked:
         """Whether nothing has changed for longer than nearly all jobs of its kind take."""
         if self.changed is None or self.terminal:
             return False
-        return now - self.changed > estimates.stall_after(self.kind, self.stage if self.stage_since else None)
+        return now - self.changed > self.stall_after(estimates)
+
+    def stall_after(self, estimates: Estimates) -> float:
+        """Return the seconds without a change that nearly all jobs of its kind, or in its stage, stay below."""
+        return estimates.stall_after(self.kind, self.stage if self.stage_since else None)
 
     def floor(self, now: float, estimates: Estimates) -> float:
         """Return the shortest sensible interval between two looks, in seconds."""

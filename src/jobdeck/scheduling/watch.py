@@ -85,6 +85,12 @@ class Watch:
         book = self._any_book_of(job)
         return None if book is None or book.refused else book
 
+    def coverage(self) -> tuple[int, int]:
+        """Return how many unfinished jobs lists refresh, and how many others there are."""
+        books = (book for book in self.books.values() if not book.refused)
+        covered = sum(len(book.keys) - len(book.homeless) for book in books)
+        return covered, max(0, len(self.unfinished) - covered)
+
     def see(self, now: float, sent: float, seen: Seen, hint: float | None, *, listed: bool) -> None:
         """Take over one observation, unless it was asked for before what we know already."""
         job = self.jobs.get(seen.key)

@@ -3,10 +3,11 @@
 Importing this is cheap; the HTTP client and the models (400 ms) are imported when the first profile opens.
 """
 
+import json
 import os
 import platform
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -108,9 +109,23 @@ class Wiring:
         profiles = {name: settings.profile for name, settings in self.settings.profiles.items()}
         return Directory(profiles, self.settings.default_profile)
 
-    def engine(self, ledger: Ledger | None = None, lists: UseOfLists = UseOfLists.ALL) -> Engine:
-        """Return a new engine without jobs."""
-        return Engine(lambda name: self._lane(name, ledger, lists), self.clock, ledger)
+    def engine(
+        self,
+        ledger: Ledger | None = None,
+        lists: UseOfLists = UseOfLists.ALL,
+        learnt: Callable[[str], str | None] = lambda _: None,
+    ) -> Engine:
+        """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
+
+        def lane(name: str) -> Lane:
+            profile = self._settings_of(name).profile
+            limit = limit_of(profile)
+            durations = _durations(learnt(name))
+            scheduler = Scheduler(limit, random.Random(), lists.of(profile.provider), durations)  # noqa: S311 - jitter
+            assumed = limit.source is not LimitSource.CONFIGURED
+            return Lane(self.provider(name), scheduler, self.clock, ledger, limit_assumed=assumed)
+
+        return Engine(lane, self.clock, ledger)
 
     def open(self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL) -> Running:
         """Open the store and an engine on it; closing the engine closes both, with what was learnt on disk.
@@ -119,7 +134,7 @@ class Wiring:
         """
         opened = open_own_store(self._env, keep=self._keep)
         store = AsyncStore(opened.store)
-        engine = self.engine(StoreLedger(store, self.clock, listed=listed), lists)
+        engine = self.engine(StoreLedger(store, self.clock, listed=listed), lists, opened.store.load_estimates)
         return Running(engine, store, tuple(notice.message for notice in opened.notices))
 
     @asynccontextmanager
@@ -169,13 +184,6 @@ class Wiring:
 
         return make_provider(self.profile(name), self.clock)
 
-    def _lane(self, name: str, ledger: Ledger | None, lists: UseOfLists) -> Lane:
-        profile = self._settings_of(name).profile
-        limit = limit_of(profile)
-        scheduler = Scheduler(limit, random.Random(), lists.of(profile.provider))  # noqa: S311 - jitter, not a secret
-        assumed = limit.source is not LimitSource.CONFIGURED
-        return Lane(self.provider(name), scheduler, self.clock, ledger, limit_assumed=assumed)
-
     def _settings_of(self, name: str) -> ProfileSettings:
         settings = self.settings.profiles.get(name)
         if settings is None:
@@ -211,6 +219,17 @@ def limit_of(profile: Profile) -> Limit:
             return Limit(30, LimitSource.DOCUMENTED)
         case "sonarly":
             return Limit(60, LimitSource.UNKNOWN)
+
+
+def _durations(data: str | None) -> dict[str, object] | None:
+    """Read what was remembered of durations; nothing, when it cannot be read."""
+    if data is None:
+        return None
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _actor() -> str:

@@ -1,8 +1,9 @@
 """The store in the shape that the engine asks for."""
 
 import asyncio
+import json
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,7 @@ class StoreLedger:
         self._clock = clock
         self._listed = listed
         self._apart: dict[str, bool] = {}
+        self._learnt: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
@@ -71,6 +73,13 @@ class StoreLedger:
                     store.set_limit(profile, bucket, max(1, int(per_minute)), now.us)
 
         self._soon(self._store.write(set_all))
+
+    def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
+        """Save the durations, if they are others than last time."""
+        data = json.dumps(durations, sort_keys=True, allow_nan=False)
+        if durations and self._learnt.get(profile) != data:
+            self._learnt[profile] = data
+            self._soon(self._store.save_estimates(profile, data, now.us))
 
     async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
         """Claim a job, or spend a request on a list; without a working store the request goes unrecorded."""

@@ -1,0 +1,54 @@
+"""What a budget is spent on, as a script sees it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from jobdeck.cli.output import budget_object
+from jobdeck.cli.watch import BUDGET_SECONDS, ChangePrinter
+from jobdeck.domain.job import Target
+from jobdeck.engine.batch import Batch
+from jobdeck.providers.targets import parse_target
+from jobdeck.simulator.scenario import JobScript, Resource, Scenario
+from jobdeck.wiring import Wiring
+from tests.engine.running import FastClock, settings_for, sight
+
+JOBS = tuple(JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, duration=1e5) for number in range(30))
+
+
+async def test_a_list_that_covers_the_jobs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    async with sight(Scenario(jobs=JOBS)) as seen:
+        await seen.until(lambda: seen.engine.budgets()["hog"].covered == len(JOBS))
+        printer = ChangePrinter(seen.clock, as_json=True)
+        begun = seen.clock.now()
+        while seen.clock.now().since(begun) < BUDGET_SECONDS:
+            await asyncio.sleep(0.01)
+        printer.show(seen.engine, Batch())
+        told = budget_object(seen.engine.budgets()["hog"], seen.clock.now())
+        assert told["jobs_by_list"] == len(JOBS)
+        assert told["jobs_one_by_one"] == 0
+        assert told["list_pages"] > 0
+    line = capsys.readouterr().out
+    assert '"event": "budget"' in line
+    assert '"profile": "hog"' in line
+
+
+async def test_what_was_learnt_of_durations_is_remembered_by_the_next_run(tmp_path: Path) -> None:
+    clock = FastClock(40.0)
+    env = {"JOBDECK_DATA_DIR": str(tmp_path)}
+    wiring = Wiring(env, settings=settings_for("http://127.0.0.1:9"), clock=clock)
+    running = wiring.open()
+    running.engine.add(_targets(wiring))
+    lane = running.engine._lanes["hog"]
+    for _ in range(9):
+        lane.scheduler._estimates.learn("enrichment", 20.0)
+    await running.engine.aclose()
+    again = wiring.open()
+    again.engine.add(_targets(wiring))
+    assert again.engine._lanes["hog"].scheduler.learnt() == lane.scheduler.learnt() != {}
+    await again.engine.aclose()
+
+
+def _targets(wiring: Wiring) -> list[Target]:
+    return [parse_target("/api/enrichments/en_1", wiring.directory)]
