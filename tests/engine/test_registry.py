@@ -5,7 +5,9 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.engine.registry import EXCHANGES_KEPT, Registry
+from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.engine.registry import Registry
+from jobdeck.engine.trace import EXCHANGES_KEPT, Bodies
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
 from tests.builders import START, make_exchange, make_observation, make_target
@@ -72,3 +74,49 @@ def test_exchanges_are_newest_first_and_bounded() -> None:
     kept = registry.exchanges(KEY)
     assert len(kept) == EXCHANGES_KEPT
     assert kept[0].started == START.later(EXCHANGES_KEPT + 4)
+
+
+def test_the_past_of_a_job_is_its_moments_its_progress_and_its_state_before() -> None:
+    registry = registry_with("op_1")
+    for seconds, phase, progress in ((0, Phase.QUEUED, 0.0), (5, Phase.RUNNING, 0.4), (9, Phase.SUCCEEDED, 1.0)):
+        now = START.later(seconds)
+        registry.apply(KEY, Reply(make_exchange(now), (make_observation(phase, progress),), body=b"{}"), now)
+    trace = registry.trace(KEY)
+    assert trace is not None
+    assert [(moment.before, moment.after) for moment in trace.moments] == [
+        ("unknown", "queued"),
+        ("queued", "running"),
+        ("running", "succeeded"),
+    ]
+    assert [progress for _, progress in trace.samples] == [0.0, 0.4, 1.0]
+    assert trace.previous is not None
+    assert trace.previous.phase is Phase.RUNNING
+    assert registry.body(KEY) == b"{}"
+
+
+def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> None:
+    registry = registry_with("op_1")
+    now = START.later(5)
+    mine = make_exchange(now)
+    registry.apply(KEY, Reply(mine, (make_observation(),)), now)
+    earlier = make_exchange(START.later(-60))
+    old = Moment(START.us - 60_000_000, MomentKind.PHASE, "queued", None, "unknown", "queued")
+    own = Moment(now.us, MomentKind.PHASE, "processing", None, "queued", "running")
+    assert registry.recall(KEY, [mine, earlier], [old, own]) is not None
+    assert registry.exchanges(KEY) == (mine, earlier)
+    trace = registry.trace(KEY)
+    assert trace is not None
+    assert next(iter(trace.moments)) == old
+    assert len(trace.moments) == 2
+    assert registry.recall(KEY, [mine, earlier], []) is None
+
+
+def test_bodies_stay_within_their_budget() -> None:
+    bodies = Bodies(budget=10)
+    other = JobKey("hog", None, "op_2")
+    bodies.put(KEY, b"123456")
+    bodies.put(other, b"123456")
+    assert bodies.get(KEY) is None
+    assert bodies.get(other) == b"123456"
+    bodies.put(KEY, b"x" * 11)
+    assert bodies.get(KEY) is None

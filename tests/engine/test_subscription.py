@@ -50,3 +50,14 @@ async def test_a_closed_stream_gives_what_is_left_and_ends() -> None:
     subscription.put(jobs=[make_job()])
     subscription.close()
     assert [len(batch.jobs) async for batch in subscription] == [1]
+
+
+async def test_what_comes_while_the_consumer_is_busy_is_not_lost_by_a_close() -> None:
+    subscription = open_subscription()
+    seen: list[int] = []
+    async for batch in subscription:
+        seen.append(len(batch.jobs))
+        if len(seen) == 1:
+            subscription.put(jobs=[make_job()])
+            subscription.close()
+    assert seen == [0, 1]

@@ -8,6 +8,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.timeline import Moment
 from jobdeck.engine.clock import Timer, slept
 from jobdeck.engine.lane import Done, Lane
 from jobdeck.engine.ledger import Ledger, Limits, NoLedger
@@ -48,6 +49,25 @@ class Engine:
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the newest exchanges about a job, newest first."""
         return self._registry.exchanges(key)
+
+    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+        """Return what happened to a job, oldest first; what earlier runs saw joins it once it is in focus."""
+        trace = self._registry.trace(key)
+        return tuple(trace.moments) if trace is not None else ()
+
+    def previous(self, key: JobKey) -> Job | None:
+        """Return a job's state before its newest change, None when this run has seen none."""
+        trace = self._registry.trace(key)
+        return trace.previous if trace is not None else None
+
+    def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
+        """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
+        trace = self._registry.trace(key)
+        return tuple(trace.samples) if trace is not None else ()
+
+    def body(self, key: JobKey) -> bytes | None:
+        """Return the newest body of a poll about a job, decoded, without any credential; None when there is none."""
+        return self._registry.body(key)
 
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return each open profile's budget as of now."""
@@ -93,7 +113,7 @@ class Engine:
         restored: list[Job] = []
         for job in jobs:
             lane = self._lane(job.key.profile)
-            if self._registry.restore(job):
+            if self._registry.restore(job, now):
                 restored.append(job)
                 if not job.terminal:
                     lane.scheduler.add(job.key, job.target.resource.value, now.mono, _elapsed(job, now))
@@ -302,8 +322,9 @@ class Engine:
         self._publish(jobs=jobs, exchanges=[reply.exchange], events=events)
 
     async def _recall(self, key: JobKey) -> None:
-        """Put the exchanges of earlier runs behind those of this one."""
-        job = self._registry.remember(key, await self._ledger.history(key))
+        """Join what earlier runs and other processes saw of a job to what this run has."""
+        history = await self._ledger.history(key)
+        job = self._registry.recall(key, history.exchanges, history.moments)
         if job is not None:
             self._publish(jobs=[job])
 

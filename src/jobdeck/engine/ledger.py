@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.timeline import Moment
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import ListPage, Poll
 
@@ -38,6 +39,14 @@ class Heard:
     job: Job
     exchange: Exchange | None
     result_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is remembered of a job: its exchanges, newest first, and its timeline, oldest first."""
+
+    exchanges: tuple[Exchange, ...] = ()
+    moments: tuple[Moment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +95,8 @@ class Ledger(Protocol):
         """Put on record that a request was cancelled, or not sent after all."""
         ...
 
-    async def history(self, key: JobKey) -> tuple[Exchange, ...]:
-        """Return the exchanges about a job that earlier runs and other processes had, newest first."""
+    async def history(self, key: JobKey) -> History:
+        """Return what earlier runs and other processes saw of a job."""
         ...
 
     def news(self) -> AsyncIterator[Heard]:
@@ -129,9 +138,9 @@ class NoLedger:
     async def give_up(self, permit: Permit, now: Instant) -> None:
         """Do nothing."""
 
-    async def history(self, key: JobKey) -> tuple[Exchange, ...]:
+    async def history(self, key: JobKey) -> History:
         """Remember nothing."""
-        return ()
+        return History()
 
     async def close(self) -> None:
         """Do nothing."""

@@ -1,7 +1,6 @@
 """The jobs that are watched, their newest state and their newest exchanges."""
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -9,12 +8,11 @@ from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Target
+from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import miss, observe
+from jobdeck.engine.trace import Bodies, Trace, shown_progress
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
-
-EXCHANGES_KEPT = 200
-"""Exchanges kept in memory for each job, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._jobs: dict[JobKey, Job] = {}
-        self._exchanges: dict[JobKey, deque[Exchange]] = {}
+        self._traces: dict[JobKey, Trace] = {}
+        self._bodies = Bodies()
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -40,7 +39,16 @@ class Registry:
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the newest exchanges about a job, newest first; none for a job that is not watched."""
-        return tuple(self._exchanges.get(key, ()))
+        trace = self._traces.get(key)
+        return tuple(trace.exchanges) if trace is not None else ()
+
+    def trace(self, key: JobKey) -> Trace | None:
+        """Return what is known of a job's past; None for one that is not watched."""
+        return self._traces.get(key)
+
+    def body(self, key: JobKey) -> bytes | None:
+        """Return the newest body of a poll about a job, None when there is none (any more)."""
+        return self._bodies.get(key)
 
     def add(self, target: Target, now: Instant) -> tuple[Job, Event] | None:
         """Begin to watch a target; None when it is watched already."""
@@ -48,28 +56,21 @@ class Registry:
             return None
         job = Job(target=target, added=now, kind=target.resource.value)
         self._jobs[target.key] = job
-        self._exchanges[target.key] = deque(maxlen=EXCHANGES_KEPT)
+        self._traces[target.key] = Trace(now)
         return job, JobAdded(now, target.key)
 
-    def restore(self, job: Job) -> bool:
+    def restore(self, job: Job, now: Instant) -> bool:
         """Begin to watch a job in a remembered state; False when it is watched already."""
         if job.key in self._jobs:
             return False
         self._jobs[job.key] = job
-        self._exchanges[job.key] = deque(maxlen=EXCHANGES_KEPT)
+        self._traces[job.key] = Trace(now)
         return True
 
-    def remember(self, key: JobKey, exchanges: Iterable[Exchange]) -> Job | None:
-        """Put older exchanges, newest first, behind those that this run has seen; None when that changes nothing."""
-        known = self._exchanges.get(key)
-        if known is None:
-            return None
-        oldest = known[-1].started.us if known else None
-        # This run's own exchanges are in the ledger too, their times to the microsecond.
-        older = [item for item in exchanges if oldest is None or item.started.us < oldest]
-        room = EXCHANGES_KEPT - len(known)
-        known.extend(older[:room])
-        return self._touch(key) if older[:room] else None
+    def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> Job | None:
+        """Join what is remembered of a job's past, exchanges newest first; None when that changes nothing."""
+        trace = self._traces.get(key)
+        return self._touch(key) if trace is not None and trace.recall(exchanges, moments) else None
 
     def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
         """Note what a person said about a job; None when that is nothing new."""
@@ -90,7 +91,7 @@ class Registry:
         if known is None or heard.asked is None or heard.observed is None:
             return Applied((), (), ())
         if exchange is not None:
-            self._exchanges[heard.key].appendleft(exchange)
+            self._traces[heard.key].exchanges.appendleft(exchange)
         if known.asked is not None and heard.asked.us <= known.asked.us:
             return Applied((), (), ())
         told = exchange if exchange is not None and exchange.problem is None else _exchange_of(heard)
@@ -100,7 +101,8 @@ class Registry:
         """Forget a job; None when it was not watched."""
         if self._jobs.pop(key, None) is None:
             return None
-        del self._exchanges[key]
+        del self._traces[key]
+        self._bodies.drop(key)
         return JobRemoved(now, key)
 
     def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:
@@ -117,17 +119,20 @@ class Registry:
             job = self._jobs.get(asked)
             if job is None:
                 return Applied((), (), ())
-            self._exchanges[asked].appendleft(reply.exchange)
+            self._traces[asked].exchanges.appendleft(reply.exchange)
+            if reply.body is not None:
+                self._bodies.put(asked, reply.body)
             if reply.problem is not None:
                 changed, events = miss(job, reply.exchange, reply.problem, now)
                 self._jobs[asked] = changed
+                self._traces[asked].note(job, changed, events, now)
                 return Applied((changed,), events, ())
             return self._observe_all(((job, reply.observations[0]),), reply.exchange, now)
         profile = reply.exchange.profile
         keyed = ((JobKey(profile, row.account_group, row.id), row) for row in reply.observations)
         watched = [(self._jobs[key], row) for key, row in keyed if key in self._jobs]
         for job, _ in watched:
-            self._exchanges[job.key].appendleft(reply.exchange)
+            self._traces[job.key].exchanges.appendleft(reply.exchange)
         return self._observe_all(watched, reply.exchange, now)
 
     def _observe_all(self, pairs: Iterable[tuple[Job, Observation]], exchange: Exchange, now: Instant) -> Applied:
@@ -137,6 +142,7 @@ class Registry:
         for before, row in pairs:
             job, told = observe(before, row, exchange, now)
             self._jobs[job.key] = job
+            self._traces[job.key].note(before, job, told, now)
             jobs.append(job)
             events.extend(told)
             moved = job.changed is not before.changed
@@ -147,12 +153,11 @@ class Registry:
 def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
     """Return what the scheduler needs to know; its kinds are those of the lists, so the resource's word."""
     stage = job.current_stage
-    progress = job.progress if job.progress is not None or stage is None else stage.stage.progress
     return Seen(
         key=job.key,
         kind=job.target.resource.value,
         terminal=job.terminal,
-        progress=progress,
+        progress=shown_progress(job),
         changed=changed,
         whole=row.whole,
         phase=job.phase,

@@ -61,7 +61,7 @@ class Subscription:
             if first or batch != _NOTHING:
                 first = False
                 yield batch
-            if self._closed:
+            if self._closed and not self._ready.is_set():
                 return
 
 

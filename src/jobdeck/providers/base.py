@@ -1,6 +1,6 @@
 """The seam between the engine and an API: what a provider promises."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
@@ -14,7 +14,8 @@ from jobdeck.scheduling.actions import ListPage
 class Reply:
     """All that one request gave: the exchange for the ledger, and observations unless there was a problem.
 
-    `retry_after` is in seconds, parsed and clamped to 0.2–900; `next_cursor` continues a list.
+    `retry_after` is in seconds, parsed and clamped to 0.2–900; `next_cursor` continues a list; `body` is a good
+    answer's, decoded, without any credential.
     """
 
     exchange: Exchange
@@ -22,6 +23,7 @@ class Reply:
     windows: tuple[RateWindow, ...] = ()
     retry_after: float | None = None
     next_cursor: str | None = None
+    body: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def problem(self) -> Problem | None:

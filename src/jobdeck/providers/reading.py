@@ -91,8 +91,8 @@ def conclude(http: HttpLayer, answer: Answer, reading: Reading) -> Reply:
     """Join a good answer with what its body says."""
     exchange = http.finish(answer, reading.fault, reading.ids)
     if reading.fault is not None:
-        return Reply(exchange, windows=answer.windows)
-    return Reply(exchange, reading.observations, answer.windows, next_cursor=reading.next_cursor)
+        return Reply(exchange, windows=answer.windows, body=answer.body)
+    return Reply(exchange, reading.observations, answer.windows, next_cursor=reading.next_cursor, body=answer.body)
 
 
 def without_body(answer: Answer) -> Reply:

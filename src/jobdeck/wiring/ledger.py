@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.engine.ledger import Denied, Heard, Limits, Permit, Request
+from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.engine.ledger import Denied, Heard, History, Limits, Permit, Request
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Poll
 from jobdeck.store import LIST, POLL, Store, StoreError
 from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused
+from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused, TimelineEntry
 
 LEASE_SECONDS = 45.0
 """A lease outlives the longest request (30 s), and a killed process's job is asked again within the minute."""
@@ -125,14 +125,16 @@ class StoreLedger:
                 if heard is not None:
                     yield heard
 
-    async def history(self, key: JobKey) -> tuple[Exchange, ...]:
-        """Return the exchanges that were answered."""
+    async def history(self, key: JobKey) -> History:
+        """Return the answered exchanges and the timeline."""
         try:
             entries = await self._store.exchanges(key, HISTORY)
+            lines = await self._store.timeline(key)
         except StoreError:
-            return ()
+            return History()
         now = self._clock.now()
-        return tuple(exchange for entry in entries if (exchange := entry.exchange(now)) is not None)
+        answered = tuple(exchange for entry in entries if (exchange := entry.exchange(now)) is not None)
+        return History(answered, tuple(moment_of(line) for line in lines))
 
     async def close(self) -> None:
         """Carry out every order so far, then close the store."""
@@ -169,3 +171,16 @@ class StoreLedger:
         task = asyncio.get_running_loop().create_task(carry_out())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def moment_of(entry: TimelineEntry) -> Moment:
+    """Return a remembered line of a timeline as the rest of the program knows it."""
+    return Moment(
+        at_us=entry.at_us,
+        kind=MomentKind(entry.kind.value),
+        text=entry.text,
+        stage=entry.stage,
+        before=entry.before.value if entry.before is not None else None,
+        after=entry.after.value if entry.after is not None else None,
+        request_id=entry.request_id or entry.trace_id,
+    )
