@@ -9,6 +9,8 @@ from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring import UseOfLists, Wiring
 
+LOOKS_FOR_THE_REST = 3
+
 
 class TimedOutError(Exception):
     """The time given was over first; `jobs` are as last seen."""
@@ -54,6 +56,14 @@ async def follow(
     return tuple(engine.jobs[key] for key in keys)
 
 
+def told(job: Job) -> bool:
+    """Whether a job has ended and we know how: a list may tell the end alone, and the rest is asked for after it.
+
+    After three looks that failed, the end alone has to do.
+    """
+    return job.terminal and (not job.outlined or job.failures >= LOOKS_FOR_THE_REST)
+
+
 def hopeless(engine: Engine, job: Job) -> bool:
     """Whether no further look can tell more: the server knows no such job, or the profile's key was refused."""
-    return job.lost or (not job.terminal and job.key.profile in engine.halted())
+    return job.lost or (not told(job) and job.key.profile in engine.halted())

@@ -58,9 +58,14 @@ class Look:
     def __call__(self, engine: Engine, batch: Batch) -> bool:
         """Take what is new; True when every target has been looked at, or nothing more can be learnt."""
         for job in batch.jobs:
-            if job.key not in self.done and (job.observed or job.problem):
+            if job.key in self.done:
+                continue
+            if job.problem or (job.observed and not job.outlined):
                 engine.rest(job.key)
                 self._take(job)
+            elif job.outlined:
+                # Another process has just seen it in a list, which leaves stages and error out.
+                engine.ask(job.key)
         for profile, problem in self._down(engine, batch).items():
             for job in engine.jobs.values():
                 if job.key.profile == profile and job.key not in self.done:

@@ -5,7 +5,7 @@ import os
 import sys
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import TimedOutError, follow, hopeless
+from jobdeck.cli.follow import TimedOutError, follow, hopeless, told
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json
@@ -61,12 +61,13 @@ class Waiting:
             self._printer.show(engine, batch)
         elif not self._arguments.json:
             self.line.show(jobs)
-        if self._arguments.fail_fast and any(job.phase is Phase.FAILED for job in jobs):
+        over = [job for job in jobs if told(job) or self._hopeless(engine, job)]
+        if self._arguments.fail_fast and any(job.phase is Phase.FAILED for job in over):
             return True
-        if self._arguments.any and any(job.terminal for job in jobs):
+        if self._arguments.any and any(job.terminal for job in over):
             self.ended_by_any = True
             return True
-        return all(job.terminal or self._hopeless(engine, job) for job in jobs)
+        return len(over) == len(jobs)
 
     def _hopeless(self, engine: Engine, job: Job) -> bool:
         if job.lost and self._arguments.appear is not None and job.observed is None:

@@ -5,7 +5,7 @@ import sys
 
 from jobdeck.cli.changes import describe_event, event_object
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import follow, hopeless
+from jobdeck.cli.follow import follow, hopeless, told
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import budget_object, clock_time, job_object, print_json, rfc3339
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     def enough(engine: Engine, batch: Batch) -> bool:
         printer.show(engine, batch)
-        return all(job.terminal or hopeless(engine, job) for job in engine.jobs.values())
+        return all(told(job) or hopeless(engine, job) for job in engine.jobs.values())
 
     return exit_code(run_async(follow(wiring, inputs.targets, enough)))
 

@@ -111,6 +111,7 @@ class Job:
     last time status, progress or a stage changed, `ended` when it was first seen terminal. `problem` is that of
     the newest exchange, None when that one was good; `failures` counts the exchanges since the last good one and
     `misses` how many of them in a row said "not found". `acknowledged` says that a person knows of its trouble.
+    `outlined` says that its status comes from a list row, and that no look since has told stages, error and result.
 
     `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
     `observed`, and `stall_after` the seconds without a change that are unusual, both None when too little is known.
@@ -135,6 +136,7 @@ class Job:
     changed: Instant | None = None
     ended: Instant | None = None
     seen_queued: bool = False
+    outlined: bool = False
     problem: Problem | None = None
     failures: int = 0
     misses: int = 0

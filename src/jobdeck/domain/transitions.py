@@ -88,6 +88,7 @@ def _take_over(job: Job, observation: Observation, now: Instant, *, changed: boo
         ended_us=observation.ended_us if observation.ended_us is not None else job.ended_us,
         changed=now if changed else job.changed,
         ended=job.ended or (now if observation.phase.terminal else None),
+        outlined=not whole and (job.outlined or observation.status != job.status),
         seen_queued=job.seen_queued or observation.phase is Phase.QUEUED,
     )
 

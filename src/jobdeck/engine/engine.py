@@ -115,7 +115,7 @@ class Engine:
             lane = self._lane(job.key.profile)
             if self._registry.restore(job, now):
                 restored.append(job)
-                if not job.terminal:
+                if not job.terminal or job.outlined:
                     lane.scheduler.add(job.key, job.target.resource.value, now.mono, _elapsed(job, now))
                     lane.wake()
         self._ledger.watch([job.target for job in restored], now)

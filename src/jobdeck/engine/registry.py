@@ -182,6 +182,7 @@ def observation_of(job: Job) -> Observation:
         updated_us=job.updated_us,
         ended_us=job.ended_us,
         facts=job.facts,
+        whole=not job.outlined,
     )
 
 

@@ -67,7 +67,7 @@ def fields_text(observation: Observation) -> str:
 STATE_COLUMNS = (
     "j.status, j.phase, j.kind, j.progress, j.stages, j.error, j.facts, j.created_us, j.updated_us, j.ended_us,"
     " j.observed_us, j.asked_us, j.changed_us, j.ended_seen_us, j.seen_queued, j.problem, j.failures, j.misses,"
-    " j.http_status, j.request_id, j.trace_id, j.anomalies"
+    " j.http_status, j.request_id, j.trace_id, j.anomalies, j.outlined"
 )
 """The columns that `state_values` gives and `job_from` takes, in this order."""
 
@@ -101,6 +101,7 @@ def state_values(job: Job) -> Row:
         job.request_id,
         job.trace_id,
         _encode(job.anomalies) if job.anomalies else None,
+        int(job.outlined),
     )
 
 
@@ -116,6 +117,7 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
     (
         status, phase, kind, progress, stages, error, facts, created_us, updated_us, ended_us, observed_us, asked_us,
         changed_us, ended_seen_us, seen_queued, problem, failures, misses, http_status, request_id, trace_id, anomalies,
+        outlined,
     ) = state  # fmt: skip
     return Job(
         target=target,
@@ -136,6 +138,7 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
         changed=_moment(changed_us),
         ended=_moment(ended_seen_us),
         seen_queued=bool(seen_queued),
+        outlined=bool(outlined),
         problem=problem_from(problem),
         failures=failures,
         misses=misses,
