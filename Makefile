@@ -25,6 +25,7 @@ format: $(STAMP)
 
 screenshots: $(STAMP)
 	@env -u NO_COLOR -u TEXTUAL_THEME $(BIN)/python screenshots/make.py
+	@$(BIN)/python screenshots/readme_keys.py
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks
