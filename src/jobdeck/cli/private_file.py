@@ -1,30 +1,15 @@
-"""Files that only their owner can read, whole or not at all."""
+"""Files for a command's output: private, and an error of the command when they cannot be written."""
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
-from jobdeck.domain.text import one_line
+from jobdeck.wiring.private_file import PrivateFileError
+from jobdeck.wiring.private_file import write_private as write
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file with mode 0600 through a temporary one beside it, so that a reader never sees half of it.
-
-    Raises `CommandError` when it cannot be written; the file that was there before then stays.
-    """
-    temporary = ""
+    """Write a file with mode 0600, whole or not at all; raises `CommandError` when it cannot be written."""
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            with suppress(OSError):
-                Path(temporary).unlink()
-        message = f"cannot write {one_line(str(path), 200)}: {error.strerror or type(error).__name__}"
-        raise CommandError(message) from None
+        write(path, text)
+    except PrivateFileError as error:
+        raise CommandError(str(error)) from None

@@ -2,10 +2,8 @@
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from jobdeck import __version__
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode, job_code
 from jobdeck.cli.follow import follow
@@ -15,14 +13,11 @@ from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.private_file import write_private
 from jobdeck.cli.run_async import run_async
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import Job
-from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, ticket_markdown, ticket_object
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.ticket import ticket_markdown, ticket_object
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.store import Store
-from jobdeck.store.records import TimelineEntry
-from jobdeck.wiring import UseOfLists, Wiring
+from jobdeck.wiring import UseOfLists
+from jobdeck.wiring.tickets import ticket_source
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -41,7 +36,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     (job,) = run_async(follow(wiring, targets, looked, lists=UseOfLists.NONE))
     with open_store_for(arguments) as store:
-        source = _source(wiring, store, job, fresh, arguments)
+        source = ticket_source(
+            wiring, store, job, fresh, note=arguments.note or "", include_result=arguments.include_result
+        )
     if arguments.format == "json":
         made = ticket_object(source, job_object(source.job, wiring.clock.now()))
         if arguments.output is None:
@@ -54,48 +51,6 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         write_private(Path(arguments.output), ticket_markdown(source))
     return ExitCode.OK if source.job.observed is not None else job_code(source.job)
-
-
-def _source(
-    wiring: Wiring, store: Store, job: Job, fresh: list[Exchange], arguments: argparse.Namespace
-) -> TicketSource:
-    """Join the fresh look with what is remembered, which also spans earlier runs and other processes."""
-    now = wiring.clock.now()
-    stored = store.load_job(job.key)
-    if stored is not None:
-        remembered = stored.at(now)
-        job = replace(remembered, result=job.result or remembered.result)
-    shown = store.shown(job.key)
-    ends = (shown.first, shown.last) if shown is not None and job.terminal else ()
-    kept = [item for entry in store.exchanges(job.key, MAX_EXCHANGES) if (item := entry.exchange(now)) is not None]
-    note = store.annotations([job.key]).get(job.key)
-    exchanges = tuple(kept) or tuple(fresh)
-    offsets = [item.clock_offset for item in fresh if item.clock_offset is not None]
-    return TicketSource(
-        job=job,
-        timeline=tuple(moment(entry) for entry in store.timeline(job.key)),
-        exchanges=exchanges,
-        ends=tuple(item for entry in ends if (item := entry.exchange(now)) is not None),
-        version=__version__,
-        made_us=now.us,
-        curl=wiring.curl(exchanges[0]) if exchanges else "",
-        clock_offset=round(offsets[0], 1) if offsets else None,
-        note=arguments.note or (note.note if note is not None else ""),
-        include_result=arguments.include_result,
-    )
-
-
-def moment(entry: TimelineEntry) -> Moment:
-    """Return a remembered line of a timeline as the ticket has it."""
-    return Moment(
-        entry.at_us,
-        MomentKind(entry.kind.value),
-        entry.text,
-        entry.stage,
-        entry.before.value if entry.before is not None else None,
-        entry.after.value if entry.after is not None else None,
-        entry.request_id or entry.trace_id,
-    )
 
 
 def _json_text(value: object) -> str:

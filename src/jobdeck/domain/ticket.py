@@ -6,8 +6,8 @@ curl line names variables.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from jobdeck.domain.timeline import Moment
 
 MAX_EXCHANGES = 40
 MAX_MOMENTS = 60
+LEAST_EXCHANGES = 4
 _FIELD = 400
 
 
@@ -56,6 +57,26 @@ class TicketSource:
 def ticket_markdown(source: TicketSource) -> str:
     """Return the ticket as Markdown that data cannot break out of."""
     return "\n".join(_lines(source)) + "\n"
+
+
+def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
+    """Return one ticket about several jobs, first what they have in common, then each in turn.
+
+    The more jobs, the fewer exchanges of each: support needs the first and the last ID of all of them rather than
+    every look at some of them. ValueError for no job at all.
+    """
+    if not sources:
+        raise ValueError("a ticket is about at least one job")
+    if len(sources) == 1:
+        return ticket_markdown(replace(sources[0], note=note or sources[0].note))
+    lines = [f"## Support ticket about {len(sources)} jobs", ""]
+    if note:
+        lines += [code_block(note), ""]
+    lines += [f"- {_summary(source)}" for source in sources]
+    most = max(LEAST_EXCHANGES, MAX_EXCHANGES // len(sources))
+    for source in sources:
+        lines += ["", *_lines(replace(source, exchanges=source.exchanges[:most], ends=source.failing))]
+    return "\n".join(lines) + "\n"
 
 
 def ticket_object(source: TicketSource, job_object: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +163,15 @@ def _lines(source: TicketSource) -> Iterator[str]:
         yield from _section("Result", [source.job.result])
     offset = "" if source.clock_offset is None else f", server clock {source.clock_offset:+.1f} s from ours"
     yield f"Made by jobdeck {source.version} at {utc(source.made_us)}{offset}. Times are UTC."
+
+
+def _summary(source: TicketSource) -> str:
+    job, failing = source.job, source.failing
+    first = failing[0].support_id if failing else job.support_id
+    parts = [code_span(job.key.id), code_span(job.status or "never seen")]
+    if job.error is not None and job.error.code:
+        parts.append(code_span(job.error.code))
+    return " ".join([*parts, *(["request" if job.request_id else "trace", code_span(first)] if first else [])])
 
 
 def _identity(source: TicketSource) -> Iterator[str]:

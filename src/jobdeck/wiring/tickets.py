@@ -1,0 +1,91 @@
+"""What a ticket is made of: a job as it is now, joined with what is remembered of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from jobdeck import __version__
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource
+from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.store import Store
+from jobdeck.store.records import TimelineEntry
+from jobdeck.wiring import Wiring
+
+
+def ticket_source(
+    wiring: Wiring,
+    store: Store,
+    job: Job,
+    fresh: Sequence[Exchange],
+    *,
+    note: str = "",
+    include_result: bool = False,
+) -> TicketSource:
+    """Join a job and its newest exchanges with what is remembered, which spans earlier runs and other processes.
+
+    Without a `note`, the one that is kept with the job is taken. Asks nobody: it reads the store.
+    """
+    now = wiring.clock.now()
+    stored = store.load_job(job.key)
+    if stored is not None:
+        remembered = stored.at(now)
+        newer = job if _is_newer(job, remembered) else remembered
+        target = job.target if job.target.accepted_request_id else remembered.target
+        job = replace(newer, target=target, result=job.result or remembered.result)
+    shown = store.shown(job.key)
+    # What is kept may lag behind an answer that came this moment, and then shows another phase.
+    known = stored is not None and stored.last.phase is job.phase
+    ends = (shown.first, shown.last) if shown is not None and job.terminal and known else ()
+    kept = [item for entry in store.exchanges(job.key, MAX_EXCHANGES) if (item := entry.exchange(now)) is not None]
+    exchanges = _joined(fresh, kept)
+    offsets = [item.clock_offset for item in fresh if item.clock_offset is not None]
+    annotation = store.annotations([job.key]).get(job.key)
+    return TicketSource(
+        job=job,
+        timeline=tuple(moment(entry) for entry in store.timeline(job.key)),
+        exchanges=exchanges,
+        ends=tuple(item for entry in ends if (item := entry.exchange(now)) is not None),
+        version=__version__,
+        made_us=now.us,
+        curl=wiring.curl(exchanges[0]) if exchanges else "",
+        clock_offset=round(offsets[0], 1) if offsets else None,
+        note=note or (annotation.note if annotation is not None else ""),
+        include_result=include_result,
+    )
+
+
+def moment(entry: TimelineEntry) -> Moment:
+    """Return a remembered line of a timeline as the ticket has it."""
+    return Moment(
+        entry.at_us,
+        MomentKind(entry.kind.value),
+        entry.text,
+        entry.stage,
+        entry.before.value if entry.before is not None else None,
+        entry.after.value if entry.after is not None else None,
+        entry.request_id or entry.trace_id,
+    )
+
+
+def _is_newer(job: Job, remembered: Job) -> bool:
+    return job.asked is not None and (remembered.asked is None or job.asked.us > remembered.asked.us)
+
+
+def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange]) -> tuple[Exchange, ...]:
+    """Return what is kept with what is not kept yet before it, newest first."""
+    known = {_mark(item) for item in kept}
+    late = [item for item in fresh if _mark(item) not in known]
+    both = sorted((*late, *kept), key=_started, reverse=True)
+    return tuple(both[:MAX_EXCHANGES])
+
+
+def _started(item: Exchange) -> int:
+    return item.started.us
+
+
+def _mark(item: Exchange) -> tuple[str | None, Instant | int]:
+    """What tells two exchanges apart: the server's ID, or the moment where there is none (to the millisecond)."""
+    support_id = item.support_id
+    return (support_id, 0) if support_id else (None, item.started.us // 1_000)
