@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.timeline import Moment
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.session import Parsed
@@ -24,6 +26,10 @@ class FakeEngine:
         self.budget: dict[str, BudgetView] = {}
         self.halts: dict[str, Problem] = {}
         self.plans: dict[JobKey, Plan] = {}
+        self.timelines: dict[JobKey, tuple[Moment, ...]] = {}
+        self.before: dict[JobKey, Job] = {}
+        self.samples: dict[JobKey, tuple[tuple[float, float], ...]] = {}
+        self.bodies: dict[JobKey, bytes] = {}
         self.failure: asyncio.Future[None] | None = None
         self.closed = False
         self._exchanges = list(exchanges)
@@ -58,6 +64,13 @@ class FakeEngine:
     def remove(self, keys: Iterable[JobKey]) -> None:
         self.put(removed=keys)
 
+    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
+        known = [self.jobs[key] for key in keys]
+        self.put(*(replace(job, acknowledged=acknowledged, version=job.version + 1) for job in known))
+
+    def attend(self, *, present: bool) -> None:
+        self.asked.append(("attend", present))
+
     def focus(self, key: JobKey | None) -> None:
         self.asked.append(("focus", key))
 
@@ -78,6 +91,18 @@ class FakeEngine:
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         return tuple(exchange for exchange in self._exchanges if exchange.job == key)
+
+    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+        return self.timelines.get(key, ())
+
+    def previous(self, key: JobKey) -> Job | None:
+        return self.before.get(key)
+
+    def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
+        return self.samples.get(key, ())
+
+    def body(self, key: JobKey) -> bytes | None:
+        return self.bodies.get(key)
 
     def budgets(self) -> Mapping[str, BudgetView]:
         return self.budget

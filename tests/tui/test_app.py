@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from textual import events
 
 from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.job import Job
@@ -89,6 +90,14 @@ async def test_the_job_pane_follows_its_job_and_not_its_line() -> None:
 async def test_the_engine_is_told_which_rows_are_in_view() -> None:
     async with driven([job("op_a"), job("op_b")]) as run:
         await run.until(lambda: any(name == "show" and len(keys) == 2 for name, keys in run.engine.asked))
+
+
+async def test_a_terminal_in_the_background_has_everything_asked_less_often() -> None:
+    async with driven([job("op_a")]) as run:
+        run.app.post_message(events.AppBlur())
+        await run.until(lambda: run.engine.asked[-1] == ("attend", False))
+        run.app.post_message(events.AppFocus())
+        await run.until(lambda: run.engine.asked[-1] == ("attend", True))
 
 
 async def test_time_passes_on_the_screen() -> None:

@@ -104,6 +104,14 @@ class JobdeckApp(App[int]):
             for number in _SIGNALS:
                 asyncio.get_running_loop().remove_signal_handler(number)
 
+    def on_app_focus(self) -> None:
+        """Ask as often as somebody who looks wants to know."""
+        self._deck.attend(present=True)
+
+    def on_app_blur(self) -> None:
+        """Ask less often while the terminal is in the background."""
+        self._deck.attend(present=False)
+
     def on_engine_opened(self, message: EngineOpened) -> None:
         """Give the engine to the deck."""
         self._deck.attach(message.engine)

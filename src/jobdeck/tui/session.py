@@ -8,6 +8,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
 
@@ -65,6 +66,14 @@ class Engine(Protocol):
         """Stop watching jobs."""
         ...
 
+    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
+        """Note that a person knows of the trouble of jobs, or does not after all."""
+        ...
+
+    def attend(self, *, present: bool) -> None:
+        """Say whether somebody looks at the screen; without, everything is asked less often."""
+        ...
+
     def focus(self, key: JobKey | None) -> None:
         """Say which job somebody looks at."""
         ...
@@ -91,6 +100,22 @@ class Engine(Protocol):
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the newest exchanges about a job, newest first."""
+        ...
+
+    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+        """Return what happened to a job, oldest first."""
+        ...
+
+    def previous(self, key: JobKey) -> Job | None:
+        """Return a job's state before its newest change; None when none has been seen."""
+        ...
+
+    def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
+        """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
+        ...
+
+    def body(self, key: JobKey) -> bytes | None:
+        """Return the newest body of a poll about a job, decoded; None when there is none."""
         ...
 
     def budgets(self) -> Mapping[str, BudgetView]:

@@ -110,6 +110,11 @@ class Deck(Screen[None]):
         self._draw_selected()
         self._draw_frame()
 
+    def attend(self, *, present: bool) -> None:
+        """Say whether somebody looks."""
+        if self._watch.engine is not None:
+            self._watch.engine.attend(present=present)
+
     def fail(self, reason: str) -> None:
         """Say that the engine has stopped: what is on the screen is the past."""
         self._failure = reason
