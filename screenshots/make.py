@@ -8,14 +8,15 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jobdeck.cli.demo import demo_settings
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Target
+from jobdeck.domain.job import JobKey, Target
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
 from jobdeck.providers.base import Provider, Reply
@@ -25,9 +26,12 @@ from jobdeck.scheduling.actions import ListPage
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.server import SimulatorServer
+from jobdeck.store import open_store
+from jobdeck.store.aio import AsyncStore
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.session import Parsed
-from jobdeck.wiring import Wiring, limit_of
+from jobdeck.wiring import Running, Wiring, limit_of
+from jobdeck.wiring.tickets import TicketError, make_ticket
 
 HERE = Path(__file__).parent
 START = datetime(2026, 4, 28, 14, 1, 0, tzinfo=UTC)
@@ -138,12 +142,24 @@ class Sitting:
         self._wiring = wiring
         self._queue = queue
         self._targets = targets
+        self._running: Running | None = None
 
     async def open(self) -> Engine:
         """Put the engine together."""
         engine = Engine(self._lane, self.clock)
+        self._running = Running(engine, AsyncStore(open_store(None, "picture").store), ())
         engine.add(self._targets)
         return engine
+
+    def curl(self, exchange: Exchange) -> str:
+        """Return a request as a line for a shell."""
+        return self._wiring.curl(exchange)
+
+    async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
+        """Return a ticket from what the engine knows."""
+        if self._running is None:
+            raise TicketError("nothing is open yet")
+        return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
 
     def parse(self, text: str) -> Parsed:
         """Understand nothing: no picture adds anything."""

@@ -1,13 +1,15 @@
 """An engine that polls nothing: tests put the changes in by hand. Its stream is the real one."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from jobdeck.domain.curl import curl_line
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.ticket import TicketSource, tickets_markdown
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
@@ -134,12 +136,39 @@ class FakeSession:
         self.gate.set()
         self.refuse: Exception | None = None
         self.parser: Callable[[str], Parsed] = lambda _: Parsed()
+        self.tickets: list[tuple[tuple[JobKey, ...], str, bool]] = []
+        self.ticket_gate = asyncio.Event()
+        self.ticket_gate.set()
+        self.ticket_error: Exception | None = None
 
     async def open(self) -> FakeEngine:
         await self.gate.wait()
         if self.refuse is not None:
             raise self.refuse
         return self.engine
+
+    def curl(self, exchange: Exchange) -> str:
+        return curl_line(exchange.method, exchange.url, [("X-Access-Key", "$THE_HOG_ACCESS_KEY")])
+
+    async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
+        """A real ticket of the fake engine's jobs, when `ticket_gate` lets it through."""
+        await self.ticket_gate.wait()
+        if self.ticket_error is not None:
+            raise self.ticket_error
+        self.tickets.append((tuple(keys), note, include_result))
+        sources = [
+            TicketSource(
+                job=self.engine.jobs[key],
+                timeline=(),
+                exchanges=self.engine.exchanges(key),
+                version="1.2.3",
+                made_us=self.clock.now().us,
+                curl="".join(self.curl(item) for item in self.engine.exchanges(key)[:1]),
+                include_result=include_result,
+            )
+            for key in keys
+        ]
+        return tickets_markdown(sources, note)
 
     def parse(self, text: str) -> Parsed:
         return self.parser(text)

@@ -1,11 +1,15 @@
 """One sitting at the screen: the wiring's parts in the shape that the screen asks for."""
 
+from collections.abc import Sequence
+
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import Job, Target
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.engine.engine import Engine
 from jobdeck.providers.targets import parse_input
 from jobdeck.tui.session import Parsed, Refused
-from jobdeck.wiring import Wiring
+from jobdeck.wiring import Running, Wiring
+from jobdeck.wiring.tickets import TicketError, make_ticket
 
 LISTED = 100
 """Jobs of each list that ``--discover`` opens the screen on."""
@@ -21,6 +25,7 @@ class Sitting:
         self._wiring = wiring
         self._targets = targets
         self._lists = lists
+        self._running: Running | None = None
         self.notices = notices
 
     @property
@@ -38,7 +43,7 @@ class Sitting:
 
         Raises `ConfigError` for a profile without credentials.
         """
-        running = self._wiring.open(listed=True)
+        running = self._running = self._wiring.open(listed=True)
         self.notices = (*self.notices, *running.notices)
         engine = running.engine
         if self._lists:
@@ -56,6 +61,16 @@ class Sitting:
             told = tuple(f"{name}: {problem.kind.words}: {problem.message}" for problem in part.problems)
             self.notices = (*self.notices, *told)
         return [job for part in found.values() for job in part.jobs]
+
+    def curl(self, exchange: Exchange) -> str:
+        """Return a request as a line for a shell."""
+        return self._wiring.curl(exchange)
+
+    async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
+        """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""
+        if self._running is None:
+            raise TicketError("nothing is open yet")
+        return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""

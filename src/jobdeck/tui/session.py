@@ -1,6 +1,6 @@
 """What the screen needs from outside: an engine, a clock, and somebody who understands targets."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -162,6 +162,17 @@ class Session(Protocol):
 
         Called once, after the first frame, so that whatever is slow to import is imported here. What it raises is
         shown on the screen, by type and message.
+        """
+        ...
+
+    def curl(self, exchange: Exchange) -> str:
+        """Return a request as a line for a shell, with variables where the secrets go."""
+        ...
+
+    async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
+        """Return one ticket about jobs, as Markdown, from what is known: no request is sent.
+
+        What it raises is shown on the screen, by type and message.
         """
         ...
 

@@ -6,12 +6,46 @@ from dataclasses import replace
 from jobdeck import __version__
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job
-from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.store import Store
 from jobdeck.store.records import TimelineEntry
-from jobdeck.wiring import Wiring
+from jobdeck.wiring import Running, Wiring
+
+
+class TicketError(Exception):
+    """There is nothing to make a ticket of; the message says why, in one line."""
+
+
+async def make_ticket(
+    wiring: Wiring,
+    running: Running,
+    keys: Sequence[JobKey],
+    note: str = "",
+    *,
+    include_result: bool = False,
+) -> str:
+    """Return one ticket about jobs, as Markdown; raises `TicketError` when none of them is known.
+
+    No request is sent: it tells what has been seen so far, as the screen does.
+    """
+    jobs = running.engine.jobs
+    known = [(key, jobs.get(key), running.engine.exchanges(key)) for key in keys]
+
+    def make(store: Store) -> list[TicketSource]:
+        sources: list[TicketSource] = []
+        for key, watched, fresh in known:
+            stored = store.load_job(key) if watched is None else None
+            job = watched or (stored.at(wiring.clock.now()) if stored is not None else None)
+            if job is not None:
+                sources.append(ticket_source(wiring, store, job, fresh, include_result=include_result))
+        return sources
+
+    sources = await running.store.read(make)
+    if not sources:
+        raise TicketError("no job is selected" if not keys else "nothing is known of this job any more")
+    return tickets_markdown(sources, note)
 
 
 def ticket_source(
