@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from jobdeck.domain.attention import blind
-from jobdeck.domain.events import PhaseChanged, ProfileHalted, Recovered, SleepNoticed
+from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
@@ -71,10 +71,13 @@ async def test_a_dead_server_makes_jobs_blind_and_a_revived_one_is_seen_again() 
         await seen.server.stop()
         await seen.until(lambda: all(blind(job) for job in seen.jobs))
         assert {job.key: (job.phase, job.status, job.created_us) for job in seen.jobs} == before
-        assert {job.problem.kind for job in seen.jobs if job.problem} == {ProblemKind.NETWORK}
+        assert {problem.kind for job in seen.jobs if (problem := job.problem or job.outage)} == {ProblemKind.NETWORK}
+        assert sum(isinstance(event, OutageBegan) for event in seen.events) == 1
         await seen.server.start()
-        await seen.until(lambda: {event.key for event in seen.events if isinstance(event, Recovered)} == set(before))
-        await seen.until(lambda: not any(job.failures for job in seen.jobs))
+        await seen.until(lambda: any(isinstance(event, OutageEnded) for event in seen.events))
+        await seen.until(lambda: not any(job.failures or blind(job) for job in seen.jobs))
+        revived = seen.clock.now()
+        await seen.until(lambda: all(job.observed and job.observed.mono > revived.mono for job in seen.jobs))
 
 
 async def test_a_paused_engine_sends_nothing_until_it_resumes() -> None:

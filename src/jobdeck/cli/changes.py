@@ -8,6 +8,8 @@ from jobdeck.domain.events import (
     Event,
     JobAdded,
     JobRemoved,
+    OutageBegan,
+    OutageEnded,
     PhaseChanged,
     ProblemMet,
     ProfileHalted,
@@ -40,6 +42,10 @@ def describe_event(event: Event) -> str | None:
             return f"anomaly: {message}"
         case ProfileHalted(profile=profile, problem=problem):
             return f"profile {profile} asks no more: {problem.kind.words}: {problem.message}"
+        case OutageBegan(profile=profile, problem=problem):
+            return f"profile {profile} cannot be seen: {problem.kind.words}: {problem.message}"
+        case OutageEnded(profile=profile, seconds=seconds):
+            return f"profile {profile} is seen again after {round(seconds)} s"
         case SleepNoticed(seconds=seconds):
             return f"this machine slept for {round(seconds)} s; looking at everything again"
         case JobAdded() | JobRemoved():
@@ -65,6 +71,10 @@ def event_object(event: Event) -> dict[str, Any]:
             return {**head, "event": "anomaly", "message": message}
         case ProfileHalted(profile=profile, problem=problem):
             return {**head, "event": "halted", "profile": profile, "problem": problem_object(problem)}
+        case OutageBegan(profile=profile, problem=problem):
+            return {**head, "event": "outage", "profile": profile, "problem": problem_object(problem)}
+        case OutageEnded(profile=profile, seconds=seconds):
+            return {**head, "event": "outage_over", "profile": profile, "seconds": round(seconds, 1)}
         case SleepNoticed(seconds=seconds):
             return {**head, "event": "slept", "seconds": round(seconds, 1)}
         case JobAdded():

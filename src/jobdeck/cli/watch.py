@@ -10,7 +10,7 @@ from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import budget_object, clock_time, job_object, print_json, rfc3339
 from jobdeck.cli.run_async import run_async
-from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
+from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
@@ -77,4 +77,4 @@ class ChangePrinter:
 
 
 def _key_of(event: Event) -> JobKey | None:
-    return None if isinstance(event, ProfileHalted | SleepNoticed) else event.key
+    return None if isinstance(event, ProfileHalted | OutageBegan | OutageEnded | SleepNoticed) else event.key

@@ -38,10 +38,10 @@ def stale(job: Job, now: Instant) -> bool:
 
 
 def blind(job: Job) -> bool:
-    """Whether the newest exchanges about an unfinished job failed, so that its row shows the past."""
+    """Whether the newest exchanges about an unfinished job, or all of its profile, failed: its row shows the past."""
     if job.terminal:
         return False
-    return job.failures >= BLIND_FAILURES or (job.failures > 0 and job.observed is None)
+    return job.failures >= BLIND_FAILURES or job.outage is not None or (job.failures > 0 and job.observed is None)
 
 
 def stalled(job: Job, now: Instant) -> bool:

@@ -98,6 +98,24 @@ class ProfileHalted:
 
 
 @dataclass(frozen=True, slots=True)
+class OutageBegan:
+    """Every newest request of a profile failed, for a reason that is none of a single job's: all its rows are blind."""
+
+    at: Instant
+    profile: str
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class OutageEnded:
+    """A profile was answered again, `seconds` after its outage was noticed."""
+
+    at: Instant
+    profile: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class SleepNoticed:
     """The machine slept for about `seconds`; one paced round of looks follows."""
 
@@ -108,4 +126,5 @@ class SleepNoticed:
 JobEvent: TypeAlias = (
     JobAdded | JobRemoved | PhaseChanged | StageChanged | ProgressChanged | ProblemMet | Recovered | AnomalyMet
 )
-Event: TypeAlias = JobEvent | ProfileHalted | SleepNoticed
+ProfileEvent: TypeAlias = ProfileHalted | OutageBegan | OutageEnded
+Event: TypeAlias = JobEvent | ProfileEvent | SleepNoticed

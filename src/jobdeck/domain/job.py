@@ -110,7 +110,9 @@ class Job:
     `observed` is the moment of the last good observation, `asked` the moment its request was sent, `changed` the
     last time status, progress or a stage changed, `ended` when it was first seen terminal. `problem` is that of
     the newest exchange, None when that one was good; `failures` counts the exchanges since the last good one and
-    `misses` how many of them in a row said "not found". `acknowledged` says that a person knows of its trouble.
+    `misses` how many of them in a row said "not found". `outage` is set while every request of the job's profile
+    meets a problem, whether or not the job itself was asked for. `acknowledged` says that a person knows of its
+    trouble.
     `outlined` says that its status comes from a list row, and that no look since has told stages, error and result.
 
     `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
@@ -144,6 +146,7 @@ class Job:
     request_id: str | None = None
     trace_id: str | None = None
     anomalies: tuple[str, ...] = ()
+    outage: Problem | None = None
     acknowledged: bool = False
     interval: float = 5.0
     eta: tuple[float, float] | None = None

@@ -26,6 +26,11 @@ class ProblemKind(StrEnum):
         return _TITLES[self]
 
     @property
+    def of_profile(self) -> bool:
+        """Whether the reason lies with the server, the way to it or the key, and so concerns every job alike."""
+        return self in _OF_PROFILE
+
+    @property
     def reached_server(self) -> bool:
         """Whether the server answered at all; False for what happens on the way."""
         return self not in {ProblemKind.NETWORK, ProblemKind.TIMEOUT}
@@ -45,6 +50,19 @@ _TITLES = {
     ProblemKind.NOT_JSON: "not JSON",
     ProblemKind.PROTOCOL: "unexpected answer",
 }
+
+
+_OF_PROFILE = frozenset(
+    {
+        ProblemKind.NETWORK,
+        ProblemKind.TIMEOUT,
+        ProblemKind.REDIRECT,
+        ProblemKind.AUTH,
+        ProblemKind.PAYMENT,
+        ProblemKind.SERVER_ERROR,
+        ProblemKind.NOT_JSON,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant
         observed=now,
         asked=exchange.started,
         problem=None,
+        outage=None,
         failures=0,
         misses=0,
         http_status=exchange.http_status,

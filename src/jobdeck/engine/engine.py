@@ -318,8 +318,12 @@ class Engine:
         if problem is not None and lane.halt is None and lane.scheduler.budget(mono).halted:
             lane.halt = problem
             events.append(ProfileHalted(done.now, lane.name, problem))
-        jobs = [self._expect(lane, job) for job in applied.jobs]
-        self._publish(jobs=jobs, exchanges=[reply.exchange], events=events)
+        jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
+        turn = lane.outage.note(problem, done.now)
+        if turn is not None:
+            events.append(turn)
+            jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.outage.problem))
+        self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 
     async def _recall(self, key: JobKey) -> None:
         """Join what earlier runs and other processes saw of a job to what this run has."""

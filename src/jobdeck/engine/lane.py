@@ -11,6 +11,7 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Request
+from jobdeck.engine.outage import OutageWatch
 from jobdeck.providers.base import Provider, Reply
 from jobdeck.scheduling.actions import ListPage, Poll, Wait
 from jobdeck.scheduling.scheduler import Scheduler
@@ -63,6 +64,7 @@ class Lane:
         self.scheduler = scheduler
         self.limit_assumed = limit_assumed
         self.halt: Problem | None = None
+        self.outage = OutageWatch(provider.profile_name)
         self.shared_limits: Limits | None = None
         self._provider = provider
         self._clock = clock

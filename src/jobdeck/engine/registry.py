@@ -8,6 +8,7 @@ from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Target
+from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import miss, observe
 from jobdeck.engine.trace import Bodies, Trace, shown_progress
@@ -71,6 +72,15 @@ class Registry:
         """Join what is remembered of a job's past, exchanges newest first; None when that changes nothing."""
         trace = self._traces.get(key)
         return self._touch(key) if trace is not None and trace.recall(exchanges, moments) else None
+
+    def darken(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
+        """Note that no job of a profile can be seen because of `outage`, or (None) that it is over."""
+        touched = []
+        for key, job in self._jobs.items():
+            if key.profile == profile and not job.terminal and job.outage != outage:
+                self._jobs[key] = replace(job, outage=outage, version=job.version + 1)
+                touched.append(self._jobs[key])
+        return tuple(touched)
 
     def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
         """Note what a person said about a job; None when that is nothing new."""

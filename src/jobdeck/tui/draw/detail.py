@@ -127,7 +127,7 @@ def _error(job: Job, width: int) -> list[Line]:
 
 def _problem(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     lines: list[Line] = []
-    problem = job.problem
+    problem = job.problem or (None if job.terminal else job.outage)
     if problem is not None:
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
         lines += _paragraph("? ", f"{problem.kind.words}{status}: {problem.message}", width, Role.BLIND)

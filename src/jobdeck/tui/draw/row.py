@@ -79,8 +79,9 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
         return _folded("  ", job.error.code, job.error.message), Role.DIM
     if state is LOST:
         return "the server says it knows no such job", Role.DIM
-    if job.problem is not None and not job.terminal:
-        return _folded(": ", job.problem.kind.words, job.problem.message), Role.DIM
+    problem = job.problem or job.outage
+    if problem is not None and not job.terminal:
+        return _folded(": ", problem.kind.words, problem.message), Role.DIM
     if job.anomalies:
         return _folded("", job.anomalies[-1]), Role.WARN
     if state is NEW:
