@@ -202,7 +202,9 @@ class Scheduler:
         if (book := self._watch.book_of(job)) is not None and key not in book.homeless:
             interval = self._choice.page_period(now=self._now)
             due = (job.looked or self._now) + interval
-        return Plan(max(due, self._now), interval, job.failures)
+        silence = (self._breaker.probe_at, self._budget.quiet_until(self._now))
+        due = max(due, self._now, *(until for until in silence if until is not None))
+        return Plan(due, interval, job.failures)
 
     def eta(self, key: JobKey, now: float) -> tuple[float, float] | None:
         """Return a likely range of seconds until a job ends; None below five samples of its kind, or when overdue."""
