@@ -20,6 +20,12 @@ from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused
 LEASE_SECONDS = 45.0
 """A lease outlives the longest request (30 s), and a killed process's job is asked again within the minute."""
 
+RETENTION_DAYS = 30
+"""Requests and observations older than this are forgotten, and ended jobs with them; watched ones and notes stay."""
+
+TIDY_AFTER_SECONDS = 20.0
+"""Not at the start, which should be quick, and not at all in a run that only takes a look."""
+
 UNKNOWN_RETRY_SECONDS = 1.0
 
 HISTORY = 100
@@ -43,6 +49,7 @@ class StoreLedger:
         self._clock = clock
         self._listed = listed
         self._apart: dict[str, bool] = {}
+        self._tidying: asyncio.Task[None] | None = None
         self._learnt: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -118,7 +125,8 @@ class StoreLedger:
                 _log.exception("a lease could not be ended")
 
     async def news(self) -> AsyncIterator[Heard]:
-        """Yield what other processes learn of any job."""
+        """Yield what other processes learn of any job; meanwhile what is too old is forgotten, once a run."""
+        self._tidying = asyncio.get_running_loop().create_task(self._tidy())
         async for changes in self._store.watch_changes():
             for key in await self._changed(changes):
                 heard = await self._heard(key)
@@ -138,8 +146,17 @@ class StoreLedger:
 
     async def close(self) -> None:
         """Carry out every order so far, then close the store."""
+        if self._tidying is not None:
+            self._tidying.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._store.close()
+
+    async def _tidy(self) -> None:
+        await asyncio.sleep(TIDY_AFTER_SECONDS)
+        try:
+            await self._store.purge(self._clock.now().us - RETENTION_DAYS * 86_400 * 1_000_000)
+        except StoreError:
+            _log.exception("what is too old could not be forgotten")
 
     async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
         if not changes:

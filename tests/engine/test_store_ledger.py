@@ -1,0 +1,91 @@
+"""The engine on a real database: what it keeps, what it shares, what it forgets."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.phase import Phase
+from jobdeck.providers.targets import parse_target
+from jobdeck.simulator.scenario import JobScript, Resource, Scenario
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.store.records import JobQuery
+from jobdeck.wiring import Running, Wiring
+from jobdeck.wiring import ledger as ledger_module
+from tests.engine.running import FastClock, settings_for, until
+
+JOBS = tuple(JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, duration=30.0) for number in range(4))
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"JOBDECK_DATA_DIR": str(tmp_path)}
+
+
+def open_running(env: dict[str, str], url: str, clock: FastClock, *, listed: bool = True) -> tuple[Wiring, Running]:
+    wiring = Wiring(env, settings=settings_for(url), clock=clock)
+    return wiring, wiring.open(listed=listed)
+
+
+async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_ledger(env: dict[str, str]) -> None:
+    clock = FastClock(40.0)
+    async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
+        wiring, first = open_running(env, server.url, clock)
+        keys = first.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.directory) for job in JOBS)
+        polling = asyncio.create_task(first.engine.run())
+        await until(lambda: all(job.terminal for job in first.engine.jobs.values()))
+        first.engine.acknowledge(keys[:1])
+        first.engine.remove(keys[3:])
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        await first.engine.aclose()
+        asked = len(server.requests)
+
+        wiring, again = open_running(env, server.url, clock)
+        again.engine.restore(await wiring.recall(again.store, ()))
+        assert set(again.engine.jobs) == set(keys[:3])
+        assert {job.phase for job in again.engine.jobs.values()} == {Phase.SUCCEEDED}
+        assert [again.engine.jobs[key].acknowledged for key in keys[:3]] == [True, False, False]
+        polling = asyncio.create_task(again.engine.run())
+        await asyncio.sleep(0)
+        again.engine.focus(keys[1])
+        await until(lambda: bool(again.engine.exchanges(keys[1])) and bool(again.engine.timeline(keys[1])))
+        known = {record.request_id for record in server.requests}
+        assert {item.request_id for item in again.engine.exchanges(keys[1])} <= known
+        assert len(server.requests) == asked
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        await again.engine.aclose()
+
+
+async def test_a_headless_look_leaves_the_watch_list_alone(env: dict[str, str]) -> None:
+    clock = FastClock(40.0)
+    wiring, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
+    running.engine.add([parse_target("op_1", wiring.directory)])
+    await running.engine.aclose()
+    _, again = open_running(env, "http://127.0.0.1:9", clock)
+    assert await again.store.watch_list() == ()
+    await again.engine.aclose()
+
+
+async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "TIDY_AFTER_SECONDS", 0.0)
+    clock = FastClock(1.0)
+    wiring, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
+    target = parse_target("op_old", wiring.directory)
+    long_ago = Instant(clock.now().us - 31 * 86_400 * 1_000_000, 0.0)
+    await running.store.watch([target], long_ago.us, listed=False)
+    running.engine.add([replace(target, key=replace(target.key, id="op_new"))])
+    polling = asyncio.create_task(running.engine.run())
+    left: set[str] = {"op_old"}
+    async with asyncio.timeout(20):
+        while "op_old" in left:
+            left = {job.last.key.id for job in await running.store.jobs(JobQuery())}
+    assert left == {"op_new"}
+    polling.cancel()
+    await asyncio.gather(polling, return_exceptions=True)
+    await running.engine.aclose()
