@@ -2,9 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from jobdeck import __version__
 from jobdeck.cli.durations import duration
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
 COMMANDS = (
     "demo",
@@ -99,6 +103,23 @@ def _split_globals(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:taken], arguments[taken:]
 
 
+def _command(
+    commands: "Commands", name: str, *, summary: str, description: str, example: str, settings: bool = True
+) -> argparse.ArgumentParser:
+    """Add a command; with `settings` it reads the configuration and the store."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=f"example: jobdeck {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if settings:
+        _add_config(parser)
+    return parser
+
+
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="the configuration to use (else JOBDECK_CONFIG, else the user's)"
@@ -106,58 +127,52 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-store", action="store_true", help="remember nothing beyond this run")
 
 
-def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    demo = commands.add_parser(
+def _add_demo(commands: "Commands") -> None:
+    demo = _command(
+        commands,
         "demo",
-        help="the screen on an embedded simulator of both APIs: no key, no configuration",
+        summary="the screen on an embedded simulator of both APIs: no key, no configuration",
         description="Open the screen on moving jobs of both APIs, served over real HTTP on loopback, faults included.",
-        epilog="example: jobdeck demo --jobs 60 --seed 7",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="demo --jobs 60 --seed 7",
+        settings=False,
     )
     demo.add_argument("--jobs", type=_count, default=24, metavar="N", help="how many jobs, 1 to 10000 (default 24)")
     demo.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed plays the same jobs (default 1)")
     demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast time passes in it (default 1)")
 
 
-def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    status = commands.add_parser(
+def _add_status(commands: "Commands") -> None:
+    status = _command(
+        commands,
         "status",
-        help="one look at each target: a table, or one JSON object a line",
+        summary="one look at each target: a table, or one JSON object a line",
         description="Ask once for each target and say what came of it. The exit code tells the worst of it.",
-        epilog="example: jobdeck status --json op_01HZ… | jq .phase",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="status --json op_01HZ… | jq .phase",
     )
-    _add_config(status)
     status.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     status.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
-def _add_watch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    watch = commands.add_parser(
+def _add_watch(commands: "Commands") -> None:
+    watch = _command(
+        commands,
         "watch",
-        help="headless: a line for every change until all have ended",
+        summary="headless: a line for every change until all have ended",
         description="Print a line for every change until all targets have ended. The exit code tells how.",
-        epilog="example: jobdeck watch --json - < ids.txt | jq -c .change",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="watch --json - < ids.txt | jq -c .change",
     )
-    _add_config(watch)
     watch.add_argument("--json", action="store_true", help="one JSON object a change")
     watch.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
-def _add_wait(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    wait = commands.add_parser(
+def _add_wait(commands: "Commands") -> None:
+    wait = _command(
+        commands,
         "wait",
-        help="block until all have ended; the exit code tells how",
+        summary="block until all have ended; the exit code tells how",
         description="Wait until all targets have ended. A failed look never ends a wait.",
-        epilog="example: jobdeck wait --timeout 30m --fail-fast - < ids.txt && ./import-results",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="wait --timeout 30m --fail-fast - < ids.txt && ./import-results",
     )
-    _add_config(wait)
     wait.add_argument("--any", action="store_true", help="until one has ended")
     wait.add_argument("--fail-fast", action="store_true", help="until one has failed")
     wait.add_argument("--timeout", type=duration, metavar="DURATION", help="exit with 124 after, say, 45s, 30m, 1h30m")
@@ -166,32 +181,28 @@ def _add_wait(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
-def _add_discover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    discover = commands.add_parser(
+def _add_discover(commands: "Commands") -> None:
+    discover = _command(
+        commands,
         "discover",
-        help="list what the APIs say was started lately",
+        summary="list what the APIs say was started lately",
         description="List the newest jobs that the APIs know of, watched or not: an ID that was lost is found here.",
-        epilog="example: jobdeck discover --status failed --json | jq -r .id",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="discover --status failed --json | jq -r .id",
     )
-    _add_config(discover)
     discover.add_argument("--profile", metavar="P", help="only this profile (default: all)")
     discover.add_argument("--limit", type=_rows, default=20, metavar="N", help="jobs of each list (default 20)")
     discover.add_argument("--status", metavar="S", help="only jobs of this status, in the API's own word")
     discover.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
 
 
-def _add_ticket(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    ticket = commands.add_parser(
+def _add_ticket(commands: "Commands") -> None:
+    ticket = _command(
+        commands,
         "ticket",
-        help="the support ticket of a job: IDs, times, states, errors, exchanges",
+        summary="the support ticket of a job: IDs, times, states, errors, exchanges",
         description="Take one fresh look and write what support needs: nothing secret, and no result unless asked for.",
-        epilog="example: jobdeck ticket op_01HZ… | pbcopy",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="ticket op_01HZ… | pbcopy",
     )
-    _add_config(ticket)
     ticket.add_argument("--format", choices=("markdown", "json"), default="markdown", help="default: markdown")
     ticket.add_argument("--include-result", action="store_true", help="with the job's result, which may be personal")
     ticket.add_argument("--note", metavar="TEXT", help="words of your own, at the top")
@@ -199,16 +210,14 @@ def _add_ticket(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     ticket.add_argument("target", metavar="TARGET", help="see jobdeck --help")
 
 
-def _add_history(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    history = commands.add_parser(
+def _add_history(commands: "Commands") -> None:
+    history = _command(
+        commands,
         "history",
-        help="the jobs that are remembered",
+        summary="the jobs that are remembered",
         description="List remembered jobs, newest activity first.",
-        epilog="example: jobdeck history --json | jq -r 'select(.phase == \"failed\") | .id'",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="history --json | jq -r 'select(.phase == \"failed\") | .id'",
     )
-    _add_config(history)
     history.add_argument("--profile", metavar="P", help="only this profile")
     history.add_argument("--limit", type=_rows, default=100, metavar="N", help="how many (default 100)")
     history.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
@@ -222,44 +231,40 @@ def _add_history(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
 
 
-def _add_requests(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    requests = commands.add_parser(
+def _add_requests(commands: "Commands") -> None:
+    requests = _command(
+        commands,
         "requests",
-        help="every request on record, with its request ID",
+        summary="every request on record, with its request ID",
         description="List requests, newest first: all, those about a target, or what is known of one request ID.",
-        epilog="example: jobdeck requests 3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="requests 3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a",
     )
-    _add_config(requests)
     requests.add_argument("--profile", metavar="P", help="only this profile")
     requests.add_argument("--limit", type=_rows, default=100, metavar="N", help="how many (default 100)")
     requests.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     requests.add_argument("target", nargs="?", metavar="TARGET", help="a target, a request ID or a trace ID")
 
 
-def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    doctor = commands.add_parser(
+def _add_doctor(commands: "Commands") -> None:
+    doctor = _command(
+        commands,
         "doctor",
-        help="check configuration, credentials (masked), reachability, limits, clipboard, terminal, store",
+        summary="check configuration, credentials (masked), reachability, limits, clipboard, terminal, store",
         description="Check everything that jobdeck depends on, with one request to each profile.",
-        epilog="example: jobdeck doctor --profile hog",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="doctor --profile hog",
     )
-    _add_config(doctor)
     doctor.add_argument("--profile", metavar="P", help="only this profile")
     doctor.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
 
 
-def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    simulate = commands.add_parser(
+def _add_simulate(commands: "Commands") -> None:
+    simulate = _command(
+        commands,
         "simulate",
-        help="the simulator alone, to try scripts on",
+        summary="the simulator alone, to try scripts on",
         description="Serve both APIs on loopback from a scenario until interrupted.",
-        epilog="example: jobdeck simulate --port 8080 --scenario outage.toml",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="simulate --port 8080 --scenario outage.toml",
+        settings=False,
     )
     simulate.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: a free one)")
     simulate.add_argument("--scenario", metavar="FILE", help="a TOML or JSON scenario (default: that of the demo)")
@@ -276,14 +281,14 @@ def _port(text: str) -> int:
     return int(_number(text, 0, 65_535, whole=True))
 
 
-def _add_completion(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    completion = commands.add_parser(
+def _add_completion(commands: "Commands") -> None:
+    completion = _command(
+        commands,
         "completion",
-        help="print a completion script for your shell",
+        summary="print a completion script for your shell",
         description="Print a script that completes commands and options; put it where your shell looks for such.",
-        epilog="example: jobdeck completion bash > ~/.local/share/bash-completion/completions/jobdeck",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="completion bash > ~/.local/share/bash-completion/completions/jobdeck",
+        settings=False,
     )
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="the shell")
 
