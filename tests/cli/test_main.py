@@ -70,3 +70,17 @@ def test_a_full_disk_is_said(env: dict[str, str]) -> None:
     assert b"No space left" in run.stderr
     assert b"Traceback" not in run.stderr
     assert run.returncode != 0
+
+
+def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict[str, str]) -> None:
+    code = (
+        "import builtins, os, signal, jobdeck.__main__ as entry; of_python = builtins.__import__\n"
+        "def interrupted(*given, **named):\n"
+        "    builtins.__import__ = of_python\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return of_python(*given, **named)\n"
+        "builtins.__import__ = interrupted\n"
+        "entry.run()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=40, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")

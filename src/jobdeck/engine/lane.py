@@ -118,8 +118,9 @@ class Lane:
             if reply is None:
                 self.scheduler.defer(request, now.mono, now.mono)
                 return
+            # First on record, then shown: else a process killed in between has shown an ID that nobody finds again.
+            await self._ledger.record(permit, reply, self._next_poll(request, reply, now), now)
             owner.on_done(Done(self, request, reply, now))
-            await self._ledger.record(permit, reply, self._next_poll(request, now), now)
         finally:
             self._in_flight -= 1
             self._wake.set()
@@ -138,9 +139,11 @@ class Lane:
             _log.exception("the provider of profile %s raised", self.name)
             return Reply(self._internal_fault(request, error, started))
 
-    def _next_poll(self, request: Request, now: Instant) -> Instant | None:
+    def _next_poll(self, request: Request, reply: Reply, now: Instant) -> Instant | None:
+        """Return about when the job that was polled is due again; None when it has ended, and for a list."""
         plan = self.scheduler.plan(request.key) if isinstance(request, Poll) else None
-        return None if plan is None else now.later(plan.due - now.mono)
+        ended = any(observation.phase.terminal for observation in reply.observations)
+        return None if plan is None or ended else now.later(plan.interval)
 
     def _internal_fault(self, request: Request, error: Exception, started: Instant) -> Exchange:
         problem = Problem(ProblemKind.PROTOCOL, f"internal error ({type(error).__name__}): please report it")

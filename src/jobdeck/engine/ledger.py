@@ -88,7 +88,7 @@ class Ledger(Protocol):
         ...
 
     async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
-        """Put on record what a request gave; on disk when it returns."""
+        """Put on record what a request gave; on disk when it returns, and before anybody is shown it."""
         ...
 
     async def give_up(self, permit: Permit, now: Instant) -> None:

@@ -1,0 +1,62 @@
+"""A watch that is killed in the middle of its work."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario
+from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.vocabulary import Api
+from tests.cli.harness import environment, jobdeck
+
+KILLS = 6
+PLENTY = 6_000
+SCENARIO = Scenario(
+    jobs=tuple(
+        JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
+        for number in range(20)
+    ),
+    limits=(RateLimit(Api.THEHOG, PLENTY), RateLimit(Api.THEHOG, PLENTY, bucket="polling")),
+)
+
+
+def shown_before_a_kill(env: dict[str, str], after: int) -> set[str]:
+    """Kill a watch as soon as it has told of `after` jobs, and return every request ID it has shown."""
+    command = [sys.executable, "-m", "jobdeck", "watch", "--json", *(f"/api/enrichments/en_{n}" for n in range(20))]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    shown: set[str] = set()
+    told = 0
+    for line in process.stdout:
+        item = json.loads(line)
+        shown.update({item["request_id"]} if item.get("request_id") else ())
+        told += item.get("change", {}).get("event") == "phase"
+        if told == after:
+            process.kill()
+            break
+    rest, _ = process.communicate(timeout=10)
+    whole = rest[: rest.rfind(b"\n") + 1].splitlines()
+    return shown | {item["request_id"] for line in whole if (item := json.loads(line)).get("request_id")}
+
+
+def test_what_a_killed_watch_has_shown_is_on_record(tmp_path: Path) -> None:
+    with ThreadedSimulator(SCENARIO) as server:
+        env = environment(server.url, tmp_path)
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'[profiles.hog]\nprovider = "thehog"\nbase_url = "{server.url}"\nrequests_per_minute = {PLENTY}\n'
+            'access_key = "env:THE_HOG_ACCESS_KEY"\nsecret_key = "env:THE_HOG_SECRET_KEY"\n'
+        )
+        env["JOBDECK_CONFIG"] = str(config)
+        shown = set().union(*(shown_before_a_kill(env, after=1 + 3 * number) for number in range(KILLS)))
+        entries = jobdeck("requests", "--json", "--limit", "10000", env=env).objects
+        sent = [record.request_id for record in server.requests]
+    on_record = {entry["request_id"] for entry in entries if entry["state"] == "answered"}
+    assert len(shown) >= KILLS
+    assert shown <= on_record <= set(sent)
+    assert len(entries) >= len(sent), "each request is on record before it is sent, answered or not"
+    with closing(sqlite3.connect(tmp_path / "data" / "jobdeck.db")) as database:
+        assert database.execute("PRAGMA quick_check").fetchall() == [("ok",)]
