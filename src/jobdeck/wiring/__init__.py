@@ -163,7 +163,8 @@ class Wiring:
         keys = [target.key for target in wanted if target.key.profile in self.settings.profiles]
         notes = await store.annotations(keys)
         now = self.clock.now()
-        stored = [job for key in keys if (job := await store.load_job(key)) is not None]
+        # One trip to the reader's thread: ten thousand would take seconds.
+        stored = await store.read(lambda shelf: [job for key in keys if (job := shelf.load_job(key)) is not None])
         return tuple(
             replace(job.at(now), acknowledged=job.last.key in notes and notes[job.last.key].acknowledged)
             for job in stored
