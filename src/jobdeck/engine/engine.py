@@ -53,7 +53,7 @@ class Engine:
     def timeline(self, key: JobKey) -> tuple[Moment, ...]:
         """Return what happened to a job, oldest first; what earlier runs saw joins it once it is in focus."""
         trace = self._registry.trace(key)
-        return tuple(trace.moments) if trace is not None else ()
+        return trace.moments if trace is not None else ()
 
     def previous(self, key: JobKey) -> Job | None:
         """Return a job's state before its newest change, None when this run has seen none."""
@@ -63,7 +63,7 @@ class Engine:
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
         """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
         trace = self._registry.trace(key)
-        return tuple(trace.samples) if trace is not None else ()
+        return trace.samples if trace is not None else ()
 
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body of a poll about a job, decoded, without any credential; None when there is none."""

@@ -41,7 +41,7 @@ class Registry:
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the newest exchanges about a job, newest first; none for a job that is not watched."""
         trace = self._traces.get(key)
-        return tuple(trace.exchanges) if trace is not None else ()
+        return trace.exchanges if trace is not None else ()
 
     def trace(self, key: JobKey) -> Trace | None:
         """Return what is known of a job's past; None for one that is not watched."""
@@ -101,7 +101,7 @@ class Registry:
         if known is None or heard.asked is None or heard.observed is None:
             return Applied((), (), ())
         if exchange is not None:
-            self._traces[heard.key].exchanges.appendleft(exchange)
+            self._traces[heard.key].put(exchange)
         if known.asked is not None and heard.asked.us <= known.asked.us:
             return Applied((), (), ())
         told = exchange if exchange is not None and exchange.problem is None else _exchange_of(heard)
@@ -129,7 +129,7 @@ class Registry:
             job = self._jobs.get(asked)
             if job is None:
                 return Applied((), (), ())
-            self._traces[asked].exchanges.appendleft(reply.exchange)
+            self._traces[asked].put(reply.exchange)
             if reply.body is not None:
                 self._bodies.put(asked, reply.body)
             if reply.problem is not None:
@@ -142,7 +142,7 @@ class Registry:
         keyed = ((JobKey(profile, row.account_group, row.id), row) for row in reply.observations)
         watched = [(self._jobs[key], row) for key, row in keyed if key in self._jobs]
         for job, _ in watched:
-            self._traces[job.key].exchanges.appendleft(reply.exchange)
+            self._traces[job.key].put(reply.exchange)
         return self._observe_all(watched, reply.exchange, now)
 
     def _observe_all(self, pairs: Iterable[tuple[Job, Observation]], exchange: Exchange, now: Instant) -> Applied:
