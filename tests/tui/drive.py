@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job
 from jobdeck.tui.app import JobdeckApp
+from jobdeck.tui.clipboard import ClipboardError
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock
 
@@ -45,9 +46,13 @@ class Clipboard:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.error: ClipboardError | None = None
 
-    async def __call__(self, text: str) -> None:
+    async def __call__(self, text: str) -> str:
+        if self.error is not None:
+            raise self.error
         self.sent.append(text)
+        return "a test"
 
 
 class Driven:

@@ -113,7 +113,7 @@ async def test_y_sends_the_request_id_of_the_selected_job() -> None:
     async with driven([job("op_a"), job("op_b", request_id="id-of-b")]) as run:
         await run.press("y")
         assert run.clipboard.sent == [UUID]
-        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a sent to the clipboard"]
+        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a sent to the clipboard by a test; C shows it"]
         await run.press("j", "y")
         assert run.clipboard.sent == [UUID, "id-of-b"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.tui.clipboard import ClipboardError, clipboard, load_tmux_buffer, osc52
-from jobdeck.tui.copying import Copy, Nothing, id_of_exchange, id_of_job
+from jobdeck.tui.clipboard import ClipboardError, TooBigError, Tool, clipboard, give, native_tool, osc52
+from jobdeck.tui.copying import Copy, Nothing, curl_of, id_of_exchange, id_of_job
 from tests.tui.world import UUID, exchange, job, problem
 
 
@@ -20,29 +20,86 @@ async def test_a_text_leaves_as_osc_52_that_bel_ends() -> None:
     assert base64.b64decode(sequence[7:-1]).decode() == "héllo"
 
 
-async def test_inside_tmux_the_text_goes_through_tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmux = tmp_path / "tmux"
-    tmux.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/args\ncat > {tmp_path}/text\n')
-    tmux.chmod(0o755)
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins that write down what they are given: their arguments, and the bytes on their input."""
+    for name in ("tmux", "xclip", "wl-copy", "clip.exe"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/{name}.args\ncat > {tmp_path}/{name}.text\n')
+        program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return tmp_path
+
+
+async def test_inside_tmux_the_text_goes_through_tmux(programs: Path) -> None:
     written: list[str] = []
-    await clipboard(written.append, {"TMUX": "/tmp/tmux-0/default,1,0"})(UUID)
-    assert (tmp_path / "args").read_text().split() == ["load-buffer", "-w", "-"]
-    assert (tmp_path / "text").read_text() == UUID
+    assert await clipboard(written.append, {"TMUX": "/tmp/tmux-0/default,1,0"})(UUID) == "tmux"
+    assert (programs / "tmux.args").read_text().split() == ["load-buffer", "-w", "-"]
+    assert (programs / "tmux.text").read_text() == UUID
     assert written == []
 
 
-async def test_a_tmux_that_fails_is_named() -> None:
-    with pytest.raises(ClipboardError, match="failed with code 3"):
-        await load_tmux_buffer("x", sys.executable, "-c", "import sys; sys.stdin.read(); sys.exit(3)")
+async def test_at_a_desktop_the_text_goes_to_its_own_program_and_inside_tmux_to_both(programs: Path) -> None:
+    written: list[str] = []
+    assert await clipboard(written.append, {"DISPLAY": ":0"})("héllo") == "xclip"
+    assert (programs / "xclip.args").read_text().split() == ["-selection", "clipboard", "-in"]
+    assert (programs / "xclip.text").read_bytes() == "héllo".encode()
+    assert await clipboard(written.append, {"WAYLAND_DISPLAY": "wayland-0", "TMUX": "x"})("both") == "tmux and wl-copy"
+    assert (programs / "wl-copy.text").read_text() == (programs / "tmux.text").read_text() == "both"
+    await clipboard(written.append, {"WSL_DISTRO_NAME": "Debian"})("héllo")
+    assert (programs / "clip.exe.text").read_bytes().decode("utf-16") == "héllo"
+    assert written == []
+
+
+@pytest.mark.parametrize("name", ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"])
+async def test_over_ssh_the_text_goes_to_the_terminal_whatever_display_there_is(programs: Path, name: str) -> None:
+    written: list[str] = []
+    assert (
+        await clipboard(written.append, {"DISPLAY": "localhost:10.0", name: "10.0.0.1 1 10.0.0.2 22"})(UUID) == "OSC 52"
+    )
+    assert written == [osc52(UUID)]
+
+
+def test_each_desktop_has_its_program_where_it_is_installed() -> None:
+    everything = {"DISPLAY": ":0", "WAYLAND_DISPLAY": "w"}
+
+    def found(platform: str, *installed: str) -> str | None:
+        tool = native_tool(everything, lambda name: name if name in installed else None, platform)
+        return tool.name if tool is not None else None
+
+    assert found("darwin", "pbcopy", "xclip") == "pbcopy"
+    assert found("linux", "wl-copy", "xclip") == "wl-copy"
+    assert found("linux", "xclip", "xsel") == "xclip"
+    assert found("linux", "xsel") == "xsel"
+    assert found("linux") is None
+    assert native_tool({}, str, "linux") is None
+
+
+async def test_a_program_that_fails_gives_way_to_osc_52_and_is_named(programs: Path) -> None:
+    (programs / "tmux").write_text("#!/bin/sh\ncat > /dev/null\nexit 3\n")
+    written: list[str] = []
+    assert await clipboard(written.append, {"TMUX": "x"})(UUID) == "OSC 52, because tmux failed with code 3"
+    assert written == [osc52(UUID)]
+
+
+async def test_a_program_that_cannot_be_started_or_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClipboardError, match="could not be started"):
-        await load_tmux_buffer("x", "/nowhere/tmux")
-
-
-async def test_a_tmux_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobdeck.tui.clipboard.TMUX_SECONDS", 0.05)
+        await give(Tool("nothing", ("/nowhere/nothing",)), "x")
+    monkeypatch.setattr("jobdeck.tui.clipboard.TOOL_SECONDS", 0.05)
     with pytest.raises(ClipboardError, match="did not answer"):
-        await load_tmux_buffer("x", sys.executable, "-c", "import time; time.sleep(60)")
+        await give(Tool("python", (sys.executable, "-c", "import time; time.sleep(60)")), "x")
+
+
+async def test_a_text_that_is_too_big_for_a_terminal_is_not_sent_in_part(programs: Path) -> None:
+    written: list[str] = []
+    with pytest.raises(TooBigError, match="60001 bytes"):
+        await clipboard(written.append, {})("x" * 60_001)
+    await clipboard(written.append, {})("x" * 60_000)
+    assert len(written) == 1
+    assert await clipboard(written.append, {"TMUX": "x"})("x" * 60_001) == "tmux"
+    with pytest.raises(TooBigError, match="tmux"):
+        await clipboard(written.append, {"TMUX": "x"})("x" * 500_001)
+    assert len(written) == 1
 
 
 def test_the_request_id_of_a_job_is_named_as_one() -> None:
@@ -62,6 +119,12 @@ def test_why_there_is_no_id_is_said() -> None:
     unreachable = job("op_a", **nothing, problem=problem(ProblemKind.NETWORK))
     assert id_of_job(unreachable) == Nothing("no request ID yet: unreachable, so no answer has come")
     assert id_of_exchange(exchange("op_a", **nothing)) == Nothing("no request ID: this request had no answer")
+
+
+def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:
+    assert curl_of(None, "") == Nothing("no curl line: no request has been sent about this job yet")
+    assert curl_of(exchange("op_a", url=""), "curl") == Nothing("no curl line: what was asked is not known")
+    assert curl_of(exchange("op_a"), "curl 'a\x1b\nb'") == Copy("curl 'a\\x1b b'", "curl line of the look at 14:01:56Z")
 
 
 def test_what_is_sent_is_one_clean_line() -> None:

@@ -18,7 +18,7 @@ from jobdeck.tui.bridge import FRAME_SECONDS, bridge
 from jobdeck.tui.clipboard import Put, clipboard
 from jobdeck.tui.commands import ActionCommands
 from jobdeck.tui.failure import failure_text
-from jobdeck.tui.messages import EngineOpened, FrameReady
+from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.session import Engine, Session
 from jobdeck.tui.styles import style_sheets
@@ -31,6 +31,9 @@ CLOSE_SECONDS = 2.0
 TICK_SECONDS = 1.0
 ENGINE_GROUP = "engine"
 INTERRUPTED = 130
+MOUSE_MODES = (1000, 1003, 1015, 1006)
+"""What Textual turns on to hear of the mouse."""
+
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -122,6 +125,10 @@ class JobdeckApp(App[int]):
             self._deck.draw(message.batch)
         finally:
             message.drawn.set()
+
+    def on_mouse_lent(self, message: MouseLent) -> None:
+        """Let the terminal have the mouse, or take it back."""
+        self._write("".join(f"\x1b[?{mode}{'l' if message.lent else 'h'}" for mode in MOUSE_MODES))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say on the screen that the engine has failed; what is there stays, for its IDs are still good."""

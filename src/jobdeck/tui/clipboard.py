@@ -3,16 +3,44 @@
 import asyncio
 import base64
 import os
-from collections.abc import Awaitable, Callable, Mapping
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-TMUX_SECONDS = 2.0
+TOOL_SECONDS = 2.0
 
-Put = Callable[[str], Awaitable[None]]
-"""Sends one text to the clipboard; raises `ClipboardError` when it cannot."""
+OSC52_BYTES = 60_000
+"""What every terminal with OSC 52 takes: some drop all of a sequence longer than 100,000 characters of base 64."""
+
+TOOL_BYTES = 500_000
+"""What a tool is given: of 700 kB through tmux all arrived, of 900 kB nothing."""
+
+Put = Callable[[str], Awaitable[str]]
+"""Sends one text to the clipboard and returns by what; raises `ClipboardError` when it cannot."""
+
+Find = Callable[[str], str | None]
+"""Finds a program by its name."""
 
 
 class ClipboardError(Exception):
     """The text did not leave: the message says why, in one line."""
+
+
+class TooBigError(ClipboardError):
+    """The text is more than a clipboard takes on this way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that takes a text for the clipboard on its standard input."""
+
+    name: str
+    argv: tuple[str, ...]
+    encoding: str = "utf-8"
+
+
+TMUX = Tool("tmux", ("tmux", "load-buffer", "-w", "-"))
 
 
 def osc52(text: str) -> str:
@@ -20,39 +48,94 @@ def osc52(text: str) -> str:
     return f"\x1b]52;c;{base64.b64encode(text.encode()).decode('ascii')}\a"
 
 
-def clipboard(write: Callable[[str], object], environ: Mapping[str, str] | None = None) -> Put:
-    """Return how to reach the clipboard: through tmux inside tmux, else by OSC 52 through `write`.
+def native_tool(environ: Mapping[str, str], find: Find = shutil.which, platform: str = sys.platform) -> Tool | None:
+    """Return the program that sets the clipboard of this desktop, None where nobody sits at it.
 
-    tmux with its default `set-clipboard external` drops an application's OSC 52 without a word.
+    Over SSH the clipboard that counts is at the other end, and a display that is forwarded may be anyone's.
     """
-    inside_tmux = bool((os.environ if environ is None else environ).get("TMUX"))
+    if any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+        return None
+    candidates: list[tuple[bool, Tool]] = [
+        (platform == "darwin", Tool("pbcopy", ("pbcopy",))),
+        # Windows' own program takes UTF-16 for what it is only when a byte order mark says so.
+        (bool(environ.get("WSL_DISTRO_NAME")), Tool("clip.exe", ("clip.exe",), "utf-16")),
+        (bool(environ.get("WAYLAND_DISPLAY")), Tool("wl-copy", ("wl-copy", "--type", "text/plain;charset=utf-8"))),
+        (bool(environ.get("DISPLAY")), Tool("xclip", ("xclip", "-selection", "clipboard", "-in"))),
+        (bool(environ.get("DISPLAY")), Tool("xsel", ("xsel", "--clipboard", "--input"))),
+    ]
+    return next((tool for wanted, tool in candidates if wanted and find(tool.argv[0])), None)
 
-    async def put(text: str) -> None:
-        if inside_tmux:
-            await load_tmux_buffer(text)
-        else:
-            write(osc52(text))
+
+def tools(environ: Mapping[str, str], find: Find = shutil.which, platform: str = sys.platform) -> tuple[Tool, ...]:
+    """Return the programs that a text is given to, none where OSC 52 is the way.
+
+    Inside tmux it goes to tmux, which hands it to whichever terminal is attached, near or far, and drops an
+    application's own OSC 52 without a word; to the desktop's clipboard as well, for terminals that know no OSC 52.
+    """
+    native = native_tool(environ, find, platform)
+    return ((TMUX,) if environ.get("TMUX") else ()) + ((native,) if native is not None else ())
+
+
+def described(environ: Mapping[str, str]) -> str:
+    """Return in words how a text would leave."""
+    found = " and ".join(" ".join(tool.argv) for tool in tools(environ))
+    return found or "OSC 52, to the terminal, which does not say whether it took it"
+
+
+def clipboard(write: Callable[[str], object], environ: Mapping[str, str] | None = None) -> Put:
+    """Return how to reach the clipboard: by the programs that lead there, else by OSC 52 through `write`."""
+    found = tools(os.environ if environ is None else environ)
+
+    async def put(text: str) -> str:
+        taken: list[str] = []
+        errors: list[ClipboardError] = []
+        for tool in found:
+            try:
+                await give(tool, text)
+                taken.append(tool.name)
+            except ClipboardError as error:
+                errors.append(error)
+        if taken:
+            return " and ".join(taken)
+        if any(isinstance(error, TooBigError) for error in errors):
+            raise errors[0]
+        if len(text.encode()) > OSC52_BYTES:
+            raise TooBigError(f"{len(text.encode())} bytes are more than a terminal takes")
+        write(osc52(text))
+        return f"OSC 52, because {errors[0]}" if errors else "OSC 52"
 
     return put
 
 
-async def load_tmux_buffer(text: str, *command: str) -> None:
-    """Give `text` to tmux, which passes it on to the terminal; `command` stands in for tmux in tests."""
-    argv = command or ("tmux", "load-buffer", "-w", "-")
+async def give(tool: Tool, text: str) -> None:
+    """Give `text` to a program; raises `ClipboardError` when it does not take it.
+
+    It gets a session of its own: those that keep the selection go on after this program has ended.
+    """
+    data = text.encode(tool.encoding)
+    if len(data) > TOOL_BYTES:
+        raise TooBigError(f"{len(data)} bytes are more than {tool.name} is given")
+    process = await _start(tool.name, tool.argv)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-    except OSError as error:
-        raise ClipboardError(f"{argv[0]} could not be started") from error
-    try:
-        async with asyncio.timeout(TMUX_SECONDS):
-            await process.communicate(text.encode())
+        async with asyncio.timeout(TOOL_SECONDS):
+            await process.communicate(data)
     except TimeoutError as error:
-        raise ClipboardError(f"{argv[0]} did not answer in {TMUX_SECONDS:.0f} s") from error
+        raise ClipboardError(f"{tool.name} did not answer in {TOOL_SECONDS:.0f} s") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise ClipboardError(f"{argv[0]} load-buffer failed with code {process.returncode}")
+        raise ClipboardError(f"{tool.name} failed with code {process.returncode}")
+
+
+async def _start(name: str, argv: Sequence[str]) -> asyncio.subprocess.Process:
+    silent = asyncio.subprocess.DEVNULL
+    # pbcopy reads its input as what the locale says, which in a bare environment is not UTF-8.
+    env = {**os.environ, "LC_CTYPE": "UTF-8"} if name == "pbcopy" else None
+    try:
+        return await asyncio.create_subprocess_exec(
+            *argv, stdin=asyncio.subprocess.PIPE, stdout=silent, stderr=silent, start_new_session=True, env=env
+        )
+    except OSError as error:
+        raise ClipboardError(f"{name} could not be started") from error

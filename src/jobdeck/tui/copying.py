@@ -46,3 +46,12 @@ def id_of_exchange(exchange: Exchange) -> Copy | Nothing:
         return Nothing("no request ID: this answer named none")
     kind = "request ID" if exchange.request_id else "trace ID (this API has no request ID)"
     return Copy(one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the look at {words.clock(exchange.started.us)}")
+
+
+def curl_of(exchange: Exchange | None, curl: str) -> Copy | Nothing:
+    """Return a request as a line for a shell; `curl` is that of the exchange."""
+    if exchange is None:
+        return Nothing("no curl line: no request has been sent about this job yet")
+    if not exchange.url:
+        return Nothing("no curl line: what was asked is not known")
+    return Copy(one_line(curl), f"curl line of the look at {words.clock(exchange.started.us)}")

@@ -25,6 +25,14 @@ class FrameReady(Message):
         self.drawn = asyncio.Event()
 
 
+class MouseLent(Message):
+    """A sheet lends the mouse to the terminal, which can then select text with it, or wants it back."""
+
+    def __init__(self, *, lent: bool) -> None:
+        super().__init__()
+        self.lent = lent
+
+
 class EngineFailed(Message):
     """The engine stopped by itself: nothing on the screen is current any more."""
 

@@ -6,20 +6,22 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import clean, one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui import words
 from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.cells import middle
-from jobdeck.tui.clipboard import ClipboardError, Put
-from jobdeck.tui.copying import Nothing, id_of_exchange, id_of_job
+from jobdeck.tui.clipboard import Put
+from jobdeck.tui.copier import Copier
 from jobdeck.tui.draw.header import banner_lines, header_line
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.failure import failure_text
+from jobdeck.tui.handing import Handing
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.session import Engine, Session
@@ -50,7 +52,7 @@ class Deck(Screen[None]):
         super().__init__()
         now = session.clock.now()
         self._session = session
-        self._put = put
+        self._handing = Handing(session, Copier(put, session.clock, self._tell), self._tell, self._push)
         self._watch = Watch(session.profiles)
         self._failure: str | None = None
         self._removed: list[Target] = []
@@ -170,17 +172,21 @@ class Deck(Screen[None]):
 
     async def action_copy_id(self) -> None:
         """Send the ID of the selected job, or of the selected exchange, to the clipboard."""
-        exchange = self._trace.selected if self._focused_pane is self._trace else None
-        found = id_of_exchange(exchange) if exchange is not None else id_of_job(self._watch.job(self._jobs.selected))
-        if isinstance(found, Nothing):
-            self._say(found.reason, warn=True)
-            return
-        try:
-            await self._put(found.text)
-        except ClipboardError as error:
-            self._say(f"not sent to the clipboard: {error}\n{found.text}", warn=True)
-            return
-        self._say(f"{found.text}\n{found.what} sent to the clipboard")
+        await self._handing.request_id(self._watch.job(self._jobs.selected), self._selected_exchange)
+
+    async def action_copy_curl(self) -> None:
+        """Send the selected exchange, or the job's newest, to the clipboard as a line for a shell."""
+        newest = next(iter(self._watch.exchanges(self._jobs.selected)), None)
+        await self._handing.curl(self._selected_exchange or newest)
+
+    def action_ticket(self) -> None:
+        """Show the ticket of the selected job."""
+        selected = self._jobs.selected
+        self._handing.ticket([selected] if selected is not None else [])
+
+    def action_show_sent(self) -> None:
+        """Show what was sent to the clipboard last."""
+        self._handing.sent()
 
     def action_ask(self) -> None:
         """Ask about the selected job now."""
@@ -243,6 +249,12 @@ class Deck(Screen[None]):
     async def action_quit(self) -> None:
         """Quit."""
         await self.app.run_action("quit")
+
+    @property
+    def _selected_exchange(self) -> Exchange | None:
+        """The exchange under the cursor of the keys; none while the trace still shows another job."""
+        of_selected = self._trace.key == self._jobs.selected
+        return self._trace.selected if of_selected and self._focused_pane is self._trace else None
 
     @property
     def _focused_pane(self) -> LineView:
@@ -323,6 +335,12 @@ class Deck(Screen[None]):
         if self._watch.engine is None:
             return (EMPTY, (("  opening…", Role.DIM),))
         return tuple(clip_line(line, width) for line in EMPTY_DECK)
+
+    def _push(self, sheet: ModalScreen[None]) -> None:
+        self.app.push_screen(sheet)
+
+    def _tell(self, message: str, warn: bool) -> None:
+        self._say(message, warn=warn)
 
     def _say(self, message: str, *, warn: bool = False) -> None:
         self.notify(message, severity="warning" if warn else "information", markup=False)

@@ -33,6 +33,11 @@ class Trace(LineView):
         self._empty: Sequence[Line] = ()
 
     @property
+    def key(self) -> JobKey | None:
+        """The job whose exchanges are drawn."""
+        return self._key
+
+    @property
     def selected(self) -> Exchange | None:
         """The exchange under the cursor."""
         return self._exchanges[self._index] if self._exchanges else None

@@ -1,0 +1,48 @@
+"""Texts as files that only their owner can read."""
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobdeck.wiring.private_file import PrivateFileError, write_private
+
+_OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
+LONGEST_NAME = 60
+
+
+async def save(text: str, subject: str, us: int, folder: Path | None = None) -> Path:
+    """Write a text to a new file in the working directory, else in the home directory, and return its path.
+
+    The name is made of `subject` and the moment `us`. Raises `PrivateFileError` when neither can be written to.
+    """
+    name = file_name(subject, us)
+    first = folder or Path.cwd()
+    return await asyncio.to_thread(_save, text, name, (first, Path.home()))
+
+
+def file_name(subject: str, us: int) -> str:
+    """Return a file's name for a subject: letters, digits, dashes, and the moment."""
+    moment = datetime.fromtimestamp(us / 1e6, UTC)
+    plain = _OUTSIDE.sub("-", subject)[:LONGEST_NAME].strip("-") or "text"
+    return f"jobdeck-{plain}-{moment:%Y%m%dT%H%M%SZ}.md"
+
+
+def _save(text: str, name: str, folders: tuple[Path, Path]) -> Path:
+    first, second = folders
+    try:
+        return _write(first / name, text)
+    except PrivateFileError:
+        if first.resolve() == second.resolve():
+            raise
+        return _write(second / name, text)
+
+
+def _write(path: Path, text: str) -> Path:
+    number = 2
+    free = path
+    while free.exists():
+        free = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    write_private(free, text)
+    return free

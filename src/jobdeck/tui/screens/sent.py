@@ -1,0 +1,60 @@
+"""What was sent last, for a clipboard that did not take it: to select by hand, or as a file."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from jobdeck.tui.copier import Copier, Sent
+from jobdeck.tui.draw.document import keys_line
+from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.messages import MouseLent
+from jobdeck.tui.screens.sheet import Sheet
+from jobdeck.tui.widgets.document import Document
+from jobdeck.tui.widgets.static import Sentence
+
+_KEYS = (("y", "send again"), ("s", "save"), ("esc", "back"))
+
+
+class SentScreen(Sheet[None]):
+    """Shows a text bare, over the whole screen, with the mouse lent to the terminal, so that dragging selects it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("y", "send", "send again"),
+        ("s", "save", "save"),
+        ("q,C,enter", "leave", "back"),
+    ]
+
+    def __init__(self, copier: Copier, sent: Sent) -> None:
+        super().__init__()
+        self._copier = copier
+        self._sent = sent
+
+    def compose(self) -> ComposeResult:
+        """Lay out what it is, the text, and the keys."""
+        yield Sentence(self._heading)
+        yield Document(id="sent")
+        yield Sentence(lambda width: (clip_line(keys_line(_KEYS), width),))
+
+    def on_mount(self) -> None:
+        """Show the text, and lend the mouse."""
+        self.query_one(Document).show(self._sent.text)
+        self.post_message(MouseLent(lent=True))
+
+    async def action_send(self) -> None:
+        """Send it once more."""
+        await self._copier.send(self._sent.text, self._sent.what)
+
+    async def action_save(self) -> None:
+        """Write it to a file."""
+        await self._copier.keep(self._sent.text, self._sent.what)
+
+    def action_leave(self) -> None:
+        """Take the mouse back and go."""
+        self.app.post_message(MouseLent(lent=False))
+        self.dismiss(None)
+
+    def _heading(self, width: int) -> Sequence[Line]:
+        line = ((f" {self._sent.what}", Role.STRONG), ("  select it with the mouse", Role.DIM))
+        return (clip_line(line, width),)

@@ -1,0 +1,167 @@
+"""The ticket: read it, say something about it, and hand it on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.widgets import TextArea
+
+from jobdeck.tui import words
+from jobdeck.tui.copier import Copier
+from jobdeck.tui.draw.document import keys_line
+from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.failure import failure_text
+from jobdeck.tui.screens.sheet import Sheet
+from jobdeck.tui.widgets.document import Document
+from jobdeck.tui.widgets.static import Sentence
+
+MAKING_SECONDS = 5.0
+"""The longest that a ticket may take to make before a key says so instead of holding the screen."""
+
+NOTE_PLACEHOLDER = "what support should know: what you did, what you expected"
+
+Make = Callable[[str, bool], Awaitable[str]]
+"""Makes the ticket of a note, and with the jobs' results or without."""
+
+_KEYS = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", "with result"), ("esc", "back"))
+_NOTE_KEYS = (("esc", "done with the note"),)
+
+
+class TicketScreen(Sheet[None]):
+    """Shows a ticket before it leaves. `y` works at once: a key pressed before the ticket is made waits for it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("y,enter", "copy", "copy"),
+        ("s", "save", "save"),
+        ("n,e", "note", "note"),
+        ("i", "result", "with the result"),
+        ("q", "leave", "back"),
+    ]
+    AUTO_FOCUS = "Document"
+
+    def __init__(self, make: Make, copier: Copier, subject: str) -> None:
+        """Begin to make the ticket; needs a running loop."""
+        super().__init__()
+        self._make = make
+        self._copier = copier
+        self._subject = subject
+        self._note = ""
+        self._with_result = False
+        self._busy = False
+        self._making = self._begin()
+        self._shown: asyncio.Task[None] | None = None
+
+    @property
+    def what(self) -> str:
+        """What is handed on, in words."""
+        return f"ticket of {self._subject}"
+
+    def compose(self) -> ComposeResult:
+        """Lay out the ticket over the note and the keys."""
+        with Vertical(classes="sheet"):
+            yield Sentence(self._heading, id="ticket-heading")
+            yield Document(id="ticket")
+            note = TextArea(placeholder=NOTE_PLACEHOLDER, soft_wrap=True, show_line_numbers=False)
+            note.cursor_blink = False
+            note.display = False
+            yield note
+            yield Sentence(lambda width: (clip_line(keys_line(_KEYS), width),), id="ticket-keys")
+
+    def on_mount(self) -> None:
+        """Show the ticket when it is made."""
+        self._show()
+
+    def on_unmount(self) -> None:
+        """Make nothing that nobody reads."""
+        self._making.cancel()
+
+    def action_copy(self) -> None:
+        """Send the ticket to the clipboard and go back to the deck."""
+        self.run_worker(self._hand_on(self._copier.send), group="hand on")
+
+    def action_save(self) -> None:
+        """Write the ticket to a file and go back to the deck."""
+        self.run_worker(self._hand_on(self._copier.keep), group="hand on")
+
+    def action_note(self) -> None:
+        """Write a note."""
+        note = self.query_one(TextArea)
+        note.display = True
+        note.focus()
+        self._tell_keys(_NOTE_KEYS)
+
+    def action_result(self) -> None:
+        """Take the jobs' results in, or leave them out again: they may hold what is nobody else's business."""
+        self._with_result = not self._with_result
+        self._remake()
+
+    def action_leave(self) -> None:
+        """Go from the note back to the ticket, and from there to the deck."""
+        note = self.query_one(TextArea)
+        if self.focused is not note:
+            self.dismiss(None)
+            return
+        note.display = bool(note.text.strip())
+        self.query_one(Document).focus()
+        self._tell_keys(_KEYS)
+        if note.text.strip() != self._note:
+            self._note = note.text.strip()
+            self._remake()
+
+    def _begin(self) -> asyncio.Task[str]:
+        async def make() -> str:
+            async with asyncio.timeout(MAKING_SECONDS):
+                return await self._make(self._note, self._with_result)
+
+        return asyncio.get_running_loop().create_task(make(), name="ticket")
+
+    def _remake(self) -> None:
+        self._making.cancel()
+        self._making = self._begin()
+        self._show()
+
+    def _show(self) -> None:
+        if self._shown is not None:
+            self._shown.cancel()
+        self._shown = asyncio.get_running_loop().create_task(self._show_when_made(), name="show the ticket")
+
+    async def _show_when_made(self) -> None:
+        text = await self._text()
+        if text is not None and self.is_mounted:
+            self.query_one(Document).show(text)
+            self.query_one("#ticket-heading", Sentence).tell(self._heading)
+
+    async def _text(self) -> str | None:
+        """Return the ticket when it is made; None, and said why, when it cannot be."""
+        try:
+            return await asyncio.shield(self._making)
+        except TimeoutError:
+            reason = "what is remembered could not be read in time"
+        except Exception as error:  # noqa: BLE001 - the session may raise what the store raises
+            reason = failure_text(error)
+        self.notify(f"no ticket: {reason}", severity="warning", markup=False)
+        return None
+
+    async def _hand_on(self, way: Callable[[str, str], Awaitable[object]]) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            text = await self._text()
+            if text is not None and await way(text, self.what):
+                self.dismiss(None)
+        finally:
+            self._busy = False
+
+    def _heading(self, width: int) -> Sequence[Line]:
+        text = self.query_one(Document).text if self.is_mounted else ""
+        told = words.size(len(text.encode())) if text else "…"
+        result = "with the result: mind what is in it" if self._with_result else "without the result"
+        line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
+        return (clip_line(line, width),)
+
+    def _tell_keys(self, keys: Sequence[tuple[str, str]]) -> None:
+        self.query_one("#ticket-keys", Sentence).tell(lambda width: (clip_line(keys_line(keys), width),))
