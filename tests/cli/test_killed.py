@@ -37,7 +37,9 @@ def shown_before_a_kill(env: dict[str, str], after: int) -> set[str]:
         if told == after:
             process.kill()
             break
-    rest, _ = process.communicate(timeout=10)
+    rest = process.stdout.read()
+    process.wait(timeout=10)
+    process.stdout.close()
     whole = rest[: rest.rfind(b"\n") + 1].splitlines()
     return shown | {item["request_id"] for line in whole if (item := json.loads(line)).get("request_id")}
 
