@@ -12,12 +12,13 @@ from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import environment, jobdeck
 
+JOBS = 60
 KILLS = 6
 PLENTY = 6_000
 SCENARIO = Scenario(
     jobs=tuple(
         JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
-        for number in range(20)
+        for number in range(JOBS)
     ),
     limits=(RateLimit(Api.THEHOG, PLENTY), RateLimit(Api.THEHOG, PLENTY, bucket="polling")),
 )
@@ -25,7 +26,7 @@ SCENARIO = Scenario(
 
 def shown_before_a_kill(env: dict[str, str], after: int) -> set[str]:
     """Kill a watch as soon as it has told of `after` jobs, and return every request ID it has shown."""
-    command = [sys.executable, "-m", "jobdeck", "watch", "--json", *(f"/api/enrichments/en_{n}" for n in range(20))]
+    command = [sys.executable, "-m", "jobdeck", "watch", "--json", *(f"/api/enrichments/en_{n}" for n in range(JOBS))]
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
     assert process.stdout is not None
     shown: set[str] = set()
@@ -53,7 +54,7 @@ def test_what_a_killed_watch_has_shown_is_on_record(tmp_path: Path) -> None:
             'access_key = "env:THE_HOG_ACCESS_KEY"\nsecret_key = "env:THE_HOG_SECRET_KEY"\n'
         )
         env["JOBDECK_CONFIG"] = str(config)
-        shown = set().union(*(shown_before_a_kill(env, after=1 + 3 * number) for number in range(KILLS)))
+        shown = set().union(*(shown_before_a_kill(env, after=1 + 2 * number) for number in range(KILLS)))
         entries = jobdeck("requests", "--json", "--limit", "10000", env=env).objects
         sent = [record.request_id for record in server.requests]
     on_record = {entry["request_id"] for entry in entries if entry["state"] == "answered"}
