@@ -76,7 +76,7 @@ class Singles:
 
     def best(self, now: float) -> Tracked | None:
         """Return the job whose poll is worth most now; None when none is ready."""
-        self._wake(now)
+        self.wake(now)
         chosen: Tracked | None = None
         most = -1.0
         for key in self._ready.earliest(CANDIDATES):
@@ -93,7 +93,7 @@ class Singles:
 
     def least_tried(self, now: float) -> Tracked | None:
         """Return the job for a probe of a profile that fails: the one not tried for longest, ready or not."""
-        self._wake(now)
+        self.wake(now)
         keys = self._ready.earliest(CANDIDATES) or self._waiting.earliest(1)
         return min((self._jobs[key] for key in keys), key=lambda job: job.last_try, default=None)
 
@@ -103,7 +103,8 @@ class Singles:
         others = self._sum if job.key in self._ready else self._sum + weight
         return max(job.floor(now, self._estimates), others / weight / max(rate, 1e-3))
 
-    def _wake(self, now: float) -> None:
+    def wake(self, now: float) -> None:
+        """Make those ready whose wait is over at `now`."""
         while (due := self._waiting.first_due()) is not None and due <= now:
             key = self._waiting.pop()
             job = self._jobs[key]

@@ -47,7 +47,7 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
         if chance.random() < 0.02:
             tested.remove(job_key(chance.randrange(jobs)))
         tested.release(now)
-        windows = ()
+        windows: tuple[RateWindow, ...] = ()
         if chance.random() < 0.3:
             numbers = (chance.choice([None, 1, 60, 10**9]), chance.choice([None, 0, 5, 10**9]))
             windows = (

@@ -1,0 +1,44 @@
+"""Which job goes first when there is not enough for all."""
+
+from jobdeck.scheduling.actions import Action, Poll, Result, Seen
+from jobdeck.scheduling.estimates import Estimates
+from jobdeck.scheduling.tracked import Tracked
+from tests.unit.scheduling.world import World, job_key, running, scheduler
+
+
+def of_its_kind(_: float, action: Action) -> Result:
+    """Answer that a job runs, whose kind is the first part of its name."""
+    assert isinstance(action, Poll)
+    kind = action.key.id.partition("-")[0]
+    return Result(seen=(Seen(action.key, kind, terminal=False, progress=None, changed=False),))
+
+
+def test_a_flood_of_new_jobs_does_not_go_before_jobs_near_their_end() -> None:
+    tested = scheduler(30)
+    for number in range(10):
+        tested.add(job_key(f"enrichment-{number}"), "enrichment", 0.0)
+    world = World(tested, of_its_kind)
+    world.run(30.0)
+    for number in range(100):
+        tested.add(job_key(f"prospecting-{number}"), "prospecting", 30.0)
+    world.sent.clear()
+    world.run(90.0)
+    polled = [action.key.id.partition("-")[0] for _, action in world.sent if isinstance(action, Poll)]
+    assert polled.count("enrichment") >= len(polled) / 2
+
+
+def test_the_selected_row_takes_less_when_a_flood_of_new_jobs_waits() -> None:
+    tested = scheduler(30)
+    for name in range(100):
+        tested.add(job_key(name), "search", 0.0)
+    tested.focus(job_key(7), 0.0)
+    world = World(tested, lambda _, action: running(action))
+    world.run(30.0)
+    world.sent.clear()
+    world.run(330.0)
+    assert len(world.times(job_key(7))) <= len(world.sent) / 5
+
+
+def test_a_job_never_looked_at_has_probably_ended_after_its_time() -> None:
+    job = Tracked(job_key("a"), "enrichment", "enrichment", added=0.0, begun=0.0)
+    assert job.remaining(200.0, Estimates()) <= 20.0
