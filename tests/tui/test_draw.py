@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.tui.draw.advice import advice
 from jobdeck.tui.draw.bar import bar
 from jobdeck.tui.draw.columns import Name, columns_for
 from jobdeck.tui.draw.detail import Outlook, detail_lines, next_step, result_lines
@@ -18,6 +20,7 @@ from jobdeck.tui.draw.jsontext import layout
 from jobdeck.tui.draw.row import heading_spans, steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.draw.spans import Line, Role, line_width, plain
 from jobdeck.tui.draw.state import COUNTED, job_state
+from jobdeck.tui.draw.told import Told, told
 from jobdeck.tui.draw.trace import trace_lines
 from jobdeck.tui.model import Model
 from tests.tui.world import NOON, UUID, ago, deck_of_every_state, exchange, job, problem, stage, target
@@ -179,39 +182,66 @@ def test_json_is_laid_out_from_any_part_of_it() -> None:
 
 
 def test_a_whole_request_id_fits_at_eighty_columns() -> None:
-    lines = trace_lines(exchange("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T"), NOON, 78, {})
+    lines = trace_lines(exchange("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T"), NOON, 78)
     assert len(lines) == 2
     assert plain(lines[1]).strip().startswith("request 3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d")
     assert len(plain(lines[1]).split()[1]) == 36
 
 
 def test_a_wide_trace_has_the_id_on_the_same_line() -> None:
-    (line,) = trace_lines(exchange("op_a", http_status=503, problem=problem()), NOON, 140, {})
+    (line,) = trace_lines(exchange("op_a", http_status=503, problem=problem()), NOON, 200)
     assert "…" not in plain(line)
-    assert "server error: Service Unavailable" in plain(line)
-    assert line_width(line) == 140
+    assert "the server's own trouble: asked again, less often · Service Unavailable" in plain(line)
+    assert line_width(line) == 200
 
 
 @pytest.mark.parametrize("width", [10, 20, 58, 78, 117, 118, 200])
 def test_no_line_of_a_trace_is_wider_than_its_pane(width: int) -> None:
     for one in (exchange("op_" + "x" * 200), exchange("op_a", problem=problem(message="m" * 4_000), http_status=None)):
-        assert all(line_width(line) <= width for line in trace_lines(one, NOON, width, {}))
+        assert all(line_width(line) <= width for line in trace_lines(one, NOON, width))
 
 
 def test_an_exchange_tells_what_it_changed() -> None:
     one = exchange("op_a")
-    assert "queued → running" in plain(trace_lines(one, NOON, 78, {one.support_id or "": "queued → running"})[0])
+    assert "queued → running" in plain(trace_lines(one, NOON, 78, Told({one.support_id or "": "queued → running"}))[0])
+
+
+def test_the_look_that_showed_the_failure_says_why() -> None:
+    one = exchange("op_a", request_id="end")
+    failed = job("op_a", Phase.FAILED, error=JobError("UPSTREAM_TIMEOUT", "provider did not answer"))
+    moments = (
+        Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "end"),
+        Moment(NOON.us, MomentKind.STAGE, "", "enrichment", "running", "failed", "end"),
+    )
+    line = plain(trace_lines(one, NOON, 220, told(failed, moments, {}))[0])
+    assert line.startswith("✗ ")
+    assert "running → failed, enrichment failed  UPSTREAM_TIMEOUT  provider did not answer" in line
+
+
+@pytest.mark.parametrize("kind", ProblemKind)
+def test_every_problem_says_what_to_do_about_it(kind: ProblemKind) -> None:
+    words = advice(problem(kind), exchange("op_a"), NOON)
+    assert 20 < len(words) < 80
+
+
+def test_a_rate_limit_says_how_long_it_asks_to_wait_and_until_when() -> None:
+    asked = problem(ProblemKind.RATE_LIMIT, "slow down", http_status=429, retry_at_us=NOON.later(11).us)
+    one = exchange("op_a", -3, http_status=429, problem=asked, duration=0.0)
+    assert advice(asked, one, NOON) == "asks to wait 8s: waiting until 14:02:11Z"
+    assert advice(asked, one, NOON.later(20)) == "asked to wait 8s, until 14:02:11Z"
+    refused = problem(ProblemKind.AUTH, "Invalid API key", http_status=401)
+    assert advice(refused, exchange("op_a"), NOON) == "the key of profile hog was refused: jobdeck doctor"
 
 
 def test_a_trace_id_is_called_one() -> None:
-    assert "trace 507f1f77" in plain(trace_lines(exchange("507f1f77", profile="sonarly"), NOON, 78, {})[1])
+    assert "trace 507f1f77" in plain(trace_lines(exchange("507f1f77", profile="sonarly"), NOON, 78)[1])
 
 
 def test_an_unanswered_request_says_that_it_has_no_id() -> None:
     lost = exchange(
         "op_a", http_status=None, request_id=None, problem=problem(ProblemKind.TIMEOUT, "no answer in 30 s")
     )
-    assert "no answer, so no request ID" in plain(trace_lines(lost, NOON, 78, {})[1])
+    assert "no answer, so no request ID" in plain(trace_lines(lost, NOON, 78)[1])
 
 
 @pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 120, 200])
@@ -224,6 +254,33 @@ def test_the_header_keeps_to_one_line_and_its_counts_longest(width: int) -> None
     if width >= 60:
         assert "✗1 !1 ?2 ◐1 ●3 ○1 ·1 ✓1 ⊘1" in plain(line)
         assert "PAUSED" in plain(line)
+
+
+def header_text(width: int, away: bool = False, **budgets: BudgetView) -> str:
+    return plain(header_line(Overview(tuple(budgets), {}, budgets, False, NOON, away), width))
+
+
+def test_the_header_tells_the_budget_used_and_left_and_what_it_is_spent_on() -> None:
+    spent = BudgetView(300, 38, pages=15, covered=57, alone=3)
+    assert "budget 38/300 per min, 262 left, 1 list a 4s covers 57, 3 singly" in header_text(120, hog=spent)
+    assert "budget 38/300 per min, 262 left" in header_text(72, hog=spent)
+    assert "budget 38/300 per min" in header_text(56, hog=spent)
+    assert "38/300" in header_text(40, hog=spent)
+    both = header_text(160, hog=spent, sonarly=BudgetView(60, 12, alone=2))
+    assert (
+        "budget hog 38/300 per min, 262 left, 1 list a 4s covers 57, 3 singly · sonarly 12/60 per min, 48 left" in both
+    )
+
+
+def test_the_header_tells_until_when_nothing_goes_and_who_waits() -> None:
+    blocked = BudgetView(60, 60, blocked_until=NOON.mono + 11, covered=57, alone=3)
+    assert "budget 60/60 until 14:02:11Z, 60 jobs waiting" in header_text(100, hog=blocked)
+    assert "60/60 until 14:02:11Z" in header_text(60, hog=blocked)
+
+
+def test_the_header_says_that_nobody_looks() -> None:
+    assert "slower: no focus" in header_text(80, away=True, hog=BudgetView(60, 1))
+    assert "slower" not in header_text(80, hog=BudgetView(60, 1))
 
 
 @pytest.mark.parametrize("width", [5, 20, 60, 80, 200])

@@ -7,6 +7,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.tui.draw.detail import Outlook
 from jobdeck.tui.draw.header import BlindProfile, Overview
 from jobdeck.tui.draw.state import NEW
+from jobdeck.tui.draw.told import Told, told
 from jobdeck.tui.model import Delta, Model
 from jobdeck.tui.notes import Notes
 from jobdeck.tui.session import Engine
@@ -19,6 +20,7 @@ class Watch:
         self.model = Model()
         self.notes = Notes()
         self.engine: Engine | None = None
+        self.away = False
         self._profiles = profiles
         self._blind: dict[str, BlindProfile] = {}
 
@@ -46,6 +48,13 @@ class Watch:
         """Return a job's newest exchanges, newest first."""
         return self.engine.exchanges(key) if self.engine is not None and key is not None else ()
 
+    def told(self, key: JobKey | None) -> Told:
+        """Return what each exchange told about a job."""
+        job = self.job(key)
+        if job is None or self.engine is None:
+            return Told()
+        return told(job, self.engine.timeline(job.key), self.notes.of(job.key))
+
     def outlook(self, key: JobKey) -> Outlook:
         """Return what the engine will do about a job."""
         engine = self.engine
@@ -64,7 +73,7 @@ class Watch:
         profiles = tuple(sorted(self.model.profiles)) or self._profiles
         budgets = self.engine.budgets() if self.engine is not None else {}
         in_use = {name: budget for name, budget in budgets.items() if name in self.model.profiles}
-        return Overview(profiles, self.model.counts, in_use, self.paused, now)
+        return Overview(profiles, self.model.counts, in_use, self.paused, now, self.away)
 
     def blind_profiles(self) -> tuple[BlindProfile, ...]:
         """Return the profiles of which not one unfinished job can be seen.

@@ -9,18 +9,22 @@ from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui import words
 from jobdeck.tui.cells import clip
 from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width
+from jobdeck.tui.draw.spending import budget_lines
 from jobdeck.tui.draw.state import COUNTED, State
+
+AWAY_FROM = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the header tells of the whole deck."""
+    """What the header tells of the whole deck; `away` while nobody looks and everything is asked less often."""
 
     profiles: Sequence[str]
     counts: Mapping[State, int]
     budgets: Mapping[str, BudgetView]
     paused: bool
     now: Instant
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,12 @@ def header_line(view: Overview, width: int) -> Line:
     tail: list[Span] = [(words.clock(view.now.us) + " ", Role.DIM)]
     if view.paused:
         tail.insert(0, ("PAUSED  ", Role.WARN))
+    elif view.away and width >= AWAY_FROM:
+        tail.insert(0, ("slower: no focus  ", Role.DIM))
     profiles: list[Span] = (
         [(f"  {clip('·'.join(clip(name, 24) for name in view.profiles), 24)}", Role.DIM)] if view.profiles else []
     )
-    for budget in _budgets(view.budgets):
+    for budget in budget_lines(view.budgets, view.now):
         for middle in ((*profiles, ("   ", Role.TEXT), *counts), (("   ", Role.TEXT), *counts)):
             left = (*name, *middle, *budget)
             if line_width(left) + line_width(tail) + 1 <= width:
@@ -81,22 +87,3 @@ def _counts(counts: Mapping[State, int]) -> list[Span]:
         spans.append((f"{' ' if spans else ''}{glyph}{count}", role))
     return spans
 
-
-def _budgets(budgets: Mapping[str, BudgetView]) -> list[list[Span]]:
-    """Return ways to tell the budget, the longest first, the last of them empty."""
-    if not budgets:
-        return [[]]
-    tightest = max(budgets, key=lambda name: budgets[name].used / max(budgets[name].limit, 1.0))
-    if len(budgets) == 1:
-        return [_budget("budget ", budgets[tightest], " per min"), _budget("", budgets[tightest], "/min"), []]
-    each: list[Span] = []
-    for name, budget in sorted(budgets.items()):
-        each += _budget(f"{clip(name, 12)} ", budget, "")
-    whole: list[Span] = [("   budget", Role.DIM), *((text.replace("   ", " "), role) for text, role in each)]
-    return [[*whole, (" per min", Role.DIM)], each, _budget(f"{clip(tightest, 12)} ", budgets[tightest], ""), []]
-
-
-def _budget(label: str, budget: BudgetView, unit: str) -> list[Span]:
-    blocked = budget.blocked_until is not None
-    role = Role.WARN if blocked or budget.used >= budget.limit else Role.TEXT
-    return [(f"   {label}", Role.DIM), (f"{budget.used}/{budget.limit:.0f}", role), (unit, Role.DIM)]

@@ -5,31 +5,35 @@ from collections.abc import Mapping
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.text import clean
+from jobdeck.domain.text import clean, one_line
 from jobdeck.tui import words
 from jobdeck.tui.cells import clip, fit, middle, width_of
+from jobdeck.tui.draw.advice import advice
 from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify
+from jobdeck.tui.draw.told import Told
 
 _PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
+NOTHING = Told()
 ONE_LINE_FROM = 118
 """Cells from which an exchange and its whole request ID fit on one line with room for words."""
 
 
-def trace_lines(exchange: Exchange, now: Instant, width: int, notes: Mapping[str, str]) -> tuple[Line, ...]:
+def trace_lines(exchange: Exchange, now: Instant, width: int, told: Told = NOTHING) -> tuple[Line, ...]:
     """Return one line about an exchange, or two when the ID needs its own.
 
-    `notes` tells by request or trace ID what an exchange changed (``queued → running``).
+    `told` knows by request or trace ID what an exchange changed (``queued → running``).
     """
-    path_width = min(31, max(10, (width - (75 if width >= ONE_LINE_FROM else 44)) // 2))
+    # The path is that of the same job on nearly every line: what came of the request has the better right to room.
+    path_width = min(31, max(10, (width - (110 if width >= ONE_LINE_FROM else 52)) // 2))
     spans: list[Span] = [
-        _glyph(exchange),
+        _glyph(exchange, bad=exchange.support_id in told.bad),
         (f"{words.near(exchange.started.us, now)} ", Role.DIM),
         (f"{clip(exchange.method, 6)} ", Role.DIM),
         (fit(short_path(exchange.url, path_width), path_width) + " ", Role.TEXT),
         _status(exchange),
         (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM),
     ]
-    outcome = _outcome(exchange, notes)
+    outcome = _outcome(exchange, now, told.words)
     if width >= ONE_LINE_FROM:
         id_line = _id_spans(exchange, "")
         room = width - sum(width_of(text) for text, _ in id_line) - 2
@@ -56,9 +60,9 @@ def id_label(exchange: Exchange) -> str:
     return "request" if exchange.request_id else "trace"
 
 
-def _glyph(exchange: Exchange) -> Span:
+def _glyph(exchange: Exchange, *, bad: bool) -> Span:
     if exchange.problem is None:
-        return "✓ ", Role.DONE
+        return ("✗ ", Role.FAILED) if bad else ("✓ ", Role.DONE)
     return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.BLIND)
 
 
@@ -69,13 +73,14 @@ def _status(exchange: Exchange) -> Span:
     return fit(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
 
 
-def _outcome(exchange: Exchange, notes: Mapping[str, str]) -> Span:
+def _outcome(exchange: Exchange, now: Instant, notes: Mapping[str, str]) -> Span:
     problem = exchange.problem
     if problem is not None:
-        return f"{problem.kind.words}: {clean(' '.join(problem.message[:1_024].split()))}", Role.TEXT
+        # What to do comes first: the server's own words are in the job's pane, whole.
+        return f"{advice(problem, exchange, now)} · {one_line(problem.message[:1_024])}", Role.TEXT
     note = notes.get(exchange.support_id or "")
     if note:
-        return clean(note[:256]), Role.STRONG
+        return one_line(note[:512]), Role.STRONG
     return words.size(exchange.size), Role.DIM
 
 

@@ -116,6 +116,8 @@ class Deck(Screen[None]):
         """Say whether somebody looks."""
         if self._watch.engine is not None:
             self._watch.engine.attend(present=present)
+        self._watch.away = not present
+        self._draw_frame()
 
     def fail(self, reason: str) -> None:
         """Say that the engine has stopped: what is on the screen is the past."""
@@ -306,8 +308,7 @@ class Deck(Screen[None]):
         job = self._watch.job(key)
         self._detail.show(job, self._watch.outlook(job.key) if job is not None else None, now)
         empty = ((("no request has been sent about this job yet", Role.DIM),),) if job is not None else ()
-        notes = self._watch.notes.of(key) if key is not None else {}
-        self._trace.show(key, self._watch.exchanges(key), notes, now, empty)
+        self._trace.show(key, self._watch.exchanges(key), self._watch.told(key), now, empty)
         self._draw_titles()
 
     def _draw_titles(self) -> None:

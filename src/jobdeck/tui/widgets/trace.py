@@ -1,6 +1,6 @@
 """The exchanges of the selected job, newest first, with a cursor of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from textual import events
 from textual.message import Message
@@ -9,6 +9,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.draw.spans import Line, Role
+from jobdeck.tui.draw.told import Told
 from jobdeck.tui.draw.trace import lines_per_exchange, trace_lines
 from jobdeck.tui.widgets.line_view import LineView
 
@@ -28,7 +29,7 @@ class Trace(LineView):
         self._now = now
         self._key: JobKey | None = None
         self._exchanges: tuple[Exchange, ...] = ()
-        self._notes: Mapping[str, str] = {}
+        self._told = Told()
         self._index = 0
         self._empty: Sequence[Line] = ()
 
@@ -46,13 +47,13 @@ class Trace(LineView):
         self,
         key: JobKey | None,
         exchanges: tuple[Exchange, ...],
-        notes: Mapping[str, str],
+        told: Told,
         now: Instant,
         empty: Sequence[Line] = (),
     ) -> None:
         """Draw a job's exchanges; `empty` is drawn while there is none."""
         selected = self.selected if key == self._key and self._index > 0 else None
-        self._key, self._exchanges, self._notes, self._now, self._empty = key, exchanges, notes, now, empty
+        self._key, self._exchanges, self._told, self._now, self._empty = key, exchanges, told, now, empty
         before = self._index
         self._index = 0
         if selected is not None:
@@ -137,5 +138,5 @@ class Trace(LineView):
             return
         lines: list[Line] = []
         for exchange in self._exchanges:
-            lines.extend(trace_lines(exchange, self._now, width, self._notes))
+            lines.extend(trace_lines(exchange, self._now, width, self._told))
         self.set_lines(lines)

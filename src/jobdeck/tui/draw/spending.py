@@ -1,0 +1,83 @@
+"""The rate budget in words: used and left, until when nothing goes, and what it is spent on."""
+
+from collections.abc import Mapping
+
+from jobdeck.domain.instant import Instant
+from jobdeck.scheduling.actions import BudgetView
+from jobdeck.tui import words
+from jobdeck.tui.cells import clip
+from jobdeck.tui.draw.spans import Line, Role, Span
+
+NAME_CELLS = 12
+WINDOW = 60.0
+GAP = "   "
+
+
+def budget_lines(budgets: Mapping[str, BudgetView], now: Instant) -> list[Line]:
+    """Return ways to tell the budgets, the longest first, the last of them empty."""
+    if not budgets:
+        return [()]
+    tightest = max(budgets, key=lambda name: budgets[name].used / max(budgets[name].limit, 1.0))
+    if len(budgets) == 1:
+        only = budgets[tightest]
+        ways = [_whole("budget", only, now), _left("budget", only, now), _short("budget", only, now, " per min")]
+        return [*(_line([way]) for way in ways), _line([_short("", only, now, "/min")]), ()]
+    each = sorted(budgets.items())
+    head: Line = ((f"{GAP}budget", Role.DIM),)
+    return [
+        (*head, *_line([_whole(name, budget, now) for name, budget in each], " · ")),
+        (*head, *_line([_left(name, budget, now) for name, budget in each], " · ")),
+        (*head, *_line([_short(name, budget, now, "") for name, budget in each], " "), (" per min", Role.DIM)),
+        _line([_short(name, budget, now, "") for name, budget in each]),
+        _line([_short(tightest, budgets[tightest], now, "")]),
+        (),
+    ]
+
+
+def spending(budget: BudgetView) -> str:
+    """Return what a budget is spent on (``1 list a 4s covers 57, 3 singly``); empty when there is nothing to ask."""
+    parts: list[str] = []
+    if budget.pages and budget.covered:
+        parts.append(f"1 list a {words.span(max(1, WINDOW / budget.pages))} covers {budget.covered}")
+    if budget.alone:
+        parts.append(f"{budget.alone} singly")
+    return ", ".join(parts)
+
+
+def _line(parts: list[Line], between: str = GAP) -> Line:
+    """Join parts; the first is set off from what stands before it as the others are from each other."""
+    gap: Span = (between if between != " · " else " ", Role.DIM)
+    spans: list[Span] = []
+    for part in parts:
+        spans += [(between, Role.DIM) if spans else gap, *part]
+    return tuple(spans)
+
+
+def _whole(name: str, budget: BudgetView, now: Instant) -> Line:
+    spent = spending(budget)
+    if budget.blocked_until is not None and budget.covered + budget.alone:
+        spent = f"{words.plural(budget.covered + budget.alone, 'job')} waiting"
+    return (*_left(name, budget, now), *(((f", {spent}", Role.DIM),) if spent else ()))
+
+
+def _left(name: str, budget: BudgetView, now: Instant) -> Line:
+    left = max(0, int(budget.limit) - budget.used)
+    blocked = _until(budget, now)
+    return (*_used(name, budget), (blocked or f" per min, {left} left", Role.WARN if blocked else Role.DIM))
+
+
+def _short(name: str, budget: BudgetView, now: Instant, unit: str) -> Line:
+    blocked = _until(budget, now)
+    return (*_used(name, budget), (blocked or unit, Role.WARN if blocked else Role.DIM))
+
+
+def _used(name: str, budget: BudgetView) -> Line:
+    tight = budget.blocked_until is not None or budget.used >= budget.limit
+    label = f"{clip(name, NAME_CELLS)} " if name else ""
+    return ((label, Role.DIM), (f"{budget.used}/{budget.limit:.0f}", Role.WARN if tight else Role.TEXT))
+
+
+def _until(budget: BudgetView, now: Instant) -> str:
+    if budget.blocked_until is None or budget.blocked_until <= now.mono:
+        return ""
+    return f" until {words.clock(now.later(budget.blocked_until - now.mono).us)}"
