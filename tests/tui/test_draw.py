@@ -215,7 +215,7 @@ def test_the_look_that_showed_the_failure_says_why() -> None:
     )
     line = plain(trace_lines(one, NOON, 220, told(failed, moments, {}))[0])
     assert line.startswith("✗ ")
-    assert "running → failed, enrichment failed  UPSTREAM_TIMEOUT  provider did not answer" in line
+    assert "running → failed, enrichment failed: UPSTREAM_TIMEOUT provider did not answer" in line
 
 
 @pytest.mark.parametrize("kind", ProblemKind)

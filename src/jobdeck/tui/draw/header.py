@@ -86,4 +86,3 @@ def _counts(counts: Mapping[State, int]) -> list[Span]:
     for glyph, (count, role) in by_glyph.items():
         spans.append((f"{' ' if spans else ''}{glyph}{count}", role))
     return spans
-

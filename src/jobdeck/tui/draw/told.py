@@ -33,7 +33,7 @@ def told(job: Job, moments: Iterable[Moment], live: Mapping[str, str]) -> Told:
     joined = {**{id_: ", ".join(parts) for id_, parts in notes.items()}, **live}
     reason = _reason(job)
     for id_ in bad:
-        joined[id_] = f"{joined[id_]}  {reason}" if reason else joined[id_]
+        joined[id_] = f"{joined[id_]}: {reason}" if reason else joined[id_]
     return Told(joined, frozenset(bad))
 
 
@@ -52,4 +52,4 @@ def _words(moment: Moment) -> str:
 
 def _reason(job: Job) -> str:
     error = job.error
-    return "  ".join(part for part in (error.code, error.message) if part) if error is not None else ""
+    return " ".join(part for part in (error.code, error.message) if part) if error is not None else ""
