@@ -8,6 +8,7 @@ from jobdeck.scheduling.actions import Action, Poll
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.focus import Focus
 from jobdeck.scheduling.lists import PERIOD, Book, Offer
+from jobdeck.scheduling.tracked import TRANSIENT
 from jobdeck.scheduling.watch import Watch
 
 NEW_IN_A_ROW = 3
@@ -131,14 +132,15 @@ class Choice:
 
     def _focus_due(self, now: float) -> float | None:
         job = self._watch.jobs.get(self.focus.key) if self.focus.key else None
-        if job is None or job.key not in self._watch.singles or job.failures:
+        if job is None or job.key not in self._watch.singles or job.failures > TRANSIENT:
             return None
         book = self._watch.book_of(job)
         # Where list rows say all, they count; where they lack the stages, only a poll is a look at the selected job.
         looked = job.whole if book is not None and not book.support.whole else job.looked
         if book is not None and book.support.whole and self._budget.apart and job.key not in book.homeless and looked:
             looked += PERIOD / 2
-        return self.focus.due(now, looked, self._budget.rate(now), self._watch.pace)
+        due = self.focus.due(now, looked, self._budget.rate(now), self._watch.pace)
+        return max(due, self._watch.singles.until(job.key) or due) if job.failures else due
 
     def _probe(self, now: float, in_flight: Container[Action]) -> JobKey | None:
         if (asked := self._first_asked(in_flight)) is not None:

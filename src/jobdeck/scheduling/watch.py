@@ -11,7 +11,7 @@ from jobdeck.scheduling.backoff import backoff
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport, Offer
 from jobdeck.scheduling.singles import Singles
-from jobdeck.scheduling.tracked import Tracked
+from jobdeck.scheduling.tracked import TRANSIENT, Tracked
 
 NOT_FOUND_SECONDS = 60.0
 YOUNG_SECONDS = 30.0
@@ -136,7 +136,8 @@ class Watch:
         if result.problem is not None:
             job.failures += 1
             job.failed = now
-            self.singles.looked(job)
+            if job.failures > TRANSIENT:
+                self.singles.looked(job)
         if job.terminal:
             if not job.finished and job.failures < 3:
                 self.unfinished[key] = None
