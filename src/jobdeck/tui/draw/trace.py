@@ -9,11 +9,12 @@ from jobdeck.domain.text import clean, one_line
 from jobdeck.tui import words
 from jobdeck.tui.cells import clip, fit, middle, width_of
 from jobdeck.tui.draw.advice import advice
-from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify
+from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width
 from jobdeck.tui.draw.told import Told
 
 _PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
 NOTHING = Told()
+LEAST_PATH = 10
 ONE_LINE_FROM = 118
 """Cells from which an exchange and its whole request ID fit on one line with room for words."""
 
@@ -23,22 +24,28 @@ def trace_lines(exchange: Exchange, now: Instant, width: int, told: Told = NOTHI
 
     `told` knows by request or trace ID what an exchange changed (``queued → running``).
     """
-    # The path is that of the same job on nearly every line: what came of the request has the better right to room.
-    path_width = min(31, max(10, (width - (110 if width >= ONE_LINE_FROM else 52)) // 2))
-    spans: list[Span] = [
+    head: Line = (
         _glyph(exchange, bad=exchange.support_id in told.bad),
         (f"{words.near(exchange.started.us, now)} ", Role.DIM),
         (f"{clip(exchange.method, 6)} ", Role.DIM),
-        (fit(short_path(exchange.url, path_width), path_width) + " ", Role.TEXT),
+    )
+    tail: Line = (
         _status(exchange),
         (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM),
-    ]
-    outcome = _outcome(exchange, now, told.words)
+        _outcome(exchange, now, told.words),
+    )
+    # The path is that of the same job on nearly every line: what came of the request has the better right to room.
     if width >= ONE_LINE_FROM:
-        id_line = _id_spans(exchange, "")
-        room = width - sum(width_of(text) for text, _ in id_line) - 2
-        return (justify(clip_line((*spans, outcome), room), (*id_line, (" ", Role.TEXT)), width),)
-    return (clip_line((*spans, outcome), width), clip_line((("  ", Role.TEXT), *_id_spans(exchange, "  ")), width))
+        path_width = min(31, max(10, (width - 110) // 2))
+        path = fit(short_path(exchange.url, path_width), path_width) + " "
+        ids = _id_spans(exchange, "")
+        room = width - line_width(ids) - 2
+        return (justify(clip_line((*head, (path, Role.TEXT), *tail), room), (*ids, (" ", Role.TEXT)), width),)
+    under: Line = (("  ", Role.TEXT), *_id_spans(exchange, "  "))
+    room = min(31, width - line_width(under) - 2)
+    if room >= LEAST_PATH:
+        under = (*under, (f"  {short_path(exchange.url, room)}", Role.DIM))
+    return (clip_line((*head, *tail), width), clip_line(under, width))
 
 
 def lines_per_exchange(width: int) -> int:
