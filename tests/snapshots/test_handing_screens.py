@@ -18,6 +18,7 @@ from tests.tui.fake import FakeEngine
 from tests.tui.world import NOON, deck_of_every_state, exchange, problem
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
+NAMES = ["80x24", "120x40", "200x50"]
 
 
 @pytest.fixture(autouse=True)
@@ -68,13 +69,13 @@ def troubled() -> JobdeckApp:
     return app
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_a_trace_says_what_each_problem_asks_for(snap_compare: Compare, size: tuple[int, int]) -> None:
     """429 with how long and until when, 401 with the profile and the way out, the look that showed the failure."""
     assert snap_compare(troubled(), terminal_size=size, run_before=drawn("tab", "tab"))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_a_ticket_before_it_leaves(snap_compare: Compare, size: tuple[int, int]) -> None:
     """The Markdown as it will be sent, over a dimmed deck; the keys that copy and save."""
     assert snap_compare(troubled(), terminal_size=size, run_before=shown("Y"))
