@@ -1,0 +1,109 @@
+"""The screen as a person starts it: a real terminal, a real pipe, a real server."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyte
+import pytest
+
+from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.threaded import ThreadedSimulator
+from tests.cli.harness import environment
+
+JOBS = tuple(
+    JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
+    for number in range(3)
+)
+PATIENCE = 30.0
+
+
+@dataclass
+class Terminal:
+    """A shell command on a terminal of its own, and what its screen shows."""
+
+    command: str
+    env: Mapping[str, str]
+    data: bytes = b""
+    code: int | None = None
+    screen: pyte.Screen = field(default_factory=lambda: pyte.Screen(100, 30))
+
+    def __post_init__(self) -> None:
+        self._stream = pyte.ByteStream(self.screen)
+        environ = {**self.env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+        self._master, slave = pty.openpty()
+        # The leader of a new session gets the first terminal it opens as its controlling one.
+        tty = os.ttyname(slave)
+        script = f"exec <{tty} >{tty} 2>&1; {self.command}"
+        self._process = subprocess.Popen(["/bin/sh", "-c", script], env=environ, start_new_session=True)
+        os.close(slave)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.screen.display)
+
+    def until(self, *words: str) -> None:
+        """Read until the screen shows all of `words`."""
+        end = time.monotonic() + PATIENCE
+        while not all(word in self.text for word in words):
+            assert time.monotonic() < end, self.text
+            self._read()
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def leave(self) -> int:
+        """Read to the end and return the exit code."""
+        end = time.monotonic() + PATIENCE
+        while self.code is None:
+            assert time.monotonic() < end, self.text
+            self._read()
+            self.code = self._process.poll()
+        os.close(self._master)
+        return self.code
+
+    def _read(self) -> None:
+        if select.select([self._master], [], [], 0.05)[0]:
+            try:
+                chunk = os.read(self._master, 65_536)
+            except OSError:
+                return
+            self.data += chunk
+            self._stream.feed(chunk)
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return environment("http://127.0.0.1:9", tmp_path)
+
+
+def test_piped_targets_are_shown_and_keys_still_work_and_the_next_start_remembers_them(env: dict[str, str]) -> None:
+    jobdeck = f"{sys.executable} -m jobdeck"
+    with ThreadedSimulator(Scenario(jobs=JOBS)) as server:
+        env["THEHOG_BASE_URL"] = server.url
+        names = " ".join(f"/api/enrichments/{job.id}" for job in JOBS)
+        piped = Terminal(f"printf '%s\\n' {names} | {jobdeck} -", env)
+        piped.until("en_0", "en_1", "en_2", "● run", "0%")
+        piped.press("q")
+        assert piped.leave() == 0
+        assert b"\x1b[?1049l" in piped.data
+        again = Terminal(jobdeck, env)
+        again.until("en_0", "en_1", "en_2", "● run")
+        again.press("q")
+        assert again.leave() == 0
+
+
+def test_the_demo_shows_moving_jobs_of_both_apis(env: dict[str, str]) -> None:
+    demo = Terminal(f"{sys.executable} -m jobdeck demo", env)
+    demo.until("hog", "sonarly", "prospecting", "operation", "● run", "%")
+    before = demo.text
+    while demo.text.split("\n")[2:14] == before.split("\n")[2:14]:
+        demo._read()
+    demo.press("q")
+    assert demo.leave() == 0
