@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from jobdeck.cli.exit_codes import SIGNAL_CODES, ExitCode
 from jobdeck.cli.parser import parse
 
 _MODULES = {"open": "open_screen"}
@@ -18,10 +17,11 @@ _MODULES = {"open": "open_screen"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no expected fault leaves a traceback."""
-    from jobdeck.cli.errors import CommandError  # noqa: PLC0415
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    from jobdeck.cli.errors import CommandError  # noqa: PLC0415 - 40 ms that --version and --help do without
+    from jobdeck.cli.exit_codes import ExitCode  # noqa: PLC0415
     from jobdeck.config.errors import ConfigError  # noqa: PLC0415
 
-    arguments = parse(sys.argv[1:] if argv is None else argv)
     _on_termination()
     try:
         return _run(arguments)
@@ -51,6 +51,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _on_termination() -> None:
     """End with the signal's code outside of an event loop too; inside, `run_async` sees to it."""
+    from jobdeck.cli.exit_codes import SIGNAL_CODES  # noqa: PLC0415
+
     for number, code in SIGNAL_CODES.items():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda *_, code=code: sys.exit(code))
