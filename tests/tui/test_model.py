@@ -72,13 +72,13 @@ def test_counts_follow_every_change() -> None:
 
 def test_a_filter_hides_rows_and_counts_them_all_the_same() -> None:
     model = filled(*deck_of_every_state())
-    model.set_filter(lambda one: one.phase is Phase.FAILED)
+    model.set_filter(lambda row, _: row.job.phase is Phase.FAILED, NOON)
     assert len(model) == 1
     assert model.total == 12
     model.update([job("op_new", Phase.FAILED), job("op_other")], (), NOON)
     assert len(model) == 2
     assert model.index(key("op_other")) is None
-    model.set_filter(None)
+    model.set_filter(None, NOON)
     assert len(model) == 14
 
 

@@ -44,9 +44,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("ticket", ("Y",), "Y", "ticket", "the support ticket: read it, then y copies, s saves", Group.JOB, 11),
     Action("copy_curl", ("c",), "c", "curl", "send the request as a curl line, secrets as $VARIABLES", Group.JOB, 32),
     Action("show_sent", ("C",), "C", "last sent", "what was sent last: to select by hand, or to save", Group.JOB),
+    Action(
+        "acknowledge", ("m",), "m", "acknowledge", "note its trouble, so that it sinks; raise it again", Group.JOB, 44
+    ),
     Action("ask", ("r",), "r", "ask now", "ask about this job as soon as the budget allows", Group.JOB, 40),
     Action("remove", ("d",), "d", "stop watching", "stop watching it; the remote job goes on", Group.JOB, 45),
     Action("undo_remove", ("u",), "u", "undo", "watch again what d took off the list", Group.JOB),
+    Action("filter", ("slash",), "/", "filter", "show what passes: text, !text, phase:failed, age>30s", Group.DECK, 16),
+    Action(
+        "faults", ("f",), "f", "faults", "only jobs in trouble (failed, stalled, blind, partial); all", Group.DECK, 30
+    ),
+    Action("sort", ("s",), "s", "sort", "sort by the next column (or click its heading)", Group.DECK, 38),
+    Action("reverse", ("S",), "S", "reverse", "sort the other way round", Group.DECK),
     Action("add", ("a",), "a", "add", "add targets: paste IDs, URLs or accepted answers", Group.DECK, 20),
     Action("ask_all", ("R",), "R", "ask all", "ask about every unfinished job, paced by the budget", Group.DECK),
     Action("pause", ("p",), "p", "pause", "send no more requests, and go on", Group.DECK, 35),

@@ -10,9 +10,10 @@ from jobdeck.domain.attention import attention, attention_order
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.draw.state import BLIND, LOST, State, counted_state, shown_state
+from jobdeck.tui.order import Order, Place, Rank
 
-Rank: TypeAlias = tuple[int, int, int]
-"""Class of need, moment of entering it (the newest first), order of arrival. No two rows share one."""
+SUNK = 7
+"""The class of need of what a person has acknowledged: below all others."""
 
 REBUILD_FROM = 256
 """From this many moved rows on, sorting anew is cheaper than moving each: 10,000 rows sort in about 5 ms."""
@@ -27,6 +28,10 @@ class Row:
     counted: State
     rank: Rank
     stamp: int
+
+
+Admits: TypeAlias = Callable[[Row, Instant], bool]
+"""Whether a row is to be in the list at a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +51,20 @@ class Sight:
 
 
 class Model:
-    """Rows in the order of need.
+    """Rows in the order of need, or in that of a column.
 
     A row moves only when its class of need changes: within a class the last to enter comes first and stays there,
-    so that progress ticking in many rows at once leaves every line where a reader's eye is.
+    so that progress ticking in many rows at once leaves every line where a reader's eye is. In an order that moves
+    as time passes, a row keeps its place until `settle`.
     """
 
     def __init__(self) -> None:
         self._rows: dict[JobKey, Row] = {}
-        self._ranks: list[Rank] = []
+        self._places: list[Place] = []
         self._keys: list[JobKey] = []
-        self._admits: Callable[[Job], bool] | None = None
+        self._placed: dict[JobKey, Place] = {}
+        self._order = Order()
+        self._admits: Admits | None = None
         self._counts: Counter[State] = Counter()
         self._profiles: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
@@ -104,49 +112,65 @@ class Model:
 
     def index(self, key: JobKey) -> int | None:
         """Return a row's place in the order, None when it is not there."""
-        row = self._rows.get(key)
-        if row is None:
-            return None
-        index = bisect_left(self._ranks, row.rank)
-        return index if index < len(self._ranks) and self._ranks[index] == row.rank else None
+        place = self._placed.get(key)
+        return None if place is None else bisect_left(self._places, place)
 
-    def set_filter(self, admits: Callable[[Job], bool] | None) -> None:
-        """Show only the jobs that `admits` says yes to; None shows all."""
+    @property
+    def order(self) -> Order:
+        """The order that the rows are in."""
+        return self._order
+
+    def set_order(self, order: Order, now: Instant) -> None:
+        """Put the rows into another order."""
+        self._order = order
+        self._place_all(now)
+
+    def set_filter(self, admits: Admits | None, now: Instant) -> None:
+        """Show only the rows that `admits` says yes to; None shows all."""
         self._admits = admits
-        self._rebuild()
+        self._place_all(now, keep=True)
+
+    def settle(self, now: Instant, *, order: bool) -> bool:
+        """Ask the filter again, and with `order` put every row where it belongs by now; true when a row moved."""
+        before = self._keys
+        self._place_all(now, keep=not order)
+        return self._keys != before
 
     def update(self, jobs: Iterable[Job], removed: Iterable[JobKey], now: Instant) -> Delta:
         """Take in changed jobs and forget removed ones."""
         changed: set[JobKey] = set()
-        leaving: list[Rank] = []
-        entering: list[Row] = []
+        leaving: list[Place] = []
+        entering: list[tuple[Place, JobKey]] = []
         for key in removed:
             old = self._rows.pop(key, None)
             if old is not None:
                 self._count(old, -1)
                 changed.add(key)
-                if self._admitted(old.job):
-                    leaving.append(old.rank)
+                if key in self._placed:
+                    leaving.append(self._placed.pop(key))
         for job in jobs:
-            old = self._rows.get(job.key)
+            key = job.key
+            old = self._rows.get(key)
             if old is not None and old.job == job and old.job.version == job.version:
                 continue
-            row = self._make(job, old, now)
-            self._rows[job.key] = row
-            changed.add(job.key)
+            row = self._rows[key] = self._make(job, old, now)
+            changed.add(key)
             if old is not None:
                 self._count(old, -1)
             self._count(row, 1)
-            was, is_now = old is not None and self._admitted(old.job), self._admitted(job)
-            if was and old is not None and (not is_now or old.rank != row.rank):
-                leaving.append(old.rank)
-            if is_now and (not was or (old is not None and old.rank != row.rank)):
-                entering.append(row)
+            was = self._placed.pop(key, None)
+            place = self._place(row, was, now)
+            if was is not None and place != was:
+                leaving.append(was)
+            if place is not None:
+                self._placed[key] = place
+                if place != was:
+                    entering.append((place, key))
         self._move(leaving, entering)
         return Delta(frozenset(changed), bool(leaving or entering))
 
     def _make(self, job: Job, old: Row | None, now: Instant) -> Row:
-        need = attention(job, now)
+        need = attention(job, now) if not job.acknowledged else SUNK
         self._stamp += 1
         if old is not None and old.rank[0] == need:
             rank = old.rank
@@ -156,8 +180,11 @@ class Model:
         counted = counted_state(job, now)
         return Row(job, shown_state(job, counted), counted, rank, self._stamp)
 
-    def _admitted(self, job: Job) -> bool:
-        return self._admits is None or self._admits(job)
+    def _place(self, row: Row, was: Place | None, now: Instant) -> Place | None:
+        """Return where a row goes, None when the filter refuses it; `was` is where it has been."""
+        if self._admits is not None and not self._admits(row, now):
+            return None
+        return was if was is not None and self._order.moving else self._order.place(row.job, row.rank, now)
 
     def _count(self, row: Row, by: int) -> None:
         self._counts[row.counted] += by
@@ -170,20 +197,30 @@ class Model:
             if row.counted is BLIND or row.counted is LOST:
                 self._blind[profile] += by
 
-    def _move(self, leaving: list[Rank], entering: list[Row]) -> None:
+    def _move(self, leaving: list[Place], entering: list[tuple[Place, JobKey]]) -> None:
         if len(leaving) + len(entering) >= REBUILD_FROM:
-            self._rebuild()
+            self._sort()
             return
-        for rank in leaving:
-            index = bisect_left(self._ranks, rank)
-            del self._ranks[index]
+        for place in leaving:
+            index = bisect_left(self._places, place)
+            del self._places[index]
             del self._keys[index]
-        for row in entering:
-            index = bisect_left(self._ranks, row.rank)
-            self._ranks.insert(index, row.rank)
-            self._keys.insert(index, row.job.key)
+        for place, key in entering:
+            index = bisect_left(self._places, place)
+            self._places.insert(index, place)
+            self._keys.insert(index, key)
 
-    def _rebuild(self) -> None:
-        pairs = sorted((row.rank, key) for key, row in self._rows.items() if self._admitted(row.job))
-        self._ranks = [rank for rank, _ in pairs]
+    def _place_all(self, now: Instant, *, keep: bool = False) -> None:
+        """Find every row's place; with `keep`, those in the list stay where they are."""
+        before = self._placed if keep else {}
+        self._placed = {}
+        for key, row in self._rows.items():
+            place = self._place(row, before.get(key), now)
+            if place is not None:
+                self._placed[key] = place
+        self._sort()
+
+    def _sort(self) -> None:
+        pairs = sorted((place, key) for key, place in self._placed.items())
+        self._places = [place for place, _ in pairs]
         self._keys = [key for _, key in pairs]

@@ -33,6 +33,35 @@ def took(seconds: float) -> str:
     return f"{seconds:.1f}s" if seconds < 10 else span(seconds)
 
 
+def outlook(low: float, high: float) -> str:
+    """Return the range of seconds in which an end is likely (``20–45s``, ``4–7m``, ``<20s``): at most six cells.
+
+    Rounded outwards, and to steps that a reader would round to, so that it is never more exact than it is. Once the
+    whole range has passed, by how much (``+35s``).
+    """
+    if high <= 0:
+        return f"+{_rough(-high)}"
+    step = 1 if high < 10 else 5
+    if high <= 90:
+        first, last = int(max(low, 0) // step * step), -int(-high // step * step)
+        return f"{first}–{last}s" if first > 0 else f"<{last}s"
+    for size, unit in ((_MINUTE, "m"), (_HOUR, "h"), (_DAY, "d")):
+        last = -int(-high // size)
+        if last < 90 or unit == "d":
+            first = int(max(low, 0) // size)
+            if last > 99:
+                return ">99d"
+            return f"<{last}{unit}" if first == 0 else f"{first}–{last}{unit}" if first < last else f"~{last}{unit}"
+    return "?"
+
+
+def _rough(seconds: float) -> str:
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")):
+        if seconds >= size:
+            return f"{min(int(seconds // size), 999)}{unit}"
+    return f"{int(seconds)}s"
+
+
 def clock(us: int) -> str:
     """Return the time of day of a moment in UTC (``14:02:00Z``)."""
     moment = _utc(us)

@@ -24,6 +24,7 @@ class Name(StrEnum):
     STAGE = "STAGE"
     PROGRESS = "PROGRESS"
     ELAPSED = "ELAPSED"
+    ETA = "ETA"
     SEEN = "SEEN"
     WHY = "WHY"
 
@@ -51,26 +52,34 @@ class Columns:
         """Return a column, None when it is not shown."""
         return next((column for column in self.columns if column.name is name), None)
 
+    def at(self, x: int) -> Name | None:
+        """Return the column whose heading is at cell `x`, None when there is none."""
+        return next((one.name for one in self.columns if one.x <= x < one.x + one.width), None)
+
+
+TICKING = (Name.ELAPSED, Name.ETA, Name.SEEN)
+"""The columns that change as time passes; they stand side by side."""
 
 _LEAST = {
     Name.STATE: 9,
-    Name.JOB: 12,
+    Name.JOB: 10,
     Name.PROFILE: 8,
     Name.KIND: 11,
     Name.STAGE: 10,
     Name.PROGRESS: 11,
     Name.ELAPSED: 7,
+    Name.ETA: 6,
     Name.SEEN: 6,
     Name.WHY: 28,
 }
-_WANTED = (Name.STATE, Name.JOB, Name.SEEN, Name.PROGRESS, Name.ELAPSED, Name.STAGE, Name.KIND)
+_WANTED = (Name.STATE, Name.JOB, Name.SEEN, Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.STAGE, Name.KIND)
 """The order in which columns are taken in as there is room: the age of what is seen comes before what is seen."""
 
 _GROWTH = (
     (Name.JOB, 13),
     (Name.PROGRESS, 13),
     (Name.STAGE, 11),
-    (Name.KIND, 11),
+    (Name.ETA, 7),
     (Name.WHY, 44),
     (Name.KIND, 13),
     (Name.JOB, 16),
@@ -121,7 +130,7 @@ def _place(widths: dict[Name, int], width: int) -> Columns:
         if name in widths:
             columns.append(Column(name, x, widths[name]))
             x += widths[name] + GAP
-    ticking = [column for column in columns if column.name in {Name.ELAPSED, Name.SEEN}]
+    ticking = [column for column in columns if column.name in TICKING]
     tick_x = ticking[0].x if ticking else width
     tick_end = ticking[-1].x + ticking[-1].width if ticking else width
     return Columns(tuple(columns), width, widths.get(Name.JOB, 0), tick_x, tick_end - tick_x)

@@ -17,10 +17,13 @@ class Footer:
 
 
 def footer(width: int, labels: Mapping[str, str]) -> Footer:
-    """Return the footer; `labels` replaces an action's label by name, as `pause` becomes `resume`."""
+    """Return the footer; `labels` replaces an action's label by name, as `pause` becomes `resume`.
+
+    An action with a label of the moment is the way out of where one is: it stays longest.
+    """
     actions = list(in_footer())
     while actions and _width(actions, labels) > width:
-        actions.remove(max(actions, key=lambda action: action.footer or 0))
+        actions.remove(max(actions, key=lambda action: 0 if action.name in labels else action.footer or 0))
     spans: list[Span] = []
     places: list[tuple[int, int, str]] = []
     x = 0

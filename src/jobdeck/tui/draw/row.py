@@ -9,17 +9,22 @@ from jobdeck.domain.phase import Phase
 from jobdeck.tui import words
 from jobdeck.tui.cells import fit
 from jobdeck.tui.draw.bar import bar
-from jobdeck.tui.draw.columns import GAP, MARKER, Column, Columns, Name
+from jobdeck.tui.draw.columns import GAP, MARKER, TICKING, Column, Columns, Name
 from jobdeck.tui.draw.spans import Line, Role, Span
 from jobdeck.tui.draw.state import LOST, NEW, STALLED, State
 from jobdeck.tui.model import Row
+from jobdeck.tui.order import Order, progress_of
 
 PERCENT = 5
 INDENT = " "
 """Keeps the words of the last column off the ages beside it."""
 
-Ticks: TypeAlias = tuple[str, str, Role]
-"""The elapsed time, the age, and the role of the age, as they read at one moment."""
+UP, DOWN = "▴", "▾"
+KNOWN = "~"
+"""Stands before the state of a job whose trouble a person has acknowledged."""
+
+Ticks: TypeAlias = tuple[str, str, str, Role]
+"""The elapsed time, what is left, the age, and the role of the age, as they read at one moment."""
 
 
 def ticks(job: Job, now: Instant) -> Ticks:
@@ -27,13 +32,14 @@ def ticks(job: Job, now: Instant) -> Ticks:
     mark = "" if job.elapsed_exact else "≥"
     elapsed = "–" if job.observed is None else mark + words.duration(job.elapsed(now))
     if job.terminal:
-        return elapsed, "final", Role.DIM
+        return elapsed, "–", "final", Role.DIM
     age = job.age(now)
     if age is None:
-        return elapsed, "never", Role.BLIND if blind(job) else Role.DIM
+        return elapsed, "?", "never", Role.BLIND if blind(job) else Role.DIM
+    left = "?" if job.eta is None else words.outlook(job.eta[0] - age, job.eta[1] - age)
     if blind(job):
-        return elapsed, words.span(age), Role.BLIND
-    return elapsed, words.span(age), Role.WARN if stale(job, now) else Role.TEXT
+        return elapsed, left, words.span(age), Role.BLIND
+    return elapsed, left, words.span(age), Role.WARN if stale(job, now) else Role.TEXT
 
 
 def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
@@ -41,7 +47,7 @@ def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
     before: list[Span] = []
     after: list[Span] = []
     for column in columns.columns:
-        if column.name in {Name.ELAPSED, Name.SEEN}:
+        if column.name in TICKING:
             continue
         spans = before if column.x < columns.tick_x else after
         cell = _cell(row, column, name)
@@ -52,25 +58,36 @@ def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
     return tuple(before), tuple(after)
 
 
+def faded(spans: Line) -> Line:
+    """Return a row's spans after its state as those of a past that we cannot vouch for."""
+    return tuple((text, role if role is Role.FAINT else Role.DIM) for text, role in spans)
+
+
 def ticking_spans(texts: Ticks, columns: Columns) -> Line:
     """Return the spans of the ticking cells."""
     spans: list[Span] = []
-    elapsed, age, age_role = texts
-    for name, text, role in ((Name.ELAPSED, elapsed, Role.TEXT), (Name.SEEN, age, age_role)):
+    elapsed, left, age, age_role = texts
+    left_role = Role.WARN if left.startswith("+") else Role.DIM
+    cells = ((Name.ELAPSED, elapsed, Role.TEXT), (Name.ETA, left, left_role), (Name.SEEN, age, age_role))
+    for name, text, role in cells:
         column = columns.get(name)
         if column is not None:
             spans.append((" " * GAP + fit(text, column.width, right=True), role))
     return tuple(spans)
 
 
-def heading_spans(columns: Columns) -> Line:
-    """Return the line of column headings."""
-    text = " " * MARKER
+def heading_spans(columns: Columns, order: Order | None = None) -> Line:
+    """Return the line of column headings; an arrow stands at the column that the list is sorted by."""
+    spans: list[Span] = [(" " * MARKER, Role.HEAD)]
+    x = MARKER
     for column in columns.columns:
-        right = column.name in {Name.ELAPSED, Name.SEEN}
+        sorts = order is not None and order.by is column.name
+        arrow = (UP if order is not None and order.reverse else DOWN) if sorts else ""
         heading = f"{INDENT}{column.name}" if column.name is Name.WHY else column.name.value
-        text = text.ljust(column.x) + fit(heading, column.width, right=right)
-    return ((text, Role.HEAD),)
+        text = fit(heading[: column.width - len(arrow)] + arrow, column.width, right=column.name in TICKING)
+        spans += [(" " * (column.x - x), Role.HEAD), (text, Role.STRONG if sorts else Role.HEAD)]
+        x = column.x + column.width
+    return tuple(span for span in spans if span[0])
 
 
 def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
@@ -91,14 +108,6 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     return "", Role.DIM
 
 
-def progress_of(job: Job) -> float | None:
-    """Return what the progress column shows: the job's own, else that of its current stage."""
-    if job.progress is not None:
-        return job.progress
-    current = job.current_stage
-    return current.stage.progress if current is not None else None
-
-
 def _folded(between: str, *parts: str | None) -> str:
     return between.join(" ".join(part[:256].split()) for part in parts if part)
 
@@ -107,7 +116,7 @@ def _cell(row: Row, column: Column, name: str) -> Line:
     job, state, width = row.job, row.state, column.width
     match column.name:
         case Name.STATE:
-            return ((fit(f"{state.glyph} {state.word}", width), state.role),)
+            return ((fit(f"{state.glyph} {state.word}", width), Role.DIM if job.acknowledged else state.role),)
         case Name.JOB:
             return ((fit(name, width), Role.NAME),)
         case Name.PROFILE:
@@ -122,7 +131,7 @@ def _cell(row: Row, column: Column, name: str) -> Line:
         case Name.WHY:
             text, role = why(job, state, job.observed or job.added)
             return ((fit(INDENT + text, width), role),)
-        case Name.ELAPSED | Name.SEEN:
+        case Name.ELAPSED | Name.ETA | Name.SEEN:
             return ()
 
 

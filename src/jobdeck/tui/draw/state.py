@@ -33,6 +33,9 @@ CANCELLED = State("⊘", "cancel", Role.CANCELLED)
 COUNTED = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
 """Every state in the order of need; a status word we do not know counts as running."""
 
+FAULTS = frozenset({FAILED, STALLED, BLIND, LOST, PARTIAL})
+"""The states that a person should look into."""
+
 _BY_ATTENTION = {
     Attention.FAILED: FAILED,
     Attention.STALLED: STALLED,

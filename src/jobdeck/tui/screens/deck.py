@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from jobdeck.domain.exchange import Exchange
@@ -24,9 +24,12 @@ from jobdeck.tui.failure import failure_text
 from jobdeck.tui.handing import Handing
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.help import HelpScreen
+from jobdeck.tui.screens.list_keys import ListKeys
 from jobdeck.tui.session import Engine, Session
+from jobdeck.tui.triage import Triage
 from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.detail import Detail
+from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.line_view import LineView
@@ -41,7 +44,7 @@ class Side(Vertical):
     """The panes about the selected job."""
 
 
-class Deck(Screen[None]):
+class Deck(ListKeys):
     """Draws what the engine tells, and does what the keys ask for."""
 
     AUTO_FOCUS = "JobList"
@@ -60,6 +63,7 @@ class Deck(Screen[None]):
         self._zoomed: LineView | None = None
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
         self._detail_rule, self._trace_rule = Rule(id="detail-rule"), Rule(id="trace-rule")
+        self._triage, self._filter_bar = Triage(self._watch.model), FilterBar()
         self._jobs = JobList(self._watch.model, now, id="jobs")
         self._detail = Detail(now, id="detail")
         self._trace = Trace(now, id="trace")
@@ -74,7 +78,7 @@ class Deck(Screen[None]):
         yield self._header
         yield self._banner
         with Container(id="panes"):
-            yield JobPane(self._jobs)
+            yield JobPane(self._jobs, self._filter_bar)
             with Side():
                 yield self._detail_rule
                 yield self._detail
@@ -108,7 +112,10 @@ class Deck(Screen[None]):
 
     def tick(self) -> None:
         """Draw what reads differently because a second has passed."""
-        self._jobs.tick(self._session.clock.now())
+        now = self._session.clock.now()
+        if self._triage.tick(now):
+            self._relist()
+        self._jobs.tick(now)
         self._draw_selected()
         self._draw_frame()
 
@@ -164,7 +171,9 @@ class Deck(Screen[None]):
         self._focus(pane)
 
     def action_back(self) -> None:
-        """Go back to the list, and let every pane have its place again."""
+        """Go back to the list, and let every pane have its place again; from the list, show every job again."""
+        if self._zoomed is None and self.focused is self._jobs and self._triage.narrowed:
+            self._clear_filter()
         self._zoom(None)
         self._focus(self._jobs)
 
@@ -321,6 +330,7 @@ class Deck(Screen[None]):
 
     def _draw_frame(self) -> None:
         self.set_class(not self._watch.model.total, "-empty")
+        self._tell_filter()
         now = self._session.clock.now()
         overview = self._watch.overview(now)
         self._header.tell(lambda width: (header_line(overview, width),))
@@ -335,7 +345,8 @@ class Deck(Screen[None]):
             return ()
         if self._watch.engine is None:
             return (EMPTY, (("  opening…", Role.DIM),))
-        return tuple(clip_line(line, width) for line in EMPTY_DECK)
+        lines = EMPTY_DECK if not self._watch.model.total else NOTHING_PASSES
+        return tuple(clip_line(line, width) for line in lines)
 
     def _push(self, sheet: ModalScreen[None]) -> None:
         self.app.push_screen(sheet)
@@ -353,6 +364,12 @@ EMPTY_DECK: tuple[Line, ...] = (
     EMPTY,
     (("  a", Role.KEY), ("  adds targets: paste IDs, poll URLs, or the answers that accepted your jobs", Role.DIM)),
     (("  or, from the shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),
+)
+
+
+NOTHING_PASSES: tuple[Line, ...] = (
+    EMPTY,
+    (("  No job passes the filter.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
 )
 
 

@@ -9,20 +9,23 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
+from jobdeck.domain.attention import stale
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.draw.columns import Columns, columns_for
-from jobdeck.tui.draw.row import Ticks, steady_spans, ticking_spans, ticks
+from jobdeck.tui.draw.row import KNOWN, Ticks, faded, steady_spans, ticking_spans, ticks
 from jobdeck.tui.draw.spans import EMPTY, Line, Role
 from jobdeck.tui.model import Model, Row
 from jobdeck.tui.names import Names
+from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.line_view import LineView
 
-Token: TypeAlias = tuple[int, Role | None, Ticks]
-"""All that a drawn line depends on beside the columns: the row's stamp, its background, its ticking texts."""
+Token: TypeAlias = tuple[int, Role | None, bool, Ticks]
+"""All that a drawn line depends on beside the columns: the row's stamp, its background, whether it is faded because
+what it shows is stale, and its ticking texts."""
 
 CACHED_ROWS = 1_024
-MARKED, UNMARKED = "▸ ", "  "
+MARKED, UNMARKED = "▸", " "
 EMPTY_LINES = 6
 """Lines for what is said while there is no row."""
 
@@ -54,11 +57,12 @@ class JobList(LineView):
             self.keys = keys
 
     class Resized(Message):
-        """The columns are laid out anew."""
+        """The columns are laid out anew, or the rows are in another order."""
 
-        def __init__(self, columns: Columns) -> None:
+        def __init__(self, columns: Columns, order: Order) -> None:
             super().__init__()
             self.columns = columns
+            self.order = order
 
     def __init__(self, model: Model, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -70,6 +74,7 @@ class JobList(LineView):
         self._selected: JobKey | None = None
         self._index = 0
         self._held = False
+        self._above: Callable[[], int] = lambda: 0
         self._tokens: list[Token | None] = []
         self._viewed: tuple[JobKey, ...] = ()
         self._steady: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
@@ -91,8 +96,12 @@ class JobList(LineView):
         return max(len(self._model), EMPTY_LINES)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the number of rows as far as the pane under its headings has room for them."""
-        return max(0, min(self.wanted_height, container.height - 1))
+        """Return the number of rows as far as the pane has room for them under what is above them."""
+        return max(0, min(self.wanted_height, container.height - self._above()))
+
+    def stand_under(self, lines: Callable[[], int]) -> None:
+        """Leave room for so many lines above the list in its pane."""
+        self._above = lines
 
     def when_empty(self, make: Callable[[int], Sequence[Line]]) -> None:
         """Say what to draw, made for the width, while there is no row."""
@@ -132,6 +141,10 @@ class JobList(LineView):
         self._paint_changes()
         self._tell_viewed()
 
+    def tell_order(self) -> None:
+        """Have the headings say how the rows are sorted."""
+        self.post_message(self.Resized(self._columns, self._model.order))
+
     def tick(self, now: Instant) -> None:
         """Paint what reads differently because time has passed."""
         self._now = now
@@ -142,6 +155,10 @@ class JobList(LineView):
         index = self._model.index(key)
         if index is not None:
             self._go(index)
+
+    def step_off(self) -> None:
+        """Select the row after the selected one, the one before at the end: the selected is about to move away."""
+        self._go(self._index + 1 if self._index + 1 < len(self._model) else self._index - 1)
 
     def render_line(self, y: int) -> Strip:
         """Return one line in view."""
@@ -158,7 +175,10 @@ class JobList(LineView):
         if steady is None:
             steady = self._steady[row.stamp] = steady_spans(row, self._columns, self._names.of(row.job.key))
         before, after = steady
-        marker = ((MARKED, Role.KEY),) if ground is not None else ((UNMARKED, row.state.role),)
+        if stale(row.job, self._now):
+            before, after = (*before[:1], *faded(before[1:])), faded(after)
+        known = KNOWN if row.job.acknowledged else " "
+        marker = ((MARKED if ground is not None else UNMARKED, Role.KEY), (known, Role.DIM))
         ticking = ticking_spans(ticks(row.job, self._now), self._columns)
         return self.strip((*marker, *before, *ticking, *after), width, ground)
 
@@ -240,7 +260,7 @@ class JobList(LineView):
             self._columns = columns
             if columns.job_width != self._names.width:
                 self._names = Names(columns.job_width)
-            self.post_message(self.Resized(columns))
+            self.tell_order()
         self._steady.clear()
         self._repaint()
 
@@ -260,7 +280,7 @@ class JobList(LineView):
         for y, (old, new) in enumerate(zip(before, tokens, strict=True)):
             if old == new:
                 continue
-            if old is not None and new is not None and old[:2] == new[:2]:
+            if old is not None and new is not None and old[:3] == new[:3]:
                 self.refresh(Region(columns.tick_x, y, columns.tick_width, 1))
             else:
                 self.refresh(Region(0, y, self.size.width, 1))
@@ -272,7 +292,7 @@ class JobList(LineView):
         if index >= len(self._model):
             return None
         row: Row = self._model.row_at(index)
-        return row.stamp, self._ground_of(index), ticks(row.job, self._now)
+        return row.stamp, self._ground_of(index), stale(row.job, self._now), ticks(row.job, self._now)
 
     def _ground_of(self, index: int) -> Role | None:
         if index != self._index:

@@ -1,10 +1,10 @@
-"""The list under its headings."""
+"""The list under its filter and its headings."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
 
-from jobdeck.tui.draw.row import heading_spans
+from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
 
@@ -12,21 +12,27 @@ from jobdeck.tui.widgets.static import Heading
 class JobPane(Vertical):
     """Keeps the headings over their columns."""
 
-    def __init__(self, jobs: JobList) -> None:
+    def __init__(self, jobs: JobList, filter_bar: FilterBar | None = None) -> None:
         super().__init__()
         self._jobs = jobs
+        self._filter_bar = filter_bar
         self._heading = Heading()
+        jobs.stand_under(self._above)
 
     def compose(self) -> ComposeResult:
-        """Put the headings over the list."""
+        """Put the filter and the headings over the list."""
+        if self._filter_bar is not None:
+            yield self._filter_bar
         yield self._heading
         yield self._jobs
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the height that shows every row: the pane's where a style sheet says `auto`."""
-        return self._jobs.wanted_height + 1
+        return self._jobs.wanted_height + self._above()
 
     def on_job_list_resized(self, message: JobList.Resized) -> None:
         """Lay out the headings as the columns are."""
-        columns = message.columns
-        self._heading.tell(lambda _: (heading_spans(columns),))
+        self._heading.show(message.columns, message.order)
+
+    def _above(self) -> int:
+        return 1 + int(self._filter_bar is not None and self._filter_bar.display)

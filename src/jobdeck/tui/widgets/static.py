@@ -7,9 +7,12 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
+from jobdeck.tui.draw.columns import Columns, Name, columns_for
 from jobdeck.tui.draw.footer import Footer as FooterLine
 from jobdeck.tui.draw.footer import footer
+from jobdeck.tui.draw.row import heading_spans
 from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.palette import Painted
 
 
@@ -66,7 +69,29 @@ class Banner(Sentence):
 
 
 class Heading(Sentence):
-    """The headings of the list's columns."""
+    """The headings of the list's columns; a click on one asks to sort by it."""
+
+    class Chosen(Message):
+        """A column's heading was clicked."""
+
+        def __init__(self, column: Name) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._columns = columns_for(0)
+
+    def show(self, columns: Columns, order: Order) -> None:
+        """Draw the headings over their columns."""
+        self._columns = columns
+        self.tell(lambda _: (heading_spans(columns, order),))
+
+    def on_click(self, event: events.Click) -> None:
+        """Ask to sort by the column under the pointer."""
+        column = self._columns.at(event.x)
+        if column is not None:
+            self.post_message(self.Chosen(column))
 
 
 class Rule(Sentence):

@@ -1,0 +1,97 @@
+"""In which order the list is: that of need, or by any column."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.tui.draw.columns import Name
+
+Rank: TypeAlias = tuple[int, int, int]
+"""Class of need, moment of entering it (the newest first), order of arrival. No two rows share one."""
+
+Value: TypeAlias = float | str | tuple[int, ...]
+Place: TypeAlias = Rank | tuple[int, Value, Rank]
+"""Where a row goes: its rank, or whether it lacks what the order is by, its value, and its rank. All are unique."""
+
+COMPARED = 64
+"""Characters of a text that decide its place."""
+
+_MOVING = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.SEEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the list; by `Name.STATE` it is that of need. `reverse` leaves rows without a value last."""
+
+    by: Name = Name.STATE
+    reverse: bool = False
+
+    @property
+    def moving(self) -> bool:
+        """Whether the order changes as time passes, so that rows are put in place now and then, not at once."""
+        return self.by in _MOVING
+
+    def place(self, job: Job, rank: Rank, now: Instant) -> Place:
+        """Return a job's place in this order; `rank` is that of its need."""
+        if self.by is Name.STATE:
+            return (-rank[0], -rank[1], rank[2]) if self.reverse else rank
+        value = _value(job, self.by, now)
+        if value is None:
+            return 1, 0.0, rank
+        return 0, _reversed(value) if self.reverse else value, rank
+
+
+def _value(job: Job, by: Name, now: Instant) -> float | str | None:
+    """Return what a job is sorted by, the smaller the earlier: what is furthest or has waited longest comes first."""
+    match by:
+        case Name.JOB:
+            return _text(job.key.id)
+        case Name.PROFILE:
+            return _text(job.key.profile)
+        case Name.KIND:
+            return _text(job.kind)
+        case Name.STAGE:
+            stage = job.current_stage
+            return _text(stage.stage.name) if stage is not None else None
+        case Name.PROGRESS:
+            progress = progress_of(job)
+            return None if progress is None else -progress
+        case Name.ELAPSED:
+            return None if job.observed is None else -job.elapsed(now)
+        case Name.ETA:
+            if job.eta is None or job.observed is None or job.terminal:
+                return None
+            return sum(job.eta) / 2 - now.since(job.observed)
+        case Name.SEEN:
+            age = job.age(now)
+            return None if age is None or job.terminal else -age
+        case Name.WHY:
+            return _reason(job)
+        case Name.STATE:
+            return None
+
+
+def progress_of(job: Job) -> float | None:
+    """Return what the progress column shows: the job's own, else that of its current stage."""
+    if job.progress is not None:
+        return job.progress
+    current = job.current_stage
+    return current.stage.progress if current is not None else None
+
+
+def _reason(job: Job) -> str | None:
+    if job.error is not None and (job.error.code or job.error.message):
+        return _text(job.error.code or job.error.message or "")
+    if job.problem is not None and not job.terminal:
+        return _text(job.problem.kind.words)
+    return _text(job.anomalies[-1]) if job.anomalies else None
+
+
+def _text(text: str) -> str | None:
+    return text[:COMPARED].casefold() or None
+
+
+def _reversed(value: float | str) -> Value:
+    # The 1 at the end is greater than every letter turned round: "ab" then comes before "a".
+    return (*(-ord(letter) for letter in value), 1) if isinstance(value, str) else -value

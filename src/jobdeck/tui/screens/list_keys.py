@@ -1,0 +1,98 @@
+"""What the keys of the list do: sort, filter, acknowledge. A part of the deck."""
+
+from textual.screen import Screen
+
+from jobdeck.tui.draw.state import FAULTS
+from jobdeck.tui.order import Order
+from jobdeck.tui.session import Session
+from jobdeck.tui.triage import Triage
+from jobdeck.tui.watch import Watch
+from jobdeck.tui.widgets.filter_bar import FilterBar
+from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.static import Heading
+
+
+class ListKeys(Screen[None]):
+    """Sorting, filtering and acknowledging; whoever is selected stays selected."""
+
+    _session: Session
+    _watch: Watch
+    _jobs: JobList
+    _triage: Triage
+    _filter_bar: FilterBar
+
+    def filter_by(self, text: str) -> None:
+        """Show only what passes a filter, as if it had been typed."""
+        self._triage.narrow(text, self._session.clock.now())
+        self._relist()
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        names = [column.name for column in self._jobs.columns.columns]
+        self._triage.sort_by_next(names, self._session.clock.now())
+        self._relist()
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        order = self._watch.model.order
+        self._triage.sort(Order(order.by, not order.reverse), self._session.clock.now())
+        self._relist()
+
+    def action_filter(self) -> None:
+        """Ask for a filter."""
+        self._filter_bar.ask()
+
+    def action_faults(self) -> None:
+        """Show only jobs in trouble, or all again."""
+        self._triage.toggle_faults(self._session.clock.now())
+        self._relist()
+
+    def action_acknowledge(self) -> None:
+        """Take note of the selected job's trouble and go on to the next; of a noted one, raise it again."""
+        engine, key = self._watch.engine, self._jobs.selected
+        row = self._watch.model.row(key) if key is not None else None
+        if engine is None or row is None:
+            return
+        if row.job.acknowledged:
+            engine.acknowledge([row.job.key], acknowledged=False)
+            self.notify(markup=False, message="no longer acknowledged: it is back in the order of need")
+        elif row.counted not in FAULTS:
+            self.notify(markup=False, message="there is no trouble to acknowledge")
+        else:
+            self._jobs.step_off()
+            engine.acknowledge([row.job.key])
+            self.notify(
+                markup=False, message="acknowledged: it sinks to the end of the list. m on it there raises it again"
+            )
+
+    def on_heading_chosen(self, message: Heading.Chosen) -> None:
+        """Sort by the column that was clicked."""
+        self._triage.sort_by(message.column, self._session.clock.now())
+        self._relist()
+
+    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+        """Filter by what has been typed so far."""
+        self.filter_by(message.text)
+
+    def on_filter_bar_done(self) -> None:
+        """Go to the list."""
+        self.set_focus(self._jobs)
+        self._tell_filter()
+
+    def on_filter_bar_given_up(self) -> None:
+        """Show every job, and go to the list."""
+        self.set_focus(self._jobs)
+        self._clear_filter()
+
+    def _clear_filter(self) -> None:
+        self._triage.clear(self._session.clock.now())
+        self._relist()
+
+    def _relist(self) -> None:
+        """Draw the list after it has been sorted or filtered."""
+        self._jobs.sync(self._session.clock.now(), settled=self._watch.settled)
+        self._jobs.tell_order()
+        self._tell_filter()
+
+    def _tell_filter(self) -> None:
+        self._filter_bar.show(self._triage.filter.text, self._triage.told(), wanted=self._triage.narrowed)

@@ -1,0 +1,94 @@
+"""The line over the list in which a filter is typed, with the number of jobs that pass it."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input
+
+from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.widgets.static import Sentence
+
+LONGEST = 500
+
+
+class FilterInput(Input):
+    """The text of the filter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "give_up", show=False),
+        Binding("down", "submit", show=False),
+    ]
+
+    class GivenUp(Message):
+        """Escape was pressed."""
+
+    def action_give_up(self) -> None:
+        """Tell that the text is not wanted after all."""
+        self.post_message(self.GivenUp())
+
+
+class FilterBar(Horizontal):
+    """Asks for a filter; it is there only while one is typed or in force."""
+
+    class Changed(Message):
+        """Another text is to be filtered by, from now on."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Done(Message):
+        """The text stays as it is; the keys are for the list again."""
+
+    class GivenUp(Message):
+        """No filter is wanted; the keys are for the list again."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.display = False
+        self._input = FilterInput(compact=True, max_length=LONGEST, select_on_focus=False)
+        self._input.cursor_blink = False
+        self._told = Sentence()
+        self._asking = False
+
+    def compose(self) -> ComposeResult:
+        """Put the prompt before the text, and what is found after it."""
+        yield Sentence(lambda _: (((" /", Role.KEY),),), id="prompt")
+        yield self._input
+        yield self._told
+
+    def ask(self) -> None:
+        """Take the keys for a filter."""
+        self._asking = self.display = True
+        self._input.focus()
+
+    def show(self, text: str, told: Line, *, wanted: bool) -> None:
+        """Show the text that is filtered by and what is found; `wanted` while it is to be seen without the keys.
+
+        While it is typed the text is left alone: what is filtered by is a key press behind.
+        """
+        self.display = wanted or self._asking
+        if not self._asking and text != self._input.value.strip():
+            with self.prevent(Input.Changed):
+                self._input.value = text
+        self._told.tell(lambda width: (clip_line(told, width),))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while it is typed."""
+        event.stop()
+        self.post_message(self.Changed(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Leave the text as it is."""
+        event.stop()
+        self._asking = False
+        self.post_message(self.Done())
+
+    def on_filter_input_given_up(self, event: FilterInput.GivenUp) -> None:
+        """Drop the text."""
+        event.stop()
+        self._asking = False
+        self.post_message(self.GivenUp())

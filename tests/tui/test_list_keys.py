@@ -1,0 +1,118 @@
+from jobdeck.domain.phase import Phase
+from jobdeck.tui.draw.columns import Name
+from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.static import Heading
+from tests.tui.drive import Driven, driven, painted, toasts
+from tests.tui.world import ago, deck_of_every_state, job, key
+
+
+def three() -> list[object]:
+    return [
+        job("op_bad", Phase.FAILED, request_id="id-of-bad", kind="search"),
+        job("op_run", request_id="id-of-run", kind="deep", changed=ago(1)),
+        job("op_old", request_id="id-of-old", kind="enrichment", changed=ago(9)),
+    ]
+
+
+def highlighted(run: Driven) -> str | None:
+    line = next((line for line in painted(run.app) if line.startswith("▸")), "")
+    return next((word for word in line.split() if word.startswith("op_")), None)
+
+
+async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        await run.shows("STATE▾")
+        await run.press("s", "s")
+        await run.shows("KIND▾")
+        assert [next(word for word in line.split() if "op_" in word) for line in painted(run.app)[2:5]] == [
+            "op_run", "op_old", "op_bad",
+        ]  # fmt: skip
+        await run.press("S")
+        await run.shows("KIND▴")
+        assert run.app.deck.watch_state.model.order.reverse
+
+
+async def test_a_click_on_a_heading_sorts_by_it_and_a_second_turns_it_round() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        column = run.app.deck.query_one(JobList).columns.get(Name.ELAPSED)
+        assert column is not None
+        await run.pilot.click(Heading, offset=(column.x, 0))
+        await run.shows("ELAPSE▾")
+        await run.pilot.click(Heading, offset=(column.x, 0))
+        await run.shows("ELAPSE▴")
+
+
+async def test_the_detail_the_trace_and_y_speak_of_the_highlighted_job_through_sort_filter_and_removal() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        jobs = run.app.deck.query_one(JobList)
+        for keys in (("j",), ("s",), ("s",), ("S",), ("slash", *"op_o", "enter"), ("escape",), ("d",), ("u", "f")):
+            await run.press(*keys)
+            run.engine.put(job("op_bad", Phase.FAILED, request_id="id-of-bad", progress=0.5, version=9))
+            await run.press("y")
+            chosen = jobs.selected
+            assert chosen is not None
+            await run.until(lambda chosen=chosen: f"── {chosen.id} ──" in run.text)  # type: ignore[misc] - bound now
+            await run.until(lambda chosen=chosen: highlighted(run) == chosen.id)  # type: ignore[misc] - bound now
+            assert run.clipboard.sent[-1] == f"id-of-{chosen.id[3:]}"
+
+
+async def test_the_filter_narrows_while_it_is_typed_and_counts() -> None:
+    async with driven(deck_of_every_state()) as run:
+        await run.press("slash", *"phase:failed")
+        await run.shows("1 of 12")
+        assert len(run.app.deck.watch_state.model) == 1
+        await run.press("enter")
+        assert isinstance(run.app.focused, JobList)
+        await run.shows("/ phase:failed")
+        await run.press("escape")
+        await run.until(lambda: "1 of 12" not in run.text)
+        assert len(run.app.deck.watch_state.model) == 12
+
+
+async def test_escape_while_typing_drops_the_filter() -> None:
+    async with driven(deck_of_every_state()) as run:
+        await run.press("slash", *"nothing at all")
+        await run.shows("No job passes the filter.")
+        await run.press("escape")
+        await run.until(lambda: len(run.app.deck.watch_state.model) == 12)
+        assert isinstance(run.app.focused, JobList)
+
+
+async def test_an_unknown_key_of_a_filter_is_said() -> None:
+    async with driven(deck_of_every_state(), size=(120, 30)) as run:
+        await run.press("slash", *"colour:red")
+        await run.shows("colour is no key: taken as text")
+
+
+async def test_f_shows_only_what_is_in_trouble() -> None:
+    async with driven(deck_of_every_state()) as run:
+        await run.press("f")
+        await run.shows("faults only  5 of 12")
+        await run.press("f")
+        await run.until(lambda: "faults only" not in run.text)
+
+
+async def test_m_notes_the_trouble_and_goes_on_to_the_next_job() -> None:
+    async with driven([job("op_bad", Phase.FAILED), job("op_run")]) as run:
+        await run.press("m")
+        assert run.engine.jobs[key("op_bad")].acknowledged
+        await run.until(lambda: painted(run.app)[3].startswith(" ~✗ failed"))
+        assert run.app.deck.query_one(JobList).selected == key("op_run")
+        await run.press("G", "m")
+        await run.until(lambda: painted(run.app)[2].startswith("▸ ✗ failed"))
+        assert not run.engine.jobs[key("op_bad")].acknowledged
+
+
+async def test_m_on_a_job_without_trouble_notes_nothing() -> None:
+    async with driven([job("op_run")]) as run:
+        await run.press("m")
+        assert toasts(run.app) == ["there is no trouble to acknowledge"]
+        assert not run.engine.jobs[key("op_run")].acknowledged
+
+
+async def test_the_one_failed_job_of_three_hundred_is_in_the_top_rows_without_a_key() -> None:
+    jobs = [job(f"op_{number:03d}", changed=ago(number)) for number in range(300)]
+    async with driven(jobs) as run:
+        run.engine.put(job("op_150", Phase.FAILED, version=2))
+        await run.shows("✗ failed")
+        assert any("op_150" in line for line in painted(run.app)[2:5])
