@@ -1,5 +1,6 @@
 """Where secrets come from: the environment, a private file, the system's keyring, or a private configuration."""
 
+import os
 import stat
 import threading
 from collections.abc import Mapping
@@ -63,6 +64,15 @@ def require_private(path: Path, what: str) -> None:
     if mode & _OTHERS:
         message = f"{path} holds {what} and others can read it (mode {mode:04o}): chmod 600 {path}"
         raise ConfigError(message)
+
+
+def require_own(path: Path, what: str) -> None:
+    """Raise `ConfigError` with the remedy when anybody but the owner, or root, can change a file."""
+    state = path.stat()
+    if state.st_uid not in {0, os.getuid()}:
+        raise ConfigError(f"{path} holds {what}, and belongs to somebody else")
+    if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigError(f"{path} holds {what}, and others can change it: chmod go-w {path}")
 
 
 def _from_env(name: str, env: Mapping[str, str], where: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from jobdeck.config.credentials import SecretRef, require_private
+from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
+from jobdeck.config.hooks import Hook, read_hooks
 from jobdeck.domain.text import one_line
 from jobdeck.providers.profile import (
     DEFAULT_BASE_URL,
@@ -23,8 +24,9 @@ from jobdeck.providers.profile import (
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 MAX_REQUESTS_PER_MINUTE = 60_000
+KEY_VARIABLES = frozenset({"THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY", "THE_HOG_API_KEY", "SONARLY_API_KEY"})
 _PROVIDERS: dict[str, ProviderName] = {name: name for name in DEFAULT_BASE_URL}
-_TOP_KEYS = ("default_profile", "profiles")
+_TOP_KEYS = ("default_profile", "profiles", "hooks")
 _PROFILE_KEYS = (
     "provider",
     "base_url",
@@ -92,6 +94,13 @@ class Settings:
     profiles: Mapping[str, ProfileSettings]
     default_profile: str | None
     path: Path | None
+    hooks: tuple[Hook, ...] = ()
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The environment variables that hold, or by their names may hold, an API key."""
+        refs = (ref.text.partition(":") for profile in self.profiles.values() for ref in profile.secrets)
+        return KEY_VARIABLES | {name for scheme, _, name in refs if scheme == "env"}
 
 
 def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
@@ -160,7 +169,10 @@ def _from_toml(data: bytes, path: Path) -> Settings:
     if default is not None and default not in profiles:
         message = f"{path}: default_profile names no profile: {one_line(str(default), 80)}"
         raise ConfigError(message)
-    return Settings(MappingProxyType(profiles), default, path)
+    hooks = read_hooks(table.get("hooks", []), f"{path}", profiles)
+    if hooks:
+        require_own(path, "hooks, which are run")
+    return Settings(MappingProxyType(profiles), default, path, hooks)
 
 
 def _profile_settings(name: str, body: object, path: Path) -> ProfileSettings:

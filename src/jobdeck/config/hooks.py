@@ -1,0 +1,66 @@
+"""Hooks: programs of the user's own that are run when a job ends."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from jobdeck.config.errors import ConfigError
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.text import one_line
+
+ENDS = tuple(phase.value for phase in Phase if phase.terminal)
+KEYS = ("run", "on", "profiles")
+MAX_HOOKS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A program and its arguments, run as they are, on some ends of jobs of some profiles (None: of all)."""
+
+    run: tuple[str, ...]
+    on: frozenset[Phase]
+    profiles: frozenset[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The program's name, for a person."""
+        return one_line(self.run[0].rsplit("/", 1)[-1], 60)
+
+    def wants(self, job: Job) -> bool:
+        """Whether it is to be run for a job that has ended."""
+        return job.phase in self.on and (self.profiles is None or job.key.profile in self.profiles)
+
+
+def read_hooks(raw: object, where: str, profiles: Iterable[str]) -> tuple[Hook, ...]:
+    """Read the array ``[[hooks]]``; raises `ConfigError` that names what is wrong and where."""
+    if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
+        raise ConfigError(f"{where}: hooks must be tables, written [[hooks]]")
+    if len(raw) > MAX_HOOKS:
+        raise ConfigError(f"{where}: at most {MAX_HOOKS} hooks, not {len(raw)}")
+    known = frozenset(profiles)
+    return tuple(_hook(item, f"{where}: [[hooks]] number {number}", known) for number, item in enumerate(raw, 1))
+
+
+def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> Hook:
+    for key in item:
+        if key not in KEYS:
+            raise ConfigError(f"{where}: unknown key {one_line(key, 80)} (known: {', '.join(KEYS)})")
+    run = _texts(item, "run", where)
+    if not run or not run[0].strip() or any("\0" in part for part in run):
+        raise ConfigError(f'{where}: run must be a program and its arguments, such as ["notify-slack", "--urgent"]')
+    named = _texts(item, "on", where) if "on" in item else ENDS
+    for end in named:
+        if end not in ENDS:
+            raise ConfigError(f"{where}: on knows {', '.join(ENDS)}, not {one_line(end, 40)}")
+    chosen = _texts(item, "profiles", where) if "profiles" in item else None
+    for profile in chosen or ():
+        if profile not in profiles:
+            raise ConfigError(f"{where}: profiles names no profile: {one_line(profile, 80)}")
+    return Hook(run, frozenset(Phase(end) for end in named), None if chosen is None else frozenset(chosen))
+
+
+def _texts(item: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
+    value = item.get(key)
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise ConfigError(f"{where}: {key} must be a list of texts: no shell takes it apart")
+    return tuple(value)

@@ -1,0 +1,44 @@
+"""Jobs that end while somebody watches: which ones, and how that is told in one line."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from jobdeck.domain.events import Event, PhaseChanged
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.text import one_line
+
+_ORDER = (Phase.FAILED, Phase.PARTIAL, Phase.CANCELLED, Phase.SUCCEEDED)
+
+
+def ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Job, ...]:
+    """Return the jobs that the events show to have ended, each once, in their order.
+
+    A job that had ended before anybody watched it is none of them.
+    """
+    found: dict[JobKey, Job] = {}
+    for event in events:
+        if not isinstance(event, PhaseChanged) or not event.after.terminal or event.before.terminal:
+            continue
+        job = jobs.get(event.key)
+        if job is not None and job.terminal and not (event.before is Phase.UNKNOWN and _ended_before(job)):
+            found[job.key] = job
+    return tuple(found.values())
+
+
+def end_words(jobs: Sequence[Job]) -> str:
+    """Return ends as one line: a job with its error, or how many there are of each sort."""
+    if len(jobs) == 1:
+        job = jobs[0]
+        error = job.error
+        why = one_line(" ".join(part for part in (error.code, error.message) if part), 120) if error is not None else ""
+        return f"{one_line(job.key.id, 60)} {job.phase.value}" + (f": {why}" if why else "")
+    counts = Counter(job.phase for job in jobs)
+    sorts = ", ".join(f"{counts[phase]} {phase.value}" for phase in _ORDER if counts[phase])
+    return f"{len(jobs)} jobs ended: {sorts}"
+
+
+def _ended_before(job: Job) -> bool:
+    """Whether the server's dates say that a job had ended before it was watched."""
+    end_us = job.ended_us or job.updated_us
+    return end_us is not None and end_us < job.added.us

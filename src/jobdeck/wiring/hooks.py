@@ -1,0 +1,110 @@
+"""Running the user's hooks: no shell, no API keys, no end without an end."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from jobdeck.config.hooks import Hook
+from jobdeck.domain.job import Job
+from jobdeck.domain.text import one_line
+
+HOOK_SECONDS = 30.0
+AT_ONCE = 4
+VALUE_LIMIT = 1_000
+
+Describe = Callable[[Job], Mapping[str, Any]]
+"""Gives the JSON object of a job."""
+
+
+class HookRunner:
+    """Runs hooks for jobs that have ended, at most four at a time, each in a process group of its own."""
+
+    def __init__(
+        self,
+        hooks: Sequence[Hook],
+        environ: Mapping[str, str],
+        secret_variables: frozenset[str],
+        describe: Describe,
+        complain: Callable[[str], object],
+    ) -> None:
+        """Keep what to run; `complain` hears in one line of a hook that fails."""
+        self._hooks = tuple(hooks)
+        self._environ = without_secrets(environ, secret_variables)
+        self._describe = describe
+        self._complain = complain
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def wants(self, job: Job) -> bool:
+        """Whether any hook is to be run for a job that has ended."""
+        return any(hook.wants(job) for hook in self._hooks)
+
+    async def run(self, job: Job) -> None:
+        """Run the hooks that want a job that has ended, one after the other. Never raises."""
+        for hook in self._hooks:
+            if hook.wants(job):
+                async with self._slots:
+                    fault = await self._run(hook, job)
+                if fault is not None:
+                    self._complain(f"hook {hook.name}: {fault}")
+
+    async def _run(self, hook: Hook, job: Job) -> str | None:
+        described = {key: value for key, value in self._describe(job).items() if key != "result"}
+        data = json.dumps(described, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+        silent = asyncio.subprocess.DEVNULL
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *hook.run,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=silent,
+                stderr=silent,
+                env={**self._environ, **job_variables(job)},
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            return f"could not be started: {reason or type(error).__name__}"
+        try:
+            async with asyncio.timeout(HOOK_SECONDS):
+                await process.communicate(data)
+        except TimeoutError:
+            return f"killed, for it took longer than {HOOK_SECONDS:.0f} s"
+        finally:
+            # What the hook has started ends with it, also when we are told to stop.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if process.returncode is None:
+                await process.wait()
+        return f"ended with code {process.returncode}" if process.returncode else None
+
+
+def without_secrets(environ: Mapping[str, str], secret_variables: frozenset[str]) -> dict[str, str]:
+    """Return an environment without API keys, under whatever names they stand in it."""
+    secrets = {environ[name].strip() for name in secret_variables if environ.get(name, "").strip()}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in secret_variables and not any(secret in value for secret in secrets)
+    }
+
+
+def job_variables(job: Job) -> dict[str, str]:
+    """Return what a hook is told in its environment: every value clean and of one line, empty when not known."""
+    error = job.error
+    values = {
+        "JOB": str(job.key),
+        "JOB_ID": job.key.id,
+        "PROFILE": job.key.profile,
+        "ACCOUNT_GROUP": job.key.account_group,
+        "KIND": job.kind,
+        "PHASE": job.phase.value,
+        "STATUS": job.status,
+        "REQUEST_ID": job.request_id,
+        "TRACE_ID": job.trace_id,
+        "ERROR_CODE": error.code if error is not None else None,
+        "ERROR_MESSAGE": error.message if error is not None else None,
+    }
+    return {f"JOBDECK_{name}": one_line(value or "", VALUE_LIMIT) for name, value in values.items()}

@@ -1,0 +1,210 @@
+"""Hooks: run once for each end, with data and without keys, and never for longer than they may."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobdeck.cli.output import job_object
+from jobdeck.config import ConfigError, load_settings
+from jobdeck.config.hooks import Hook
+from jobdeck.domain.ending import end_words, ended
+from jobdeck.domain.events import PhaseChanged
+from jobdeck.domain.job import Job, JobError
+from jobdeck.domain.phase import Phase
+from jobdeck.engine.batch import Batch
+from jobdeck.store import open_store
+from jobdeck.store.aio import AsyncStore
+from jobdeck.wiring.hooks import HookRunner, without_secrets
+from jobdeck.wiring.telling import Teller
+from tests.tui.world import NOON, FrozenClock, job, key
+
+CANARY = "ak_canary_0123456789"
+WRITE = "import os, sys; open(sys.argv[1], 'a').write(os.environ['JOBDECK_JOB_ID'] + '\\n')"
+TELL = (
+    "import json, os, sys; told = {k: v for k, v in os.environ.items()}; "
+    "json.dump({'env': told, 'stdin': json.load(sys.stdin)}, open(sys.argv[1], 'w'))"
+)
+
+
+def failed(id_: str = "op_a", **changes: object) -> Job:
+    return job(id_, Phase.FAILED, error=JobError("E", "boom"), **changes)
+
+
+def runner(hook: Hook, complaints: list[str], **environ: str) -> HookRunner:
+    variables = {**os.environ, **environ}
+    return HookRunner(
+        [hook], variables, frozenset({"THE_HOG_ACCESS_KEY"}), lambda one: job_object(one, NOON), complaints.append
+    )
+
+
+def hook(*run: str, on: frozenset[Phase] = frozenset({Phase.FAILED})) -> Hook:
+    return Hook(run, on)
+
+
+async def test_a_hook_gets_the_job_in_its_environment_and_as_json_and_no_key(tmp_path: Path) -> None:
+    complaints: list[str] = []
+    nasty = failed(result='{"secret": 1}', status="failed\n\x1b[2J")
+    environ = {"THE_HOG_ACCESS_KEY": CANARY, "COPY_OF_IT": f"Bearer {CANARY}", "HOME": "/home/someone"}
+    await runner(hook(sys.executable, "-c", TELL, str(tmp_path / "told")), complaints, **environ).run(nasty)
+    assert complaints == []
+    text = (tmp_path / "told").read_text()
+    told = json.loads(text)
+    assert told["env"]["JOBDECK_JOB"] == "hog:op_a"
+    assert told["env"]["JOBDECK_PHASE"] == "failed"
+    assert told["env"]["JOBDECK_STATUS"] == "failed \\x1b[2J"
+    assert told["env"]["JOBDECK_ERROR_MESSAGE"] == "boom"
+    assert told["env"]["HOME"] == "/home/someone"
+    assert told["stdin"]["error"]["code"] == "E"
+    assert "result" not in told["stdin"]
+    assert CANARY not in text
+
+
+async def test_nothing_of_a_job_is_ever_code(tmp_path: Path) -> None:
+    complaints: list[str] = []
+    touched = tmp_path / "touched"
+    nasty = failed(status=f"$(touch {touched})", kind=f"`touch {touched}`; touch {touched}")
+    await runner(hook("sh", "-c", 'echo "$JOBDECK_STATUS $JOBDECK_KIND" > /dev/null', "$JOBDECK_KIND"), complaints).run(
+        nasty
+    )
+    assert not touched.exists()
+
+
+async def test_a_hook_that_takes_too_long_is_killed_with_all_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobdeck.wiring.hooks.HOOK_SECONDS", 0.5)
+    complaints: list[str] = []
+    script = f"sleep 60 & echo $! > {tmp_path}/child; wait"
+    await runner(hook("sh", "-c", script), complaints).run(failed())
+    assert complaints == ["hook sh: killed, for it took longer than 0 s"]
+    child = int((tmp_path / "child").read_text())
+    async with asyncio.timeout(5):
+        while _alive(child):
+            await asyncio.sleep(0.01)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+async def test_a_hook_that_fails_is_named() -> None:
+    complaints: list[str] = []
+    await runner(hook("/nowhere/notify"), complaints).run(failed())
+    await runner(hook("sh", "-c", "exit 3"), complaints).run(failed())
+    await runner(hook("sh", "-c", "exit 3", on=frozenset({Phase.SUCCEEDED})), complaints).run(failed())
+    assert complaints == [
+        "hook notify: could not be started: No such file or directory",
+        "hook sh: ended with code 3",
+    ]
+
+
+def test_a_key_is_taken_out_under_every_name_it_has() -> None:
+    environ = {"KEY": CANARY, "ALSO": f"x{CANARY}y", "PATH": "/bin", "EMPTY": ""}
+    assert without_secrets(environ, frozenset({"KEY", "MISSING", "EMPTY"})) == {"PATH": "/bin"}
+
+
+@contextmanager
+def telling(tmp_path: Path, clock: FrozenClock, hook_: Hook) -> Iterator[Teller]:
+    store = open_store(tmp_path / "jobdeck.db", f"actor-{os.urandom(4).hex()}").store
+    complaints: list[str] = []
+    yield Teller(AsyncStore(store), clock, runner(hook_, complaints))
+    assert complaints == []
+
+
+def ending(*jobs: Job, before: Phase = Phase.RUNNING) -> Batch:
+    events = tuple(PhaseChanged(NOON, one.key, before, one.phase, one.status or "", None) for one in jobs)
+    return Batch(jobs=jobs, events=events)
+
+
+async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobdeck.wiring.telling.GATHER_SECONDS", 0.05)
+    jobs = [failed(f"op_{number}") for number in range(6)]
+    known = {one.key: one for one in jobs}
+    notices: list[str] = []
+    with (
+        telling(tmp_path, FrozenClock(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as first,
+        telling(tmp_path, FrozenClock(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as second,
+    ):
+        await first._store.watch([one.target for one in jobs], NOON.us)
+        for teller in (first, second):
+            teller.notice(lambda told: notices.append(end_words(told)))
+            teller.take(ending(*jobs[:3]), known, None)
+            teller.take(ending(*jobs[3:]), known, None)
+        await first.close(20)
+        await second.close(20)
+        await first._store.close()
+        await second._store.close()
+    assert sorted((tmp_path / "ran").read_text().split()) == [one.key.id for one in jobs]
+    assert sum(int(text.split()[0]) if "jobs" in text else 1 for text in notices) == 6
+    assert len(notices) <= 2
+
+
+def test_only_an_end_that_came_while_we_watched_is_one() -> None:
+    old = failed("op_old", ended_us=NOON.us - 10**9)
+    quick = failed("op_quick", updated_us=NOON.us, ended_us=None)
+    known = {one.key: one for one in (old, quick)}
+    assert ended(ending(old, quick, before=Phase.UNKNOWN).events, known) == (quick,)
+    assert ended(ending(old).events, known) == (old,)
+    assert ended(ending(replace(old, phase=Phase.SUCCEEDED), before=Phase.FAILED).events, known) == ()
+    assert ended(ending(failed("op_gone")).events, known) == ()
+
+
+def test_many_ends_are_one_line() -> None:
+    jobs = [*(failed(f"op_{n}") for n in range(35)), job("a", Phase.SUCCEEDED), job("b", Phase.CANCELLED)]
+    assert end_words(jobs) == "37 jobs ended: 35 failed, 1 cancelled, 1 succeeded"
+    assert end_words([failed()]) == "op_a failed: E boom"
+    assert end_words([job("op_a", Phase.SUCCEEDED)]) == "op_a succeeded"
+
+
+CONFIG = """
+[profiles.hog]
+provider = "thehog"
+token = "env:HOG"
+"""
+
+
+@pytest.mark.parametrize(
+    ("hooks", "complaint"),
+    [
+        ('[[hooks]]\nrun = "notify-slack"', "run must be a list of texts"),
+        ("[[hooks]]\nrun = []", "run must be a program and its arguments"),
+        ('[[hooks]]\nrun = ["x"]\nshell = true', "unknown key shell (known: run, on, profiles)"),
+        ('[[hooks]]\nrun = ["x"]\non = ["done"]', "on knows succeeded, partial, failed, cancelled, not done"),
+        ('[[hooks]]\nrun = ["x"]\nprofiles = ["cow"]', "profiles names no profile: cow"),
+        ('[hooks]\nrun = ["x"]', "hooks must be tables, written [[hooks]]"),
+    ],
+)
+def test_a_hook_that_is_wrong_is_refused_by_name(tmp_path: Path, hooks: str, complaint: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG + hooks)
+    with pytest.raises(ConfigError, match="hooks") as caught:
+        load_settings({}, path)
+    assert complaint in str(caught.value)
+
+
+def test_hooks_are_read_from_a_file_that_nobody_else_can_change(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG + '[[hooks]]\nrun = ["notify-slack", "--urgent"]\non = ["failed"]\nprofiles = ["hog"]\n')
+    path.chmod(0o644)
+    settings = load_settings({}, path)
+    (one,) = settings.hooks
+    assert one == Hook(("notify-slack", "--urgent"), frozenset({Phase.FAILED}), frozenset({"hog"}))
+    assert one.wants(failed())
+    assert not one.wants(replace(failed(), target=replace(failed().target, key=key("x", "sonarly"))))
+    assert "HOG" in settings.secret_variables
+    path.chmod(0o666)
+    with pytest.raises(ConfigError, match="chmod go-w"):
+        load_settings({}, path)
