@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     TIMED_OUT = 124
     HUNG_UP = 129
     INTERRUPTED = 130
+    UNREAD = 141
     TERMINATED = 143
 
 

@@ -10,13 +10,18 @@ import sys
 from collections.abc import Sequence
 
 from jobdeck.cli.parser import parse
+from jobdeck.cli.streams import prepare_streams, silence_stdout
 
 _MODULES = {"open": "open_screen"}
 """Commands whose module is not called like them."""
 
+_TELLING = ("status", "watch", "wait")
+"""Commands whose exit code tells how jobs ended."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no expected fault leaves a traceback."""
+    prepare_streams()
     arguments = parse(sys.argv[1:] if argv is None else argv)
     from jobdeck.cli.errors import CommandError  # noqa: PLC0415 - 40 ms that --version and --help do without
     from jobdeck.cli.exit_codes import ExitCode  # noqa: PLC0415
@@ -32,11 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        from jobdeck.cli.output import silence_stdout  # noqa: PLC0415
-
         silence_stdout()
-        return ExitCode.OK
+        # Nobody reads any more. Where the code tells how jobs ended, nothing may be mistaken for "all succeeded".
+        return ExitCode.UNREAD if arguments.command in _TELLING else ExitCode.OK
     except OSError as error:
+        silence_stdout()
         _narrate(f"cannot go on: {error.strerror or type(error).__name__}")
         return ExitCode.FAILED
 

@@ -1,7 +1,6 @@
 """Standard output is data: one JSON object a line, or a plain table."""
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -112,13 +111,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
     sys.stdout.flush()
-
-
-def silence_stdout() -> None:
-    """Point standard output at nothing, so that the interpreter's last flush cannot fail after a closed pipe."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
 
 
 def _parsed(text: str | None) -> Any:

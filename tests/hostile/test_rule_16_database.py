@@ -1,0 +1,93 @@
+"""Rule 16: whatever state the database is in, commands go on, say so in a line, and delete nothing."""
+
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jobdeck.simulator.scenario import JobScript, Scenario
+from jobdeck.simulator.threaded import ThreadedSimulator
+from tests.cli.harness import environment, jobdeck
+
+COMMANDS = (["status", "--json", "op_done"], ["watch", "--json", "op_done"], ["wait", "--json", "op_done"])
+each_command = pytest.mark.parametrize("arguments", COMMANDS, ids=[command[0] for command in COMMANDS])
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with ThreadedSimulator(Scenario(jobs=(JobScript(id="op_done", arrival=-60.0, duration=10.0),))) as running:
+        yield running.url
+
+
+@pytest.fixture
+def env(url: str, tmp_path: Path) -> dict[str, str]:
+    return environment(url, tmp_path)
+
+
+@pytest.fixture
+def database(env: dict[str, str]) -> Path:
+    """A database in which something is remembered."""
+    jobdeck("status", "op_done", env=env)
+    return Path(env["JOBDECK_DATA_DIR"]) / "jobdeck.db"
+
+
+@each_command
+def test_a_damaged_database_is_set_aside_whole_and_a_new_one_begun(
+    env: dict[str, str], database: Path, arguments: list[str]
+) -> None:
+    damaged = b"not a database" * 1_000
+    database.write_bytes(damaged)
+    ran = jobdeck(*arguments, env=env)
+    assert (ran.code, ran.objects[-1]["phase"]) == (0, "succeeded")
+    assert len(ran.err.splitlines()) == 1
+    assert "was renamed to jobdeck.db.corrupt-" in ran.err
+    (aside,) = database.parent.glob("jobdeck.db.corrupt-*")
+    assert aside.read_bytes() == damaged
+    assert jobdeck("history", "--json", env=env).object["id"] == "op_done"
+
+
+@each_command
+def test_a_newer_database_is_left_as_it_is(env: dict[str, str], database: Path, arguments: list[str]) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA user_version = 4711")
+        connection.commit()
+    before = database.read_bytes()
+    ran = jobdeck(*arguments, env=env)
+    assert (ran.code, ran.objects[-1]["phase"]) == (0, "succeeded")
+    assert len(ran.err.splitlines()) == 1
+    assert "upgrade jobdeck" in ran.err
+    assert database.read_bytes() == before
+
+
+@each_command
+def test_a_place_that_cannot_be_written_is_done_without(
+    env: dict[str, str], tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "file").write_text("the user's own")
+    ran = jobdeck(*arguments, env={**env, "JOBDECK_DATA_DIR": str(tmp_path / "file" / "data")})
+    assert (ran.code, ran.objects[-1]["phase"]) == (0, "succeeded")
+    assert len(ran.err.splitlines()) == 1
+    assert "Going on in memory" in ran.err
+    assert (tmp_path / "file").read_text() == "the user's own"
+
+
+@pytest.mark.parametrize("limit", [4_096, 40_000, 131_072])
+def test_a_disk_that_fills_up_is_done_without(env: dict[str, str], database: Path, limit: int) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "jobdeck", "watch", "--json", "op_done"],
+        env=env,
+        capture_output=True,
+        timeout=40,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert run.returncode == 0
+    assert run.stdout.splitlines()
+    assert b"Traceback" not in run.stderr
+    assert len(run.stderr.splitlines()) <= 1
+    assert jobdeck("history", "--json", env=env).object["phase"] == "succeeded", "what was remembered still is"
