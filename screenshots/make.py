@@ -8,7 +8,7 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,8 @@ from pathlib import Path
 from jobdeck.cli.demo import demo_settings
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
 from jobdeck.providers.base import Provider, Reply
@@ -160,6 +161,15 @@ class Sitting:
         if self._running is None:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
+
+    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+        """Tell nobody."""
+
+    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+        """Run no hooks."""
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
 
     def parse(self, text: str) -> Parsed:
         """Understand nothing: no picture adds anything."""

@@ -5,12 +5,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jobdeck.domain.curl import curl_line
+from jobdeck.domain.ending import ended
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ticket import TicketSource, tickets_markdown
 from jobdeck.domain.timeline import Moment
+from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.session import Parsed
@@ -169,6 +171,17 @@ class FakeSession:
             for key in keys
         ]
         return tickets_markdown(sources, note)
+
+    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+        self.told, self.complain = told, complain
+
+    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+        jobs = [one for one in ended(batch.events, self.engine.jobs) if wanted is None or one.key in wanted]
+        if jobs:
+            self.told(jobs)
+
+    async def close(self) -> None:
+        pass
 
     def parse(self, text: str) -> Parsed:
         return self.parser(text)

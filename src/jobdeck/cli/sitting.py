@@ -1,14 +1,17 @@
 """One sitting at the screen: the wiring's parts in the shape that the screen asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from jobdeck.cli.telling import make_teller
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.providers.targets import parse_input
 from jobdeck.tui.session import Parsed, Refused
 from jobdeck.wiring import Running, Wiring
+from jobdeck.wiring.telling import CLOSE_SECONDS, Teller
 from jobdeck.wiring.tickets import TicketError, make_ticket
 
 LISTED = 100
@@ -26,6 +29,9 @@ class Sitting:
         self._targets = targets
         self._lists = lists
         self._running: Running | None = None
+        self._teller: Teller | None = None
+        self._told: Callable[[Sequence[Job]], object] = lambda _: None
+        self._complain: Callable[[str], object] = lambda _: None
         self.notices = notices
 
     @property
@@ -44,6 +50,8 @@ class Sitting:
         Raises `ConfigError` for a profile without credentials.
         """
         running = self._running = self._wiring.open(listed=True)
+        self._teller = make_teller(self._wiring, running, self._complain)
+        self._teller.notice(self._told)
         self.notices = (*self.notices, *running.notices)
         engine = running.engine
         if self._lists:
@@ -71,6 +79,20 @@ class Sitting:
         if self._running is None:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
+
+    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+        """Keep who is told."""
+        self._told, self._complain = told, complain
+
+    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+        """Run hooks and give notices, once among all processes."""
+        if self._teller is not None and self._running is not None:
+            self._teller.take(batch, self._running.engine.jobs, wanted)
+
+    async def close(self) -> None:
+        """Give running hooks a moment to end."""
+        if self._teller is not None:
+            await self._teller.close(CLOSE_SECONDS)
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""

@@ -47,6 +47,11 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "acknowledge", ("m",), "m", "acknowledge", "note its trouble, so that it sinks; raise it again", Group.JOB, 44
     ),
+    Action("mark", ("space",), "space", "mark", "pick it out: one ticket for all that are marked", Group.JOB),
+    Action("mark_all", ("M",), "M", "mark all", "take all marks away, or mark every job that is shown", Group.JOB),
+    Action("same_fault", ("equals_sign",), "=", "same fault", "only the jobs that failed like this one", Group.JOB),
+    Action("call", ("w",), "w", "tell me", "bell and notice when it ends", Group.JOB, 46),
+    Action("call_all", ("W",), "W", "tell me all", "bell and notice for every job that ends", Group.JOB),
     Action("ask", ("r",), "r", "ask now", "ask about this job as soon as the budget allows", Group.JOB, 40),
     Action("remove", ("d",), "d", "stop watching", "stop watching it; the remote job goes on", Group.JOB, 45),
     Action("undo_remove", ("u",), "u", "undo", "watch again what d took off the list", Group.JOB),

@@ -65,7 +65,7 @@ class JobdeckApp(App[int]):
         self._wall = Wall()
         self._engine_worker: Worker[None] | None = None
         self._failed = False
-        self._deck = Deck(session, put or clipboard(self._write))
+        self._deck = Deck(session, put or clipboard(self._write), self._write)
         for one in (DARK, LIGHT):
             self.register_theme(one)
         self.theme = theme
@@ -155,7 +155,7 @@ class JobdeckApp(App[int]):
                 group.create_task(bridge(changes, self._draw, self._frame_seconds), name="bridge")
         finally:
             changes.close()
-            await _close(engine)
+            await _close(self._session, engine)
 
     async def _draw(self, batch: Batch) -> None:
         message = FrameReady(batch)
@@ -188,7 +188,8 @@ class JobdeckApp(App[int]):
         self._close_messages_no_wait()
 
 
-async def _close(engine: Engine) -> None:
+async def _close(session: Session, engine: Engine) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):
+            await session.close()
             await engine.aclose()

@@ -1,6 +1,6 @@
 """What the screen needs from outside: an engine, a clock, and somebody who understands targets."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -174,6 +174,24 @@ class Session(Protocol):
 
         What it raises is shown on the screen, by type and message.
         """
+        ...
+
+    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+        """Say who hears of jobs that ended, those of one moment together, and in a line of hooks that failed.
+
+        Called once, before `open`.
+        """
+        ...
+
+    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+        """Run the hooks of the jobs that a batch shows to have ended, and tell of those `wanted` (None: all).
+
+        Each hook and each notice comes once, however many processes watch the job.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give running hooks a moment to end. Called before the engine is closed."""
         ...
 
     def parse(self, text: str) -> Parsed:

@@ -1,6 +1,7 @@
 """What the deck knows between two frames: the model, the notes, and which profiles cannot be seen."""
 
 from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.fingerprint import Faults
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
@@ -21,6 +22,7 @@ class Watch:
         self.notes = Notes()
         self.engine: Engine | None = None
         self.away = False
+        self.faults = Faults()
         self._profiles = profiles
         self._blind: dict[str, BlindProfile] = {}
 
@@ -37,6 +39,7 @@ class Watch:
     def take(self, batch: Batch, now: Instant) -> Delta:
         """Take in a batch."""
         self.notes.take(batch)
+        self.faults.take(batch.jobs, batch.removed)
         return self.model.update(batch.jobs, batch.removed, now)
 
     def job(self, key: JobKey | None) -> Job | None:

@@ -104,6 +104,11 @@ class Wiring:
         self._keep = keep
 
     @property
+    def env(self) -> Mapping[str, str]:
+        """The environment that everything was read from; it holds secrets."""
+        return self._env
+
+    @property
     def directory(self) -> Directory:
         """The profiles that targets are parsed against; they hold no credentials."""
         profiles = {name: settings.profile for name, settings in self.settings.profiles.items()}

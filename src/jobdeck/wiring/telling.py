@@ -13,6 +13,9 @@ from jobdeck.store import StoreError
 from jobdeck.store.aio import AsyncStore
 from jobdeck.wiring.hooks import HookRunner
 
+CLOSE_SECONDS = 1.5
+"""How long leaving the screen waits for hooks: quitting takes two seconds at most."""
+
 GATHER_SECONDS = 1.0
 """Ends that come within this time are told in one notice: 300 failures at once are one message."""
 

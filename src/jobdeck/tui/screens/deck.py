@@ -1,6 +1,6 @@
 """The main screen: the list, the selected job and its trace, kept in step with the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,12 +9,12 @@ from textual.containers import Container, Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import clean, one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui import words
 from jobdeck.tui.actions import Group, bindings
+from jobdeck.tui.calling import Calling
 from jobdeck.tui.cells import middle
 from jobdeck.tui.clipboard import Put
 from jobdeck.tui.copier import Copier
@@ -22,7 +22,9 @@ from jobdeck.tui.draw.header import banner_lines, header_line
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.handing import Handing
+from jobdeck.tui.marks import Marks
 from jobdeck.tui.screens.add import AddScreen
+from jobdeck.tui.screens.hand_keys import HandKeys
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.list_keys import ListKeys
 from jobdeck.tui.session import Engine, Session
@@ -44,18 +46,21 @@ class Side(Vertical):
     """The panes about the selected job."""
 
 
-class Deck(ListKeys):
+class Deck(ListKeys, HandKeys):
     """Draws what the engine tells, and does what the keys ask for."""
 
     AUTO_FOCUS = "JobList"
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings(Group.PANES, Group.JOB, Group.DECK)
 
-    def __init__(self, session: Session, put: Put) -> None:
+    def __init__(self, session: Session, put: Put, write: Callable[[str], object]) -> None:
         super().__init__()
         now = session.clock.now()
         self._session = session
         self._handing = Handing(session, Copier(put, session.clock, self._tell), self._tell, self._push)
+        self._marks = Marks()
+        self._calling = Calling(write, self._tell)
+        session.when_ended(self._calling.told, lambda fault: self._say(fault, warn=True))
         self._watch = Watch(session.profiles)
         self._failure: str | None = None
         self._removed: list[Target] = []
@@ -104,6 +109,8 @@ class Deck(ListKeys):
         """Draw a batch of changes."""
         now = self._session.clock.now()
         delta = self._watch.take(batch, now)
+        self._session.heard(batch, self._calling.wanted)
+        self._marks.drop(batch.removed)
         self._jobs.sync(now, settled=self._watch.settled)
         selected = self._jobs.selected
         if selected in delta.changed or any(exchange.job == selected for exchange in batch.exchanges):
@@ -181,24 +188,6 @@ class Deck(ListKeys):
         """Give the whole screen to the pane of the keys, and take it back."""
         self._zoom(None if self._zoomed is not None else self._focused_pane)
 
-    async def action_copy_id(self) -> None:
-        """Send the ID of the selected job, or of the selected exchange, to the clipboard."""
-        await self._handing.request_id(self._watch.job(self._jobs.selected), self._selected_exchange)
-
-    async def action_copy_curl(self) -> None:
-        """Send the selected exchange, or the job's newest, to the clipboard as a line for a shell."""
-        newest = next(iter(self._watch.exchanges(self._jobs.selected)), None)
-        await self._handing.curl(self._selected_exchange or newest)
-
-    def action_ticket(self) -> None:
-        """Show the ticket of the selected job."""
-        selected = self._jobs.selected
-        self._handing.ticket([selected] if selected is not None else [])
-
-    def action_show_sent(self) -> None:
-        """Show what was sent to the clipboard last."""
-        self._handing.sent()
-
     def action_ask(self) -> None:
         """Ask about the selected job now."""
         engine, key = self._watch.engine, self._jobs.selected
@@ -262,12 +251,6 @@ class Deck(ListKeys):
         await self.app.run_action("quit")
 
     @property
-    def _selected_exchange(self) -> Exchange | None:
-        """The exchange under the cursor of the keys; none while the trace still shows another job."""
-        of_selected = self._trace.key == self._jobs.selected
-        return self._trace.selected if of_selected and self._focused_pane is self._trace else None
-
-    @property
     def _focused_pane(self) -> LineView:
         return self.focused if isinstance(self.focused, LineView) else self._jobs
 
@@ -323,10 +306,15 @@ class Deck(ListKeys):
     def _draw_titles(self) -> None:
         key = self._jobs.selected
         focused = self._focused_pane
-        self._detail_rule.title(clean(key.id) if key is not None else "no job", strong=focused is self._detail)
+        told = " · told when it ends" if key is not None and self._calling.wants(key) else ""
+        marked = f" · {len(self._marks)} marked" if len(self._marks) else ""
+        name = clean(key.id) if key is not None else "no job"
+        self._detail_rule.title(f"{name}{told}{marked}", strong=focused is self._detail)
         count = len(self._watch.exchanges(key))
         counted = f" · {words.plural(count, 'exchange')}" if count else ""
-        self._trace_rule.title(f"Errors & trace{counted}", strong=focused is self._trace)
+        alike = self._watch.faults.of(key) if key is not None else None
+        fault = f" · = {alike[0].words(alike[1])}" if alike is not None and alike[1] > 1 else ""
+        self._trace_rule.title(f"Errors & trace{fault}{counted}", strong=focused is self._trace)
 
     def _draw_frame(self) -> None:
         self.set_class(not self._watch.model.total, "-empty")

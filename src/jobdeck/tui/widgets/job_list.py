@@ -1,6 +1,6 @@
 """The list of jobs: a virtual list of its own, because a DataTable of 10,000 rows takes 180 ms a key."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import ClassVar, TypeAlias
 
 from textual import events
@@ -20,12 +20,13 @@ from jobdeck.tui.names import Names
 from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.line_view import LineView
 
-Token: TypeAlias = tuple[int, Role | None, bool, Ticks]
+Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], Ticks]
 """All that a drawn line depends on beside the columns: the row's stamp, its background, whether it is faded because
 what it shows is stale, and its ticking texts."""
 
 CACHED_ROWS = 1_024
 MARKED, UNMARKED = "▸", " "
+PICKED = "*"
 EMPTY_LINES = 6
 """Lines for what is said while there is no row."""
 
@@ -76,6 +77,7 @@ class JobList(LineView):
         self._held = False
         self._above: Callable[[], int] = lambda: 0
         self._tokens: list[Token | None] = []
+        self._marks: Container[JobKey] = ()
         self._viewed: tuple[JobKey, ...] = ()
         self._steady: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
         self._empty: Callable[[int], Sequence[Line]] = lambda _: ()
@@ -156,6 +158,11 @@ class JobList(LineView):
         if index is not None:
             self._go(index)
 
+    def mark(self, keys: Container[JobKey]) -> None:
+        """Show which jobs are picked out."""
+        self._marks = keys
+        self._paint_changes()
+
     def step_off(self) -> None:
         """Select the row after the selected one, the one before at the end: the selected is about to move away."""
         self._go(self._index + 1 if self._index + 1 < len(self._model) else self._index - 1)
@@ -177,8 +184,8 @@ class JobList(LineView):
         before, after = steady
         if stale(row.job, self._now):
             before, after = (*before[:1], *faded(before[1:])), faded(after)
-        known = KNOWN if row.job.acknowledged else " "
-        marker = ((MARKED if ground is not None else UNMARKED, Role.KEY), (known, Role.DIM))
+        sign = (PICKED, Role.KEY) if row.job.key in self._marks else (KNOWN if row.job.acknowledged else " ", Role.DIM)
+        marker = ((MARKED if ground is not None else UNMARKED, Role.KEY), sign)
         ticking = ticking_spans(ticks(row.job, self._now), self._columns)
         return self.strip((*marker, *before, *ticking, *after), width, ground)
 
@@ -292,7 +299,8 @@ class JobList(LineView):
         if index >= len(self._model):
             return None
         row: Row = self._model.row_at(index)
-        return row.stamp, self._ground_of(index), stale(row.job, self._now), ticks(row.job, self._now)
+        signs = stale(row.job, self._now), row.job.key in self._marks
+        return row.stamp, self._ground_of(index), signs, ticks(row.job, self._now)
 
     def _ground_of(self, index: int) -> Role | None:
         if index != self._index:

@@ -1,0 +1,45 @@
+"""Jobs that a person has picked out, in the order of picking."""
+
+from collections.abc import Iterable, Iterator
+
+from jobdeck.domain.job import JobKey
+
+
+class Marks:
+    """A set of keys that remembers its order."""
+
+    def __init__(self) -> None:
+        self._keys: dict[JobKey, None] = {}
+
+    def __len__(self) -> int:
+        """Return the number of marked jobs."""
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[JobKey]:
+        """Return the marked keys in the order of marking."""
+        return iter(tuple(self._keys))
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a job is marked."""
+        return key in self._keys
+
+    def toggle(self, key: JobKey) -> bool:
+        """Mark a job, or take its mark away; returns whether it is marked now."""
+        if key in self._keys:
+            del self._keys[key]
+            return False
+        self._keys[key] = None
+        return True
+
+    def add(self, keys: Iterable[JobKey]) -> None:
+        """Mark jobs."""
+        self._keys.update(dict.fromkeys(keys))
+
+    def drop(self, keys: Iterable[JobKey]) -> None:
+        """Take marks away."""
+        for key in keys:
+            self._keys.pop(key, None)
+
+    def clear(self) -> None:
+        """Take every mark away."""
+        self._keys.clear()

@@ -1,0 +1,119 @@
+"""What the keys do with the selected and the marked jobs: hand them on, group them, be called for them."""
+
+from textual.screen import Screen
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.fingerprint import Fingerprint
+from jobdeck.domain.job import JobKey
+from jobdeck.tui import words
+from jobdeck.tui.calling import Calling
+from jobdeck.tui.cells import middle
+from jobdeck.tui.filter import quoted
+from jobdeck.tui.handing import Handing
+from jobdeck.tui.marks import Marks
+from jobdeck.tui.watch import Watch
+from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.trace import Trace
+
+
+class HandKeys(Screen[None]):
+    """Copying, tickets, marks, calls and groups of faults. A part of the deck."""
+
+    _watch: Watch
+    _jobs: JobList
+    _trace: Trace
+    _handing: Handing
+    _marks: Marks
+    _calling: Calling
+
+    async def action_copy_id(self) -> None:
+        """Send the ID of the selected job, or of the selected exchange, to the clipboard."""
+        await self._handing.request_id(self._watch.job(self._jobs.selected), self._selected_exchange)
+
+    async def action_copy_curl(self) -> None:
+        """Send the selected exchange, or the job's newest, to the clipboard as a line for a shell."""
+        newest = next(iter(self._watch.exchanges(self._jobs.selected)), None)
+        await self._handing.curl(self._selected_exchange or newest)
+
+    def action_ticket(self) -> None:
+        """Show one ticket of the marked jobs, else of the selected one."""
+        self._handing.ticket(self._chosen)
+
+    def action_show_sent(self) -> None:
+        """Show what was sent to the clipboard last."""
+        self._handing.sent()
+
+    def action_mark(self) -> None:
+        """Mark the selected job, or take its mark away, and go on to the next."""
+        if self._jobs.selected is not None:
+            self._marks.toggle(self._jobs.selected)
+            self._jobs.action_cursor_down()
+            self._redraw_marks()
+
+    def action_mark_all(self) -> None:
+        """Take every mark away, or, when there is none, mark every job that is shown."""
+        if len(self._marks):
+            self._marks.clear()
+        else:
+            self._marks.add(self._watch.model.keys(0, len(self._watch.model)))
+        self._redraw_marks()
+
+    def action_call(self) -> None:
+        """Be told when the marked jobs, else the selected one, end."""
+        going = [key for key in self._chosen if (job := self._watch.job(key)) is not None and not job.terminal]
+        if not going:
+            self._say_so("it has ended already: there is nothing to be told of")
+            return
+        subject = middle(going[0].id, 40) if len(going) == 1 else words.plural(len(going), "job")
+        on = self._calling.toggle(going)
+        self._say_so(f"you are told when {subject} ends" if on else f"you are no longer told when {subject} ends")
+        self._draw_titles()
+
+    def action_call_all(self) -> None:
+        """Be told of every job that ends."""
+        on = self._calling.toggle_all()
+        self._say_so("you are told of every job that ends" if on else "you are told only of the jobs you asked for")
+        self._draw_titles()
+
+    def action_same_fault(self) -> None:
+        """Show only the jobs that failed like the selected one."""
+        key = self._jobs.selected
+        found = self._watch.faults.of(key) if key is not None else None
+        if found is None:
+            self._say_so("this job has not failed, or does not say why: there is nothing to group by")
+        else:
+            self.filter_by(fault_filter(found[0]))
+
+    @property
+    def _chosen(self) -> list[JobKey]:
+        """The marked jobs, else the selected one."""
+        selected = self._jobs.selected
+        return list(self._marks) or ([selected] if selected is not None else [])
+
+    @property
+    def _selected_exchange(self) -> Exchange | None:
+        """The exchange under the cursor of the keys; none while the trace still shows another job."""
+        of_selected = self._trace.key == self._jobs.selected
+        return self._trace.selected if of_selected and self.focused is self._trace else None
+
+    def filter_by(self, text: str) -> None:
+        """Show only what passes a filter."""
+        raise NotImplementedError
+
+    def _draw_titles(self) -> None:
+        raise NotImplementedError
+
+    def _redraw_marks(self) -> None:
+        self._jobs.mark(self._marks)
+        self._draw_titles()
+
+    def _say_so(self, message: str) -> None:
+        self.notify(message, markup=False)
+
+
+def fault_filter(fault: Fingerprint) -> str:
+    """Return the filter that admits the jobs that failed alike."""
+    terms = ["phase:failed", f"error{'=' if fault.coded else ':'}{quoted(fault.fault)}"]
+    if fault.stage:
+        terms.append(f"stage={quoted(fault.stage)}")
+    return " ".join([*terms, f"kind={quoted(fault.kind)}"] if fault.kind else terms)
