@@ -59,8 +59,8 @@ async def test_two_watches_share_budget_and_jobs_and_both_see_every_end(tmp_path
     assert len({entry.actor for entry in polls}) == 2
     by_job = {entry.key: [other for other in polls if other.key == entry.key] for entry in polls}
     for entries in by_job.values():
-        in_order = sorted(entries, key=lambda entry: entry.sent_us)
-        assert all(_ended_us(first) <= second.sent_us for first, second in pairwise(in_order))
+        in_order = sorted(entries, key=_begun_us)
+        assert all(_ended_us(first) <= _begun_us(second) for first, second in pairwise(in_order))
 
 
 def _polls(folder: Path) -> list[LedgerEntry]:
@@ -72,5 +72,11 @@ def _polls(folder: Path) -> list[LedgerEntry]:
     return [entry for entry in entries if entry.key is not None and entry.state is LedgerState.ANSWERED]
 
 
+def _begun_us(entry: LedgerEntry) -> int:
+    assert entry.started_us is not None
+    return entry.started_us
+
+
 def _ended_us(entry: LedgerEntry) -> float:
-    return (entry.started_us or entry.sent_us) + (entry.duration or 0.0) * 1e6
+    assert entry.duration is not None
+    return _begun_us(entry) + entry.duration * 1e6
