@@ -37,8 +37,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         for job in jobs:
             print_json(job_object(job, now))
     elif code is ExitCode.TIMED_OUT:
-        going = sum(not job.terminal for job in jobs)
-        sys.stderr.write(f"jobdeck: timed out with {going} of {len(jobs)} still going\n")
+        sys.stderr.write(f"jobdeck: timed out with {describe_rest(jobs)}\n")
     return code
 
 
@@ -99,6 +98,18 @@ class StatusLine:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
             self._shown = False
+
+
+def describe_rest(jobs: tuple[Job, ...]) -> str:
+    """How many have not ended, and how many of those nobody has seen going, with the reason of the first."""
+    rest = [job for job in jobs if not job.terminal]
+    unseen = [job for job in rest if job.observed is None]
+    text = f"{len(rest)} of {len(jobs)} not ended"
+    if not unseen:
+        return text
+    problem = unseen[0].problem
+    reason = "no answer yet" if problem is None else f"{problem.kind.words}: {problem.message}"
+    return f"{text}, {len(unseen)} never seen ({reason})"
 
 
 def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
