@@ -80,7 +80,12 @@ class Scenario:
 
 @dataclass(slots=True)
 class Measured:
-    """Delays in seconds from a job's end to its being known; ages of the selected row and of all live rows."""
+    """Delays in seconds from a job's end to its being known; ages of the selected row and of all live rows.
+
+    A refusal is of our own making (`own_refused`) when a server that had only heard the other clients would have let
+    the request through: also when a burst of theirs emptied, unseen, what we had left them. It is theirs when they
+    alone would have exhausted the limit.
+    """
 
     delays: list[float] = field(default_factory=list)
     selected: list[float] = field(default_factory=list)
@@ -113,7 +118,7 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._wake_at = float("inf")
-        self._spent_by_others = {id(self._polls): False, id(self._lists): False}
+        self._without_us: Meter = METERS[scenario.meter](scenario.per_minute)
         self.now = 0.0
         self._add_foreign_jobs(seed)
 
@@ -166,14 +171,11 @@ class World:
     def _serve(self, ask: Ask) -> None:
         meter = self._polls if ask.number is not None else self._lists
         wait = meter.ask(self.now)
-        if wait is None:
-            self._spent_by_others[id(meter)] = False
         headers = meter.headers(self.now) if self.scenario.headers else None
         next_cursor = None
         if wait is not None:
             self.measured.refused += 1
-            # What others had spent before we asked is nothing that we could have known.
-            self.measured.own_refused += not self._spent_by_others[id(meter)]
+            self.measured.own_refused += meter is not self._polls or not self._without_us.spent(self.now)
             answer = Answer(429, retry_after=wait, headers=headers)
         elif self._rng.random() < self.scenario.errors:
             answer = Answer(500, headers=headers)
@@ -229,9 +231,8 @@ class World:
 
     def _other(self) -> None:
         self.measured.others += 1
-        refused = self._polls.ask(self.now) is not None
-        self.measured.others_refused += refused
-        self._spent_by_others[id(self._polls)] = refused
+        self.measured.others_refused += self._polls.ask(self.now) is not None
+        self._without_us.ask(self.now)
 
     def _select(self) -> None:
         """Someone moves to another row every 30 seconds."""

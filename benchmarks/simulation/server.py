@@ -27,6 +27,10 @@ class Meter(Protocol):
         """Return what an answer sent now would announce."""
         ...
 
+    def spent(self, now: float) -> bool:
+        """Return whether a request at `now` would be refused, without counting it."""
+        ...
+
 
 class TokenBucket:
     """Refills evenly; a whole period's requests may come at once after a rest."""
@@ -49,6 +53,11 @@ class TokenBucket:
         self._fill(now)
         until_full = (self._limit - self._tokens) * PERIOD / self._limit
         return Headers(self._limit, int(self._tokens), math.ceil(until_full))
+
+    def spent(self, now: float) -> bool:
+        """Return whether a request at `now` would be refused."""
+        self._fill(now)
+        return self._tokens < 1.0
 
     def _fill(self, now: float) -> None:
         self._tokens = min(self._limit, self._tokens + (now - self._at) * self._limit / PERIOD)
@@ -75,6 +84,11 @@ class FixedWindow:
         """Return what an answer sent now announces."""
         self._roll(now)
         return Headers(self._limit, self._limit - self._count, math.ceil(PERIOD - now % PERIOD))
+
+    def spent(self, now: float) -> bool:
+        """Return whether a request at `now` would be refused."""
+        self._roll(now)
+        return self._count >= self._limit
 
     def _roll(self, now: float) -> None:
         if int(now // PERIOD) != self._window:
@@ -106,6 +120,11 @@ class Throttler:
         self._slide(now)
         oldest = self._times[0] if self._times else now
         return Headers(self._limit, self._limit - len(self._times), math.ceil(oldest + PERIOD - now))
+
+    def spent(self, now: float) -> bool:
+        """Return whether a request at `now` would be refused."""
+        self._slide(now)
+        return now < self._blocked_until or len(self._times) >= self._limit
 
     def _slide(self, now: float) -> None:
         self._times = [at for at in self._times if at > now - PERIOD]

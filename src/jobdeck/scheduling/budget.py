@@ -108,8 +108,9 @@ class Budget:
 
     def refuse(self, now: float, sent: float, retry_after: float | None, *, page: bool) -> None:
         """Note a 429: silence until `retry_after` seconds from now, and half the pace once per round trip."""
-        self._bucket(page=page).refuse(now, sent)
-        self.be_quiet(now, QUIET_AFTER_REFUSAL if retry_after is None else retry_after)
+        quiet = QUIET_AFTER_REFUSAL if retry_after is None else delay(retry_after)
+        self._bucket(page=page).refuse(now, sent, quiet)
+        self.be_quiet(now, quiet)
 
     def be_quiet(self, now: float, seconds: float) -> None:
         """Send nothing for `seconds`."""

@@ -43,6 +43,7 @@ def test_a_refusal_halves_the_pace_once_per_round_trip_and_wears_off() -> None:
     bucket.refuse(2.0, sent=1.5)
     assert bucket.rate(2.0) == pytest.approx(full / 4)
     spend(bucket, 2.0, 12.1)
+    bucket.ready(12.1)
     assert bucket.rate(12.1) == pytest.approx(full * 0.35)
     spend(bucket, 12.1, 3_600.0)
     assert bucket.rate(3_600.0) == pytest.approx(full)
@@ -57,7 +58,7 @@ def test_an_unknown_limit_is_searched_from_below_and_never_passed_twice() -> Non
     bucket.refuse(300.0, sent=299.9)
     assert bucket.limit == pytest.approx(grown / 2)
     spend(bucket, 300.0, 3_000.0)
-    assert bucket.limit == pytest.approx(0.8 * grown)
+    assert bucket.limit == pytest.approx(0.55 * grown)
 
 
 def test_what_others_take_is_yielded_to_them() -> None:

@@ -8,6 +8,7 @@ from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
+from jobdeck.scheduling.bucket import BLIND_PACE
 from jobdeck.scheduling.delay import LONGEST, SHORTEST, delay
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
@@ -93,7 +94,7 @@ def test_no_live_job_waits_longer_than_six_fair_rounds(seed: int, jobs: int, lim
     tested.show([job_key(name) for name in range(min(jobs, 10))])
     world = World(tested, lambda _, action: running(action, chance.choice([None, chance.random()])))
     world.run(900.0)
-    fair = jobs / (0.8 * limit / 60)
+    fair = jobs / (BLIND_PACE * limit / 60)
     for name in range(jobs):
         times = [0.0, *world.times(job_key(name)), 900.0]
         assert max(later - at for at, later in pairwise(times)) <= 6 * fair + 35.0

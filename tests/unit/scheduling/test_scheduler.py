@@ -33,7 +33,7 @@ def test_an_ended_job_leaves_the_schedule_and_can_still_be_asked() -> None:
 
 
 def test_no_minute_sees_more_than_95_percent_of_the_limit() -> None:
-    tested = scheduler(60)
+    tested = scheduler(60, LimitSource.CONFIGURED)
     for name in range(100):
         tested.add(job_key(name), "enrichment", 0.0)
     world = World(tested, lambda _, action: running(action))
@@ -70,7 +70,7 @@ def test_the_selected_row_is_asked_every_two_seconds_for_a_third_of_the_budget()
 
 
 def test_rows_on_the_screen_go_first() -> None:
-    tested = scheduler(60)
+    tested = scheduler(60, LimitSource.CONFIGURED)
     for name in range(8):
         tested.add(job_key(name), "search", 0.0)
     world = World(tested, lambda _, action: running(action))
