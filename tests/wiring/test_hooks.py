@@ -23,7 +23,7 @@ from jobdeck.store import open_store
 from jobdeck.store.aio import AsyncStore
 from jobdeck.wiring.hooks import HookRunner, without_secrets
 from jobdeck.wiring.telling import Teller
-from tests.tui.world import NOON, FrozenClock, job, key
+from tests.tui.world import NOON, FrozenClock, job, key, target
 
 CANARY = "ak_canary_0123456789"
 WRITE = "import os, sys; open(sys.argv[1], 'a').write(os.environ['JOBDECK_JOB_ID'] + '\\n')"
@@ -155,7 +155,10 @@ async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
 def test_only_an_end_that_came_while_we_watched_is_one() -> None:
     old = failed("op_old", ended_us=NOON.us - 10**9)
     quick = failed("op_quick", updated_us=NOON.us, ended_us=None)
-    known = {one.key: one for one in (old, quick)}
+    accepted = failed("op_accepted", target=replace(target("op_accepted"), accepted_request_id="just now"))
+    undated = failed("op_undated")
+    known = {one.key: one for one in (old, quick, accepted, undated)}
+    assert ended(ending(accepted, undated, before=Phase.UNKNOWN).events, known) == (accepted,)
     assert ended(ending(old, quick, before=Phase.UNKNOWN).events, known) == (quick,)
     assert ended(ending(old).events, known) == (old,)
     assert ended(ending(replace(old, phase=Phase.SUCCEEDED), before=Phase.FAILED).events, known) == ()

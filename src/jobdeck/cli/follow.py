@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable
 
+from jobdeck.cli.telling import make_teller
 from jobdeck.domain.job import Job, Target
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
@@ -26,8 +27,12 @@ async def follow(
     enough: Callable[[Engine, Batch], bool],
     patience: float | None = None,
     lists: UseOfLists = UseOfLists.ALL,
+    *,
+    hooks: bool = False,
 ) -> tuple[Job, ...]:
     """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
+
+    With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
 
     Raises `TimedOutError` after `patience` seconds (None: never), and what the engine raises when it breaks.
     """
@@ -35,6 +40,7 @@ async def follow(
     engine = running.engine
     for notice in running.notices:
         sys.stderr.write(f"jobdeck: {notice}\n")
+    teller = make_teller(wiring, running, _complain) if hooks and wiring.settings.hooks else None
     try:
         changes = engine.subscribe()
         keys = engine.add(targets)
@@ -42,6 +48,8 @@ async def follow(
         try:
             async with asyncio.timeout(patience):
                 async for batch in changes:
+                    if teller is not None:
+                        teller.take(batch, engine.jobs)
                     if enough(engine, batch):
                         break
                 else:
@@ -52,8 +60,14 @@ async def follow(
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
     finally:
+        if teller is not None:
+            await teller.close()
         await engine.aclose()
     return tuple(engine.jobs[key] for key in keys)
+
+
+def _complain(fault: str) -> None:
+    sys.stderr.write(f"jobdeck: {fault}\n")
 
 
 def told(job: Job) -> bool:

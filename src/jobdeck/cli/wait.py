@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     inputs = gather_targets(arguments.targets, wiring.directory)
     waiting = Waiting(arguments, wiring.clock)
     try:
-        jobs = run_async(follow(wiring, inputs.targets, waiting, arguments.timeout))
+        jobs = run_async(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True))
         code = exit_code([job for job in jobs if job.terminal] if waiting.ended_by_any else jobs)
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT

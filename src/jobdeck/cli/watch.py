@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         printer.show(engine, batch)
         return all(told(job) or hopeless(engine, job) for job in engine.jobs.values())
 
-    return exit_code(run_async(follow(wiring, inputs.targets, enough)))
+    return exit_code(run_async(follow(wiring, inputs.targets, enough, hooks=True)))
 
 
 class ChangePrinter:

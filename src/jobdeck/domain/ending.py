@@ -14,7 +14,8 @@ _ORDER = (Phase.FAILED, Phase.PARTIAL, Phase.CANCELLED, Phase.SUCCEEDED)
 def ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Job, ...]:
     """Return the jobs that the events show to have ended, each once, in their order.
 
-    A job that had ended before anybody watched it is none of them.
+    A job that had ended before anybody watched it is none of them: where the server gives no dates, one that had
+    ended at the first look is taken for such, unless the answer that accepted it is known.
     """
     found: dict[JobKey, Job] = {}
     for event in events:
@@ -39,6 +40,8 @@ def end_words(jobs: Sequence[Job]) -> str:
 
 
 def _ended_before(job: Job) -> bool:
-    """Whether the server's dates say that a job had ended before it was watched."""
+    """Whether a job that had ended at the first look had done so before it was watched."""
     end_us = job.ended_us or job.updated_us
-    return end_us is not None and end_us < job.added.us
+    if end_us is None:
+        return job.target.accepted_request_id is None and job.target.accepted_trace_id is None
+    return end_us < job.added.us

@@ -47,13 +47,18 @@ class Teller:
                 if len(self._waiting) == 1:
                     self._begin(self._give_notice(self._told))
 
-    async def close(self, patience: float) -> None:
-        """Let hooks that run come to their end for `patience` seconds; then they are killed."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def close(self, patience: float | None = None) -> None:
+        """Let hooks that run come to their end for `patience` seconds (None: for as long as they may run).
+
+        Those that still run then are killed; so they are when this is cancelled.
+        """
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=patience)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run_hooks(self, job: Job) -> None:
         if await self._first("hooks", job):

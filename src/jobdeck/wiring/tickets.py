@@ -83,7 +83,7 @@ def ticket_source(
         ends=tuple(item for entry in ends if (item := entry.exchange(now)) is not None),
         version=__version__,
         made_us=now.us,
-        curl=wiring.curl(exchanges[0]) if exchanges else "",
+        curl=wiring.curl(_alone(exchanges)) if exchanges else "",
         clock_offset=round(offsets[0], 1) if offsets else None,
         note=note or (annotation.note if annotation is not None else ""),
         include_result=include_result,
@@ -113,6 +113,11 @@ def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange]) -> tuple[Exchan
     late = [item for item in fresh if _mark(item) not in known]
     both = sorted((*late, *kept), key=_started, reverse=True)
     return tuple(both[:MAX_EXCHANGES])
+
+
+def _alone(exchanges: Sequence[Exchange]) -> Exchange:
+    """Return the newest look at the job alone, which asks again for less than a list does; else the newest."""
+    return next((item for item in exchanges if item.job is not None), exchanges[0])
 
 
 def _started(item: Exchange) -> int:

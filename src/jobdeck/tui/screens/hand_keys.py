@@ -32,7 +32,9 @@ class HandKeys(Screen[None]):
 
     async def action_copy_curl(self) -> None:
         """Send the selected exchange, or the job's newest, to the clipboard as a line for a shell."""
-        newest = next(iter(self._watch.exchanges(self._jobs.selected)), None)
+        looks = self._watch.exchanges(self._jobs.selected)
+        # A list told of many jobs: what asks for this one alone is of more use to a shell.
+        newest = next((look for look in looks if look.job is not None), next(iter(looks), None))
         await self._handing.curl(self._selected_exchange or newest)
 
     def action_ticket(self) -> None:
