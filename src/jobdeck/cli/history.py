@@ -20,7 +20,7 @@ _HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "LAST SEEN", "REQUEST ID", "MESSA
 def run(arguments: argparse.Namespace) -> ExitCode:
     """List remembered jobs, newest activity first, or forget old ones with ``--purge``."""
     now = SystemClock().now()
-    with open_store_for(arguments) as store:
+    with open_store_for(arguments, needed=True) as store:
         if arguments.purge is not None:
             return _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
         stored = store.jobs(JobQuery(profile=arguments.profile, limit=arguments.limit))

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobdeck.cli.errors import CommandError
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.store import Store
+from jobdeck.store.records import NoticeKind
 from jobdeck.wiring import Wiring, open_own_store
+
+STAND_IN = ". Going on in memory: nothing is kept."
 
 
 def open_wiring(arguments: argparse.Namespace) -> Wiring:
@@ -27,12 +31,18 @@ def open_wiring(arguments: argparse.Namespace) -> Wiring:
 
 
 @contextmanager
-def open_store_for(arguments: argparse.Namespace) -> Iterator[Store]:
-    """Open the store for a command that only reads what is remembered; its notices go to standard error."""
+def open_store_for(arguments: argparse.Namespace, *, needed: bool = False) -> Iterator[Store]:
+    """Open the store; its notices go to standard error.
+
+    Where it is `needed`, because the command does nothing but read it, one that cannot be used raises
+    `CommandError`: an empty stand-in would say that nothing is remembered.
+    """
     opened = open_own_store(os.environ, keep=not arguments.no_store)
-    for notice in opened.notices:
-        sys.stderr.write(f"jobdeck: {notice.message}\n")
     try:
+        for notice in opened.notices:
+            if needed and notice.kind is NoticeKind.IN_MEMORY:
+                raise CommandError(notice.message.removesuffix(STAND_IN))
+            sys.stderr.write(f"jobdeck: {notice.message}\n")
         yield opened.store
     finally:
         opened.store.close()

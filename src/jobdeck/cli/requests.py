@@ -18,7 +18,7 @@ _HEADER = ("TIME", "STATUS", "TOOK", "JOB", "REQUEST ID", "WHAT CAME")
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest requests, those about a target, or what is known of one request or trace ID."""
-    with open_store_for(arguments) as store:
+    with open_store_for(arguments, needed=True) as store:
         if arguments.target is None:
             entries = store.all_exchanges(ExchangeQuery(profile=arguments.profile), arguments.limit)
             _print(entries, as_json=arguments.json)
