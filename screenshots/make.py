@@ -199,6 +199,7 @@ async def picture(name: str, size: tuple[int, int], seconds: float, *keys: str) 
                 await queue.settle()
             app.deck.tick()
             await pilot.pause()
+            await pilot.pause()
             (HERE / f"{name}.svg").write_text(_WEB_FONTS.sub("", app.export_screenshot(title="jobdeck")), "utf-8")
 
 
@@ -207,6 +208,7 @@ async def main() -> None:
     await picture("overview", (120, 36), 98.0, "g", "j", "j")
     await picture("narrow", (80, 24), 98.0, "g", "j", "j", "j")
     await picture("failed", (100, 30), 98.0, "g", "tab", "tab")
+    await picture("ticket", (100, 30), 98.0, "g", "Y")
 
 
 if __name__ == "__main__":

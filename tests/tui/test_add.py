@@ -1,4 +1,6 @@
 from jobdeck.domain.job import Resource, Target
+from jobdeck.tui.draw.spans import plain
+from jobdeck.tui.screens.add import understood_lines
 from jobdeck.tui.session import Parsed, Refused
 from tests.tui.drive import driven, toasts
 from tests.tui.world import job, key, target
@@ -93,3 +95,9 @@ def test_targets_of_several_profiles_are_counted_by_kind() -> None:
     )
     line = plain(understood_lines(parsed, (), 100)[0])
     assert line == " ✓ 4 jobs: 2 hog operation, 1 sonarly prospecting, 1 hog search"
+
+
+def test_a_refused_text_is_not_said_twice() -> None:
+    refused = Parsed((), (Refused("op 2", "op 2: not a job ID"), Refused("curl", "HTTP: no profile")))
+    lines = [plain(line) for line in understood_lines(refused, (), 80)]
+    assert lines[1:] == ["   op 2  not a job ID", "   curl  HTTP: no profile"]

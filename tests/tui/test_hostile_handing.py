@@ -15,7 +15,6 @@ from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.test_hostile import NASTY, assert_harmless, hostile_exchange, hostile_job
 from tests.tui.world import NOON, FrozenClock, exchange, job
 
-
 CHOSEN = [NASTY[at] for at in (2, 4, 7, 9, 10, 12, 14, 15)]
 """One of each sort: every one costs a second."""
 

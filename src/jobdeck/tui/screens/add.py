@@ -17,7 +17,7 @@ from jobdeck.tui import words
 from jobdeck.tui.cells import middle
 from jobdeck.tui.draw.spans import Line, Role, clip_line
 from jobdeck.tui.screens.sheet import Sheet
-from jobdeck.tui.session import Parsed
+from jobdeck.tui.session import Parsed, Refused
 from jobdeck.tui.widgets.static import Sentence
 
 PARSE_AFTER = 0.1
@@ -117,11 +117,18 @@ def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Seq
         lines.append(((f" ✗ {len(parsed.refused)} refused", Role.FAILED),))
         for refused in parsed.refused[:REFUSALS_SHOWN]:
             text = middle(one_line(refused.text, 200), max(12, width // 3))
-            lines.append(((f"   {text}  ", Role.TEXT), (one_line(refused.reason), Role.DIM)))
+            lines.append(((f"   {text}  ", Role.TEXT), (_reason(refused), Role.DIM)))
         more = len(parsed.refused) - REFUSALS_SHOWN
         if more > 0:
             lines.append(((f"   … and {more} more", Role.DIM),))
     return tuple(clip_line(line, width) for line in lines)
+
+
+def _reason(refused: Refused) -> str:
+    """Return why a text is refused without the text, which stands before it already."""
+    named, colon, why = refused.reason.partition(": ")
+    repeated = colon and refused.text.startswith(named.rstrip("…"))
+    return one_line(why if repeated else refused.reason)
 
 
 def hint_lines(count: int) -> Sequence[Line]:
