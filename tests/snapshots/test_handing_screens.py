@@ -1,6 +1,5 @@
 """The screens from which something leaves, in frozen time. Each docstring says what one should see."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,12 +18,6 @@ from tests.tui.world import NOON, deck_of_every_state, exchange, problem
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 NAMES = ["80x24", "120x40", "200x50"]
-
-
-@pytest.fixture(autouse=True)
-def _the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "NO_COLOR" not in os.environ, "snapshots are in colour: run with `env -u NO_COLOR`, as `make test` does"
-    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none")
 
 
 def shown(*keys: str) -> Callable[[Pilot[int]], object]:

@@ -1,9 +1,7 @@
 """Whole screens in frozen time. Each docstring says what one should see."""
 
-import os
 from collections.abc import Callable
 
-import pytest
 from textual.pilot import Pilot
 
 from jobdeck.domain.job import Job
@@ -16,12 +14,6 @@ from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import NOON, FrozenClock, deck_of_every_state, exchange, problem, target
 
 Compare = Callable[..., bool]
-
-
-@pytest.fixture(autouse=True)
-def _the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "NO_COLOR" not in os.environ, "snapshots are in colour: run with `env -u NO_COLOR`, as `make test` does"
-    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none")
 
 
 def frozen(jobs: list[Job] | None = None, theme: str = "jobdeck") -> JobdeckApp:

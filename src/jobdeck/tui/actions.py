@@ -70,6 +70,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "enter", "open", "from the list into the job, from the job to its trace", Group.PANES),
     Action("back", ("escape",), "esc", "back", "back to the list", Group.PANES),
     Action("zoom", ("z",), "z", "zoom", "the pane alone on the whole screen, and back", Group.PANES, 50),
+    Action(
+        "next_tab",
+        ("right_square_bracket",),
+        "]",
+        "next tab",
+        "the next tab: stages, result, raw, timeline, diff",
+        Group.PANES,
+        42,
+    ),
+    Action("previous_tab", ("left_square_bracket",), "[", "previous tab", "the tab before", Group.PANES),
+    Action(
+        "next_match", ("n",), "n", "next match", "the next place in the result of what / looks for there", Group.PANES
+    ),
+    Action("save_body", ("o",), "o", "save body", "save the last body, whole, as a file", Group.PANES),
     Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
     Action("quit", ("q",), "q", "quit", "quit; the remote jobs go on", Group.DECK, 12),
 )

@@ -11,21 +11,21 @@ _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
 LONGEST_NAME = 60
 
 
-async def save(text: str, subject: str, us: int, folder: Path | None = None) -> Path:
+async def save(text: str, subject: str, us: int, folder: Path | None = None, *, suffix: str = ".md") -> Path:
     """Write a text to a new file in the working directory, else in the home directory, and return its path.
 
     The name is made of `subject` and the moment `us`. Raises `PrivateFileError` when neither can be written to.
     """
-    name = file_name(subject, us)
+    name = file_name(subject, us, suffix)
     first = folder or Path.cwd()
     return await asyncio.to_thread(_save, text, name, (first, Path.home()))
 
 
-def file_name(subject: str, us: int) -> str:
+def file_name(subject: str, us: int, suffix: str = ".md") -> str:
     """Return a file's name for a subject: letters, digits, dashes, and the moment."""
     moment = datetime.fromtimestamp(us / 1e6, UTC)
     plain = _OUTSIDE.sub("-", subject)[:LONGEST_NAME].strip("-") or "text"
-    return f"jobdeck-{plain}-{moment:%Y%m%dT%H%M%SZ}.md"
+    return f"jobdeck-{plain}-{moment:%Y%m%dT%H%M%SZ}{suffix}"
 
 
 def _save(text: str, name: str, folders: tuple[Path, Path]) -> Path:

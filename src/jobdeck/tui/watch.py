@@ -7,6 +7,7 @@ from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.draw.detail import Outlook
 from jobdeck.tui.draw.header import BlindProfile, Overview
+from jobdeck.tui.draw.pages import Past
 from jobdeck.tui.draw.state import NEW
 from jobdeck.tui.draw.told import Told, told
 from jobdeck.tui.model import Delta, Model
@@ -57,6 +58,13 @@ class Watch:
         if job is None or self.engine is None:
             return Told()
         return told(job, self.engine.timeline(job.key), self.notes.of(job.key))
+
+    def past(self, key: JobKey) -> Past:
+        """Return what led to a job's state."""
+        engine = self.engine
+        if engine is None:
+            return Past()
+        return Past(engine.progress_history(key), engine.timeline(key), engine.previous(key), engine.body(key))
 
     def outlook(self, key: JobKey) -> Outlook:
         """Return what the engine will do about a job."""

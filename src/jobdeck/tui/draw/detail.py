@@ -1,8 +1,9 @@
 """Everything known of one job, as lines: what went wrong first, then stages, then the small print."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobdeck.domain.attention import blind, stale
+from jobdeck.domain.attention import blind, stale, stalled
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, StageRecord
 from jobdeck.domain.problem import Problem
@@ -10,9 +11,11 @@ from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
 from jobdeck.tui import words
 from jobdeck.tui.cells import DETAIL_LIMIT, clip, fit, width_of, wrap
+from jobdeck.tui.draw.account import in_words
 from jobdeck.tui.draw.bar import bar
 from jobdeck.tui.draw.jsontext import layout
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line
+from jobdeck.tui.draw.spark import sparkline
 from jobdeck.tui.draw.state import LOST, job_state, stage_state
 
 LABEL = 10
@@ -33,13 +36,19 @@ class Outlook:
     blocked_until: float | None = None
 
 
-def detail_lines(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
-    """Return the lines about a job, none wider than `width`; the result is not among them."""
+def detail_lines(
+    job: Job, outlook: Outlook, now: Instant, width: int, samples: Sequence[tuple[float, float]] = ()
+) -> list[Line]:
+    """Return the lines about a job, none wider than `width`; the result is not among them.
+
+    `samples` are (monotonic seconds, fraction) of its progress each time it moved.
+    """
     lines = [_headline(job, now)]
     lines.extend(_error(job, width))
     lines.extend(_problem(job, outlook, now, width))
     lines.extend(_stages(job, now, width))
     lines.append(support_line(job))
+    lines.extend(_over_time(job, samples, now, width))
     for anomaly in job.anomalies:
         lines.extend(_paragraph("! ", anomaly, width, Role.WARN))
     lines.append(EMPTY)
@@ -167,6 +176,21 @@ def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -
     return tuple(spans)
 
 
+def _over_time(job: Job, samples: Sequence[tuple[float, float]], now: Instant, width: int) -> list[Line]:
+    lines: list[Line] = []
+    until = job.ended if job.ended is not None else now
+    drawn = sparkline(samples, until.mono, min(30, max(8, width - 40)))
+    if drawn:
+        role = job_state(job, now).role
+        over = f"  in {words.span(until.mono - samples[0][0])}"
+        lines.append((("progress".ljust(LABEL), Role.DIM), (drawn, role), (over, Role.DIM)))
+    if stalled(job, now) and job.changed is not None and job.observed is not None:
+        still = words.span(job.observed.since(job.changed))
+        usual = f"; its kind moves within {words.span(job.stall_after)}" if job.stall_after is not None else ""
+        lines += _paragraph("! ", f"no change for {still}{usual}", width, Role.STALLED)
+    return lines
+
+
 def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     facts: list[tuple[str, str]] = [("job", str(job.key)), ("kind", job.kind)]
     for label, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
@@ -182,7 +206,9 @@ def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     step = next_step(job, outlook, now)
     if step:
         facts.append(("next", step))
-    facts.extend(job.facts)
+    for name, value in job.facts:
+        meaning = in_words(name, value)
+        facts.append((name, f"{value}: {meaning}" if meaning else value))
     if job.error is not None and job.error.details:
         facts.append(("details", layout(job.error.details)))
     longest = max(width_of(clip(label, LONGEST_LABEL)) for label, _ in facts)

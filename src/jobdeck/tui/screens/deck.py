@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from jobdeck.domain.job import Target
-from jobdeck.domain.text import clean, one_line
+from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui import words
 from jobdeck.tui.actions import Group, bindings
@@ -26,7 +26,7 @@ from jobdeck.tui.marks import Marks
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.hand_keys import HandKeys
 from jobdeck.tui.screens.help import HelpScreen
-from jobdeck.tui.screens.list_keys import ListKeys
+from jobdeck.tui.screens.page_keys import PageKeys
 from jobdeck.tui.session import Engine, Session
 from jobdeck.tui.triage import Triage
 from jobdeck.tui.watch import Watch
@@ -36,6 +36,7 @@ from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import Banner, Footer, Header, Rule
+from jobdeck.tui.widgets.tabs import TabRule
 from jobdeck.tui.widgets.trace import Trace
 
 UNDO_KEPT = 100
@@ -46,7 +47,7 @@ class Side(Vertical):
     """The panes about the selected job."""
 
 
-class Deck(ListKeys, HandKeys):
+class Deck(PageKeys, HandKeys):
     """Draws what the engine tells, and does what the keys ask for."""
 
     AUTO_FOCUS = "JobList"
@@ -67,8 +68,8 @@ class Deck(ListKeys, HandKeys):
         self._noticed = 0
         self._zoomed: LineView | None = None
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
-        self._detail_rule, self._trace_rule = Rule(id="detail-rule"), Rule(id="trace-rule")
-        self._triage, self._filter_bar = Triage(self._watch.model), FilterBar()
+        self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
+        self._triage, self._filter_bar, self._search_bar = Triage(self._watch.model), FilterBar(), FilterBar()
         self._jobs = JobList(self._watch.model, now, id="jobs")
         self._detail = Detail(now, id="detail")
         self._trace = Trace(now, id="trace")
@@ -86,6 +87,7 @@ class Deck(ListKeys, HandKeys):
             yield JobPane(self._jobs, self._filter_bar)
             with Side():
                 yield self._detail_rule
+                yield self._search_bar
                 yield self._detail
                 yield self._trace_rule
                 yield self._trace
@@ -298,7 +300,10 @@ class Deck(ListKeys, HandKeys):
         now = self._session.clock.now()
         key = self._jobs.selected
         job = self._watch.job(key)
-        self._detail.show(job, self._watch.outlook(job.key) if job is not None else None, now)
+        if job is None:
+            self._detail.show(None, None, now)
+        else:
+            self._detail.show(job, self._watch.outlook(job.key), now, self._watch.past(job.key))
         empty = ((("no request has been sent about this job yet", Role.DIM),),) if job is not None else ()
         self._trace.show(key, self._watch.exchanges(key), self._watch.told(key), now, empty)
         self._draw_titles()
@@ -308,8 +313,8 @@ class Deck(ListKeys, HandKeys):
         focused = self._focused_pane
         told = " · told when it ends" if key is not None and self._calling.wants(key) else ""
         marked = f" · {len(self._marks)} marked" if len(self._marks) else ""
-        name = clean(key.id) if key is not None else "no job"
-        self._detail_rule.title(f"{name}{told}{marked}", strong=focused is self._detail)
+        name = key.id if key is not None else "no job"
+        self._detail_rule.show(name, self._detail.tab, strong=focused is self._detail, note=told + marked)
         count = len(self._watch.exchanges(key))
         counted = f" · {words.plural(count, 'exchange')}" if count else ""
         alike = self._watch.faults.of(key) if key is not None else None

@@ -72,17 +72,20 @@ class ListKeys(Screen[None]):
 
     def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
         """Filter by what has been typed so far."""
-        self.filter_by(message.text)
+        if message.bar is self._filter_bar:
+            self.filter_by(message.text)
 
-    def on_filter_bar_done(self) -> None:
+    def on_filter_bar_done(self, message: FilterBar.Done) -> None:
         """Go to the list."""
-        self.set_focus(self._jobs)
-        self._tell_filter()
+        if message.bar is self._filter_bar:
+            self.set_focus(self._jobs)
+            self._tell_filter()
 
-    def on_filter_bar_given_up(self) -> None:
+    def on_filter_bar_given_up(self, message: FilterBar.GivenUp) -> None:
         """Show every job, and go to the list."""
-        self.set_focus(self._jobs)
-        self._clear_filter()
+        if message.bar is self._filter_bar:
+            self.set_focus(self._jobs)
+            self._clear_filter()
 
     def _clear_filter(self) -> None:
         self._triage.clear(self._session.clock.now())

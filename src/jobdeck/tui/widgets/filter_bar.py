@@ -36,15 +36,24 @@ class FilterBar(Horizontal):
     class Changed(Message):
         """Another text is to be filtered by, from now on."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, bar: "FilterBar", text: str) -> None:
             super().__init__()
+            self.bar = bar
             self.text = text
 
     class Done(Message):
-        """The text stays as it is; the keys are for the list again."""
+        """The text stays as it is; it has been typed."""
+
+        def __init__(self, bar: "FilterBar") -> None:
+            super().__init__()
+            self.bar = bar
 
     class GivenUp(Message):
-        """No filter is wanted; the keys are for the list again."""
+        """No text is wanted."""
+
+        def __init__(self, bar: "FilterBar") -> None:
+            super().__init__()
+            self.bar = bar
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -79,16 +88,16 @@ class FilterBar(Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed."""
         event.stop()
-        self.post_message(self.Changed(event.value))
+        self.post_message(self.Changed(self, event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Leave the text as it is."""
         event.stop()
         self._asking = False
-        self.post_message(self.Done())
+        self.post_message(self.Done(self))
 
     def on_filter_input_given_up(self, event: FilterInput.GivenUp) -> None:
         """Drop the text."""
         event.stop()
         self._asking = False
-        self.post_message(self.GivenUp())
+        self.post_message(self.GivenUp(self))

@@ -1,0 +1,170 @@
+"""The tabs of the selected job beside its stages: result, raw body, timeline, difference."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.text import clean
+from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.tui import words
+from jobdeck.tui.cells import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
+from jobdeck.tui.draw.account import about_account
+from jobdeck.tui.draw.jsontext import layout, readable
+from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line, line_width
+from jobdeck.tui.jsontree import NONE, JsonTree, Node
+
+_PIECES = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)')
+
+
+class Tab(StrEnum):
+    """The tabs in their order; each value is its title."""
+
+    STAGES = "Stages"
+    RESULT = "Result"
+    RAW = "Raw"
+    TIMELINE = "Timeline"
+    DIFF = "Diff"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a job beside its state: where its progress came from, and what the tabs show."""
+
+    samples: tuple[tuple[float, float], ...] = ()
+    moments: tuple[Moment, ...] = ()
+    before: Job | None = None
+    body: bytes | None = None
+
+
+def account_lines(job: Job, width: int) -> list[Line]:
+    """Return what a search says about its target account: the raw value, and what it means."""
+    lines: list[Line] = []
+    for name, value, meaning in about_account(job.facts):
+        spans: list[Span] = [(f"{name} ", Role.DIM), (clean(value[:256]), Role.STRONG)]
+        if line_width(spans) + len(meaning) + 2 <= width or not meaning:
+            lines.append(clip_line((*spans, (f"  {meaning}", Role.TEXT)), width))
+        else:
+            lines += [clip_line(spans, width), clip_line((("  ", Role.TEXT), (meaning, Role.TEXT)), width)]
+    return [*lines, EMPTY] if lines else lines
+
+
+def tree_line(tree: JsonTree, node: Node, width: int) -> Line:
+    """Return one node of a result's tree."""
+    indent = "  " * min(node.depth, max(1, width // 6))
+    if node.more != NONE:
+        return clip_line(((f"{indent}… ", Role.FAINT), (node.label, Role.KEY)), width)
+    mark = "  " if node.box == NONE else "▾ " if tree.is_open(node) else "▸ "
+    value = tree.index.preview(node)
+    spans: list[Span] = [(indent + mark, Role.DIM)]
+    if node.label:
+        spans.append((clean(readable(node.label[:256])) + ": ", Role.NAME))
+    spans.append((clean(readable(value)), Role.DIM if node.box != NONE else _value_role(value)))
+    return clip_line(spans, width)
+
+
+def raw_lines(body: bytes | None, width: int) -> list[Line]:
+    """Return the last body, laid out and coloured, as far as it may be shown."""
+    if body is None:
+        return [(("no answer about this job alone has come in this run: r asks now", Role.DIM),)]
+    head: list[Span] = [("body ", Role.DIM), (words.size(len(body)), Role.TEXT)]
+    laid = layout(body[:DETAIL_LIMIT].decode("utf-8", "replace"))
+    lines = [_highlighted(text) for text in wrap(laid, width, most=LINE_LIMIT)]
+    if len(body) > DETAIL_LIMIT or len(lines) > LINE_LIMIT - 1:
+        head.append((f"  truncated, {len(body)} bytes", Role.WARN))
+    head += [("  o", Role.KEY), (" saves the whole", Role.DIM)]
+    return [clip_line(line, width) for line in (head, EMPTY, *lines)]
+
+
+def timeline_lines(moments: Sequence[Moment], now: Instant, width: int) -> list[Line]:
+    """Return every change of phase and stage with its time and request ID, the newest first."""
+    if not moments:
+        return [(("nothing has been seen to change yet", Role.DIM),)]
+    return [line for moment in reversed(moments) for line in _moment(moment, now, width)]
+
+
+def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[Line]:
+    """Return what differs between a job's state before its newest change and its state now."""
+    if before is None or before.observed is None or job.observed is None:
+        return [(("no change has been seen in this run", Role.DIM),)]
+    old, new = dict(_fields(before)), dict(_fields(job))
+    seen = f"{words.near(before.observed.us, now)} → {words.near((job.changed or job.observed).us, now)}"
+    lines: list[Line] = [((seen, Role.DIM),), EMPTY]
+    for name in [*new, *(name for name in old if name not in new)]:
+        if old.get(name) == new.get(name):
+            continue
+        lines.append(((clip(name, width), Role.DIM),))
+        for sign, value, role in (("- ", old.get(name), Role.FAILED), ("+ ", new.get(name), Role.DONE)):
+            if value is not None:
+                lines += [((sign + text, role),) for text in wrap(value, width - 2, limit=4_096, most=12)]
+    if len(lines) == 2:
+        lines.append((("nothing that is shown differs", Role.DIM),))
+    return [clip_line(line, width) for line in lines]
+
+
+def _moment(moment: Moment, now: Instant, width: int) -> Iterator[Line]:
+    change = " → ".join(part for part in (moment.before, moment.after) if part)
+    kind = moment.kind.value if moment.stage is None else clip(moment.stage, 20)
+    role = Role.TEXT
+    if moment.after == "failed":
+        role = Role.FAILED
+    elif moment.kind in {MomentKind.PROBLEM, MomentKind.ANOMALY}:
+        role = Role.BLIND if moment.kind is MomentKind.PROBLEM else Role.WARN
+    word = "" if moment.text in {moment.after, ""} else f"  {clean(moment.text[:512])}"
+    spans: list[Span] = [
+        (f"{words.near(moment.at_us, now)} ", Role.DIM),
+        (fit(kind, 11) + " ", Role.DIM),
+        (change, role),
+        (word if change else word.lstrip(), Role.TEXT if change else role),
+    ]
+    told: list[Span] = []
+    if moment.request_id:
+        told = [("request ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
+    gap = width - line_width(spans) - line_width(told)
+    if not told or gap >= 2:
+        yield clip_line((*spans, (" " * gap if told else "", Role.TEXT), *told), width)
+    else:
+        yield clip_line(spans, width)
+        yield clip_line((("          ", Role.TEXT), *told), width)
+
+
+def _fields(job: Job) -> Iterator[tuple[str, str]]:
+    pairs: list[tuple[str, object]] = [("status", job.status), ("phase", job.phase.value), ("kind", job.kind)]
+    if job.progress is not None:
+        pairs.append(("progress", words.percent(job.progress)))
+    for record in job.stages:
+        stage = record.stage
+        done = "" if stage.progress is None else f" {words.percent(stage.progress)}"
+        pairs.append((f"stage {stage.name}", f"{stage.status}{done}"))
+    if job.error is not None:
+        error = job.error
+        pairs.append(("error", "  ".join(part for part in (error.code, error.message, error.details) if part)))
+    pairs += job.facts
+    if job.result is not None:
+        pairs.append(("result", f"{words.size(len(job.result))}  {job.result[:512]}"))
+    return ((name, str(value)) for name, value in pairs if value is not None)
+
+
+def _value_role(value: str) -> Role:
+    return Role.TEXT if value.startswith('"') else Role.QUEUED if value in {"null", ""} else Role.RUNNING
+
+
+def _highlighted(text: str) -> Line:
+    spans: list[Span] = []
+    at = 0
+    for match in _PIECES.finditer(text):
+        if match.start() > at:
+            spans.append((text[at : match.start()], Role.DIM))
+        string, colon, other = match.groups()
+        if string is not None:
+            spans.append((string, Role.NAME if colon else Role.TEXT))
+            if colon:
+                spans.append((colon, Role.DIM))
+        else:
+            spans.append((other, Role.RUNNING))
+        at = match.end()
+    if at < len(text):
+        spans.append((text[at:], Role.DIM))
+    return tuple(spans)

@@ -1,0 +1,247 @@
+"""A JSON text as a tree that is read piece by piece: 10 MB are never parsed at once, nor made into objects.
+
+One pass over the text, in steps as short as the caller wants, notes where every object and array begins and ends.
+From that, the children of one node are read when it is opened, two hundred at a time.
+"""
+
+import json
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PAGE = 200
+"""Children of one node that are shown at once."""
+
+DEEPEST = 60
+PREVIEW = 400
+PIECE = 1_000_000
+"""Characters that are searched at a stretch: about 10 ms."""
+
+NONE = -1
+
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_SCALAR = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^,\]}\[{]+', re.DOTALL)
+_BLANK = re.compile(r"\s*+")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value: where it stands in the text, its key or number, and `box`, which object or array it is."""
+
+    start: int
+    end: int
+    depth: int
+    label: str
+    box: int = NONE
+    more: int = NONE
+    """Not a value but the way to further ones: the page of the parent `box` that it leads to."""
+
+
+class JsonIndex:
+    """Where the objects and arrays of a text are. It makes something of any text, JSON or not."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.starts = array("Q")
+        self.ends = array("Q")
+        self.parents = array("q")
+        self.counts = array("Q")
+        self.done = False
+        self._marks: dict[int, array[int]] = {}
+        self._open: list[int] = []
+        self._tokens: Iterator[re.Match[str]] = _TOKEN.finditer(text)
+        self._at = 0
+
+    @property
+    def read(self) -> float:
+        """The share of the text that has been gone through."""
+        return 1.0 if self.done else self._at / max(1, len(self.text))
+
+    def step(self, tokens: int) -> bool:
+        """Go through so many more tokens; true when the whole text is known."""
+        text = self.text
+        stack = self._open
+        for match in self._tokens:
+            sign = text[match.start()]
+            if sign in "{[":
+                self.starts.append(match.start())
+                self.ends.append(len(text))
+                self.parents.append(stack[-1] if stack else NONE)
+                self.counts.append(0)
+                stack.append(len(self.starts) - 1)
+            elif sign == "," and stack:
+                self._count(stack[-1], match.end())
+            elif sign in "]}" and stack:
+                box = stack.pop()
+                self.ends[box] = match.end()
+                if self.counts[box] or text[self.starts[box] + 1 : match.start()].strip():
+                    self.counts[box] += 1
+            tokens -= 1
+            if tokens <= 0:
+                self._at = match.end()
+                return False
+        self.done = True
+        return True
+
+    def root(self) -> Node:
+        """Return the whole."""
+        start = _blank(self.text, 0)
+        box = self._box_at(start)
+        return Node(start, self.ends[box] if box != NONE else len(self.text), 0, "", box)
+
+    def children(self, parent: Node, page: int = 0) -> list[Node]:
+        """Return one page of a node's children, and the ways to the pages before and after it."""
+        count = self.counts[parent.box]
+        marks = self._marks.get(parent.box)
+        at = self.starts[parent.box] + 1 if page == 0 or marks is None else marks[page - 1]
+        depth, end = parent.depth + 1, self.ends[parent.box]
+        named = self.text[parent.start] == "{"
+        found: list[Node] = []
+        if page:
+            found.append(Node(at, at, depth, f"{page * PAGE:,} before", parent.box, page - 1))
+        for number in range(page * PAGE, min(count, (page + 1) * PAGE)):
+            at = _blank(self.text, at)
+            label = str(number)
+            if named and (key := _STRING.match(self.text, at, end)):
+                label = key[0][1:-1]
+                at = _blank(self.text, _blank(self.text, key.end()) + 1)
+            node = self._node(at, end, depth, label)
+            if node is None:
+                break
+            found.append(node)
+            at = _blank(self.text, node.end) + 1
+        rest = count - (page + 1) * PAGE
+        if rest > 0:
+            found.append(Node(at, at, depth, f"{rest:,} more", parent.box, page + 1))
+        return found
+
+    def boxes_around(self, offset: int) -> list[int]:
+        """Return the objects and arrays that a place of the text is in, the outermost first."""
+        box = bisect_right(self.starts, offset) - 1
+        while box != NONE and self.ends[box] <= offset:
+            box = self.parents[box]
+        chain: list[int] = []
+        while box != NONE:
+            chain.append(box)
+            box = self.parents[box]
+        return chain[::-1]
+
+    def page_of(self, box: int, offset: int) -> int:
+        """Return the page of a node's children that holds a place of the text."""
+        marks = self._marks.get(box)
+        return 0 if marks is None else bisect_right(marks, offset)
+
+    def preview(self, node: Node) -> str:
+        """Return a value in one short piece of text."""
+        if node.box == NONE:
+            return self.text[node.start : min(node.end, node.start + PREVIEW)].strip()
+        count = self.counts[node.box]
+        if self.text[node.start] == "{":
+            return f"{{{count:,} {'key' if count == 1 else 'keys'}}}" if count else "{}"
+        return f"[{count:,} {'item' if count == 1 else 'items'}]" if count else "[]"
+
+    def _count(self, box: int, after: int) -> None:
+        self.counts[box] += 1
+        if self.counts[box] % PAGE == 0:
+            self._marks.setdefault(box, array("Q")).append(after)
+
+    def _box_at(self, at: int) -> int:
+        box = bisect_right(self.starts, at) - 1
+        return box if box >= 0 and self.starts[box] == at else NONE
+
+    def _node(self, at: int, end: int, depth: int, label: str) -> Node | None:
+        box = self._box_at(at)
+        if box != NONE:
+            return Node(at, self.ends[box], depth, label, box)
+        scalar = _SCALAR.match(self.text, at, max(at, end - 1))
+        return Node(at, scalar.end(), depth, label) if scalar else None
+
+
+class JsonTree:
+    """Which nodes of an index are open, and the lines that are seen because of it."""
+
+    def __init__(self, index: JsonIndex) -> None:
+        self.index = index
+        self.rows: list[Node] = []
+        self.cursor = 0
+        self._open: dict[int, int] = {}
+        root = index.root()
+        if root.box != NONE:
+            self._open[root.box] = 0
+            for child in index.children(root):
+                # Rows of data are what a reader comes for: one level more where it stays short.
+                if child.box != NONE and child.more == NONE and index.counts[child.box] <= 20:
+                    self._open[child.box] = 0
+        self._lay_out()
+
+    def is_open(self, node: Node) -> bool:
+        """Whether a node's children are seen."""
+        return node.more == NONE and node.box in self._open
+
+    def toggle(self) -> None:
+        """Open or close the node under the cursor, or go where it leads."""
+        node = self.rows[self.cursor] if self.rows else None
+        if node is None or node.box == NONE:
+            return
+        if node.more != NONE:
+            self._open[node.box] = node.more
+        elif node.box in self._open:
+            del self._open[node.box]
+        else:
+            self._open[node.box] = 0
+        self._lay_out()
+
+    def move(self, to: int) -> None:
+        """Put the cursor on a row."""
+        self.cursor = min(max(to, 0), max(0, len(self.rows) - 1))
+
+    def search(self, query: str) -> Iterator[bool]:
+        """Look for `query` in keys and values, in either case, from behind the cursor on and round again.
+
+        Yields False after every piece of the text without it, and True once when the cursor is on it.
+        """
+        if not query or not self.rows:
+            return
+        wanted = re.compile(re.escape(json.dumps(query)[1:-1]), re.IGNORECASE)
+        text, here = self.index.text, self.rows[self.cursor]
+        begin = here.end if here.box == NONE else here.start + 1
+        for first, last in ((begin, len(text)), (0, min(len(text), begin + len(wanted.pattern)))):
+            for at in range(first, last, PIECE):
+                match = wanted.search(text, at, min(last, at + PIECE + len(wanted.pattern)))
+                if match is not None:
+                    self._reveal(match.start())
+                    yield True
+                    return
+                yield False
+
+    def _reveal(self, offset: int) -> None:
+        for box in self.index.boxes_around(offset):
+            self._open[box] = self.index.page_of(box, offset)
+        self._lay_out()
+        before = (number for number, node in enumerate(self.rows) if node.more == NONE and node.start > offset)
+        # A key stands before its value: the first value that begins behind the match, or ends behind it, is meant.
+        inside = (
+            number for number, node in enumerate(self.rows) if node.box == NONE and node.start <= offset < node.end
+        )
+        self.cursor = next(inside, next(before, len(self.rows) - 1))
+
+    def _lay_out(self) -> None:
+        root = self.index.root()
+        self.rows = list(self._walk(root)) if root.box != NONE else [root]
+        self.move(self.cursor)
+
+    def _walk(self, node: Node) -> Iterator[Node]:
+        stack = [node]
+        while stack:
+            one = stack.pop()
+            yield one
+            if self.is_open(one) and one.depth < DEEPEST:
+                stack.extend(reversed(self.index.children(one, self._open[one.box])))
+
+
+def _blank(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    return match.end() if match else at

@@ -1,0 +1,193 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.tui.draw.detail import Outlook, detail_lines
+from jobdeck.tui.draw.pages import Tab, account_lines, diff_lines, raw_lines, timeline_lines
+from jobdeck.tui.draw.spans import Line, line_width, plain
+from jobdeck.tui.draw.spark import LEVELS, sparkline
+from jobdeck.tui.widgets.detail import Detail
+from jobdeck.tui.widgets.tabs import TabRule, tab_line
+from tests.tui.drive import driven, toasts
+from tests.tui.test_hostile import NASTY, assert_harmless, hostile_job
+from tests.tui.world import NOON, UUID, ago, job, key, stage
+
+FACTS = (
+    ("targetAccountSearchMode", "profile_current_company"),
+    ("targetAccountOutcome", "unresolved"),
+    ("providerOutcome", "hit"),
+    ("companyMatchEvidence", "company_page 12, profile_current_job 3"),
+)
+MOMENTS = (
+    Moment(ago(110).us, MomentKind.PHASE, "queued", None, "unknown", "queued", UUID),
+    Moment(ago(70).us, MomentKind.STAGE, "", "enrichment", "queued", "running", UUID),
+    Moment(ago(30).us, MomentKind.PROBLEM, "server error: Service Unavailable", request_id=UUID),
+    Moment(ago(15).us, MomentKind.PHASE, "failed", None, "running", "failed", UUID),
+)
+
+
+def texts(lines: list[Line]) -> str:
+    return "\n".join(plain(line) for line in lines)
+
+
+def test_the_target_account_is_explained_beside_the_raw_value() -> None:
+    text = texts(account_lines(job("op_a", facts=FACTS), 118))
+    assert "targetAccountSearchMode profile_current_company  people were looked for by the current company" in text
+    assert "12 matched through the company's page; 3 matched through the current company" in text
+    assert "handle" in texts(detail_lines(job("op_a", facts=FACTS), Outlook(), NOON, 118))
+
+
+@pytest.mark.parametrize("width", [10, 20, 58, 78, 118, 200])
+def test_no_line_of_a_page_is_wider_than_its_pane(width: int) -> None:
+    before = job("op_a", observed=ago(60), facts=FACTS)
+    now = job("op_a", Phase.FAILED, observed=ago(1), result="x" * 5_000)
+    for lines in (
+        account_lines(before, width),
+        raw_lines(b'{"a": [1, "' + b"x" * 300 + b'"]}', width),
+        timeline_lines(MOMENTS, NOON, width),
+        diff_lines(before, now, NOON, width),
+        detail_lines(now, Outlook(), NOON, width, ((1.0, 0.1), (NOON.mono - 20, 0.6))),
+    ):
+        assert all(line_width(line) <= width for line in lines)
+
+
+def test_a_timeline_has_the_newest_first_each_with_time_and_request_id() -> None:
+    lines = [plain(line) for line in timeline_lines(MOMENTS, NOON, 118)]
+    assert lines[0].startswith("14:01:45Z phase       running → failed")
+    assert "enrichment  queued → running" in lines[2]
+    assert all(line.endswith(f"request {UUID}") for line in lines)
+    assert len(timeline_lines(MOMENTS, NOON, 70)) == 8
+
+
+def test_a_difference_shows_only_what_changed() -> None:
+    before = job("op_a", progress=0.4, observed=ago(60), stages=(stage("import", Phase.RUNNING, 0.5),))
+    after = job("op_a", progress=0.6, observed=ago(2), stages=(stage("import", Phase.RUNNING, 0.5),))
+    text = texts(diff_lines(before, after, NOON, 80))
+    assert "- 40%\n+ 60%" in text
+    assert "status" not in text
+    assert "no change has been seen" in texts(diff_lines(None, after, NOON, 80))
+
+
+def test_a_raw_body_says_how_much_of_it_is_shown() -> None:
+    whole = json.dumps({"data": ["x" * 20] * 10_000}).encode()
+    lines = raw_lines(whole, 80)
+    assert f"truncated, {len(whole)} bytes" in plain(lines[0])
+    assert len(lines) <= 2_010
+    assert "truncated" not in plain(raw_lines(b'{"a": 1}', 80)[0])
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 1)), max_size=30), st.integers(0, 40))
+def test_a_sparkline_has_its_width_or_is_not_drawn(samples: list[tuple[float, float]], width: int) -> None:
+    drawn = sparkline(sorted(samples), 101.0, width)
+    assert len(drawn) in {0, width}
+
+
+def test_a_sparkline_rises_with_the_progress() -> None:
+    assert sparkline([(0.0, 0.0), (5.0, 0.5), (9.0, 1.0)], 10.0, 10) == "▁▁▁▁▅▅▅▅██"
+    assert LEVELS[-1] not in sparkline([(0.0, 0.0), (5.0, 0.8)], 10.0, 10)
+
+
+@pytest.mark.parametrize("width", [1, 20, 60, 80, 200])
+def test_the_tabs_take_one_line_and_the_one_shown_is_told_without_colour(width: int) -> None:
+    line, places = tab_line("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T", Tab.RAW, width, strong=False)
+    assert line_width(line) == width
+    if width >= 60:
+        assert "[Raw]" in plain(line)
+        assert [plain(line)[start:end].strip("[ ]") for start, end, _ in places] == list(Tab)
+
+
+def looked_at() -> Job:
+    rows = [{"name": f"n{number}", "companyMatchEvidence": "company_page"} for number in range(30)]
+    return job("op_a", Phase.SUCCEEDED, result=json.dumps({"data": rows}), facts=FACTS)
+
+
+async def test_the_brackets_turn_the_tabs() -> None:
+    async with driven([looked_at()], size=(120, 40)) as run:
+        run.engine.timelines[key("op_a")] = MOMENTS
+        run.engine.before[key("op_a")] = job("op_a", observed=ago(60))
+        run.engine.bodies[key("op_a")] = b'{"status": "succeeded"}'
+        for title, shown in (
+            ("[Result]", "people were looked for by the current company"),
+            ("[Raw]", '"status": "succeeded"'),
+            ("[Timeline]", "running → failed"),
+            ("[Diff]", "+ succeeded"),
+            ("[Stages]", "hog:op_a"),
+        ):
+            await run.press("right_square_bracket")
+            await run.shows(title)
+            await run.shows(shown)
+        await run.press("left_square_bracket")
+        await run.shows("[Diff]")
+
+
+async def test_a_click_on_a_tab_turns_to_it() -> None:
+    async with driven([looked_at()]) as run:
+        rule = run.app.deck.query_one(TabRule)
+        _, places = tab_line("op_a", Tab.STAGES, 80, strong=False)
+        await run.pilot.click(rule, offset=(places[3][0] + 2, 0))
+        await run.shows("[Timeline]")
+
+
+async def test_a_node_of_the_result_opens_with_enter_and_is_searched_with_a_slash() -> None:
+    async with driven([looked_at()], size=(120, 50)) as run:
+        await run.press("right_square_bracket", "tab")
+        await run.shows("▸ data: [30 items]")
+        await run.press("j", "enter")
+        await run.shows("▸ 0: {2 keys}")
+        await run.press("slash", *"n27", "enter")
+        await run.shows('name: "n27"')
+        tree = run.app.deck.query_one(Detail).result_tree
+        assert tree is not None
+        await run.until(lambda: tree.index.preview(tree.rows[tree.cursor]) == '"n27"')
+        await run.press("slash", *"nowhere", "enter")
+        await run.until(lambda: "not in the result" in " ".join(toasts(run.app)))
+
+
+async def test_a_long_result_is_read_without_holding_the_keys() -> None:
+    rows = ",".join([json.dumps({"name": "n" * 40})] * 40_000)
+    async with driven([job("op_a", Phase.SUCCEEDED, result=f'{{"data":[{rows}]}}')]) as run:
+        await run.press("right_square_bracket")
+        await run.shows("[40,000 items]")
+
+
+async def test_the_whole_body_is_saved_for_its_owner_alone(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    async with driven([looked_at()]) as run:
+        await run.press("o")
+        assert "no body to save yet" in toasts(run.app)[-1]
+        run.engine.bodies[key("op_a")] = b'{"status": "succeeded"}'
+        run.app.deck.tick()
+        await run.press("o")
+        await run.until(lambda: any("saved as" in toast for toast in toasts(run.app)))
+    from pathlib import Path
+
+    (path,) = Path(str(tmp_path)).glob("*.json")
+    assert path.read_text() == '{"status": "succeeded"}'
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("nasty", [NASTY[:10], NASTY[10:]], ids=["markup", "letters and sizes"])
+async def test_hostile_words_do_nothing_on_any_tab(nasty: list[str]) -> None:
+    jobs = [hostile_job(text) for text in nasty]
+    async with driven({one.key: one for one in jobs}.values(), size=(100, 40)) as run:
+        for one, text in zip(jobs, nasty, strict=True):
+            run.engine.bodies[one.key] = text.encode("utf-8", "surrogatepass")
+            run.engine.timelines[one.key] = (
+                Moment(NOON.us, MomentKind.PHASE, text, text, text, text, text),
+                Moment(NOON.us, MomentKind.PROBLEM, text, request_id=text),
+            )
+            run.engine.before[one.key] = job("op_a", observed=ago(60), status="before")
+        for _ in range(len(run.engine.jobs)):
+            for _ in Tab:
+                await run.press("right_square_bracket")
+                assert_harmless(run)
+            await run.press("j")
+        await run.press("right_square_bracket", "tab", "G", "enter", "slash", *"[/", "enter", "escape", "s", "s", "f")
+        assert_harmless(run)
+        await run.press("slash", *"[@click=app.quit]x[/]", "enter")
+        assert_harmless(run)
