@@ -346,11 +346,9 @@ async def test_quitting_waits_two_seconds_at_most(monkeypatch: pytest.MonkeyPatc
             await run.until(lambda: run.app.return_value == 0)
 
 
-@pytest.mark.parametrize("theme", ["jobdeck", "jobdeck-light"])
-async def test_every_size_is_drawn_line_by_line_to_its_width(theme: str) -> None:
+async def test_every_size_is_drawn_line_by_line_to_its_width() -> None:
     jobs = deck_of_every_state()
     async with driven(jobs, [exchange(jobs[0].key.id)]) as run:
-        run.app.theme = theme
         for size in ((20, 5), (1, 1), (40, 10), (60, 20), (79, 24), (140, 12), (200, 50)):
             await run.resize(*size)
             await run.press("tab", "z", "escape", "G")

@@ -103,9 +103,9 @@ async def test_hostile_words_are_shown_and_do_nothing(nasty: list[str]) -> None:
     session = FakeSession(engine, tuple(nasty))
     session.profiles = tuple(nasty)
     session.parser = lambda _: Parsed(tuple(one.target for one in jobs), tuple(Refused(text, text) for text in nasty))
-    async with driven(session=session, size=(132, 60)) as run:
+    async with driven(session=session, size=(104, 34)) as run:
         for number in range(len(jobs)):
-            await run.press("j", "y", *(("tab", "G", "tab", "y", "escape") if number % 3 == 0 else ()))
+            await run.press("j", "y", *(("tab", "G", "tab", "y", "escape") if number % 7 == 0 else ()))
             assert_harmless(run)
         engine.halts = halts
         await run.press("d", "u", "r", "z", "tab", "tab", "escape", "a", "x", "ctrl+s", "a", "x")
