@@ -47,9 +47,11 @@ def test_every_example_of_a_command_line_is_understood() -> None:
 
 
 def test_the_configuration_is_accepted_as_it_stands(tmp_path: Path) -> None:
-    (text,) = blocks("toml")
+    text = "\n".join(blocks("toml"))
     path = tmp_path / "config.toml"
     path.write_text(text)
+    path.chmod(0o600)
     settings = load_settings({}, path)
     assert settings.profiles.keys() == tomllib.loads(text)["profiles"].keys()
     assert settings.default_profile == "hog"
+    assert settings.hooks[0].run == ("notify-slack", "--channel", "imports")
