@@ -83,3 +83,22 @@ def test_a_timeline(snap_compare: Compare, size: tuple[int, int]) -> None:
 def test_a_difference(snap_compare: Compare) -> None:
     """What the newest change changed: minus and plus, and colour beside them."""
     assert snap_compare(triage(), terminal_size=(120, 40), run_before=drawn(*["right_square_bracket"] * 4))
+
+
+@pytest.mark.parametrize("theme", ["jobdeck-light", "jobdeck-safe", "jobdeck-safe-light"])
+def test_the_list_in_every_other_theme(snap_compare: Compare, theme: str) -> None:
+    """The same signs and words; hues that hold on their ground; the result's tree below."""
+    app = triage()
+    app.theme = theme
+    assert snap_compare(app, terminal_size=(120, 40), run_before=drawn("right_square_bracket"))
+
+
+def test_the_palette(snap_compare: Compare) -> None:
+    """Our actions with their keys, and the themes."""
+    assert snap_compare(triage(), terminal_size=(80, 24), run_before=drawn("colon", *"theme"))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (40, 12)])
+def test_narrow_terminals(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """State, name, age and as much more as there is room for; the tabs as far as they go."""
+    assert snap_compare(triage(), terminal_size=size, run_before=drawn())

@@ -1,5 +1,11 @@
+import pytest
+from textual import events
+from textual.color import Color
+from textual.theme import Theme
+
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.draw.columns import Name
+from jobdeck.tui.theme import THEMES
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
 from tests.tui.drive import Driven, driven, painted, toasts
@@ -116,3 +122,40 @@ async def test_the_one_failed_job_of_three_hundred_is_in_the_top_rows_without_a_
         run.engine.put(job("op_150", Phase.FAILED, version=2))
         await run.shows("✗ failed")
         assert any("op_150" in line for line in painted(run.app)[2:5])
+
+
+async def test_t_goes_through_the_themes_and_round() -> None:
+    async with driven(deck_of_every_state()) as run:
+        for theme in ("jobdeck-light", "jobdeck-safe", "jobdeck-safe-light", "jobdeck"):
+            await run.press("t")
+            assert run.app.theme == theme
+
+
+async def test_the_wheel_scrolls_the_list_and_leaves_the_selection() -> None:
+    async with driven([job(f"op_{number:03d}", changed=ago(number)) for number in range(60)]) as run:
+        jobs = run.app.deck.query_one(JobList)
+        chosen = jobs.selected
+        for _ in range(4):
+            jobs.post_message(events.MouseScrollDown(jobs, 5, 5, 0, 1, 0, False, False, False))
+        await run.until(lambda: jobs.scroll_offset.y > 0)
+        assert jobs.selected == chosen
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
+def test_every_state_stands_out_from_its_ground(theme: Theme) -> None:
+    ground = Color.parse(theme.background or "")
+    for name, colour in theme.variables.items():
+        if name.startswith("state-") or name in {"text-dim", "text-strong"}:
+            assert contrast(Color.parse(colour), ground) >= 4.5, name
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The ratio of WCAG 2, which asks for 4.5."""
+
+    def light(colour: Color) -> float:
+        parts = [part / 255 for part in colour.rgb]
+        red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    brighter, darker = sorted((light(one), light(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)

@@ -84,6 +84,7 @@ ACTIONS: tuple[Action, ...] = (
         "next_match", ("n",), "n", "next match", "the next place in the result of what / looks for there", Group.PANES
     ),
     Action("save_body", ("o",), "o", "save body", "save the last body, whole, as a file", Group.PANES),
+    Action("theme", ("t",), "t", "theme", "dark, light, and both with hues for colour-blind eyes", Group.DECK),
     Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
     Action("quit", ("q",), "q", "quit", "quit; the remote jobs go on", Group.DECK, 12),
 )

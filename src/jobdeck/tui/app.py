@@ -22,7 +22,7 @@ from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.session import Engine, Session
 from jobdeck.tui.styles import style_sheets
-from jobdeck.tui.theme import DARK, LIGHT
+from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
 
 CLOSE_SECONDS = 2.0
@@ -66,7 +66,7 @@ class JobdeckApp(App[int]):
         self._engine_worker: Worker[None] | None = None
         self._failed = False
         self._deck = Deck(session, put or clipboard(self._write), self._write)
-        for one in (DARK, LIGHT):
+        for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
 

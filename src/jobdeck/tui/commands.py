@@ -7,7 +7,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
 from jobdeck.tui.actions import ACTIONS, Group
-from jobdeck.tui.theme import DARK, LIGHT
+from jobdeck.tui.theme import THEMES
 
 
 class ActionCommands(Provider):
@@ -30,5 +30,5 @@ class ActionCommands(Provider):
         for action in ACTIONS:
             if action.group is not Group.MOVE and action.name != "palette":
                 yield action.label, f"{action.shown}: {action.help}", partial(self.screen.run_action, action.name)
-        for theme, name in ((DARK, "dark theme"), (LIGHT, "light theme")):
+        for name, theme in THEMES.items():
             yield name, "the colours of the screen", partial(setattr, self.app, "theme", theme.name)

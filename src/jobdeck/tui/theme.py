@@ -1,4 +1,4 @@
-"""Two calm themes: one hue a state, equal in weight, and everything else grey."""
+"""Calm themes: one hue a state, equal in weight, and everything else grey."""
 
 from textual.theme import Theme
 
@@ -59,3 +59,64 @@ LIGHT = Theme(
         "cursor-away": "#e6eaee",
     },
 )
+
+
+def _safe(base: Theme, name: str, states: dict[str, str]) -> Theme:
+    """Return a theme with hues that people who confuse red and green tell apart (after Okabe and Ito)."""
+    return Theme(
+        name=name,
+        dark=base.dark,
+        primary=states["state-running"],
+        secondary=base.secondary,
+        accent=states["state-running"],
+        warning=states["state-partial"],
+        error=states["state-failed"],
+        success=states["state-done"],
+        foreground=base.foreground,
+        background=base.background,
+        surface=base.surface,
+        panel=base.panel,
+        variables={**base.variables, **states},
+    )
+
+
+SAFE = _safe(
+    DARK,
+    "jobdeck-safe",
+    {
+        "state-failed": "#ff8a4c",
+        "state-stalled": "#f0e442",
+        "state-blind": "#d991bd",
+        "state-partial": "#e6ae3a",
+        "state-running": "#56b4e9",
+        "state-done": "#2fbf95",
+    },
+)
+
+SAFE_LIGHT = _safe(
+    LIGHT,
+    "jobdeck-safe-light",
+    {
+        "state-failed": "#a83a00",
+        "state-stalled": "#6b5d00",
+        "state-blind": "#94376d",
+        "state-partial": "#865800",
+        "state-running": "#00568f",
+        "state-done": "#006349",
+    },
+)
+
+THEMES = {
+    "dark theme": DARK,
+    "light theme": LIGHT,
+    "colour-blind-safe dark theme": SAFE,
+    "colour-blind-safe light theme": SAFE_LIGHT,
+}
+"""Every theme by what a person calls it, in the order in which `t` goes through them."""
+
+
+def after(name: str) -> Theme:
+    """Return the theme that follows the one called `name`."""
+    themes = list(THEMES.values())
+    at = next((number for number, theme in enumerate(themes) if theme.name == name), -1)
+    return themes[(at + 1) % len(themes)]

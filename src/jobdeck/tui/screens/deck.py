@@ -28,6 +28,7 @@ from jobdeck.tui.screens.hand_keys import HandKeys
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.page_keys import PageKeys
 from jobdeck.tui.session import Engine, Session
+from jobdeck.tui.theme import after
 from jobdeck.tui.triage import Triage
 from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.detail import Detail
@@ -239,6 +240,10 @@ class Deck(PageKeys, HandKeys):
                 engine.pause()
             self._draw_selected()
             self._draw_frame()
+
+    def action_theme(self) -> None:
+        """Show everything in the next theme."""
+        self.app.theme = after(self.app.theme).name
 
     def action_help(self) -> None:
         """Show the help sheet."""
