@@ -31,6 +31,7 @@ from jobdeck.store import open_store
 from jobdeck.store.aio import AsyncStore
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.session import Parsed
+from jobdeck.tui.theme import DARK, LIGHT
 from jobdeck.wiring import Running, Wiring, limit_of
 from jobdeck.wiring.tickets import TicketError, make_ticket
 
@@ -181,14 +182,14 @@ class Sitting:
         return Lane(provider, Scheduler(limit_of(profile), random.Random(7)), self.clock)  # noqa: S311 - the same jitter in every run
 
 
-async def picture(name: str, size: tuple[int, int], seconds: float, *keys: str) -> None:
+async def picture(name: str, size: tuple[int, int], seconds: float, *keys: str, theme: str = DARK.name) -> None:
     """Draw one picture: the demo after `seconds`, and after `keys` on top of that."""
     clock, queue = ScriptClock(), Queue()
     scenario = demo_scenario(jobs=26, seed=3)
     async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
         wiring = Wiring({}, settings=demo_settings(server.url))
         targets = tuple(parse_target(text, wiring.directory) for text in demo_targets(scenario))
-        app = JobdeckApp(Sitting(wiring, clock, queue, targets), frame_seconds=0)
+        app = JobdeckApp(Sitting(wiring, clock, queue, targets), theme=theme, frame_seconds=0)
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             while clock.seconds < seconds:
@@ -208,6 +209,8 @@ async def main() -> None:
     await picture("overview", (120, 36), 98.0, "g", "j", "j")
     await picture("narrow", (80, 24), 98.0, "g", "j", "j", "j")
     await picture("failed", (100, 30), 98.0, "g", "tab", "tab")
+    await picture("filter", (100, 30), 98.0, "g", "slash", *"!enrichment phase:run,failed")
+    await picture("light", (120, 36), 98.0, "g", "j", "j", *["right_square_bracket"] * 3, theme=LIGHT.name)
     await picture("ticket", (100, 30), 98.0, "g", "Y")
 
 

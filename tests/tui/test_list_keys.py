@@ -84,6 +84,14 @@ async def test_escape_while_typing_drops_the_filter() -> None:
         assert isinstance(run.app.focused, JobList)
 
 
+async def test_the_selected_job_is_selected_again_when_the_whole_word_is_there() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        await run.press("j", "slash", *"x", "backspace", *"op_run")
+        await run.until(lambda: run.app.deck.query_one(JobList).selected == key("op_run"))
+        await run.press("backspace", *"zzz", "escape")
+        await run.until(lambda: highlighted(run) == "op_run")
+
+
 async def test_an_unknown_key_of_a_filter_is_said() -> None:
     async with driven(deck_of_every_state(), size=(120, 30)) as run:
         await run.press("slash", *"colour:red")

@@ -96,7 +96,7 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
         if old.get(name) == new.get(name):
             continue
         lines.append(((clip(name, width), Role.DIM),))
-        for sign, value, role in (("- ", old.get(name), Role.FAILED), ("+ ", new.get(name), Role.DONE)):
+        for sign, value, role in (("- ", old.get(name), Role.DIM), ("+ ", new.get(name), Role.STRONG)):
             if value is not None:
                 lines += [((sign + text, role),) for text in wrap(value, width - 2, limit=4_096, most=12)]
     if len(lines) == 2:

@@ -2,6 +2,7 @@
 
 from textual.screen import Screen
 
+from jobdeck.domain.job import JobKey
 from jobdeck.tui.draw.state import FAULTS
 from jobdeck.tui.order import Order
 from jobdeck.tui.session import Session
@@ -20,6 +21,8 @@ class ListKeys(Screen[None]):
     _jobs: JobList
     _triage: Triage
     _filter_bar: FilterBar
+    _selected_before: JobKey | None = None
+    """Who was selected when a filter began to be typed: half a word may hide the job that the whole one shows."""
 
     def filter_by(self, text: str) -> None:
         """Show only what passes a filter, as if it had been typed."""
@@ -40,6 +43,7 @@ class ListKeys(Screen[None]):
 
     def action_filter(self) -> None:
         """Ask for a filter."""
+        self._selected_before = self._jobs.selected
         self._filter_bar.ask()
 
     def action_faults(self) -> None:
@@ -74,6 +78,7 @@ class ListKeys(Screen[None]):
         """Filter by what has been typed so far."""
         if message.bar is self._filter_bar:
             self.filter_by(message.text)
+            self._select_again()
 
     def on_filter_bar_done(self, message: FilterBar.Done) -> None:
         """Go to the list."""
@@ -86,6 +91,11 @@ class ListKeys(Screen[None]):
         if message.bar is self._filter_bar:
             self.set_focus(self._jobs)
             self._clear_filter()
+            self._select_again()
+
+    def _select_again(self) -> None:
+        if self._selected_before is not None:
+            self._jobs.select(self._selected_before)
 
     def _clear_filter(self) -> None:
         self._triage.clear(self._session.clock.now())
