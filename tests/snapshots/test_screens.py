@@ -9,7 +9,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.session import Parsed, Refused
-from tests.tui.drive import Clipboard
+from tests.tui.drive import Clipboard, press_keys
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import NOON, FrozenClock, deck_of_every_state, exchange, problem, target
 
@@ -40,8 +40,10 @@ def drawn(*keys: str) -> Callable[[Pilot[int]], object]:
             app.deck.watch_state.engine.jobs
         ):
             await pilot.pause()
-        await pilot.press(*keys)
-        await pilot.pause()
+        await press_keys(pilot, *keys)
+        # A letter goes from the input to the screen, the model and the list: as many messages, one after the other.
+        for _ in range(5):
+            await pilot.pause()
 
     return run
 

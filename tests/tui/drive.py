@@ -28,6 +28,19 @@ async def wait_until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
     await pilot._wait_for_screen()
 
 
+async def press_keys(pilot: Pilot[int], *keys: str) -> None:
+    """Press keys, each taken in before the next; a pilot's own `press` would wait 60 ms at every one."""
+    driver = pilot.app._driver
+    assert driver is not None
+    for key in keys:
+        event = events.Key(key, key if len(key) == 1 else None)
+        event.set_sender(pilot.app)
+        driver.send_message(event)
+        for _ in range(3):
+            await pilot._wait_for_screen()
+            await asyncio.sleep(0)
+
+
 def painted(app: App[int]) -> list[str]:
     """The lines of the terminal as they are now, after every filter."""
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
@@ -74,16 +87,8 @@ class Driven:
         return screen_text(self.app)
 
     async def press(self, *keys: str) -> None:
-        """Press keys, each taken in before the next; a pilot's own `press` would wait 60 ms at every one."""
-        driver = self.app._driver
-        assert driver is not None
-        for key in keys:
-            event = events.Key(key, key if len(key) == 1 else None)
-            event.set_sender(self.app)
-            driver.send_message(event)
-            for _ in range(3):
-                await self.pilot._wait_for_screen()
-                await asyncio.sleep(0)
+        """Press keys, each taken in before the next."""
+        await press_keys(self.pilot, *keys)
 
     async def resize(self, width: int, height: int) -> None:
         """Change the size of the terminal, and wait until the screen has it."""

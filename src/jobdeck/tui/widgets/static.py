@@ -23,6 +23,7 @@ class Sentence(Painted):
         super().__init__(id=id)
         self._make = make
         self._lines: tuple[Line, ...] = ()
+        self._made_for = 0
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -41,23 +42,32 @@ class Sentence(Painted):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of lines: the height where a style sheet says `auto`."""
         if self._make is not None and width and width != self.size.width:
-            self._lines = tuple(self._make(width))
+            self._remake(width)
         return len(self._lines)
 
     def render_line(self, y: int) -> Strip:
         """Return one line."""
+        if self._made_for != self.size.width and self._make is not None:
+            # A widget that is shown for the first time is painted without a word about its size now and then.
+            self._remake(self.size.width)
         return self.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)
 
     def _draw(self) -> None:
         if self._make is None or not self.size.width:
             return
-        before, self._lines = self._lines, tuple(self._make(self.size.width))
+        before = self._lines
+        self._remake(self.size.width)
         if len(before) != len(self._lines):
             self.refresh(layout=True)
             return
         for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
             if old != new:
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def _remake(self, width: int) -> None:
+        if self._make is not None:
+            self._made_for = width
+            self._lines = tuple(self._make(width))
 
 
 class Header(Sentence):
