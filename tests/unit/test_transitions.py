@@ -195,3 +195,11 @@ def test_not_found_twice_in_a_row_is_lost_until_it_is_seen() -> None:
 
 def test_every_phase_has_a_documented_word() -> None:
     assert set(STATUS_OF) == set(Phase)
+
+
+def test_an_acknowledged_job_that_fails_later_is_news_again() -> None:
+    job, _ = observe(make_job(acknowledged=True), make_observation(Phase.UNKNOWN), make_exchange(), START)
+    assert job.acknowledged
+    now = START.later(5)
+    failed, _ = observe(job, make_observation(Phase.FAILED), make_exchange(now), now)
+    assert not failed.acknowledged

@@ -90,6 +90,8 @@ def _take_over(job: Job, observation: Observation, now: Instant, *, changed: boo
         changed=now if changed else job.changed,
         ended=job.ended or (now if observation.phase.terminal else None),
         outlined=not whole and (job.outlined or observation.status != job.status),
+        # What a person knew of was the trouble of then.
+        acknowledged=job.acknowledged and observation.phase is job.phase,
         seen_queued=job.seen_queued or observation.phase is Phase.QUEUED,
     )
 

@@ -30,6 +30,7 @@ from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store import Opened, open_store
 from jobdeck.store.aio import AsyncStore
+from jobdeck.store.records import Annotation
 from jobdeck.wiring.asking import Asker
 from jobdeck.wiring.ledger import StoreLedger
 
@@ -171,8 +172,7 @@ class Wiring:
         # One trip to the reader's thread: ten thousand would take seconds.
         stored = await store.read(lambda shelf: [job for key in keys if (job := shelf.load_job(key)) is not None])
         return tuple(
-            replace(job.at(now), acknowledged=job.last.key in notes and notes[job.last.key].acknowledged)
-            for job in stored
+            replace(job.at(now), acknowledged=_still_acknowledged(job.last, notes.get(job.last.key))) for job in stored
         )
 
     def profile(self, name: str) -> Profile:
@@ -225,6 +225,13 @@ def limit_of(profile: Profile) -> Limit:
             return Limit(30, LimitSource.DOCUMENTED)
         case "sonarly":
             return Limit(60, LimitSource.UNKNOWN)
+
+
+def _still_acknowledged(job: Job, note: Annotation | None) -> bool:
+    """Whether a person acknowledged the job as it is: an end that came later is news."""
+    if note is None or not note.acknowledged:
+        return False
+    return job.ended is None or note.at_us >= job.ended.us
 
 
 def _durations(data: str | None) -> dict[str, object] | None:
