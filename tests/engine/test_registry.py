@@ -120,3 +120,12 @@ def test_bodies_stay_within_their_budget() -> None:
     assert bodies.get(other) == b"123456"
     bodies.put(KEY, b"x" * 11)
     assert bodies.get(KEY) is None
+
+
+def test_a_timeline_names_the_trace_id_where_there_is_no_request_id() -> None:
+    registry = registry_with("op_1")
+    traced = replace(make_exchange(), request_id=None, trace_id="trace-1")
+    registry.apply(KEY, Reply(traced, (make_observation(Phase.FAILED),)), START)
+    trace = registry.trace(KEY)
+    assert trace is not None
+    assert [moment.request_id for moment in trace.moments] == ["trace-1"]

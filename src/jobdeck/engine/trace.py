@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobdeck.domain.events import AnomalyMet, JobEvent, PhaseChanged, ProblemMet, Recovered, StageChanged
@@ -53,7 +54,9 @@ class Trace:
         """Take in what an observation changed."""
         if after.changed is not before.changed and before.observed is not None:
             self.previous = before
-        self._moments.extend(moment for event in events if (moment := moment_of_event(event)) is not None)
+        told = [moment for event in events if (moment := moment_of_event(event)) is not None]
+        # An API without request IDs has a trace ID to give instead.
+        self._moments.extend(replace(moment, request_id=moment.request_id or after.support_id) for moment in told)
         _trim(self._moments, MOMENTS_KEPT)
         progress = shown_progress(after)
         if progress is not None and (not self._samples or self._samples[-1][1] != progress):
