@@ -62,16 +62,6 @@ def test_a_closed_pipe_is_no_fault(env: dict[str, str]) -> None:
     assert b"Exception ignored" not in run.stderr
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_said(env: dict[str, str]) -> None:
-    with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", "jobdeck", "status", "--json", "op_1"]
-        run = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, timeout=40, check=False)
-    assert b"No space left" in run.stderr
-    assert b"Traceback" not in run.stderr
-    assert run.returncode != 0
-
-
 def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict[str, str]) -> None:
     code = (
         "import builtins, os, signal, jobdeck.__main__ as entry; of_python = builtins.__import__\n"

@@ -1,5 +1,7 @@
 """What the keys do with the selected and the marked jobs: hand them on, group them, be called for them."""
 
+from abc import abstractmethod
+
 from textual.screen import Screen
 
 from jobdeck.domain.exchange import Exchange
@@ -98,12 +100,13 @@ class HandKeys(Screen[None]):
         of_selected = self._trace.key == self._jobs.selected
         return self._trace.selected if of_selected and self.focused is self._trace else None
 
+    @abstractmethod
     def filter_by(self, text: str) -> None:
         """Show only what passes a filter."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _draw_titles(self) -> None:
-        raise NotImplementedError
+        """Draw the lines over the panes; the deck knows what is on them."""
 
     def _redraw_marks(self) -> None:
         self._jobs.mark(self._marks)

@@ -3,6 +3,8 @@
 Textual calls a message's handler in every class of a screen that has one, so that each looks at whom it is from.
 """
 
+from abc import abstractmethod
+
 from jobdeck.domain.text import one_line
 from jobdeck.tui.draw.pages import Tab
 from jobdeck.tui.saving import save
@@ -81,9 +83,9 @@ class PageKeys(ListKeys):
         self._detail.turn_to(tabs[(tabs.index(self._detail.tab) + by) % len(tabs)])
         self._draw_titles()
 
+    @abstractmethod
     def _draw_titles(self) -> None:
         """Draw the lines over the panes; the deck knows what is on them."""
-        raise NotImplementedError
 
     def _leave_search(self) -> None:
         self.set_focus(self._detail)
