@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.geometry import Region
@@ -11,12 +12,15 @@ from jobdeck.tui.styles import style_sheets
 from jobdeck.tui.theme import DARK
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.palette import ROLE_CLASSES
 from tests.tui.drive import painted
 from tests.tui.world import NOON, ago, job, key
 
 
 class ListApp(App[int]):
     """The list alone."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
 
     def __init__(self) -> None:
         super().__init__(css_path=style_sheets())

@@ -24,6 +24,7 @@ from jobdeck.tui.session import Engine, Session
 from jobdeck.tui.styles import style_sheets
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
+from jobdeck.tui.widgets.palette import ROLE_CLASSES
 
 CLOSE_SECONDS = 2.0
 """Quitting takes at most this long, whatever a connection does."""
@@ -45,6 +46,7 @@ class JobdeckApp(App[int]):
     """
 
     TITLE = "jobdeck"
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     ENABLE_SELECT_AUTO_SCROLL = False
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]  # noqa: RUF012 - as Textual types it
