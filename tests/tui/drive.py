@@ -13,6 +13,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.clipboard import ClipboardError
+from jobdeck.tui.widgets.job_list import JobList
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock
 
@@ -131,4 +132,7 @@ async def driven(
             count = len(session.engine.jobs)
             await run.until(lambda: app.deck.watch_state.engine is not None)
             await run.until(lambda: app.deck.watch_state.model.total == count)
+            if count:
+                await run.until(lambda: app.deck.query_one(JobList).selected is not None and "STATE" in run.text)
+            await run.until(lambda: not app.screen._layout_required)
         yield run
