@@ -44,11 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         silence_stdout()
         _narrate(f"cannot go on: {error.strerror or type(error).__name__}")
         return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001 - the last one who could hear of it
+        from jobdeck.cli.crash import report_crash  # noqa: PLC0415 - for a crash only
+
+        return report_crash(error, arguments.command)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     import importlib  # noqa: PLC0415
 
+    from jobdeck.cli.crash import keep_faults  # noqa: PLC0415
+
+    keep_faults(arguments.command)
     module = _MODULES.get(arguments.command, arguments.command)
     code: int = importlib.import_module(f"jobdeck.cli.{module}").run(arguments)
     return code

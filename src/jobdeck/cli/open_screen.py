@@ -1,11 +1,18 @@
 """``jobdeck [TARGET…]``: the screen."""
 
 import argparse
+import os
+import sys
 
+from jobdeck.cli.crash import report_crash
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.sitting import Sitting
 from jobdeck.cli.terminal import read_keys_from_terminal, require_terminal
+from jobdeck.config import ConfigError
+
+RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
+"""Variables of Textual that are for those who write screens, not for those who look at them."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,9 +29,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_screen(sitting: Sitting) -> int:
-    """Run the screen until it is left."""
+    """Run the screen until it is left; a fault is reported when the terminal is as it was before.
+
+    Raises `ConfigError` when the engine could not be opened for one.
+    """
+    _refuse_recording()
     from jobdeck.tui.app import JobdeckApp  # noqa: PLC0415 - Textual, for the commands that draw
 
     app = JobdeckApp(sitting)
     app.run()
+    if isinstance(app.fault, ConfigError):
+        raise app.fault
+    if app.fault is not None:
+        return report_crash(app.fault, "open")
     return app.return_code or 0
+
+
+def _refuse_recording() -> None:
+    """Take from the environment what makes Textual write keystrokes and pasted secrets to a file or a socket."""
+    for name in RECORDING:
+        if os.environ.pop(name, ""):
+            sys.stderr.write(f"jobdeck: {name} is ignored: it would record what is typed and shown\n")

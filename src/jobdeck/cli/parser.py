@@ -42,8 +42,8 @@ examples:
 
 exit codes:
   0 all succeeded, 1 one failed, 2 usage or configuration, 3 partial success, 4 not allowed, 5 cancelled,
-  6 not found, 7 unreachable, 124 timed out, 130/143/129 interrupted, terminated, hung up,
-  141 nobody reads the output any more
+  6 not found, 7 unreachable, 70 a fault of jobdeck itself, 124 timed out,
+  130/143/129 interrupted, terminated, hung up, 141 nobody reads the output any more
 """
 
 

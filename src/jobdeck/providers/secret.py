@@ -3,10 +3,16 @@
 import re
 
 _WELL_FORMED = re.compile(r"[\x21-\x7e]{8,512}")
+_seen: set[str] = set()
 
 
 class MalformedSecretError(ValueError):
     """A credential is not 8 to 512 printable ASCII characters. The message never contains it."""
+
+
+def secrets_seen() -> frozenset[str]:
+    """Return every credential that this process has read, malformed ones too; for the scrubber of crash files only."""
+    return frozenset(_seen)
 
 
 class Secret:
@@ -20,6 +26,7 @@ class Secret:
         Raises `MalformedSecretError`, naming `origin` (where it was found), when it cannot be sent in a header.
         """
         value = value.strip()
+        _seen.add(value)
         if not _WELL_FORMED.fullmatch(value):
             message = f"{origin} is not 8 to 512 printable ASCII characters (no blanks, no line breaks)"
             raise MalformedSecretError(message)

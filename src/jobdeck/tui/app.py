@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerFailed, WorkerState
 
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.bridge import FRAME_SECONDS, bridge
@@ -41,8 +41,9 @@ _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 class JobdeckApp(App[int]):
     """The screen on a session.
 
-    `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed,
-    130 after ctrl+c, 128 + n after signal n. `put` stands in for the way to the clipboard.
+    `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed
+    (`fault` then is the error, and nothing was printed of it), 130 after ctrl+c, 128 + n after signal n. `put` stands
+    in for the way to the clipboard.
     """
 
     TITLE = "jobdeck"
@@ -66,7 +67,7 @@ class JobdeckApp(App[int]):
         self._frame_seconds = frame_seconds
         self._wall = Wall()
         self._engine_worker: Worker[None] | None = None
-        self._failed = False
+        self._engine_fault: BaseException | None = None
         self._deck = Deck(session, put or clipboard(self._write), self._write)
         for one in THEMES.values():
             self.register_theme(one)
@@ -76,6 +77,12 @@ class JobdeckApp(App[int]):
     def deck(self) -> Deck:
         """The main screen."""
         return self._deck
+
+    @property
+    def fault(self) -> BaseException | None:
+        """The error that made the screen crash, else the one that stopped the engine; None when nothing did."""
+        error = self._exception or self._engine_fault
+        return error.error if isinstance(error, WorkerFailed) else error
 
     def get_default_screen(self) -> Screen[Any]:
         """Return the deck."""
@@ -136,12 +143,12 @@ class JobdeckApp(App[int]):
         """Say on the screen that the engine has failed; what is there stays, for its IDs are still good."""
         worker = event.worker
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
-            self._failed = True
+            self._engine_fault = worker.error
             self._deck.fail(f"the engine stopped: {failure_text(worker.error)}")
 
     async def action_quit(self) -> None:
         """Quit, with the engine closed and the terminal as it was."""
-        await self._leave(1 if self._failed else 0)
+        await self._leave(1 if self._engine_fault else 0)
 
     async def action_interrupt(self) -> None:
         """Quit as on an interrupt."""
@@ -181,13 +188,11 @@ class JobdeckApp(App[int]):
             self._driver.write(sequence)
 
     def _fatal_error(self) -> None:
-        """Show a crash without the values of local variables, which Textual would print: keys are among them."""
-        from rich.segment import Segments  # noqa: PLC0415 - for a crash only
-        from rich.traceback import Traceback  # noqa: PLC0415
-
-        traceback = Traceback(show_locals=False, width=None)
-        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
+        """End without Textual's picture of the crash, which shows the values of variables: keys are among them."""
         self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Print nothing of a crash: whoever runs the app reports `fault`."""
 
 
 async def _close(session: Session, engine: Engine) -> None:

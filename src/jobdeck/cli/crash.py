@@ -1,0 +1,61 @@
+"""A fault of our own, as its user meets it: one line, and a file for whoever mends it."""
+
+import logging
+import os
+import sys
+
+from jobdeck.cli.exit_codes import ExitCode
+
+MOST = 3
+"""Faults of one run that are kept: after that they are the same ones again."""
+
+
+def report_crash(error: BaseException, command: str) -> ExitCode:
+    """Say in one line on standard error that a command came to grief and where the details are."""
+    sys.stderr.write(f"jobdeck: {_told(error)}: this is a fault of jobdeck itself. {_kept(error, command)}\n")
+    return ExitCode.INTERNAL
+
+
+class FaultKeeper(logging.Handler):
+    """Writes faults that were survived to files of their own: a traceback on a terminal may show what it must not."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.command = ""
+        self._kept = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the traceback of a record that has one, unless it is of a fault that we foresaw."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None or self._kept >= MOST or type(error).__module__.startswith("jobdeck."):
+            return
+        self._kept += 1
+        sys.stderr.write(f"jobdeck: {_told(error)} was survived. {_kept(error, self.command)}\n")
+
+
+_KEEPER = FaultKeeper()
+
+
+def keep_faults(command: str) -> None:
+    """Have what is logged kept in private files instead of shown on standard error."""
+    _KEEPER.command = command
+    for name in ("jobdeck", "asyncio"):
+        logging.getLogger(name).addHandler(_KEEPER)
+
+
+def _told(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"an unexpected {type(error).__name__}"
+
+
+def _kept(error: BaseException, command: str) -> str:
+    from jobdeck.domain.text import one_line  # noqa: PLC0415 - for a crash only
+    from jobdeck.wiring.crash import write_crash  # noqa: PLC0415
+    from jobdeck.wiring.private_file import PrivateFileError  # noqa: PLC0415
+
+    try:
+        path = write_crash(error, os.environ, command)
+    except PrivateFileError as fault:
+        return f"The details are lost: {fault}"
+    return f"For a report: {one_line(str(path), 400)}"

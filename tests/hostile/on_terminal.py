@@ -1,0 +1,133 @@
+"""A process on a real terminal: every byte it writes, its screen, and the terminal's modes before and after."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+OWN_THE_TERMINAL = "import fcntl, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); sys.argv[0] = 'jobdeck'"
+UNSET = ""
+"""As the value of a variable: it is not there at all."""
+
+
+class OnTerminal:
+    """Runs ``jobdeck`` with arguments on a terminal of its own, which is its controlling one.
+
+    `before` is Python that runs in the child first, to break what is to be broken. The streams named in `streams`
+    are the terminal; the others are what is given.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str],
+        before: str = "",
+        size: tuple[int, int] = (100, 30),
+        stdin: int | None = None,
+        stdout: int | None = None,
+    ) -> None:
+        columns, lines = size
+        self.screen = pyte.Screen(columns, lines)
+        self.data = b""
+        self._stream = pyte.ByteStream(self.screen)
+        self._master, self._slave = pty.openpty()
+        termios.tcsetwinsize(self._slave, (lines, columns))
+        self._modes = termios.tcgetattr(self._slave)
+        code = f"{OWN_THE_TERMINAL}\n{before}\nfrom jobdeck.__main__ import run\nrun()"
+        environ = {"TERM": "xterm-256color", **env}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stdin=self._slave if stdin is None else stdin,
+            stdout=self._slave if stdout is None else stdout,
+            stderr=self._slave,
+            env={name: value for name, value in environ.items() if value != UNSET},
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.process.kill()
+        self.process.wait()
+        for descriptor in (self._master, self._slave):
+            with suppress(OSError):
+                os.close(descriptor)
+
+    @property
+    def text(self) -> str:
+        """What the screen shows."""
+        return "\n".join(self.screen.display)
+
+    @property
+    def restored(self) -> bool:
+        """Whether the terminal's modes are as before, and every mode that a sequence turned on was turned off."""
+        same = termios.tcgetattr(self._slave) == self._modes
+        left_on = [mode for mode in (b"1049", b"1000", b"1003", b"1006", b"2004", b"1004") if self._is_on(mode)]
+        shown = self.data.rfind(b"\x1b[?25h") >= self.data.rfind(b"\x1b[?25l")
+        return same and not left_on and shown
+
+    def until(self, *words: str) -> None:
+        """Read until the screen shows all of `words`."""
+        self.until_true(lambda: all(word in self.text for word in words))
+
+    def until_true(self, condition: Callable[[], bool]) -> None:
+        """Read until something is so."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, self.text
+            assert self.process.poll() is None, self.text
+            self.read()
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self._master, keys.encode())
+
+    def close(self) -> None:
+        """Close the terminal, as its window is closed: who runs on it is hung up on."""
+        os.close(self._slave)
+        os.close(self._master)
+
+    def signal(self, number: signal.Signals) -> float:
+        """Send a signal; returns the seconds until the process had ended."""
+        sent = time.monotonic()
+        self.process.send_signal(number)
+        self.leave()
+        return time.monotonic() - sent
+
+    def leave(self) -> int:
+        """Read to the end and return the exit code."""
+        end = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < end, self.text
+            self.read()
+        self.read()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+    def read(self) -> None:
+        """Take what has been written; waits for 20 ms at most."""
+        while select.select([self._master], [], [], 0.02)[0]:
+            try:
+                chunk = os.read(self._master, 65_536)
+            except OSError:
+                return
+            self.data += chunk
+            self._stream.feed(chunk)
+
+    def _is_on(self, mode: bytes) -> bool:
+        return self.data.rfind(b"\x1b[?" + mode + b"h") > self.data.rfind(b"\x1b[?" + mode + b"l")
