@@ -59,6 +59,24 @@ def test_a_list_refreshes_every_watched_job_it_shows() -> None:
     assert len(registry.exchanges(KEY)) == 1
 
 
+def test_lists_that_repeat_how_a_job_ended_are_no_looks_at_it() -> None:
+    registry = registry_with("op_1")
+    shown = replace(make_exchange(), request_id="showed the end")
+    registry.apply(KEY, Reply(shown, (make_observation(Phase.FAILED),)), START)
+    for seconds in range(1, EXCHANGES_KEPT + 1):
+        again = replace(list_exchange(), started=START.later(seconds), request_id=f"list {seconds}")
+        applied = registry.apply(None, Reply(again, (make_observation(Phase.FAILED),)), START.later(seconds))
+        assert applied.jobs == ()
+    assert registry.exchanges(KEY) == (shown,)
+    assert registry.jobs[KEY].request_id == "showed the end"
+    later = START.later(EXCHANGES_KEPT + 1)
+    denial = replace(list_exchange(), started=later, request_id="denies it")
+    registry.apply(None, Reply(denial, (make_observation(Phase.RUNNING),)), later)
+    assert registry.jobs[KEY].phase is Phase.FAILED
+    assert registry.jobs[KEY].anomalies
+    assert registry.exchanges(KEY)[0] == denial
+
+
 def test_an_answer_for_a_job_no_longer_watched_is_ignored() -> None:
     registry = registry_with("op_1")
     assert registry.remove(KEY, START) == JobRemoved(START, KEY)

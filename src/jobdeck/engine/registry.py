@@ -140,7 +140,7 @@ class Registry:
             return self._observe_all(((job, reply.observations[0]),), reply.exchange, now)
         profile = reply.exchange.profile
         keyed = ((JobKey(profile, row.account_group, row.id), row) for row in reply.observations)
-        watched = [(self._jobs[key], row) for key, row in keyed if key in self._jobs]
+        watched = [(job, row) for key, row in keyed if (job := self._jobs.get(key)) and not _says_again(job, row)]
         for job, _ in watched:
             self._traces[job.key].put(reply.exchange)
         return self._observe_all(watched, reply.exchange, now)
@@ -158,6 +158,16 @@ class Registry:
             moved = job.changed is not before.changed
             seen.append(_seen(job, row, now, changed=moved))
         return Applied(tuple(jobs), tuple(events), tuple(seen))
+
+
+def _says_again(job: Job, row: Observation) -> bool:
+    """Whether a list row repeats how a job ended.
+
+    Lists show ended jobs for hours: counted as looks, they would soon crowd out the answers that showed the end.
+    """
+    if not job.terminal or job.failures or row.status != job.status:
+        return False
+    return not row.whole or (not job.outlined and (row.error, row.result) == (job.error, job.result))
 
 
 def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
