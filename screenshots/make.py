@@ -137,6 +137,7 @@ class Sitting:
     """A session on the scripted engine."""
 
     notices: tuple[str, ...] = ()
+    order = ""
     profiles: tuple[str, ...] = ("hog", "sonarly")
 
     def __init__(self, wiring: Wiring, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...]) -> None:
@@ -162,6 +163,16 @@ class Sitting:
         if self._running is None:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
+
+    def keep_order(self, order: str) -> None:
+        """Keep nothing."""
+
+    async def note(self, keys: Sequence[JobKey]) -> str:
+        """Return nothing: no picture has a note."""
+        return ""
+
+    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        """Keep nothing."""
 
     def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         """Tell nobody."""

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.domain.job import JobKey
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.simulator.vocabulary import Api
+from jobdeck.store import open_store
+from jobdeck.wiring import DATABASE
 from tests.cli.harness import GROUP, environment, jobdeck
 
 NASTY = "# heading\n[link](https://evil.example) ![image](x) <script>alert(1)</script> ``` ````"
@@ -109,6 +112,15 @@ def test_a_ticket_holds_the_servers_request_id_and_nothing_that_breaks_out(
     flat = [inner for token in MarkdownIt().parse(ran.out) for inner in (token, *(token.children or ()))]
     assert not {token.type for token in flat} & {"link_open", "image", "html_block", "html_inline"}
     assert "heading" not in [flat[at + 1].content for at, token in enumerate(flat) if token.type == "heading_open"]
+
+
+def test_a_note_that_is_kept_with_a_job_is_in_its_ticket(env: dict[str, str], tmp_path: Path) -> None:
+    jobdeck("status", "op_failed", env=env)
+    store = open_store(tmp_path / "data" / DATABASE, "the screen").store
+    store.annotate(JobKey("thehog", None, "op_failed"), now_us=1, note="it hangs")
+    store.close()
+    assert "```text\nit hangs\n```" in jobdeck("ticket", "op_failed", env=env).out
+    assert "it hangs" not in jobdeck("ticket", "op_failed", "--note", "it works", env=env).out
 
 
 def test_a_ticket_as_json_has_its_timeline_and_leaves_the_result_out(env: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ def test_every_change_is_in_the_log_with_who_made_it_and_of_what(empty: Store) -
     empty.once(KEY, "ended", NOW)
     empty.once(KEY, "ended", NOW)
     empty.save_estimates("hog", "{}", NOW)
+    empty.save_choice("order", "KIND", NOW)
     empty.unwatch([OTHER], NOW)
     changes, end = empty.changes(begin)
     assert [(change.kind, change.keys) for change in changes] == [
@@ -35,9 +36,11 @@ def test_every_change_is_in_the_log_with_who_made_it_and_of_what(empty: Store) -
         (ChangeKind.ANNOTATED, (KEY,)),
         (ChangeKind.TOLD, (KEY,)),
         (ChangeKind.LEARNT, ()),
+        (ChangeKind.CHOSEN, ()),
         (ChangeKind.UNWATCHED, (OTHER,)),
     ]
-    assert {(change.profile, change.actor) for change in changes} == {("hog", "me")}
+    assert {change.actor for change in changes} == {"me"}
+    assert {change.profile for change in changes if change.kind is not ChangeKind.CHOSEN} == {"hog"}
     assert changes[2].exchange_id == changes[3].exchange_id is not None
     assert end == empty.head()
 

@@ -91,15 +91,25 @@ def test_estimates_come_back_as_they_were_given(store: Store) -> None:
     assert store.load_estimates("sonarly") is None
 
 
+def test_a_choice_is_kept_until_another_is_made(store: Store) -> None:
+    assert store.load_choice("order") is None
+    store.save_choice("order", "KIND", NOW)
+    store.save_choice("order", "-KIND\x1b[2J", NOW + 1)
+    assert store.load_choice("order") == "-KIND\\x1b[2J"
+    assert store.load_choice("database") is None
+
+
 def test_everything_is_there_again_after_a_restart(open_file: Open) -> None:
     store = open_file("yesterday")
     store.watch([make_target()], NOW)
     poll(store, NOW)
     store.annotate(KEY, now_us=NOW, note="ask Ada")
+    store.save_choice("order", "KIND", NOW)
     before = store.load_job(KEY)
     store.close()
     again = open_file("today")
     assert again.watch_list() == (make_target(),)
     assert again.load_job(KEY) == before
     assert again.annotations([KEY])[KEY].actor == "yesterday"
+    assert again.load_choice("order") == "KIND"
     assert len(again.exchanges(KEY)) == 1

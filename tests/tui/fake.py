@@ -142,6 +142,8 @@ class FakeSession:
         self.ticket_gate = asyncio.Event()
         self.ticket_gate.set()
         self.ticket_error: Exception | None = None
+        self.order = ""
+        self.notes: dict[JobKey, str] = {}
 
     async def open(self) -> FakeEngine:
         await self.gate.wait()
@@ -166,11 +168,22 @@ class FakeSession:
                 version="1.2.3",
                 made_us=self.clock.now().us,
                 curl="".join(self.curl(item) for item in self.engine.exchanges(key)[:1]),
+                note=self.notes.get(key, ""),
                 include_result=include_result,
             )
             for key in keys
         ]
         return tickets_markdown(sources, note)
+
+    def keep_order(self, order: str) -> None:
+        self.order = order
+
+    async def note(self, keys: Sequence[JobKey]) -> str:
+        notes = {self.notes.get(key, "") for key in keys}
+        return notes.pop() if len(notes) == 1 else ""
+
+    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        self.notes.update(dict.fromkeys(keys, note))
 
     def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         self.told, self.complain = told, complain

@@ -80,6 +80,28 @@ async def test_a_note_goes_into_the_ticket() -> None:
         assert run.session.tickets[-1] == ((key("op_a"),), "it hangs", False)
 
 
+async def test_a_note_is_kept_with_its_job_for_the_next_ticket() -> None:
+    async with driven([job("op_a")]) as run:
+        await run.press("Y", "n", *"it hangs", "escape", "escape")
+        await run.until(lambda: run.session.notes == {key("op_a"): "it hangs"})
+        await run.press("Y")
+        await run.until(lambda: "it hangs" in run.app.screen.query_one(Document).text)
+        await run.press("n")
+        await run.press(*" still", "escape", "y")
+        await run.until(lambda: bool(run.clipboard.sent))
+        assert "```text\nit hangs still\n```" in run.clipboard.sent[0]
+        assert run.session.notes == {key("op_a"): "it hangs still"}
+
+
+async def test_a_note_that_is_left_for_another_place_by_a_click_is_in_the_ticket() -> None:
+    async with driven([job("op_a")]) as run:
+        await run.press("Y", "n", *"it hangs")
+        await run.pilot.click(Document)
+        await run.press("y")
+        await run.until(lambda: bool(run.clipboard.sent))
+        assert "it hangs" in run.clipboard.sent[0]
+
+
 async def test_the_result_goes_in_only_when_asked_for() -> None:
     async with driven([job("op_a", Phase.SUCCEEDED, result='{"email": "someone@example.com"}')]) as run:
         await run.press("Y")

@@ -5,11 +5,13 @@ from textual.theme import Theme
 
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.draw.columns import Name
+from jobdeck.tui.order import Order, read_order
 from jobdeck.tui.theme import THEMES
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
 from tests.tui.drive import Driven, driven, painted, toasts
-from tests.tui.world import ago, deck_of_every_state, job, key
+from tests.tui.fake import FakeEngine, FakeSession
+from tests.tui.world import FrozenClock, ago, deck_of_every_state, job, key
 
 
 def three() -> list[object]:
@@ -36,6 +38,32 @@ async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
         await run.press("S")
         await run.shows("KIND▴")
         assert run.app.deck.watch_state.model.order.reverse
+
+
+async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        await run.press("s", "s", "S")
+        assert run.session.order == "-KIND"
+    session = FakeSession(FakeEngine(FrozenClock(), three()))  # type: ignore[arg-type] - jobs
+    session.order = "-KIND"
+    async with driven(session=session) as run:
+        await run.shows("KIND▴")
+        assert toasts(run.app) == ["sorted by KIND, reversed, as last time: s goes on to the next column"]
+        assert highlighted(run) == "op_bad", "the first line is selected, as in any other order"
+
+
+@pytest.mark.parametrize("order", [Order(), Order(Name.WHY), Order(Name.STATE, reverse=True)])
+def test_an_order_is_read_as_it_was_written(order: Order) -> None:
+    assert read_order(order.text) == order
+    assert read_order(f"{order.text}?") == read_order("") == Order()
+
+
+async def test_the_palette_sorts_by_a_column_that_is_not_on_the_screen() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        await run.press("colon", *"by why")
+        await run.shows("sort by WHY")
+        await run.press("enter")
+        await run.until(lambda: run.app.deck.watch_state.model.order == Order(Name.WHY))
 
 
 async def test_a_click_on_a_heading_sorts_by_it_and_a_second_turns_it_round() -> None:

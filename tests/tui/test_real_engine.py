@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from jobdeck.cli.sitting import Sitting
 from jobdeck.providers.targets import parse_target
@@ -55,6 +56,28 @@ async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says
         await server.start()
         await run.shows("● run")
         await run.until(lambda: "blind since" not in run.text)
+
+
+async def test_the_order_and_a_note_are_there_at_the_next_start_of_the_same_data_and_of_no_other(
+    tmp_path: Path,
+) -> None:
+    async with SimulatorServer(demo_scenario(jobs=8, seed=1)) as server:
+        settings, env = settings_for(server.url), {"JOBDECK_DATA_DIR": str(tmp_path)}
+        wiring = Wiring(env, settings=settings)
+        (target,) = [parse_target(text, wiring.directory) for text in demo_targets(demo_scenario(jobs=8, seed=1))[:1]]
+        app = JobdeckApp(Sitting(wiring, (target,)), put=Clipboard(), frame_seconds=0.02)
+        async with app.run_test(size=(120, 36)) as pilot:
+            run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
+            await run.until(lambda: app.deck.watch_state.engine is not None and app.deck.watch_state.model.total == 1)
+            await run.press("s", "s", "S", "Y", "n", *"it hangs", "escape", "escape", "q")
+            await run.until(lambda: app._exit)
+        for next_time, order, note in ((Wiring(env, settings=settings), "-KIND", "it hangs"),
+                                       (Wiring(env, settings=settings, keep=False), "", "")):  # fmt: skip
+            again = Sitting(next_time, (target,))
+            engine = await again.open()
+            assert (again.order, await again.note([target.key])) == (order, note)
+            assert ("it hangs" in await again.ticket([target.key])) is bool(note)
+            await engine.aclose()
 
 
 async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> None:

@@ -13,7 +13,7 @@ from jobdeck.domain.curl import curl_line
 from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.ticket import TicketSource, code_block, code_span, ticket_markdown, ticket_object
+from jobdeck.domain.ticket import TicketSource, code_block, code_span, ticket_markdown, ticket_object, tickets_markdown
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.domain.transitions import observe
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
@@ -80,6 +80,13 @@ def test_a_ticket_names_the_ids_that_support_asks_for() -> None:
     assert "- Request ID of the first answer that showed the end: `boom`" in markdown
     assert 'curl -sS -H "X-Access-Key: $KEY" https://developer.thehog.ai/api/operations/op_1' in markdown
     assert "Made by jobdeck 1.2.3" in markdown
+
+
+def test_a_note_that_several_jobs_share_is_said_once_and_another_stays_with_its_job() -> None:
+    shared = tickets_markdown([make_source(note="it hangs"), make_source(note="it hangs")])
+    assert shared.count("it hangs") == 1
+    mixed = tickets_markdown([make_source(note="it hangs"), make_source(note="ask Ada")], "it hangs")
+    assert (mixed.count("it hangs"), mixed.count("ask Ada")) == (1, 1)
 
 
 def test_the_result_is_left_out_unless_asked_for() -> None:

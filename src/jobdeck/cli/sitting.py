@@ -1,6 +1,8 @@
 """One sitting at the screen: the wiring's parts in the shape that the screen asks for."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 from jobdeck.cli.telling import make_teller
 from jobdeck.domain.exchange import Exchange
@@ -9,10 +11,14 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.providers.targets import parse_input
+from jobdeck.store import StoreError
 from jobdeck.tui.session import Parsed, Refused
 from jobdeck.wiring import Running, Wiring
 from jobdeck.wiring.telling import CLOSE_SECONDS, Teller
-from jobdeck.wiring.tickets import TicketError, make_ticket
+from jobdeck.wiring.tickets import TicketError, keep_note, kept_note, make_ticket
+
+ORDER = "order"
+"""The name under which the store keeps how the list is sorted."""
 
 LISTED = 100
 """Jobs of each list that ``--discover`` opens the screen on."""
@@ -33,6 +39,8 @@ class Sitting:
         self._told: Callable[[Sequence[Job]], object] = lambda _: None
         self._complain: Callable[[str], object] = lambda _: None
         self.notices = notices
+        self.order = ""
+        self._keeping: set[asyncio.Task[None]] = set()
 
     @property
     def clock(self) -> Clock:
@@ -53,6 +61,7 @@ class Sitting:
         self._teller = make_teller(self._wiring, running, self._complain)
         self._teller.notice(self._told)
         self.notices = (*self.notices, *running.notices)
+        self.order = await running.store.load_choice(ORDER) or ""
         engine = running.engine
         if self._lists:
             engine.restore(await self._listed())
@@ -80,6 +89,33 @@ class Sitting:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
 
+    async def note(self, keys: Sequence[JobKey]) -> str:
+        """Return the note that is kept with every one of the jobs."""
+        return await kept_note(self._running, keys) if self._running is not None else ""
+
+    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        """Keep a note with jobs, or say that it is not kept."""
+        if self._running is None:
+            return
+        try:
+            await keep_note(self._wiring, self._running, keys, note, instead_of)
+        except StoreError as error:
+            self._complain(f"the note is in the ticket, but not kept: {error}")
+
+    def keep_order(self, order: str) -> None:
+        """Keep how the list is sorted; needs a running loop."""
+        running = self._running
+        if running is None:
+            return
+
+        async def keep() -> None:
+            with suppress(StoreError):
+                await running.store.save_choice(ORDER, order, self.clock.now().us)
+
+        task = asyncio.get_running_loop().create_task(keep())
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
     def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         """Keep who is told."""
         self._told, self._complain = told, complain
@@ -90,7 +126,8 @@ class Sitting:
             self._teller.take(batch, self._running.engine.jobs, wanted)
 
     async def close(self) -> None:
-        """Give running hooks a moment to end."""
+        """Give running hooks a moment to end, and keep what is to be kept."""
+        await asyncio.gather(*self._keeping)
         if self._teller is not None:
             await self._teller.close(CLOSE_SECONDS)
 

@@ -62,20 +62,23 @@ def ticket_markdown(source: TicketSource) -> str:
 def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
     """Return one ticket about several jobs, first what they have in common, then each in turn.
 
-    The more jobs, the fewer exchanges of each: support needs the first and the last ID of all of them rather than
-    every look at some of them. ValueError for no job at all.
+    A note that all of them share is said once. The more jobs, the fewer exchanges of each: support needs the first
+    and the last ID of all of them rather than every look at some of them. ValueError for no job at all.
     """
     if not sources:
         raise ValueError("a ticket is about at least one job")
     if len(sources) == 1:
         return ticket_markdown(replace(sources[0], note=note or sources[0].note))
+    if not note and len({source.note for source in sources}) == 1:
+        note = sources[0].note
     lines = [f"## Support ticket about {len(sources)} jobs", ""]
     if note:
         lines += [code_block(note), ""]
     lines += [f"- {_summary(source)}" for source in sources]
     most = max(LEAST_EXCHANGES, MAX_EXCHANGES // len(sources))
     for source in sources:
-        lines += ["", *_lines(replace(source, exchanges=source.exchanges[:most], ends=source.failing))]
+        own = "" if source.note == note else source.note
+        lines += ["", *_lines(replace(source, exchanges=source.exchanges[:most], ends=source.failing, note=own))]
     return "\n".join(lines) + "\n"
 
 

@@ -149,6 +149,12 @@ class AsyncStore:
     async def load_estimates(self, profile: str) -> str | None:
         return await self.read(lambda store: store.load_estimates(profile))
 
+    async def save_choice(self, name: str, value: str, now_us: int) -> None:
+        await self.write(lambda store: store.save_choice(name, value, now_us))
+
+    async def load_choice(self, name: str) -> str | None:
+        return await self.read(lambda store: store.load_choice(name))
+
     async def once(self, key: JobKey, event: str, now_us: int) -> bool:
         return await self.write(lambda store: store.once(key, event, now_us))
 

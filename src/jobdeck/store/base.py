@@ -168,6 +168,14 @@ class Store(Protocol):
         """Return what `save_estimates` kept last."""
         ...
 
+    def save_choice(self, name: str, value: str, now_us: int) -> None:
+        """Keep how a person wants something on the screen: one line of text that the store does not look into."""
+        ...
+
+    def load_choice(self, name: str) -> str | None:
+        """Return what `save_choice` kept last under a name."""
+        ...
+
     def once(self, key: JobKey, event: str, now_us: int) -> bool:
         """Return True to exactly one caller of all processes for each (job, event). Raises `UnknownJobError`."""
         ...

@@ -219,6 +219,7 @@ class ChangeKind(StrEnum):
     LIMITED = "limited"
     TOLD = "told"
     LEARNT = "learnt"
+    CHOSEN = "chosen"
     PURGED = "purged"
 
 

@@ -7,6 +7,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
 from jobdeck.tui.actions import ACTIONS, Group
+from jobdeck.tui.draw.columns import Name
 from jobdeck.tui.theme import THEMES
 
 
@@ -30,5 +31,10 @@ class ActionCommands(Provider):
         for action in ACTIONS:
             if action.group is not Group.MOVE and action.name != "palette":
                 yield action.label, f"{action.shown}: {action.help}", partial(self.screen.run_action, action.name)
+        for column in Name:
+            text = (
+                "the order of need" if column is Name.STATE else "the list by this column; again: the other way round"
+            )
+            yield f"sort by {column}", text, partial(self.screen.run_action, f"sort_by('{column}')")
         for name, theme in THEMES.items():
             yield name, "the colours of the screen", partial(setattr, self.app, "theme", theme.name)

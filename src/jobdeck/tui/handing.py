@@ -1,5 +1,6 @@
 """Handing on what the deck shows: IDs, curl lines and tickets, of what is selected or marked."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from textual.screen import ModalScreen
@@ -17,6 +18,39 @@ from jobdeck.tui.session import Session
 
 Push = Callable[[ModalScreen[None]], object]
 """Puts a sheet in front of the deck."""
+
+
+class TicketPaper:
+    """The ticket of some jobs, with the note that is kept with them."""
+
+    def __init__(self, session: Session, keys: tuple[JobKey, ...]) -> None:
+        self._session = session
+        self._keys = keys
+        self._note = ""
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def note(self) -> str:
+        """Return the kept note."""
+        self._note = await self._session.note(self._keys)
+        return self._note
+
+    def keep(self, note: str) -> None:
+        """Keep another note, whether or not anybody still looks at the ticket."""
+        before, self._note = self._note, note
+        earlier = self._keeping
+
+        async def keep() -> None:
+            if earlier is not None:
+                await earlier
+            await self._session.keep_note(self._keys, note, before)
+
+        self._keeping = asyncio.get_running_loop().create_task(keep(), name="keep a note")
+
+    async def make(self, *, include_result: bool) -> str:
+        """Return the ticket."""
+        if self._keeping is not None:
+            await asyncio.shield(self._keeping)
+        return await self._session.ticket(self._keys, self._note, include_result=include_result)
 
 
 class Handing:
@@ -52,10 +86,7 @@ class Handing:
         chosen = tuple(keys)
         subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else words.plural(len(chosen), "job")
 
-        async def make(note: str, with_result: bool) -> str:
-            return await self._session.ticket(chosen, note, include_result=with_result)
-
-        self._push(TicketScreen(make, self._copier, subject))
+        self._push(TicketScreen(TicketPaper(self._session, chosen), self._copier, subject))
 
     def sent(self) -> None:
         """Show what was sent last."""

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeAlias
 
 from jobdeck.domain.attention import attention, attention_order
@@ -221,6 +222,6 @@ class Model:
         self._sort()
 
     def _sort(self) -> None:
-        pairs = sorted((place, key) for key, place in self._placed.items())
-        self._places = [place for place, _ in pairs]
-        self._keys = [key for _, key in pairs]
+        pairs = sorted(self._placed.items(), key=itemgetter(1))
+        self._keys = [key for key, _ in pairs]
+        self._places = [place for _, place in pairs]

@@ -10,13 +10,14 @@ from jobdeck.tui.draw.columns import Name
 Rank: TypeAlias = tuple[int, int, int]
 """Class of need, moment of entering it (the newest first), order of arrival. No two rows share one."""
 
-Value: TypeAlias = float | str | tuple[int, ...]
+Value: TypeAlias = float | str | bytes
 Place: TypeAlias = Rank | tuple[int, Value, Rank]
 """Where a row goes: its rank, or whether it lacks what the order is by, its value, and its rank. All are unique."""
 
 COMPARED = 64
 """Characters of a text that decide its place."""
 
+_TURNED = bytes(255 - byte for byte in range(256))
 _MOVING = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.SEEN})
 
 
@@ -32,6 +33,16 @@ class Order:
         """Whether the order changes as time passes, so that rows are put in place now and then, not at once."""
         return self.by in _MOVING
 
+    @property
+    def text(self) -> str:
+        """The order as `read_order` understands it: a column, with a minus before it when reversed."""
+        return f"-{self.by}" if self.reverse else str(self.by)
+
+    @property
+    def words(self) -> str:
+        """The order as a person reads it."""
+        return f"{self.by}, reversed" if self.reverse else str(self.by)
+
     def place(self, job: Job, rank: Rank, now: Instant) -> Place:
         """Return a job's place in this order; `rank` is that of its need."""
         if self.by is Name.STATE:
@@ -40,6 +51,14 @@ class Order:
         if value is None:
             return 1, 0.0, rank
         return 0, _reversed(value) if self.reverse else value, rank
+
+
+def read_order(text: str) -> Order:
+    """Return the order that `Order.text` tells; that of need for any other text."""
+    try:
+        return Order(Name(text.removeprefix("-")), text.startswith("-"))
+    except ValueError:
+        return Order()
 
 
 def _value(job: Job, by: Name, now: Instant) -> float | str | None:
@@ -93,5 +112,7 @@ def _text(text: str) -> str | None:
 
 
 def _reversed(value: float | str) -> Value:
-    # The 1 at the end is greater than every letter turned round: "ab" then comes before "a".
-    return (*(-ord(letter) for letter in value), 1) if isinstance(value, str) else -value
+    if not isinstance(value, str):
+        return -value
+    # UTF-8 sorts as its letters do. The byte at the end is greater than any turned round: "ab" comes before "a".
+    return value.encode("utf-8", "surrogatepass").translate(_TURNED) + b"\xff"

@@ -157,6 +157,15 @@ class Session(Protocol):
         """Lines to show at the start, such as targets that were refused; one line each. `open` may add some."""
         ...
 
+    @property
+    def order(self) -> str:
+        """How the list was sorted when somebody chose last, as `keep_order` was told; known once `open` returned."""
+        ...
+
+    def keep_order(self, order: str) -> None:
+        """Keep how the list is sorted for the next time."""
+        ...
+
     async def open(self) -> Engine:
         """Put the engine together and give it its first targets.
 
@@ -173,6 +182,17 @@ class Session(Protocol):
         """Return one ticket about jobs, as Markdown, from what is known: no request is sent.
 
         What it raises is shown on the screen, by type and message.
+        """
+        ...
+
+    async def note(self, keys: Sequence[JobKey]) -> str:
+        """Return the note that is kept with every one of the jobs; empty when there is none, or they differ."""
+        ...
+
+    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        """Keep a note with jobs; among several, only with those that have none of their own but `instead_of`.
+
+        Never raises: what could not be kept is said.
         """
         ...
 

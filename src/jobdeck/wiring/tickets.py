@@ -1,6 +1,7 @@
 """What a ticket is made of: a job as it is now, joined with what is remembered of it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from jobdeck import __version__
@@ -10,6 +11,7 @@ from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.store import Store
+from jobdeck.store.errors import UnknownJobError
 from jobdeck.store.records import TimelineEntry
 from jobdeck.wiring import Running, Wiring
 
@@ -46,6 +48,31 @@ async def make_ticket(
     if not sources:
         raise TicketError("no job is selected" if not keys else "nothing is known of this job any more")
     return tickets_markdown(sources, note)
+
+
+async def kept_note(running: Running, keys: Sequence[JobKey]) -> str:
+    """Return the note that is kept with every one of the jobs; empty when there is none, or they differ."""
+    kept = await running.store.annotations(keys)
+    notes = {kept[key].note if key in kept else "" for key in keys}
+    return notes.pop() if len(notes) == 1 else ""
+
+
+async def keep_note(wiring: Wiring, running: Running, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+    """Keep a note with jobs. One about several takes no other note's place but that of `instead_of`."""
+    jobs, now_us = dict(running.engine.jobs), wiring.clock.now().us
+
+    def keep(store: Store) -> None:
+        kept = store.annotations(keys)
+        for key in keys:
+            before = kept[key].note if key in kept else ""
+            if len(keys) == 1 or before in {"", instead_of}:
+                # Said again because the moment of the note becomes that of the whole annotation: an acknowledgement
+                # that a later end has overtaken would look as if it had come after that.
+                acknowledged = jobs[key].acknowledged if key in jobs else None
+                with suppress(UnknownJobError):
+                    store.annotate(key, now_us=now_us, acknowledged=acknowledged, note=note)
+
+    await running.store.write(keep)
 
 
 def ticket_source(

@@ -133,6 +133,12 @@ class SqliteStore:
     def load_estimates(self, profile: str) -> str | None:
         return self._db.read(lambda connection: watching.load_estimates(connection, profile))
 
+    def save_choice(self, name: str, value: str, now_us: int) -> None:
+        self._db.write(lambda session: watching.save_choice(session, name, value, now_us))
+
+    def load_choice(self, name: str) -> str | None:
+        return self._db.read(lambda connection: watching.load_choice(connection, name))
+
     def once(self, key: JobKey, event: str, now_us: int) -> bool:
         return self._db.write(lambda session: watching.once(session, key, event, now_us))
 

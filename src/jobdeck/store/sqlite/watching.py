@@ -32,6 +32,9 @@ _ANNOTATE = (
     " ON CONFLICT DO UPDATE SET actor = ?2, acknowledged = ?3, note = ?4, at_us = ?5"
 )
 
+_CHOICE = "choice."
+"""Begins the names of choices, which share a table with what the database knows of itself."""
+
 
 def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: bool) -> tuple[JobKey, ...]:
     """See `Store.watch`."""
@@ -130,6 +133,19 @@ def load_estimates(connection: apsw.Connection, profile: str) -> str | None:
         "SELECT e.data FROM estimates e JOIN scopes s ON s.id = e.scope WHERE s.name = ?", (profile,)
     )
     return next((str(data) for (data,) in rows), None)
+
+
+def save_choice(session: Session, name: str, value: str, now_us: int) -> None:
+    """See `Store.save_choice`."""
+    named = f"{_CHOICE}{clean(name)}"
+    session.connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (named, clean(value)))
+    log(session, ChangeKind.CHOSEN, now_us, None)
+
+
+def load_choice(connection: apsw.Connection, name: str) -> str | None:
+    """See `Store.load_choice`."""
+    rows = connection.execute("SELECT value FROM meta WHERE name = ?", (f"{_CHOICE}{clean(name)}",))
+    return next((clean(value) for (value,) in rows), None)
 
 
 def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:

@@ -105,6 +105,7 @@ class Deck(PageKeys, HandKeys):
         """Take the engine that has been opened."""
         self._watch.engine = engine
         self._tell_notices()
+        self._sort_as_before()
         self._jobs.when_empty(self._empty_lines)
         engine.focus(self._jobs.selected)
 

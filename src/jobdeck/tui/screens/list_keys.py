@@ -3,8 +3,9 @@
 from textual.screen import Screen
 
 from jobdeck.domain.job import JobKey
+from jobdeck.tui.draw.columns import Name
 from jobdeck.tui.draw.state import FAULTS
-from jobdeck.tui.order import Order
+from jobdeck.tui.order import Order, read_order
 from jobdeck.tui.session import Session
 from jobdeck.tui.triage import Triage
 from jobdeck.tui.watch import Watch
@@ -33,13 +34,18 @@ class ListKeys(Screen[None]):
         """Sort by the next column."""
         names = [column.name for column in self._jobs.columns.columns]
         self._triage.sort_by_next(names, self._session.clock.now())
-        self._relist()
+        self._resorted()
+
+    def action_sort_by(self, column: str) -> None:
+        """Sort by a column of that name; by the one it is sorted by already, the other way round."""
+        self._triage.sort_by(Name(column), self._session.clock.now())
+        self._resorted()
 
     def action_reverse(self) -> None:
         """Sort the other way round."""
         order = self._watch.model.order
         self._triage.sort(Order(order.by, not order.reverse), self._session.clock.now())
-        self._relist()
+        self._resorted()
 
     def action_filter(self) -> None:
         """Ask for a filter."""
@@ -71,8 +77,7 @@ class ListKeys(Screen[None]):
 
     def on_heading_chosen(self, message: Heading.Chosen) -> None:
         """Sort by the column that was clicked."""
-        self._triage.sort_by(message.column, self._session.clock.now())
-        self._relist()
+        self.action_sort_by(message.column)
 
     def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
         """Filter by what has been typed so far."""
@@ -99,6 +104,19 @@ class ListKeys(Screen[None]):
 
     def _clear_filter(self) -> None:
         self._triage.clear(self._session.clock.now())
+        self._relist()
+
+    def _sort_as_before(self) -> None:
+        """Sort as somebody chose last time, and say so where that is not the order of need."""
+        order = read_order(self._session.order)
+        if self._watch.model.order != Order() or order == Order():
+            return
+        self._triage.sort(order, self._session.clock.now())
+        self._relist()
+        self.notify(markup=False, message=f"sorted by {order.words}, as last time: s goes on to the next column")
+
+    def _resorted(self) -> None:
+        self._session.keep_order(self._watch.model.order.text)
         self._relist()
 
     def _relist(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -23,8 +23,22 @@ MAKING_SECONDS = 5.0
 
 NOTE_PLACEHOLDER = "what support should know: what you did, what you expected"
 
-Make = Callable[[str, bool], Awaitable[str]]
-"""Makes the ticket of a note, and with the jobs' results or without."""
+
+class Paper(Protocol):
+    """A ticket that can be made anew, and its note."""
+
+    async def note(self) -> str:
+        """Return the note that is kept with the jobs."""
+        ...
+
+    def keep(self, note: str) -> None:
+        """Keep another note with the jobs; it is in every ticket that is made from now on. Needs a running loop."""
+        ...
+
+    async def make(self, *, include_result: bool) -> str:
+        """Return the ticket, with the jobs' results or without."""
+        ...
+
 
 _KEYS = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", "with result"), ("esc", "back"))
 _NOTE_KEYS = (("esc", "done with the note"),)
@@ -42,10 +56,10 @@ class TicketScreen(Sheet[None]):
     ]
     AUTO_FOCUS = "Document"
 
-    def __init__(self, make: Make, copier: Copier, subject: str) -> None:
+    def __init__(self, paper: Paper, copier: Copier, subject: str) -> None:
         """Begin to make the ticket; needs a running loop."""
         super().__init__()
-        self._make = make
+        self._paper = paper
         self._copier = copier
         self._subject = subject
         self._note = ""
@@ -73,6 +87,7 @@ class TicketScreen(Sheet[None]):
     def on_mount(self) -> None:
         """Show the ticket when it is made."""
         self._show()
+        self.run_worker(self._recall_note(), group="note", exit_on_error=False)
 
     def on_unmount(self) -> None:
         """Make nothing that nobody reads."""
@@ -80,10 +95,12 @@ class TicketScreen(Sheet[None]):
 
     def action_copy(self) -> None:
         """Send the ticket to the clipboard and go back to the deck."""
+        self._take_note()
         self.run_worker(self._hand_on(self._copier.send), group="hand on")
 
     def action_save(self) -> None:
         """Write the ticket to a file and go back to the deck."""
+        self._take_note()
         self.run_worker(self._hand_on(self._copier.keep), group="hand on")
 
     def action_note(self) -> None:
@@ -100,21 +117,36 @@ class TicketScreen(Sheet[None]):
 
     def action_leave(self) -> None:
         """Go from the note back to the ticket, and from there to the deck."""
+        self._take_note()
         note = self.query_one(TextArea)
         if self.focused is not note:
             self.dismiss(None)
             return
-        note.display = bool(note.text.strip())
+        note.display = bool(self._note)
         self.query_one(Document).focus()
         self._tell_keys(_KEYS)
-        if note.text.strip() != self._note:
-            self._note = note.text.strip()
+
+    def _take_note(self) -> None:
+        """Keep the note if it has been changed; it may have lost the keys to a click."""
+        note = self.query_one(TextArea).text.strip()
+        if note != self._note:
+            self._note = note
+            self._paper.keep(note)
             self._remake()
+
+    async def _recall_note(self) -> None:
+        """Go on with the note that is kept, unless another has been begun."""
+        kept = await self._paper.note()
+        note = self.query_one(TextArea)
+        if kept and not note.text:
+            self._note = kept.strip()
+            note.load_text(kept)
+            note.move_cursor(note.document.end)
 
     def _begin(self) -> asyncio.Task[str]:
         async def make() -> str:
             async with asyncio.timeout(MAKING_SECONDS):
-                return await self._make(self._note, self._with_result)
+                return await self._paper.make(include_result=self._with_result)
 
         return asyncio.get_running_loop().create_task(make(), name="ticket")
 
