@@ -1,6 +1,7 @@
 """Running a command's coroutine so that a signal ends it in order."""
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -28,8 +29,9 @@ async def _until_signalled(command: Coroutine[Any, Any, T]) -> T:
         codes.append(code)
         task.cancel()
 
-    for number, code in SIGNAL_CODES.items():
-        loop.add_signal_handler(number, end, code)
+    if sys.platform != "win32":  # where an event loop takes no signals
+        for number, code in SIGNAL_CODES.items():
+            loop.add_signal_handler(number, end, code)
     try:
         return await task
     except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,8 @@ class SecretRef:
 def require_private(path: Path, what: str) -> None:
     """Raise `ConfigError` with the exact remedy when anybody but the owner can read a file that holds a secret."""
     mode = stat.S_IMODE(path.stat().st_mode)
+    if sys.platform == "win32":
+        return  # mode bits say nothing there: a user's folders are private by their access lists
     if mode & _OTHERS:
         message = f"{path} holds {what} and others can read it (mode {mode:04o}): chmod 600 {path}"
         raise ConfigError(message)
@@ -69,6 +72,8 @@ def require_private(path: Path, what: str) -> None:
 def require_own(path: Path, what: str) -> None:
     """Raise `ConfigError` with the remedy when anybody but the owner, or root, can change a file."""
     state = path.stat()
+    if sys.platform == "win32":
+        return
     if state.st_uid not in {0, os.getuid()}:
         raise ConfigError(f"{path} holds {what}, and belongs to somebody else")
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

@@ -1,6 +1,7 @@
 """The system's clocks, waiting by them, and the notice of a gap in them."""
 
 import asyncio
+import sys
 import time
 from typing import Protocol
 
@@ -10,7 +11,12 @@ SLEEP_GAP_SECONDS = 15.0
 """A tick this late means that the machine slept or the process was stopped, not that the loop was busy."""
 
 # Linux's boot-time clock goes on during a laptop's sleep, which time.monotonic() there does not.
-_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
+if sys.platform == "linux":
+
+    def _monotonic() -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+else:
+    _monotonic = time.monotonic
 
 
 class Timer(Clock, Protocol):
@@ -34,8 +40,7 @@ class SystemClock:
 
     def now(self) -> Instant:
         """Return this moment; `mono` counts a sleep of the machine where the system can tell."""
-        mono = time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
-        return Instant(time.time_ns() // 1_000, mono)
+        return Instant(time.time_ns() // 1_000, _monotonic())
 
 
 def slept(before: Instant, now: Instant, expected: float) -> float | None:

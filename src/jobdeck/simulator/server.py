@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -141,7 +142,10 @@ async def _serve(scenario: Scenario, host: str, port: int, on_ready: Callable[[s
             stopped.set_result(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
+        if sys.platform == "win32":  # where an event loop takes no signals
+            signal.signal(number, lambda got, _: loop.call_soon_threadsafe(stop, signal.Signals(got)))
+        else:
+            loop.add_signal_handler(number, stop, number)
     async with SimulatorServer(scenario, port, host=host) as server:
         on_ready(server.url)
         return await stopped

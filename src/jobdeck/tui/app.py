@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -35,7 +36,12 @@ INTERRUPTED = 130
 MOUSE_MODES = (1000, 1003, 1015, 1006)
 """What Textual turns on to hear of the mouse."""
 
-_SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+_SIGNALS = {
+    getattr(signal, name): code
+    for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129))
+    if sys.platform != "win32"
+}
+"""Signals that end the screen in order; on Windows an event loop takes none."""
 
 
 class JobdeckApp(App[int]):

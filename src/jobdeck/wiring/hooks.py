@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -75,10 +76,17 @@ class HookRunner:
         finally:
             # What the hook has started ends with it, also when we are told to stop.
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+                _kill(process)
             if process.returncode is None:
                 await process.wait()
         return f"ended with code {process.returncode}" if process.returncode else None
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if sys.platform == "win32":
+        process.kill()  # there are no process groups to kill
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def without_secrets(environ: Mapping[str, str], secret_variables: frozenset[str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The directory and the files of a database: private, never deleted, opened by one process at a time."""
 
-import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jobdeck.store.errors import StoreLockedError
+
+if sys.platform != "win32":
+    import fcntl
 
 _OTHERS = 0o077
 _COMPANIONS = ("", "-wal", "-shm")
@@ -28,6 +31,8 @@ def prepare(path: Path) -> bool:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_private(path)
+    if sys.platform == "win32":
+        return False  # the directory's access list is inherited; mode bits say nothing there
     tightened = False
     for file in companions(path):
         mode = file.stat().st_mode
@@ -75,27 +80,32 @@ def alone(directory: Path) -> Iterator[None]:
     """Be the only process that opens, migrates or sets aside a database in `directory`.
 
     Raises `StoreLockedError` after 5 s. The lock is on the directory itself, so that no file is left behind, and
-    ends with the process. Where directories cannot be locked (some network file systems), nothing is.
+    ends with the process. Where directories cannot be locked (some network file systems, Windows), nothing is.
     """
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        _lock(descriptor, directory)
+    if sys.platform == "win32":
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, directory: Path) -> None:
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
+    else:
+        descriptor = os.open(directory, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                message = f"another jobdeck is still opening the database in {directory}"
-                raise StoreLockedError(message) from None
-            time.sleep(0.02)
-        except OSError:
-            return
-        else:
-            return
+            _lock(descriptor, directory)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+if sys.platform != "win32":
+
+    def _lock(descriptor: int, directory: Path) -> None:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    message = f"another jobdeck is still opening the database in {directory}"
+                    raise StoreLockedError(message) from None
+                time.sleep(0.02)
+            except OSError:
+                return
+            else:
+                return
