@@ -5,7 +5,7 @@ STAMP  := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint format screenshots bench requirements clean
+.PHONY: demo test lint format screenshots bench dist requirements clean
 
 demo: $(STAMP)
 	@$(BIN)/jobdeck demo
@@ -18,6 +18,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check src tests benchmarks screenshots
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@.ci/audit $(BIN)/python $(BIN)/pip-audit
 
 format: $(STAMP)
 	@$(BIN)/ruff format src tests benchmarks screenshots
@@ -29,6 +30,10 @@ screenshots: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks
+
+dist: $(STAMP)
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -d dist
 
 # Pins every dependency by version and hash; no registry's host is written down.
 requirements: $(STAMP)
