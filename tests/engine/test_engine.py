@@ -1,19 +1,25 @@
 """The engine against the simulator, over loopback HTTP."""
 
+import asyncio
 from dataclasses import replace
+
+import pytest
 
 from jobdeck.domain.attention import blind
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import MAX_IN_FLIGHT
 from jobdeck.providers.base import Reply
 from jobdeck.simulator.demo import demo_scenario
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import Credentials, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.vocabulary import Api
-from tests.engine.running import sight, until
+from jobdeck.wiring import Wiring
+from tests.builders import make_target
+from tests.engine.running import settings_for, sight, until
 
 ENDLESS = replace(JobScript(id="op_endless"), outcome=Outcome.NEVER, duration=1e6)
 
@@ -204,3 +210,24 @@ async def test_unknown_keys_are_ignored() -> None:
         seen.engine.remove([nobody])
         seen.engine.focus(nobody)
         assert seen.engine.plan(nobody) is None
+
+
+async def test_looking_about_while_the_engine_ends_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = asyncio.Event()
+
+    async def look_about_at_the_end(engine: Engine) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            engine.focus(next(iter(engine.jobs)))
+
+    monkeypatch.setattr(Engine, "_listen", look_about_at_the_end)
+    engine = Wiring({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
+    engine.add([make_target()])
+    running = asyncio.create_task(engine.run())
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await engine.aclose()

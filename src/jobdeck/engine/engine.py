@@ -212,11 +212,14 @@ class Engine:
                     self._start(lane)
                 group.create_task(self._listen(), name="news of other processes")
                 never = asyncio.Event()
-                while True:
-                    await self._clock.wait(never, TICK_SECONDS)
-                    self.tick()
+                try:
+                    while True:
+                        await self._clock.wait(never, TICK_SECONDS)
+                        self.tick()
+                finally:
+                    # From here on the group takes no task, and somebody may still move about on the screen.
+                    self._group = None
         finally:
-            self._group = None
             self._close_subscriptions()
 
     def tick(self) -> None:
