@@ -1,6 +1,13 @@
 """The console script, and ``python -m jobdeck``."""
 
+import os
 import sys
+import threading
+import time
+from contextlib import suppress
+
+THREAD_SECONDS = 0.5
+"""How long threads may still finish what they are at: saving a file takes less, a name look-up that hangs for ever."""
 
 
 def run() -> None:
@@ -11,7 +18,35 @@ def run() -> None:
         code = main()
     except KeyboardInterrupt:
         code = 130
+    except SystemExit as error:
+        if not isinstance(error.code, int):
+            raise
+        code = error.code
+    _flush()
+    if not _threads_end():
+        os._exit(code)
     sys.exit(code)
+
+
+def _flush() -> None:
+    """Write out what is buffered; where that fails, for a terminal that was closed, the code is still our own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            # None stands for a stream that was closed from the start, and is still there when importing was broken off.
+            with suppress(AttributeError, OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _threads_end() -> bool:
+    """Whether every thread that the interpreter would wait for has come to its end in time."""
+    deadline = time.monotonic() + THREAD_SECONDS
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        if not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in others if not thread.daemon)
 
 
 if __name__ == "__main__":

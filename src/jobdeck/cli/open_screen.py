@@ -7,6 +7,7 @@ import sys
 from jobdeck.cli.crash import report_crash
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
 from jobdeck.cli.terminal import read_keys_from_terminal, require_terminal
 from jobdeck.config import ConfigError
@@ -37,7 +38,7 @@ def run_screen(sitting: Sitting) -> int:
     from jobdeck.tui.app import JobdeckApp  # noqa: PLC0415 - Textual, for the commands that draw
 
     app = JobdeckApp(sitting)
-    app.run()
+    run_async(app.run_async())
     if isinstance(app.fault, ConfigError):
         raise app.fault
     if app.fault is not None:

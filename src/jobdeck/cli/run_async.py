@@ -1,8 +1,9 @@
-"""Running a command's coroutine so that a signal ends it in order."""
+"""Running a command's coroutine so that a signal ends it in order, and no look-up that hangs holds it back."""
 
 import asyncio
 import sys
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from jobdeck.cli.exit_codes import SIGNAL_CODES, ExitCode
@@ -17,7 +18,16 @@ def run_async(command: Coroutine[Any, Any, T]) -> T:
     of a plain signal handler would be raised inside whichever task runs just then, and be taken for its fault.
     SIGINT raises KeyboardInterrupt, likewise after a cancellation.
     """
-    return asyncio.run(_until_signalled(command))
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_default_executor(_LeavingExecutor())
+        return runner.run(_until_signalled(command))
+
+
+class _LeavingExecutor(ThreadPoolExecutor):
+    """Threads that nobody waits for at the end: nothing can end a name look-up that the resolver sits on."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 async def _until_signalled(command: Coroutine[Any, Any, T]) -> T:
@@ -33,11 +43,18 @@ async def _until_signalled(command: Coroutine[Any, Any, T]) -> T:
         for number, code in SIGNAL_CODES.items():
             loop.add_signal_handler(number, end, code)
     try:
-        return await task
+        result = await task
     except asyncio.CancelledError:
-        if codes:
-            raise SystemExit(codes[0]) from None
-        # An interrupt cancels this wrapper, and the command with it.
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+        if not codes:
+            # An interrupt cancels this wrapper, and the command with it.
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+    else:
+        # The screen, on its way up, ends in order when it is cancelled and says nothing of it.
+        wrapper = asyncio.current_task()
+        if wrapper is not None and wrapper.cancelling():
+            raise asyncio.CancelledError
+        if not codes:
+            return result
+    raise SystemExit(codes[0])

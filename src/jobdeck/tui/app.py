@@ -116,12 +116,6 @@ class JobdeckApp(App[int]):
             self._live(), name="engine", group=ENGINE_GROUP, exclusive=True, exit_on_error=False
         )
 
-    def on_unmount(self) -> None:
-        """Leave the signals to whoever comes next."""
-        if not self.is_headless:
-            for number in _SIGNALS:
-                asyncio.get_running_loop().remove_signal_handler(number)
-
     def on_app_focus(self) -> None:
         """Ask as often as somebody who looks wants to know."""
         self._deck.attend(present=True)
@@ -187,7 +181,9 @@ class JobdeckApp(App[int]):
         self.exit(code, return_code=code)
 
     def _on_signal(self, number: signal.Signals) -> None:
-        self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
+        # The handlers stay until the loop is closed: by default a second signal would leave the terminal raw.
+        if self.is_running:
+            self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
 
     def _write(self, sequence: str) -> None:
         if self._driver is not None:

@@ -1,0 +1,126 @@
+"""Rule 13: a signal ends the screen within two seconds, at whatever moment, with its code and all on record."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.threaded import ThreadedSimulator
+from tests.cli.harness import environment, jobdeck
+from tests.hostile.on_terminal import OnTerminal
+
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+SCENARIO = Scenario(
+    jobs=(JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6),),
+)
+TARGET = "/api/enrichments/en_0"
+HANGING_LOOK_UP = """
+import socket, sys, time
+def hang(*_, **__):
+    print('looking up', file=sys.__stderr__, flush=True)
+    time.sleep(60)
+socket.getaddrinfo = hang
+"""
+WITHIN = 2.0
+
+AFTER = """
+import functools, os
+import {module} as module
+def after(owner, name):
+    real = getattr(owner, name)
+    @functools.wraps(real)
+    def wrapped(*args, **kwargs):
+        value = real(*args, **kwargs)
+        os.kill(os.getpid(), {number})
+        return value
+    setattr(owner, name, wrapped)
+after({owner}, {name!r})
+"""
+MOMENTS = {
+    "before the loop": ("jobdeck.cli.inputs", "module", "gather_targets"),
+    "terminal just raw": ("textual.drivers.linux_driver", "module.LinuxDriver", "start_application_mode"),
+    "first widgets": ("jobdeck.tui.screens.deck", "module.Deck", "compose"),
+    "first frame": ("jobdeck.tui.app", "module.JobdeckApp", "on_ready"),
+}
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadedSimulator]:
+    with ThreadedSimulator(SCENARIO) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("before the loop", signal.SIGHUP),
+        ("terminal just raw", signal.SIGINT),
+        ("terminal just raw", signal.SIGTERM),
+        ("first widgets", signal.SIGHUP),
+        ("first frame", signal.SIGINT),
+    ],
+    ids=str,
+)
+def test_rule_13_a_signal_while_the_screen_starts(tmp_path: Path, moment: str, number: signal.Signals) -> None:
+    module, owner, name = MOMENTS[moment]
+    before = AFTER.format(module=module, owner=owner, name=name, number=int(number))
+    with OnTerminal(TARGET, env=environment("http://127.0.0.1:9", tmp_path), before=before) as run:
+        began = time.monotonic()
+        assert run.leave() == SIGNALS[number], run.text
+        assert run.restored
+        assert b"Traceback" not in run.data
+        assert b"jobdeck:" not in run.data
+        assert time.monotonic() - began < 10.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_rule_13_a_signal_to_the_screen_while_the_network_hangs(
+    server: ThreadedSimulator, tmp_path: Path, number: signal.Signals
+) -> None:
+    env = environment(server.url, tmp_path)
+    with OnTerminal(TARGET, env=env) as run:
+        run.until("en_0", "● run")
+        server.pause()
+        run.press("r")
+        run.until("budget 2/")
+        # Whoever sees nothing happen sends another: it finds the screen on its way out.
+        run.process.send_signal(number)
+        assert run.signal(number) < WITHIN
+        assert (run.process.returncode, run.restored) == (SIGNALS[number], True)
+        server.resume()
+    entries = jobdeck("requests", "--json", env=env).objects
+    assert [entry["state"] for entry in entries][:2] == ["abandoned", "answered"]
+    assert {entry["request_id"] for entry in entries if entry["state"] == "answered"} <= {
+        record.request_id for record in server.requests
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "command"),
+    [(signal.SIGHUP, ()), (signal.SIGINT, ("wait",)), (signal.SIGTERM, ("status",))],
+    ids=["screen-SIGHUP", "wait-SIGINT", "status-SIGTERM"],
+)
+def test_rule_13_a_signal_while_a_look_up_of_a_name_hangs(
+    tmp_path: Path, number: signal.Signals, command: tuple[str, ...]
+) -> None:
+    env = environment("https://hog.example", tmp_path)
+    with OnTerminal(*command, TARGET, env=env, before=HANGING_LOOK_UP) as run:
+        run.until_true(lambda: b"looking up" in run.data)
+        assert run.signal(number) < WITHIN
+        assert (run.process.returncode, run.restored) == (SIGNALS[number], True)
+
+
+def test_rule_13_a_terminal_that_closes_ends_the_screen_with_all_on_record(
+    server: ThreadedSimulator, tmp_path: Path
+) -> None:
+    env = environment(server.url, tmp_path)
+    with OnTerminal(TARGET, env=env) as run:
+        run.until("en_0", "● run")
+        run.close()
+        assert run.process.wait(WITHIN) == 129
+    entries = jobdeck("requests", "--json", env=env).objects
+    assert {entry["state"] for entry in entries} == {"answered"}
+    assert not list((tmp_path / "data").glob("crash-*"))
