@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.simulator.faultscript import Fault, FaultKind
+from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
@@ -66,6 +66,17 @@ def test_the_exit_code_of_a_wait_tells_how_it_ended(
     ran = jobdeck("wait", "--json", *options, *map(path, ids), env=env)
     assert ran.code == code
     assert [item["id"] for item in ran.objects] == ids
+
+
+@pytest.mark.parametrize("command", ["wait", "watch"])
+def test_a_key_that_is_refused_on_the_way_is_told_by_the_exit_code(command: str, tmp_path: Path) -> None:
+    jobs = tuple(JobScript(id=f"en_{number}", resource=ENRICHMENT, duration=1e5) for number in range(10))
+    refused = Fault(FaultKind.STATUS, endpoint=Endpoint.LIST, status=401, start=3.0)
+    with ThreadedSimulator(Scenario(jobs=jobs, faults=(refused,))) as running:
+        ran = jobdeck(command, "--json", *(path(job.id) for job in jobs), env=environment(running.url, tmp_path))
+    assert ran.code == 4
+    if command == "wait":
+        assert {item["problem"]["kind"] for item in ran.objects} == {"auth"}
 
 
 def test_a_wait_tells_changes_in_lines(env: dict[str, str]) -> None:

@@ -69,7 +69,8 @@ def job_code(job: Job) -> ExitCode:
         case Phase.SUCCEEDED:
             return ExitCode.OK
         case Phase.QUEUED | Phase.RUNNING | Phase.UNKNOWN:
-            return ExitCode.OK if job.problem is None else problem_code(job.problem.kind)
+            problem = job.problem or job.outage
+            return ExitCode.OK if problem is None else problem_code(problem.kind)
 
 
 def problem_code(kind: ProblemKind) -> ExitCode:

@@ -64,7 +64,7 @@ def job_object(job: Job, now: Instant) -> dict[str, Any]:
         "trace_id": job.trace_id,
         "accepted_request_id": job.target.accepted_request_id,
         "http_status": job.http_status,
-        "problem": problem_object(job.problem),
+        "problem": problem_object(job.problem or job.outage),
     }
 
 

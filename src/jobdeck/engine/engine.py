@@ -289,6 +289,7 @@ class Engine:
         if lane.halt is not None:
             lane.halt = None
             lane.scheduler.release(self._clock.now().mono)
+            self._publish(jobs=self._registry.darken(lane.name, lane.unseen))
 
     def target_of(self, key: JobKey) -> Target | None:
         """Return the target of a job that is still watched; for lanes."""
@@ -318,14 +319,16 @@ class Engine:
         )
         self._share_limit(lane)
         events: list[Event] = list(applied.events)
-        if problem is not None and lane.halt is None and lane.scheduler.budget(mono).halted:
-            lane.halt = problem
-            events.append(ProfileHalted(done.now, lane.name, problem))
         jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
         turn = lane.outage.note(problem, done.now)
         if turn is not None:
             events.append(turn)
-            jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.outage.problem))
+        halts = problem is not None and lane.halt is None and lane.scheduler.budget(mono).halted
+        if problem is not None and halts:
+            lane.halt = problem
+            events.append(ProfileHalted(done.now, lane.name, problem))
+        if turn is not None or halts:
+            jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.unseen))
         self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 
     async def _recall(self, key: JobKey) -> None:

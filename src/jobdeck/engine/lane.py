@@ -77,6 +77,11 @@ class Lane:
         """The profile's name."""
         return self._provider.profile_name
 
+    @property
+    def unseen(self) -> Problem | None:
+        """Why no job of the profile can be seen: what halted it, else an outage; None when they can."""
+        return self.halt or self.outage.problem
+
     def wake(self) -> None:
         """Make the loop ask its scheduler again: something was told to it."""
         self._wake.set()
