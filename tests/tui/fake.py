@@ -143,6 +143,7 @@ class FakeSession:
         self.ticket_gate.set()
         self.ticket_error: Exception | None = None
         self.order = ""
+        self.locked = ""
         self.notes: dict[JobKey, str] = {}
 
     async def open(self) -> FakeEngine:

@@ -40,6 +40,7 @@ class Sitting:
         self._complain: Callable[[str], object] = lambda _: None
         self.notices = notices
         self.order = ""
+        self.locked = ""
         self._keeping: set[asyncio.Task[None]] = set()
 
     @property

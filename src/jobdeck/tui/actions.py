@@ -21,7 +21,8 @@ class Action:
     """One thing a person can do.
 
     `keys` are Textual's names of the keys, `shown` how a person reads them; `footer` orders it in the footer and
-    keeps it out when None: the smaller, the longer it stays as the screen gets narrow.
+    keeps it out when None: the smaller, the longer it stays as the screen gets narrow. One that `changes` what is
+    asked, watched or kept is not there where a session is locked.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Action:
     help: str
     group: Group
     footer: int | None = None
+    changes: bool = False
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -45,25 +47,44 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy_curl", ("c",), "c", "curl", "send the request as a curl line, secrets as $VARIABLES", Group.JOB, 32),
     Action("show_sent", ("C",), "C", "last sent", "what was sent last: to select by hand, or to save", Group.JOB),
     Action(
-        "acknowledge", ("m",), "m", "acknowledge", "note its trouble, so that it sinks; raise it again", Group.JOB, 44
+        "acknowledge",
+        ("m",),
+        "m",
+        "acknowledge",
+        "note its trouble, so that it sinks; raise it again",
+        Group.JOB,
+        44,
+        changes=True,
     ),
     Action("mark", ("space",), "space", "mark", "pick it out: one ticket for all that are marked", Group.JOB),
     Action("mark_all", ("M",), "M", "mark all", "take all marks away, or mark every job that is shown", Group.JOB),
     Action("same_fault", ("equals_sign",), "=", "same fault", "only the jobs that failed like this one", Group.JOB),
-    Action("call", ("w",), "w", "tell me", "bell and notice when it ends", Group.JOB, 46),
-    Action("call_all", ("W",), "W", "tell me all", "bell and notice for every job that ends", Group.JOB),
-    Action("ask", ("r",), "r", "ask now", "ask about this job as soon as the budget allows", Group.JOB, 40),
-    Action("remove", ("d",), "d", "stop watching", "stop watching it; the remote job goes on", Group.JOB, 45),
-    Action("undo_remove", ("u",), "u", "undo", "watch again what d took off the list", Group.JOB),
+    Action("call", ("w",), "w", "tell me", "bell and notice when it ends", Group.JOB, 46, changes=True),
+    Action("call_all", ("W",), "W", "tell me all", "bell and notice for every job that ends", Group.JOB, changes=True),
+    Action(
+        "ask", ("r",), "r", "ask now", "ask about this job as soon as the budget allows", Group.JOB, 40, changes=True
+    ),
+    Action(
+        "remove", ("d",), "d", "stop watching", "stop watching it; the remote job goes on", Group.JOB, 45, changes=True
+    ),
+    Action("undo_remove", ("u",), "u", "undo", "watch again what d took off the list", Group.JOB, changes=True),
     Action("filter", ("slash",), "/", "filter", "show what passes: text, !text, phase:failed, age>30s", Group.DECK, 16),
     Action(
         "faults", ("f",), "f", "faults", "only jobs in trouble (failed, stalled, blind, partial); all", Group.DECK, 30
     ),
     Action("sort", ("s",), "s", "sort", "sort by the next column (or click its heading)", Group.DECK, 38),
     Action("reverse", ("S",), "S", "reverse", "sort the other way round", Group.DECK),
-    Action("add", ("a",), "a", "add", "add targets: paste IDs, URLs or accepted answers", Group.DECK, 20),
-    Action("ask_all", ("R",), "R", "ask all", "ask about every unfinished job, paced by the budget", Group.DECK),
-    Action("pause", ("p",), "p", "pause", "send no more requests, and go on", Group.DECK, 35),
+    Action("add", ("a",), "a", "add", "add targets: paste IDs, URLs or accepted answers", Group.DECK, 20, changes=True),
+    Action(
+        "ask_all",
+        ("R",),
+        "R",
+        "ask all",
+        "ask about every unfinished job, paced by the budget",
+        Group.DECK,
+        changes=True,
+    ),
+    Action("pause", ("p",), "p", "pause", "send no more requests, and go on", Group.DECK, 35, changes=True),
     Action("palette", ("colon", "ctrl+p"), ":", "commands", "find an action by its name", Group.DECK),
     Action("next_pane", ("tab",), "tab", "next pane", "to the next pane (shift+tab: back)", Group.PANES),
     Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "to the previous pane", Group.PANES),
@@ -92,6 +113,11 @@ ACTIONS: tuple[Action, ...] = (
 BY_NAME = {action.name: action for action in ACTIONS}
 
 
+def actions_when(*, locked: bool) -> tuple[Action, ...]:
+    """Return the actions that there are, in the order of the table."""
+    return tuple(action for action in ACTIONS if not (locked and action.changes))
+
+
 def bindings(*groups: Group) -> list[BindingType]:
     """Return Textual's bindings for the actions of some groups."""
     return [
@@ -101,6 +127,6 @@ def bindings(*groups: Group) -> list[BindingType]:
     ]
 
 
-def in_footer() -> Iterable[Action]:
+def in_footer(*, locked: bool = False) -> Iterable[Action]:
     """Return the footer's actions in the order of the table."""
-    return (action for action in ACTIONS if action.footer is not None)
+    return (action for action in actions_when(locked=locked) if action.footer is not None)

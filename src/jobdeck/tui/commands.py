@@ -29,7 +29,8 @@ class ActionCommands(Provider):
 
     def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
         for action in ACTIONS:
-            if action.group is not Group.MOVE and action.name != "palette":
+            there = self.screen.check_action(action.name, ())
+            if there and action.group is not Group.MOVE and action.name != "palette":
                 yield action.label, f"{action.shown}: {action.help}", partial(self.screen.run_action, action.name)
         for column in Name:
             text = (

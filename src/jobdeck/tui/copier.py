@@ -8,7 +8,7 @@ from jobdeck.domain.instant import Clock
 from jobdeck.tui import words
 from jobdeck.tui.cells import clip
 from jobdeck.tui.clipboard import ClipboardError, Put, TooBigError
-from jobdeck.tui.saving import save
+from jobdeck.tui.saving import Save, save
 from jobdeck.wiring.private_file import PrivateFileError
 
 SHOWN = 160
@@ -29,8 +29,9 @@ class Sent:
 class Copier:
     """Puts texts on the clipboard and says so: "sent", because a terminal never tells whether it took one."""
 
-    def __init__(self, put: Put, clock: Clock, say: Say) -> None:
+    def __init__(self, put: Put, clock: Clock, say: Say, save: Save = save) -> None:
         self._put = put
+        self._save = save
         self._clock = clock
         self._say = say
         self.last: Sent | None = None
@@ -53,7 +54,7 @@ class Copier:
     async def keep(self, text: str, what: str) -> Path | None:
         """Write a text to a file, and say where it is."""
         try:
-            path = await save(text, what, self._clock.now().us)
+            path = await self._save(text, what, self._clock.now().us)
         except PrivateFileError as error:
             self._say(str(error), True)
             return None

@@ -4,11 +4,20 @@ import asyncio
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from jobdeck.wiring.private_file import PrivateFileError, write_private
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
 LONGEST_NAME = 60
+
+
+class Save(Protocol):
+    """Keeps a text as a file, as `save` does."""
+
+    async def __call__(self, text: str, subject: str, us: int, *, suffix: str = ".md") -> Path:
+        """Return the file's path; raises `PrivateFileError` when there can be none."""
+        ...
 
 
 async def save(text: str, subject: str, us: int, folder: Path | None = None, *, suffix: str = ".md") -> Path:

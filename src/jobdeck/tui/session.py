@@ -158,6 +158,11 @@ class Session(Protocol):
         ...
 
     @property
+    def locked(self) -> str:
+        """Why nothing that is asked, watched or kept can be changed here, in one line; empty where it can."""
+        ...
+
+    @property
     def order(self) -> str:
         """How the list was sorted when somebody chose last, as `keep_order` was told; known once `open` returned."""
         ...

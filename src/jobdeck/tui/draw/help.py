@@ -1,6 +1,6 @@
 """The help page: what the signs mean, and what the keys do, from the one table of actions."""
 
-from jobdeck.tui.actions import ACTIONS, Group
+from jobdeck.tui.actions import Group, actions_when
 from jobdeck.tui.cells import fit
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.draw.state import (
@@ -31,14 +31,14 @@ MEANINGS = (
 KEYS = 11
 
 
-def help_lines(width: int) -> list[Line]:
-    """Return the help page."""
+def help_lines(width: int, *, locked: bool = False) -> list[Line]:
+    """Return the help page; `locked` where nothing may be changed."""
     lines: list[Line] = []
     for group in Group:
         lines.append(((group.value, Role.HEAD),))
         lines.extend(
             ((fit(action.shown, KEYS, right=True) + "  ", Role.KEY), (action.help, Role.TEXT))
-            for action in ACTIONS
+            for action in actions_when(locked=locked)
             if action.group is group
         )
         lines.append(EMPTY)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
@@ -13,7 +14,7 @@ from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui import words
-from jobdeck.tui.actions import Group, bindings
+from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
 from jobdeck.tui.calling import Calling
 from jobdeck.tui.cells import middle
 from jobdeck.tui.clipboard import Put
@@ -23,6 +24,7 @@ from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.handing import Handing
 from jobdeck.tui.marks import Marks
+from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.hand_keys import HandKeys
 from jobdeck.tui.screens.help import HelpScreen
@@ -55,11 +57,12 @@ class Deck(PageKeys, HandKeys):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings(Group.PANES, Group.JOB, Group.DECK)
 
-    def __init__(self, session: Session, put: Put, write: Callable[[str], object]) -> None:
+    def __init__(self, session: Session, put: Put, write: Callable[[str], object], save: Save = save) -> None:
         super().__init__()
         now = session.clock.now()
         self._session = session
-        self._handing = Handing(session, Copier(put, session.clock, self._tell), self._tell, self._push)
+        self._save = save
+        self._handing = Handing(session, Copier(put, session.clock, self._tell, save), self._tell, self._push)
         self._marks = Marks()
         self._calling = Calling(write, self._tell)
         session.when_ended(self._calling.told, lambda fault: self._say(fault, warn=True))
@@ -162,6 +165,15 @@ class Deck(PageKeys, HandKeys):
         """Show which pane the keys are for."""
         self._draw_titles()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave out what changes something where nothing can be changed."""
+        return not (self._session.locked and action in BY_NAME and BY_NAME[action].changes)
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key does nothing here."""
+        if any(action.changes and event.key in action.keys for action in ACTIONS) and self._session.locked:
+            self._say(self._session.locked)
+
     async def on_footer_chosen(self, message: Footer.Chosen) -> None:
         """Do the action that was clicked."""
         await self.run_action(message.action)
@@ -248,7 +260,7 @@ class Deck(PageKeys, HandKeys):
 
     def action_help(self) -> None:
         """Show the help sheet."""
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(locked=bool(self._session.locked)))
 
     async def action_palette(self) -> None:
         """Show the palette."""
@@ -337,7 +349,7 @@ class Deck(PageKeys, HandKeys):
         blind = self._watch.blind_profiles()
         failure = self._failure
         self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure))
-        self._footer.label({"pause": "resume"} if self._watch.paused else {})
+        self._footer.label({"pause": "resume"} if self._watch.paused else {}, locked=bool(self._session.locked))
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
         if self._failure is not None:

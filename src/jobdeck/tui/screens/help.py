@@ -17,9 +17,14 @@ from jobdeck.tui.widgets.static import Sentence
 class HelpPage(LineView):
     """The help as lines that scroll."""
 
+    def __init__(self, *, locked: bool) -> None:
+        super().__init__()
+        self._locked = locked
+        self.set_lines(help_lines(80, locked=locked))
+
     def on_resize(self) -> None:
         """Break the lines anew."""
-        self.set_lines(help_lines(self.line_width))
+        self.set_lines(help_lines(self.line_width, locked=self._locked))
 
 
 class HelpScreen(Sheet[None]):
@@ -27,12 +32,14 @@ class HelpScreen(Sheet[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "back")]
 
+    def __init__(self, *, locked: bool = False) -> None:
+        super().__init__()
+        self._locked = locked
+
     def compose(self) -> ComposeResult:
         """Lay the page out over a line that tells the way back."""
         with Vertical(classes="sheet"):
-            page = HelpPage()
-            page.set_lines(help_lines(80))
-            yield page
+            yield HelpPage(locked=self._locked)
             yield Sentence(_way_back)
 
 

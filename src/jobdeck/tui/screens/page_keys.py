@@ -7,7 +7,7 @@ from abc import abstractmethod
 
 from jobdeck.domain.text import one_line
 from jobdeck.tui.draw.pages import Tab
-from jobdeck.tui.saving import save
+from jobdeck.tui.saving import Save
 from jobdeck.tui.screens.list_keys import ListKeys
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar
@@ -21,6 +21,7 @@ class PageKeys(ListKeys):
     _detail: Detail
     _detail_rule: TabRule
     _search_bar: FilterBar
+    _save: Save
     _query = ""
 
     def action_next_tab(self) -> None:
@@ -50,7 +51,7 @@ class PageKeys(ListKeys):
             return
         try:
             text = body.decode("utf-8", "replace")
-            path = await save(text, f"body-{key.id}", self._session.clock.now().us, suffix=".json")
+            path = await self._save(text, f"body-{key.id}", self._session.clock.now().us, suffix=".json")
         except PrivateFileError as error:
             self.notify(f"not saved: {error}", severity="warning", markup=False)
         else:
