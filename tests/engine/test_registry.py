@@ -147,3 +147,14 @@ def test_a_timeline_names_the_trace_id_where_there_is_no_request_id() -> None:
     trace = registry.trace(KEY)
     assert trace is not None
     assert [moment.request_id for moment in trace.moments] == ["trace-1"]
+
+
+def test_a_result_that_another_process_did_not_share_never_wipes_ours() -> None:
+    ours = registry_with("op_1")
+    whole = replace(make_observation(Phase.SUCCEEDED, 1.0), result='{"rows": 1}')
+    ours.apply(KEY, Reply(make_exchange(), (whole,)), START)
+    later = START.later(1.0)
+    heard = replace(ours.jobs[KEY], result=None, asked=later, observed=later)
+    applied = ours.adopt(heard, None, result_missing=True)
+    assert applied.jobs[0].observed == later
+    assert ours.jobs[KEY].result == '{"rows": 1}'

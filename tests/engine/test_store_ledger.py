@@ -60,6 +60,27 @@ async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_
         await again.engine.aclose()
 
 
+async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone(env: dict[str, str]) -> None:
+    clock = FastClock(40.0)
+    async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
+        both = [open_running(env, server.url, clock) for _ in range(2)]
+        for wiring, running in both:
+            running.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.directory) for job in JOBS)
+        polling = [asyncio.create_task(running.engine.run()) for _, running in both]
+        await until(
+            lambda: all(job.terminal and job.result for _, running in both for job in running.engine.jobs.values())
+        )
+        at, asked = clock.now(), len(server.requests)
+        await until(lambda: clock.now().since(at) > 40)
+        assert len(server.requests) <= asked + len(JOBS)
+        assert all(job.result for _, running in both for job in running.engine.jobs.values())
+        for task in polling:
+            task.cancel()
+        await asyncio.gather(*polling, return_exceptions=True)
+        for _, running in both:
+            await running.engine.aclose()
+
+
 async def test_a_headless_look_leaves_the_watch_list_alone(env: dict[str, str]) -> None:
     clock = FastClock(40.0)
     wiring, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)

@@ -341,7 +341,7 @@ class Engine:
     async def _listen(self) -> None:
         """Take over what other processes learn of our jobs, so that none is asked for twice."""
         async for heard in self._ledger.news():
-            applied = self._registry.adopt(heard.job, heard.exchange)
+            applied = self._registry.adopt(heard.job, heard.exchange, result_missing=heard.result_missing)
             lane = self._lanes.get(heard.job.key.profile)
             if lane is None or not applied.jobs:
                 continue

@@ -95,8 +95,11 @@ class Registry:
         self._jobs[key] = replace(job, version=job.version + 1)
         return self._jobs[key]
 
-    def adopt(self, heard: Job, exchange: Exchange | None) -> Applied:
-        """Take over what another process learnt of a watched job, by the same rules as an answer of our own."""
+    def adopt(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> Applied:
+        """Take over what another process learnt of a watched job, by the same rules as an answer of our own.
+
+        With `result_missing` there is a result that was not shared, and the one we have stays.
+        """
         known = self._jobs.get(heard.key)
         if known is None or heard.asked is None or heard.observed is None:
             return Applied((), (), ())
@@ -105,7 +108,10 @@ class Registry:
         if known.asked is not None and heard.asked.us <= known.asked.us:
             return Applied((), (), ())
         told = exchange if exchange is not None and exchange.problem is None else _exchange_of(heard)
-        return self._observe_all(((known, observation_of(heard)),), told, heard.observed)
+        observation = observation_of(heard)
+        if result_missing:
+            observation = replace(observation, result=known.result)
+        return self._observe_all(((known, observation),), told, heard.observed)
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
         """Forget a job; None when it was not watched."""
