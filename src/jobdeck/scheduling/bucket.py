@@ -33,6 +33,12 @@ DEBT = 0.05
 SEARCH_BURST = 0.05
 """Burst while the limit is unknown: each refused request in a burst would be one more 429 of our own making."""
 
+OLD_NEWS = 5.0
+"""Seconds after which what an answer said of others' use is too old to send more than one request on it."""
+
+NEWS_COMES = 1.0
+"""Seconds to wait for the answer to that one."""
+
 FORGET_SECONDS = 600.0
 MOST_WINDOWS = 16
 
@@ -60,6 +66,7 @@ class Bucket:
         self._filled_at: float | None = None
         self._sent: deque[float] = deque()
         self._silent = 0
+        self._heard_at = float("-inf")
 
     @property
     def limit(self) -> float:
@@ -83,6 +90,8 @@ class Bucket:
         if opens > now:
             # What comes after a silence is a probe, not a burst: nobody knows how much others have left us.
             self._tokens = min(self._tokens, 1.0)
+        if self._windows and self._sent and self._sent[-1] > self._heard_at and now - self._heard_at > OLD_NEWS:
+            opens = max(opens, self._sent[-1] + NEWS_COMES)
         if self._tokens >= _ALMOST_ONE:
             return opens
         rate = self.rate(now)
@@ -124,13 +133,14 @@ class Bucket:
     def announce(self, now: float, windows: Iterable[RateWindow], in_flight: int) -> None:
         """Take over what an answer's headers said; `in_flight` requests may not be counted in them yet."""
         self._fill(now)
+        self._heard_at = now
         self._silent += 1
         self._windows = {name: w for name, w in self._windows.items() if now - w.at < max(FORGET_SECONDS, 2 * w.length)}
         for window in windows:
             self._silent = 0
             known = self._windows.get(window.name)
             if known is not None or len(self._windows) < MOST_WINDOWS:
-                self._windows[window.name] = Announced.of(window, known, now, in_flight)
+                self._windows[window.name] = Announced.of(window, known, now, in_flight, self._sent)
         self._tokens = min([self._tokens, self._burst, *(max(0.0, w.left or 0.0) / 2 for w in self._live(now))])
 
     def refuse(self, now: float, sent: float, quiet: float = 0.0) -> None:
