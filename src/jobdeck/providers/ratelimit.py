@@ -10,6 +10,7 @@ from jobdeck.providers.http_date import parse_http_date
 
 _FIELD = re.compile(r"(?:x-)?rate-?limit-(limit|remaining|reset)(?:-(.{1,64}))?", re.ASCII)
 _NUMBER = re.compile(r"([0-9]{1,15})(?:\.[0-9]{0,9})?", re.ASCII)
+_FIRST_NUMBER = re.compile(_NUMBER.pattern + r"(?=\s*(?:[,;]|$))", re.ASCII)
 _ITEM = re.compile(r'(?:[^",;]|"(?:[^"\\]|\\.)*")+|[,;]')
 _EPOCH_SECONDS = 1e9
 _EPOCH_MILLISECONDS = 1e12
@@ -47,7 +48,7 @@ def _windows(name: str, value: str, now: float) -> Iterator[RateWindow]:
     if match is None:
         return
     suffix = clean(match[2] or "")
-    number = _NUMBER.match(value)
+    number = _FIRST_NUMBER.match(value)
     if match[1] == "reset":
         after = _reset(value, now)
         if after is not None:
