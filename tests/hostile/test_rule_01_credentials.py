@@ -194,3 +194,13 @@ async def test_no_log_at_debug_holds_a_key(caplog: pytest.LogCaptureFixture) -> 
             await hog.poll(hog_target("op_1"))
     assert caplog.records
     assert_no_canary(caplog.text, [record.__dict__ for record in caplog.records])
+
+
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "http://[broken/", "https://evil.example:port/"])
+async def test_a_redirect_that_httpx_cannot_read_is_still_a_redirect(location: str) -> None:
+    headers = {"Location": location, "X-Request-Id": "req-1"}
+    async with serve(answer(b"", 302, headers)) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    assert reply.problem is not None
+    assert (reply.problem.kind, reply.problem.http_status) == (ProblemKind.REDIRECT, 302)
+    assert reply.problem.request_id == "req-1"

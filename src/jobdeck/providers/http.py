@@ -22,7 +22,7 @@ from jobdeck.providers.profile import Profile
 from jobdeck.providers.ratelimit import parse_windows
 from jobdeck.providers.retry_after import RetryAfter, parse_retry_after
 from jobdeck.providers.scrub import Scrubber, secrets_of
-from jobdeck.providers.transport import MAX_CONNECTIONS, TransportError, choose_proxy, open_client
+from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
 from jobdeck.providers.transport_faults import explain
 
 DEADLINE = 30.0
@@ -149,7 +149,12 @@ class HttpLayer:
         client = self._open()
         request = client.build_request("GET", url)
         authorize(request, self._profile)
-        response = await client.send(request, stream=True)
+        try:
+            response = await client.send(request, stream=True)
+        except RedirectedError as redirected:
+            attempt.status = redirected.response.status_code
+            attempt.headers = list(self._headers(redirected.response))
+            return
         try:
             attempt.status = response.status_code
             attempt.headers = list(self._headers(response))

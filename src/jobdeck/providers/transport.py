@@ -35,6 +35,14 @@ class TransportError(Exception):
     """The environment names a proxy or certificates that cannot be used; the message names the variable."""
 
 
+class RedirectedError(Exception):
+    """The answer is a redirect, whose head is all that is wanted of it."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__("redirected")
+        self.response = response
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyChoice:
     """A proxy's URL, which may hold a password, and the variable it comes from."""
@@ -107,7 +115,7 @@ def open_client(profile: Profile, proxy: ProxyChoice | None, env: Mapping[str, s
     """Return a client without credentials: HTTP/1.1, no redirects, no cookies, nothing of the environment.
 
     It must be used only below one semaphore and one deadline: its own timeouts are per read. Raises
-    `TransportError`.
+    `TransportError`; a request that is redirected raises `RedirectedError`.
     """
     # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
     context = tls_context(env) if profile.origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -119,11 +127,18 @@ def open_client(profile: Profile, proxy: ProxyChoice | None, env: Mapping[str, s
         follow_redirects=False,
         trust_env=False,
         cookies=_NoCookies(),
+        event_hooks={"response": [_stop_at_redirect]},
         timeout=None,  # noqa: S113 - the total deadline of `HttpLayer` is around every request
         limits=httpx.Limits(
             max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=30.0
         ),
     )
+
+
+async def _stop_at_redirect(response: httpx.Response) -> None:
+    """Stop before httpx makes the next request, with our keys in it, which it does even when it will not send it."""
+    if response.has_redirect_location:
+        raise RedirectedError(response)
 
 
 def _proxy(url: httpx.URL, context: ssl.SSLContext) -> httpx.Proxy:
