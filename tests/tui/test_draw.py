@@ -17,12 +17,13 @@ from jobdeck.tui.draw.detail import Outlook, detail_lines, next_step, result_lin
 from jobdeck.tui.draw.footer import footer
 from jobdeck.tui.draw.header import Overview, header_line
 from jobdeck.tui.draw.jsontext import layout
-from jobdeck.tui.draw.row import heading_spans, steady_spans, ticking_spans, ticks, why
+from jobdeck.tui.draw.row import DOWN, UP, heading_spans, steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.draw.spans import Line, Role, line_width, plain
 from jobdeck.tui.draw.state import COUNTED, job_state
 from jobdeck.tui.draw.told import Told, told
 from jobdeck.tui.draw.trace import trace_lines
 from jobdeck.tui.model import Model
+from jobdeck.tui.order import Order
 from tests.tui.world import NOON, UUID, ago, deck_of_every_state, exchange, job, problem, stage, target
 
 
@@ -86,6 +87,25 @@ def test_every_row_has_the_width_of_the_list(width: int) -> None:
 def test_a_row_tells_state_stage_progress_elapsed_and_age() -> None:
     row = row_text(job("507f", profile="sonarly", stages=(stage("import", Phase.RUNNING, 0.82),)), 79)
     assert row.split() == ["●", "run", "507f", "prospecting", "import", "━━━━━─", "82%", "2m05s", "?", "4s"]
+
+
+def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_before_that() -> None:
+    stages = (stage("enrichment", Phase.RUNNING, 0.005, 100),)
+    one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, outlined=True, whole=ago(90), progress=0.4)
+    assert row_text(one, 79).split() == ["✓", "done", "507f", "prospecting", "1m50s", "–", "final"]
+    detail = texts(detail_lines(one, Outlook(), NOON, 100))
+    assert "the stages as of 14:00:30Z, before it ended: r asks for them" in detail
+    assert "40%" not in detail
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", Name)
+def test_the_heading_that_is_sorted_by_is_whole_beside_its_arrow(name: Name, reverse: bool) -> None:
+    columns = columns_for(200, profiles=True)
+    line = plain(heading_spans(columns, Order(name, reverse)))
+    arrow = UP if reverse else DOWN
+    assert f"{arrow}{name}" in line or f"{name}{arrow}" in line
+    assert len(line) == len(plain(heading_spans(columns)))
 
 
 def test_an_elapsed_time_that_may_be_longer_says_so() -> None:
@@ -196,7 +216,7 @@ def test_a_wide_trace_has_the_id_on_the_same_line() -> None:
     assert line_width(line) == 200
 
 
-@pytest.mark.parametrize("width", [10, 20, 58, 78, 117, 118, 200])
+@pytest.mark.parametrize("width", [10, 20, 58, 78, 175, 176, 200])
 def test_no_line_of_a_trace_is_wider_than_its_pane(width: int) -> None:
     for one in (exchange("op_" + "x" * 200), exchange("op_a", problem=problem(message="m" * 4_000), http_status=None)):
         assert all(line_width(line) <= width for line in trace_lines(one, NOON, width))
@@ -223,6 +243,8 @@ def test_the_look_that_showed_the_failure_says_why() -> None:
 def test_every_problem_says_what_to_do_about_it(kind: ProblemKind) -> None:
     words = advice(problem(kind), exchange("op_a"), NOON)
     assert 20 < len(words) < 80
+    for width in (110, 120, 176, 200):
+        assert words in plain(trace_lines(exchange("op_a", problem=problem(kind)), NOON, width)[0])
 
 
 def test_a_rate_limit_says_how_long_it_asks_to_wait_and_until_when() -> None:

@@ -67,6 +67,12 @@ def test_a_phase_is_one_of_the_domain_or_the_word_of_the_row() -> None:
     assert passing("phase:failed,partial") == [DECK[0], DECK[4]]
 
 
+def test_a_phase_that_there_is_not_is_complained_about_and_half_a_word_is_not() -> None:
+    known = "queued running succeeded partial failed cancelled unknown"
+    assert parse("phase:bogus").complaints == (f"no phase is called bogus: {known}",)
+    assert parse("phase:run,fail,stall").complaints == ()
+
+
 def test_ages_are_compared_and_an_ended_job_has_none() -> None:
     jobs = [job("op_new", observed=ago(4)), job("op_old", observed=ago(90)), job("op_end", Phase.FAILED)]
     assert passing("age>30s", jobs) == [jobs[1]]

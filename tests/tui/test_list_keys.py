@@ -71,9 +71,9 @@ async def test_a_click_on_a_heading_sorts_by_it_and_a_second_turns_it_round() ->
         column = run.app.deck.query_one(JobList).columns.get(Name.ELAPSED)
         assert column is not None
         await run.pilot.click(Heading, offset=(column.x, 0))
-        await run.shows("ELAPSE▾")
+        await run.shows("▾ELAPSED")
         await run.pilot.click(Heading, offset=(column.x, 0))
-        await run.shows("ELAPSE▴")
+        await run.shows("▴ELAPSED")
 
 
 async def test_the_detail_the_trace_and_y_speak_of_the_highlighted_job_through_sort_filter_and_removal() -> None:
@@ -88,6 +88,20 @@ async def test_the_detail_the_trace_and_y_speak_of_the_highlighted_job_through_s
             await run.until(lambda chosen=chosen: f"── {chosen.id} ──" in run.text)  # type: ignore[misc] - bound now
             await run.until(lambda chosen=chosen: highlighted(run) == chosen.id)  # type: ignore[misc] - bound now
             assert run.clipboard.sent[-1] == f"id-of-{chosen.id[3:]}"
+
+
+async def test_whatever_a_key_asks_for_the_job_that_was_selected_then_stays_selected() -> None:
+    """Also while jobs that nobody has looked at yet keep the list from settling, and others come before it."""
+    jobs = [*three(), job("op_new", observed=None, asked=None, changed=None)]
+    async with driven(jobs) as run:  # type: ignore[arg-type] - jobs
+        assert highlighted(run) == "op_bad"
+        run.engine.put(job("op_worse", Phase.FAILED, ended=ago(1)))
+        await run.until(lambda: highlighted(run) == "op_worse")
+        await run.press("y")
+        run.engine.put(job("op_worst", Phase.FAILED, ended=ago(0.5)))
+        await run.shows("op_worst")
+        await run.press("s", "s", "S")
+        assert highlighted(run) == "op_worse"
 
 
 async def test_the_filter_narrows_while_it_is_typed_and_counts() -> None:

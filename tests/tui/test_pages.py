@@ -62,6 +62,7 @@ def test_a_timeline_has_the_newest_first_each_with_time_and_request_id() -> None
     assert "enrichment  queued → running" in lines[2]
     assert all(line.endswith(f"request {UUID}") for line in lines)
     assert len(timeline_lines(MOMENTS, NOON, 70)) == 8
+    assert plain(timeline_lines(MOMENTS, NOON, 118, "trace")[0]).endswith(f"trace {UUID}")
 
 
 def test_a_difference_shows_only_what_changed() -> None:

@@ -50,6 +50,7 @@ def job(id_: str, phase: Phase = Phase.RUNNING, profile: str = "hog", **changes:
         phase=phase,
         kind="operation" if profile == "hog" else "prospecting",
         observed=ago(4),
+        whole=ago(4),
         asked=ago(4.2),
         changed=ago(20),
         ended=ago(15) if phase.terminal else None,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from jobdeck.domain.attention import Attention, attention, attention_order, stalled
@@ -48,6 +50,15 @@ def test_a_job_is_stalled_when_we_see_it_and_it_does_not_move() -> None:
     job, _ = observe(job, make_observation(Phase.RUNNING), make_exchange(late), late)
     assert stalled(job, late)
     assert attention(job, late) is Attention.STALLED
+
+
+def test_a_list_that_tells_no_progress_cannot_tell_that_there_was_none() -> None:
+    late, later = START.later(541), START.later(600)
+    row = replace(make_observation(Phase.RUNNING), whole=False)
+    job, _ = observe(seen(Phase.RUNNING), row, make_exchange(late), late)
+    assert not stalled(job, late)
+    job, _ = observe(job, make_observation(Phase.RUNNING), make_exchange(later), later)
+    assert stalled(job, later)
 
 
 def test_a_job_that_we_cannot_see_is_not_called_stalled() -> None:

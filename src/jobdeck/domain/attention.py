@@ -45,13 +45,17 @@ def blind(job: Job) -> bool:
 
 
 def stalled(job: Job, now: Instant) -> bool:
-    """Whether a running job that we do see has not moved for much longer than jobs of its kind take."""
-    if job.phase is not Phase.RUNNING or job.changed is None or job.observed is None:
+    """Whether a running job that we do see has not moved for much longer than jobs of its kind take.
+
+    Only a look that tells of stages and progress shows that neither moved: a list's row may say no more than that the
+    job still runs.
+    """
+    if job.phase is not Phase.RUNNING or job.changed is None or job.whole is None:
         return False
     limit = job.stall_after
     if limit is None:
         limit = STALL_FACTOR * TYPICAL_SECONDS.get(job.kind, TYPICAL_SECONDS["operation"])
-    return job.observed.since(job.changed) > limit
+    return job.whole.since(job.changed) > limit
 
 
 def attention(job: Job, now: Instant) -> Attention:

@@ -113,7 +113,8 @@ class Job:
     `misses` how many of them in a row said "not found". `outage` is set while every request of the job's profile
     meets a problem, whether or not the job itself was asked for. `acknowledged` says that a person knows of its
     trouble.
-    `outlined` says that its status comes from a list row, and that no look since has told stages, error and result.
+    `outlined` says that its status comes from a list row, and that no look since has told stages, error and result;
+    `whole` is the moment of the last look that told them, in this run.
 
     `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
     `observed`, and `stall_after` the seconds without a change that are unusual, both None when too little is known.
@@ -139,6 +140,7 @@ class Job:
     ended: Instant | None = None
     seen_queued: bool = False
     outlined: bool = False
+    whole: Instant | None = None
     problem: Problem | None = None
     failures: int = 0
     misses: int = 0

@@ -80,7 +80,7 @@ def _take_over(job: Job, observation: Observation, now: Instant, *, changed: boo
         phase=observation.phase,
         kind=observation.kind or job.kind,
         progress=observation.progress if whole else job.progress,
-        stages=_records(job.stages, observation.stages, now) if whole else job.stages,
+        stages=_records(job.stages, observation.stages, now, job.ended or now) if whole else job.stages,
         error=observation.error if whole else job.error,
         result=observation.result if whole else job.result,
         facts=observation.facts or job.facts,
@@ -89,6 +89,7 @@ def _take_over(job: Job, observation: Observation, now: Instant, *, changed: boo
         ended_us=observation.ended_us if observation.ended_us is not None else job.ended_us,
         changed=now if changed else job.changed,
         ended=job.ended or (now if observation.phase.terminal else None),
+        whole=now if whole else job.whole,
         outlined=not whole and (job.outlined or observation.status != job.status),
         # What a person knew of was the trouble of then.
         acknowledged=job.acknowledged and observation.phase is job.phase,
@@ -115,12 +116,15 @@ def _changes(job: Job, observation: Observation, exchange: Exchange, now: Instan
     return tuple(events)
 
 
-def _records(known: tuple[StageRecord, ...], stages: tuple[Stage, ...], now: Instant) -> tuple[StageRecord, ...]:
+def _records(
+    known: tuple[StageRecord, ...], stages: tuple[Stage, ...], now: Instant, over: Instant
+) -> tuple[StageRecord, ...]:
+    """Return the stages as told `now`; those that have ended had done so when the job was, `over` at the latest."""
     records = {record.stage.name: record for record in known}
-    return tuple(_record(records.get(stage.name), stage, now) for stage in stages)
+    return tuple(_record(records.get(stage.name), stage, now, over) for stage in stages)
 
 
-def _record(known: StageRecord | None, stage: Stage, now: Instant) -> StageRecord:
+def _record(known: StageRecord | None, stage: Stage, now: Instant, over: Instant) -> StageRecord:
     if known is not None and known.stage == stage:
         return known
     begun = stage.phase is not Phase.QUEUED
@@ -129,5 +133,5 @@ def _record(known: StageRecord | None, stage: Stage, now: Instant) -> StageRecor
         started = now if stage.phase is Phase.RUNNING else None
         return StageRecord(stage, started=started, changed=now, ended=None)
     started = known.started or (now if begun and known.stage.phase is Phase.QUEUED else None)
-    ended = (known.ended or now) if stage.phase.terminal else None
+    ended = (known.ended or over) if stage.phase.terminal else None
     return StageRecord(stage, started=started, changed=now, ended=ended)

@@ -70,18 +70,21 @@ class Estimates:
         return min(max(left, SHORTEST_REMAINING), LONGEST_REMAINING)
 
     def eta(self, kind: str, elapsed: float, progress: float | None) -> tuple[float, float] | None:
-        """Return a likely range of seconds to go (the middle 80 %); None below five samples or when overdue."""
+        """Return a likely range of seconds to go (the middle 80 % of those that took longer); None below five samples.
+
+        Its end is below zero for a job that has taken longer than every one before it: by how much it is over.
+        """
         sketch = self._sketches.get(kind)
         if sketch is None or sketch.count < SAMPLES_FOR_ETA:
             return None
-        low, high = sketch.quantile(0.1) or 0.0, sketch.quantile(0.9) or 0.0
         if progress is not None and progress >= 0.1:
             told = elapsed * (1.0 - progress) / progress
             spread = 1.0 + (1.0 - progress) / 2
             return told / spread, told * spread
-        if elapsed >= high:
-            return None
-        return max(0.0, low - elapsed), high - elapsed
+        low, high = sketch.quantile(0.1, elapsed), sketch.quantile(0.9, elapsed)
+        if low is None or high is None:
+            return 0.0, (sketch.quantile(1.0) or 0.0) - elapsed
+        return low - elapsed, high - elapsed
 
     def stall_after(self, kind: str, stage: str | None = None) -> float:
         """Return the seconds without any change after which a job (in `stage`) counts as stalled."""

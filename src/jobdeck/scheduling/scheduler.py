@@ -207,13 +207,13 @@ class Scheduler:
         return Plan(due, interval, job.failures)
 
     def eta(self, key: JobKey, now: float) -> tuple[float, float] | None:
-        """Return a likely range of seconds until a job ends; None below five samples of its kind, or when overdue."""
+        """Return a likely range of seconds until a job ends, below zero past it; None below five samples."""
         job = self._watch.jobs.get(key)
         if job is None or job.terminal or job.looked is None:
             return None
         told = self._estimates.eta(job.kind, max(0.0, job.looked - job.begun), job.progress)
         since = max(0.0, now - job.looked)
-        return None if told is None else (max(0.0, told[0] - since), max(0.0, told[1] - since))
+        return None if told is None else (max(0.0, told[0] - since), told[1] - since)
 
     def stalled(self, key: JobKey, now: float) -> bool:
         """Whether nothing has changed about a job for longer than 99 % of its kind (or stage) take."""

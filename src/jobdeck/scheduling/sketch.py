@@ -36,12 +36,12 @@ class Sketch:
             self._bins = {place: count / 2 for place, count in self._bins.items() if count > 0.1}
             self._total = sum(self._bins.values())
 
-    def quantile(self, share: float) -> float | None:
-        """Return the duration that `share` (0–1) of the samples stay below; None without samples."""
-        if not self._bins:
+    def quantile(self, share: float, above: float = 0.0) -> float | None:
+        """Return the duration that `share` (0–1) of the samples `above` some seconds stay below; None without any."""
+        places = sorted(place for place in self._bins if GROWTH**place > above)
+        if not places:
             return None
-        rest = share * self._total
-        places = sorted(self._bins)
+        rest = share * sum(self._bins[place] for place in places)
         for place in places:
             rest -= self._bins[place]
             if rest <= 0:

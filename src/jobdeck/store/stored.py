@@ -54,6 +54,7 @@ def _mapped(job: Job, shift: Callable[[Instant], Instant]) -> Job:
         added=shift(job.added),
         stages=stages,
         observed=moved(job.observed),
+        whole=moved(job.whole),
         asked=moved(job.asked),
         changed=moved(job.changed),
         ended=moved(job.ended),

@@ -3,13 +3,15 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from textual.actions import ActionParseResult
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
@@ -145,6 +147,16 @@ class JobdeckApp(App[int]):
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
             self._engine_fault = worker.error
             self._deck.fail(f"the engine stopped: {failure_text(worker.error)}")
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
+        self._deck.hold()
+        return await super().run_action(action, default_namespace, namespaces)
 
     async def action_quit(self) -> None:
         """Quit, with the engine closed and the terminal as it was."""

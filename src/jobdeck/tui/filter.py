@@ -1,13 +1,15 @@
 """What is typed after `/`: words, `!` for not, and `key:value`, `key=value`, `key<value`, `key>value`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import one_line
+from jobdeck.tui.draw.state import COUNTED
 from jobdeck.tui.order import progress_of
 
 Test: TypeAlias = Callable[[Job, str, Instant], bool]
@@ -85,7 +87,16 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
     if operator == "=":
         return (lambda job, state, _: any(wanted == text.casefold() for text in read(job, state))), None
     options = [option for option in wanted.split(",") if option]
-    return (lambda job, state, _: any(o in text.casefold() for text in read(job, state) for o in options)), None
+    return (lambda job, state, _: any(o in text.casefold() for text in read(job, state) for o in options)), (
+        _unknown_phase(options) if key == "phase" else None
+    )
+
+
+def _unknown_phase(options: Iterable[str]) -> str | None:
+    known = [phase.value for phase in Phase]
+    shown = [state.word for state in COUNTED]
+    unknown = [option for option in options if not any(option in word for word in (*known, *shown))]
+    return f"no phase is called {one_line(unknown[0], SAID)}: {' '.join(known)}" if unknown else None
 
 
 def _measured(key: str, operator: str, value: str) -> tuple[Test | None, str | None]:

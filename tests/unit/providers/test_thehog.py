@@ -146,6 +146,12 @@ async def test_what_a_people_search_says_of_its_target_accounts_is_kept_as_facts
     }
 
 
+async def test_the_rows_of_a_search_are_counted_by_their_evidence_as_well() -> None:
+    result = {"results": [{"companyMatchEvidence": "company_page"}] * 3}
+    observation = await observed({"id": "op_1", "status": "succeeded", "result": result})
+    assert dict(observation.facts) == {"companyMatchEvidence": "company_page 3"}
+
+
 @pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"data": rows}, lambda rows: {"items": rows}])
 async def test_a_list_of_operations_is_read_bare_or_wrapped(wrap: object) -> None:
     rows = [{"id": "op_2", "status": "processing", "progress": 10}, {"id": "op_1", "status": "succeeded", "result": {}}]

@@ -55,10 +55,22 @@ def test_there_is_no_eta_below_five_samples_and_a_range_from_then_on() -> None:
     told = estimates.eta("search", 10.0, None)
     assert told is not None
     assert 30 < told[0] <= told[1] < 60
-    assert estimates.eta("search", 500.0, None) is None
+    over = estimates.eta("search", 500.0, None)
+    assert over is not None
+    assert over[0] == 0.0
+    assert -450 < over[1] < -440, "by how much it is over the longest of its kind"
     halfway = estimates.eta("search", 40.0, 0.5)
     assert halfway is not None
     assert halfway[0] < 40.0 < halfway[1]
+
+
+def test_what_took_longer_than_most_is_compared_with_what_took_as_long() -> None:
+    estimates = Estimates()
+    for number in range(100):
+        estimates.learn("search", 10.0 if number < 90 else 100.0)
+    told = estimates.eta("search", 30.0, None)
+    assert told is not None
+    assert 60 < told[0] <= told[1] < 80
 
 
 def test_progress_says_more_than_the_clock() -> None:

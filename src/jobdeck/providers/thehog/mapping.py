@@ -123,6 +123,9 @@ def _result_facts(result: object) -> Iterator[tuple[str, str]]:
             value = text(meta.get(name))
             if value is not None:
                 yield name, value
+    if not isinstance(rows, list):
+        # A search of people names its rows so, an operation's result otherwise.
+        rows = result.get("results")
     if isinstance(rows, list):
         words = (row.get(_EVIDENCE) for row in rows if isinstance(row, dict))
         evidence = Counter(word for word in words if isinstance(word, str) and word.strip())

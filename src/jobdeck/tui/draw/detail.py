@@ -86,7 +86,11 @@ def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
         until = now.later(outlook.blocked_until - now.mono)
         return f"{attempt}no request before {words.near(until.us, now)}: the rate limit"
     seconds = due - now.mono
-    return f"{attempt}next look in {words.span(seconds)}" if seconds >= 1 else f"{attempt}next look as soon as may be"
+    return (
+        f"{attempt}next look in {words.span(seconds)}"
+        if seconds >= 1
+        else f"{attempt}next look as soon as the budget allows"
+    )
 
 
 def support_line(job: Job) -> Line:
@@ -106,7 +110,7 @@ def _headline(job: Job, now: Instant) -> Line:
     spans: list[Span] = [(f"{state.glyph} {state.word}", state.role)]
     if job.status is not None:
         spans += [("  status ", Role.DIM), (clean(job.status[:256]), Role.STRONG)]
-    if job.progress is not None:
+    if job.progress is not None and not (job.terminal and job.outlined):
         spans.append((f"  {words.percent(job.progress)}", Role.TEXT))
     if job.observed is not None:
         mark = "" if job.elapsed_exact else "at least "
@@ -154,7 +158,11 @@ def _stages(job: Job, now: Instant, width: int) -> list[Line]:
     longest = max(width_of(clean(record.stage.name[:64])) for record in job.stages)
     name_width = min(max(longest, 6), 20 if width >= 70 else 12)
     bar_width = min(30, max(8, width - name_width - 46))
-    return [_stage(record, now, name_width, bar_width) for record in job.stages]
+    lines = [_stage(record, now, name_width, bar_width) for record in job.stages]
+    if job.terminal and job.outlined:
+        seen = f"the stages as of {words.near(job.whole.us, now)}" if job.whole is not None else "the last known stages"
+        lines.insert(0, ((f"{seen}, before it ended: r asks for them", Role.DIM),))
+    return lines
 
 
 def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -> Line:

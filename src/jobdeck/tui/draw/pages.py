@@ -78,11 +78,11 @@ def raw_lines(body: bytes | None, width: int) -> list[Line]:
     return [clip_line(line, width) for line in (head, EMPTY, *lines)]
 
 
-def timeline_lines(moments: Sequence[Moment], now: Instant, width: int) -> list[Line]:
-    """Return every change of phase and stage with its time and request ID, the newest first."""
+def timeline_lines(moments: Sequence[Moment], now: Instant, width: int, id_name: str = "request") -> list[Line]:
+    """Return every change of phase and stage with its time and the ID that support asks for, the newest first."""
     if not moments:
         return [(("nothing has been seen to change yet", Role.DIM),)]
-    return [line for moment in reversed(moments) for line in _moment(moment, now, width)]
+    return [line for moment in reversed(moments) for line in _moment(moment, now, width, id_name)]
 
 
 def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[Line]:
@@ -104,7 +104,7 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
     return [clip_line(line, width) for line in lines]
 
 
-def _moment(moment: Moment, now: Instant, width: int) -> Iterator[Line]:
+def _moment(moment: Moment, now: Instant, width: int, id_name: str) -> Iterator[Line]:
     change = " → ".join(part for part in (moment.before, moment.after) if part)
     kind = moment.kind.value if moment.stage is None else clip(moment.stage, 20)
     role = Role.TEXT
@@ -121,7 +121,7 @@ def _moment(moment: Moment, now: Instant, width: int) -> Iterator[Line]:
     ]
     told: list[Span] = []
     if moment.request_id:
-        told = [("request ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
+        told = [(f"{id_name} ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
     gap = width - line_width(spans) - line_width(told)
     if not told or gap >= 2:
         yield clip_line((*spans, (" " * gap if told else "", Role.TEXT), *told), width)

@@ -84,8 +84,14 @@ def heading_spans(columns: Columns, order: Order | None = None) -> Line:
         sorts = order is not None and order.by is column.name
         arrow = (UP if order is not None and order.reverse else DOWN) if sorts else ""
         heading = f"{INDENT}{column.name}" if column.name is Name.WHY else column.name.value
-        text = fit(heading[: column.width - len(arrow)] + arrow, column.width, right=column.name in TICKING)
-        spans += [(" " * (column.x - x), Role.HEAD), (text, Role.STRONG if sorts else Role.HEAD)]
+        gap, width = column.x - x, column.width
+        if column.name in TICKING:
+            # These fill their columns from the right: the arrow stands before them, in the gap if need be.
+            gap, width = gap - GAP, width + GAP
+            text = fit(arrow + heading[: column.width], width, right=True)
+        else:
+            text = fit(heading[: width - len(arrow)] + arrow, width)
+        spans += [(" " * gap, Role.HEAD), (text, Role.STRONG if sorts else Role.HEAD)]
         x = column.x + column.width
     return tuple(span for span in spans if span[0])
 
@@ -124,7 +130,7 @@ def _cell(row: Row, column: Column, name: str) -> Line:
         case Name.KIND:
             return ((fit(job.kind, width), Role.DIM),)
         case Name.STAGE:
-            current = job.current_stage
+            current = job.current_stage if not (job.terminal and job.outlined) else None
             return ((fit(current.stage.name if current else "", width), Role.TEXT),)
         case Name.PROGRESS:
             return _progress(job, state, width)
@@ -137,7 +143,8 @@ def _cell(row: Row, column: Column, name: str) -> Line:
 
 def _progress(job: Job, state: State, width: int) -> Line:
     progress = progress_of(job)
-    if progress is None and job.terminal:
+    if job.terminal and (progress is None or job.outlined):
+        # What a list has told to have ended has its last progress from before that.
         return ((" " * width, Role.FAINT),)
     number = fit(words.percent(progress) if progress is not None else "", PERCENT, right=True)
     role = Role.DONE if job.phase is Phase.SUCCEEDED else state.role

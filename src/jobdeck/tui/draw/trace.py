@@ -15,8 +15,8 @@ from jobdeck.tui.draw.told import Told
 _PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
 NOTHING = Told()
 LEAST_PATH = 10
-ONE_LINE_FROM = 118
-"""Cells from which an exchange and its whole request ID fit on one line with room for words."""
+ONE_LINE_FROM = 176
+"""Cells from which an exchange and its whole request ID fit on one line with room for what to do about it."""
 
 
 def trace_lines(exchange: Exchange, now: Instant, width: int, told: Told = NOTHING) -> tuple[Line, ...]:
@@ -36,7 +36,7 @@ def trace_lines(exchange: Exchange, now: Instant, width: int, told: Told = NOTHI
     )
     # The path is that of the same job on nearly every line: what came of the request has the better right to room.
     if width >= ONE_LINE_FROM:
-        path_width = min(31, max(10, (width - 110) // 2))
+        path_width = min(31, max(10, (width - 146) // 2))
         path = fit(short_path(exchange.url, path_width), path_width) + " "
         ids = _id_spans(exchange, "")
         room = width - line_width(ids) - 2

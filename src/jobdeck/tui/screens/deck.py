@@ -146,6 +146,10 @@ class Deck(PageKeys, HandKeys):
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
 
+    def hold(self) -> None:
+        """Keep the job selected that is selected now, whatever needs a look more."""
+        self._jobs.hold()
+
     def on_job_list_selected(self, message: JobList.Selected) -> None:
         """Show the job that is selected, and have it looked at more often."""
         if self._watch.engine is not None:

@@ -205,7 +205,7 @@ class Detail(LineView):
                     self._raw = self._past.body, width, raw_lines(self._past.body, width)
                 return self._raw[2]
             case Tab.TIMELINE:
-                return timeline_lines(self._past.moments, self._now, width)
+                return timeline_lines(self._past.moments, self._now, width, "request" if job.request_id else "trace")
             case Tab.DIFF:
                 return diff_lines(self._past.before, job, self._now, width)
 

@@ -163,6 +163,10 @@ class JobList(LineView):
         self._marks = keys
         self._paint_changes()
 
+    def hold(self) -> None:
+        """Keep the selected job selected from now on, as if a key had moved there."""
+        self._held = self._held or self._selected is not None
+
     def step_off(self) -> None:
         """Select the row after the selected one, the one before at the end: the selected is about to move away."""
         self._go(self._index + 1 if self._index + 1 < len(self._model) else self._index - 1)
@@ -243,9 +247,9 @@ class JobList(LineView):
         self._go(len(self._model) - 1)
 
     def _go(self, index: int) -> None:
-        self._held = True
         if not len(self._model):
             return
+        self._held = True
         self._index = min(max(index, 0), len(self._model) - 1)
         self._select(self._model.row_at(self._index).job.key)
         self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
