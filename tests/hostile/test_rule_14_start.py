@@ -1,0 +1,98 @@
+"""Rule 14: without a terminal one line that names the headless command; on a poor one a screen whose keys live."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.threaded import ThreadedSimulator
+from tests.cli.harness import environment
+from tests.hostile.on_terminal import UNSET, OnTerminal
+
+JOB = JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
+TARGET = "/api/enrichments/en_0"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with ThreadedSimulator(Scenario(jobs=(JOB,))) as running:
+        yield running.url
+
+
+@pytest.fixture
+def env(url: str, tmp_path: Path) -> dict[str, str]:
+    return environment(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terminals"),
+    [
+        (["demo"], ()),
+        ([], ("stdin", "stdout")),
+        (["-"], ("stdout", "stderr")),
+        ([TARGET], ("stdout", "stderr")),
+    ],
+    ids=["nowhere", "nothing to draw on", "a pipe and no controlling terminal", "nothing to read keys from"],
+)
+def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
+    env: dict[str, str], arguments: list[str], terminals: tuple[str, ...]
+) -> None:
+    master, slave = pty.openpty()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-m", "jobdeck", *arguments],
+        stdin=slave if "stdin" in terminals else pipe,
+        stdout=slave if "stdout" in terminals else pipe,
+        stderr=slave if "stderr" in terminals else pipe,
+        env=env,
+        start_new_session=True,
+    ) as process:
+        out, err = process.communicate(TARGET.encode() if process.stdin else None, timeout=40)
+    os.set_blocking(master, False)
+    try:
+        shown = os.read(master, 65_536)
+    except BlockingIOError:
+        shown = b""
+    os.close(slave)
+    os.close(master)
+    said = (out or b"") + (err or b"") + shown
+    assert process.returncode == 2
+    assert said.splitlines() == [
+        b"jobdeck: the screen needs a terminal; without one use: jobdeck status [--json] TARGET\xe2\x80\xa6"
+    ]
+    assert b"\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("environ", "size", "piped"),
+    [
+        ({"TERM": "dumb", "LANG": "C", "LC_ALL": "C", "COLORTERM": UNSET}, (20, 5), False),
+        ({"TERM": UNSET, "NO_COLOR": "1", "COLUMNS": "0", "LINES": "0"}, (80, 24), True),
+        ({"TERM": "nonsense", "LANG": "xx_YY.klingon", "COLUMNS": "-5", "LINES": "x"}, (10, 3), False),
+    ],
+    ids=["dumb, C, 20x5", "TERM unset, NO_COLOR, COLUMNS=0, piped", "nonsense, 10x3"],
+)
+def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
+    env: dict[str, str], environ: dict[str, str], size: tuple[int, int], piped: bool
+) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, f"{TARGET}\n".encode())
+    os.close(writing)
+    with OnTerminal(
+        *(["-"] if piped else [TARGET]), env={**env, **environ}, size=size, stdin=reading if piped else None
+    ) as run:
+        run.until("jobdeck", "STATE", *(["en_0", "● run"] if size[0] >= 20 else []))
+        run.press("?")
+        run.until("Move")
+        run.press("q")
+        run.press("q")
+        run.press("q")
+        assert run.leave() == 0
+        assert run.restored
+        assert b"Traceback" not in run.data
+    os.close(reading)
