@@ -9,10 +9,11 @@ from time import monotonic
 import pytest
 
 from jobdeck.store import POLL, Store, open_store
+from jobdeck.store.actors import has_gone, new_actor
 from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import ChangeKind, JobQuery, LedgerState
+from jobdeck.store.records import ChangeKind, Claim, JobQuery, LedgerState, Refused
 from tests.builders import make_target
-from tests.store.doing import KEY, NOW, PLENTY
+from tests.store.doing import KEY, NOW, PLENTY, SECOND
 
 JOBS = 8
 
@@ -170,3 +171,43 @@ async def test_a_change_of_another_process_is_noticed_within_a_third_of_a_second
     assert min(delays) <= 0.3, delays
     await feed.aclose()
     assert await store.close()
+
+
+DIE = """
+import sys
+from pathlib import Path
+from jobdeck.store import open_store
+from jobdeck.store.actors import new_actor
+from tests.store.doing import KEY, NOW
+from tests.builders import make_target
+store = open_store(Path(sys.argv[1]), new_actor(), now_us=NOW, fallback=False).store
+store.watch([make_target()], NOW)
+print(type(store.claim(KEY, NOW, 45.0)).__name__, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_lease_of_a_process_that_was_killed_ends_with_it(
+    path: Path, processes: list["subprocess.Popen[str]"]
+) -> None:
+    processes.append(begin(DIE, path, "a process"))
+    assert line_of(processes[0]) == "Claim"
+    store = reopened(path)
+    assert store.claim(KEY, NOW + SECOND, 45.0) == Refused("leased", NOW + 45 * SECOND), "it lives"
+    processes[0].kill()
+    processes[0].wait()
+    assert isinstance(store.claim(KEY, NOW + SECOND, 45.0), Claim)
+    store.close()
+
+
+def test_only_of_processes_here_is_it_known_that_they_are_gone() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here, _, _ = new_actor().rpartition(":")
+    assert has_gone(f"{here}:{gone.pid}-0123abcd")
+    assert not has_gone(new_actor())
+    assert not has_gone(f"{here}:1-0123abcd")
+    assert not has_gone(f"{here}:9999999999-0123abcd")
+    assert not has_gone(f"elsewhere:{gone.pid}-0123abcd")
+    for name in ("me", f"{here}:-1-0123abcd", f"{here}:0x1-0123abcd", ""):
+        assert not has_gone(name)

@@ -99,9 +99,10 @@ class Store(Protocol):
     def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
         """Ask for leave to poll a job.
 
-        Refused while another actor's lease lives, while the bucket is used up or told to be silent by a 429, and
-        for a job never watched. A grant takes the lease under a fence greater than all before, and puts the request
-        on record. In any 60 s a bucket grants at most its limit, however many processes ask.
+        Refused while another actor's lease lives (that of a process on this machine ends with the process), while
+        the bucket is used up or told to be silent by a 429, and for a job never watched. A grant takes the lease
+        under a fence greater than all before, and puts the request on record. In any 60 s a bucket grants at most
+        its limit, however many processes ask.
         """
         ...
 

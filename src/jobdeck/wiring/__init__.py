@@ -4,15 +4,12 @@ Importing this is cheap; the HTTP client and the models (400 ms) are imported wh
 """
 
 import json
-import os
-import platform
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from uuid import uuid4
 
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.domain.curl import curl_line
@@ -29,6 +26,7 @@ from jobdeck.scheduling.budget import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store import Opened, open_store
+from jobdeck.store.actors import new_actor
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import Annotation
 from jobdeck.wiring.asking import Asker
@@ -200,7 +198,7 @@ class Wiring:
 
 def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> Opened:
     """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`."""
-    return open_store(data_dir(env) / DATABASE if keep else None, _actor())
+    return open_store(data_dir(env) / DATABASE if keep else None, new_actor())
 
 
 def data_dir(env: Mapping[str, str]) -> Path:
@@ -243,8 +241,3 @@ def _durations(data: str | None) -> dict[str, object] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _actor() -> str:
-    """Who writes: this process, told apart from every other on this and other machines."""
-    return f"{platform.node()}:{os.getpid()}-{uuid4().hex[:8]}"

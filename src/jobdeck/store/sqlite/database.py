@@ -25,10 +25,11 @@ _BUSY_TRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What an operation works with inside its transaction; `actor` is the row of who we are."""
+    """What an operation works with inside its transaction; `actor` is the row of who we are, `name` the name."""
 
     connection: apsw.Connection
     actor: int
+    name: str
     keep_results: bool
     new_id: Callable[[int], UUID]
 
@@ -134,12 +135,12 @@ class Database:
         """Work with these connections; without a reader, queries share the writer and its lock."""
         self._reader = reader or writer
         self._read_lock = threading.RLock() if reader else self._write_lock
-        self._session = Session(writer, 0, self._keep_results, self._new_id)
+        self._session = Session(writer, 0, self.actor, self._keep_results, self._new_id)
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("INSERT OR IGNORE INTO actors (name) VALUES (?)", (self.actor,))
         actor = writer.execute("SELECT id FROM actors WHERE name = ?", (self.actor,)).get
         writer.execute("COMMIT")
-        self._session = Session(writer, int(actor), self._keep_results, self._new_id)
+        self._session = Session(writer, int(actor), self.actor, self._keep_results, self._new_id)
 
     def _query(self, work: Callable[[apsw.Connection], T]) -> T:
         while True:

@@ -6,6 +6,7 @@ from uuid import UUID
 import apsw
 
 from jobdeck.domain.job import JobKey
+from jobdeck.store.actors import has_gone
 from jobdeck.store.base import DEFAULT_PER_MINUTE, MAX_LEASE_SECONDS
 from jobdeck.store.gcra import Go, Later, Pace, admit
 from jobdeck.store.records import ChangeKind, Claim, Granted, LedgerState, Refused, Spent
@@ -15,8 +16,8 @@ from jobdeck.store.sqlite.rows import job_row, log, scope_row
 _MAX_LEASE_US = round(MAX_LEASE_SECONDS * 1e6)
 
 _LEASE = (
-    "SELECT j.seq, j.scope, j.fence, j.lease_owner, j.lease_until_us FROM jobs j JOIN scopes s ON s.id = j.scope"
-    " WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
+    "SELECT j.seq, j.scope, j.fence, a.name, j.lease_until_us FROM jobs j JOIN scopes s ON s.id = j.scope"
+    " LEFT JOIN actors a ON a.id = j.lease_owner WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
 )
 _TAKE_LEASE = "UPDATE jobs SET fence = ?, lease_owner = ?, lease_until_us = ? WHERE seq = ?"
 _MOVE_ON = (
@@ -40,7 +41,8 @@ def claim(session: Session, key: JobKey, now_us: int, lease_seconds: float, buck
     if row is None:
         return Refused("unknown", 0)
     job, scope, fence, owner, until_us = row
-    if owner is not None and owner != session.actor and now_us < until_us <= now_us + _MAX_LEASE_US:
+    held = owner is not None and owner != session.name and now_us < until_us <= now_us + _MAX_LEASE_US
+    if held and not has_gone(owner):
         return Refused("leased", until_us)
     ask = _Ask(scope, bucket, now_us)
     refused = _pass_budget(session, ask)
