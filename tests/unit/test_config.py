@@ -91,7 +91,10 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     [
         ("colour = 1", "unknown key colour"),
         ('[profiles.hog]\nprovider = "thehog"\nacces_key = "x"', "unknown key acces_key.*did you mean access_key"),
-        ('[profiles.hog]\nprovider = "hog"', "provider must be one of sonarly, thehog"),
+        (
+            '[profiles.hog]\nprovider = "hog"',
+            "provider must be one of azure-async, github-actions, google-lro, sonarly, thehog",
+        ),
         ('[profiles.hog]\nprovider = "thehog"\nbase_url = "http://example.com"', "http is accepted for a loopback"),
         ('[profiles.hog]\nprovider = "thehog"\nbase_url = "https://u:p@example.com"', "user information"),
         ('[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"', "secret_key is missing"),

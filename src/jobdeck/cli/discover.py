@@ -16,6 +16,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.transitions import observe
+from jobdeck.providers.profile import Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.wiring import Wiring
 from jobdeck.wiring.asking import Asker
@@ -37,7 +38,7 @@ class Found:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest jobs of the profiles; exits as their problems say when a list could not be read."""
     wiring = open_wiring(arguments)
-    names = profiles_of(wiring, arguments.profile)
+    names = _listing(wiring, arguments.profile)
     found = run_async(discover(wiring, names, arguments.limit, arguments.status))
     now = wiring.clock.now()
     jobs = [job for part in found.values() for job in part.jobs]
@@ -64,6 +65,30 @@ def profiles_of(wiring: Wiring, name: str | None) -> tuple[str, ...]:
         message = f"there is no profile {name}; there are: {', '.join(wiring.settings.profiles)}"
         raise CommandError(message)
     return (name,)
+
+
+def hindrance(profile: Profile) -> str | None:
+    """Return why the jobs of a profile cannot be listed; None when they can."""
+    described = profile.described
+    if described is None:
+        return None
+    if described.list is None:
+        return f"the description of {described.name} has no list"
+    if described.values_of(None, profile.variables) is None:
+        needed = ", ".join(described.place)
+        return f"a list of {described.title} jobs needs {needed} in [profiles.{profile.name}.variables]"
+    return None
+
+
+def _listing(wiring: Wiring, name: str | None) -> tuple[str, ...]:
+    """Return the profiles to list; raises `CommandError` when the one that was named, or all, cannot be listed."""
+    names = profiles_of(wiring, name)
+    reasons = {each: hindrance(wiring.settings.profiles[each].profile) for each in names}
+    listing = tuple(each for each, reason in reasons.items() if reason is None)
+    if not listing:
+        message = "\n".join(f"profile {each}: {reason}" for each, reason in reasons.items())
+        raise CommandError(message)
+    return listing
 
 
 async def discover(wiring: Wiring, names: Sequence[str], limit: int, status: str | None) -> dict[str, Found]:
@@ -109,6 +134,9 @@ async def _read(asker: Asker, page: ListPage, limit: int) -> _Read:
 async def _lists(wiring: Wiring, asker: Asker, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:
     """Return the lists that a profile has: Sonarly has one for each account group that its key can see."""
     profile = wiring.settings.profiles[name].profile
+    if profile.described is not None:
+        place = profile.described.values_of(None, profile.variables) or {}
+        return (ListPage(Resource.JOB, profile.described.group_of(place)),), None
     if profile.provider == "thehog":
         return (ListPage(Resource.OPERATION), ListPage(Resource.SEARCH)), None
     if profile.account_group is not None:

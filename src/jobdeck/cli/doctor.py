@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobdeck import __version__
-from jobdeck.cli.discover import profiles_of
+from jobdeck.cli.discover import hindrance, profiles_of
 from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import print_json
@@ -18,6 +18,8 @@ from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.domain.job import Resource
 from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.providers.description import BUILT_IN, AuthScheme
+from jobdeck.providers.profile import Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
 from jobdeck.wiring import Wiring, open_own_store
@@ -46,6 +48,10 @@ class Check:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Check and report; the exit code is that of the first check that failed."""
+    if arguments.provider is not None or arguments.body is not None:
+        from jobdeck.cli.doctor_body import show_body  # noqa: PLC0415 - the readers of answers, for this alone
+
+        return show_body(arguments)
     checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
     try:
         wiring = open_wiring(arguments)
@@ -53,7 +59,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         checks.append(Check("configuration", Verdict.FAILED, str(error), ExitCode.USAGE))
     else:
         names = profiles_of(wiring, arguments.profile)
-        checks.append(_configuration(wiring))
+        checks.extend((_configuration(wiring), _described(wiring)))
         checks.extend(run_async(_profiles(wiring, arguments, names)))
     checks.extend((_store(arguments), *_terminal()))
     _report(checks, as_json=arguments.json)
@@ -67,6 +73,15 @@ def _configuration(wiring: Wiring) -> Check:
         f"{name}{' (default)' if name == settings.default_profile else ''}" for name in settings.profiles
     )
     return Check("configuration", Verdict.OK, f"{origin}; profiles: {profiles}")
+
+
+def _described(wiring: Wiring) -> Check:
+    """Tell which APIs are known by a description."""
+    found = wiring.settings.apis.found
+    ours = ", ".join(f"{name} ({description.url.text})" for name, description in found.items())
+    return Check(
+        "described APIs", Verdict.OK, f"{ours or 'none in the configuration'}; built in: {', '.join(BUILT_IN)}"
+    )
 
 
 async def _profiles(wiring: Wiring, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
@@ -88,14 +103,23 @@ async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> 
             checks.append(Check(f"{name}: {key}", Verdict.FAILED, str(error), ExitCode.USAGE))
         else:
             checks.append(Check(f"{name}: {key}", Verdict.OK, f"{secret.masked} from {ref.described}"))
-    if not settings.secrets:
+    if not settings.secrets and _keyless(settings.profile):
+        checks.append(Check(f"{name}: credentials", Verdict.OK, "none, and none are needed"))
+    elif not settings.secrets:
         checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none are configured", ExitCode.USAGE))
     if any(check.verdict is Verdict.FAILED for check in checks):
         return checks
+    if (reason := hindrance(settings.profile)) is not None:
+        found = f"none sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
+        return [*checks, Check(f"{name}: request", Verdict.OK, found)]
     windows: tuple[RateWindow, ...] = ()
     async with wiring.asking([name]) as askers:
         if settings.profile.provider == "thehog":
             reply = await askers[name].list_page(ListPage(Resource.OPERATION, limit=1))
+            exchange, windows = reply.exchange, reply.windows
+        elif (described := settings.profile.described) is not None:
+            place = described.values_of(None, settings.profile.variables) or {}
+            reply = await askers[name].list_page(ListPage(Resource.JOB, described.group_of(place), limit=1))
             exchange, windows = reply.exchange, reply.windows
         else:
             exchange = (await askers[name].list_groups()).exchange
@@ -110,6 +134,11 @@ async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> 
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
     return checks
+
+
+def _keyless(profile: Profile) -> bool:
+    auth = None if profile.described is None else profile.described.auth
+    return auth is not None and (auth.optional or auth.scheme is AuthScheme.NONE)
 
 
 def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:

@@ -50,10 +50,19 @@ def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
     return Inputs(tuple(found.values()), "-" in arguments)
 
 
+def read_source(argument: str) -> bytes:
+    """Return what a file holds, or standard input for ``-``; raises `CommandError` when there is none."""
+    data = _data_of(argument)
+    if data is None:
+        message = f"there is no file {one_line(argument, 200)}"
+        raise CommandError(message)
+    return data
+
+
 def _data_of(argument: str) -> bytes | None:
     if argument == "-":
         if sys.stdin.isatty():
-            sys.stderr.write("jobdeck: reading targets from standard input; end with Ctrl-D\n")
+            sys.stderr.write("jobdeck: reading standard input; end with Ctrl-D\n")
         return _capped(sys.stdin.buffer.read(MAX_INPUT_BYTES + 1), "standard input")
     path = Path(argument)
     try:

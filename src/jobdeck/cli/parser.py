@@ -30,6 +30,7 @@ targets:
   op_01HZ…                             an ID, asked through the default profile
   PROFILE:ID                           an ID of a profile
   ACCOUNT_GROUP/JOB_ID                 a Sonarly prospecting job
+  OWNER/REPO/ID                        a job of a described API, where its URL has such variables
   https://…/api/operations/op_01HZ…    a poll URL, absolute or relative
   FILE, -                              a file or standard input with any of these, or accepted bodies
   (none)                               the watch list of last time
@@ -251,10 +252,13 @@ def _add_doctor(commands: "Commands") -> None:
         commands,
         "doctor",
         summary="check configuration, credentials (masked), reachability, limits, clipboard, terminal, store",
-        description="Check everything that jobdeck depends on, with one request to each profile.",
-        example="doctor --profile hog",
+        description="Check everything that jobdeck depends on, with one request to each profile; or, without any "
+        "request, show how a described API's answer is read (exits with 1 when it cannot be read as a job).",
+        example="doctor --provider github-actions --body run.json",
     )
     doctor.add_argument("--profile", metavar="P", help="only this profile")
+    doctor.add_argument("--provider", metavar="NAME", help="show how an answer of this described API is read")
+    doctor.add_argument("--body", metavar="FILE", help="the answer: a file with JSON, or - for standard input")
     doctor.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
 
 

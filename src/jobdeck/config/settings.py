@@ -4,29 +4,29 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from jobdeck.config.credentials import SecretRef, require_own, require_private
+from jobdeck.config.described import Apis, credentials_of, curl_headers_of, read_variables
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.hooks import Hook, read_hooks
 from jobdeck.domain.text import one_line
+from jobdeck.providers.description import Description
 from jobdeck.providers.profile import (
-    DEFAULT_BASE_URL,
+    MAX_REQUESTS_PER_MINUTE,
     AccessKeys,
+    Api,
     Bearer,
     Credentials,
     OriginError,
     Profile,
-    ProviderName,
 )
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-MAX_REQUESTS_PER_MINUTE = 60_000
 KEY_VARIABLES = frozenset({"THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY", "THE_HOG_API_KEY", "SONARLY_API_KEY"})
-_PROVIDERS: dict[str, ProviderName] = {name: name for name in DEFAULT_BASE_URL}
-_TOP_KEYS = ("default_profile", "profiles", "hooks")
+_TOP_KEYS = ("default_profile", "profiles", "providers", "hooks")
 _PROFILE_KEYS = (
     "provider",
     "base_url",
@@ -36,6 +36,7 @@ _PROFILE_KEYS = (
     "project_id",
     "account_group",
     "requests_per_minute",
+    "variables",
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
 
@@ -57,6 +58,10 @@ class ProfileSettings:
     @property
     def curl_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers of a request as a shell would fill them in: names, and templates with variables for secrets."""
+        if self.profile.described is not None:
+            name = f"{self.profile.name.upper().replace('-', '_')}_TOKEN"
+            variable = None if self.token is None else _variable(self.token, name)
+            return curl_headers_of(self.profile.described, self.profile.variables, variable)
         if self.token is not None:
             name = "THE_HOG_API_KEY" if self.profile.provider == "thehog" else "SONARLY_API_KEY"
             return (("Authorization", f"Bearer ${_variable(self.token, name)}"),)
@@ -70,15 +75,18 @@ class ProfileSettings:
         """Return the profile with its credentials; raises `ConfigError` when one cannot be had."""
         return Profile.create(
             self.profile.name,
-            self.profile.provider,
+            self.profile.api,
             base_url=self.profile.base_url,
             credentials=self._credentials(env),
             project_id=self.profile.project_id,
             account_group=self.profile.account_group,
             requests_per_minute=self.profile.requests_per_minute,
+            variables=self.profile.variables,
         )
 
-    def _credentials(self, env: Mapping[str, str]) -> Credentials:
+    def _credentials(self, env: Mapping[str, str]) -> Credentials | None:
+        if self.profile.described is not None:
+            return credentials_of(self.profile, self.token, env)
         if self.token is not None:
             return Bearer(self.token.resolve(env))
         if self.access_key is None or self.secret_key is None:
@@ -89,12 +97,16 @@ class ProfileSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. `path` is the file they came from, None when the environment alone gave them."""
+    """All settings. `path` is the file they came from, None when the environment alone gave them.
+
+    `apis` are those that a profile can speak, the described ones among them.
+    """
 
     profiles: Mapping[str, ProfileSettings]
     default_profile: str | None
     path: Path | None
     hooks: tuple[Hook, ...] = ()
+    apis: Apis = field(default_factory=Apis)
 
     @property
     def secret_variables(self) -> frozenset[str]:
@@ -164,7 +176,8 @@ def _from_toml(data: bytes, path: Path) -> Settings:
     if not isinstance(raw, dict):
         message = f"{path}: profiles must be tables, written [profiles.NAME]"
         raise ConfigError(message)
-    profiles = {name: _profile_settings(name, body, path) for name, body in raw.items()}
+    apis = Apis.read(table.get("providers", {}), path)
+    profiles = {name: _profile_settings(name, body, path, apis) for name, body in raw.items()}
     default = table.get("default_profile", next(iter(profiles), None))
     if default is not None and default not in profiles:
         message = f"{path}: default_profile names no profile: {one_line(str(default), 80)}"
@@ -172,10 +185,10 @@ def _from_toml(data: bytes, path: Path) -> Settings:
     hooks = read_hooks(table.get("hooks", []), f"{path}", profiles)
     if hooks:
         require_own(path, "hooks, which are run")
-    return Settings(MappingProxyType(profiles), default, path, hooks)
+    return Settings(MappingProxyType(profiles), default, path, hooks, apis)
 
 
-def _profile_settings(name: str, body: object, path: Path) -> ProfileSettings:
+def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> ProfileSettings:
     where = f"{path}: [profiles.{one_line(name, 80)}]"
     if not PROFILE_NAME.fullmatch(name):
         message = f"{where}: a profile's name is letters, digits, - and _, at most 64"
@@ -184,9 +197,14 @@ def _profile_settings(name: str, body: object, path: Path) -> ProfileSettings:
         message = f"{where} must be a table"
         raise ConfigError(message)
     _refuse_unknown(body, _PROFILE_KEYS, where)
-    provider = _PROVIDERS.get(_text(body, "provider", where) or "")
-    if provider is None:
-        message = f"{where}: provider must be one of {', '.join(sorted(_PROVIDERS))}"
+    api = apis.named(_text(body, "provider", where) or "", where)
+    if isinstance(api, Description):
+        for key in ("access_key", "secret_key", "project_id", "account_group"):
+            if key in body:
+                message = f"{where}: {key} is not for {api.name}, which is described: it takes token and variables"
+                raise ConfigError(message)
+    elif "variables" in body:
+        message = f"{where}: variables are for described APIs, not for {api}"
         raise ConfigError(message)
     limit = body.get("requests_per_minute")
     if limit is not None and (type(limit) is not int or not 1 <= limit <= MAX_REQUESTS_PER_MINUTE):
@@ -198,11 +216,12 @@ def _profile_settings(name: str, body: object, path: Path) -> ProfileSettings:
         raise ConfigError(message)
     profile = _profile(
         name,
-        provider,
+        api,
         base_url=_text(body, "base_url", where),
         project_id=_text(body, "project_id", where),
         account_group=group,
         requests_per_minute=limit,
+        variables=read_variables(api, body.get("variables", {}), where) if isinstance(api, Description) else None,
         where=f"{where}: base_url",
     )
     return _with_secrets(profile, body, where)
@@ -229,22 +248,24 @@ def _with_secrets(profile: Profile, body: Mapping[str, object], where: str) -> P
 
 def _profile(
     name: str,
-    provider: ProviderName,
+    api: Api,
     *,
     base_url: str | None,
     where: str,
     project_id: str | None = None,
     account_group: str | None = None,
     requests_per_minute: int | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Profile:
     try:
         return Profile.create(
             name,
-            provider,
+            api,
             base_url=base_url,
             project_id=project_id,
             account_group=account_group,
             requests_per_minute=requests_per_minute,
+            variables=variables,
         )
     except OriginError as error:
         message = f"{where}: {error}"
@@ -270,7 +291,7 @@ def _refuse_unknown(table: Mapping[str, object], known: Iterable[str], where: st
             raise ConfigError(message)
 
 
-def _wanted(provider: ProviderName) -> str:
+def _wanted(provider: str) -> str:
     return "access_key and secret_key, or a token" if provider == "thehog" else "a token"
 
 

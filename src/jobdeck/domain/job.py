@@ -9,12 +9,13 @@ from jobdeck.domain.problem import Problem
 
 
 class Resource(StrEnum):
-    """The endpoint a job is polled at, which decides how its answer reads."""
+    """The endpoint a job is polled at, which decides how its answer reads. `JOB` is any of a described API."""
 
     OPERATION = "operation"
     ENRICHMENT = "enrichment"
     SEARCH = "search"
     PROSPECTING = "prospecting"
+    JOB = "job"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -148,7 +148,7 @@ class Lane:
         """Return about when the job that was polled is due again; None when it has ended, and for a list."""
         plan = self.scheduler.plan(request.key) if isinstance(request, Poll) else None
         ended = any(observation.phase.terminal for observation in reply.observations)
-        return None if plan is None or ended else now.later(plan.interval)
+        return None if plan is None or ended else now.later(max(plan.interval, reply.retry_after or 0.0))
 
     def _internal_fault(self, request: Request, error: Exception, started: Instant) -> Exchange:
         problem = Problem(ProblemKind.PROTOCOL, f"internal error ({type(error).__name__}): please report it")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Target
+from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import miss, observe
@@ -177,11 +177,16 @@ def _says_again(job: Job, row: Observation) -> bool:
 
 
 def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
-    """Return what the scheduler needs to know; its kinds are those of the lists, so the resource's word."""
+    """Return what the scheduler needs to know.
+
+    Its kinds are those of the lists, so the resource's word; of a described API, whose jobs may be of any kind, the
+    kind itself, so that durations are learnt of each.
+    """
     stage = job.current_stage
+    resource = job.target.resource
     return Seen(
         key=job.key,
-        kind=job.target.resource.value,
+        kind=job.kind if resource is Resource.JOB else resource.value,
         terminal=job.terminal,
         progress=shown_progress(job),
         changed=changed,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from jobdeck.domain.job import Resource, Target
 from jobdeck.domain.text import clean, one_line
-from jobdeck.providers.directory import Directory, TargetError, make_target, shown
+from jobdeck.providers.directory import Directory, TargetError, make_target, shown, target_named
 from jobdeck.providers.poll_url import parse_poll_url
 
 _IDS = {"operationId", "id", "jobId"}
@@ -41,12 +41,37 @@ def target_of_body(body: Mapping[str, object], directory: Directory) -> Target:
     data: Mapping[str, object] = inner if isinstance(inner, dict) else body
     if body.get("success") is False:
         raise _error_answer(body)
+    described = _of_described(body, directory)
+    if described is not None:
+        return described
     job_id = _first(data, "jobId")
     target = _sonarly(job_id, data, directory) if job_id is not None else _thehog(body, data, directory)
     return replace(
         target,
         accepted_request_id=_request_id(body) or _request_id(data),
         accepted_trace_id=_reference(body.get("traceId")),
+    )
+
+
+def _of_described(body: Mapping[str, object], directory: Directory) -> Target | None:
+    """Return the job that a body names to the default profile, where that one's API is described; else None.
+
+    An answer that names its job by a URL says by itself whose it is.
+    """
+    profile = directory.default_profile
+    described = profile.described if profile is not None else None
+    if profile is None or described is None or _first(body, "pollUrl", "poll_url") is not None:
+        return None
+    from jobdeck.providers.described.reading import accepted  # noqa: PLC0415 - JSONPath, for those who need it
+
+    found = accepted(described, body)
+    if found is None:
+        return None
+    name, request_id, trace_id = found
+    return replace(
+        target_named(profile, described, name),
+        accepted_request_id=_reference(request_id),
+        accepted_trace_id=_reference(trace_id),
     )
 
 

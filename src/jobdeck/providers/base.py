@@ -14,7 +14,8 @@ from jobdeck.scheduling.actions import ListPage
 class Reply:
     """All that one request gave: the exchange for the ledger, and observations unless there was a problem.
 
-    `retry_after` is in seconds, parsed and clamped to 0.2–900; `next_cursor` continues a list; `body` is a good
+    `retry_after` is in seconds, parsed and clamped to 0.2–900: silence after a problem, and with a good answer how
+    long the server wants not to be asked about that job again. `next_cursor` continues a list; `body` is a good
     answer's, decoded, without any credential.
     """
 

@@ -1,8 +1,10 @@
 """The one function that puts credentials into a request."""
 
+import base64
+
 import httpx
 
-from jobdeck.providers.profile import AccessKeys, Bearer, Origin, Profile
+from jobdeck.providers.profile import AccessKeys, Basic, Bearer, HeaderToken, Origin, Profile
 
 _PORTS = {"https": 443, "http": 80}
 
@@ -33,6 +35,11 @@ def authorize(request: httpx.Request, profile: Profile) -> None:
             request.headers["X-Secret-Key"] = secret_key.reveal()
         case Bearer(token):
             request.headers["Authorization"] = f"Bearer {token.reveal()}"
+        case HeaderToken(header, prefix, token):
+            request.headers[header] = f"{prefix}{token.reveal()}"
+        case Basic(user, token):
+            pair = base64.b64encode(f"{user}:{token.reveal()}".encode()).decode()
+            request.headers["Authorization"] = f"Basic {pair}"
         case None:
             pass
     if profile.project_id is not None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from jobdeck.domain.job import JobKey, Resource, Target
 from jobdeck.domain.text import clean
+from jobdeck.providers.description import Description
 from jobdeck.providers.ids import is_id
-from jobdeck.providers.profile import Profile, ProviderName
+from jobdeck.providers.profile import Profile
+from jobdeck.providers.url_template import ID, PieceError
 
-PROVIDER_TITLES: dict[ProviderName, str] = {"thehog": "The Hog", "sonarly": "Sonarly"}
+PROVIDER_TITLES: dict[str, str] = {"thehog": "The Hog", "sonarly": "Sonarly"}
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 _KEY = re.compile(r"\b((?:ak|sk|hog)_(?:live_|test_)?)[A-Za-z0-9_-]{8,}")
@@ -56,7 +58,7 @@ class Directory:
         message = f"{shown(text)}: no profile is called {shown(name)!r} ({self._known()}){hint}"
         raise TargetError(message)
 
-    def speaking(self, provider: ProviderName, text: str) -> Profile:
+    def speaking(self, provider: str, text: str) -> Profile:
         """Return the default profile if it speaks `provider`, else the only one that does.
 
         Raises `TargetError`, about `text`, that lists the candidates.
@@ -67,7 +69,7 @@ class Directory:
         found = [profile for profile in self.profiles.values() if profile.provider == provider]
         if len(found) == 1:
             return found[0]
-        title = PROVIDER_TITLES[provider]
+        title = PROVIDER_TITLES.get(provider, provider)
         if not found:
             message = f"{shown(text)}: this needs a {title} profile, and there is none ({self._known()})"
             raise TargetError(message)
@@ -94,15 +96,10 @@ def make_target(profile: Profile, resource: Resource, job_id: str, account_group
 
     Raises `TargetError` for what is no ID, for a missing account group, and for one where there are none.
     """
-    if not is_id(job_id):
-        message = (
-            f"{shown(job_id)}: not a job ID (letters, digits and _ . ~ : - , at most 200, a letter or digit first)"
-        )
-        raise TargetError(message)
-    if _KEY.match(job_id):
-        # Pasted by mistake, it would be sent in a URL and stored with the job.
-        message = f"{shown(job_id)}: this looks like an API key, not a job ID"
-        raise TargetError(message)
+    _check_id(job_id)
+    described = profile.described
+    if described is not None:
+        return _described_target(profile, described, job_id, account_group)
     if profile.provider == "thehog":
         if account_group is not None:
             name = f"{shown(account_group)}/{shown(job_id)}"
@@ -121,3 +118,50 @@ def make_target(profile: Profile, resource: Resource, job_id: str, account_group
         message = f"{shown(group)}/{shown(job_id)}: {shown(group)!r} is not an account group ID"
         raise TargetError(message)
     return Target(JobKey(profile.name, group, job_id), profile.provider, Resource.PROSPECTING)
+
+
+def _check_id(job_id: str) -> None:
+    if not is_id(job_id):
+        message = (
+            f"{shown(job_id)}: not a job ID (letters, digits and _ . ~ : - , at most 200, a letter or digit first)"
+        )
+        raise TargetError(message)
+    if _KEY.match(job_id):
+        # Pasted by mistake, it would be sent in a URL and stored with the job.
+        message = f"{shown(job_id)}: this looks like an API key, not a job ID"
+        raise TargetError(message)
+
+
+def target_at(profile: Profile, values: Mapping[str, str]) -> Target:
+    """Build a target of a profile of a described API from the variables of its URL, the ID among them."""
+    _check_id(values[ID])
+    described = profile.described
+    group = described.group_of(values) if described is not None else None
+    return Target(JobKey(profile.name, group, values[ID]), profile.provider, Resource.JOB)
+
+
+def target_named(profile: Profile, described: Description, text: str) -> Target:
+    """Return the target that a text names to a described API: a path without its slash, ``PLACE/ID``, or an ID.
+
+    A path is tried first, so that the full name of a Google operation is one. Raises `TargetError`.
+    """
+    try:
+        values = described.url.match(f"/{text}")
+    except PieceError:
+        values = None
+    if values is not None:
+        return target_at(profile, values)
+    place, _, job_id = text.rpartition("/")
+    return make_target(profile, Resource.JOB, job_id, place or None)
+
+
+def _described_target(profile: Profile, described: Description, job_id: str, account_group: str | None) -> Target:
+    values = described.values_of(account_group, profile.variables)
+    if values is None:
+        place, name = "/".join(described.place), clean(profile.name)
+        given = f"{shown(account_group)}/{shown(job_id)}" if account_group else shown(job_id)
+        message = f"{given}: a {described.title} job is written {place}/ID" + (
+            f", or set {', '.join(described.place)} in [profiles.{name}.variables]" if account_group is None else ""
+        )
+        raise TargetError(message if place else f"{given}: a {described.title} job is its ID alone")
+    return Target(JobKey(profile.name, described.group_of(values), job_id), profile.provider, Resource.JOB)

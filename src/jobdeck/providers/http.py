@@ -1,7 +1,7 @@
 """One HTTP layer for all profiles: every request is an exchange, and every fault one of the closed set of problems."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import httpx
@@ -31,7 +31,10 @@ DEADLINE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one request gave: `body` is the decoded body of a 2xx, None whenever the exchange has a problem."""
+    """What one request gave: `body` is the decoded body of a 2xx, None whenever the exchange has a problem.
+
+    `retry_after` is in seconds: how long not to ask, or with a good answer, how long not to ask about that job.
+    """
 
     exchange: Exchange
     body: bytes | None = None
@@ -52,6 +55,9 @@ class _Attempt:
     def header(self, name: str) -> str | None:
         return next((value for known, value in self.headers if known == name), None)
 
+    def first(self, names: Iterable[str]) -> str | None:
+        return next((value for name in names if (value := self.header(name)) is not None), None)
+
 
 def path_of(*pieces: str) -> str:
     """Return a path of `pieces`, each percent-encoded with nothing safe: none of them can add a segment."""
@@ -70,6 +76,10 @@ class HttpLayer:
         self._clock = clock
         self._deadline = deadline
         self._scrubber = Scrubber(secrets_of(profile.credentials))
+        described = profile.described
+        self._extra = dict(described.headers) if described is not None else {}
+        self._request_headers = described.request_id_headers if described is not None else ("x-request-id",)
+        self._trace_headers = described.trace_id_headers if described is not None else ("x-trace-id",)
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._client: httpx.AsyncClient | None = None
         self._proxy_variable: str | None = None
@@ -147,7 +157,7 @@ class HttpLayer:
 
     async def _send(self, url: str, attempt: _Attempt) -> None:
         client = self._open()
-        request = client.build_request("GET", url)
+        request = client.build_request("GET", url, headers=self._extra)
         authorize(request, self._profile)
         try:
             response = await client.send(request, stream=True)
@@ -188,16 +198,18 @@ class HttpLayer:
             duration=max(0.0, ended.mono - started.mono),
             job=job,
             http_status=attempt.status,
-            request_id=self._reference(attempt.header("x-request-id")),
-            trace_id=self._reference(attempt.header("x-trace-id")),
+            request_id=self._reference(attempt.first(self._request_headers)),
+            trace_id=self._reference(attempt.first(self._trace_headers)),
             size=attempt.size,
             date_us=_date_us(attempt.header("date")),
         )
         now = ended.us / 1e6
         windows = parse_windows(attempt.headers, now)
-        kind = kind_of_status(attempt.status) if attempt.status is not None else None
+        kind = self._kind(attempt, windows)
+        wait = self._retry_after(attempt, now)
+        seconds = None if wait is None else wait.seconds
         if kind is None and attempt.fault is None:
-            return Answer(exchange, attempt.body, windows)
+            return Answer(exchange, attempt.body, windows, seconds)
         fault, said = attempt.fault, ErrorBody()
         if kind is not None and attempt.status is not None:
             # A status that is an error says more than what then went wrong with its body.
@@ -206,9 +218,16 @@ class HttpLayer:
             if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
                 fault = Fault(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
         exchange = self._with_ids(exchange, said.request_id, said.trace_id)
-        wait = self._retry_after(attempt, now)
         problem = self._problem(fault or Fault(ProblemKind.PROTOCOL, "no answer"), exchange, wait, ended)
-        return Answer(replace(exchange, problem=problem), None, windows, None if wait is None else wait.seconds)
+        return Answer(replace(exchange, problem=problem), None, windows, seconds)
+
+    def _kind(self, attempt: _Attempt, windows: Sequence[RateWindow]) -> ProblemKind | None:
+        kind = None if attempt.status is None else kind_of_status(attempt.status)
+        described = self._profile.described
+        if kind is ProblemKind.PERMISSION and described is not None and described.forbidden_may_be_rate_limit:
+            spent = attempt.header("retry-after") is not None or any(window.remaining == 0 for window in windows)
+            return ProblemKind.RATE_LIMIT if spent else kind
+        return kind
 
     def _retry_after(self, attempt: _Attempt, now: float) -> RetryAfter | None:
         plain = attempt.header("retry-after")

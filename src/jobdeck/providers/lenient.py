@@ -15,6 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _LONG_INTEGER = 64
+_LAST_US = 253_402_300_799 * 1_000_000
 
 
 def text(value: object) -> str | None:
@@ -53,6 +54,18 @@ def moment(value: object) -> int | None:
     microseconds = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH
     # Some servers write the year 1 for "not yet".
     return microseconds // _MICROSECOND if microseconds >= timedelta(0) else None
+
+
+def epoch(value: object, microseconds: int) -> int | None:
+    """Return a number of units of so many `microseconds` since the epoch as microseconds; None for all else.
+
+    Negative numbers, and those beyond the year 9999, are no moments.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= _LAST_US / microseconds:
+        return None
+    return round(value * microseconds)
 
 
 def job_error(value: object) -> JobError | None:

@@ -1,15 +1,21 @@
 """Poll URLs: data to be validated, never addresses to be asked. Their IDs are taken out, all else is rebuilt."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from jobdeck.domain.job import Resource, Target
-from jobdeck.providers.directory import Directory, TargetError, make_target, shown
+from jobdeck.providers.description import Description
+from jobdeck.providers.directory import Directory, TargetError, make_target, shown, target_at
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import Origin, OriginError, Profile, ProviderName
+from jobdeck.providers.url_template import PieceError
 
 MAX_URL = 2_048
+MAX_QUERY = 8_192
+"""Characters of a query, which is never sent: Azure signs its URLs with some thousand of them."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
@@ -21,6 +27,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], ProviderName, Resource], ...] = (
     (re.compile(r"/api/v1/search/(?P<id>[^/]+)"), "thehog", Resource.SEARCH),
     (re.compile(r"/v1/accounts/(?P<group>[^/]+)/prospecting/(?P<id>[^/]+)"), "sonarly", Resource.PROSPECTING),
 )
+_KNOWN = ("/api/operations/ID", "/api/enrichments/ID", "/api/v1/search/ID", "/v1/accounts/GROUP/prospecting/ID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,10 @@ class PollPath:
     account_group: str | None
 
 
+Found: TypeAlias = PollPath | Mapping[str, str]
+"""What a path says: in a shape of ours, or the variables of a description's template."""
+
+
 def is_absolute(text: str) -> bool:
     """Whether `text` begins like an absolute URL, of whatever scheme."""
     return _SCHEME.match(text) is not None
@@ -43,37 +54,44 @@ def parse_poll_url(text: str, directory: Directory, *, profile: Profile | None =
 
     An absolute URL chooses the profile by its origin, a relative one belongs to `profile`, else to the default
     profile if it speaks that API, else to the only one that does. A base URL's path prefix may be there or not.
+    A query is accepted only where a description names its parameters, and is not sent.
     Raises `TargetError`, naming the origin and the reason; user information is never repeated.
     """
     name = name_of(text)
-    _check_characters(text, name)
-    if is_absolute(text):
+    url, mark, query = text.partition("?")
+    _check_characters(url, query, name)
+    if is_absolute(url):
         try:
-            origin = Origin.of(text)
+            origin = Origin.of(url)
         except OriginError as error:
             message = f"{name}: {error}"
             raise TargetError(message) from None
-        return _at_origin(origin, "/" + text.split("://", 1)[1].partition("/")[2], directory)
-    if profile is not None:
-        path = match_path(text, profile, name)
-        if path is None or path.provider != profile.provider:
-            raise _unknown_path(name)
-        return make_target(profile, path.resource, path.id, path.account_group)
-    for candidate in directory.in_order():
-        path = match_path(text, candidate, name)
-        if path is not None:
-            chosen = directory.speaking(path.provider, text)
-            return make_target(chosen, path.resource, path.id, path.account_group)
-    raise _unknown_path(name)
+        target = _at_origin(origin, "/" + url.split("://", 1)[1].partition("/")[2], directory)
+    elif profile is not None:
+        found = match_path(url, profile, name)
+        if found is None or (isinstance(found, PollPath) and found.provider != profile.provider):
+            raise _unknown_path(name, (profile,))
+        target = _target(profile, found)
+    else:
+        target = _relative(url, directory, name)
+    if mark:
+        _check_query(query, directory.profiles[target.key.profile].described, name)
+    return target
 
 
-def match_path(path: str, profile: Profile, name: str) -> PollPath | None:
+def match_path(path: str, profile: Profile, name: str) -> Found | None:
     """Return what `path` says, with or without the path prefix of `profile`; None when its shape is not known.
 
     Raises `TargetError`, about `name`, when the shape is known but an ID in it is none.
     """
     prefix = urlsplit(profile.base_url).path.rstrip("/")
     stripped = path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
+    if profile.described is not None:
+        try:
+            return profile.described.url.match(stripped)
+        except PieceError as error:
+            message = f"{name}: {shown(str(error))!r} is neither an ID nor a part of a path"
+            raise TargetError(message) from None
     for pattern, provider, resource in _SHAPES:
         match = pattern.fullmatch(stripped)
         if match is not None:
@@ -91,23 +109,60 @@ def _at_origin(origin: Origin, path: str, directory: Directory) -> Target:
         known = ", ".join(dict.fromkeys(str(profile.origin) for profile in directory.profiles.values()))
         message = f"{origin}: not the origin of any profile ({f'known: {known}' if known else 'none is configured'})"
         raise TargetError(message)
+    targets: list[tuple[int, Target]] = []
     for profile in here:
         found = match_path(path, profile, str(origin))
-        if found is not None and found.provider == profile.provider:
-            return make_target(profile, found.resource, found.id, found.account_group)
-    raise _unknown_path(str(origin))
+        if isinstance(found, PollPath):
+            if found.provider == profile.provider:
+                return _target(profile, found)
+        elif found is not None:
+            alike = sum(profile.variables.get(variable) == value for variable, value in found.items())
+            targets.append((alike, _target(profile, found)))
+    if not targets:
+        raise _unknown_path(str(origin), here)
+    # Of several profiles for one API, the one whose own variables are those of the URL; else the first.
+    return max(targets, key=lambda pair: pair[0])[1]
 
 
-def _check_characters(text: str, name: str) -> None:
-    if len(text) > MAX_URL:
-        reason = f"a URL of {len(text)} characters is refused ({MAX_URL} at most)"
-    elif not _PRINTABLE.fullmatch(text):
+def _relative(path: str, directory: Directory, name: str) -> Target:
+    for candidate in directory.in_order():
+        found = match_path(path, candidate, name)
+        if isinstance(found, PollPath):
+            return _target(directory.speaking(found.provider, path), found)
+        if found is not None:
+            return _target(directory.speaking(candidate.provider, path), found)
+    raise _unknown_path(name, directory.in_order())
+
+
+def _target(profile: Profile, found: Found) -> Target:
+    if isinstance(found, PollPath):
+        return make_target(profile, found.resource, found.id, found.account_group)
+    return target_at(profile, found)
+
+
+def _check_query(query: str, described: Description | None, name: str) -> None:
+    """Refuse a query that is more than what a description asks with anyway, or says that may be left out."""
+    if described is None:
+        message = f"{name}: a poll URL has no query and no fragment"
+        raise TargetError(message)
+    known = described.dropped_query | {parameter for parameter, _ in described.query}
+    for pair in query.split("&"):
+        parameter = pair.partition("=")[0]
+        if parameter not in known:
+            message = f"{name}: the description of {described.name} knows no parameter {shown(parameter)!r}"
+            raise TargetError(message)
+
+
+def _check_characters(text: str, query: str, name: str) -> None:
+    if len(text) > MAX_URL or len(query) > MAX_QUERY:
+        reason = f"a URL of {len(text) + len(query)} characters is refused ({MAX_URL} at most)"
+    elif not _PRINTABLE.fullmatch(text + query):
         reason = "a URL with anything but printable ASCII characters is refused"
-    elif "\\" in text:
+    elif "\\" in text + query:
         reason = "a URL with a backslash is refused"
-    elif "@" in text:
+    elif "@" in text + query:
         reason = "a URL with user information is refused"
-    elif "?" in text or "#" in text:
+    elif "#" in text + query:
         reason = "a poll URL has no query and no fragment"
     else:
         return
@@ -134,8 +189,6 @@ def name_of(text: str) -> str:
     return f"{shown(scheme)}://{host}" if _HOST_PORT.fullmatch(host) else f"a {shown(scheme)} URL"
 
 
-def _unknown_path(name: str) -> TargetError:
-    return TargetError(
-        f"{name}: not a poll URL (known: /api/operations/ID, /api/enrichments/ID, /api/v1/search/ID, "
-        "/v1/accounts/GROUP/prospecting/ID)"
-    )
+def _unknown_path(name: str, profiles: Iterable[Profile]) -> TargetError:
+    shapes = dict.fromkeys(profile.described.url.text for profile in profiles if profile.described is not None)
+    return TargetError(f"{name}: not a poll URL (known: {', '.join([*_KNOWN, *shapes])})")

@@ -2,13 +2,22 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from jobdeck.providers.description import Description
 from jobdeck.providers.secret import Secret
 
 ProviderName: TypeAlias = Literal["thehog", "sonarly"]
+"""The APIs that jobdeck has code for."""
+
+Api: TypeAlias = ProviderName | Description
+"""What a profile speaks: an API with code of its own, or one that is described."""
+
+MAX_REQUESTS_PER_MINUTE = 60_000
 
 DEFAULT_BASE_URL: dict[ProviderName, str] = {
     "thehog": "https://developer.thehog.ai",
@@ -88,7 +97,24 @@ class Bearer:
     token: Secret
 
 
-Credentials: TypeAlias = AccessKeys | Bearer
+@dataclass(frozen=True, slots=True)
+class HeaderToken:
+    """A token in a header of the API's choice, `prefix` before it."""
+
+    header: str
+    prefix: str
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """A user and a token for ``Authorization: Basic``."""
+
+    user: str
+    token: Secret
+
+
+Credentials: TypeAlias = AccessKeys | Bearer | HeaderToken | Basic
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,32 +122,52 @@ class Profile:
     """A named provider with its base URL, credentials and limit.
 
     `base_url` has no trailing slash. `requests_per_minute` is None when nobody said: then the provider's
-    lower documented limit holds until headers tell more.
+    lower documented limit holds until headers tell more. `variables` are those of a described API's URLs, its
+    defaults among them.
     """
 
     name: str
-    provider: ProviderName
+    api: Api
     base_url: str
     origin: Origin
     credentials: Credentials | None = field(default=None, repr=False)
     project_id: str | None = None
     account_group: str | None = None
     requests_per_minute: int | None = None
+    variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def provider(self) -> str:
+        """The name of what it speaks."""
+        return self.api.name if isinstance(self.api, Description) else self.api
+
+    @property
+    def described(self) -> Description | None:
+        """The description of the API, None for one with code of its own."""
+        return self.api if isinstance(self.api, Description) else None
 
     @classmethod
     def create(
         cls,
         name: str,
-        provider: ProviderName,
+        api: Api,
         *,
         base_url: str | None = None,
         credentials: Credentials | None = None,
         project_id: str | None = None,
         account_group: str | None = None,
         requests_per_minute: int | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> "Profile":
         """Build a profile with the provider's defaults; raises `OriginError` for an unacceptable base URL."""
-        url = (base_url or DEFAULT_BASE_URL[provider]).rstrip("/")
+        described = api if isinstance(api, Description) else None
+        default = api.base_url if isinstance(api, Description) else DEFAULT_BASE_URL[api]
+        url = (base_url or default or "").rstrip("/")
+        if not url:
+            message = (
+                f"{name} speaks {described.name if described else api}, which has no base URL of its own: give it one"
+            )
+            raise OriginError(message)
         origin = Origin.of(url)
         if "?" in url or "#" in url:
             message = "a base URL has no query and no fragment"
@@ -129,4 +175,7 @@ class Profile:
         if not _URL.fullmatch(url) or "\\" in url:
             message = "a base URL is printable ASCII, without a backslash"
             raise OriginError(message)
-        return cls(name, provider, url, origin, credentials, project_id, account_group, requests_per_minute)
+        known = {**(described.variables if described is not None else {}), **(variables or {})}
+        return cls(
+            name, api, url, origin, credentials, project_id, account_group, requests_per_minute, MappingProxyType(known)
+        )

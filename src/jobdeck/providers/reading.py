@@ -92,7 +92,7 @@ def conclude(http: HttpLayer, answer: Answer, reading: Reading) -> Reply:
     exchange = http.finish(answer, reading.fault, reading.ids)
     if reading.fault is not None:
         return Reply(exchange, windows=answer.windows, body=answer.body)
-    return Reply(exchange, reading.observations, answer.windows, next_cursor=reading.next_cursor, body=answer.body)
+    return Reply(exchange, reading.observations, answer.windows, answer.retry_after, reading.next_cursor, answer.body)
 
 
 def without_body(answer: Answer) -> Reply:

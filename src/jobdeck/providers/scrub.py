@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from jobdeck.providers.profile import AccessKeys, Bearer, Credentials
+from jobdeck.providers.profile import AccessKeys, Basic, Bearer, Credentials, HeaderToken
 
 REDACTED = "[redacted]"
 _LEAST = 4
@@ -16,7 +16,7 @@ def secrets_of(credentials: Credentials | None) -> tuple[str, ...]:
     match credentials:
         case AccessKeys(access_key, secret_key):
             return (access_key.reveal(), secret_key.reveal())
-        case Bearer(token):
+        case Bearer(token) | HeaderToken(token=token) | Basic(token=token):
             return (token.reveal(),)
         case None:
             return ()

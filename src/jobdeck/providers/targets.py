@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jobdeck.domain.job import JobKey, Resource, Target
 from jobdeck.providers.accepted import rows_of, target_of_body
-from jobdeck.providers.directory import Directory, TargetError, make_target, shown
+from jobdeck.providers.directory import Directory, TargetError, make_target, shown, target_named
 from jobdeck.providers.json_scan import MAX_DEPTH, scan_value
 from jobdeck.providers.poll_url import is_absolute, name_of, parse_poll_url
 
@@ -51,11 +51,16 @@ def parse_target(text: str, directory: Directory) -> Target:
     profile = directory.named(name, text)
     if rest.startswith("/"):
         return parse_poll_url(rest, directory, profile=profile)
+    if profile.described is not None:
+        return target_named(profile, profile.described, rest)
     group, slash, job_id = rest.partition("/")
     return make_target(profile, Resource.OPERATION, job_id if slash else rest, group if slash else None)
 
 
 def _parse_plain(text: str, directory: Directory) -> Target:
+    default = directory.default_profile
+    if default is not None and default.described is not None:
+        return target_named(default, default.described, text)
     group, slash, job_id = text.partition("/")
     if not slash:
         # The ID's own form first, for it is the likelier mistake than a missing profile.

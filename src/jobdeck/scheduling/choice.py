@@ -139,7 +139,7 @@ class Choice:
         looked = job.whole if book is not None and not book.support.whole else job.looked
         if book is not None and book.support.whole and self._budget.apart and job.key not in book.homeless and looked:
             looked += PERIOD / 2
-        due = self.focus.due(now, looked, self._budget.rate(now), self._watch.pace)
+        due = max(self.focus.due(now, looked, self._budget.rate(now), self._watch.pace), job.not_before)
         return max(due, self._watch.singles.until(job.key) or due) if job.failures else due
 
     def _probe(self, now: float, in_flight: Container[Action]) -> JobKey | None:

@@ -35,7 +35,8 @@ class Tracked:
 
     `looked` is the last good look, `asked` when it was sent, `whole` the last one that told stages and result, and
     `changed` the last that told something new,
-    `failed` the last failure. `v_looked` is the singles' virtual time of the last look. `runs` says
+    `failed` the last failure. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
+    singles' virtual time of the last look. `runs` says
     that it was running then; `suspect` that it is gone from a list of unfinished jobs, so that it has probably ended.
     """
 
@@ -58,6 +59,7 @@ class Tracked:
     suspect: bool = False
     runs: bool = False
     shown: bool = False
+    not_before: float = float("-inf")
     failures: int = 0
     failed: float = float("-inf")
     misses: int = 0

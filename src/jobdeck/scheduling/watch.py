@@ -8,6 +8,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Result, Seen
 from jobdeck.scheduling.backoff import backoff
+from jobdeck.scheduling.delay import delay
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport, Offer
 from jobdeck.scheduling.singles import Singles
@@ -118,7 +119,8 @@ class Watch:
                 self.unfinished[job.key] = None
             return
         job.hazard = 1.0 / job.remaining(now, self.estimates)
-        wait = max(job.floor(now, self.estimates) * self.pace, hint or 0.0)
+        job.not_before = now + delay(hint) if hint is not None else float("-inf")
+        wait = max(job.floor(now, self.estimates) * self.pace, job.not_before - now)
         if listed:
             wait = self._patience(job, now, sent, wait, whole=seen.whole)
             job.listed = sent

@@ -20,7 +20,8 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
 from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.providers.base import Provider
-from jobdeck.providers.profile import Profile, ProviderName
+from jobdeck.providers.description import Description
+from jobdeck.providers.profile import Api, Profile, ProviderName
 from jobdeck.providers.targets import Directory
 from jobdeck.scheduling.budget import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
@@ -50,7 +51,22 @@ LISTS: dict[ProviderName, tuple[ListSupport, ...]] = {
         ),
     ),
 }
-"""The lists of each API, for the scheduler."""
+"""The lists of each API with code of its own, for the scheduler."""
+
+UNKNOWN_LIMIT = 60
+"""Requests a minute to begin with where nobody says anything."""
+
+
+def lists_of(api: Api) -> tuple[ListSupport, ...]:
+    """Return the lists of an API that the scheduler can rely on: those whose newest rows come first."""
+    if not isinstance(api, Description):
+        return LISTS[api]
+    listed = api.list
+    if listed is None or not listed.newest_first:
+        return ()
+    grouped, cursor = bool(api.place), bool(listed.cursor)
+    kinds = frozenset({Resource.JOB.value})
+    return (ListSupport(Resource.JOB, kinds, listed.page, grouped, cursor, whole=listed.whole),)
 
 
 class UseOfLists(Enum):
@@ -60,13 +76,13 @@ class UseOfLists(Enum):
     WHOLE = "whole"
     NONE = "none"
 
-    def of(self, provider: ProviderName) -> tuple[ListSupport, ...]:
+    def of(self, api: Api) -> tuple[ListSupport, ...]:
         """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
         match self:
             case UseOfLists.ALL:
-                return LISTS[provider]
+                return lists_of(api)
             case UseOfLists.WHOLE:
-                return tuple(support for support in LISTS[provider] if support.whole)
+                return tuple(support for support in lists_of(api) if support.whole)
             case UseOfLists.NONE:
                 return ()
 
@@ -125,7 +141,7 @@ class Wiring:
             profile = self._settings_of(name).profile
             limit = limit_of(profile)
             durations = _durations(learnt(name))
-            scheduler = Scheduler(limit, random.Random(), lists.of(profile.provider), durations)  # noqa: S311 - jitter
+            scheduler = Scheduler(limit, random.Random(), lists.of(profile.api), durations)  # noqa: S311 - jitter
             assumed = limit.source is not LimitSource.CONFIGURED
             return Lane(self.provider(name), scheduler, self.clock, ledger, limit_assumed=assumed)
 
@@ -214,15 +230,19 @@ def data_dir(env: Mapping[str, str]) -> Path:
 def limit_of(profile: Profile) -> Limit:
     """Return the limit to begin with: the configured one, else the lower one the vendor's pages give.
 
-    The Hog's older pages say 30 a minute, its newer ones 300: headers tell which holds. Sonarly says nothing.
+    The Hog's older pages say 30 a minute, its newer ones 300: headers tell which holds. Sonarly says nothing; a
+    described API's description may.
     """
     if profile.requests_per_minute is not None:
         return Limit(profile.requests_per_minute, LimitSource.CONFIGURED)
-    match profile.provider:
+    match profile.api:
         case "thehog":
             return Limit(30, LimitSource.DOCUMENTED)
         case "sonarly":
-            return Limit(60, LimitSource.UNKNOWN)
+            return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN)
+        case Description() as described:
+            told = described.requests_per_minute
+            return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN) if told is None else Limit(told, LimitSource.DOCUMENTED)
 
 
 def _still_acknowledged(job: Job, note: Annotation | None) -> bool:

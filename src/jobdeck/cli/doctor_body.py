@@ -1,0 +1,132 @@
+"""``jobdeck doctor --provider NAME --body FILE``: how a described API's answer is read, field by field."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jobdeck.cli.errors import CommandError
+from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.inputs import read_source
+from jobdeck.cli.output import print_json, print_table, rfc3339
+from jobdeck.config import load_settings
+from jobdeck.domain.job import Observation
+from jobdeck.domain.text import one_line
+from jobdeck.providers.described.reading import Finding, Read, read_job, read_jobs
+from jobdeck.providers.description import Description
+from jobdeck.providers.fault import Fault
+from jobdeck.providers.json_text import json_text
+
+SHOWN = 100
+"""Characters of a value in the table; ``--json`` has the whole."""
+
+
+def show_body(arguments: argparse.Namespace) -> ExitCode:
+    """Show how a body is read; exits with 1 when it cannot be read as a job (or as a list of some)."""
+    if arguments.provider is None or arguments.body is None:
+        message = "--provider NAME and --body FILE need each other"
+        raise CommandError(message)
+    settings = load_settings(os.environ, Path(arguments.config) if arguments.config else None)
+    described = settings.apis.named(arguments.provider, "--provider")
+    if not isinstance(described, Description):
+        message = f"{described} has code of its own: only a described API's reading can be shown"
+        raise CommandError(message)
+    body = read_source(arguments.body)
+    read = read_job(described, body, 200, None, None)
+    rows = read_jobs(described, body, 200, None).observations if read.reading.fault is not None else ()
+    if arguments.json:
+        print_json(_object(described, read, rows))
+    else:
+        _tell(described, read, rows)
+    return ExitCode.OK if read.reading.observations or rows else ExitCode.FAILED
+
+
+def _tell(described: Description, read: Read, rows: tuple[Observation, ...]) -> None:
+    sys.stdout.write(f"{described.name}, described in {described.origin}\n\n")
+    if rows:
+        sys.stdout.write(f"a list of {len(rows)} job{'s' if len(rows) > 1 else ''}\n\n")
+        print_table(("JOB", "STATUS", "PHASE"), [(row.id, row.status, row.phase.value) for row in rows])
+        return
+    print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in read.findings])
+    sys.stdout.write("\n")
+    for fault in _faults(read):
+        sys.stdout.write(f"not read as a job: {fault.kind.words}: {one_line(fault.message)}\n")
+    for job in read.reading.observations:
+        print_table(("READ AS", ""), list(_summary(read, job)))
+
+
+def _row(finding: Finding) -> tuple[str, str, str]:
+    paths = " or ".join(finding.paths)
+    if not finding.found:
+        return finding.field, "–", f"nothing at {paths}"
+    return finding.field, paths, one_line(json_text(finding.value), SHOWN)
+
+
+def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
+    yield "id", job.id or "not told"
+    yield "kind", job.kind or "–"
+    yield "status", job.status
+    yield "phase", f"{job.phase.value} ({'ended' if job.phase.terminal else 'not ended'})"
+    yield "progress", "–" if job.progress is None else f"{job.progress:.1%}"
+    for stage in job.stages:
+        progress = "" if stage.progress is None else f" {stage.progress:.1%}"
+        yield f"stage {stage.name}", f"{stage.phase.value} ({stage.status}){progress}"
+    if job.error is not None:
+        yield "error", " ".join(part for part in (job.error.code, job.error.message) if part) or "of no known shape"
+    for name, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
+        yield name, rfc3339(us) or "–"
+    request_id, trace_id = read.reading.ids
+    yield "request ID", request_id or "– (or in a header)"
+    yield "trace ID", trace_id or "– (or in a header)"
+    for fact, value in job.facts:
+        yield fact, one_line(value, SHOWN)
+
+
+def _object(described: Description, read: Read, rows: tuple[Observation, ...]) -> dict[str, Any]:
+    fault = next(_faults(read), None)
+    return {
+        "provider": described.name,
+        "described_in": described.origin,
+        "fields": [
+            {
+                "field": finding.field,
+                "paths": list(finding.paths),
+                "found": finding.found,
+                "value": json.loads(json_text(finding.value)) if finding.found else None,
+            }
+            for finding in read.findings
+        ],
+        "job": next((_job(read, job) for job in read.reading.observations), None),
+        "rows": [{"id": row.id, "status": row.status, "phase": row.phase.value} for row in rows],
+        "problem": None if fault is None else {"kind": fault.kind.value, "message": one_line(fault.message)},
+    }
+
+
+def _job(read: Read, job: Observation) -> dict[str, Any]:
+    return {
+        "id": job.id or None,
+        "kind": job.kind,
+        "status": job.status,
+        "phase": job.phase.value,
+        "progress": job.progress,
+        "stages": [
+            {"name": stage.name, "status": stage.status, "phase": stage.phase.value, "progress": stage.progress}
+            for stage in job.stages
+        ],
+        "error": None if job.error is None else {"code": job.error.code, "message": job.error.message},
+        "has_result": job.result is not None,
+        "created_at": rfc3339(job.created_us),
+        "updated_at": rfc3339(job.updated_us),
+        "ended_at": rfc3339(job.ended_us),
+        "request_id": read.reading.ids[0],
+        "trace_id": read.reading.ids[1],
+        "facts": dict(job.facts),
+    }
+
+
+def _faults(read: Read) -> Iterator[Fault]:
+    if read.reading.fault is not None:
+        yield read.reading.fault

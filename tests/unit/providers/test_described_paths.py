@@ -1,0 +1,83 @@
+"""JSONPath over hostile answers: what may be asked, and what it costs."""
+
+import time
+
+import pytest
+
+from jobdeck.providers.described.paths import MOST_VALUES, PathError, compile_path, find_all, find_one
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("", "1 to 500 characters"),
+        ("$" + ".a" * 300, "1 to 500 characters"),
+        ("status", "begins with \\$"),
+        (" $.a", "leading whitespace"),
+        ("$.a[", "end of query"),
+        ("$.a b", "."),
+        ("$..status", "descendants"),
+        ("$.a[?@..b]", "single values below @"),
+        ("$.a[?@.b == $.c]", "single values below @"),
+        ("$.a[?@.b[*] == 1]", "."),
+        ("$.a[?@.b[?@.c]]", "single values below @"),
+        ("$.a[?count(@.b[*]) > 1]", "single values below @"),
+        ("$.a[?match(@.b, '(a+)+$')]", "match\\(\\) is not available"),
+        ("$.a[?search(@.b, 'x')]", "search\\(\\) is not available"),
+        ("$.a | $.b", "."),
+        ("$[?" + "(" * 400 + "]", "."),
+    ],
+)
+def test_a_path_that_is_wrong_or_could_cost_anything_is_refused_in_words(path: str, told: str) -> None:
+    with pytest.raises(PathError, match=told) as caught:
+        compile_path(path)
+    assert "\n" not in str(caught.value)
+
+
+DATA = {"a": [{"n": 1, "k": "x"}, {"n": 2, "k": "y"}], "o": {"p": 1, "q": None}, "@type": "t"}
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("$", [(DATA, None)]),
+        ("$.a[0].n", [(1, "n")]),
+        ("$.a[-1].n", [(2, "n")]),
+        ("$.a[1:].k", [("y", "k")]),
+        ("$.a[?@.k == 'y'].n", [(2, "n")]),
+        ("$.a[?@.n >= 1 && !@.z].k", [("x", "k"), ("y", "k")]),
+        ("$.o.*", [(1, "p"), (None, "q")]),
+        ("$['@type']", [("t", "@type")]),
+        ("$.a.n", []),
+        ("$.o.p.deeper", []),
+        ("$.missing[0].x", []),
+    ],
+)
+def test_what_a_path_finds(path: str, found: list[tuple[object, object]]) -> None:
+    assert [(each.value, each.key) for each in find_all(path, DATA)] == found
+    assert (find_one(path, DATA) is None) is (not found)
+
+
+def test_a_path_looks_at_so_many_values_and_no_further() -> None:
+    wide = {"a": [{"b": [0] * 2_000} for _ in range(5_000)], "last": [{"k": 1}]}
+    assert len(find_all("$.a[*]", wide)) == MOST_VALUES
+    assert len(find_all("$.a[*].b[*]", wide)) == MOST_VALUES
+    assert find_all("$.a[?@.b == 1]", wide) == []
+    assert len(find_all("$.a[10:].b", wide)) == MOST_VALUES
+    late = [0] * MOST_VALUES + [{"k": 1}]
+    assert find_all("$[?@.k == 1]", late) == []
+    assert find_one("$[-1].k", late) is not None
+
+
+def test_a_path_over_millions_of_values_takes_no_time() -> None:
+    body = {"a": [0] * 4_000_000, "o": {str(number): number for number in range(500_000)}}
+    begun = time.perf_counter()
+    for path in ("$.a[?@.k == 'x'].y", "$.a[*].b[*].c[*]", "$.o.*", "$.o[?@ == 1]", "$.a[5:]", "$.a[::-1]"):
+        find_all(path, body)
+    assert time.perf_counter() - begun < 2.0
+
+
+@pytest.mark.parametrize("value", [None, 1, "text", True, [], {}, "{[", [[]], {"a": "[1, 2]"}])
+def test_any_value_can_be_searched(value: object) -> None:
+    for path in ("$.a", "$[0]", "$.a[0].b", "$[*]", "$.*.x", "$[?@.a]"):
+        find_all(path, value)

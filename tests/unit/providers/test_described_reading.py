@@ -1,0 +1,236 @@
+import json
+
+import pytest
+
+from jobdeck.domain.job import JobError, Observation, Stage
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.described.builtin import built_in, describe
+from jobdeck.providers.described.reading import MAX_STAGES, read_job, read_jobs
+from jobdeck.providers.description import Description
+from tests.unit.providers.shapes import AZURE, AZURE_ID, GITHUB, GOOGLE, OPERATION_ID, azure, operation, run
+
+GOOGLE_LRO, AZURE_ASYNC, ACTIONS = built_in("google-lro"), built_in("azure-async"), built_in("github-actions")
+
+
+def observed(described: Description, body: object, wanted: str | None = None) -> Observation:
+    reading = read_job(described, json.dumps(body).encode(), 200, wanted, "here").reading
+    assert reading.fault is None, reading.fault
+    (observation,) = reading.observations
+    assert observation.account_group == "here"
+    return observation
+
+
+def refused(described: Description, body: object, wanted: str | None = None) -> str:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    reading = read_job(described, raw, 200, wanted, None).reading
+    assert reading.observations == ()
+    assert reading.fault is not None
+    assert reading.fault.kind in {ProblemKind.PROTOCOL, ProblemKind.NOT_JSON}
+    return reading.fault.message
+
+
+def acme(**tables: object) -> Description:
+    raw = {
+        "job": {"url": "/jobs/{id}"},
+        "fields": {"id": "$.id", "status": "$.status"},
+        "phases": {"running": ["busy"], "succeeded": ["ok"], "failed": ["bad"]},
+    }
+    for name, table in tables.items():
+        raw[name] = {**raw.get(name, {}), **table}  # type: ignore[dict-item]
+    return describe("acme", {"acme": raw}, "config.toml")
+
+
+CASES = [
+    *((GOOGLE_LRO, OPERATION_ID, *case) for case in GOOGLE),
+    *((AZURE_ASYNC, AZURE_ID, *case) for case in AZURE),
+    *((ACTIONS, "30433642", *case) for case in GITHUB),
+]
+
+
+@pytest.mark.parametrize(
+    ("described", "wanted", "body", "status", "phase"),
+    [pytest.param(d, w, b, s, p, id=f"{d.name}: {name}") for d, w, name, b, s, p in CASES],
+)
+def test_each_state_of_the_three_shapes(
+    described: Description, wanted: str, body: dict[str, object], status: str, phase: Phase
+) -> None:
+    observation = observed(described, body, wanted)
+    assert (observation.id, observation.status, observation.phase) == (wanted, status, phase)
+
+
+def test_an_operation_of_google_tells_progress_times_result_and_error() -> None:
+    seen = observed(GOOGLE_LRO, operation(done=True, response={"a": 1}))
+    assert (seen.progress, seen.result, seen.kind) == (0.34, '{"a":1}', "operation")
+    assert (seen.created_us, seen.updated_us) == (1_777_390_200_123_456, 1_777_390_260_000_000)
+    assert seen.facts == (("type", "type.googleapis.com/google.cloud.speech.v1.LongRunningRecognizeMetadata"),)
+    failed = observed(GOOGLE_LRO, operation(done=True, error={"code": 3, "message": "bad", "details": [1]}))
+    assert failed.error == JobError("3", "bad", '{"details":[1]}')
+
+
+def test_an_operation_of_azure_tells_progress_times_and_error() -> None:
+    seen = observed(
+        AZURE_ASYNC, azure("Failed", percentComplete=7, endTime="2026-04-28T15:40:00Z", error={"code": "X"})
+    )
+    assert (seen.progress, seen.error) == (0.07, JobError("X"))
+    assert (seen.created_us, seen.ended_us) == (1_777_390_200_000_000, 1_777_390_800_000_000)
+
+
+def test_a_run_tells_its_workflow_as_kind_and_where_it_is_from() -> None:
+    seen = observed(ACTIONS, run("completed", "success"))
+    assert seen.kind == "Build"
+    assert dict(seen.facts)["branch"] == "main"
+    assert dict(seen.facts)["number"] == "562"
+    assert (seen.created_us, seen.ended_us) == (1_769_110_390_000_000, 1_769_110_508_000_000)
+    assert observed(ACTIONS, run("in_progress")).ended_us is None
+
+
+@pytest.mark.parametrize(
+    ("described", "body", "told"),
+    [
+        (GOOGLE_LRO, operation(name="operations/other"), "about another job: other instead of"),
+        (GOOGLE_LRO, {"done": True}, "does not say which job it is about: nothing at $.name"),
+        (GOOGLE_LRO, operation(done="yes"), 'done is neither true nor false, but "yes"'),
+        (AZURE_ASYNC, azure("Succeeded", name="other"), "about another job: other instead of"),
+        (AZURE_ASYNC, {"properties": {"provisioningState": "Succeeded"}}, "no status: no word at $.status"),
+        (AZURE_ASYNC, {"status": {"Succeeded": True}}, "no status"),
+        (AZURE_ASYNC, {"status": True}, "no status"),
+        (ACTIONS, run("queued", id=1), "about another job: 1 instead of"),
+        (ACTIONS, [run("queued")], "does not say which job"),
+        (ACTIONS, b"<html>", "an HTML page instead of JSON"),
+        (ACTIONS, b"[" * 100_000, "instead of JSON"),
+    ],
+)
+def test_what_is_no_answer_about_the_job_is_a_problem(described: Description, body: object, told: str) -> None:
+    wanted = {"google-lro": OPERATION_ID, "azure-async": AZURE_ID}.get(described.name, "30433642")
+    assert told in refused(described, body, wanted)
+
+
+def test_done_without_a_result_is_a_problem_where_the_description_says_so() -> None:
+    strict = describe("g", {"g": {"like": "google-lro", "fields": {"done_needs_result": True}}}, "c")
+    assert refused(strict, operation(done=True)) == "the answer says done, and has neither an error nor a result"
+    assert observed(strict, operation(done=True, response={})).phase is Phase.SUCCEEDED
+
+
+def test_what_is_not_done_has_not_ended_whatever_its_status_says() -> None:
+    both = acme(fields={"done": "$.done"}, phases={"queued": ["new"], "partial": ["half"], "cancelled": ["gone"]})
+    told = {
+        ("ok", False): Phase.RUNNING,
+        ("new", False): Phase.QUEUED,
+        ("half", True): Phase.PARTIAL,
+        ("busy", True): Phase.SUCCEEDED,
+        ("gone", True): Phase.CANCELLED,
+    }
+    for (status, done), phase in told.items():
+        assert observed(both, {"id": "1", "status": status, "done": done}).phase is phase
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "total", "progress"),
+    [
+        ("fraction", 0.5, None, 0.5),
+        ("fraction", 7, None, 1.0),
+        ("percent", 12.5, None, 0.125),
+        ("percent", -3, None, 0.0),
+        ("percent", "12", None, None),
+        ("count", 3, 12, 0.25),
+        ("count", 30, 12, 1.0),
+        ("count", 3, 0, None),
+        ("count", 3, None, None),
+        ("count", True, 4, None),
+        ("count", 10**400, 10.0, None),
+        ("count", 1, 10**400, 0.0),
+    ],
+)
+def test_progress_in_each_unit(unit: str, value: object, total: object, progress: float | None) -> None:
+    fields = {"progress": "$.n", "progress_unit": unit, **({"progress_total": "$.of"} if unit == "count" else {})}
+    assert observed(acme(fields=fields), {"id": "1", "status": "busy", "n": value, "of": total}).progress == progress
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "us"),
+    [
+        ("rfc3339", "2026-04-28T12:00:00Z", 1_777_377_600_000_000),
+        ("rfc3339", 1_777_377_600, None),
+        ("seconds", 1_777_377_600, 1_777_377_600_000_000),
+        ("seconds", 1_777_377_600.5, 1_777_377_600_500_000),
+        ("milliseconds", 1_777_377_600_000, 1_777_377_600_000_000),
+        ("milliseconds", -1, None),
+        ("seconds", 10**30, None),
+        ("seconds", True, None),
+        ("seconds", "1777377600", None),
+    ],
+)
+def test_moments_in_each_unit(unit: str, value: object, us: int | None) -> None:
+    described = acme(fields={"created": "$.at", "time_unit": unit})
+    assert observed(described, {"id": "1", "status": "busy", "at": value}).created_us == us
+
+
+def test_stages_of_an_array_of_an_object_and_of_plain_words() -> None:
+    listed = acme(
+        stages={"items": "$.steps[?@.show == true]", "name": "$.title", "status": "$.state", "progress": "$.p"},
+    )
+    steps = [
+        {"title": "one", "state": "ok", "p": 1, "show": True},
+        {"title": "two", "state": "odd", "show": True},
+        {"title": "hidden", "state": "ok"},
+        {"state": "nameless", "show": True},
+        {"title": "empty", "show": True},
+    ]
+    assert observed(listed, {"id": "1", "status": "busy", "steps": steps}).stages == (
+        Stage("one", "ok", Phase.SUCCEEDED, 1.0),
+        Stage("two", "odd", Phase.UNKNOWN),
+    )
+    words = acme(stages={"items": "$.stages.*"})
+    assert observed(words, {"id": "1", "status": "busy", "stages": {"a": "ok", "b": "busy", "c": {}}}).stages == (
+        Stage("a", "ok", Phase.SUCCEEDED),
+        Stage("b", "busy", Phase.RUNNING),
+    )
+
+
+def test_more_stages_than_fit_are_counted() -> None:
+    described = acme(stages={"items": "$.s[*]", "name": "$.n", "status": "$.s"})
+    steps = [{"n": str(number), "s": "ok"} for number in range(MAX_STAGES + 7)]
+    seen = observed(described, {"id": "1", "status": "busy", "s": steps})
+    assert len(seen.stages) == MAX_STAGES
+    assert ("stages_not_shown", "7") in seen.facts
+
+
+def test_ids_errors_and_facts_are_clean_and_the_first_path_that_finds_something_counts() -> None:
+    described = acme(
+        fields={
+            "request_id": ["$.meta.rid", "$.rid"],
+            "error_code": "$.why.code",
+            "error_message": "$.why.text",
+            "facts": {"owner": "$.by"},
+        }
+    )
+    body = {"id": "1", "status": "bad", "meta": {"rid": None}, "rid": "r-1", "why": {"code": 7, "text": "a\x1b[2J"}}
+    read = read_job(described, json.dumps({**body, "by": "\u202eevil"}).encode(), 200, "1", None)
+    (seen,) = read.reading.observations
+    assert read.reading.ids == ("r-1", None)
+    assert seen.error == JobError("7", "a\\x1b[2J")
+    assert seen.facts == (("owner", "\\u202eevil"),)
+
+
+def test_a_list_gives_the_rows_that_can_be_read_and_the_cursor() -> None:
+    rows = [operation(), {"done": True}, 7, operation(name="operations/a/../b c"), operation(name="operations/z.1")]
+    reading = read_jobs(GOOGLE_LRO, json.dumps({"operations": rows, "nextPageToken": "t"}).encode(), 200, "p")
+    assert [row.id for row in reading.observations] == [OPERATION_ID, "z.1"]
+    assert {row.account_group for row in reading.observations} == {"p"}
+    assert all(row.whole for row in reading.observations)
+    assert reading.next_cursor == "t"
+    assert read_jobs(GOOGLE_LRO, b"{}", 200, None).observations == ()
+    for body, told in ((b"7", "no list of jobs"), (b"<", "instead of JSON")):
+        fault = read_jobs(GOOGLE_LRO, body, 200, None).fault
+        assert fault is not None
+        assert told in fault.message
+    fault = read_jobs(AZURE_ASYNC, b"{}", 200, None).fault
+    assert fault is not None
+    assert "has no list" in fault.message
+
+
+def test_rows_that_tell_less_than_an_answer_leave_the_rest_as_it_was() -> None:
+    described = acme(list={"url": "/jobs", "items": "$[*]"})
+    (row,) = read_jobs(described, b'[{"id": "1", "status": "ok"}]', 200, None).observations
+    assert not row.whole
