@@ -119,6 +119,31 @@ def test_each_oddity_has_its_kind(raw: bytes, kind: ProblemKind) -> None:
         assert reply.problem.kind is kind
 
 
+async def test_half_a_character_in_one_job_hides_no_other() -> None:
+    rows = rb"""[{"id": "op_1", "status": "failed", "error": {"message": "cut \ud83d, \\ud83d, \ud83d\udca9"}},
+                 {"id": "op_2", "status": "queued"}]"""
+    async with serve(answer(rows)) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.list_page(ListPage(Resource.OPERATION))
+    assert reply.problem is None
+    first, second = reply.observations
+    assert second.id == "op_2"
+    assert first.error is not None
+    assert first.error.message == "cut \\ud83d, \\ud83d, \U0001f4a9"
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b'{"id": "op_1", "status": "\\ud83d"', "HTTP 200 OK, with damaged JSON"),
+        (b"<html>", "HTTP 200 OK, with an HTML page instead of JSON"),
+    ],
+)
+def test_a_body_that_is_no_json_is_called_what_it_is(raw: bytes, message: str) -> None:
+    for reply in replies_to(answer(raw, 200)):
+        assert reply.problem is not None
+        assert reply.problem.message == message
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

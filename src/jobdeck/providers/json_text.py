@@ -1,10 +1,34 @@
-"""JSON values as text that is safe anywhere: ASCII, printable, without NaN."""
+"""JSON read from any bytes, and JSON values as text that is safe anywhere: ASCII, printable, without NaN."""
 
 import re
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
+_SURROGATES = re.compile(
+    rb"\\\\"  # a backslash that is itself escaped begins nothing
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair is one character
+    rb"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def read_json(body: bytes) -> object:
+    """Return the value of a JSON text, lone surrogates in it as visible escapes; ValueError when it is none."""
+    try:
+        return from_json(body)
+    except ValueError:
+        mended = without_lone_surrogates(body)
+        if mended == body:
+            raise
+        return from_json(mended)
+
+
+def without_lone_surrogates(body: bytes) -> bytes:
+    """Return JSON whose escapes of half a character stand for themselves, which parsers refuse else.
+
+    One string cut in the middle of an emoji would else hide every job of a list.
+    """
+    return _SURROGATES.sub(lambda match: b"\\" + match["lone"] if match["lone"] else match[0], body)
 
 
 def json_text(value: object) -> str:

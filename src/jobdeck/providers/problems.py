@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from pydantic_core import from_json
-
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
 from jobdeck.providers.fault import Fault
+from jobdeck.providers.json_text import read_json
 
 MAX_REFERENCE = 200
 _MAX_ITEMS = 20
+_JSON_VALUE = "a JSON value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def fault_of_status(status: int, kind: ProblemKind, body: bytes, location: str |
 def read_error(body: bytes) -> ErrorBody:
     """Return what an error body of either API says; nothing at all for HTML or garbage. Never raises."""
     try:
-        value = from_json(body)
+        value = read_json(body)
     except ValueError:
         return ErrorBody()
     if not isinstance(value, dict):
@@ -103,7 +103,9 @@ def describe_error(error: object) -> str | None:
 
 def not_json(body: bytes, status: int) -> Fault:
     """Return the fault of a body that should have been JSON and is not."""
-    return Fault(ProblemKind.NOT_JSON, f"{_status_words(status)}, with {_kind_of_body(body)} instead of JSON")
+    kind = _kind_of_body(body)
+    found = "damaged JSON" if kind == _JSON_VALUE else f"{kind} instead of JSON"
+    return Fault(ProblemKind.NOT_JSON, f"{_status_words(status)}, with {found}")
 
 
 def _nested(error: Mapping[str, object]) -> str | None:
@@ -147,7 +149,7 @@ def _kind_of_body(body: bytes) -> str:
         return "an empty body"
     if start.startswith(b"<"):
         return "an HTML page"
-    return "a JSON value" if start[:1] in {b"{", b"["} else "a body that is no JSON"
+    return _JSON_VALUE if start[:1] in {b"{", b"["} else "a body that is no JSON"
 
 
 def _destination(location: str | None) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
 
 from jobdeck.domain.job import Observation
 from jobdeck.domain.problem import ProblemKind
@@ -13,6 +12,7 @@ from jobdeck.domain.text import clean
 from jobdeck.providers.base import Reply
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http import Answer, HttpLayer
+from jobdeck.providers.json_text import read_json, without_lone_surrogates
 from jobdeck.providers.problems import not_json
 
 MAX_CURSOR = 2_048
@@ -43,7 +43,8 @@ def parse(model: type[ModelT], body: bytes, status: int) -> ModelT | Fault:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         if first["type"] == "json_invalid":
-            return not_json(body, status)
+            mended = without_lone_surrogates(body)
+            return not_json(body, status) if mended == body else parse(model, mended, status)
         where = ".".join(str(part) for part in first["loc"])
         return protocol(f"the answer is not what it should be: {f'{where}: ' if where else ''}{first['msg']}")
 
@@ -56,7 +57,7 @@ def parse_rows(
     Rows that are no objects are left out, so that one of them does not lose the others.
     """
     try:
-        value = from_json(body)
+        value = read_json(body)
     except ValueError:
         return not_json(body, http_status)
     envelope: Mapping[str, object] = value if isinstance(value, dict) else {}

@@ -190,10 +190,10 @@ def _value(raw: bytes, depth: int) -> Iterator[object]:
         yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
         return
     # Late, for it costs 40 ms and most targets are no JSON.
-    from pydantic_core import from_json  # noqa: PLC0415
+    from jobdeck.providers.json_text import read_json  # noqa: PLC0415
 
     try:
-        value = from_json(raw, cache_strings="keys")
+        value = read_json(raw)
     except ValueError as error:
         yield _Broken(_text(raw[:200]), f"not valid JSON: {shown(str(error))}")
         return
