@@ -295,6 +295,17 @@ def test_the_header_tells_the_budget_used_and_left_and_what_it_is_spent_on() -> 
     )
 
 
+def test_the_header_tells_when_the_budget_is_whole_again_as_soon_as_that_is_known() -> None:
+    told = BudgetView(60, 38, resets=NOON.mono + 11, alone=3)
+    assert "budget 38/60 per min, 22 left until 14:02:11Z, 3 singly" in header_text(120, hog=told)
+    assert header_text(72, hog=told).count("until") == 1
+    assert "until" not in header_text(60, hog=told)
+    past = BudgetView(60, 38, resets=NOON.mono - 1)
+    assert "until" not in header_text(120, hog=past)
+    silent = BudgetView(60, 60, blocked_until=NOON.mono + 5, resets=NOON.mono + 11)
+    assert header_text(120, hog=silent).count("until") == 1
+
+
 def test_the_header_tells_until_when_nothing_goes_and_who_waits() -> None:
     blocked = BudgetView(60, 60, blocked_until=NOON.mono + 11, covered=57, alone=3)
     assert "budget 60/60 until 14:02:11Z, 60 jobs waiting" in header_text(100, hog=blocked)

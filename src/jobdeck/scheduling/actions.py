@@ -91,7 +91,8 @@ class Plan:
 class BudgetView:
     """A profile's budget for the screen: requests sent in the last minute of `limit` a minute.
 
-    `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests; `halted` says that the
+    `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests, `resets` when the server
+    has told when the budget is whole again; `halted` says that the
     key was refused and nothing is asked until the profile is released. `list_limit` is the limit of list pages
     where they are known to have a bucket of their own, None where they are paid from the same. `pages` list pages
     were sent in the last minute; they refresh `covered` unfinished jobs, and `alone` others are polled one by one.
@@ -100,6 +101,7 @@ class BudgetView:
     limit: float
     used: int
     blocked_until: float | None = None
+    resets: float | None = None
     paused: bool = False
     halted: bool = False
     list_limit: float | None = None

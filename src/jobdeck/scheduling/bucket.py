@@ -125,6 +125,11 @@ class Bucket:
             self._sent.popleft()
         return len(self._sent)
 
+    def resets(self, now: float) -> float | None:
+        """Return when the tightest announced window begins anew; None while none tells, or none ever does at once."""
+        known = [window for window in self._live(now) if not window.moving and window.resets > now]
+        return min(known, key=lambda window: window.left or 0.0).resets if known else None
+
     def drain(self, now: float) -> None:
         """Keep at most one token, so that what follows is paced from the first request on."""
         self._fill(now)

@@ -82,6 +82,10 @@ class Budget:
         """Return how many requests were sent in the last minute from the polls' bucket."""
         return self._polls.used(now)
 
+    def resets(self, now: float) -> float | None:
+        """Return when the polls' budget is whole again, as the server told it; None when that is not known."""
+        return self._polls.resets(now)
+
     def pages(self, now: float) -> int:
         """Return how many list pages were sent in the last minute, from whichever bucket."""
         while self._pages and self._pages[0] <= now - 60.0:

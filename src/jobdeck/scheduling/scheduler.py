@@ -238,6 +238,7 @@ class Scheduler:
             limit=self._budget.limit,
             used=self._budget.used(now),
             blocked_until=quiet,
+            resets=self._budget.resets(now),
             paused=self._paused,
             halted=self._halted,
             list_limit=self._budget.list_limit,

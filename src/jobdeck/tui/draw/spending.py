@@ -20,12 +20,14 @@ def budget_lines(budgets: Mapping[str, BudgetView], now: Instant) -> list[Line]:
     tightest = max(budgets, key=lambda name: budgets[name].used / max(budgets[name].limit, 1.0))
     if len(budgets) == 1:
         only = budgets[tightest]
-        ways = [_whole("budget", only, now), _left("budget", only, now), _short("budget", only, now, " per min")]
+        ways = [_whole("budget", only, now), _renewed("budget", only, now)]
+        ways += [_left("budget", only, now), _short("budget", only, now, " per min")]
         return [*(_line([way]) for way in ways), _line([_short("", only, now, "/min")]), ()]
     each = sorted(budgets.items())
     head: Line = ((f"{GAP}budget", Role.DIM),)
     return [
         (*head, *_line([_whole(name, budget, now) for name, budget in each], " · ")),
+        (*head, *_line([_renewed(name, budget, now) for name, budget in each], " · ")),
         (*head, *_line([_left(name, budget, now) for name, budget in each], " · ")),
         (*head, *_line([_short(name, budget, now, "") for name, budget in each], " "), (" per min", Role.DIM)),
         _line([_short(name, budget, now, "") for name, budget in each]),
@@ -57,7 +59,13 @@ def _whole(name: str, budget: BudgetView, now: Instant) -> Line:
     spent = spending(budget)
     if budget.blocked_until is not None and budget.covered + budget.alone:
         spent = f"{words.plural(budget.covered + budget.alone, 'job')} waiting"
-    return (*_left(name, budget, now), *(((f", {spent}", Role.DIM),) if spent else ()))
+    return (*_renewed(name, budget, now), *(((f", {spent}", Role.DIM),) if spent else ()))
+
+
+def _renewed(name: str, budget: BudgetView, now: Instant) -> Line:
+    told = budget.resets is not None and budget.resets > now.mono and not _until(budget, now)
+    until = f" until {words.clock(now.later((budget.resets or 0.0) - now.mono).us)}" if told else ""
+    return (*_left(name, budget, now), (until, Role.DIM))
 
 
 def _left(name: str, budget: BudgetView, now: Instant) -> Line:
