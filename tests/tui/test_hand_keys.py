@@ -77,6 +77,7 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
         text = f"{selected.id} failed: UPSTREAM_TIMEOUT no answer"
         await run.until(lambda: text in toasts(run.app))
         assert f"\a\x1b]9;jobdeck: {text}\a" in "".join(written)
+        await run.until(lambda: "told when it ends" not in run.text)
         await run.press("g", "w")
         assert toasts(run.app)[-1] == "it has ended already: there is nothing to be told of"
 

@@ -34,7 +34,7 @@ TELL = (
 
 
 def failed(id_: str = "op_a", **changes: object) -> Job:
-    return job(id_, Phase.FAILED, error=JobError("E", "boom"), **changes)
+    return job(id_, Phase.FAILED, **{"error": JobError("E", "boom"), **changes})
 
 
 def runner(hook: Hook, complaints: list[str], **environ: str) -> HookRunner:
@@ -150,6 +150,59 @@ async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
     assert sorted((tmp_path / "ran").read_text().split()) == [one.key.id for one in jobs]
     assert sum(int(text.split()[0]) if "jobs" in text else 1 for text in notices) == 6
     assert len(notices) <= 2
+
+
+async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobdeck.wiring.telling.GATHER_SECONDS", 0.3)
+    jobs = [failed(f"op_{number}") for number in range(6)]
+    notices: list[str] = []
+    with telling(tmp_path, FrozenClock(), hook("true", on=frozenset())) as teller:
+        await teller._store.watch([one.target for one in jobs], NOON.us)
+        teller.notice(lambda told: notices.append(end_words(told)))
+        for one in jobs:
+            teller.take(ending(one), {one.key: one for one in jobs}, None)
+            await asyncio.sleep(0.06)
+        assert notices == []
+        while not notices:
+            await asyncio.sleep(0.01)
+        await teller.close(5)
+        await teller._store.close()
+    assert notices == ["6 jobs ended: 6 failed"]
+
+
+@pytest.mark.parametrize("looked", [True, False])
+async def test_a_hook_waits_for_the_look_that_tells_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: bool
+) -> None:
+    """A list tells the end alone; the code comes with the next answer about the job, or with no answer in time."""
+    monkeypatch.setattr("jobdeck.wiring.telling.WHOLE_SECONDS", 20.0 if looked else 0.1)
+    outlined, whole = failed(error=None, outlined=True), failed()
+    program = hook("sh", "-c", f'echo "code $JOBDECK_ERROR_CODE" >> {tmp_path / "ran"}')
+    with telling(tmp_path, FrozenClock(), program) as teller:
+        await teller._store.watch([whole.target], NOON.us)
+        jobs = {outlined.key: outlined}
+        teller.take(ending(outlined), jobs)
+        await asyncio.sleep(0.05)
+        assert not (tmp_path / "ran").exists()
+        if looked:
+            jobs[whole.key] = whole
+            teller.take(Batch(jobs=(whole,)), jobs)
+        while teller._tasks:
+            await asyncio.sleep(0.01)
+        await teller.close(5)
+        await teller._store.close()
+    assert (tmp_path / "ran").read_text() == ("code E\n" if looked else "code \n")
+
+
+async def test_leaving_runs_a_hook_that_waits_with_what_is_known(tmp_path: Path) -> None:
+    outlined = failed(error=None, outlined=True)
+    with telling(tmp_path, FrozenClock(), hook("touch", str(tmp_path / "ran"))) as teller:
+        await teller._store.watch([outlined.target], NOON.us)
+        teller.take(ending(outlined), {outlined.key: outlined})
+        await asyncio.sleep(0)
+        await teller.close(5)
+        await teller._store.close()
+    assert (tmp_path / "ran").exists()
 
 
 def test_only_an_end_that_came_while_we_watched_is_one() -> None:

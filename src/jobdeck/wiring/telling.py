@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from jobdeck.domain.ending import ended
@@ -16,8 +17,14 @@ from jobdeck.wiring.hooks import HookRunner
 CLOSE_SECONDS = 1.5
 """How long leaving the screen waits for hooks: quitting takes two seconds at most."""
 
-GATHER_SECONDS = 1.0
-"""Ends that come within this time are told in one notice: 300 failures at once are one message."""
+GATHER_SECONDS = 5.0
+"""A notice waits until nothing has ended for this long: 300 failures at once, seen page by page, are one message."""
+
+GATHER_AT_MOST = 15.0
+"""A notice waits no longer than this, however many jobs go on ending."""
+
+WHOLE_SECONDS = 10.0
+"""How long a hook waits for a look at a job whose end a list has told alone, without its error and result."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +39,24 @@ class Teller:
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: Callable[[Sequence[Job]], object] | None = None
         self._waiting: list[Job] = []
+        self._closing = asyncio.Event()
+        self._outlined: dict[JobKey, asyncio.Event] = {}
+        self._jobs: Mapping[JobKey, Job] = {}
 
     def notice(self, told: Callable[[Sequence[Job]], object]) -> None:
         """Hand ended jobs that somebody wants to hear of to `told`, those of one second together."""
         self._told = told
 
     def take(self, batch: Batch, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:
-        """Take in a batch: hooks for every job that ended, notices for those `wanted` (None: all)."""
+        """Take in a batch: hooks for every job that ended, notices for those `wanted` (None: all).
+
+        A hook is run when an answer about the job itself has come, where a list told of its end, or `WHOLE_SECONDS`
+        later.
+        """
+        self._jobs = jobs
+        for job in batch.jobs:
+            if not job.outlined and job.key in self._outlined:
+                self._outlined[job.key].set()
         for job in ended(batch.events, jobs):
             if self._hooks.wants(job):
                 self._begin(self._run_hooks(job))
@@ -50,8 +68,12 @@ class Teller:
     async def close(self, patience: float | None = None) -> None:
         """Let hooks that run come to their end for `patience` seconds (None: for as long as they may run).
 
-        Those that still run then are killed; so they are when this is cancelled.
+        Those that still run then are killed; so they are when this is cancelled. Nothing more is waited for: what is
+        known now is told.
         """
+        self._closing.set()
+        for looked in self._outlined.values():
+            looked.set()
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=patience)
@@ -61,12 +83,29 @@ class Teller:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run_hooks(self, job: Job) -> None:
+        if job.outlined and not self._closing.is_set():
+            await self._look(job.key)
         if await self._first("hooks", job):
-            await self._hooks.run(job)
+            await self._hooks.run(self._newest(job))
+
+    async def _look(self, key: JobKey) -> None:
+        looked = self._outlined.setdefault(key, asyncio.Event())
+        await _wait(looked, WHOLE_SECONDS)
+        self._outlined.pop(key, None)
+
+    def _newest(self, job: Job) -> Job:
+        """Return the job as it is known by now; as it ended, if it is no longer watched or another end is told."""
+        now = self._jobs.get(job.key)
+        return now if now is not None and now.phase is job.phase else job
 
     async def _give_notice(self, told: Callable[[Sequence[Job]], object]) -> None:
-        await asyncio.sleep(GATHER_SECONDS)
-        jobs, self._waiting = self._waiting, []
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + GATHER_AT_MOST
+        count = 0
+        while count != len(self._waiting) and loop.time() < latest and not self._closing.is_set():
+            count = len(self._waiting)
+            await _wait(self._closing, min(GATHER_SECONDS, latest - loop.time()))
+        jobs, self._waiting = [self._newest(job) for job in self._waiting], []
         first = [job for job in jobs if await self._first("notice", job)]
         if first:
             told(first)
@@ -83,3 +122,9 @@ class Teller:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

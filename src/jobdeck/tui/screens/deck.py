@@ -333,7 +333,8 @@ class Deck(PageKeys, HandKeys):
     def _draw_titles(self) -> None:
         key = self._jobs.selected
         focused = self._focused_pane
-        told = " · told when it ends" if key is not None and self._calling.wants(key) else ""
+        job = self._watch.job(key)
+        told = " · told when it ends" if job is not None and not job.terminal and self._calling.wants(job.key) else ""
         marked = f" · {len(self._marks)} marked" if len(self._marks) else ""
         name = key.id if key is not None else "no job"
         self._detail_rule.show(name, self._detail.tab, strong=focused is self._detail, note=told + marked)
