@@ -167,6 +167,10 @@ def test_doctor_checks_each_part_with_masked_credentials(env: dict[str, str]) ->
     assert {"version", "configuration", "thehog: request", "sonarly: request", "store", "clipboard"} <= checks.keys()
     assert checks["sonarly: SONARLY_API_KEY"]["found"] == "sk_live_…6789 from env:SONARLY_API_KEY"
     assert all(item["verdict"] != "failed" for item in checks.values())
+    assert checks["clipboard"]["found"].startswith("OSC 52, to the terminal")
+    inside = {item["check"]: item for item in jobdeck("doctor", "--json", env={**env, "TMUX": "/tmp/x,1,0"}).objects}
+    assert inside["clipboard"]["found"] == "tmux load-buffer -w -"
+    assert inside["notices"]["found"].startswith("the bell, and a notice of the")
 
 
 def test_doctor_fails_with_the_code_of_what_is_wrong(env: dict[str, str]) -> None:

@@ -185,11 +185,10 @@ def _terminal() -> Iterator[Check]:
         yield Check("terminal", Verdict.OK, f"{term}, {colours}, {_size()}")
     else:
         yield Check("terminal", Verdict.WARNING, f"none to draw on (TERM={term or 'unset'}); headless commands work")
-    if os.environ.get("TMUX"):
-        yield Check("clipboard", Verdict.OK, "tmux load-buffer -w, which hands it to the outer terminal")
-    else:
-        where = " over SSH" if os.environ.get("SSH_CONNECTION") else ""
-        yield Check("clipboard", Verdict.OK, f"OSC 52{where}: sent to the terminal, which does not say if it took it")
+    from jobdeck.tui import clipboard, herald  # noqa: PLC0415 - only this command wants to know
+
+    yield Check("clipboard", Verdict.OK, clipboard.described(os.environ))
+    yield Check("notices", Verdict.OK, herald.described(os.environ))
 
 
 def _colours(term: str) -> str:

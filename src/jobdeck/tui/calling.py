@@ -12,7 +12,7 @@ class Calling:
     """Keeps what `w` and `W` asked for, and calls."""
 
     def __init__(self, write: Callable[[str], object], say: Say) -> None:
-        self._herald = Herald(write)
+        self._herald = Herald(write, complain=lambda fault: say(fault, True))
         self._say = say
         self._wanted: set[JobKey] = set()
         self.all = False

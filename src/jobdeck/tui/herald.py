@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import importlib.util
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,12 +15,27 @@ TITLE = "jobdeck"
 DESKTOP_SECONDS = 5.0
 
 
-class Herald:
-    """Tells by every way there is that needs no answer; a way that fails is passed over, for others are left."""
+class DesktopError(Exception):
+    """The desktop did not take a notice."""
 
-    def __init__(self, write: Callable[[str], object], environ: Mapping[str, str] | None = None) -> None:
+
+class Herald:
+    """Tells by every way there is that needs no answer; a way that fails is passed over, for others are left.
+
+    `complain` hears once in a line that the desktop takes no notices.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        environ: Mapping[str, str] | None = None,
+        complain: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self._write = write
         self._environ = os.environ if environ is None else environ
+        self._complain = complain
+        self._complained = False
+        self._show = Desktop().show
         self._tasks: set[asyncio.Task[None]] = set()
 
     def call(self, text: str) -> None:
@@ -35,9 +51,12 @@ class Herald:
     async def _desktop(self, text: str) -> None:
         try:
             async with asyncio.timeout(DESKTOP_SECONDS):
-                await show_on_desktop(text)
+                await self._show(text)
         except Exception:  # noqa: BLE001 - a library on a message bus may raise anything; the terminal is left
             self._write(terminal_notice(text, self._environ))
+            if not self._complained:
+                self._complained = True
+                self._complain("the desktop took no notice: the terminal was asked for one instead")
 
 
 def terminal_notice(text: str, environ: Mapping[str, str]) -> str:
@@ -61,7 +80,31 @@ def desktop_at_hand(environ: Mapping[str, str]) -> bool:
     return importlib.util.find_spec("desktop_notifier") is not None
 
 
-async def show_on_desktop(text: str) -> None:
-    """Show a notice on the desktop; raises whatever the library raises."""
-    library: Any = await asyncio.to_thread(importlib.import_module, "desktop_notifier")
-    await library.DesktopNotifier(app_name=TITLE).send(title=TITLE, message=one_line(text, NOTICE_CELLS))
+def described(environ: Mapping[str, str]) -> str:
+    """Return in words how a person would be called."""
+    if desktop_at_hand(environ):
+        return "the bell, and a notice of the desktop; the terminal's own where the desktop takes none"
+    return "the bell, and a notice of the terminal where it knows them (the extra notify brings the desktop's)"
+
+
+class Desktop:
+    """The desktop's notices, through one connection to it that is made with the first."""
+
+    def __init__(self) -> None:
+        self._notifier: Any = None
+
+    async def show(self, text: str) -> None:
+        """Show a notice; raises `DesktopError` when it was not taken, and whatever else the library raises."""
+        if self._notifier is None:
+            for name in ("desktop_notifier", "dbus_fast"):
+                # What has no handler is written to standard error, where the screen is drawn.
+                logging.getLogger(name).addHandler(logging.NullHandler())
+            library = await asyncio.to_thread(importlib.import_module, "desktop_notifier")
+            self._notifier = library.DesktopNotifier(app_name=TITLE)
+        taken: list[bool] = []
+        await self._notifier.send(
+            title=TITLE, message=one_line(text, NOTICE_CELLS), on_dispatched=lambda: taken.append(True)
+        )
+        # The library only logs that there is no bus, or nobody on it who shows notices.
+        if not taken:
+            raise DesktopError
