@@ -23,15 +23,19 @@ RECOVERY_STEP = 0.10
 CAUTION = 0.80
 """Part of a pace that earned a 429 to which the recovery leads; beyond it lies only the creep."""
 
+SEARCH_FALL = 0.50
 SEARCH_CAUTION = 0.55
-"""The same while the limit is unknown: a bucket is overdrawn for a minute or two before it refuses."""
+"""While the limit is unknown, parts of what a minute let through before it refused: where to fall, and how far to go.
+
+A token bucket, or two halves of fixed windows, let twice the limit through in such a minute.
+"""
 
 CREEP = 0.005
 DEBT = 0.05
 """Part of the limit that must come in after a 429 before the next request, which then goes alone, as a probe."""
 
-SEARCH_BURST = 0.05
-"""Burst while the limit is unknown: each refused request in a burst would be one more 429 of our own making."""
+SEARCH_DEBT = 0.25
+"""The same while the limit is unknown: nothing tells whether others are still at it."""
 
 OLD_NEWS = 5.0
 """Seconds after which what an answer said of others' use is too old to send more than one request on it."""
@@ -90,7 +94,7 @@ class Bucket:
         if opens > now:
             # What comes after a silence is a probe, not a burst: nobody knows how much others have left us.
             self._tokens = min(self._tokens, 1.0)
-        if self._windows and self._sent and self._sent[-1] > self._heard_at and now - self._heard_at > OLD_NEWS:
+        if self._sent and self._sent[-1] > self._heard_at and self._gropes(now):
             opens = max(opens, self._sent[-1] + NEWS_COMES)
         if self._tokens >= _ALMOST_ONE:
             return opens
@@ -159,22 +163,29 @@ class Bucket:
             return
         self._cut_at = now
         if self._searching:
-            self._ceiling = self._own
-            self._own = max(1.0, self._own / 2)
+            self._ceiling = min(self._ceiling, self._own, float(max(1, self.used(now) - 1)))
+            self._own = max(1.0, SEARCH_FALL * self._ceiling)
         else:
             self._cap = max(SMALLEST_SHARE, CAUTION * self._share)
             self._share = max(SMALLEST_SHARE, self._share / 2)
         self._grown_at = now
-        self._tokens = min(self._tokens, 1.0 - max(1.0, DEBT * self.limit))
+        self._tokens = min(self._tokens, 1.0 - max(1.0, (SEARCH_DEBT if self._searching else DEBT) * self.limit))
 
     @property
     def _burst(self) -> float:
-        # At least one, or a limit below seven a minute would never let anything through.
-        return max(1.0, (SEARCH_BURST if self._searching else BURST) * self.limit)
+        # At least one, or a limit below seven a minute would never let anything through. While the limit is unknown,
+        # each refused request in a burst would be one more 429 of our own making.
+        return 1.0 if self._searching else max(1.0, BURST * self.limit)
 
     @property
     def _searching(self) -> bool:
         return self._limit.source is LimitSource.UNKNOWN and not self._windows
+
+    def _gropes(self, now: float) -> bool:
+        """Whether requests go one at a time, since any of them may be the one that is refused."""
+        if self._searching:
+            return self._ceiling == float("inf")
+        return bool(self._windows) and now - self._heard_at > OLD_NEWS
 
     @property
     def _blind(self) -> bool:
