@@ -46,14 +46,17 @@ class Choice:
         self._urgent_in_a_row = 0
         self._since_result = 0
 
-    def choose(self, now: float, in_flight: Container[Action], *, probing: bool) -> Chosen | float | None:
-        """Return a request, paid for and taken out of its queue; else when to ask again; None: when told something."""
+    def choose(self, now: float, in_flight: Container[Action], *, probe: int) -> Chosen | float | None:
+        """Return a request, paid for and taken out of its queue; else when to ask again; None: when told something.
+
+        `probe` is the how-manieth probe of a profile that fails this would be, 0 while it works.
+        """
         poll_at = self._budget.ready(now)
         # First, since what follows asks how many are ready: new jobs would else hide for long that others wait.
         self._watch.singles.wake(now)
-        if probing and poll_at <= now and (probe := self._probe(now, in_flight)) is not None:
-            return self._take_poll(probe, now)
         page_at = self._budget.ready(now, page=True)
+        if probe and (chosen := self._probe(now, in_flight, poll_at, page_at, probe)) is not None:
+            return chosen
         offer = self._best_offer(now) if min(poll_at, page_at) <= now else None
         if offer is not None and page_at <= now and self._budget.apart:
             return self._take_page(offer, now)
@@ -80,10 +83,10 @@ class Choice:
             return PERIOD * self._watch.pace
         return max(PERIOD * self._watch.pace, 1.0 / max(self._budget.rate(now), 1e-3))
 
-    def _best_offer(self, now: float) -> Offer | None:
+    def _best_offer(self, now: float, *, probing: bool = False) -> Offer | None:
         best: Offer | None = None
         for book in self._watch.books.values():
-            for offer in book.offers(now, self._watch.pace, cheap=self._budget.apart):
+            for offer in book.offers(now, self._watch.pace, cheap=self._budget.apart, probing=probing):
                 if best is None or offer.value > best.value:
                     best = offer
         return best
@@ -142,11 +145,20 @@ class Choice:
         due = max(self.focus.due(now, looked, self._budget.rate(now), self._watch.pace), job.not_before)
         return max(due, self._watch.singles.until(job.key) or due) if job.failures else due
 
-    def _probe(self, now: float, in_flight: Container[Action]) -> JobKey | None:
-        if (asked := self._first_asked(in_flight)) is not None:
-            return asked
+    def _probe(
+        self, now: float, in_flight: Container[Action], poll_at: float, page_at: float, number: int
+    ) -> Chosen | None:
+        """Return a page and a poll in turn: a page refreshes all at once, but a list may be what fails."""
+        asked = self._first_asked(in_flight)
+        if asked is None and number % 2 and page_at <= now:
+            offer = self._best_offer(now, probing=True)
+            if offer is not None:
+                return self._take_page(offer, now)
+        if poll_at > now:
+            return None
         job = self._watch.singles.least_tried(now)
-        return None if job is None else job.key
+        key = asked or (None if job is None else job.key)
+        return None if key is None else self._take_poll(key, now)
 
     def _sample(self, now: float) -> JobKey | None:
         """Return any job while a poll is wanted for its headers alone, and none is on its way."""

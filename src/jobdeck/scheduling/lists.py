@@ -98,6 +98,7 @@ class Book:
         self.new: dict[JobKey, None] = {}
         self.refused = False
         self.failures = 0
+        self.retry_at = float("-inf")
         self.not_before = float("-inf")
         self._jobs = jobs
         first, *others = support.active or (None,)
@@ -121,12 +122,14 @@ class Book:
         if key in self.keys:
             self.homeless[key] = None
 
-    def offers(self, now: float, pace: float, *, cheap: bool) -> list[Offer]:
+    def offers(self, now: float, pace: float, *, cheap: bool, probing: bool = False) -> list[Offer]:
         """Return the pages worth asking for now; `pace` stretches the period when nobody looks.
 
-        A page for a single job is worth asking for only when pages are `cheap`, paid from their own bucket.
+        A page for a single job is worth asking for only when pages are `cheap`, paid from their own bucket. A list
+        that failed is left alone for a while, unless `probing`: then something else sets the pace.
         """
-        if self.refused or now < self.not_before or len(self.keys) < (1 if cheap else 2):
+        held = self.not_before if probing else max(self.not_before, self.retry_at)
+        if self.refused or now < held or len(self.keys) < (1 if cheap else 2):
             return []
         found: list[Offer] = []
         for arm in self.arms:
@@ -147,7 +150,7 @@ class Book:
         if self.refused or len(self.keys) < (1 if cheap else 2):
             return None
         soon = [
-            max((arm.asked_at or now) + PERIOD * pace, self.not_before)
+            max((arm.asked_at or now) + PERIOD * pace, self.not_before, self.retry_at)
             for arm in self.arms
             if not arm.refused and not arm.in_flight and (any(arm.pages) or self.homeless)
         ]
@@ -203,6 +206,11 @@ class Book:
         """Note that a page was not answered."""
         arm.in_flight = False
         arm.cursor = None
+
+    def hurry(self) -> None:
+        """Leave the list alone no longer: what made it fail is over."""
+        self.failures = 0
+        self.retry_at = float("-inf")
 
     def _judge(self, arm: Arm, now: float, *, fruitful: bool, place: int) -> None:
         if place:

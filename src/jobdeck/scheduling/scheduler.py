@@ -129,7 +129,7 @@ class Scheduler:
                 return Wait(None)
             if self._breaker.probe_at > now:
                 return Wait(later(now, self._breaker.probe_at)) if self._watch.jobs else Wait(None)
-        chosen = self._choice.choose(now, self._in_flight, probing=probing)
+        chosen = self._choice.choose(now, self._in_flight, probe=self._breaker.opened)
         if not isinstance(chosen, Chosen):
             return Wait(None if chosen is None else later(now, chosen))
         self._in_flight[chosen.action] = (now, probing, chosen)
@@ -270,7 +270,7 @@ class Scheduler:
 
     def _works(self, now: float) -> None:
         if self._breaker.close():
-            self._watch.singles.hurry(now, failed_only=True)
+            self._watch.recover(now)
 
     def _fail(self, now: float, sent: float, result: Result, *, probe: bool, page: bool) -> None:
         match result.problem:

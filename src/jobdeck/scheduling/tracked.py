@@ -9,8 +9,13 @@ from jobdeck.scheduling.estimates import Estimates
 FLOORS = {"enrichment": 2.0, "search": 5.0, "operation": 10.0, "prospecting": 10.0}
 """Seconds between two looks at a job that is far from its end: the vendors' advised lower bounds.
 
-`operation` may be anything, most often a deep research or a crawl, so it has the floor of those.
+`operation` may be anything, most often a deep research or a crawl, so it has the floor of those once it is older
+than what may be over in seconds.
 """
+
+VARIED = frozenset({"operation"})
+YOUNG = 3.0
+"""A job of a kind that may take seconds or minutes is looked at no later than after this part of its age."""
 
 DEFAULT_FLOOR = 5.0
 SHORTEST_FLOOR = 2.0
@@ -91,6 +96,8 @@ class Tracked:
         floor = FLOORS.get(self.kind, DEFAULT_FLOOR)
         if self.stalled(now, estimates):
             return STALLED_FACTOR * floor
+        if self.kind in VARIED:
+            floor = min(floor, max(0.0, now - self.begun) / YOUNG)
         return max(SHORTEST_FLOOR, min(floor, self.remaining(now, estimates) / NEAR_END))
 
     def value(self, now: float) -> float:

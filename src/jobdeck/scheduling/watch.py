@@ -64,7 +64,9 @@ class Watch:
         for support in self._lists:
             if kind in support.kinds:
                 name = (support.resource, key.account_group if support.grouped else None)
-                self.books.setdefault(name, Book(support, name[1], self.jobs)).add(key)
+                if name not in self.books:
+                    self.books[name] = Book(support, name[1], self.jobs)
+                self.books[name].add(key)
                 break
 
     def remove(self, key: JobKey) -> None:
@@ -186,7 +188,7 @@ class Watch:
                 shown.append(seen.key)
         cut = result.next_cursor is not None if book.support.cursor else (result.rows or 0) >= book.support.page
         full = cut or result.rows is None
-        book.failures = 0
+        book.hurry()
         for key in book.take(offer.arm, offer.place, now, shown, full=full, cursor=result.next_cursor):
             job = self.jobs[key]
             # A job gone from "queued" has most likely begun to run; gone from "running", it has ended.
@@ -211,7 +213,13 @@ class Watch:
             return
         book.failures += 1
         if problem is not ProblemKind.RATE_LIMIT:
-            book.not_before = now + backoff(book.failures, self._rng)
+            book.retry_at = now + backoff(book.failures, self._rng)
+
+    def recover(self, now: float) -> None:
+        """Ask all that failed, now that the profile works again."""
+        self.singles.hurry(now, failed_only=True)
+        for book in self.books.values():
+            book.hurry()
 
     def _leave(self, job: Tracked) -> None:
         self.singles.drop(job.key)

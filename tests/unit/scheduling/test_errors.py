@@ -2,9 +2,11 @@
 
 import random
 
+from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.scheduling.actions import Action, Poll, Result
+from jobdeck.scheduling.actions import Action, ListPage, Poll, Result
 from jobdeck.scheduling.backoff import MOST_FAILURES, Breaker
+from tests.unit.scheduling.test_lists import OPERATIONS, Server, polls, watched
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 
@@ -62,3 +64,44 @@ def test_the_selected_row_is_still_looked_at_often_after_one_error() -> None:
     )
     world.run(300.0)
     assert len(world.times(job_key(7))) >= 90
+
+
+def outage(world: World, keys: list[JobKey], begun: float, ended: float) -> dict[JobKey, float]:
+    """Have every request fail between two moments; return when each job was first seen again, kept up to date."""
+    seen_at: dict[JobKey, float] = {}
+    works = world.answer
+
+    def answer(now: float, action: Action) -> Result:
+        if begun <= now < ended:
+            return Result(ProblemKind.SERVER_ERROR)
+        result = works(now, action)
+        if now >= ended:
+            for seen in result.seen:
+                seen_at.setdefault(seen.key, now)
+        return result
+
+    world.answer = answer
+    return seen_at
+
+
+def test_after_an_outage_the_first_page_that_is_answered_shows_everything_again() -> None:
+    server = Server([job_key(name) for name in range(60)], OPERATIONS, own_limit=True)
+    world = watched(server, 30)
+    seen_at = outage(world, server.keys, 100.0, 300.0)
+    world.run(500.0)
+    probes = [(at, action) for at, action in world.sent if 110.0 <= at < 300.0]
+    assert len(probes) <= 12, "every probe waits twice as long as the one before"
+    assert {type(action) for _, action in probes} == {Poll, ListPage}, "a list may be what fails"
+    assert len(seen_at) == 60
+    first = min(seen_at.values())
+    assert first - 300.0 <= 75.0
+    assert max(seen_at.values()) - first <= 3.0
+
+
+def test_a_list_that_fails_does_not_keep_the_polls_from_ending_an_outage() -> None:
+    server = Server([job_key(name) for name in range(20)], OPERATIONS, own_limit=True)
+    world = watched(server, 60)
+    world.run(60.0)
+    server.refused = ProblemKind.SERVER_ERROR
+    world.run(240.0)
+    assert len(set(polls(world, 120.0))) == 20

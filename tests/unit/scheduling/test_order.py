@@ -1,5 +1,6 @@
 """Which job goes first when there is not enough for all."""
 
+from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.actions import Action, Poll, Result, Seen
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.tracked import Tracked
@@ -42,3 +43,20 @@ def test_the_selected_row_takes_less_when_a_flood_of_new_jobs_waits() -> None:
 def test_a_job_never_looked_at_has_probably_ended_after_its_time() -> None:
     job = Tracked(job_key("a"), "enrichment", "enrichment", added=0.0, begun=0.0)
     assert job.remaining(200.0, Estimates()) <= 20.0
+
+
+def test_what_may_be_over_in_seconds_is_looked_at_often_at_first_and_seldom_later() -> None:
+    tested = scheduler(60)
+    tested.add(job_key("young"), "operation", 0.0)
+    tested.add(job_key("old"), "operation", 0.0, elapsed=100.0)
+    world = World(tested, lambda _, action: Result(seen=(Seen(_key(action), "operation", False, None, False),)))
+    world.run(100.0)
+    young = world.times(job_key("young"))
+    assert sum(at <= 7.0 for at in young) >= 4
+    assert sum(at >= 40.0 for at in young) <= 6
+    assert sum(at <= 40.0 for at in world.times(job_key("old"))) <= 7
+
+
+def _key(action: Action) -> JobKey:
+    assert isinstance(action, Poll)
+    return action.key
