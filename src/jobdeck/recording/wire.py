@@ -1,0 +1,286 @@
+"""The lines of a recording as they are read: anybody may have written them, so every field is checked and cleaned."""
+
+from functools import partial
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, TypeAdapter
+
+from jobdeck.domain.job import Resource
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.text import clean
+from jobdeck.domain.timeline import MomentKind
+from jobdeck.recording.limits import MAX_TEXT
+
+DAYS_US = 400 * 86_400 * 1_000_000
+EPOCH_US = 10**17
+
+Line: TypeAlias = Annotated[str, Field(max_length=4_500), AfterValidator(clean)]
+Lines: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(partial(clean, lines=True))]
+Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
+Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}$")]
+Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Left: TypeAlias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=0, le=10**12)]
+Span: TypeAlias = Annotated[int, Field(ge=-DAYS_US, le=DAYS_US)]
+Epoch: TypeAlias = Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)]
+Status: TypeAlias = Annotated[int, Field(ge=0, le=999)]
+Stages: TypeAlias = tuple[tuple[Line, Line, Phase, Fraction | None], ...]
+Facts: TypeAlias = tuple[tuple[Line, Lines], ...]
+Error: TypeAlias = tuple[Line | None, Lines | None, Lines | None]
+PatchPiece: TypeAlias = Text | tuple[Count, Count]
+
+
+class Wire(BaseModel):
+    """A part of a line: nothing unknown in it, and errors never echo it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class ProblemWire(Wire):
+    """A problem; `retry` in microseconds from the line's moment."""
+
+    kind: ProblemKind
+    text: Line
+    s: Status | None = None
+    r: Line | None = None
+    tr: Line | None = None
+    retry: Span | None = None
+
+
+class ExchangeWire(Wire):
+    """An exchange begun `a` microseconds before the line's moment, of `d` microseconds."""
+
+    a: Span
+    d: Annotated[int, Field(ge=0, le=DAYS_US)]
+    u: Line | None = None
+    m: Line = "GET"
+    j: Count | None = None
+    s: Status | None = 200
+    r: Line | None = None
+    br: Line | None = None
+    tr: Line | None = None
+    n: Count | None = None
+    date: Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)] | None = 0
+    p: ProblemWire | None = None
+
+
+class ObservationWire(Wire):
+    """What an observation says otherwise than the last of its kind; `moved` has the stages' progress alone."""
+
+    status: Line = ""
+    phase: Phase = Phase.UNKNOWN
+    progress: Fraction | None = None
+    error: Error | None = None
+    result: Lines | None = None
+    kind: Line | None = None
+    created_us: Epoch | None = None
+    updated_us: Epoch | None = None
+    ended_us: Epoch | None = None
+    facts: Facts = ()
+    stages: Stages = ()
+    moved: tuple[Fraction | None, ...] = ()
+    row: bool = False
+
+
+class JobWire(Wire):
+    """A job's state; its moments in microseconds before the line's moment."""
+
+    added: Span = 0
+    status: Line | None = None
+    phase: Phase = Phase.UNKNOWN
+    kind: Line = ""
+    progress: Fraction | None = None
+    stages: tuple[tuple[Line, Line, Phase, Fraction | None, Span | None, Span | None, Span | None], ...] = ()
+    error: Error | None = None
+    result: Lines | None = None
+    facts: Facts = ()
+    created_us: Epoch | None = None
+    updated_us: Epoch | None = None
+    ended_us: Epoch | None = None
+    observed: Span | None = None
+    asked: Span | None = None
+    changed: Span | None = None
+    ended: Span | None = None
+    seen_queued: bool = False
+    outlined: bool = False
+    problem: ProblemWire | None = None
+    failures: Count = 0
+    misses: Count = 0
+    http_status: Status | None = None
+    request_id: Line | None = None
+    trace_id: Line | None = None
+    anomalies: tuple[Line, ...] = ()
+    outage: ProblemWire | None = None
+    acknowledged: bool = False
+    interval: Seconds = 5.0
+    eta: tuple[Left, Left] | None = None
+    stall_after: Seconds | None = None
+
+
+class BudgetWire(Wire):
+    """What changed of a budget; `blocked_until` in microseconds since the recording began."""
+
+    limit: Seconds = 0
+    used: Count = 0
+    blocked_until: Span | None = None
+    paused: bool = False
+    halted: bool = False
+    list_limit: Seconds | None = None
+    pages: Count = 0
+    covered: Count = 0
+    alone: Count = 0
+
+
+class Timed(Wire):
+    """Every line: `t` microseconds after the one before, `ago` before that, `w` how the clocks stand from here on."""
+
+    t: Annotated[int, Field(ge=0, le=DAYS_US)]
+    ago: Annotated[int, Field(ge=0, le=DAYS_US)] = 0
+    w: Span | None = None
+
+
+class JobLine(Timed):
+    """A target that later lines name by its number: that of this line among its kind."""
+
+    k: Literal["job"]
+    key: tuple[Line, Id | None, Id]
+    api: Line
+    resource: Resource
+    accepted_r: Line | None = None
+    accepted_tr: Line | None = None
+
+
+class AddLine(Timed):
+    """A target began to be watched."""
+
+    k: Literal["add"]
+    j: Count
+
+
+class RestoreLine(Timed):
+    """A job began to be watched in a remembered state."""
+
+    k: Literal["restore"]
+    j: Count
+    s: JobWire
+
+
+class AdoptLine(Timed):
+    """Another process told of a job."""
+
+    k: Literal["adopt"]
+    j: Count
+    s: JobWire
+    x: ExchangeWire | None = None
+
+
+class RemoveLine(Timed):
+    """A job was no longer watched."""
+
+    k: Literal["remove"]
+    j: Count
+
+
+class AckLine(Timed):
+    """A person noted the trouble of a job."""
+
+    k: Literal["ack"]
+    j: Count
+    on: bool
+
+
+class PollLine(Timed):
+    """One job was asked for."""
+
+    k: Literal["poll"]
+    j: Count
+    x: ExchangeWire
+    o: ObservationWire | None = None
+    b: tuple[PatchPiece, ...] | None = None
+
+
+class ListLine(Timed):
+    """A list was asked for: of the watched jobs in it, those that say again what they said have only a number."""
+
+    k: Literal["list"]
+    of: Line
+    x: ExchangeWire
+    rows: Annotated[tuple[Count | tuple[Count, ObservationWire], ...], Field(max_length=10_000)] = ()
+    b: tuple[PatchPiece, ...] | None = None
+
+
+class RecallLine(Timed):
+    """What was remembered of a job was fetched."""
+
+    k: Literal["recall"]
+    j: Count
+    x: Annotated[tuple[ExchangeWire, ...], Field(max_length=10_000)] = ()
+    m: Annotated[
+        tuple[tuple[Epoch, MomentKind, Line, Line | None, Line | None, Line | None, Line | None], ...],
+        Field(max_length=10_000),
+    ] = ()
+
+
+class DarkLine(Timed):
+    """No job of a profile could be seen, or they could again."""
+
+    k: Literal["dark"]
+    of: Line
+    p: ProblemWire | None = None
+
+
+class ExpectLine(Timed):
+    """What was expected of jobs: number, interval, the two ends of what is left, when to call it stalled."""
+
+    k: Literal["expect"]
+    e: Annotated[tuple[tuple[Count, Seconds, Left | None, Left | None, Seconds | None], ...], Field(max_length=10_000)]
+
+
+class EventLine(Timed):
+    """Something happened to a whole profile, or to the machine."""
+
+    k: Literal["event"]
+    e: Literal["halted", "outage", "outage over", "slept"]
+    of: Line = ""
+    p: ProblemWire | None = None
+    seconds: Seconds = 0.0
+
+
+class StandLine(Timed):
+    """How the polling stood, as far as that changed."""
+
+    k: Literal["stand"]
+    paused: bool | None = None
+    b: dict[Line, BudgetWire] = {}
+    h: dict[Line, ProblemWire] | None = None
+
+
+class EndLine(Timed):
+    """The recording was ended in order."""
+
+    k: Literal["end"]
+
+
+LineOfJob: TypeAlias = AddLine | RestoreLine | AdoptLine | RemoveLine | AckLine | PollLine | RecallLine
+AnyLine: TypeAlias = LineOfJob | JobLine | ListLine | DarkLine | ExpectLine | EventLine | StandLine | EndLine
+
+LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Discriminator("k")])
+
+
+class HeaderWire(BaseModel):
+    """The first line; what a later version adds to it is no fault."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+
+    format: Literal["jobdeck-recording"]
+    version: Annotated[int, Field(ge=1, le=10**6)]
+    jobdeck: Line = ""
+    started_us: Epoch
+    profiles: dict[Line, Line] = {}
+
+
+def told(wire: BaseModel) -> dict[str, Any]:
+    """Return the fields that a line names, None among them."""
+    return {name: getattr(wire, name) for name in wire.model_fields_set}

@@ -1,0 +1,96 @@
+"""Writing never disturbs what is recorded, and says once when it cannot go on."""
+
+import os
+import resource
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from jobdeck.recording import facts as f
+from jobdeck.recording import writer as writing
+from jobdeck.recording.errors import RecordingError
+from jobdeck.recording.reader import read_recording
+from jobdeck.recording.writer import Writer
+from tests.builders import make_target
+from tests.recording.making import HEADER, ZERO, at
+
+
+class Complaints:
+    """What was said, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.told = threading.Event()
+
+    def __call__(self, message: str) -> None:
+        self.said.append(message)
+        self.told.set()
+
+
+def test_a_recording_is_its_owner_s_alone_and_overwrites_nothing(tmp_path: Path) -> None:
+    path, said = tmp_path / "one.jobdeck", Complaints()
+    writer = Writer(path, HEADER, ZERO, said)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(RecordingError, match=r"one\.jobdeck is there already"):
+        Writer(path, HEADER, ZERO, said)
+    writer.take(f.Added(at(1), make_target()))
+    assert writer.close(at(2))
+    read = read_recording(path)
+    assert ([placed.fact for placed in read.facts], read.complete) == ([f.Added(at(1), make_target())], True)
+    assert not said.said
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere")
+    for bad, reason in [(link, "there already"), (tmp_path / "no" / "x", "No such file"), (tmp_path, "there already")]:
+        with pytest.raises(RecordingError, match=reason):
+            Writer(bad, HEADER, ZERO, said)
+
+
+def test_what_was_told_some_seconds_ago_is_on_the_disk_of_a_killed_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "FLUSH_SECONDS", 0.05)
+    path = tmp_path / "one.jobdeck"
+    writer = Writer(path, HEADER, ZERO, Complaints())
+    writer.take(f.Added(at(1), make_target()))
+    deadline = threading.Event()
+    for _ in range(500):
+        deadline.wait(0.01)
+        if path.stat().st_size and (read := read_recording(path)).facts:
+            break
+    assert [placed.fact for placed in read.facts] == [f.Added(at(1), make_target())]
+    assert not read.complete
+    writer.close(at(2))
+
+
+def test_a_full_disk_ends_the_recording_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "FLUSH_SECONDS", 0.0)
+    said = Complaints()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = Writer(tmp_path / "one.jobdeck", HEADER, ZERO, said)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, before[1]))
+    try:
+        for n in range(3_000):
+            writer.take(f.Added(at(n), make_target(f"op_{os.urandom(20).hex()}")))
+        assert said.told.wait(20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    writer.take(f.Added(at(9), make_target()))
+    assert not writer.close(at(10))
+    (line,) = said.said
+    assert line.startswith("no longer recorded: ")
+    assert line.endswith("one.jobdeck: File too large")
+    assert read_recording(tmp_path / "one.jobdeck").facts
+
+
+def test_a_disk_that_does_not_keep_up_never_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "BACKLOG", 10)
+    held, said = threading.Event(), Complaints()
+    monkeypatch.setattr(Writer, "_write", lambda *_: held.wait(20))
+    writer = Writer(tmp_path / "one.jobdeck", HEADER, ZERO, said)
+    for n in range(50):
+        writer.take(f.Added(at(n), make_target()))
+    held.set()
+    assert said.said == [f"no longer recorded: {tmp_path / 'one.jobdeck'}: the disk does not keep up"]
+    assert not writer.close(at(10))
