@@ -11,10 +11,12 @@ from jobdeck.domain.job import Job, JobKey
 class Batch:
     """All that changed since the last batch: each changed job once, in its newest state.
 
-    A subscriber's first batch holds every job that is watched.
+    A subscriber's first batch holds every job that is watched. One that is `fresh` does so, too: nothing that came
+    before it holds any more.
     """
 
     jobs: tuple[Job, ...] = ()
     removed: tuple[JobKey, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     events: tuple[Event, ...] = ()
+    fresh: bool = False

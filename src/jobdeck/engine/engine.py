@@ -28,11 +28,17 @@ class Engine:
     that a profile nobody asks for costs nothing; what it raises, `add` raises.
     """
 
-    def __init__(self, make_lane: Callable[[str], Lane], clock: Timer, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self,
+        make_lane: Callable[[str], Lane],
+        clock: Timer,
+        ledger: Ledger | None = None,
+        registry: Registry | None = None,
+    ) -> None:
         self._make_lane = make_lane
         self._ledger: Ledger = ledger or NoLedger()
         self._clock = clock
-        self._registry = Registry()
+        self._registry = registry if registry is not None else Registry()
         self._lanes: dict[str, Lane] = {}
         self._subscriptions: list[Subscription] = []
         self._group: asyncio.TaskGroup | None = None
@@ -360,7 +366,13 @@ class Engine:
             return job
         # The range counts from the observation, which was made just now.
         eta = lane.scheduler.eta(job.key, self._clock.now().mono) if job.failures == 0 else job.eta
-        return self._registry.expect(job.key, plan.interval, eta, lane.scheduler.stall_after(job.key))
+        stall_after = lane.scheduler.stall_after(job.key)
+        return self._registry.expect(
+            job.key,
+            coarse(plan.interval),
+            (coarse(eta[0]), coarse(eta[1])) if eta is not None else None,
+            coarse(stall_after) if stall_after is not None else None,
+        )
 
     def _publish(
         self,
@@ -371,6 +383,11 @@ class Engine:
     ) -> None:
         for subscription in self._subscriptions:
             subscription.put(jobs, removed, exchanges, events)
+
+
+def coarse(seconds: float) -> float:
+    """Round what is merely expected, which is never more exact and then takes little room on record."""
+    return round(seconds, 1 if seconds < 10 else 0)
 
 
 def _elapsed(job: Job, now: Instant) -> float | None:

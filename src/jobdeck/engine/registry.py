@@ -151,6 +151,14 @@ class Registry:
             self._traces[job.key].put(reply.exchange)
         return self._observe_all(watched, reply.exchange, now)
 
+    def note(self, key: JobKey, exchange: Exchange) -> None:
+        """Keep an exchange about a watched job, whatever it told; `observe` may follow."""
+        self._traces[key].put(exchange)
+
+    def observe(self, key: JobKey, row: Observation, exchange: Exchange, now: Instant) -> Applied:
+        """Apply what a noted exchange told about one watched job."""
+        return self._observe_all(((self._jobs[key], row),), exchange, now)
+
     def _observe_all(self, pairs: Iterable[tuple[Job, Observation]], exchange: Exchange, now: Instant) -> Applied:
         jobs: list[Job] = []
         events: list[JobEvent] = []

@@ -11,6 +11,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment
 from jobdeck.recording import wire
+from jobdeck.recording.encoding import BUDGET_MOMENTS, MOMENTS
 from jobdeck.recording.facts import (
     Acknowledged,
     Added,
@@ -96,7 +97,7 @@ class Decoder:
                 return Restored(at, self._job(line.j, line.s, at))
             case wire.AdoptLine():
                 exchange = None if line.x is None else self._exchange(line.x, at, self._key(line.j).profile)
-                return Adopted(at, self._job(line.j, line.s, at), exchange)
+                return Adopted(at, self._job(line.j, line.s, at), exchange, line.missing)
             case wire.RemoveLine():
                 return Removed(at, self._key(line.j))
             case wire.AckLine():
@@ -162,6 +163,8 @@ class Decoder:
         values = wire.told(line)
         values.pop("row", None)
         moved = values.pop("moved", None)
+        if "percent" in values:
+            values["progress"] = values.pop("percent") / 100
         if "error" in values:
             values["error"] = _error(line.error)
         if "stages" in values:
@@ -193,7 +196,7 @@ class Decoder:
         known: int | str = profile if number is None else number
         if line.u is not None:
             self._urls[known] = line.u
-        started = self._earlier(at, line.a)
+        started = self._earlier(at, line.a + line.d)
         date = None if line.date is None else (at.us // 1_000_000 + line.date) * 1_000_000
         return Exchange(
             profile=profile,
@@ -217,7 +220,7 @@ class Decoder:
 
     def _job(self, number: int, line: wire.JobWire, at: Instant) -> Job:
         values = wire.told(line)
-        for name in ("added", "observed", "asked", "changed", "ended"):
+        for name in MOMENTS:
             if name in values:
                 values[name] = self._earlier(at, values[name])
         for name in ("problem", "outage"):
@@ -256,8 +259,9 @@ class Decoder:
             self._paused = line.paused
         for name, budget in line.b.items():
             values = wire.told(budget)
-            if values.get("blocked_until") is not None:
-                values["blocked_until"] = values["blocked_until"] / 1e6
+            for moment in BUDGET_MOMENTS & values.keys():
+                if values[moment] is not None:
+                    values[moment] = values[moment] / 1e6
             self._budgets[name] = replace(self._budgets.get(name) or BudgetView(0, 0), **values)
         if line.h is not None:
             self._halted = {name: self._problem(problem, at) for name, problem in line.h.items()}

@@ -42,7 +42,11 @@ _PLAIN = frozenset(
      "failures", "misses", "http_status", "request_id", "trace_id", "anomalies", "acknowledged", "interval", "eta",
      "stall_after"}
 )  # fmt: skip
-_MOMENTS = ("added", "observed", "asked", "changed", "ended")
+MOMENTS = ("added", "observed", "asked", "whole", "changed", "ended")
+"""The fields of a job that are moments."""
+
+BUDGET_MOMENTS = {"blocked_until", "resets"}
+"""The fields of a budget that are moments of the monotonic clock."""
 
 
 class Encoder:
@@ -80,7 +84,7 @@ class Encoder:
         """Yield what has been held back."""
         held, self._expected = self._expected, []
         rows = [
-            [self._current[one.key], one.interval, *(one.eta or (None, None)), one.stall_after]
+            [self._current[one.key], *map(_short, (one.interval, *(one.eta or (None, None)), one.stall_after))]
             for one in held
             if one.key in self._current
         ]
@@ -100,8 +104,9 @@ class Encoder:
             case Restored(at, job):
                 yield from self._declare(at, job.target)
                 yield self._line(at, "restore", {"j": self._current[job.key], "s": self._job(job, at)})
-            case Adopted(at, job, exchange) if job.key in self._current:
-                told = {"x": self._exchange(exchange, at)} if exchange is not None else {}
+            case Adopted(at, job, exchange, missing) if job.key in self._current:
+                told: Values = {"x": self._exchange(exchange, at)} if exchange is not None else {}
+                told |= {"missing": True} if missing else {}
                 yield self._line(at, "adopt", {"j": self._current[job.key], "s": self._job(job, at), **told})
             case Removed(at, key) if key in self._current:
                 yield self._line(at, "remove", {"j": self._current[key]})
@@ -183,6 +188,10 @@ class Encoder:
             new = getattr(seen, name)
             if new != getattr(before, name):
                 values[name] = _capped(new, "result") if name == "result" else _plain(new)
+        percent = _percent(values.get("progress"))
+        if percent is not None:
+            del values["progress"]
+            values["percent"] = percent
         if seen.stages != before.stages:
             if [(one.name, one.status, one.phase) for one in seen.stages] == [
                 (one.name, one.status, one.phase) for one in before.stages
@@ -195,7 +204,8 @@ class Encoder:
         return values
 
     def _exchange(self, exchange: Exchange, at: Instant, size: int = 0, number: int | None = None) -> Values:
-        values: Values = {"a": at.us - exchange.started.us, "d": round(exchange.duration * 1e6)}
+        took = round(exchange.duration * 1e6)
+        values: Values = {"a": at.us - exchange.started.us - took, "d": took}
         known: int | str = exchange.profile if number is None else number
         if self._urls.get(known) != exchange.url:
             values["u"] = self._urls[known] = exchange.url
@@ -226,7 +236,7 @@ class Encoder:
         }
         if job.result is not None:
             values["result"] = _capped(job.result, "result")
-        moments = {name: _ago(getattr(job, name), at) for name in _MOMENTS}
+        moments = {name: _ago(getattr(job, name), at) for name in MOMENTS}
         parts = {
             "phase": job.phase.value,
             "stages": [_record(one, at) for one in job.stages] or None,
@@ -244,8 +254,9 @@ class Encoder:
         for name, budget in fact.budgets.items():
             before = self._budgets.get(name) or BudgetView(0, 0)
             changed = {k: v for k, v in asdict(budget).items() if v != getattr(before, k)}
-            if changed.get("blocked_until") is not None:
-                changed["blocked_until"] = round((changed["blocked_until"] - self._start.mono) * 1e6)
+            for moment in BUDGET_MOMENTS & changed.keys():
+                if changed[moment] is not None:
+                    changed[moment] = round((changed[moment] - self._start.mono) * 1e6)
             if changed:
                 budgets[name] = changed
                 self._budgets[name] = budget
@@ -294,6 +305,17 @@ def _ago(moment: Instant | None, at: Instant) -> int | None:
 
 def _plain(value: object) -> object:
     return [value.code, value.message, value.details] if isinstance(value, JobError) else value
+
+
+def _percent(progress: float | None) -> float | None:
+    """Return a fraction in percent where that is the shorter way to say exactly it."""
+    percent = round(progress * 100, 6) if progress is not None else None
+    return percent if percent is not None and percent / 100 == progress else None
+
+
+def _short(seconds: float | None) -> float | None:
+    """Return whole seconds without the digit that says so."""
+    return int(seconds) if seconds is not None and seconds.is_integer() else seconds
 
 
 def _told(values: Values) -> Values:

@@ -59,11 +59,12 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """Another process learnt something of a job."""
+    """Another process learnt something of a job; with `result_missing` there is a result that it did not share."""
 
     at: Instant
     job: Job
     exchange: Exchange | None
+    result_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the polling stood; `blocked_until` of a budget counts the monotonic seconds of `at`."""
+    """How the polling stood; a budget's moments count the monotonic seconds of `at`."""
 
     at: Instant
     paused: bool

@@ -7,7 +7,10 @@ from itertools import accumulate
 from typing import TypeAlias
 
 Patch: TypeAlias = Sequence[str | tuple[int, int]]
-"""Pieces in order: a text of its own, or (offset, length) of the older text."""
+"""Pieces in order: a text of its own, or (characters to skip, characters to take) of the older text.
+
+Skipping counts from the end of the last piece taken: where one number replaces another, it is always about the same.
+"""
 
 _PIECES = re.compile(r"[^,\n]*[,\n]|[^,\n]+")
 
@@ -23,12 +26,13 @@ def make_patch(old: str, new: str) -> list[str | tuple[int, int]]:
     counts = Counter(pieces)
     lone = {piece: place for place, piece in enumerate(pieces) if counts[piece] == 1}
     patch: list[str | tuple[int, int]] = []
-    at = 0
+    at = end = 0
     for piece in _PIECES.findall(new):
         if not (at < len(pieces) and pieces[at] == piece):
             at = lone.get(piece, at)
         if at < len(pieces) and pieces[at] == piece:
-            _copy(patch, offsets[at], len(piece))
+            _take(patch, offsets[at] - end, len(piece))
+            end = offsets[at] + len(piece)
         elif patch and isinstance(patch[-1], str):
             patch[-1] += piece
         else:
@@ -40,15 +44,16 @@ def make_patch(old: str, new: str) -> list[str | tuple[int, int]]:
 def apply_patch(old: str, patch: Patch, limit: int) -> str:
     """Return the text that `patch` makes of `old`; raises `PatchError`, also for one of more than `limit`."""
     parts: list[str] = []
-    size = 0
+    size = end = 0
     for piece in patch:
         if isinstance(piece, str):
             part = piece
         else:
-            offset, length = piece
-            if offset < 0 or length < 0 or offset + length > len(old):
+            skip, length = piece
+            begin, end = end + skip, end + skip + length
+            if begin < 0 or length < 0 or end > len(old):
                 raise PatchError("a body refers to what was never there")
-            part = old[offset : offset + length]
+            part = old[begin:end]
         size += len(part)
         if size > limit:
             raise PatchError("a body is larger than a recording holds")
@@ -56,9 +61,9 @@ def apply_patch(old: str, patch: Patch, limit: int) -> str:
     return "".join(parts)
 
 
-def _copy(patch: list[str | tuple[int, int]], offset: int, length: int) -> None:
+def _take(patch: list[str | tuple[int, int]], skip: int, length: int) -> None:
     last = patch[-1] if patch else None
-    if isinstance(last, tuple) and last[0] + last[1] == offset:
+    if isinstance(last, tuple) and skip == 0:
         patch[-1] = (last[0], last[1] + length)
     else:
-        patch.append((offset, length))
+        patch.append((skip, length))

@@ -29,7 +29,7 @@ Status: TypeAlias = Annotated[int, Field(ge=0, le=999)]
 Stages: TypeAlias = tuple[tuple[Line, Line, Phase, Fraction | None], ...]
 Facts: TypeAlias = tuple[tuple[Line, Lines], ...]
 Error: TypeAlias = tuple[Line | None, Lines | None, Lines | None]
-PatchPiece: TypeAlias = Text | tuple[Count, Count]
+PatchPiece: TypeAlias = Text | tuple[Span, Count]
 
 
 class Wire(BaseModel):
@@ -50,7 +50,7 @@ class ProblemWire(Wire):
 
 
 class ExchangeWire(Wire):
-    """An exchange begun `a` microseconds before the line's moment, of `d` microseconds."""
+    """An exchange of `d` microseconds that ended `a` microseconds before the line's moment."""
 
     a: Span
     d: Annotated[int, Field(ge=0, le=DAYS_US)]
@@ -67,11 +67,15 @@ class ExchangeWire(Wire):
 
 
 class ObservationWire(Wire):
-    """What an observation says otherwise than the last of its kind; `moved` has the stages' progress alone."""
+    """What an observation says otherwise than the last of its kind; `moved` has the stages' progress alone.
+
+    `percent` stands for a progress that is one in the answer, where its fraction has all the digits of a float.
+    """
 
     status: Line = ""
     phase: Phase = Phase.UNKNOWN
     progress: Fraction | None = None
+    percent: Annotated[float, Field(ge=0, le=100)] = 0.0
     error: Error | None = None
     result: Lines | None = None
     kind: Line | None = None
@@ -101,6 +105,7 @@ class JobWire(Wire):
     ended_us: Epoch | None = None
     observed: Span | None = None
     asked: Span | None = None
+    whole: Span | None = None
     changed: Span | None = None
     ended: Span | None = None
     seen_queued: bool = False
@@ -120,11 +125,12 @@ class JobWire(Wire):
 
 
 class BudgetWire(Wire):
-    """What changed of a budget; `blocked_until` in microseconds since the recording began."""
+    """What changed of a budget; its moments in microseconds since the recording began."""
 
     limit: Seconds = 0
     used: Count = 0
     blocked_until: Span | None = None
+    resets: Span | None = None
     paused: bool = False
     halted: bool = False
     list_limit: Seconds | None = None
@@ -174,6 +180,7 @@ class AdoptLine(Timed):
     j: Count
     s: JobWire
     x: ExchangeWire | None = None
+    missing: bool = False
 
 
 class RemoveLine(Timed):

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.domain.curl import curl_line
@@ -19,6 +20,7 @@ from jobdeck.engine.clock import SystemClock, Timer
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
 from jobdeck.engine.ledger import Ledger, Limits
+from jobdeck.engine.registry import Registry
 from jobdeck.providers.base import Provider
 from jobdeck.providers.description import Description
 from jobdeck.providers.profile import Api, Profile, ProviderName
@@ -32,6 +34,9 @@ from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import Annotation
 from jobdeck.wiring.asking import Asker
 from jobdeck.wiring.ledger import StoreLedger
+
+if TYPE_CHECKING:
+    from jobdeck.wiring.recording import Recorder
 
 DATABASE = "jobdeck.db"
 
@@ -134,6 +139,7 @@ class Wiring:
         ledger: Ledger | None = None,
         lists: UseOfLists = UseOfLists.ALL,
         learnt: Callable[[str], str | None] = lambda _: None,
+        registry: Registry | None = None,
     ) -> Engine:
         """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
 
@@ -145,16 +151,23 @@ class Wiring:
             assumed = limit.source is not LimitSource.CONFIGURED
             return Lane(self.provider(name), scheduler, self.clock, ledger, limit_assumed=assumed)
 
-        return Engine(lane, self.clock, ledger)
+        return Engine(lane, self.clock, ledger, registry)
 
-    def open(self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL) -> Running:
+    def open(
+        self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL, recorder: "Recorder | None" = None
+    ) -> Running:
         """Open the store and an engine on it; closing the engine closes both, with what was learnt on disk.
 
-        With `listed`, watched jobs go on the watch list that the screen opens with next time. Needs a running loop.
+        With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
+        is told to `recorder`, which is the caller's to close. Needs a running loop.
         """
         opened = open_own_store(self._env, keep=self._keep)
         store = AsyncStore(opened.store)
-        engine = self.engine(StoreLedger(store, self.clock, listed=listed), lists, opened.store.load_estimates)
+        registry = recorder.registry if recorder is not None else None
+        ledger = StoreLedger(store, self.clock, listed=listed)
+        engine = self.engine(ledger, lists, opened.store.load_estimates, registry)
+        if recorder is not None:
+            recorder.follow(engine)
         return Running(engine, store, tuple(notice.message for notice in opened.notices))
 
     @asynccontextmanager

@@ -1,0 +1,219 @@
+"""Playing a recording back: an engine for the screen that asks nobody, in the recording's own time.
+
+Time does not pass here, it is told: each frame moves it by a fixed step. So the same keys at the same frames give the
+same screens, however fast the machine is.
+"""
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.domain.timeline import Moment
+from jobdeck.engine.batch import Batch
+from jobdeck.recording.reader import Recording
+from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.wiring.told import Changes, State, looks_of, stops_of
+
+FRAME_SECONDS = 0.1
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)
+
+
+class Replay:
+    """An engine that plays a recording, and the controls of it. It belongs to one event loop."""
+
+    def __init__(self, recording: Recording, *, at: float = 0.0, speed: float = 1.0, playing: bool = True) -> None:
+        """Play from `at` seconds after the beginning on, `speed` times as fast as it was recorded."""
+        self.playing = playing
+        self.speed = speed
+        self.length = recording.seconds
+        self.position = 0.0
+        self._recording = recording
+        self._places = [placed.at for placed in recording.facts]
+        self._stops = stops_of(recording.facts)
+        self._looks = looks_of(recording.facts)
+        self._wake = asyncio.Event()
+        self._state = State()
+        self._wanted: float | None = min(max(at, 0.0), self.length)
+        self._closed = False
+
+    def now(self) -> Instant:
+        """Return the moment that is shown, on the clocks of then."""
+        us = self._recording.header.started_us + round(self.position * 1e6) + self._state.skew_us
+        return Instant(us, self.position)
+
+    @property
+    def over(self) -> bool:
+        """Whether the end is shown."""
+        return self.position >= self.length
+
+    def toggle(self) -> None:
+        """Stand still, or go on; at the end, begin anew."""
+        self.playing = not self.playing
+        if self.playing and self.over:
+            self.seek(0.0)
+        self._wake.set()
+
+    def faster(self, by: int) -> None:
+        """Play at the next higher speed, or the next lower one."""
+        place = bisect_left(SPEEDS, self.speed) + by
+        self.speed = SPEEDS[min(max(place, 0), len(SPEEDS) - 1)]
+        self._wake.set()
+
+    def step(self, by: int) -> None:
+        """Stand still at the next thing that happened, or at the one before."""
+        at = self.position if self._wanted is None else self._wanted
+        place = bisect_right(self._stops, at) if by > 0 else bisect_left(self._stops, at) - 1
+        self.playing = False
+        self.seek(self._stops[place] if 0 <= place < len(self._stops) else self.length if by > 0 else 0.0)
+
+    def seek(self, seconds: float) -> None:
+        """Show the moment so many seconds after the beginning; the screen is drawn anew from it alone."""
+        self._wanted = min(max(seconds, 0.0), self.length)
+        self._wake.set()
+
+    @property
+    def jobs(self) -> Mapping[JobKey, Job]:
+        """The jobs as they were."""
+        return self._state.registry.jobs
+
+    @property
+    def paused(self) -> bool:
+        """Whether the recorded session was paused."""
+        return self._state.standing.paused
+
+    async def run(self) -> None:
+        """Poll nothing, until cancelled."""
+        await asyncio.Event().wait()
+
+    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
+        """Add nothing."""
+        return ()
+
+    def remove(self, keys: Iterable[JobKey]) -> None:
+        """Remove nothing."""
+
+    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
+        """Note nothing."""
+
+    def attend(self, *, present: bool) -> None:
+        """Do nothing."""
+
+    def focus(self, key: JobKey | None) -> None:
+        """Do nothing."""
+
+    def show(self, keys: Collection[JobKey]) -> None:
+        """Do nothing."""
+
+    def ask(self, key: JobKey) -> None:
+        """Ask nothing."""
+
+    def ask_all(self) -> None:
+        """Ask nothing."""
+
+    def pause(self) -> None:
+        """Do nothing: what was sent was sent."""
+
+    def resume(self) -> None:
+        """Do nothing."""
+
+    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Return the exchanges about a job up to now, newest first."""
+        return self._state.registry.exchanges(key)
+
+    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+        """Return what had happened to a job, oldest first."""
+        trace = self._state.registry.trace(key)
+        return trace.moments if trace is not None else ()
+
+    def previous(self, key: JobKey) -> Job | None:
+        """Return a job's state before its newest change."""
+        trace = self._state.registry.trace(key)
+        return trace.previous if trace is not None else None
+
+    def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
+        """Return how a job's progress had moved."""
+        trace = self._state.registry.trace(key)
+        return trace.samples if trace is not None else ()
+
+    def body(self, key: JobKey) -> bytes | None:
+        """Return the newest body about a job."""
+        return self._state.registry.body(key)
+
+    def budgets(self) -> Mapping[str, BudgetView]:
+        """Return how the budgets stood."""
+        return self._state.standing.budgets
+
+    def halted(self) -> Mapping[str, Problem]:
+        """Return the profiles that were halted."""
+        return self._state.standing.halted
+
+    def plan(self, key: JobKey) -> Plan | None:
+        """Return when a job was looked at next, which is known here; None when that is not on record."""
+        job, looks = self.jobs.get(key), self._looks.get(key, [])
+        place = bisect_right(looks, self.position)
+        return Plan(looks[place], job.interval, job.failures) if job is not None and place < len(looks) else None
+
+    def subscribe(self) -> "Frames":
+        """Return the frames. There is one reader of them: each that is read moves time on."""
+        return Frames(self._next, self._close)
+
+    async def aclose(self) -> None:
+        """End the frames."""
+        self._close()
+
+    def _close(self) -> None:
+        self._closed = True
+        self._wake.set()
+
+    async def _next(self) -> Batch | None:
+        """Return the next frame when it is due; None when there is none any more."""
+        while not self._closed:
+            self._wake.clear()
+            if self._wanted is not None:
+                wanted, self._wanted = self._wanted, None
+                return self._jump(wanted)
+            if self.playing and self.over:
+                self.playing = False
+                return Batch()
+            if not self.playing:
+                await self._wake.wait()
+                continue
+            try:
+                async with asyncio.timeout(FRAME_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                return self._advance(min(self.position + FRAME_SECONDS * self.speed, self.length))
+        return None
+
+    def _jump(self, to: float) -> Batch:
+        if to < self.position:
+            self._state = State()
+        self._advance(to)
+        return Batch(tuple(self.jobs.values()), fresh=True)
+
+    def _advance(self, to: float) -> Batch:
+        state, end = self._state, bisect_right(self._places, to)
+        changed = Changes()
+        for placed in self._recording.facts[state.told : end]:
+            state.take(placed.fact, changed)
+        state.settle(changed)
+        state.told = end
+        self.position = to
+        return changed.batch(state.registry)
+
+
+class Frames:
+    """What a screen draws, one frame at a time."""
+
+    def __init__(self, next_frame: Callable[[], Awaitable[Batch | None]], close: Callable[[], None]) -> None:
+        self._next = next_frame
+        self.close = close
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
+        """Yield frames until closed."""
+        while (batch := await self._next()) is not None:
+            yield batch

@@ -1,0 +1,125 @@
+"""A real engine on the simulator, recorded: played back, its jobs are the same in every field."""
+
+import asyncio
+import gzip
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.providers.targets import parse_target
+from jobdeck.recording.reader import Recording, read_recording
+from jobdeck.simulator.demo import demo_scenario, demo_targets
+from jobdeck.simulator.faultscript import Fault, FaultKind
+from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.wiring import Wiring
+from jobdeck.wiring.recording import Recorder
+from jobdeck.wiring.replaying import Replay
+from tests.engine.running import FastClock, settings_for, until
+
+SPEED = 60.0
+SECONDS = 300.0
+PER_HOUR = 1_000_000
+"""Bytes for 100 jobs, at most."""
+
+FAULTS = (
+    Fault(FaultKind.STATUS, probability=0.05, status=503),
+    Fault(FaultKind.HTML, probability=0.03),
+    Fault(FaultKind.RESET_MIDDLE, start=100.0, end=110.0),
+    Fault(FaultKind.NOT_UTF8, probability=0.03),
+)
+
+
+def busy(jobs: int) -> Scenario:
+    """The demo's jobs, but going on for an hour or so, and a server that fails now and then."""
+    scenario = demo_scenario(jobs=jobs, seed=1)
+    slow = [
+        replace(
+            job,
+            duration=None if job.stages and job.stages[0].duration else 600.0 + 37 * n % 3000,
+            stages=tuple(replace(one, duration=one.duration and one.duration * 20) for one in job.stages),
+        )
+        for n, job in enumerate(scenario.jobs)
+    ]
+    return replace(scenario, jobs=tuple(slow), faults=(*scenario.faults, *FAULTS))
+
+
+def on_dates(job: Job) -> Job:
+    """The job with the moments of its dates alone: the clocks of two runs count from where they like."""
+
+    def plain(moment: Instant | None) -> Instant | None:
+        return None if moment is None else Instant(moment.us, 0.0)
+
+    stages = tuple(
+        replace(one, started=plain(one.started), changed=plain(one.changed), ended=plain(one.ended))
+        for one in job.stages
+    )
+    added = Instant(job.added.us, 0.0)
+    moments = {name: plain(getattr(job, name)) for name in ("observed", "asked", "whole", "changed", "ended")}
+    return replace(job, added=added, stages=stages, **moments)
+
+
+def size_after(seconds: float, text: bytes, recording: Recording) -> float:
+    """The size that a recording comes to when it goes on as in its second half: in the first, everything is new."""
+    lines = text.splitlines(keepends=True)
+    half, position = 0, 0
+    while position < recording.seconds / 2 * 1e6:
+        half += 1
+        position += json.loads(lines[half])["t"]
+    whole, first = len(gzip.compress(text)), len(gzip.compress(b"".join(lines[:half])))
+    return whole + (whole - first) / (recording.seconds / 2) * (seconds - recording.seconds)
+
+
+async def test_an_hour_of_a_hundred_jobs_takes_a_megabyte_and_is_played_back_in_every_field(tmp_path: Path) -> None:
+    clock, path = FastClock(SPEED), tmp_path / "one.jobdeck"
+    scenario, complaints = busy(100), list[str]()
+    async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
+        wiring = Wiring({}, settings=settings_for(server.url, 300), clock=clock, keep=False)
+        recorder = Recorder(path, {"hog": "thehog", "sonarly": "sonarly"}, clock)
+        recorder.complain = complaints.append
+        engine = wiring.open(recorder=recorder).engine
+        begun = clock.now()
+        engine.add(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        polling = asyncio.create_task(engine.run())
+        await until(lambda: clock.now().since(begun) >= SECONDS / 2)
+        gone = next(iter(engine.jobs))
+        engine.remove([gone])
+        engine.pause()
+        engine.acknowledge([next(iter(engine.jobs))])
+        await asyncio.sleep(0.1)
+        engine.resume()
+        await until(lambda: clock.now().since(begun) >= SECONDS)
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        await recorder.close()
+        recording = read_recording(path)
+        assert not complaints
+        assert recording.complete
+        text = gzip.decompress(path.read_bytes())
+        assert size_after(3_600, text, recording) <= PER_HOUR
+        assert b"_simulated" not in text
+        assert b"authorization" not in text.lower()
+        replay = Replay(recording, at=recording.seconds)
+        await anext(aiter(replay.subscribe()))
+        assert gone not in replay.jobs
+        assert list(replay.jobs) == list(engine.jobs)
+        for job in engine.jobs.values():
+            live, played = asdict(on_dates(job)), asdict(on_dates(replay.jobs[job.key]))
+            assert {k: (v, played[k]) for k, v in live.items() if v != played[k] and k != "version"} == {}
+        problems = 0
+        for key in engine.jobs:
+            sent, shown = engine.exchanges(key), replay.exchanges(key)
+            problems += sum(one.problem is not None for one in sent)
+            assert [replace(one, started=Instant(one.started.us, 0)) for one in shown] == [
+                replace(one, started=Instant(one.started.us, 0), duration=round(one.duration, 6)) for one in sent
+            ]
+            assert replay.timeline(key) == engine.timeline(key)
+            # Bytes that are no UTF-8 are recorded as the sign that stands for them on every screen.
+            body = engine.body(key)
+            assert replay.body(key) == (None if body is None else body.decode("utf-8", "replace").encode())
+            assert [one[1] for one in replay.progress_history(key)] == [one[1] for one in engine.progress_history(key)]
+        assert problems > 3
+        assert {name: one.limit for name, one in replay.budgets().items()} == {"hog": 300, "sonarly": 300}
+        await engine.aclose()
