@@ -1,0 +1,115 @@
+"""Rule 9 on a broken network: no answer that was spoiled ends a job, and a healed way is seen within one wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.engine.engine import Engine
+from jobdeck.providers.factory import make_provider
+from jobdeck.providers.targets import parse_target
+from jobdeck.scheduling.backoff import LONGEST_BACKOFF
+from jobdeck.simulator.demo import demo_targets
+from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.simulator.vocabulary import Api
+from jobdeck.wiring import UseOfLists, Wiring
+from tests.engine.running import FastClock, settings_for, until
+from tests.hostile.chaos import DARK, STORM, ChaosProxy, Fate
+
+SPEED = 100.0
+POLLS = 500
+SLACK = 0.6
+"""Real seconds that a request, and asking everybody again, may take on a busy machine."""
+
+RESOURCES = (
+    (Api.THEHOG, Resource.OPERATION),
+    (Api.THEHOG, Resource.ENRICHMENT),
+    (Api.THEHOG, Resource.SEARCH),
+    (Api.SONARLY, Resource.PROSPECTING),
+)
+ENDLESS = Scenario(
+    jobs=tuple(
+        JobScript(api, resource, f"{resource}_{number}", duration=1e6, outcome=Outcome.NEVER)
+        for number in range(10)
+        for api, resource in RESOURCES
+    )
+)
+
+
+class Watcher:
+    """An engine behind a proxy, and every change of phase that it told of."""
+
+    def __init__(self, engine: Engine, proxy: ChaosProxy, clock: FastClock) -> None:
+        self.engine, self.proxy, self.clock = engine, proxy, clock
+        self.ends: list[PhaseChanged] = []
+        self.down: set[str] = set()
+        self.up: dict[str, Instant] = {}
+        self.polls = 0
+
+    async def listen(self) -> None:
+        async for batch in self.engine.subscribe():
+            self.polls += len(batch.exchanges)
+            for event in batch.events:
+                match event:
+                    case PhaseChanged() if event.after.terminal:
+                        self.ends.append(event)
+                    case OutageBegan():
+                        self.down.add(event.profile)
+                    case OutageEnded():
+                        self.down.discard(event.profile)
+                        self.up[event.profile] = event.at
+
+    @property
+    def jobs(self) -> list[Job]:
+        return list(self.engine.jobs.values())
+
+
+@asynccontextmanager
+async def behind_a_proxy(scenario: Scenario, lists: UseOfLists = UseOfLists.NONE) -> AsyncIterator[Watcher]:
+    clock = FastClock(SPEED)
+    async with (
+        SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server,
+        ChaosProxy(server.port, STORM) as proxy,
+    ):
+        wiring = Wiring({}, settings=settings_for(proxy.url, 60_000), clock=clock)
+        engine = wiring.engine(lists=lists)
+        watcher = Watcher(engine, proxy, clock)
+        listening = asyncio.create_task(watcher.listen())
+        engine.add(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        running = asyncio.create_task(engine.run())
+        try:
+            yield watcher
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await engine.aclose()
+            await listening
+
+
+async def test_rule_09_no_spoiled_answer_ends_a_job_and_a_healed_way_is_seen_within_one_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(make_provider.__kwdefaults__, "deadline", 0.3)
+    async with behind_a_proxy(ENDLESS) as watcher:
+        engine, proxy = watcher.engine, watcher.proxy
+        await until(lambda: watcher.polls >= POLLS)
+        assert set(proxy.fates) == set(Fate), "every fate has struck"
+        assert watcher.ends == []
+        proxy.weather = DARK
+        await until(lambda: watcher.down == {"hog", "sonarly"})
+        proxy.heal()
+        healed = watcher.clock.now()
+        await until(lambda: all(job.observed is not None and job.observed.us > healed.us for job in watcher.jobs))
+        longest = LONGEST_BACKOFF + SLACK * SPEED
+        assert all(watcher.up[name].since(healed) <= longest for name in ("hog", "sonarly")), "one wait"
+        assert all(job.observed.since(healed) <= longest + LONGEST_BACKOFF for job in watcher.jobs if job.observed)
+        assert watcher.down == set()
+        assert watcher.ends == []
+        assert {job.phase.value for job in watcher.jobs} == {"running"}
+        assert not [job for job in watcher.jobs if job.lost or job.anomalies]
+        assert not engine.halted()
