@@ -13,7 +13,7 @@ from jobdeck.config.described import Apis, credentials_of, curl_headers_of, read
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.hooks import Hook, read_hooks
 from jobdeck.domain.text import one_line
-from jobdeck.providers.description import Description
+from jobdeck.providers.description import AuthScheme, Description
 from jobdeck.providers.profile import (
     MAX_REQUESTS_PER_MINUTE,
     AccessKeys,
@@ -203,6 +203,9 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
             if key in body:
                 message = f"{where}: {key} is not for {api.name}, which is described: it takes token and variables"
                 raise ConfigError(message)
+        if "token" in body and api.auth.scheme is AuthScheme.NONE:
+            message = f"{where}: token is not for {api.name}, which takes none"
+            raise ConfigError(message)
     elif "variables" in body:
         message = f"{where}: variables are for described APIs, not for {api}"
         raise ConfigError(message)

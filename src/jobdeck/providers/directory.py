@@ -137,6 +137,12 @@ def target_at(profile: Profile, values: Mapping[str, str]) -> Target:
     _check_id(values[ID])
     described = profile.described
     group = described.group_of(values) if described is not None else None
+    if group is None and described is not None and described.values_of(None, profile.variables):
+        # As a key without a place it would read like one in the profile's own.
+        message = (
+            f"{shown(values[ID])}: profile {clean(profile.name)} asks elsewhere: a job without a place needs another"
+        )
+        raise TargetError(message)
     return Target(JobKey(profile.name, group, values[ID]), profile.provider, Resource.JOB)
 
 
@@ -160,8 +166,8 @@ def _described_target(profile: Profile, described: Description, job_id: str, acc
     if values is None:
         place, name = "/".join(described.place), clean(profile.name)
         given = f"{shown(account_group)}/{shown(job_id)}" if account_group else shown(job_id)
-        message = f"{given}: a {described.title} job is written {place}/ID" + (
+        message = f"{given}: a job of {described.title} is written {place}/ID" + (
             f", or set {', '.join(described.place)} in [profiles.{name}.variables]" if account_group is None else ""
         )
-        raise TargetError(message if place else f"{given}: a {described.title} job is its ID alone")
+        raise TargetError(message if place else f"{given}: a job of {described.title} is its ID alone")
     return Target(JobKey(profile.name, described.group_of(values), job_id), profile.provider, Resource.JOB)

@@ -125,7 +125,9 @@ def _at_origin(origin: Origin, path: str, directory: Directory) -> Target:
 
 
 def _relative(path: str, directory: Directory, name: str) -> Target:
-    for candidate in directory.in_order():
+    first = directory.default_profile
+    # A template may fit nearly anything: exact shapes go before those of profiles that are not the default one.
+    for candidate in sorted(directory.in_order(), key=lambda each: each is not first and each.described is not None):
         found = match_path(path, candidate, name)
         if isinstance(found, PollPath):
             return _target(directory.speaking(found.provider, path), found)

@@ -1,0 +1,176 @@
+"""APIs of one's own on the command line: described, asked, waited for, and a description tried on an answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.harness import Ran, environment, jobdeck
+from tests.scripted_server import Say, Scripted, scripted_apart
+from tests.unit.providers.shapes import OPERATION, operation, run
+
+CONFIG = """
+default_profile = "own"
+[providers.acme]
+title = "Acme"
+[providers.acme.job]
+url = "/{team}/jobs/{id}"
+[providers.acme.list]
+url = "/{team}/jobs"
+items = "$[*]"
+limit_parameter = "n"
+newest_first = true
+[providers.acme.fields]
+id = "$.id"
+status = "$.state"
+progress = "$.done"
+progress_total = "$.of"
+progress_unit = "count"
+request_id = "$.rid"
+[providers.acme.stages]
+items = "$.steps[*]"
+name = "$.name"
+status = "$.state"
+[providers.acme.phases]
+running = ["busy"]
+succeeded = ["ok"]
+partial = ["half"]
+[profiles.own]
+provider = "acme"
+base_url = "URL"
+token = "env:ACME_TOKEN"
+requests_per_minute = 6000
+variables = { team = "blue" }
+[profiles.ci]
+provider = "github-actions"
+base_url = "URL"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def told(home: Path, server: Scripted | None, *arguments: str, config: str = CONFIG, stdin: str = "") -> Ran:
+    url = server.url if server is not None else "https://own.example"
+    path = home / "config.toml"
+    path.write_text(config.replace("URL", url))
+    path.chmod(0o600)
+    env = {**environment(url, home), "JOBDECK_CONFIG": str(path), "ACME_TOKEN": "tok_canary_0123456789"}
+    return jobdeck(*arguments, env=env, stdin=stdin)
+
+
+BUSY = {"id": "1", "state": "busy", "done": 3, "of": 4, "rid": "r-1", "steps": [{"name": "load", "state": "ok"}]}
+
+
+def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
+    script = {
+        "/blue/jobs/1": [Say(BUSY), Say({"id": "1", "state": "half", "rid": "r-2"})],
+        "/red/jobs/2": [Say({"id": "9", "state": "ok"})],
+        "/repos/o/r/actions/runs/30433642": [Say(run("completed", "failure"), headers={"x-github-request-id": "GH:1"})],
+        "/blue/jobs": [Say([{"id": "7", "state": "ok"}, {"state": "ok"}])],
+    }
+    with scripted_apart(script) as server:
+        seen = told(home, server, "status", "--json", "1")
+        assert (seen.code, seen.object["phase"], seen.object["progress"]) == (0, "running", 0.75)
+        assert (seen.object["provider"], seen.object["account_group"]) == ("acme", "blue")
+        assert (seen.object["kind"], seen.object["request_id"]) == ("job", "r-1")
+        assert seen.object["stages"] == [{"name": "load", "status": "ok", "phase": "succeeded", "progress": None}]
+
+        waited = told(home, server, "wait", "--json", f"{server.url}/blue/jobs/1")
+        assert (waited.code, waited.object["status"]) == (3, "half")
+
+        other = told(home, server, "status", "red/2")
+        assert other.code == 7
+        assert "the answer is about another job: 9 instead of 2" in other.out
+
+        run_ = told(home, server, "status", "--json", f"{server.url}/repos/o/r/actions/runs/30433642")
+        assert (run_.code, run_.object["phase"], run_.object["request_id"]) == (1, "failed", "GH:1")
+        assert run_.object["account_group"] == "o/r"
+
+        piped = told(home, server, "status", "--json", "-", stdin='{"id": "1", "rid": "r-0"}')
+        assert piped.object["accepted_request_id"] == "r-0"
+
+        ticket = told(home, server, "ticket", "1")
+        assert "Bearer $ACME_TOKEN" in ticket.out
+        assert "- API: `acme`" in ticket.out
+
+        found = told(home, server, "discover")
+        assert (found.code, found.err) == (0, "")
+        assert "own:blue/7" in found.out
+        assert [dict(asked.query_params) for asked in server.asked("/blue/jobs")] == [{"n": "20"}]
+        refused = told(home, server, "discover", "--profile", "ci")
+        assert (refused.code, refused.out) == (2, "")
+        assert "profile ci: a list of GitHub Actions jobs needs owner, repo in [profiles.ci.variables]" in refused.err
+
+        doctor = told(home, server, "doctor", "--json", "--no-store")
+        checks = {check["check"]: check for check in doctor.objects}
+        assert checks["described APIs"]["found"] == (
+            "acme (/{team}/jobs/{id}); built in: azure-async, github-actions, google-lro"
+        )
+        assert checks["ci: credentials"] == {
+            "check": "ci: credentials", "verdict": "ok", "found": "none, and none are needed",
+        }  # fmt: skip
+        assert "a list of GitHub Actions jobs needs owner, repo" in checks["ci: request"]["found"]
+        assert "answered 200" in checks["own: request"]["found"]
+        assert doctor.code == 0
+
+
+def test_how_an_answer_is_read_field_by_field(home: Path) -> None:
+    body = home / "body.json"
+    body.write_text(json.dumps(BUSY))
+    shown = told(home, None, "doctor", "--provider", "acme", "--body", str(body))
+    assert shown.code == 0
+    lines = [line.split() for line in shown.out.splitlines()]
+    assert ["status", "$.state", '"busy"'] in lines
+    assert ["progress_total", "$.of", "4"] in lines
+    assert ["phase", "running", "(not", "ended)"] in lines
+    assert ["progress", "75.0%"] in lines
+    assert ["stage", "load", "succeeded", "(ok)"] in lines
+    assert ["request", "ID", "r-1"] in lines
+    assert shown.out.startswith(f"acme, described in {home / 'config.toml'}\n")
+
+
+def test_an_answer_as_json_by_a_built_in_description_without_any_configuration(home: Path) -> None:
+    env = environment("https://own.example", home)
+    body = json.dumps(operation(done=True, error={"code": 1, "message": "gone"}))
+    told = jobdeck("doctor", "--json", "--provider", "google-lro", "--body", "-", env=env, stdin=body).object
+    fields = {field["field"]: field for field in told["fields"]}
+    assert fields["id"] == {"field": "id", "paths": ["$.name"], "found": True, "value": OPERATION}
+    assert fields["result"] == {"field": "result", "paths": ["$.response"], "found": False, "value": None}
+    assert (told["job"]["phase"], told["job"]["status"], told["job"]["progress"]) == ("cancelled", "done", 0.34)
+    assert told["problem"] is None
+
+
+def test_an_answer_that_is_no_job_says_where_nothing_was_and_exits_with_1(home: Path) -> None:
+    ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin='{"id": "1", "status": "ok"}')
+    assert ran.code == 1
+    assert "nothing at $.state" in ran.out
+    assert "not read as a job: unexpected answer: the answer has no status: no word at $.state" in ran.out
+    html = told(home, None, "doctor", "--json", "--provider", "acme", "--body", "-", stdin="<html>")
+    assert (html.code, html.object["job"], html.object["problem"]["kind"]) == (1, None, "not_json")
+    rows = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin='[{"id": "7", "state": "ok"}]')
+    assert rows.code == 0
+    assert "a list of 1 job\n" in rows.out
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "told_"),
+    [
+        (('state"', 'state["'), ("status", "1"), "[providers.acme.fields]: status is not a valid JSONPath"),
+        (("succeeded =", "suceeded ="), ("status", "1"), "[providers.acme.phases]: unknown key suceeded"),
+        (("jobs/{id}", "jobs"), ("doctor", "--provider", "acme", "--body", "-"), "url must have {id} in it"),
+        (("", ""), ("doctor", "--provider", "acne", "--body", "-"), "did you mean acme?"),
+        (("", ""), ("doctor", "--provider", "thehog", "--body", "-"), "thehog has code of its own"),
+        (("", ""), ("doctor", "--provider", "acme"), "--provider NAME and --body FILE need each other"),
+        (("", ""), ("doctor", "--body", "-"), "--provider NAME and --body FILE need each other"),
+        (("", ""), ("doctor", "--provider", "acme", "--body", "/nowhere.json"), "there is no file /nowhere.json"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_asked(
+    home: Path, change: tuple[str, str], arguments: tuple[str, ...], told_: str
+) -> None:
+    ran = told(home, None, *arguments, config=CONFIG.replace(*change, 1) if change[0] else CONFIG)
+    assert (ran.code, ran.out) == (2, "")
+    assert told_ in ran.err

@@ -1,0 +1,176 @@
+"""Three described APIs through the engine, over real HTTP: from the first look to the end, and everything between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from jobdeck.config import ProfileSettings, Settings
+from jobdeck.config.credentials import SecretRef
+from jobdeck.domain.events import Event, PhaseChanged, ProfileHalted
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.engine.engine import Engine
+from jobdeck.providers.described.builtin import built_in
+from jobdeck.providers.profile import Profile
+from jobdeck.providers.targets import parse_target
+from jobdeck.wiring import Wiring
+from tests.engine.running import PATIENCE, FastClock
+from tests.scripted_server import Say, Scripted, scripted
+from tests.unit.providers.shapes import AZURE_ERROR, AZURE_ID, OPERATION, OPERATION_ID, azure, operation, run
+
+TOKEN = "tok_canary_0123456789"
+RUN = "/repos/octocat/Hello-World/actions/runs/30433642"
+AZURE_PLACE = "sub-1/providers/Microsoft.Compute/locations/westus/operations"
+
+
+@dataclass
+class Sight:
+    engine: Engine
+    server: Scripted
+    clock: FastClock
+    events: list[Event]
+
+    def job(self) -> Job:
+        (job,) = self.engine.jobs.values()
+        return job
+
+    async def ended(self) -> Job:
+        async with asyncio.timeout(PATIENCE):
+            while not self.job().terminal:
+                await asyncio.sleep(0.005)
+        return self.job()
+
+    async def until_asked(self, path: str, times: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while len(self.server.asked(path)) < times:
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def sight(
+    name: str,
+    script: Mapping[str, Sequence[Say]],
+    target: str,
+    prefix: str = "",
+    speed: float = 100.0,
+    **variables: str,
+) -> AsyncIterator[Sight]:
+    clock = FastClock(speed)
+    async with scripted(script) as server:
+        profile = Profile.create(
+            "it", built_in(name), base_url=server.url + prefix, requests_per_minute=6_000, variables=variables
+        )
+        settings = ProfileSettings(profile, token=SecretRef(TOKEN, "test"))
+        wiring = Wiring({}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock)
+        engine = wiring.engine()
+        seen = Sight(engine, server, clock, [])
+
+        async def listen() -> None:
+            async for batch in engine.subscribe():
+                seen.events.extend(batch.events)
+
+        listening = asyncio.create_task(listen())
+        engine.add([parse_target(target, wiring.directory)])
+        running = asyncio.create_task(engine.run())
+        try:
+            yield seen
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await engine.aclose()
+            await listening
+
+
+async def test_an_operation_of_google_from_its_name_to_its_error() -> None:
+    path = f"/v1/{OPERATION}"
+    error = {"code": 3, "message": "bad audio"}
+    script = {path: [Say(operation()), Say({}), Say(operation(done=True, error=error))]}
+    async with sight("google-lro", script, OPERATION, prefix="/v1") as seen:
+        job = await seen.ended()
+        asked = seen.server.asked(path)
+    assert (job.key.id, job.key.account_group) == (OPERATION_ID, OPERATION.rpartition("/operations/")[0])
+    assert (job.status, job.phase, job.progress, job.kind) == ("done", Phase.FAILED, 0.34, "operation")
+    assert job.error is not None
+    assert job.error.message == "bad audio"
+    # The answer in between was about nothing, so it changed nothing, and is on record.
+    assert [exchange.problem.kind for exchange in seen.engine.exchanges(job.key) if exchange.problem] == [
+        ProblemKind.PROTOCOL
+    ]
+    assert all(request.headers["authorization"] == f"Bearer {TOKEN}" for request in asked)
+
+
+async def test_an_operation_of_azure_is_left_alone_as_long_as_retry_after_says() -> None:
+    path = f"/subscriptions/{AZURE_PLACE}/{AZURE_ID}"
+    ids = {"x-ms-request-id": "ms-1", "x-ms-correlation-request-id": "corr-1"}
+    script = {
+        path: [
+            Say(azure("InProgress", percentComplete=20), headers={"Retry-After": "60", **ids}),
+            Say(azure("Failed", error=AZURE_ERROR), headers=ids),
+        ]
+    }
+    async with sight("azure-async", script, f"it:{AZURE_PLACE}/{AZURE_ID}", api_version="2024-03-01") as seen:
+        await seen.until_asked(path, 1)
+        # Even a job that somebody looks at.
+        seen.engine.focus(seen.job().key)
+        job = await seen.ended()
+        first, second = reversed(seen.engine.exchanges(job.key))
+        asked = seen.server.asked(path)
+    assert [dict(request.query_params) for request in asked] == [{"api-version": "2024-03-01"}] * 2
+    assert second.started.since(first.started) >= 60.0
+    assert (job.status, job.phase, job.request_id, job.trace_id) == ("Failed", Phase.FAILED, "ms-1", "corr-1")
+    assert job.error is not None
+    assert job.error.code == "ResourceNotFound"
+
+
+async def test_a_run_of_github_to_its_conclusion() -> None:
+    ids = {"X-GitHub-Request-Id": "C0FF:EE"}
+    script = {
+        RUN: [
+            Say(run("queued"), headers=ids),
+            Say(run("in_progress"), headers=ids),
+            Say(run("levitating"), headers=ids),
+            Say(run("completed", "success"), headers=ids),
+        ]
+    }
+    async with sight("github-actions", script, "Hello-World/30433642", owner="octocat") as seen:
+        job = await seen.ended()
+        asked = seen.server.asked(RUN)
+        learnt = [name for lane in seen.engine._lanes.values() for name in lane.scheduler.learnt()]
+    assert (job.status, job.phase, job.kind, job.request_id) == ("success", Phase.SUCCEEDED, "Build", "C0FF:EE")
+    words = [event.status for event in seen.events if isinstance(event, PhaseChanged)]
+    # A word that nobody knows is shown as it is, and ends nothing.
+    assert words == ["queued", "in_progress", "levitating", "success"]
+    assert asked[0].headers["x-github-api-version"] == "2022-11-28"
+    assert "Build" in learnt
+
+
+async def test_a_limit_that_is_used_up_is_no_refusal_of_the_key() -> None:
+    spent = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0", "Retry-After": "5"}
+    script = {
+        RUN: [Say({"message": "API rate limit exceeded"}, 403, spent), Say(run("completed", "cancelled"))],
+    }
+    async with sight("github-actions", script, "octocat/Hello-World/30433642") as seen:
+        job = await seen.ended()
+        problems = [exchange.problem for exchange in seen.engine.exchanges(job.key) if exchange.problem]
+    assert job.phase is Phase.CANCELLED
+    assert [(problem.kind, problem.message) for problem in problems] == [
+        (ProblemKind.RATE_LIMIT, "API rate limit exceeded")
+    ]
+
+
+async def test_a_refused_key_stops_the_profile_and_leaks_nowhere() -> None:
+    script = {RUN: [Say({"message": f"Bad credentials: {TOKEN}"}, 401)]}
+    async with sight("github-actions", script, "octocat/Hello-World/30433642") as seen:
+        async with asyncio.timeout(PATIENCE):
+            while not any(isinstance(event, ProfileHalted) for event in seen.events):
+                await asyncio.sleep(0.005)
+        job = seen.job()
+        assert seen.engine.halted().keys() == {"it"}
+        assert len(seen.server.requests) == 1
+    assert job.problem is not None
+    assert job.problem.kind is ProblemKind.AUTH
+    assert job.problem.message == "Bad credentials: [redacted]"
+    assert job.phase is Phase.UNKNOWN

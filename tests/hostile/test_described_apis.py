@@ -1,0 +1,254 @@
+"""The rules hold for described APIs too: any answer is read or is a problem, IDs stay IDs, keys stay at home."""
+
+import asyncio
+import base64
+import json
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobdeck.domain.job import JobKey, Observation, Resource, Target
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.text import is_clean
+from jobdeck.providers.base import Reply
+from jobdeck.providers.credentials import ForeignOriginError, authorize
+from jobdeck.providers.described.builtin import built_in, describe
+from jobdeck.providers.described.parse import parse_description
+from jobdeck.providers.described.reading import read_job, read_jobs
+from jobdeck.providers.described.tables import DescriptionError
+from jobdeck.providers.description import BUILT_IN, Description
+from jobdeck.providers.factory import make_provider
+from jobdeck.providers.profile import Basic, Credentials, HeaderToken, Profile
+from jobdeck.providers.secret import Secret
+from jobdeck.scheduling.actions import ListPage
+from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE
+from tests.unit.providers.wire import NOON_DATE, SECRET, SteppingClock, Wire, answer, serve
+
+EVERYTHING = describe(
+    "everything",
+    {
+        "everything": {
+            "job": {"url": "/{team}/jobs/{id}"},
+            "list": {"url": "/{team}/jobs", "items": "$.rows[*]", "cursor": "$.next", "cursor_parameter": "c"},
+            "fields": {
+                "id": ["$.id", "$.name"],
+                "kind": "$.kind",
+                "status": "$.status",
+                "outcome": "$.outcome",
+                "progress": "$.progress",
+                "progress_total": "$.total",
+                "progress_unit": "count",
+                "error": "$.error",
+                "error_code": "$.error.code",
+                "error_message": "$.error.message",
+                "result": "$.result",
+                "request_id": "$.rid",
+                "trace_id": "$.tid",
+                "created": "$.created",
+                "updated": "$.updated",
+                "ended": "$.ended",
+                "time_unit": "seconds",
+                "facts": {"one": "$.one", "two": "$.steps[?@.name == 'a'].status"},
+            },
+            "stages": {"items": "$.steps[*]", "name": "$.name", "status": "$.status", "progress": "$.progress"},
+            "phases": {"running": ["running"], "succeeded": ["ok"], "failed": ["bad"], "outcome": ["over"]},
+        }
+    },
+    "config.toml",
+)
+DESCRIPTIONS = [EVERYTHING, *(built_in(name) for name in BUILT_IN)]
+
+NAMES = st.sampled_from(
+    ["id", "name", "status", "outcome", "conclusion", "done", "error", "code", "message", "response", "progress",
+     "total", "percentComplete", "metadata", "progressPercent", "createTime", "created", "steps", "rows", "operations",
+     "next", "workflow_runs", "nextPageToken", "rid", "tid", "result", "properties", "output", "startTime", "one"]
+)  # fmt: skip
+WORDS = st.sampled_from(
+    ["1", "ok", "bad", "over", "running", "completed", "Succeeded", "\x1b]52;c;x", "\ud800", "\u202e", ""]
+)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.just(10**400) | WORDS | st.text(max_size=20)
+)  # fmt: skip
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=8), max_leaves=25
+)
+
+
+def check_observation(seen: Observation) -> None:
+    for text in (seen.id, seen.status, seen.kind or "", *(part for fact in seen.facts for part in fact)):
+        assert is_clean(text)
+    for stage in seen.stages:
+        assert is_clean(stage.name)
+        assert is_clean(stage.status)
+    if seen.error is not None:
+        assert is_clean(seen.error.message or "")
+        assert is_clean(seen.error.code or "")
+    assert seen.phase in Phase
+    assert seen.ended_us is None or seen.phase.terminal
+
+
+def check(described: Description, body: bytes) -> None:
+    reading = read_job(described, body, 200, "1", None).reading
+    assert bool(reading.observations) is (reading.fault is None)
+    if reading.fault is not None:
+        assert reading.fault.kind in {ProblemKind.PROTOCOL, ProblemKind.NOT_JSON}
+        assert reading.fault.message.strip()
+    rows = read_jobs(described, body, 200, None)
+    for seen in (*reading.observations, *rows.observations):
+        check_observation(seen)
+    assert all(seen.id == "1" for seen in reading.observations)
+
+
+@given(JSON)
+@settings(max_examples=150, deadline=None)
+def test_any_json_is_an_observation_or_a_problem(value: object) -> None:
+    body = json.dumps(value).encode()
+    for described in DESCRIPTIONS:
+        check(described, body)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_are_an_observation_or_a_problem(body: bytes) -> None:
+    for described in DESCRIPTIONS:
+        check(described, body)
+
+
+@given(st.sampled_from([*GOOGLE, *AZURE, *GITHUB]), NAMES, JSON)
+@settings(max_examples=100, deadline=None)
+def test_a_good_answer_with_one_field_gone_wrong(
+    case: tuple[str, dict[str, object], str, Phase], name: str, value: object
+) -> None:
+    body = json.dumps({**case[1], name: value}).encode()
+    for described in DESCRIPTIONS:
+        check(described, body)
+
+
+TABLES = st.sampled_from(["job", "fields", "phases", "stages", "list", "auth", "like", "headers", "query", "x"])
+KEYS = st.sampled_from(["url", "id", "status", "items", "succeeded", "scheme", "header"]) | st.text(max_size=8)
+VALUES = st.recursive(
+    SCALARS | st.sampled_from(["$.a", "/{id}", "bearer"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(TABLES, VALUES, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_any_tables_are_a_description_or_an_error_in_words(tables: dict[str, object]) -> None:
+    told = "config.toml: [providers.x"
+    try:
+        parse_description("x", tables, "config.toml", lambda _: None)
+    except DescriptionError as error:
+        told = str(error)
+    assert told.startswith("config.toml: [providers.x")
+    assert "\n" not in told
+
+
+def profile_at(wire: Wire, credentials: Credentials | None = None, described: Description = EVERYTHING) -> Profile:
+    return Profile.create("own", described, base_url=f"{wire.base_url}/v1", credentials=credentials)
+
+
+def target(job_id: str = "1", group: str | None = "blue") -> Target:
+    return Target(JobKey("own", group, job_id), "everything", Resource.JOB)
+
+
+async def poll(raw: bytes, credentials: Credentials | None = None, **key: str) -> tuple[Reply, Wire]:
+    async with serve(raw) as wire:
+        provider = make_provider(profile_at(wire, credentials), SteppingClock(), deadline=5)
+        try:
+            return await provider.poll(target(**key)), wire
+        finally:
+            await provider.aclose()
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=25, deadline=None)
+def test_any_bytes_instead_of_an_http_answer_are_a_problem(raw: bytes) -> None:
+    reply, _ = asyncio.run(poll(raw))
+    assert reply.problem is not None
+    assert is_clean(reply.problem.message)
+
+
+GOOD = {"id": "1", "status": "running"}
+
+
+async def test_ids_and_places_are_encoded_part_by_part() -> None:
+    _, wire = await poll(answer(GOOD), job_id="a:b~c", group="t:1")
+    assert wire.requests[0].startswith(b"GET /v1/t%3A1/jobs/a%3Ab~c HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("group", ["a/b", "..", "", "a/../b", "é"])
+async def test_a_place_that_does_not_fit_is_not_asked_for(group: str) -> None:
+    reply, wire = await poll(answer(GOOD), group=group)
+    assert wire.requests == []
+    assert reply.problem is not None
+    assert reply.problem.message == "not a job of everything"
+
+
+@pytest.mark.parametrize(
+    ("credentials", "header"),
+    [
+        (HeaderToken("X-Key", "Token ", Secret(SECRET)), f"X-Key: Token {SECRET}"),
+        (Basic("me@x", Secret(SECRET)), "Authorization: Basic " + base64.b64encode(f"me@x:{SECRET}".encode()).decode()),
+    ],
+)
+async def test_a_key_is_sent_as_described_and_never_comes_back(credentials: Credentials, header: str) -> None:
+    sent = header.rsplit(" ", maxsplit=1)[-1]
+    body = {**GOOD, "status": "bad", "error": {"code": SECRET, "message": f"you sent {sent}"}}
+    reply, wire = await poll(answer(body, headers={"X-Request-Id": SECRET}), credentials)
+    assert header.encode().lower() in wire.requests[0].lower()
+    assert reply.problem is None
+    seen = repr(reply) + repr(reply.body)
+    assert SECRET not in seen
+    assert sent.removeprefix("Basic ") not in seen
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(301, ProblemKind.REDIRECT), (401, ProblemKind.AUTH), (403, ProblemKind.PERMISSION), (404, ProblemKind.NOT_FOUND)],
+)
+async def test_a_status_that_is_an_error_is_that_error(status: int, kind: ProblemKind) -> None:
+    headers = {"Location": "https://evil.example/1", "X-RateLimit-Remaining": "0", "Retry-After": "7"}
+    reply, wire = await poll(answer(GOOD, status, headers))
+    assert reply.problem is not None
+    assert reply.problem.kind is kind
+    assert len(wire.requests) == 1
+
+
+async def test_a_good_answer_may_ask_to_be_left_alone_and_is_clamped() -> None:
+    for told, seconds in (("60", 60.0), ("999999", 900.0), ("Tue, 28 Apr 2026 12:02:00 GMT", 120.0), ("1_000", None)):
+        reply, _ = await poll(answer(GOOD, headers={"Retry-After": told, "Date": NOON_DATE}))
+        assert reply.problem is None
+        assert reply.retry_after == seconds
+
+
+async def test_a_list_is_asked_for_with_place_and_cursor_and_has_no_account_groups() -> None:
+    async with serve(answer({"rows": [GOOD], "next": "n&1"})) as wire:
+        provider = make_provider(profile_at(wire), SteppingClock(), deadline=5)
+        reply = await provider.list_page(ListPage(Resource.JOB, "blue", cursor="a&b=c"))
+        nowhere = await provider.list_page(ListPage(Resource.JOB))
+        other = await provider.list_page(ListPage(Resource.SEARCH))
+        groups = await provider.list_groups()
+        await provider.aclose()
+    assert wire.requests[0].startswith(b"GET /v1/blue/jobs?c=a%26b%3Dc HTTP/1.1\r\n")
+    assert len(wire.requests) == 1
+    assert [row.account_group for row in reply.observations] == ["blue"]
+    assert reply.next_cursor == "n&1"
+    assert [each.problem is not None for each in (nowhere, other, groups)] == [True] * 3
+
+
+@pytest.mark.parametrize("credentials", [HeaderToken("X-Key", "", Secret(SECRET)), Basic("me", Secret(SECRET))])
+def test_a_key_is_bound_to_its_origin(credentials: Credentials) -> None:
+    profile = Profile.create("own", EVERYTHING, base_url="https://own.example", credentials=credentials)
+    for url in ("https://evil.example/", "https://own.example:444/", "http://own.example/"):
+        request = httpx.Request("GET", url)
+        with pytest.raises(ForeignOriginError):
+            authorize(request, profile)
+        assert not {"x-key", "authorization"} & request.headers.keys()
+    request = httpx.Request("GET", "https://own.example/1")
+    authorize(request, profile)
+    assert {"x-key", "authorization"} & request.headers.keys()

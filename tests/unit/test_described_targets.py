@@ -1,0 +1,162 @@
+"""Targets of described APIs: by ID, by place and ID, by full name, by URL, and by what an API accepted with."""
+
+import json
+
+import pytest
+
+from jobdeck.domain.job import JobKey, Resource, Target
+from jobdeck.providers.described.builtin import built_in, describe
+from jobdeck.providers.profile import Profile
+from jobdeck.providers.targets import Directory, TargetError, parse_input, parse_target
+from jobdeck.providers.url_template import PieceError, TemplateError, UrlTemplate
+
+ACME = describe(
+    "acme",
+    {
+        "acme": {
+            "base_url": "https://acme.example/api",
+            "job": {"url": "/jobs/{id}"},
+            "fields": {"id": "$.job.id", "status": "$.s", "request_id": "$.rid"},
+            "phases": {"succeeded": ["ok"]},
+        }
+    },
+    "config.toml",
+)
+CI = Profile.create("ci", built_in("github-actions"), variables={"owner": "octocat", "repo": "hello"})
+CORP = Profile.create("corp", built_in("github-actions"), variables={"owner": "corp"})
+SPEECH = Profile.create("speech", built_in("google-lro"), base_url="https://speech.googleapis.com/v1")
+VERTEX = Profile.create(
+    "vertex", built_in("google-lro"), base_url="https://ai.googleapis.com/v1", variables={"parent": "projects/p"}
+)
+AZURE = Profile.create("azure", built_in("azure-async"), variables={"api_version": "2024-03-01"})
+OWN = Profile.create("own", ACME)
+HOG = Profile.create("hog", "thehog")
+ALL = {profile.name: profile for profile in (CI, CORP, SPEECH, VERTEX, AZURE, OWN, HOG)}
+
+PLACE = "sub-1/providers/Microsoft.Compute/locations/westus/operations"
+GUID = "4b7c1a5e-9c3d-4f6e-8a21-0f1e2d3c4b5a"
+SIGNED = f"https://management.azure.com/subscriptions/{PLACE}/{GUID}?api-version=2021-04-01&t=63&c={'x' * 3000}&s=y"
+
+
+def key_of(text: str, default: str | None = None) -> JobKey:
+    target = parse_target(text, Directory(ALL, default))
+    assert target.provider == ALL[target.key.profile].provider
+    assert target.resource is (Resource.OPERATION if target.provider == "thehog" else Resource.JOB)
+    return target.key
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "key"),
+    [
+        ("30433642", "ci", JobKey("ci", "octocat/hello", "30433642")),
+        ("ci:30433642", "hog", JobKey("ci", "octocat/hello", "30433642")),
+        ("corp/.github/7", "ci", JobKey("ci", "corp/.github", "7")),
+        ("corp:tools/7", None, JobKey("corp", "corp/tools", "7")),
+        ("https://api.github.com/repos/a/b/actions/runs/7", None, JobKey("ci", "a/b", "7")),
+        ("https://api.github.com/repos/corp/b/actions/runs/7", None, JobKey("corp", "corp/b", "7")),
+        ("corp:/repos/a/b/actions/runs/7", None, JobKey("corp", "a/b", "7")),
+        ("speech:operations/abc", None, JobKey("speech", None, "abc")),
+        ("speech:abc", None, JobKey("speech", None, "abc")),
+        ("projects/p/locations/l/operations/abc", "speech", JobKey("speech", "projects/p/locations/l", "abc")),
+        ("vertex:abc", None, JobKey("vertex", "projects/p", "abc")),
+        ("vertex:projects/q/abc", None, JobKey("vertex", "projects/q", "abc")),
+        ("https://ai.googleapis.com/v1/projects/q/operations/1", None, JobKey("vertex", "projects/q", "1")),
+        (f"azure:{PLACE}/{GUID}", None, JobKey("azure", PLACE, GUID)),
+        (SIGNED, None, JobKey("azure", PLACE, GUID)),
+        ("/api/jobs/j%2D1", "own", JobKey("own", None, "j-1")),
+        ("/jobs/1", None, JobKey("own", None, "1")),
+        ("/api/operations/op_1", None, JobKey("hog", None, "op_1")),
+        ("hog:op_1", None, JobKey("hog", None, "op_1")),
+    ],
+)
+def test_a_target_of_a_described_api(text: str, default: str | None, key: JobKey) -> None:
+    assert key_of(text, default) == key
+    # What is printed names the same job again.
+    assert key_of(str(key), default) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("corp:7", "7: a job of GitHub Actions is written owner/repo/ID, or set owner, repo in .profiles.corp.var"),
+        ("ci:a/b/c/7", "a/b/c/7: a job of GitHub Actions is written owner/repo/ID$"),
+        ("ci:../b/7", "a job of GitHub Actions is written owner/repo/ID"),
+        ("vertex:operations/abc", "abc: profile vertex asks elsewhere"),
+        ("own:a/7", "a/7: a job of acme is its ID alone"),
+        ("ci:a/b/..", "not a job ID"),
+        ("ci:a/b/sk_live_0123456789", "looks like an API key"),
+        ("https://api.github.com/repos/a/b/actions/runs/sk_live_0123456789", "looks like an API key"),
+        ("https://api.github.com/repos/a/b/actions/runs/7%2F8", "'7%2F8' is neither an ID nor a part of a path"),
+        ("https://api.github.com/repos/../b/actions/runs/7", "neither an ID nor a part"),
+        ("https://api.github.com/repos/a/b/actions/jobs/7", "not a poll URL .known: .*/repos/{owner}/{repo}/actions"),
+        ("https://api.github.com/repos/a/b/actions/runs/7?per_page=1", "github-actions knows no parameter 'per_page'"),
+        ("https://api.github.com/repos/a/b/actions/runs/7#top", "no query and no fragment"),
+        ("https://evil.example/repos/a/b/actions/runs/7", "not the origin of any profile"),
+        ("https://me:secret@api.github.com/repos/a/b/actions/runs/7", "user information is refused"),
+        (SIGNED.replace("&s=", "&sig="), "azure-async knows no parameter 'sig'"),
+        (SIGNED + "x" * 8_192, "characters is refused"),
+        ("/api/operations/op_1?x=1", "no query and no fragment"),
+        ("/nowhere/7", "not a poll URL"),
+    ],
+)  # fmt: skip
+def test_what_is_no_target_of_a_described_api_is_refused_in_words(text: str, told: str) -> None:
+    with pytest.raises(TargetError, match=told) as caught:
+        key_of(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_relative_url_that_several_profiles_could_mean_asks_which() -> None:
+    with pytest.raises(TargetError, match="several profiles speak github-actions; write PROFILE:"):
+        key_of("/repos/a/b/actions/runs/7", "hog")
+    assert key_of("/repos/a/b/actions/runs/7", "corp") == JobKey("corp", "a/b", "7")
+
+
+def accepted(body: object, default: str) -> tuple[Target, ...]:
+    parsed = parse_input(json.dumps(body).encode(), Directory(ALL, default))
+    assert not parsed.refused, parsed.refused
+    return parsed.targets
+
+
+def test_what_an_api_accepted_with_is_a_target_of_the_default_profile() -> None:
+    (run,) = accepted({"id": 30433642, "status": "queued"}, "ci")
+    assert run.key == JobKey("ci", "octocat/hello", "30433642")
+    (operation,) = accepted({"name": "projects/p/operations/9", "done": False}, "speech")
+    assert operation.key == JobKey("speech", "projects/p", "9")
+    (own,) = accepted({"job": {"id": "j-1"}, "rid": "r-1\x1b"}, "own")
+    assert (own.key, own.accepted_request_id) == (JobKey("own", None, "j-1"), "r-1\\x1b")
+    (hog,) = accepted({"id": "op_1", "pollUrl": "https://developer.thehog.ai/api/operations/op_1"}, "own")
+    assert hog.key == JobKey("hog", None, "op_1")
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "path"),
+    [
+        ("/jobs/{id}", {"id": "a:b"}, "/jobs/a%3Ab"),
+        ("/{p*}/jobs/{id}", {"id": "1"}, "/jobs/1"),
+        ("/{p*}/jobs/{id}", {"p": "a/b.c", "id": "1"}, "/a/b.c/jobs/1"),
+        ("/x-{v}-y/{id}", {"v": "q", "id": "1"}, "/x-q-y/1"),
+        ("/v1/{id}:get", {"id": "1"}, "/v1/1:get"),
+    ],
+)
+def test_a_template_makes_a_path_and_takes_it_apart(template: str, values: dict[str, str], path: str) -> None:
+    parsed = UrlTemplate.parse(template)
+    assert parsed.path(values) == path
+    assert parsed.match(path) == {**({"p": ""} if "p" in parsed.variables else {}), **values}
+
+
+@pytest.mark.parametrize("path", ["", "/", "/jobs", "/jobs/1/2", "jobs/1", "/Jobs/1"])
+def test_a_path_of_another_shape_is_no_match(path: str) -> None:
+    assert UrlTemplate.parse("/jobs/{id}").match(path) is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/jobs/", "/jobs/..", "/jobs/%2e%2e", "/jobs/%252e", "/jobs/%", "/jobs/a%00", "/jobs/.a"]
+)
+def test_a_part_that_is_no_id_is_refused(path: str) -> None:
+    with pytest.raises(PieceError):
+        UrlTemplate.parse("/jobs/{id}").match(path)
+
+
+def test_a_template_without_a_slash_is_none() -> None:
+    with pytest.raises(TemplateError):
+        UrlTemplate.parse("")
