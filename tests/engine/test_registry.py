@@ -149,6 +149,21 @@ def test_a_timeline_names_the_trace_id_where_there_is_no_request_id() -> None:
     assert [moment.request_id for moment in trace.moments] == ["trace-1"]
 
 
+def test_an_end_heard_of_without_its_result_is_only_outlined() -> None:
+    theirs = registry_with("op_1")
+    whole = replace(make_observation(Phase.SUCCEEDED, 1.0), result='{"rows": 1}')
+    theirs.apply(KEY, Reply(make_exchange(), (whole,)), START)
+    ours = registry_with("op_1")
+    applied = ours.adopt(replace(theirs.jobs[KEY], result=None), None, result_missing=True)
+    assert applied.jobs == (ours.jobs[KEY],)
+    assert ours.jobs[KEY].phase is Phase.SUCCEEDED
+    assert ours.jobs[KEY].outlined
+    assert [seen.whole for seen in applied.seen] == [False]
+    later = START.later(1.0)
+    ours.apply(KEY, Reply(replace(make_exchange(), started=later), (whole,)), later)
+    assert not ours.jobs[KEY].outlined
+
+
 def test_a_result_that_another_process_did_not_share_never_wipes_ours() -> None:
     ours = registry_with("op_1")
     whole = replace(make_observation(Phase.SUCCEEDED, 1.0), result='{"rows": 1}')

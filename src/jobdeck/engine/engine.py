@@ -353,8 +353,6 @@ class Engine:
                 continue
             for seen in applied.seen:
                 lane.scheduler.hear(self._clock.now().mono, seen)
-            if heard.result_missing and all(job.terminal and job.result is None for job in applied.jobs):
-                lane.scheduler.ask(heard.job.key, self._clock.now().mono)
             lane.wake()
             exchanges = [heard.exchange] if heard.exchange is not None else []
             jobs = [self._expect(lane, job) for job in applied.jobs]

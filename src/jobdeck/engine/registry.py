@@ -98,7 +98,8 @@ class Registry:
     def adopt(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> Applied:
         """Take over what another process learnt of a watched job, by the same rules as an answer of our own.
 
-        With `result_missing` there is a result that was not shared, and the one we have stays.
+        With `result_missing` there is a result that was not shared: the one we have stays, and where we have none the
+        end alone is known, as from a list.
         """
         known = self._jobs.get(heard.key)
         if known is None or heard.asked is None or heard.observed is None:
@@ -109,9 +110,18 @@ class Registry:
             return Applied((), (), ())
         told = exchange if exchange is not None and exchange.problem is None else _exchange_of(heard)
         observation = observation_of(heard)
-        if result_missing:
-            observation = replace(observation, result=known.result)
-        return self._observe_all(((known, observation),), told, heard.observed)
+        if not result_missing:
+            return self._observe_all(((known, observation),), told, heard.observed)
+        applied = self._observe_all(((known, replace(observation, result=known.result)),), told, heard.observed)
+        return applied if known.result is not None else self._outline(applied)
+
+    def _outline(self, applied: Applied) -> Applied:
+        """Note that of the jobs just seen the end alone is known, if they have ended."""
+        for job in applied.jobs:
+            if job.terminal:
+                self._jobs[job.key] = replace(job, outlined=True)
+        jobs = tuple(self._jobs[job.key] for job in applied.jobs)
+        return replace(applied, jobs=jobs, seen=tuple(replace(seen, whole=not seen.terminal) for seen in applied.seen))
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
         """Forget a job; None when it was not watched."""
