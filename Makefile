@@ -35,6 +35,10 @@ dist: $(STAMP)
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -d dist
 
+# Ten minutes, which are ten simulated hours: make soak SECONDS=60 is one.
+soak: $(STAMP)
+	@$(BIN)/python -m benchmarks.soak $(if $(SECONDS),--seconds $(SECONDS))
+
 # Pins every dependency by version and hash; no registry's host is written down.
 requirements: $(STAMP)
 	@$(BIN)/pip install --quiet uv
