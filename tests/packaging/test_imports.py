@@ -30,6 +30,13 @@ def test_a_headless_command_imports_no_screen() -> None:
     assert not loaded & {"textual", "rich", "starlette"}
 
 
+def test_what_reads_descriptions_is_imported_where_there_are_some_alone() -> None:
+    without = "import jobdeck.providers.factory, jobdeck.wiring; jobdeck.wiring.load_settings({'HOME': '/nowhere'})"
+    assert "jsonpath" not in modules_after(without)
+    named = "from jobdeck.config.described import Apis; Apis().named('github-actions', 'here')"
+    assert "jsonpath" in modules_after(named)
+
+
 def test_the_import_contracts_hold() -> None:
     lint = Path(sys.executable).with_name("lint-imports")
     run = subprocess.run([lint, "--no-logo"], cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)

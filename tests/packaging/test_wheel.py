@@ -42,10 +42,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_styles_and_the_type_marker(wheel: Path) -> None:
+def test_the_wheel_holds_the_styles_the_descriptions_and_the_type_marker(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("jobdeck/styles/") and name.endswith(".tcss") for name in names)
     assert "jobdeck/py.typed" in names
+    assert "jobdeck/providers/described/google-lro.toml" in names
     assert not any(name.startswith(("tests", "benchmarks")) for name in names)
 
 

@@ -20,6 +20,12 @@ from jobdeck.providers.description import Description
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.json_text import json_text
 
+_ORDER = (
+    *("id", "kind", "status", "outcome", "done", "progress", "progress_total"),
+    *("stages", "stage name", "stage status", "stage outcome", "stage progress", "stage progress_total"),
+    *("error", "error_code", "error_message", "result", "created", "updated", "ended", "request_id", "trace_id"),
+)
+
 SHOWN = 100
 """Characters of a value in the table; ``--json`` has the whole."""
 
@@ -50,12 +56,17 @@ def _tell(described: Description, read: Read, rows: tuple[Observation, ...]) -> 
         sys.stdout.write(f"a list of {len(rows)} job{'s' if len(rows) > 1 else ''}\n\n")
         print_table(("JOB", "STATUS", "PHASE"), [(row.id, row.status, row.phase.value) for row in rows])
         return
-    print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in read.findings])
+    print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
     sys.stdout.write("\n")
     for fault in _faults(read):
         sys.stdout.write(f"not read as a job: {fault.kind.words}: {one_line(fault.message)}\n")
     for job in read.reading.observations:
         print_table(("READ AS", ""), list(_summary(read, job)))
+
+
+def _in_order(read: Read) -> list[Finding]:
+    """Return the findings as a person looks for them, facts last."""
+    return sorted(read.findings, key=lambda found: _ORDER.index(found.field) if found.field in _ORDER else len(_ORDER))
 
 
 def _row(finding: Finding) -> tuple[str, str, str]:
@@ -97,7 +108,7 @@ def _object(described: Description, read: Read, rows: tuple[Observation, ...]) -
                 "found": finding.found,
                 "value": json.loads(json_text(finding.value)) if finding.found else None,
             }
-            for finding in read.findings
+            for finding in _in_order(read)
         ],
         "job": next((_job(read, job) for job in read.reading.observations), None),
         "rows": [{"id": row.id, "status": row.status, "phase": row.phase.value} for row in rows],
