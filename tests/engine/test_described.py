@@ -15,7 +15,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
 from jobdeck.providers.described.builtin import built_in
 from jobdeck.providers.profile import Profile
-from jobdeck.providers.targets import parse_target
+from jobdeck.providers.targets import Directory, parse_target
 from jobdeck.wiring import Wiring
 from tests.engine.running import PATIENCE, FastClock
 from tests.scripted_server import Say, Scripted, scripted
@@ -32,6 +32,7 @@ class Sight:
     server: Scripted
     clock: FastClock
     events: list[Event]
+    directory: Directory
 
     def job(self) -> Job:
         (job,) = self.engine.jobs.values()
@@ -66,7 +67,7 @@ async def sight(
         settings = ProfileSettings(profile, token=SecretRef(TOKEN, "test"))
         wiring = Wiring({}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock)
         engine = wiring.engine()
-        seen = Sight(engine, server, clock, [])
+        seen = Sight(engine, server, clock, [], wiring.directory)
 
         async def listen() -> None:
             async for batch in engine.subscribe():
@@ -145,6 +146,21 @@ async def test_a_run_of_github_to_its_conclusion() -> None:
     assert words == ["queued", "in_progress", "levitating", "success"]
     assert asked[0].headers["x-github-api-version"] == "2022-11-28"
     assert "Build" in learnt
+
+
+async def test_many_runs_are_looked_at_with_one_request() -> None:
+    rows = [run("in_progress", id=number) for number in range(1, 41)]
+    paths = {f"{RUN.rpartition('/')[0]}/{row['id']}": [Say(row)] for row in rows}
+    script = {**paths, RUN.rpartition("/")[0]: [Say({"workflow_runs": rows})]}
+    place = {"owner": "octocat", "repo": "Hello-World"}
+    async with sight("github-actions", script, "1", **place) as seen:
+        seen.engine.add(parse_target(str(number), seen.directory) for number in range(2, 41))
+        async with asyncio.timeout(PATIENCE):
+            while any(job.observed is None for job in seen.engine.jobs.values()):
+                await asyncio.sleep(0.005)
+        pages = seen.server.asked(RUN.rpartition("/")[0])
+        assert len(seen.server.requests) < 10
+    assert pages[0].query_params["per_page"] == "100"
 
 
 async def test_a_limit_that_is_used_up_is_no_refusal_of_the_key() -> None:

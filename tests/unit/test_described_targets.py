@@ -85,6 +85,7 @@ def test_a_target_of_a_described_api(text: str, default: str | None, key: JobKey
         ("own:a/7", "a/7: a job of acme is its ID alone"),
         ("ci:a/b/..", "not a job ID"),
         ("ci:a/b/sk_live_0123456789", "looks like an API key"),
+        ("ci:ghp_0123456789abcdef", "^ghp_…: this looks like an API key"),
         ("https://api.github.com/repos/a/b/actions/runs/sk_live_0123456789", "looks like an API key"),
         ("https://api.github.com/repos/a/b/actions/runs/7%2F8", "'7%2F8' is neither an ID nor a part of a path"),
         ("https://api.github.com/repos/../b/actions/runs/7", "neither an ID nor a part"),

@@ -14,7 +14,7 @@ from jobdeck.providers.url_template import ID, PieceError
 PROVIDER_TITLES: dict[str, str] = {"thehog": "The Hog", "sonarly": "Sonarly"}
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
-_KEY = re.compile(r"\b((?:ak|sk|hog)_(?:live_|test_)?)[A-Za-z0-9_-]{8,}")
+_KEY = re.compile(r"\b((?:ak|sk|hog)_(?:live_|test_)?|gh[opsur]_|github_pat_)[A-Za-z0-9_-]{8,}")
 _SHOWN = 80
 
 

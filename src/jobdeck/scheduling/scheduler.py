@@ -196,6 +196,8 @@ class Scheduler:
             return None
         singles, rate = self._watch.singles, self._budget.rate(self._now)
         interval = singles.interval(job, self._now, rate)
+        if job.looked is not None:
+            interval = max(interval, job.not_before - job.looked)
         due = self._now
         if key in singles and job.looked is not None:
             due = max(self._now, job.looked + interval, singles.until(key) or 0.0)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
@@ -120,6 +122,24 @@ def test_one_forbidden_job_slows_down_and_a_minute_of_them_halts() -> None:
     world.answer = lambda *_: Result(ProblemKind.PERMISSION)
     world.run(600.0)
     assert tested.budget(600.0).halted
+
+
+def test_a_good_answer_with_retry_after_leaves_that_job_alone_and_no_other() -> None:
+    tested = scheduler(600)
+    told, other = job_key("told"), job_key("other")
+    for key in (told, other):
+        tested.add(key, "job", 0.0)
+    tested.focus(told, 0.0)
+    world = World(
+        tested, lambda _, action: replace(running(action), retry_after=40.0 if action == Poll(told) else None)
+    )
+    world.run(100.0)
+    assert [round(at) for at in world.times(told)] == [0, 40, 80]
+    assert len(world.times(other)) > 10
+    plan = tested.plan(told)
+    assert plan is not None
+    # What is expected so late is not called stale before.
+    assert plan.interval == pytest.approx(40.0)
 
 
 def test_retry_after_silences_the_profile() -> None:
