@@ -5,7 +5,7 @@ STAMP  := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint format screenshots bench dist requirements clean
+.PHONY: demo test lint format screenshots browser bench dist requirements clean
 
 demo: $(STAMP)
 	@$(BIN)/jobdeck demo
@@ -26,7 +26,15 @@ format: $(STAMP)
 
 screenshots: $(STAMP)
 	@env -u NO_COLOR -u TEXTUAL_THEME $(BIN)/python screenshots/make.py
+	@$(BIN)/python -m screenshots.browser
 	@$(BIN)/python screenshots/readme_keys.py
+
+# The browser of the tests of `jobdeck serve`, which are skipped without one.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+		{ command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
+		echo "no Chromium here, and no way to install one"
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks

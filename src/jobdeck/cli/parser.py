@@ -20,6 +20,7 @@ COMMANDS = (
     "history",
     "requests",
     "doctor",
+    "serve",
     "simulate",
     "completion",
 )
@@ -74,6 +75,7 @@ def build_parser(*, bare: bool = True) -> argparse.ArgumentParser:
     _add_history(commands)
     _add_requests(commands)
     _add_doctor(commands)
+    _add_serve(commands)
     _add_simulate(commands)
     _add_completion(commands)
     return parser
@@ -260,6 +262,20 @@ def _add_doctor(commands: "Commands") -> None:
     doctor.add_argument("--provider", metavar="NAME", help="show how an answer of this described API is read")
     doctor.add_argument("--body", metavar="FILE", help="the answer: a file with JSON, or - for standard input")
     doctor.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+
+
+def _add_serve(commands: "Commands") -> None:
+    serve = _command(
+        commands,
+        "serve",
+        summary="the screen in browsers on this machine, for looking only",
+        description="Watch targets and show the screen to up to four browsers on this machine, which can change "
+        "nothing. Prints the address, which lets in whoever has it. Polls once, however many look.",
+        example="serve --port 8707 ids.txt",
+    )
+    serve.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: a free one)")
+    serve.add_argument("--discover", action="store_true", help="also what the APIs list as started lately")
+    serve.add_argument("targets", nargs="*", metavar="TARGET", help="what to watch (default: the watch list)")
 
 
 def _add_simulate(commands: "Commands") -> None:

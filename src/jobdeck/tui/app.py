@@ -12,6 +12,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
@@ -22,6 +23,7 @@ from jobdeck.tui.clipboard import Put, clipboard
 from jobdeck.tui.commands import ActionCommands
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
+from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.session import Engine, Session
 from jobdeck.tui.styles import style_sheets
@@ -68,15 +70,17 @@ class JobdeckApp(App[int]):
         *,
         theme: str = DARK.name,
         put: Put | None = None,
+        save: Save = save,
         frame_seconds: float = FRAME_SECONDS,
+        driver_class: type[Driver] | None = None,
     ) -> None:
-        super().__init__(css_path=style_sheets())
+        super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
         self._frame_seconds = frame_seconds
         self._wall = Wall()
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
-        self._deck = Deck(session, put or clipboard(self._write), self._write)
+        self._deck = Deck(session, put or clipboard(self._write), self._write, save)
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
@@ -107,7 +111,8 @@ class JobdeckApp(App[int]):
     def on_mount(self) -> None:
         """Answer to signals; let time pass."""
         self.set_interval(TICK_SECONDS, self._deck.tick)
-        if not self.is_headless:
+        # In a browser the process is not this screen's own.
+        if not (self.is_headless or self.is_web):
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
                 loop.add_signal_handler(number, self._on_signal, number)

@@ -1,0 +1,81 @@
+"""``jobdeck serve``: the screen in browsers on this machine, for looking only."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from jobdeck.cli.errors import CommandError
+from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.inputs import gather_targets
+from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.run_async import run_async
+from jobdeck.cli.sitting import Sitting
+
+NEEDED = ("textual_serve", "websockets")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Poll the targets and serve screens on them until a signal."""
+    if any(find_spec(name) is None for name in NEEDED):
+        raise CommandError("serving needs two more packages: pip install 'jobdeck[serve]'")
+    wiring = open_wiring(arguments)
+    inputs = gather_targets(arguments.targets, wiring.directory)
+    for profile in {target.key.profile for target in inputs.targets}:
+        wiring.profile(profile)
+    # Read by Textual when it is imported: the terminal that counts is not the one in front of this process.
+    os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
+    output, errors = sys.stdout, sys.stderr
+
+    def tell(url: str) -> None:
+        errors.write("jobdeck: anybody on this machine who has this address can look, and nobody can change anything\n")
+        errors.flush()
+        output.write(f"{url}\n")
+        output.flush()
+
+    def complain(line: str) -> None:
+        errors.write(f"jobdeck: {line}\n")
+        errors.flush()
+
+    try:
+        return run_async(
+            _serve(Sitting(wiring, inputs.targets, lists=arguments.discover), arguments.port, tell, complain)
+        )
+    except OSError as error:
+        raise CommandError(f"cannot listen on port {arguments.port}: {error.strerror}") from None
+    finally:
+        # Textual lends the process's streams to each screen, and gives them back in the wrong order when there are two.
+        sys.stdout, sys.stderr = output, errors
+
+
+async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], complain: Callable[[str], None]) -> ExitCode:
+    from jobdeck.cli.viewing import Audience, Viewing  # noqa: PLC0415 - Textual, after the command line is understood
+    from jobdeck.serve.server import ScreenServer  # noqa: PLC0415
+    from jobdeck.tui.remote import RemoteView  # noqa: PLC0415
+
+    sitting.when_ended(lambda _: None, complain)
+    engine = await sitting.open()
+    for notice in sitting.notices:
+        complain(notice)
+    audience = Audience(engine)
+    changes = engine.subscribe()
+
+    async def hear() -> None:
+        async for batch in changes:
+            sitting.heard(batch, ())
+
+    def opened(write: Callable[[str], None], width: int, height: int) -> RemoteView:
+        return RemoteView(Viewing(sitting, audience), write, width, height)
+
+    try:
+        async with ScreenServer(opened, port) as server, asyncio.TaskGroup() as group:
+            tell(server.url)
+            group.create_task(engine.run(), name="engine")
+            group.create_task(hear(), name="hooks")
+    finally:
+        changes.close()
+        await sitting.close()
+        await engine.aclose()
+    return ExitCode.OK

@@ -1,0 +1,36 @@
+"""Who is let in: only browsers on this machine that were given the token, and only from our own page."""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+
+
+class Admission:
+    """Checks requests to the server on one port.
+
+    The token is in the address that a person opens; it is exchanged for a cookie, so that it leaves the address bar.
+    A page of somebody else's can neither read the cookie nor pass the check of Origin, and a name that was made to
+    point to this machine (DNS rebinding) does not pass that of Host.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.token = secrets.token_urlsafe(32)
+        self.cookie = f"jobdeck_{port}"
+        self.pass_ = secrets.token_urlsafe(32)
+        self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
+
+    def own_host(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request names this server, by one of its two names."""
+        return headers.get("host", "") in self._hosts
+
+    def own_origin(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request comes from a page of this server."""
+        return headers.get("origin", "") == f"http://{headers.get('host', '')}"
+
+    def knows_token(self, token: str) -> bool:
+        """Whether a token is ours; takes as long for any."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+    def admits(self, cookies: Mapping[str, str]) -> bool:
+        """Whether a browser has been let in before."""
+        return hmac.compare_digest(cookies.get(self.cookie, "").encode(), self.pass_.encode())

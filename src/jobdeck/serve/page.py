@@ -1,0 +1,80 @@
+"""The pages: one with a terminal, one that says why there is none. Nothing in them comes from outside."""
+
+from html import escape
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+FILES = {
+    "textual.js": ("js/textual.js", "text/javascript"),
+    "xterm.css": ("css/xterm.css", "text/css"),
+    "mono.ttf": ("fonts/RobotoMono-VariableFont_wght.ttf", "font/ttf"),
+    "mono-italic.ttf": ("fonts/RobotoMono-Italic-VariableFont_wght.ttf", "font/ttf"),
+}
+"""What the page loads, of what textual-serve brings: the terminal (xterm.js) and a font."""
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Sent with every answer. xterm.js writes styles of its own, hence 'unsafe-inline' for them alone."""
+
+STYLE = """\
+@font-face { font-family: "Roboto Mono"; src: url("mono.ttf"); font-weight: 100 700; }
+@font-face { font-family: "Roboto Mono"; src: url("mono-italic.ttf"); font-weight: 100 700; font-style: italic; }
+html, body { margin: 0; height: 100%; background: #0f1317; color: #c9d1d9; overflow: hidden; }
+body { font: 16px/1.5 "Roboto Mono", monospace; }
+.textual-terminal { position: absolute; inset: 8px 24px 8px 8px; }
+.said { position: absolute; inset: 0; display: flex; align-items: center; justify-content: center; }
+.said p { max-width: 36em; padding: 2em; background: #171c22; }
+.said a { color: #6cb0f2; }
+#ended { display: none; background: #0f1317d0; }
+body.-closed #ended { display: flex; }
+"""
+
+
+SCRIPT = """\
+addEventListener("load", () => {
+  const focus = () => document.querySelector(".xterm-helper-textarea")?.focus();
+  focus();
+  document.fonts.load('15px "Roboto Mono"').then(() => dispatchEvent(new Event("resize")));
+  addEventListener("focus", focus);
+});
+"""
+"""Keys go to the terminal without a click on it."""
+
+OURS = {"page.css": (STYLE, "text/css"), "page.js": (SCRIPT, "text/javascript")}
+
+
+def terminal_page(socket_url: str) -> str:
+    """Return the page with the terminal, which speaks to `socket_url`."""
+    return _page(
+        '<link rel="stylesheet" href="/static/xterm.css"><link rel="stylesheet" href="/static/page.css">'
+        # The terminal is measured with the font that is there when it opens.
+        '<link rel="preload" as="font" type="font/ttf" href="/static/mono.ttf" crossorigin>'
+        '<script src="/static/textual.js"></script><script src="/static/page.js"></script>',
+        f'<div class="textual-terminal" data-session-websocket-url="{escape(socket_url)}" data-font-size="15"></div>'
+        '<div id="ended" class="said"><p>This view has ended. <a href="/">Look again</a></p></div>',
+    )
+
+
+def words_page(words: str) -> str:
+    """Return a page that says something."""
+    return _page("", f'<p style="max-width: 36em; padding: 2em; font: 16px/1.5 monospace">{escape(words)}</p>')
+
+
+def asset(name: str) -> Traversable:
+    """Return a file that the page loads; raises ModuleNotFoundError without the extra `serve`."""
+    return files("textual_serve").joinpath("static").joinpath(FILES[name][0])
+
+
+def _page(head: str, body: str) -> str:
+    head = f'<meta charset="utf-8"><title>jobdeck</title>{head}'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'

@@ -1,0 +1,84 @@
+"""The server in the caller's event loop, on 127.0.0.1 and nowhere else."""
+
+import asyncio
+import logging
+import socket
+from types import TracebackType
+from typing import Self
+
+from uvicorn import Config
+from uvicorn.server import Server
+
+from jobdeck.serve.admission import Admission
+from jobdeck.serve.view import Open
+from jobdeck.serve.web import Site
+
+CLOSE_SECONDS = 2.0
+_QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access")
+
+
+class ScreenServer:
+    """Serves screens to browsers from `async with` on until its end; raises OSError when the port is taken.
+
+    Nothing is logged: an address with its token must not be.
+    """
+
+    def __init__(self, opened: Open, port: int = 0) -> None:
+        self._listening = _bind(port)
+        self.port: int = self._listening.getsockname()[1]
+        admission = Admission(self.port)
+        self.site = Site(admission, opened)
+        self.url = f"http://127.0.0.1:{self.port}/?token={admission.token}"
+        """The address that lets a person in."""
+        for name in _QUIET:
+            logging.getLogger(name).addHandler(logging.NullHandler())
+            logging.getLogger(name).propagate = False
+        config = Config(
+            self.site.app(),
+            ws="websockets-sansio",
+            ws_max_size=256_000,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+        )
+        config.load()
+        self._server = Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+
+    async def __aenter__(self) -> Self:
+        """Accept connections."""
+        await self._server.startup(sockets=[self._listening])
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every view, within two seconds; a browser that reads too slowly is not waited for."""
+        for server in self._server.servers:
+            server.close()
+        state = self._server.server_state
+        views = list(state.tasks)
+        for view in views:
+            view.cancel()
+        if views:
+            await asyncio.wait(views, timeout=CLOSE_SECONDS)
+        for connection in list(state.connections):
+            connection.transport.abort()
+        # The transports report their loss in the loop's next round.
+        await asyncio.sleep(0)
+
+
+def _bind(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening

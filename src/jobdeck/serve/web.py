@@ -1,0 +1,94 @@
+"""The routes: the page, what it loads, and the socket of its terminal."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from jobdeck.serve.admission import Admission
+from jobdeck.serve.page import FILES, HEADERS, OURS, asset, terminal_page, words_page
+from jobdeck.serve.view import Open
+from jobdeck.serve.viewer import TRY_AGAIN_LATER, Viewer
+
+MOST_VIEWERS = 4
+FULL = f"\x1b[2J\x1b[H{MOST_VIEWERS} browsers look at this already; close one of them first.\r\n"
+STRANGER = "Open the address that jobdeck serve has printed: it has the token that lets you in."
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class Site:
+    """The site on one port, and how many look at it."""
+
+    def __init__(self, admission: Admission, opened: Open) -> None:
+        self._admission = admission
+        self._opened = opened
+        self.viewers = 0
+
+    def app(self) -> Starlette:
+        """Return the site as an ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/", self._guarded(self._page)),
+                Route("/static/{name}", self._guarded(self._static)),
+                WebSocketRoute("/socket", self._socket),
+            ],
+            exception_handlers={404: _not_found, 405: _not_found},
+        )
+
+    def _guarded(self, answer: Answer) -> Answer:
+        async def guarded(request: Request) -> Response:
+            if not self._admission.own_host(request.headers):
+                return HTMLResponse(words_page("This is no name of jobdeck serve."), 421, HEADERS)
+            return await answer(request)
+
+        return guarded
+
+    async def _page(self, request: Request) -> Response:
+        token = request.query_params.get("token")
+        if token is not None and self._admission.knows_token(token):
+            response = RedirectResponse("/", 303, HEADERS)
+            # Not "strict": a link that was clicked in another program would arrive without it.
+            response.set_cookie(self._admission.cookie, self._admission.pass_, httponly=True, samesite="lax")
+            return response
+        if token is not None or not self._admission.admits(request.cookies):
+            return HTMLResponse(words_page(STRANGER), 403, HEADERS)
+        return HTMLResponse(terminal_page(f"ws://{request.headers['host']}/socket"), headers=HEADERS)
+
+    async def _static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if not self._admission.admits(request.cookies):
+            return HTMLResponse(words_page(STRANGER), 403, HEADERS)
+        if name in OURS:
+            text, media_type = OURS[name]
+            return Response(text, headers=HEADERS, media_type=media_type)
+        if name not in FILES:
+            return await _not_found(request, None)
+        return Response(asset(name).read_bytes(), headers=HEADERS, media_type=FILES[name][1])
+
+    async def _socket(self, socket: WebSocket) -> None:
+        admission = self._admission
+        if not (
+            admission.own_host(socket.headers)
+            and admission.own_origin(socket.headers)
+            and admission.admits(socket.cookies)
+        ):
+            await socket.close()  # before it was accepted: the browser is answered 403
+            return
+        await socket.accept()
+        if self.viewers >= MOST_VIEWERS:
+            await socket.send_bytes(FULL.encode())
+            await socket.close(TRY_AGAIN_LATER)
+            return
+        self.viewers += 1
+        try:
+            await Viewer(socket, self._opened).run()
+        finally:
+            self.viewers -= 1
+
+
+async def _not_found(_request: Request, _error: Exception | None) -> Response:
+    return HTMLResponse(words_page("There is nothing here."), 404, HEADERS)

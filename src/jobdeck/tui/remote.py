@@ -1,0 +1,135 @@
+"""The screen where no terminal of ours is: written to a function, and typed at by another."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.driver import Driver
+from textual.geometry import Size
+
+from jobdeck.tui.app import CLOSE_SECONDS, JobdeckApp
+from jobdeck.tui.clipboard import OSC52_BYTES, TooBigError, osc52
+from jobdeck.tui.session import Session
+from jobdeck.wiring.private_file import PrivateFileError
+
+Write = Callable[[str], None]
+
+ESCAPE_SECONDS = 0.1
+"""How long an escape may be the beginning of something."""
+
+_START = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1003h\x1b[?1006h\x1b[?2004h"
+"""The alternate screen, no cursor, reports of the mouse, pasted text in brackets."""
+
+
+class RemoteDriver(Driver):
+    """Writes to a function that never blocks.
+
+    Textual's own drivers wait for a terminal that reads slowly, and with them the loop, every other screen and every
+    poll.
+    """
+
+    sink: Write
+    _parser: XTermParser
+
+    def write(self, data: str) -> None:
+        """Hand on what is drawn."""
+        self.sink(data)
+
+    def start_application_mode(self) -> None:
+        """Take over the terminal at the other end."""
+        self._parser = XTermParser()
+        self.write(_START)
+        self.resize(*(self._size or (80, 24)))
+
+    def disable_input(self) -> None:
+        """Do nothing: who types is told by the other end."""
+
+    def stop_application_mode(self) -> None:
+        """Do nothing: the other end is closed, and its terminal with it."""
+
+    @property
+    def is_web(self) -> bool:
+        """The terminal is in a browser: there is no process to suspend, no signal to hear."""
+        return True
+
+    def type(self, text: str) -> None:
+        """Take what the terminal sends."""
+        for event in self._parser.feed(text):
+            self.process_message(event)
+        asyncio.get_running_loop().call_later(ESCAPE_SECONDS, self._tick)
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw for another size."""
+        self._size = (width, height)
+        size = Size(width, height)
+        self.send_message(events.Resize(size, size))
+
+    def _tick(self) -> None:
+        for event in self._parser.tick():
+            self.process_message(event)
+
+
+class RemoteView:
+    """One screen on a session, for somebody else's terminal. It writes no file where jobdeck runs."""
+
+    def __init__(self, session: Session, write: Write, width: int, height: int) -> None:
+        class Linked(RemoteDriver):
+            sink = staticmethod(write)
+
+        self._size = (width, height)
+        self._app = JobdeckApp(session, put=_put(write), save=_save_nothing, driver_class=Linked)
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Draw until the viewer quits or `close` is called; raises what made the screen fail."""
+        try:
+            await self._app.run_async(size=self._size)
+        finally:
+            self._ended.set()
+        if self._app.fault is not None:
+            raise self._app.fault
+
+    def type(self, text: str) -> None:
+        """Take what the terminal sends."""
+        if (driver := self._driver) is not None:
+            driver.type(text)
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw for another size."""
+        if (driver := self._driver) is not None and (width, height) != driver._size:
+            driver.resize(width, height)
+
+    def attend(self, *, present: bool) -> None:
+        """Note whether somebody looks."""
+        self._app.post_message(events.AppFocus() if present else events.AppBlur())
+
+    async def close(self) -> None:
+        """End within two seconds; harmless when it has ended."""
+        if not self._ended.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._app.action_quit()
+                    await self._ended.wait()
+
+    @property
+    def _driver(self) -> RemoteDriver | None:
+        driver = self._app._driver
+        return driver if isinstance(driver, RemoteDriver) and self._app._running else None
+
+
+def _put(write: Write) -> Callable[[str], Any]:
+    async def put(text: str) -> str:
+        if len(text.encode()) > OSC52_BYTES:
+            raise TooBigError(f"{len(text.encode())} bytes are more than a terminal takes")
+        write(osc52(text))
+        return "the browser"
+
+    return put
+
+
+async def _save_nothing(text: str, subject: str, us: int, *, suffix: str = ".md") -> Path:
+    raise PrivateFileError("this view writes no files: select the text, or copy it")
