@@ -1,6 +1,7 @@
 """Rule 1 (and 4): credentials are bound to an origin, and never leave in anything that is kept or shown."""
 
 import base64
+import json
 import logging
 from urllib.parse import quote
 
@@ -204,3 +205,34 @@ async def test_a_redirect_that_httpx_cannot_read_is_still_a_redirect(location: s
     assert reply.problem is not None
     assert (reply.problem.kind, reply.problem.http_status) == (ProblemKind.REDIRECT, 302)
     assert reply.problem.request_id == "req-1"
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "".join(f"\\u{ord(char):04x}" for char in SECRET),
+        SECRET.replace("/", "\\/"),
+        quote(SECRET).lower(),
+        "".join(f"%{ord(char):02x}" for char in SECRET),
+        SECRET.upper(),
+        SECRET.encode().hex(),
+        base64.b64encode(f"user:{SECRET}".encode()).decode(),
+        SECRET[:9] + "\\u0053" + SECRET[10:],
+    ],
+)
+async def test_a_key_is_known_in_every_spelling_that_json_and_urls_have(spelt: str) -> None:
+    raw = b'{"id": "op_1", "status": "queued", "error": {"message": "key %s!"}}' % spelt.encode()
+    async with serve(answer(raw)) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    assert reply.problem is None, "the answer is still whole"
+    (observation,) = reply.observations
+    assert observation.error is not None
+    assert "[redacted]" in (observation.error.message or "")
+    assert SECRET[6:14].lower() not in repr(reply).lower()
+
+
+@pytest.mark.parametrize("quoted", ['a "quoted\\backslash" key', "plain"])
+def test_taking_a_key_out_leaves_json_whole(quoted: str) -> None:
+    scrubber = Scrubber([SECRET, quoted])
+    body = json.dumps({"a": f"\\{SECRET}\\", "b": quoted, "c": "100%", "d": "\\u0041"}).encode()
+    assert json.loads(scrubber.body(body)).keys() == {"a", "b", "c", "d"}
