@@ -191,6 +191,7 @@ async def test_nothing_that_holds_a_profile_shows_its_keys() -> None:
 
 async def test_no_log_at_debug_holds_a_key(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
+        logging.getLogger("jobdeck").debug("this is kept")
         async with serve(answer({"id": "op_1", "status": "queued"})) as wire, the_hog(wire.base_url) as hog:
             await hog.poll(hog_target("op_1"))
     assert caplog.records

@@ -1,6 +1,7 @@
 """The HTTP client of one profile: which certificates, which proxy, and nothing remembered between requests."""
 
 import ipaddress
+import logging
 import os
 import ssl
 from collections.abc import Mapping
@@ -17,6 +18,10 @@ from jobdeck.providers.profile import Origin, Profile, is_loopback
 
 MAX_CONNECTIONS = 10
 """httpcore's cost of a request grows with its pool: 2.8 ms of CPU at 10 connections, 12.9 at 50, 32 at 100."""
+
+# At DEBUG httpcore logs an answer's headers, and httpx its reason: either may say our keys back.
+for _library in ("httpcore", "httpx"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
