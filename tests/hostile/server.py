@@ -16,6 +16,11 @@ GROUP = "group1"
 DRIP_SECONDS = 0.02
 
 
+def path_pieces(request: bytes) -> list[str]:
+    path = request.split()[1].decode().partition("?")[0]
+    return [unquote(piece) for piece in path.strip("/").split("/")]
+
+
 class HostileServer:
     """Serves in a thread and a loop of its own.
 
@@ -64,11 +69,11 @@ class HostileServer:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             request = await reader.readuntil(b"\r\n\r\n")
             self.requests.append(request)
-            await self._answer(request.split()[1].decode(), writer)
+            await self._answer(request, writer)
         writer.close()
 
-    async def _answer(self, path: str, writer: asyncio.StreamWriter) -> None:
-        pieces = [unquote(piece) for piece in path.partition("?")[0].strip("/").split("/")]
+    async def _answer(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        pieces = path_pieces(request)
         provider = "sonarly" if "accounts" in pieces else "thehog"
         if pieces[-1] in {"operations", "search", "prospecting", "accounts"}:
             writer.write(whole(json.dumps({"success": True, "data": {"items": []}} if provider == "sonarly" else [])))

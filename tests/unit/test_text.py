@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.domain.text import clean, is_clean, one_line
+from jobdeck.domain.text import clean, is_clean, mask_keys, one_line
 
 
 @given(st.text(alphabet=st.characters(codec=None)))
@@ -35,3 +35,10 @@ def test_lines_stay_only_where_lines_are_meant() -> None:
 
 def test_a_cut_is_said_with_the_size_of_the_whole() -> None:
     assert clean("ä" * 10, limit=3) == "äää… (truncated, 20 bytes)"
+
+
+@pytest.mark.parametrize("key", ["ak_0123456789", "sk_live_abc/+0123", "hog_live_x9x9x9x9x", "hog_test_12345678"])
+def test_what_looks_like_a_key_is_cut_to_its_head(key: str) -> None:
+    masked = mask_keys(f"not found: {key}; there are: hog_production, sk_something, THE_HOG_ACCESS_KEY1")
+    assert key not in masked
+    assert masked.endswith("; there are: hog_production, sk_something, THE_HOG_ACCESS_KEY1")

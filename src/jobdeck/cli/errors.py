@@ -1,11 +1,12 @@
 """What ends a command early."""
 
 from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.domain.text import mask_keys
 
 
 class CommandError(Exception):
     """A command cannot go on. The message is one line for standard error; `code` is the exit code."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
-        super().__init__(message)
+        super().__init__(mask_keys(message))
         self.code = code

@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from jobdeck import __version__
 from jobdeck.cli.durations import duration
 
 if TYPE_CHECKING:
-    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 COMMANDS = (
     "demo",
@@ -49,9 +49,19 @@ exit codes:
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what was wrong without what could act on a terminal, and without a key that was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2 and a usage line on standard error."""
+        from jobdeck.domain.text import mask_keys, one_line  # noqa: PLC0415 - for a mistake only
+
+        super().error(one_line(mask_keys(message)))
+
+
 def build_parser(*, bare: bool = True) -> argparse.ArgumentParser:
     """Return the parser of all commands; with `bare`, ``jobdeck [TARGET…]`` is there too, by the name of ``open``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="jobdeck",
         usage="jobdeck [--config FILE] [--no-store] [TARGET …]\n       jobdeck COMMAND [OPTION …] [TARGET …]",
         description="A terminal monitor for API jobs in flight: every job, every stage, every request ID.",

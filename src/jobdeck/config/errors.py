@@ -1,5 +1,13 @@
 """What can be wrong with a configuration."""
 
+from jobdeck.domain.text import mask_keys
+
 
 class ConfigError(Exception):
-    """The configuration cannot be used. The message names file, key and remedy, and never contains a secret."""
+    """The configuration cannot be used. The message names file, key and remedy, and never contains a secret.
+
+    Not even one that stands where a name belongs, such as ``token = "env:sk_live_…"``.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(mask_keys(message))

@@ -12,7 +12,7 @@ from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.described import Apis, credentials_of, curl_headers_of, read_variables
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.hooks import Hook, read_hooks
-from jobdeck.domain.text import one_line
+from jobdeck.domain.text import mask_keys, one_line
 from jobdeck.providers.description import AuthScheme, Description
 from jobdeck.providers.profile import (
     MAX_REQUESTS_PER_MINUTE,
@@ -190,7 +190,7 @@ def _from_toml(data: bytes, path: Path) -> Settings:
 
 def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> ProfileSettings:
     where = f"{path}: [profiles.{one_line(name, 80)}]"
-    if not PROFILE_NAME.fullmatch(name):
+    if not PROFILE_NAME.fullmatch(name) or mask_keys(name) != name:
         message = f"{where}: a profile's name is letters, digits, - and _, at most 64"
         raise ConfigError(message)
     if not isinstance(body, dict):
@@ -301,4 +301,6 @@ def _wanted(provider: str) -> str:
 def _variable(ref: SecretRef, default: str) -> str:
     """The variable that the secret comes from, if it is one that a shell can name."""
     scheme, _, name = ref.text.partition(":")
-    return name if scheme == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name, re.ASCII) else default
+    named = scheme == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name, re.ASCII)
+    # Who wrote a key where its variable's name belongs must not find it on the clipboard.
+    return name if named and mask_keys(name) == name else default

@@ -14,6 +14,8 @@ _UNSAFE = re.compile(
     "]"
 )
 
+_KEY = re.compile(r"\b([as]k_(?:live_|test_)?|hog_(?:live|test)_)(?=\S*[0-9])[^\s'\",;()<>\[\]{}]{8,}")
+
 CELL_LIMIT = 256
 MESSAGE_LIMIT = 4_096
 
@@ -36,6 +38,11 @@ def clean(text: str, *, lines: bool = False, limit: int | None = None) -> str:
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """Return `text` clean, with runs of white space folded to one blank, cut at `limit`."""
     return clean(" ".join(text.split()), limit=limit)
+
+
+def mask_keys(text: str) -> str:
+    """Return `text` with no more than the head of all that looks like an API key of either vendor (``sk_live_…``)."""
+    return _KEY.sub(r"\1…", text)
 
 
 def _escape(match: re.Match[str]) -> str:

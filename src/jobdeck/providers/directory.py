@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobdeck.domain.job import JobKey, Resource, Target
-from jobdeck.domain.text import clean
+from jobdeck.domain.text import clean, mask_keys
 from jobdeck.providers.description import Description
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import Profile
@@ -24,7 +24,7 @@ class TargetError(ValueError):
 
 def shown(text: str) -> str:
     """Return `text` fit for a message: clean, at most 80 characters of it, and no more than the head of an API key."""
-    cut = clean(_KEY.sub(r"\1…", text[: 2 * _SHOWN])[:_SHOWN])
+    cut = clean(mask_keys(text[: 2 * _SHOWN])[:_SHOWN])
     return f"{cut}…" if len(text) > _SHOWN else cut
 
 
