@@ -177,11 +177,10 @@ async def test_numbers_in_a_result_become_null_when_they_are_not_finite() -> Non
         b'{"id":"op_1","status":"queued","result":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"id":"op_1","progress":' + b"9" * 10_000 + b"}",
         b'{"id":"op_1","status":"\xff"}',
-        b'{"id":"op_1","status":"\\ud800"}',
         b'{"id":"op_1"',
         b"\x00",
     ],
-    ids=["open", "deep", "long number", "bad UTF-8", "lone surrogate", "cut", "NUL"],
+    ids=["open", "deep", "long number", "bad UTF-8", "cut", "NUL"],
 )
 async def test_json_that_would_hurt_a_parser_is_not_json(body: bytes) -> None:
     assert (await problem_of(answer(body))).kind is ProblemKind.NOT_JSON

@@ -181,7 +181,7 @@ def test_status_prints_one_object_for_each_answer_and_nothing_else(server: Hosti
     ran = jobdeck("status", "--json", "--no-store", "-", "--config", config, env=env, stdin="\n".join(targets))
     assert ran.err == ""
     assert ran.out.isascii()
-    assert "\\ud800" not in ran.out
+    json.dumps(ran.objects, ensure_ascii=False).encode()
     objects = {f"{item['profile']}:{item['id']}": item for item in ran.objects}
     assert objects.keys() == targets.keys()
     for name, item in objects.items():
