@@ -31,7 +31,7 @@ STYLE = """\
 @font-face { font-family: "Roboto Mono"; src: url("mono-italic.ttf"); font-weight: 100 700; font-style: italic; }
 html, body { margin: 0; height: 100%; background: #0f1317; color: #c9d1d9; overflow: hidden; }
 body { font: 16px/1.5 "Roboto Mono", monospace; }
-.textual-terminal { position: absolute; inset: 8px 24px 8px 8px; }
+body > .textual-terminal { position: absolute; inset: 8px; width: auto; height: auto; }
 .said { position: absolute; inset: 0; display: flex; align-items: center; justify-content: center; }
 .said p { max-width: 36em; padding: 2em; background: #171c22; }
 .said a { color: #6cb0f2; }
