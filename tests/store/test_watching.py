@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey, Resource, Stage
+from jobdeck.domain.phase import Phase
 from jobdeck.store import Store, UnknownJobError
 from jobdeck.store.records import JobQuery
-from tests.builders import make_target
+from tests.builders import make_observation, make_target
 from tests.store.conftest import Open
 from tests.store.doing import KEY, NOW, SECOND, poll
 
@@ -89,6 +91,26 @@ def test_estimates_come_back_as_they_were_given(store: Store) -> None:
     store.save_estimates("hog", '{"search":[60.5,4]}', NOW + 1)
     assert store.load_estimates("hog") == '{"search":[60.5,4]}'
     assert store.load_estimates("sonarly") is None
+
+
+def test_the_watched_jobs_are_those_that_are_loaded_one_by_one(store: Store) -> None:
+    targets = [make_target(f"op_{number}") for number in (3, 1, 2)]
+    store.watch(targets, NOW)
+    store.unwatch([targets[0].key], NOW)
+    poll(store, NOW, make_observation(Phase.RUNNING, stages=(Stage("import", "running", Phase.RUNNING, 0.5),)))
+    now = Instant(NOW + 10, 7.0)
+    loaded = [stored.at(now) for one in targets[1:] if (stored := store.load_job(one.key)) is not None]
+    assert [job.key.id for job in loaded] == ["op_1", "op_2"]
+    assert list(store.watched(now)) == loaded
+    assert loaded[0].stages[0].stage.progress == 0.5
+
+
+def test_of_many_jobs_those_with_a_note_are_found(store: Store) -> None:
+    targets = [make_target(f"op_{number}") for number in range(60)]
+    store.watch(targets, NOW)
+    store.annotate(targets[7].key, now_us=NOW, note="ask Ada")
+    found = store.annotations(one.key for one in targets)
+    assert {key.id: note.note for key, note in found.items()} == {"op_7": "ask Ada"}
 
 
 def test_a_choice_is_kept_until_another_is_made(store: Store) -> None:

@@ -20,6 +20,9 @@ from jobdeck.wiring.tickets import TicketError, keep_note, kept_note, make_ticke
 ORDER = "order"
 """The name under which the store keeps how the list is sorted."""
 
+AT_ONCE = 250
+"""Remembered jobs that are restored before keys and the screen have their turn: about 10 ms."""
+
 LISTED = 100
 """Jobs of each list that ``--discover`` opens the screen on."""
 
@@ -59,6 +62,7 @@ class Sitting:
         Raises `ConfigError` for a profile without credentials.
         """
         running = self._running = self._wiring.open(listed=True)
+        importing = asyncio.create_task(self._wiring.prepare())
         self._teller = make_teller(self._wiring, running, self._complain)
         self._teller.notice(self._told)
         self.notices = (*self.notices, *running.notices)
@@ -67,7 +71,12 @@ class Sitting:
         if self._lists:
             engine.restore(await self._listed())
         if self._targets or not self._lists:
-            engine.restore(await self._wiring.recall(running.store, self._targets))
+            known = await self._wiring.recall(running.store, self._targets)
+            await importing
+            for start in range(0, len(known), AT_ONCE):
+                engine.restore(known[start : start + AT_ONCE], listed=not self._targets)
+                await asyncio.sleep(0)
+        await importing
         engine.add(self._targets)
         return engine
 

@@ -113,8 +113,11 @@ class Engine:
         self._publish(jobs=jobs, events=events)
         return tuple(job.key for job in jobs)
 
-    def restore(self, jobs: Iterable[Job]) -> None:
-        """Watch jobs in the state in which they are remembered, as old as that is; those watched already stay."""
+    def restore(self, jobs: Iterable[Job], *, listed: bool = False) -> None:
+        """Watch jobs in the state in which they are remembered, as old as that is; those watched already stay.
+
+        With `listed` they come from the ledger's own list, which then is not told of them again.
+        """
         now = self._clock.now()
         restored: list[Job] = []
         for job in jobs:
@@ -124,7 +127,8 @@ class Engine:
                 if not job.terminal or job.outlined:
                     lane.scheduler.add(job.key, job.target.resource.value, now.mono, _elapsed(job, now))
                     lane.wake()
-        self._ledger.watch([job.target for job in restored], now)
+        if not listed:
+            self._ledger.watch([job.target for job in restored], now)
         self._publish(jobs=restored)
 
     def remove(self, keys: Iterable[JobKey]) -> None:

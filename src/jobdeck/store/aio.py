@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from typing import Any, TypeVar
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import JobKey, Observation, Target
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.store.base import POLL, Store
 from jobdeck.store.errors import CursorLostError, StoreClosedError
 from jobdeck.store.records import (
@@ -124,6 +125,9 @@ class AsyncStore:
 
     async def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
         return await self.read(lambda store: store.jobs(query))
+
+    async def watched(self, now: Instant) -> tuple[Job, ...]:
+        return await self.read(lambda store: store.watched(now))
 
     async def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:
         return await self.read(lambda store: store.timeline(key))

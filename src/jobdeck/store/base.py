@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import JobKey, Observation, Target
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.store.records import (
     Annotation,
     Change,
@@ -135,6 +136,10 @@ class Store(Protocol):
 
     def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
         """Return jobs by their newest activity, newest first, without results."""
+        ...
+
+    def watched(self, now: Instant) -> tuple[Job, ...]:
+        """Return the watched jobs in the order of the list, with results that are kept; their moments go with `now`."""
         ...
 
     def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:

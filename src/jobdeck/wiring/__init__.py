@@ -3,6 +3,8 @@
 Importing this is cheap; the HTTP client and the models (400 ms) are imported when the first profile opens.
 """
 
+import asyncio
+import importlib
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -28,7 +30,7 @@ from jobdeck.providers.targets import Directory
 from jobdeck.scheduling.budget import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
-from jobdeck.store import Opened, open_store
+from jobdeck.store import Opened, Store, open_store
 from jobdeck.store.actors import new_actor
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import Annotation
@@ -192,14 +194,20 @@ class Wiring:
 
         Jobs of profiles that are no longer configured are left out.
         """
-        wanted = targets or await store.watch_list()
-        keys = [target.key for target in wanted if target.key.profile in self.settings.profiles]
-        notes = await store.annotations(keys)
         now = self.clock.now()
-        # One trip to the reader's thread: ten thousand would take seconds.
-        stored = await store.read(lambda shelf: [job for key in keys if (job := shelf.load_job(key)) is not None])
+        keys = [target.key for target in targets]
+
+        # One trip to the reader's thread, and one query for a whole list: ten thousand would take seconds.
+        def load(shelf: Store) -> tuple[Job, ...]:
+            if not targets:
+                return shelf.watched(now)
+            found = (shelf.load_job(key) for key in keys)
+            return tuple(stored.at(now) for stored in found if stored is not None)
+
+        jobs = [job for job in await store.read(load) if job.key.profile in self.settings.profiles]
+        notes = await store.annotations(job.key for job in jobs)
         return tuple(
-            replace(job.at(now), acknowledged=_still_acknowledged(job.last, notes.get(job.last.key))) for job in stored
+            replace(job, acknowledged=True) if _still_acknowledged(job, notes.get(job.key)) else job for job in jobs
         )
 
     def profile(self, name: str) -> Profile:
@@ -210,6 +218,10 @@ class Wiring:
         """Return a request as a line for a shell, with variables where the secrets go."""
         settings = self.settings.profiles.get(exchange.profile)
         return curl_line(exchange.method, exchange.url, settings.curl_headers if settings is not None else ())
+
+    async def prepare(self) -> None:
+        """Import what providers are made of, beside whatever else there is to do."""
+        await asyncio.to_thread(importlib.import_module, "jobdeck.providers.factory")
 
     def provider(self, name: str) -> Provider:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""

@@ -2,20 +2,35 @@
 
 import apsw
 
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import clean
 from jobdeck.store.records import JobQuery, TimelineEntry, TimelineKind
-from jobdeck.store.sqlite.codec import STATE_COLUMNS, TARGET_COLUMNS, phase_from, stored_from
-from jobdeck.store.sqlite.rows import job_row, one
+from jobdeck.store.sqlite.codec import STATE_COLUMNS, TARGET_COLUMNS, job_from, phase_from, stored_from, target_from
+from jobdeck.store.sqlite.rows import job_row
 from jobdeck.store.stored import StoredJob
 
-_JOBS = (
-    "SELECT j.id, j.fence, a.name, j.lease_until_us, j.next_poll_us, w.since_us, j.result_bytes, j.added_us,"  # noqa: S608 - constants only
+_COLUMNS = (
+    "SELECT j.id, j.fence, a.name, j.lease_until_us, j.next_poll_us, w.since_us, j.result_bytes, j.added_us,"
     f" {TARGET_COLUMNS}, {STATE_COLUMNS}"
+)
+_FROM = (
     " FROM jobs j JOIN scopes s ON s.id = j.scope LEFT JOIN actors a ON a.id = j.lease_owner"
     " LEFT JOIN watches w ON w.job = j.seq"
 )
-_ONE = _JOBS + " WHERE j.seq = ?"
+_JOBS = _COLUMNS + _FROM
+_ONE = (
+    _COLUMNS  # noqa: S608 - constants only
+    + ", (SELECT r.body FROM results r WHERE r.job = j.seq)"
+    + _FROM
+    + " WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
+)
+_WATCHED = (
+    _COLUMNS  # noqa: S608 - constants only
+    + ", (SELECT r.body FROM results r WHERE r.job = j.seq)"
+    + _FROM
+    + " WHERE w.job IS NOT NULL ORDER BY w.seq"
+)
 _MANY = (
     _JOBS  # noqa: S608 - constants only
     + " WHERE (?1 IS NULL OR s.name = ?1) AND (?2 IS NULL OR j.phase IN (SELECT value FROM json_each(?2)))"
@@ -30,12 +45,19 @@ _TIMELINE = (
 
 def load_job(connection: apsw.Connection, key: JobKey) -> StoredJob | None:
     """See `Store.load_job`."""
-    found = job_row(connection, key)
-    if found is None:
-        return None
-    bodies = connection.execute("SELECT body FROM results WHERE job = ?", found[:1])
-    result = next((str(body) for (body,) in bodies), None)
-    return stored_from(one(connection, _ONE, found[:1]), result)
+    row = connection.execute(_ONE, (key.profile, key.account_group or "", key.id)).fetchone()
+    return None if row is None else stored_from(row[:-1], row[-1])
+
+
+def watched(connection: apsw.Connection, now: Instant) -> tuple[Job, ...]:
+    """See `Store.watched`."""
+
+    def moment(us: int) -> Instant:
+        return Instant(us, now.mono + (us - now.us) / 1e6)
+
+    return tuple(
+        job_from(target_from(row[8:15]), row[7], row[15:-1], row[-1], moment) for row in connection.execute(_WATCHED)
+    )
 
 
 def jobs(connection: apsw.Connection, query: JobQuery) -> tuple[StoredJob, ...]:

@@ -8,7 +8,8 @@ from typing import TypeVar
 import apsw
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import JobKey, Observation, Target
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.store.base import POLL, Store
 from jobdeck.store.records import (
     Annotation,
@@ -108,6 +109,9 @@ class SqliteStore:
 
     def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
         return self._db.read(lambda connection: history.jobs(connection, query))
+
+    def watched(self, now: Instant) -> tuple[Job, ...]:
+        return self._db.read(lambda connection: history.watched(connection, now))
 
     def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:
         return self._db.read(lambda connection: history.timeline(connection, key))

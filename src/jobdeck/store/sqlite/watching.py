@@ -8,7 +8,7 @@ import apsw
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean
 from jobdeck.store.records import Annotation, ChangeKind
-from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, target_from
+from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, key_of, target_from
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.rows import job_row, known_job, log, one, scope_row
 
@@ -27,6 +27,13 @@ _WATCH_LIST = (
 _ANNOTATION = (
     "SELECT n.acknowledged, n.note, a.name, n.at_us FROM annotations n JOIN actors a ON a.id = n.actor WHERE n.job = ?"
 )
+_ANNOTATIONS = (
+    "SELECT s.name, j.account_group, j.job_id, n.acknowledged, n.note, a.name, n.at_us FROM annotations n"
+    " JOIN jobs j ON j.seq = n.job JOIN scopes s ON s.id = j.scope JOIN actors a ON a.id = n.actor"
+)
+_FEW = 50
+"""Jobs up to which each is looked up by itself: few of many have an annotation."""
+
 _ANNOTATE = (
     "INSERT INTO annotations (job, actor, acknowledged, note, at_us) VALUES (?1, ?2, ?3, ?4, ?5)"
     " ON CONFLICT DO UPDATE SET actor = ?2, acknowledged = ?3, note = ?4, at_us = ?5"
@@ -96,8 +103,13 @@ def annotate(session: Session, key: JobKey, now_us: int, *, acknowledged: bool |
 
 def annotations(connection: apsw.Connection, keys: Iterable[JobKey]) -> dict[JobKey, Annotation]:
     """See `Store.annotations`."""
+    wanted = tuple(keys)
+    if len(wanted) > _FEW:
+        chosen = frozenset(wanted)
+        rows = ((key_of(*row[:3]), row[3:]) for row in connection.execute(_ANNOTATIONS))
+        return {key: _annotation(row) for key, row in rows if key in chosen}
     found: dict[JobKey, Annotation] = {}
-    for key in keys:
+    for key in wanted:
         job = job_row(connection, key)
         row = None if job is None else connection.execute(_ANNOTATION, (job[0],)).fetchone()
         if row is not None:
