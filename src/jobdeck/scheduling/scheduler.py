@@ -28,8 +28,9 @@ class Scheduler:
     What counts is how late we learn that a job ended. A job with remaining time r has hazard h = 1/r; the sum of
     delays is smallest when it is polled at a rate proportional to √h (Cho & Garcia-Molina, "Effective page refresh
     policies", TODS 2003; Azar et al., "Tractable near-optimal policies for crawling", PNAS 2018), here by fair
-    queueing with weights √h, the most valuable of the eight earliest going first. One list page that refreshes many
-    jobs is weighed against the best single poll by the same value. Tokens come at 80 % of the limit.
+    queueing with weights √h, the most valuable of the eight earliest going first, but none later than after six
+    rounds. One list page that refreshes many jobs is weighed against the best single poll by the same value. Tokens
+    come at 80 % of the limit.
 
     Deterministic: the same calls with the same `rng` seed give the same actions. A decision is O(log n). No method
     raises for a key it does not know; time that runs backwards counts as standing still. `lists` says what the
