@@ -1,0 +1,135 @@
+"""Rule 16, page by page: wherever a database is damaged, a command tells what it sees and deletes nothing."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jobdeck.simulator.scenario import JobScript, Scenario
+from jobdeck.simulator.threaded import ThreadedSimulator
+from tests.cli.harness import environment, jobdeck
+
+PAGE = 4_096
+NOBODY = 65_534
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with ThreadedSimulator(Scenario(jobs=(JobScript(id="op_done", arrival=-60.0, duration=10.0),))) as running:
+        yield running.url
+
+
+@pytest.fixture
+def env(url: str, tmp_path: Path) -> dict[str, str]:
+    return environment(url, tmp_path)
+
+
+@pytest.fixture
+def database(env: dict[str, str]) -> Path:
+    """A database in which something is remembered."""
+    jobdeck("status", "op_done", env=env)
+    return Path(env["JOBDECK_DATA_DIR"]) / "jobdeck.db"
+
+
+def page(number: int, what: Callable[[bytearray], bytes]) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        at = (number * PAGE) % len(data)
+        data[at : at + PAGE] = what(data[at : at + PAGE])
+        path.write_bytes(data)
+
+    return damage
+
+
+def cut(size: int) -> Callable[[Path], None]:
+    return lambda path: os.truncate(path, size)
+
+
+def noise(data: bytearray) -> bytes:
+    return random.Random(len(data)).randbytes(len(data))
+
+
+def flipped(data: bytearray) -> bytes:
+    return bytes(byte ^ (0x80 if place % 97 == 0 else 0) for place, byte in enumerate(data))
+
+
+def zeros(data: bytearray) -> bytes:
+    return bytes(len(data))
+
+
+def beside(suffix: str) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        path.with_name(path.name + suffix).write_bytes(random.Random(7).randbytes(40_000))
+
+    return damage
+
+
+DAMAGE = {
+    **{
+        f"page {number} {what.__name__}": page(number, what)
+        for number in (0, 1, 2, 5, 11, -1)
+        for what in (noise, zeros)
+    },
+    **{f"page {number} flipped": page(number, flipped) for number in (0, 1, 3, 7, -1)},
+    **{f"cut to {size}": cut(size) for size in (0, 1, 99, 100, PAGE, 5 * PAGE + 17)},
+    "a log of noise": beside("-wal"),
+    "a journal of noise": beside("-journal"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_rule_16_damage_anywhere_is_survived_and_nothing_is_deleted(
+    env: dict[str, str], database: Path, kind: str
+) -> None:
+    DAMAGE[kind](database)
+    damaged = database.read_bytes()
+    ran = jobdeck("status", "--json", "op_done", env=env)
+    assert (ran.code, ran.object["phase"]) == (0, "succeeded"), ran.err
+    assert len(ran.err.splitlines()) <= 1, ran.err
+    assert jobdeck("history", "--json", env=env).object["id"] == "op_done"
+    if list(database.parent.glob("*.corrupt-*")):
+        assert damaged in [path.read_bytes() for path in database.parent.glob("*.corrupt-*")]
+    assert not list(database.parent.glob("crash-*"))
+
+
+AS_NOBODY = f"""
+import os, sys
+from jobdeck.cli.main import main
+# Whoever we become may not be allowed to read what is imported late: once with all rights, elsewhere.
+data = os.environ["JOBDECK_DATA_DIR"]
+os.environ["JOBDECK_DATA_DIR"] = data + "-first"
+assert main(["status", "op_done"]) == 0
+os.environ["JOBDECK_DATA_DIR"] = data
+os.setgid({NOBODY})
+os.setuid({NOBODY})
+sys.exit(main(["status", "--json", "op_done"]))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_rule_16_a_directory_that_may_only_be_read_is_told_and_done_without(url: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        env = environment(url, home)
+        jobdeck("status", "op_done", env=env)
+        database = home / "data" / "jobdeck.db"
+        database.parent.chmod(0o755)
+        for file in database.parent.iterdir():
+            file.chmod(0o644)
+        before = database.read_bytes()
+        run = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY], env=env, capture_output=True, text=True, timeout=40, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        assert json.loads(run.stdout.splitlines()[-1])["phase"] == "succeeded"
+        (line,) = run.stderr.splitlines()
+        assert "Going on in memory" in line
+        assert database.read_bytes() == before
+        assert {file.name for file in database.parent.iterdir()} == {"jobdeck.db"}
