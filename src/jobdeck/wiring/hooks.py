@@ -5,17 +5,21 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from jobdeck.config.hooks import Hook
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
+from jobdeck.providers.scrub import Scrubber
+from jobdeck.providers.secret import secrets_seen
 
 HOOK_SECONDS = 30.0
 AT_ONCE = 4
 VALUE_LIMIT = 1_000
+LEAST_KEY = 8
+"""Characters of the shortest key; what is shorter was refused, and may be any word."""
 
 Describe = Callable[[Job], Mapping[str, Any]]
 """Gives the JSON object of a job."""
@@ -34,7 +38,8 @@ class HookRunner:
     ) -> None:
         """Keep what to run; `complain` hears in one line of a hook that fails."""
         self._hooks = tuple(hooks)
-        self._environ = without_secrets(environ, secret_variables)
+        self._environ = dict(environ)
+        self._secret_variables = secret_variables
         self._describe = describe
         self._complain = complain
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -62,7 +67,7 @@ class HookRunner:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=silent,
                 stderr=silent,
-                env={**self._environ, **job_variables(job)},
+                env={**without_secrets(self._environ, self._secret_variables, secrets_seen()), **job_variables(job)},
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -89,13 +94,17 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def without_secrets(environ: Mapping[str, str], secret_variables: frozenset[str]) -> dict[str, str]:
-    """Return an environment without API keys, under whatever names they stand in it."""
-    secrets = {environ[name].strip() for name in secret_variables if environ.get(name, "").strip()}
+def without_secrets(
+    environ: Mapping[str, str], secret_variables: frozenset[str], secrets: Iterable[str] = ()
+) -> dict[str, str]:
+    """Return an environment without API keys, under whatever names and in whatever spelling they stand in it.
+
+    `secrets` are keys that came from elsewhere, out of a file perhaps.
+    """
+    known = {environ[name].strip() for name in secret_variables if name in environ}
+    scrubber = Scrubber({*known, *(secret for secret in secrets if len(secret) >= LEAST_KEY)})
     return {
-        name: value
-        for name, value in environ.items()
-        if name not in secret_variables and not any(secret in value for secret in secrets)
+        name: value for name, value in environ.items() if name not in secret_variables and scrubber.text(value) == value
     }
 
 
