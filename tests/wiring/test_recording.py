@@ -78,7 +78,7 @@ async def test_an_hour_of_a_hundred_jobs_takes_a_megabyte_and_is_played_back_in_
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
         wiring = Wiring({}, settings=settings_for(server.url, 300), clock=clock, keep=False)
         recorder = Recorder(path, {"hog": "thehog", "sonarly": "sonarly"}, clock)
-        recorder.complain = complaints.append
+        recorder.when_it_ends(complaints.append)
         engine = wiring.open(recorder=recorder).engine
         begun = clock.now()
         engine.add(parse_target(text, wiring.directory) for text in demo_targets(scenario))

@@ -4,6 +4,7 @@ import argparse
 from types import MappingProxyType
 
 from jobdeck.cli.open_screen import run_screen
+from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.sitting import Sitting
 from jobdeck.cli.terminal import require_terminal
 from jobdeck.config import ProfileSettings, Settings
@@ -26,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         wiring = Wiring({}, settings=demo_settings(simulator.url), keep=False)
         directory = wiring.directory
         targets = tuple(parse_target(text, directory) for text in demo_targets(scenario))
-        return run_screen(Sitting(wiring, targets, ("a demo: simulated jobs, real HTTP on this machine",)))
+        notices = ("a demo: simulated jobs, real HTTP on this machine",)
+        return run_screen(Sitting(wiring, targets, notices, recorder=make_recorder(arguments.record, wiring)))
 
 
 def demo_settings(url: str) -> Settings:

@@ -3,12 +3,16 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from jobdeck.cli.telling import make_teller
 from jobdeck.domain.job import Job, Target
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring import UseOfLists, Wiring
+
+if TYPE_CHECKING:
+    from jobdeck.wiring.recording import Recorder
 
 LOOKS_FOR_THE_REST = 3
 
@@ -29,17 +33,21 @@ async def follow(
     lists: UseOfLists = UseOfLists.ALL,
     *,
     hooks: bool = False,
+    recorder: "Recorder | None" = None,
 ) -> tuple[Job, ...]:
     """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
 
     With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
+    With a `recorder`, all of it is recorded.
 
     Raises `TimedOutError` after `patience` seconds (None: never), and what the engine raises when it breaks.
     """
-    running = wiring.open(lists=lists)
+    running = wiring.open(lists=lists, recorder=recorder)
     engine = running.engine
     for notice in running.notices:
         sys.stderr.write(f"jobdeck: {notice}\n")
+    if recorder is not None:
+        recorder.when_it_ends(_complain)
     teller = make_teller(wiring, running, _complain) if hooks and wiring.settings.hooks else None
     try:
         changes = engine.subscribe()
@@ -62,6 +70,8 @@ async def follow(
     finally:
         if teller is not None:
             await teller.close()
+        if recorder is not None:
+            await recorder.close()
         await engine.aclose()
     return tuple(engine.jobs[key] for key in keys)
 

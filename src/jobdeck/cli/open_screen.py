@@ -3,14 +3,19 @@
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from jobdeck.cli.crash import report_crash
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
 from jobdeck.cli.terminal import read_keys_from_terminal, require_terminal
 from jobdeck.config import ConfigError
+
+if TYPE_CHECKING:
+    from jobdeck.tui.session import Playback, Session
 
 RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
 """Variables of Textual that are for those who write screens, not for those who look at them."""
@@ -26,18 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
         wiring.profile(profile)
     if inputs.piped:
         read_keys_from_terminal()
-    return run_screen(Sitting(wiring, inputs.targets, lists=arguments.discover))
+    recorder = make_recorder(arguments.record, wiring)
+    return run_screen(Sitting(wiring, inputs.targets, lists=arguments.discover, recorder=recorder))
 
 
-def run_screen(sitting: Sitting) -> int:
+def run_screen(sitting: "Session", playback: "Playback | None" = None) -> int:
     """Run the screen until it is left; a fault is reported when the terminal is as it was before.
+
+    With `playback`, the sitting is one on a recording.
 
     Raises `ConfigError` when the engine could not be opened for one.
     """
     _refuse_recording()
     from jobdeck.tui.app import JobdeckApp  # noqa: PLC0415 - Textual, for the commands that draw
 
-    app = JobdeckApp(sitting)
+    app = JobdeckApp(sitting, playback=playback)
     run_async(app.run_async())
     if isinstance(app.fault, ConfigError):
         raise app.fault

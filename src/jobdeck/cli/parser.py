@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from jobdeck import __version__
-from jobdeck.cli.durations import duration
+from jobdeck.cli.durations import duration, moment
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -22,6 +22,7 @@ COMMANDS = (
     "doctor",
     "serve",
     "simulate",
+    "replay",
     "completion",
 )
 """Words that are commands when they come first; ``jobdeck -- demo`` watches a job called demo."""
@@ -36,6 +37,7 @@ targets:
   FILE, -                              a file or standard input with any of these, or accepted bodies
   (none)                               the watch list of last time
   --discover                           what the APIs list as started lately
+  --record FILE                        keep what is seen in a new file, for jobdeck replay
 
 examples:
   jobdeck demo                         try it: no key, no configuration
@@ -75,6 +77,7 @@ def build_parser(*, bare: bool = True) -> argparse.ArgumentParser:
         opened = commands.add_parser("open", allow_abbrev=False)
         _add_config(opened)
         opened.add_argument("--discover", action="store_true")
+        _add_record(opened)
         opened.add_argument("targets", nargs="*")
     _add_demo(commands)
     _add_status(commands)
@@ -87,6 +90,7 @@ def build_parser(*, bare: bool = True) -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_serve(commands)
     _add_simulate(commands)
+    _add_replay(commands)
     _add_completion(commands)
     return parser
 
@@ -141,6 +145,14 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-store", action="store_true", help="remember nothing beyond this run")
 
 
+def _add_record(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="keep what is seen in a new file that only you can read, answers included, for jobdeck replay",
+    )
+
+
 def _add_demo(commands: "Commands") -> None:
     demo = _command(
         commands,
@@ -153,6 +165,7 @@ def _add_demo(commands: "Commands") -> None:
     demo.add_argument("--jobs", type=_count, default=24, metavar="N", help="how many jobs, 1 to 10000 (default 24)")
     demo.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed plays the same jobs (default 1)")
     demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast time passes in it (default 1)")
+    _add_record(demo)
 
 
 def _add_status(commands: "Commands") -> None:
@@ -176,6 +189,7 @@ def _add_watch(commands: "Commands") -> None:
         example="watch --json - < ids.txt | jq -c .change",
     )
     watch.add_argument("--json", action="store_true", help="one JSON object a change")
+    _add_record(watch)
     watch.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
@@ -192,6 +206,7 @@ def _add_wait(commands: "Commands") -> None:
     wait.add_argument("--timeout", type=duration, metavar="DURATION", help="exit with 124 after, say, 45s, 30m, 1h30m")
     wait.add_argument("--appear", type=duration, metavar="DURATION", help="wait so long for targets not there yet")
     wait.add_argument("--json", action="store_true", help="nothing but one JSON object a job, at the end")
+    _add_record(wait)
     wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
@@ -302,6 +317,24 @@ def _add_simulate(commands: "Commands") -> None:
     simulate.add_argument("--jobs", type=_count, metavar="N", help="how many jobs of the demo's kind (default 24)")
     simulate.add_argument("--seed", type=int, metavar="S", help="overrides the scenario's seed")
     simulate.add_argument("--speed", type=_speed, metavar="X", help="overrides the scenario's speed")
+
+
+def _add_replay(commands: "Commands") -> None:
+    replay = _command(
+        commands,
+        "replay",
+        summary="the screen on what was recorded with --record: pause, step, seek, speed",
+        description="Play a recording back in the screen it was made in. Nothing is asked, and no key is needed:\n"
+        "p plays on or stands still, . and , step, < and > change the speed, 0 to 9 seek, ? tells the rest.",
+        example="replay incident.jobdeck --at 14:02:07 --paused",
+        settings=False,
+    )
+    replay.add_argument(
+        "--at", type=moment, metavar="TIME", help="begin there: a time of day in UTC, or so long after the start (5m)"
+    )
+    replay.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast it is played (default 1)")
+    replay.add_argument("--paused", action="store_true", help="stand still at first")
+    replay.add_argument("file", metavar="FILE", help="what --record wrote")
 
 
 def _count(text: str) -> int:

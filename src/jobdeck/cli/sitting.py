@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from jobdeck.cli.telling import make_teller
 from jobdeck.domain.exchange import Exchange
@@ -16,6 +17,9 @@ from jobdeck.tui.session import Parsed, Refused
 from jobdeck.wiring import Running, Wiring
 from jobdeck.wiring.telling import CLOSE_SECONDS, Teller
 from jobdeck.wiring.tickets import TicketError, keep_note, kept_note, make_ticket
+
+if TYPE_CHECKING:
+    from jobdeck.wiring.recording import Recorder
 
 ORDER = "order"
 """The name under which the store keeps how the list is sorted."""
@@ -31,10 +35,17 @@ class Sitting:
     """Implements the screen's `Session` on real settings."""
 
     def __init__(
-        self, wiring: Wiring, targets: tuple[Target, ...], notices: tuple[str, ...] = (), *, lists: bool = False
+        self,
+        wiring: Wiring,
+        targets: tuple[Target, ...],
+        notices: tuple[str, ...] = (),
+        *,
+        lists: bool = False,
+        recorder: "Recorder | None" = None,
     ) -> None:
         """Sit down to `targets`; with `lists`, also to what the APIs list as started lately."""
         self._wiring = wiring
+        self._recorder = recorder
         self._targets = targets
         self._lists = lists
         self._running: Running | None = None
@@ -61,8 +72,10 @@ class Sitting:
 
         Raises `ConfigError` for a profile without credentials.
         """
-        running = self._running = self._wiring.open(listed=True)
+        running = self._running = self._wiring.open(listed=True, recorder=self._recorder)
         importing = asyncio.create_task(self._wiring.prepare())
+        if self._recorder is not None:
+            self._recorder.when_it_ends(self._complain)
         self._teller = make_teller(self._wiring, running, self._complain)
         self._teller.notice(self._told)
         self.notices = (*self.notices, *running.notices)
@@ -137,6 +150,8 @@ class Sitting:
 
     async def close(self) -> None:
         """Give running hooks a moment to end, and keep what is to be kept."""
+        if self._recorder is not None:
+            await self._recorder.close()
         await asyncio.gather(*self._keeping)
         if self._teller is not None:
             await self._teller.close(CLOSE_SECONDS)

@@ -9,6 +9,7 @@ from jobdeck.cli.follow import TimedOutError, follow, hopeless, told
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json
+from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.watch import ChangePrinter
 from jobdeck.cli.words import describe_seconds
@@ -24,9 +25,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Wait for all targets, or one with ``--any``; returns 124 when the time given is over first."""
     wiring = open_wiring(arguments)
     inputs = gather_targets(arguments.targets, wiring.directory)
+    recorder = make_recorder(arguments.record, wiring)
     waiting = Waiting(arguments, wiring.clock)
     try:
-        jobs = run_async(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True))
+        jobs = run_async(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder))
         code = exit_code([job for job in jobs if job.terminal] if waiting.ended_by_any else jobs)
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT

@@ -9,6 +9,7 @@ from jobdeck.cli.follow import follow, hopeless, told
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import budget_object, clock_time, job_object, print_json, rfc3339
+from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
@@ -30,7 +31,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         printer.show(engine, batch)
         return all(told(job) or hopeless(engine, job) for job in engine.jobs.values())
 
-    return exit_code(run_async(follow(wiring, inputs.targets, enough, hooks=True)))
+    recorder = make_recorder(arguments.record, wiring)
+    return exit_code(run_async(follow(wiring, inputs.targets, enough, hooks=True, recorder=recorder)))
 
 
 class ChangePrinter:

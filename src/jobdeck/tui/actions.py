@@ -14,6 +14,7 @@ class Group(StrEnum):
     PANES = "Panes"
     JOB = "The selected job"
     DECK = "Everything"
+    REPLAY = "A recording that is played back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Action:
 
     `keys` are Textual's names of the keys, `shown` how a person reads them; `footer` orders it in the footer and
     keeps it out when None: the smaller, the longer it stays as the screen gets narrow. One that `changes` what is
-    asked, watched or kept is not there where a session is locked.
+    asked, watched or kept is not there where a session is locked, and one of `Group.REPLAY` only in a replay.
     """
 
     name: str
@@ -108,14 +109,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme", ("t",), "t", "theme", "dark, light, and both with hues for colour-blind eyes", Group.DECK),
     Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
     Action("quit", ("q",), "q", "quit", "quit; the remote jobs go on", Group.DECK, 12),
+    Action("play", ("p",), "p", "play", "play on, or stand still", Group.REPLAY, 13),
+    Action("step", ("full_stop",), ".", "step", "one answer or change further, then stand still", Group.REPLAY, 17),
+    Action("step_back", ("comma",), ",", "step back", "one answer or change back, then stand still", Group.REPLAY, 18),
+    Action("faster", ("greater_than_sign",), ">", "faster", "play faster, up to 240 times", Group.REPLAY, 36),
+    Action("slower", ("less_than_sign",), "<", "slower", "play slower, down to a quarter", Group.REPLAY, 37),
+    Action(
+        "seek", tuple("0123456789"), "0–9", "seek", "to the beginning, or to so many tenths of it", Group.REPLAY, 19
+    ),
 )
 
 BY_NAME = {action.name: action for action in ACTIONS}
 
 
-def actions_when(*, locked: bool) -> tuple[Action, ...]:
+def actions_when(*, locked: bool, replay: bool = False) -> tuple[Action, ...]:
     """Return the actions that there are, in the order of the table."""
-    return tuple(action for action in ACTIONS if not (locked and action.changes))
+    there = (action for action in ACTIONS if replay or action.group is not Group.REPLAY)
+    return tuple(action for action in there if not (locked and action.changes))
 
 
 def bindings(*groups: Group) -> list[BindingType]:
@@ -127,6 +137,6 @@ def bindings(*groups: Group) -> list[BindingType]:
     ]
 
 
-def in_footer(*, locked: bool = False) -> Iterable[Action]:
+def in_footer(*, locked: bool = False, replay: bool = False) -> Iterable[Action]:
     """Return the footer's actions in the order of the table."""
-    return (action for action in actions_when(locked=locked) if action.footer is not None)
+    return (action for action in actions_when(locked=locked, replay=replay) if action.footer is not None)

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.actions import ActionParseResult
@@ -25,7 +26,8 @@ from jobdeck.tui.failure import failure_text
 from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
 from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.deck import Deck
-from jobdeck.tui.session import Engine, Session
+from jobdeck.tui.screens.replay import ReplayDeck
+from jobdeck.tui.session import Engine, Playback, Session
 from jobdeck.tui.styles import style_sheets
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
@@ -73,14 +75,17 @@ class JobdeckApp(App[int]):
         save: Save = save,
         frame_seconds: float = FRAME_SECONDS,
         driver_class: type[Driver] | None = None,
+        playback: Playback | None = None,
     ) -> None:
+        """Take the screen; with `playback` the session is a recording that is played back, at its own pace."""
         super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
-        self._frame_seconds = frame_seconds
+        self._frame_seconds = frame_seconds if playback is None else 0.0
         self._wall = Wall()
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
-        self._deck = Deck(session, put or clipboard(self._write), self._write, save)
+        deck = Deck if playback is None else partial(ReplayDeck, playback)
+        self._deck: Deck = deck(session, put or clipboard(self._write), self._write, save)
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme

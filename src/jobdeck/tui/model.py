@@ -170,6 +170,13 @@ class Model:
         self._move(leaving, entering)
         return Delta(frozenset(changed), bool(leaving or entering))
 
+    def clear(self) -> None:
+        """Forget every row; order and filter stay."""
+        self._rows, self._placed = {}, {}
+        self._places, self._keys = [], []
+        for count in (self._counts, self._profiles, self._open, self._blind):
+            count.clear()
+
     def _make(self, job: Job, old: Row | None, now: Instant) -> Row:
         need = attention(job, now) if not job.acknowledged else SUNK
         self._stamp += 1

@@ -139,6 +139,46 @@ class Engine(Protocol):
         ...
 
 
+class Playback(Protocol):
+    """The controls of a recording that is played back; what they change is seen with the next frame."""
+
+    @property
+    def playing(self) -> bool:
+        """Whether it goes on by itself."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether its end is shown."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as it was recorded."""
+        ...
+
+    @property
+    def length(self) -> float:
+        """Its seconds."""
+        ...
+
+    def toggle(self) -> None:
+        """Stand still, or go on."""
+        ...
+
+    def faster(self, by: int) -> None:
+        """Play faster by so many steps, slower when negative."""
+        ...
+
+    def step(self, by: int) -> None:
+        """Go to the next thing that happened, or (negative) to the one before, and stand still."""
+        ...
+
+    def seek(self, seconds: float) -> None:
+        """Go to the moment so many seconds after the beginning."""
+        ...
+
+
 class Session(Protocol):
     """One sitting: put together by the wiring, used by the app."""
 

@@ -23,6 +23,7 @@ class Watch:
         self.notes = Notes()
         self.engine: Engine | None = None
         self.away = False
+        self.replay = ""
         self.faults = Faults()
         self._profiles = profiles
         self._blind: dict[str, BlindProfile] = {}
@@ -37,8 +38,17 @@ class Watch:
         """Whether the engine sends nothing."""
         return self.engine is not None and self.engine.paused
 
+    def forget(self) -> None:
+        """Begin anew: what was taken in holds no more."""
+        self.model.clear()
+        self.notes = Notes()
+        self.faults = Faults()
+        self._blind = {}
+
     def take(self, batch: Batch, now: Instant) -> Delta:
         """Take in a batch."""
+        if batch.fresh:
+            self.forget()
         self.notes.take(batch)
         self.faults.take(batch.jobs, batch.removed)
         return self.model.update(batch.jobs, batch.removed, now)
@@ -84,7 +94,7 @@ class Watch:
         profiles = tuple(sorted(self.model.profiles)) or self._profiles
         budgets = self.engine.budgets() if self.engine is not None else {}
         in_use = {name: budget for name, budget in budgets.items() if name in self.model.profiles}
-        return Overview(profiles, self.model.counts, in_use, self.paused, now, self.away)
+        return Overview(profiles, self.model.counts, in_use, self.paused, now, self.away, self.replay)
 
     def blind_profiles(self) -> tuple[BlindProfile, ...]:
         """Return the profiles of which not one unfinished job can be seen.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from jobdeck import __version__
@@ -43,20 +44,27 @@ class Recorder:
     def __init__(self, path: Path, profiles: Mapping[str, str], clock: Timer) -> None:
         """Make the file, for `profiles` (the API behind each by name); raises `RecordingError`."""
         start = clock.now()
-        self.complain: Callable[[str], object] = lambda _: None
+        self._complain: Callable[[str], object] | None = None
+        self._fault = ""
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._writer = Writer(path, Header(__version__, start.us, profiles), start, self._fault)
+        self._writer = Writer(path, Header(__version__, start.us, profiles), start, self._fail)
         self.registry: Registry = RecordedRegistry(self._writer.take, clock)
 
     def follow(self, engine: Engine) -> None:
         """Record what happens to whole profiles, too, until the engine is closed. Needs a running loop."""
-        loop = self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         self._tasks = (
             loop.create_task(self._hear(engine.subscribe()), name="recorded events"),
             loop.create_task(self._look(engine), name="recorded budgets"),
         )
+
+    def when_it_ends(self, complain: Callable[[str], object]) -> None:
+        """Say who hears, in a line, that recording had to stop; it may have already. Needs a running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._complain = complain
+        self._tell()
 
     async def close(self) -> None:
         """Put everything on disk, with the end that tells a whole recording from one that breaks off."""
@@ -82,11 +90,18 @@ class Recorder:
             self._writer.take(Standing(at, engine.paused, dict(engine.budgets()), dict(engine.halted())))
             await self._clock.wait(never, STANDING_SECONDS)
 
-    def _fault(self, message: str) -> None:
-        if self._loop is None or self._loop.is_closed():
-            self.complain(message)
-        else:
-            self._loop.call_soon_threadsafe(self.complain, message)
+    def _fail(self, message: str) -> None:
+        self._fault = message
+        if self._loop is not None:
+            # A loop that was closed meanwhile has nobody left who listens.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        """Tell of a fault, once: it may come before there is anybody to tell, and from another thread."""
+        if self._fault and self._complain is not None:
+            complain, self._complain = self._complain, None
+            complain(self._fault)
 
 
 class RecordedRegistry(Registry):

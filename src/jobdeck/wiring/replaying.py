@@ -25,6 +25,9 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)
 class Replay:
     """An engine that plays a recording, and the controls of it. It belongs to one event loop."""
 
+    PACE = FRAME_SECONDS
+    """Seconds of ours between two frames."""
+
     def __init__(self, recording: Recording, *, at: float = 0.0, speed: float = 1.0, playing: bool = True) -> None:
         """Play from `at` seconds after the beginning on, `speed` times as fast as it was recorded."""
         self.playing = playing
@@ -36,14 +39,14 @@ class Replay:
         self._stops = stops_of(recording.facts)
         self._looks = looks_of(recording.facts)
         self._wake = asyncio.Event()
-        self._state = State()
+        self._state = State(recording.header.started_us)
         self._wanted: float | None = min(max(at, 0.0), self.length)
         self._closed = False
+        self._due = 0.0
 
     def now(self) -> Instant:
         """Return the moment that is shown, on the clocks of then."""
-        us = self._recording.header.started_us + round(self.position * 1e6) + self._state.skew_us
-        return Instant(us, self.position)
+        return Instant(self._state.zero_us + round(self.position * 1e6), self.position)
 
     @property
     def over(self) -> bool:
@@ -182,16 +185,21 @@ class Replay:
             if not self.playing:
                 await self._wake.wait()
                 continue
+            # From when the last was due, so that drawing it takes no time; a screen that is slower than that gets
+            # all frames, later.
+            time = asyncio.get_running_loop().time()
+            due = max(self._due + self.PACE, time)
             try:
-                async with asyncio.timeout(FRAME_SECONDS):
+                async with asyncio.timeout_at(due):
                     await self._wake.wait()
             except TimeoutError:
+                self._due = due
                 return self._advance(min(self.position + FRAME_SECONDS * self.speed, self.length))
         return None
 
     def _jump(self, to: float) -> Batch:
         if to < self.position:
-            self._state = State()
+            self._state = State(self._recording.header.started_us)
         self._advance(to)
         return Batch(tuple(self.jobs.values()), fresh=True)
 

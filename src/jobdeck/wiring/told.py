@@ -59,11 +59,12 @@ class Changes:
 class State:
     """What the facts so far amount to."""
 
-    def __init__(self) -> None:
+    def __init__(self, zero_us: int) -> None:
+        """Begin with no job; `zero_us` is the date at which the recording's own clock stands at zero."""
+        self.zero_us = zero_us
         self.registry = Registry()
         self.standing = Standing(Instant(0, 0.0), paused=False, budgets={}, halted={})
         self.told = 0
-        self.skew_us = 0
         self._waiting: dict[JobKey, Replied] = {}
         self._applied: dict[JobKey, Observation] = {}
         self._keys: dict[int, JobKey] = {}
@@ -88,7 +89,7 @@ class State:
                 changes.apply(self.registry.adopt(job, exchange, result_missing=missing), exchange)
             case _:
                 self._of_job(fact, changes)
-        self.skew_us = fact.at.us - round(fact.at.mono * 1e6)
+        self.zero_us = fact.at.us - round(fact.at.mono * 1e6)
 
     def _replied(self, fact: Replied, changes: Changes) -> None:
         if fact.asked is None:

@@ -16,12 +16,12 @@ class Footer:
     places: tuple[tuple[int, int, str], ...]
 
 
-def footer(width: int, labels: Mapping[str, str], *, locked: bool = False) -> Footer:
+def footer(width: int, labels: Mapping[str, str], *, locked: bool = False, replay: bool = False) -> Footer:
     """Return the footer; `labels` replaces an action's label by name, as `pause` becomes `resume`.
 
     An action with a label of the moment is the way out of where one is: it stays longest.
     """
-    actions = list(in_footer(locked=locked))
+    actions = list(in_footer(locked=locked, replay=replay))
     while actions and _width(actions, labels) > width:
         actions.remove(max(actions, key=lambda action: 0 if action.name in labels else action.footer or 0))
     spans: list[Span] = []

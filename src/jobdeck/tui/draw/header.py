@@ -17,7 +17,10 @@ AWAY_FROM = 60
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the header tells of the whole deck; `away` while nobody looks and everything is asked less often."""
+    """What the header tells of the whole deck.
+
+    `away` while nobody looks and everything is asked less often; `replay` tells how a recording is played.
+    """
 
     profiles: Sequence[str]
     counts: Mapping[State, int]
@@ -25,6 +28,7 @@ class Overview:
     paused: bool
     now: Instant
     away: bool = False
+    replay: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,9 @@ def header_line(view: Overview, width: int) -> Line:
     name: list[Span] = [(" jobdeck", Role.STRONG)]
     counts = _counts(view.counts)
     tail: list[Span] = [(words.clock(view.now.us) + " ", Role.DIM)]
-    if view.paused:
+    if view.replay:
+        tail = [("REPLAY ", Role.WARN), (words.clock(view.now.us), Role.TEXT), (f" {view.replay} ", Role.WARN)]
+    elif view.paused:
         tail.insert(0, ("PAUSED  ", Role.WARN))
     elif view.away and width >= AWAY_FROM:
         tail.insert(0, ("slower: no focus  ", Role.DIM))

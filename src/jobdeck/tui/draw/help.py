@@ -31,14 +31,17 @@ MEANINGS = (
 KEYS = 11
 
 
-def help_lines(width: int, *, locked: bool = False) -> list[Line]:
-    """Return the help page; `locked` where nothing may be changed."""
+def help_lines(width: int, *, locked: bool = False, replay: bool = False) -> list[Line]:
+    """Return the help page; `locked` where nothing may be changed, `replay` where a recording is played."""
     lines: list[Line] = []
+    actions = actions_when(locked=locked, replay=replay)
     for group in Group:
+        if not any(action.group is group for action in actions):
+            continue
         lines.append(((group.value, Role.HEAD),))
         lines.extend(
             ((fit(action.shown, KEYS, right=True) + "  ", Role.KEY), (action.help, Role.TEXT))
-            for action in actions_when(locked=locked)
+            for action in actions
             if action.group is group
         )
         lines.append(EMPTY)

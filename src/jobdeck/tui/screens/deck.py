@@ -14,11 +14,12 @@ from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui import words
-from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
+from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
 from jobdeck.tui.calling import Calling
 from jobdeck.tui.cells import middle
 from jobdeck.tui.clipboard import Put
 from jobdeck.tui.copier import Copier
+from jobdeck.tui.draw.empty import EMPTY_DECK, NOTHING_PASSES
 from jobdeck.tui.draw.header import banner_lines, header_line
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.failure import failure_text
@@ -170,12 +171,13 @@ class Deck(PageKeys, HandKeys):
         self._draw_titles()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave out what changes something where nothing can be changed."""
-        return not (self._session.locked and action in BY_NAME and BY_NAME[action].changes)
+        """Leave out what changes something where nothing can be changed, and what is only for a replay."""
+        return action not in BY_NAME or BY_NAME[action] in self._actions
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing here."""
-        if any(action.changes and event.key in action.keys for action in ACTIONS) and self._session.locked:
+        missing = any(event.key in action.keys for action in ACTIONS if action.changes)
+        if self._session.locked and missing and not any(event.key in action.keys for action in self._actions):
             self._say(self._session.locked)
 
     async def on_footer_chosen(self, message: Footer.Chosen) -> None:
@@ -264,7 +266,7 @@ class Deck(PageKeys, HandKeys):
 
     def action_help(self) -> None:
         """Show the help sheet."""
-        self.app.push_screen(HelpScreen(locked=bool(self._session.locked)))
+        self.app.push_screen(HelpScreen(locked=bool(self._session.locked), replay=bool(self._watch.replay)))
 
     async def action_palette(self) -> None:
         """Show the palette."""
@@ -354,7 +356,18 @@ class Deck(PageKeys, HandKeys):
         blind = self._watch.blind_profiles()
         failure = self._failure
         self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure))
-        self._footer.label({"pause": "resume"} if self._watch.paused else {}, locked=bool(self._session.locked))
+        locked, replay = bool(self._session.locked), bool(self._watch.replay)
+        self._footer.label(self._labels, locked=locked, replay=replay)
+
+    @property
+    def _actions(self) -> tuple[Action, ...]:
+        """The actions that there are here."""
+        return actions_when(locked=bool(self._session.locked), replay=bool(self._watch.replay))
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        """What some actions are called at the moment."""
+        return {"pause": "resume"} if self._watch.paused else {}
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
         if self._failure is not None:
@@ -372,21 +385,6 @@ class Deck(PageKeys, HandKeys):
 
     def _say(self, message: str, *, warn: bool = False) -> None:
         self.notify(message, severity="warning" if warn else "information", markup=False)
-
-
-EMPTY_DECK: tuple[Line, ...] = (
-    EMPTY,
-    (("  No jobs are watched.", Role.STRONG),),
-    EMPTY,
-    (("  a", Role.KEY), ("  adds targets: paste IDs, poll URLs, or the answers that accepted your jobs", Role.DIM)),
-    (("  or, from the shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),
-)
-
-
-NOTHING_PASSES: tuple[Line, ...] = (
-    EMPTY,
-    (("  No job passes the filter.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
-)
 
 
 def _on_screen(pane: LineView) -> bool:

@@ -17,14 +17,15 @@ from jobdeck.tui.widgets.static import Sentence
 class HelpPage(LineView):
     """The help as lines that scroll."""
 
-    def __init__(self, *, locked: bool) -> None:
+    def __init__(self, *, locked: bool, replay: bool) -> None:
         super().__init__()
         self._locked = locked
-        self.set_lines(help_lines(80, locked=locked))
+        self._replay = replay
+        self.set_lines(help_lines(80, locked=locked, replay=replay))
 
     def on_resize(self) -> None:
         """Break the lines anew."""
-        self.set_lines(help_lines(self.line_width, locked=self._locked))
+        self.set_lines(help_lines(self.line_width, locked=self._locked, replay=self._replay))
 
 
 class HelpScreen(Sheet[None]):
@@ -32,14 +33,15 @@ class HelpScreen(Sheet[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "back")]
 
-    def __init__(self, *, locked: bool = False) -> None:
+    def __init__(self, *, locked: bool = False, replay: bool = False) -> None:
         super().__init__()
         self._locked = locked
+        self._replay = replay
 
     def compose(self) -> ComposeResult:
         """Lay the page out over a line that tells the way back."""
         with Vertical(classes="sheet"):
-            yield HelpPage(locked=self._locked)
+            yield HelpPage(locked=self._locked, replay=self._replay)
             yield Sentence(_way_back)
 
 

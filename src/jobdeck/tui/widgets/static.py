@@ -133,11 +133,11 @@ class Footer(Sentence):
         super().__init__(id=id)
         self._made = FooterLine((), ())
 
-    def label(self, labels: dict[str, str], *, locked: bool = False) -> None:
+    def label(self, labels: dict[str, str], *, locked: bool = False, replay: bool = False) -> None:
         """Draw the keys; `labels` replaces some actions' labels by name."""
 
         def make(width: int) -> Sequence[Line]:
-            self._made = footer(width, labels, locked=locked)
+            self._made = footer(width, labels, locked=locked, replay=replay)
             return (self._made.line,)
 
         self.tell(make)

@@ -1,0 +1,147 @@
+"""``jobdeck replay``: the screen on a recording."""
+
+import argparse
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobdeck import __version__
+from jobdeck.cli.errors import CommandError
+from jobdeck.cli.open_screen import run_screen
+from jobdeck.cli.terminal import require_terminal
+from jobdeck.domain.curl import curl_line
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
+from jobdeck.engine.batch import Batch
+from jobdeck.recording.errors import RecordingError
+from jobdeck.recording.reader import Recording, read_recording
+from jobdeck.tui.session import Parsed
+from jobdeck.wiring.replaying import Replay
+from jobdeck.wiring.tickets import TicketError
+
+DAY = 86_400.0
+LOCKED = "this is a recording: what happened has happened, and nobody is asked"
+HEADERS = {
+    "thehog": (("X-Access-Key", "$THE_HOG_ACCESS_KEY"), ("X-Secret-Key", "$THE_HOG_SECRET_KEY")),
+    "sonarly": (("Authorization", "Bearer $SONARLY_API_KEY"),),
+}
+"""How a shell would fill in the headers; whoever looks at a recording has a configuration of his own, if any."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the recording and open the screen on it; reads no configuration and writes nothing."""
+    try:
+        recording = read_recording(Path(arguments.file))
+    except RecordingError as error:
+        raise CommandError(str(error)) from None
+    at = 0.0 if arguments.at is None else _place(arguments.at, recording)
+    require_terminal(piped=False)
+    replay = Replay(recording, at=at, speed=arguments.speed, playing=not arguments.paused)
+    return run_screen(ReplaySitting(recording, replay), replay)
+
+
+class ReplaySitting:
+    """Implements the screen's `Session` on a recording."""
+
+    def __init__(self, recording: Recording, replay: Replay) -> None:
+        self._header = recording.header
+        self._replay = replay
+        self.locked = LOCKED
+        self.order = ""
+        self.notices = () if recording.complete else ("the recording breaks off: whoever made it was stopped",)
+
+    @property
+    def clock(self) -> Clock:
+        """The recording's own clock."""
+        return self._replay
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles of then."""
+        return tuple(self._header.profiles)
+
+    async def open(self) -> Replay:
+        """Return what plays."""
+        return self._replay
+
+    def keep_order(self, order: str) -> None:
+        """Keep nothing."""
+
+    def curl(self, exchange: Exchange) -> str:
+        """Return a request as a line for a shell, with the variables that its API usually has."""
+        provider = self._header.profiles.get(exchange.profile, "")
+        return curl_line(exchange.method, exchange.url, HEADERS.get(provider, ()))
+
+    async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
+        """Return a ticket from what had been seen by the moment that is shown."""
+        sources = [
+            self._source(job, include_result=include_result)
+            for key in keys
+            if (job := self._replay.jobs.get(key)) is not None
+        ]
+        if not sources:
+            raise TicketError("nothing was known of this job yet")
+        return tickets_markdown(sources, note)
+
+    def _source(self, job: Job, *, include_result: bool) -> TicketSource:
+        exchanges = self._replay.exchanges(job.key)
+        alone = next((item for item in exchanges if item.job is not None), next(iter(exchanges), None))
+        offsets = [item.clock_offset for item in exchanges if item.clock_offset is not None]
+        return TicketSource(
+            job=job,
+            timeline=self._replay.timeline(job.key),
+            exchanges=exchanges[:MAX_EXCHANGES],
+            version=__version__,
+            made_us=self._replay.now().us,
+            curl=self.curl(alone) if alone is not None else "",
+            clock_offset=round(offsets[0], 1) if offsets else None,
+            include_result=include_result,
+        )
+
+    async def note(self, keys: Sequence[JobKey]) -> str:
+        """Return no note: they are not recorded."""
+        return ""
+
+    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        """Keep nothing."""
+
+    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+        """Tell nobody: those who wanted to hear of it have heard."""
+
+    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+        """Run no hook."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def parse(self, text: str) -> Parsed:
+        """Understand nothing: nothing can be added."""
+        return Parsed()
+
+
+def _place(at: float | str, recording: Recording) -> float:
+    """Return the seconds from the beginning to a time of day (in UTC), or those that were given.
+
+    Raises `CommandError` for a moment outside of the recording.
+    """
+    begun_us = recording.header.started_us
+    begun = begun_us / 1e6 % DAY
+    if isinstance(at, float):
+        seconds = at
+    else:
+        hours, minutes, rest = (float(part) for part in at.split(":"))
+        seconds = (hours * 3_600 + minutes * 60 + rest - int(begun)) % DAY
+    if seconds > recording.seconds:
+        first, last = (_clock(begun_us + round(after * 1e6)) for after in (0.0, recording.seconds))
+        message = f"--at is outside of the recording, which goes from {first} to {last}"
+        raise CommandError(message)
+    return seconds
+
+
+def _clock(us: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(us / 1e6, UTC):%H:%M:%SZ}"
+    except (OverflowError, ValueError, OSError):
+        return "?"

@@ -1,0 +1,17 @@
+"""What the list says where it has no row to show."""
+
+from jobdeck.tui.draw.spans import EMPTY, Line, Role
+
+EMPTY_DECK: tuple[Line, ...] = (
+    EMPTY,
+    (("  No jobs are watched.", Role.STRONG),),
+    EMPTY,
+    (("  a", Role.KEY), ("  adds targets: paste IDs, poll URLs, or the answers that accepted your jobs", Role.DIM)),
+    (("  or, from the shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),
+)
+
+
+NOTHING_PASSES: tuple[Line, ...] = (
+    EMPTY,
+    (("  No job passes the filter.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
+)

@@ -1,0 +1,94 @@
+"""The deck on a recording: what was seen, with keys that move through its time."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from jobdeck.engine.batch import Batch
+from jobdeck.tui.actions import BY_NAME, Group, bindings
+from jobdeck.tui.clipboard import Put
+from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.saving import Save, save
+from jobdeck.tui.screens.deck import Deck
+from jobdeck.tui.session import Playback, Session
+
+PLAYS, STANDS, ENDED = "►", "▮▮", "■ end"
+TENTHS = 10
+
+
+class ReplayDeck(Deck):
+    """Draws the frames of a recording. Time stands still between two of them, so that each is drawn but one way."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(one for one in bindings(Group.REPLAY) if isinstance(one, Binding) and one.action != "seek"),
+        *(Binding(key, f"seek({key})", show=False) for key in BY_NAME["seek"].keys),
+    ]
+
+    def __init__(
+        self, playback: Playback, session: Session, put: Put, write: Callable[[str], object], save: Save = save
+    ) -> None:
+        super().__init__(session, put, write, save)
+        self._playback = playback
+        self._second = -1
+        self._tell_playback()
+
+    def draw(self, batch: Batch) -> None:
+        """Draw a frame, and with the first of a second what reads differently because that has passed."""
+        self._tell_playback()
+        super().draw(batch)
+        second = int(self._session.clock.now().mono)
+        if batch.fresh or second != self._second:
+            self._second = second
+            super().tick()
+
+    def tick(self) -> None:
+        """Draw nothing: only frames move time."""
+
+    def action_play(self) -> None:
+        """Stand still, or play on."""
+        self._playback.toggle()
+        self._redraw()
+
+    def action_step(self) -> None:
+        """Go to the next thing that happened."""
+        self._playback.step(1)
+
+    def action_step_back(self) -> None:
+        """Go to the thing that happened before."""
+        self._playback.step(-1)
+
+    def action_faster(self) -> None:
+        """Play faster."""
+        self._playback.faster(1)
+        self._redraw()
+
+    def action_slower(self) -> None:
+        """Play slower."""
+        self._playback.faster(-1)
+        self._redraw()
+
+    def action_seek(self, tenth: int = 0) -> None:
+        """Go to so many tenths of the recording."""
+        self._playback.seek(self._playback.length * tenth / TENTHS)
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        if self._playback.playing:
+            return {"play": "stand still"}
+        return {"play": "play again" if self._playback.over else "play"}
+
+    def _empty_lines(self, width: int) -> Sequence[Line]:
+        lines = super()._empty_lines(width)
+        if self._watch.engine is None or self._watch.model.total:
+            return lines
+        return (EMPTY, clip_line((("  No job was watched at this moment.", Role.STRONG),), width))
+
+    def _redraw(self) -> None:
+        self._tell_playback()
+        self._draw_frame()
+
+    def _tell_playback(self) -> None:
+        play = self._playback
+        sign = PLAYS if play.playing else ENDED if play.over else STANDS
+        self._watch.replay = f"×{play.speed:g} {sign}"

@@ -1,0 +1,99 @@
+"""The screen on a recording: the keys that move through time, and those that do nothing and say why."""
+
+from pathlib import Path
+
+from tests.tui.drive import toasts
+from tests.tui.recorded import FAILS, LENGTH, replaying, request_id
+
+
+async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
+    async with replaying(tmp_path, playing=False) as (run, replay):
+        await run.shows("REPLAY 20:26:40Z ×1 ▮▮")
+        await run.shows("No job was watched at this moment.")
+        await run.press("full_stop")
+        await run.shows("REPLAY 20:26:41Z")
+        await run.shows("op_goes_on")
+        assert "wait" in run.text or "new" in run.text
+        await run.press("full_stop")
+        await run.shows("REPLAY 20:26:50Z")
+        await run.shows(" 10%")
+        await run.press("6")
+        await run.shows("REPLAY 20:27:40Z")
+        await run.shows("✗ failed")
+        await run.shows("UPSTREAM_TIMEOUT")
+        await run.shows("budget 30/60")
+        assert "? blind" in run.text
+        await run.press("comma")
+        await run.shows("REPLAY 20:27:30Z")
+        await run.until(lambda: "✗ failed" not in run.text)
+        assert "budget 25/60" in run.text
+        await run.press("comma", "comma", "full_stop")
+        await run.shows("REPLAY 20:27:20Z")
+        await run.press("0")
+        await run.shows("No job was watched at this moment.")
+        await run.press("comma")
+        assert replay.position == 0.0
+        await run.press(*["greater_than_sign"] * 9)
+        await run.shows("×240 ▮▮")
+        await run.press(*["less_than_sign"] * 2)
+        await run.shows("×16 ▮▮")
+        await run.press(*["greater_than_sign"] * 2, "p")
+        await run.shows("×240 ■ end")
+        await run.shows("p play again")
+        assert (replay.position, replay.playing) == (LENGTH, False)
+        await run.press("full_stop")
+        await run.shows("REPLAY 20:28:20Z ×240 ■ end")
+        await run.press("p")
+        await run.until(lambda: replay.position < LENGTH or replay.over)
+        await run.press("p", "q")
+
+
+async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path: Path) -> None:
+    async with replaying(tmp_path, playing=False, at=65.0, size=(160, 36)) as (run, _):
+        await run.shows("✗ failed")
+        for key in ("r", "R", "a", "d", "u", "m", "w", "W"):
+            run.app.clear_notifications()
+            await run.press(key)
+            assert toasts(run.app) == ["this is a recording: what happened has happened, and nobody is asked"], key
+        assert run.app.screen is run.app.deck
+        run.app.clear_notifications()
+        await run.press("p", "p")
+        assert toasts(run.app) == []
+        footer = run.text.splitlines()[-1]
+        assert " p play  . step  , step back  > faster  < slower  0–9 seek" in footer
+        assert " a add" not in footer
+        await run.press("g", "y")
+        assert run.clipboard.sent == [request_id(60, FAILS.key)]
+        await run.press("c")
+        assert run.clipboard.sent[1].startswith('curl -sS -H "X-Access-Key: $THE_HOG_ACCESS_KEY"')
+        await run.press("Y")
+        await run.until(lambda: run.app.screen is not run.app.deck)
+        await run.shows("UPSTREAM_TIMEOUT")
+        await run.press("y")
+        await run.until(lambda: len(run.clipboard.sent) == 3)
+        assert "20:27:40" in run.clipboard.sent[2]
+        assert request_id(10, FAILS.key) in run.clipboard.sent[2]
+        await run.press("right_square_bracket", "right_square_bracket")
+        await run.shows('"progress": 60')
+        await run.press("question_mark")
+        await run.until(lambda: run.app.screen is not run.app.deck)
+        await run.press("G")
+        await run.shows("A recording that is played back")
+        await run.shows("0–9  to the beginning, or to so many tenths of it")
+        assert "stop watching it" not in run.text
+
+
+async def test_the_same_moment_is_the_same_screen_however_one_came_there(tmp_path: Path) -> None:
+    frames: list[str] = []
+    async with replaying(tmp_path, playing=False, at=50.0) as (run, replay):
+        await run.shows("REPLAY 20:27:30Z")
+        frames.append(run.text)
+        for way in (["9", "5"], ["0", "5"], ["8", "comma", "comma", "comma", "5"]):
+            await run.press(*way)
+            await run.shows("REPLAY 20:27:30Z")
+            await run.until(lambda: replay.position == 50.0)
+            frames.append(run.text)
+    async with replaying(tmp_path, playing=False, at=50.0) as (run, _):
+        await run.shows("REPLAY 20:27:30Z")
+        frames.append(run.text)
+    assert len(set(frames)) == 1, "\n\n".join(frames)
