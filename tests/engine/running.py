@@ -10,6 +10,7 @@ from types import MappingProxyType
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.events import Event
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.engine import Engine
@@ -54,7 +55,7 @@ def settings_for(url: str, limit: int = 6000) -> Settings:
 
 
 class Sight:
-    """What a front end sees: the newest state of every job, and every event."""
+    """What a front end sees: the newest state of every job, every event and every exchange."""
 
     def __init__(self, engine: Engine, server: SimulatorServer, clock: FastClock, wiring: Wiring) -> None:
         self.engine = engine
@@ -62,6 +63,7 @@ class Sight:
         self.clock = clock
         self.wiring = wiring
         self.events: list[Event] = []
+        self.exchanges: list[Exchange] = []
         self.running: asyncio.Task[None] | None = None
         self._moved = asyncio.Condition()
 
@@ -79,6 +81,7 @@ class Sight:
         async for batch in self.engine.subscribe():
             async with self._moved:
                 self.events.extend(batch.events)
+                self.exchanges.extend(batch.exchanges)
                 self._moved.notify_all()
 
     async def until(self, condition: Callable[[], bool]) -> None:
