@@ -19,9 +19,9 @@ from jobdeck.providers.described.builtin import built_in, describe
 from jobdeck.providers.described.parse import parse_description
 from jobdeck.providers.described.reading import read_job, read_jobs
 from jobdeck.providers.described.tables import DescriptionError
-from jobdeck.providers.description import BUILT_IN, Description
+from jobdeck.providers.description import Description
 from jobdeck.providers.factory import make_provider
-from jobdeck.providers.profile import Basic, Credentials, HeaderToken, Profile
+from jobdeck.providers.profile import BUILT_IN, Basic, Credentials, HeaderToken, Profile
 from jobdeck.providers.secret import Secret
 from jobdeck.scheduling.actions import ListPage
 from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE

@@ -32,9 +32,13 @@ def test_a_headless_command_imports_no_screen() -> None:
 
 def test_what_reads_descriptions_is_imported_where_there_are_some_alone() -> None:
     without = "import jobdeck.providers.factory, jobdeck.wiring; jobdeck.wiring.load_settings({'HOME': '/nowhere'})"
-    assert "jsonpath" not in modules_after(without)
-    named = "from jobdeck.config.described import Apis; Apis().named('github-actions', 'here')"
-    assert "jsonpath" in modules_after(named)
+    loaded = modules_after(without)
+    assert not loaded & {"jsonpath", "jobdeck.providers.description", "jobdeck.providers.described"}
+    named = "from jobdeck.config.apis import Apis; Apis().named('github-actions', 'here')"
+    loaded = modules_after(named)
+    assert "jobdeck.providers.described.parse" in loaded
+    # Its paths are simple: what walks them is imported by the first provider, after the first frame.
+    assert "jsonpath" not in loaded
 
 
 def test_the_import_contracts_hold() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jobdeck.config import load_settings
 from jobdeck.providers.described import parse
-from jobdeck.providers.description import BUILT_IN
+from jobdeck.providers.profile import BUILT_IN
 from tests.cli.harness import environment, jobdeck
 
 DOC = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()

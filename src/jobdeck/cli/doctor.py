@@ -18,8 +18,7 @@ from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.domain.job import Resource
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.providers.description import BUILT_IN, AuthScheme
-from jobdeck.providers.profile import Profile
+from jobdeck.providers.profile import BUILT_IN, Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
 from jobdeck.wiring import Wiring, open_own_store
@@ -137,8 +136,7 @@ async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> 
 
 
 def _keyless(profile: Profile) -> bool:
-    auth = None if profile.described is None else profile.described.auth
-    return auth is not None and (auth.optional or auth.scheme is AuthScheme.NONE)
+    return profile.described is not None and not profile.described.auth.needed
 
 
 def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:

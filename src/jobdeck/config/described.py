@@ -1,85 +1,22 @@
-"""The table ``[providers]``: which API a profile's ``provider`` names, and what a profile of a described API gives.
+"""What a profile of a described API gives: variables and credentials. Imported for those that have one."""
 
-What reads descriptions is imported when there is one to read: its JSONPath costs 50 ms of every start.
-"""
-
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from jobdeck.config.credentials import SecretRef
 from jobdeck.config.errors import ConfigError
 from jobdeck.domain.text import one_line
-from jobdeck.providers.description import BUILT_IN, AuthScheme, Description
-from jobdeck.providers.profile import (
-    DEFAULT_BASE_URL,
-    Api,
-    Basic,
-    Bearer,
-    Credentials,
-    HeaderToken,
-    Profile,
-    ProviderName,
-)
+from jobdeck.providers.described.parse import filled, needed_variables, variables_of
+from jobdeck.providers.description import AuthScheme, Description
+from jobdeck.providers.profile import Basic, Bearer, Credentials, HeaderToken, Profile
 from jobdeck.providers.url_template import is_piece
 
-PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_OWN: dict[str, ProviderName] = {name: name for name in DEFAULT_BASE_URL}
 _VALUE = re.compile(r"[\x21-\x7e]{1,200}")
 _USER = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class Apis:
-    """The APIs that profiles can speak: those with code of their own, those built in, those that a file describes."""
-
-    found: Mapping[str, Description] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, raw: object, path: Path) -> "Apis":
-        """Read ``[providers]``; raises `ConfigError` that names table, key and what was expected."""
-        if not isinstance(raw, Mapping):
-            raise ConfigError(f"{path}: providers must be tables, written [providers.NAME]")
-        if not raw:
-            return cls()
-        for name in raw:
-            if not PROVIDER_NAME.fullmatch(name):
-                where = f"{path}: [providers.{one_line(name, 80)}]"
-                raise ConfigError(f"{where}: a provider's name is letters, digits, - and _, at most 64")
-            if name in _OWN or name in BUILT_IN:
-                raise ConfigError(
-                    f"{path}: [providers.{name}]: {name} is built in: give yours another name" + _like(name)
-                )
-        from jobdeck.providers.described.builtin import describe  # noqa: PLC0415 - see above
-        from jobdeck.providers.described.tables import DescriptionError  # noqa: PLC0415
-
-        try:
-            return cls({name: describe(name, raw, str(path)) for name in raw})
-        except DescriptionError as error:
-            raise ConfigError(str(error)) from None
-
-    def named(self, name: str, where: str) -> Api:
-        """Return the API called `name`; raises `ConfigError`, about `where`, when there is none."""
-        if name in _OWN:
-            return _OWN[name]
-        if name in self.found:
-            return self.found[name]
-        if name in BUILT_IN:
-            from jobdeck.providers.described.builtin import built_in  # noqa: PLC0415 - see above
-
-            return built_in(name)
-        known = sorted({*_OWN, *BUILT_IN, *self.found})
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ", or the NAME of a table [providers.NAME]"
-        raise ConfigError(f"{where}: provider must be one of {', '.join(known)}{hint}")
-
-
 def read_variables(description: Description, raw: object, where: str) -> dict[str, str]:
     """Return a profile's variables; raises `ConfigError` for one that is unknown, unfit or missing."""
-    from jobdeck.providers.described.parse import needed_variables, variables_of  # noqa: PLC0415 - see above
-
     where = f"{where}: variables"
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where} must be a table")
@@ -103,6 +40,16 @@ def read_variables(description: Description, raw: object, where: str) -> dict[st
             f"{where}: the user {one_line(user, 80)!r} has other characters than letters, digits, . _ @ + -"
         )
     return found
+
+
+def check_keys(description: Description, body: Mapping[str, object], where: str) -> None:
+    """Raise `ConfigError` for a key of a profile that is for APIs of another kind."""
+    for key in ("access_key", "secret_key", "project_id", "account_group"):
+        if key in body:
+            message = f"{where}: {key} is not for {description.name}, which is described: it takes token and variables"
+            raise ConfigError(message)
+    if "token" in body and description.auth.scheme is AuthScheme.NONE:
+        raise ConfigError(f"{where}: token is not for {description.name}, which takes none")
 
 
 def credentials_of(profile: Profile, token: SecretRef | None, env: Mapping[str, str]) -> Credentials | None:
@@ -155,10 +102,4 @@ def _place(description: Description, name: str, text: str, where: str) -> str:
 
 
 def _filled_user(description: Description, variables: Mapping[str, str]) -> str:
-    from jobdeck.providers.described.parse import filled  # noqa: PLC0415 - see above
-
     return filled(description.auth.user, variables)
-
-
-def _like(name: str) -> str:
-    return f' and write like = "{name}"' if name in BUILT_IN else ""

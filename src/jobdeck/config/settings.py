@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from jobdeck.config.apis import Apis
 from jobdeck.config.credentials import SecretRef, require_own, require_private
-from jobdeck.config.described import Apis, credentials_of, curl_headers_of, read_variables
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.hooks import Hook, read_hooks
 from jobdeck.domain.text import mask_keys, one_line
-from jobdeck.providers.description import AuthScheme, Description
 from jobdeck.providers.profile import (
     MAX_REQUESTS_PER_MINUTE,
     AccessKeys,
@@ -60,6 +59,8 @@ class ProfileSettings:
         """The headers of a request as a shell would fill them in: names, and templates with variables for secrets."""
         if self.profile.described is not None:
             name = f"{self.profile.name.upper().replace('-', '_')}_TOKEN"
+            from jobdeck.config.described import curl_headers_of  # noqa: PLC0415 - for those with a described API alone
+
             variable = None if self.token is None else _variable(self.token, name)
             return curl_headers_of(self.profile.described, self.profile.variables, variable)
         if self.token is not None:
@@ -86,6 +87,8 @@ class ProfileSettings:
 
     def _credentials(self, env: Mapping[str, str]) -> Credentials | None:
         if self.profile.described is not None:
+            from jobdeck.config.described import credentials_of  # noqa: PLC0415 - see above
+
             return credentials_of(self.profile, self.token, env)
         if self.token is not None:
             return Bearer(self.token.resolve(env))
@@ -198,14 +201,12 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
         raise ConfigError(message)
     _refuse_unknown(body, _PROFILE_KEYS, where)
     api = apis.named(_text(body, "provider", where) or "", where)
-    if isinstance(api, Description):
-        for key in ("access_key", "secret_key", "project_id", "account_group"):
-            if key in body:
-                message = f"{where}: {key} is not for {api.name}, which is described: it takes token and variables"
-                raise ConfigError(message)
-        if "token" in body and api.auth.scheme is AuthScheme.NONE:
-            message = f"{where}: token is not for {api.name}, which takes none"
-            raise ConfigError(message)
+    variables: Mapping[str, str] | None = None
+    if not isinstance(api, str):
+        from jobdeck.config.described import check_keys, read_variables  # noqa: PLC0415 - see above
+
+        check_keys(api, body, where)
+        variables = read_variables(api, body.get("variables", {}), where)
     elif "variables" in body:
         message = f"{where}: variables are for described APIs, not for {api}"
         raise ConfigError(message)
@@ -224,7 +225,7 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
         project_id=_text(body, "project_id", where),
         account_group=group,
         requests_per_minute=limit,
-        variables=read_variables(api, body.get("variables", {}), where) if isinstance(api, Description) else None,
+        variables=variables,
         where=f"{where}: base_url",
     )
     return _with_secrets(profile, body, where)

@@ -14,7 +14,9 @@ _UNSAFE = re.compile(
     "]"
 )
 
-_KEY = re.compile(r"\b([as]k_(?:live_|test_)?|hog_(?:live|test)_)(?=\S*[0-9])[^\s'\",;()<>\[\]{}]{8,}")
+_KEY = re.compile(
+    r"\b([as]k_(?:live_|test_)?|hog_(?:live|test)_|gh[opsur]_|github_pat_)(?=\S*[0-9])[^\s'\",;()<>\[\]{}]{8,}"
+)
 
 CELL_LIMIT = 256
 MESSAGE_LIMIT = 4_096

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from jobdeck.domain.job import Resource, Target
 from jobdeck.domain.text import clean, one_line
-from jobdeck.providers.directory import Directory, TargetError, make_target, shown, target_named
+from jobdeck.providers.directory import Directory, TargetError, make_target, shown
 from jobdeck.providers.poll_url import parse_poll_url
 
 _IDS = {"operationId", "id", "jobId"}
@@ -63,6 +63,7 @@ def _of_described(body: Mapping[str, object], directory: Directory) -> Target | 
     if profile is None or described is None or _first(body, "pollUrl", "poll_url") is not None:
         return None
     from jobdeck.providers.described.reading import accepted  # noqa: PLC0415 - JSONPath, for those who need it
+    from jobdeck.providers.places import target_named  # noqa: PLC0415
 
     found = accepted(described, body)
     if found is None:

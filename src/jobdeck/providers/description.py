@@ -14,9 +14,6 @@ from typing import TypeAlias
 from jobdeck.domain.phase import Phase
 from jobdeck.providers.url_template import ID, UrlTemplate, is_piece
 
-BUILT_IN = ("azure-async", "github-actions", "google-lro")
-"""The descriptions that come with jobdeck."""
-
 Paths: TypeAlias = tuple[str, ...]
 """JSONPaths that are tried in turn: the first that finds anything but null counts. None at all: not in the answers."""
 
@@ -58,6 +55,11 @@ class Auth:
     prefix: str = ""
     user: str = ""
     optional: bool = False
+
+    @property
+    def needed(self) -> bool:
+        """Whether a profile cannot do without a token."""
+        return self.scheme is not AuthScheme.NONE and not self.optional
 
 
 @dataclass(frozen=True, slots=True)

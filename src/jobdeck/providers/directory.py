@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from jobdeck.domain.job import JobKey, Resource, Target
 from jobdeck.domain.text import clean, mask_keys
-from jobdeck.providers.description import Description
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import Profile
-from jobdeck.providers.url_template import ID, PieceError
 
 PROVIDER_TITLES: dict[str, str] = {"thehog": "The Hog", "sonarly": "Sonarly"}
 
@@ -96,10 +94,11 @@ def make_target(profile: Profile, resource: Resource, job_id: str, account_group
 
     Raises `TargetError` for what is no ID, for a missing account group, and for one where there are none.
     """
-    _check_id(job_id)
-    described = profile.described
-    if described is not None:
-        return _described_target(profile, described, job_id, account_group)
+    check_id(job_id)
+    if profile.described is not None:
+        from jobdeck.providers.places import target_in  # noqa: PLC0415 - for those with a described API alone
+
+        return target_in(profile, profile.described, job_id, account_group)
     if profile.provider == "thehog":
         if account_group is not None:
             name = f"{shown(account_group)}/{shown(job_id)}"
@@ -120,7 +119,8 @@ def make_target(profile: Profile, resource: Resource, job_id: str, account_group
     return Target(JobKey(profile.name, group, job_id), profile.provider, Resource.PROSPECTING)
 
 
-def _check_id(job_id: str) -> None:
+def check_id(job_id: str) -> None:
+    """Raise `TargetError` for what is no job's ID, or looks like an API key."""
     if not is_id(job_id):
         message = (
             f"{shown(job_id)}: not a job ID (letters, digits and _ . ~ : - , at most 200, a letter or digit first)"
@@ -130,44 +130,3 @@ def _check_id(job_id: str) -> None:
         # Pasted by mistake, it would be sent in a URL and stored with the job.
         message = f"{shown(job_id)}: this looks like an API key, not a job ID"
         raise TargetError(message)
-
-
-def target_at(profile: Profile, values: Mapping[str, str]) -> Target:
-    """Build a target of a profile of a described API from the variables of its URL, the ID among them."""
-    _check_id(values[ID])
-    described = profile.described
-    group = described.group_of(values) if described is not None else None
-    if group is None and described is not None and described.values_of(None, profile.variables):
-        # As a key without a place it would read like one in the profile's own.
-        message = (
-            f"{shown(values[ID])}: profile {clean(profile.name)} asks elsewhere: a job without a place needs another"
-        )
-        raise TargetError(message)
-    return Target(JobKey(profile.name, group, values[ID]), profile.provider, Resource.JOB)
-
-
-def target_named(profile: Profile, described: Description, text: str) -> Target:
-    """Return the target that a text names to a described API: a path without its slash, ``PLACE/ID``, or an ID.
-
-    A path is tried first, so that the full name of a Google operation is one. Raises `TargetError`.
-    """
-    try:
-        values = described.url.match(f"/{text}")
-    except PieceError:
-        values = None
-    if values is not None:
-        return target_at(profile, values)
-    place, _, job_id = text.rpartition("/")
-    return make_target(profile, Resource.JOB, job_id, place or None)
-
-
-def _described_target(profile: Profile, described: Description, job_id: str, account_group: str | None) -> Target:
-    values = described.values_of(account_group, profile.variables)
-    if values is None:
-        place, name = "/".join(described.place), clean(profile.name)
-        given = f"{shown(account_group)}/{shown(job_id)}" if account_group else shown(job_id)
-        message = f"{given}: a job of {described.title} is written {place}/ID" + (
-            f", or set {', '.join(described.place)} in [profiles.{name}.variables]" if account_group is None else ""
-        )
-        raise TargetError(message if place else f"{given}: a job of {described.title} is its ID alone")
-    return Target(JobKey(profile.name, described.group_of(values), job_id), profile.provider, Resource.JOB)

@@ -2,7 +2,6 @@
 
 from jobdeck.domain.instant import Clock
 from jobdeck.providers.base import Provider
-from jobdeck.providers.description import Description
 from jobdeck.providers.http import DEADLINE, HttpLayer
 from jobdeck.providers.profile import Profile
 from jobdeck.providers.sonarly.provider import Sonarly
@@ -17,7 +16,7 @@ def make_provider(profile: Profile, clock: Clock, *, deadline: float = DEADLINE)
             return TheHog(http)
         case "sonarly":
             return Sonarly(http)
-        case Description() as description:
+        case description:
             from jobdeck.providers.described.provider import Described  # noqa: PLC0415 - JSONPath, for those who need it
 
             return Described(http, description)

@@ -7,11 +7,9 @@ from typing import TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from jobdeck.domain.job import Resource, Target
-from jobdeck.providers.description import Description
-from jobdeck.providers.directory import Directory, TargetError, make_target, shown, target_at
+from jobdeck.providers.directory import Directory, TargetError, make_target, shown
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import Origin, OriginError, Profile, ProviderName
-from jobdeck.providers.url_template import PieceError
 
 MAX_URL = 2_048
 MAX_QUERY = 8_192
@@ -75,7 +73,7 @@ def parse_poll_url(text: str, directory: Directory, *, profile: Profile | None =
     else:
         target = _relative(url, directory, name)
     if mark:
-        _check_query(query, directory.profiles[target.key.profile].described, name)
+        _check_query(query, directory.profiles[target.key.profile], name)
     return target
 
 
@@ -87,11 +85,9 @@ def match_path(path: str, profile: Profile, name: str) -> Found | None:
     prefix = urlsplit(profile.base_url).path.rstrip("/")
     stripped = path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
     if profile.described is not None:
-        try:
-            return profile.described.url.match(stripped)
-        except PieceError as error:
-            message = f"{name}: {shown(str(error))!r} is neither an ID nor a part of a path"
-            raise TargetError(message) from None
+        from jobdeck.providers.places import variables_in  # noqa: PLC0415 - for those with a described API alone
+
+        return variables_in(profile.described, stripped, name)
     for pattern, provider, resource in _SHAPES:
         match = pattern.fullmatch(stripped)
         if match is not None:
@@ -139,11 +135,16 @@ def _relative(path: str, directory: Directory, name: str) -> Target:
 def _target(profile: Profile, found: Found) -> Target:
     if isinstance(found, PollPath):
         return make_target(profile, found.resource, found.id, found.account_group)
-    return target_at(profile, found)
+    if profile.described is None:
+        raise _unknown_path(profile.name, (profile,))
+    from jobdeck.providers.places import target_at  # noqa: PLC0415 - for those with a described API alone
+
+    return target_at(profile, profile.described, found)
 
 
-def _check_query(query: str, described: Description | None, name: str) -> None:
+def _check_query(query: str, profile: Profile, name: str) -> None:
     """Refuse a query that is more than what a description asks with anyway, or says that may be left out."""
+    described = profile.described
     if described is None:
         message = f"{name}: a poll URL has no query and no fragment"
         raise TargetError(message)

@@ -5,17 +5,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from jobdeck.providers.description import Description
 from jobdeck.providers.secret import Secret
+
+if TYPE_CHECKING:
+    # 15 ms that only those with a described API need to spend.
+    from jobdeck.providers.description import Description
 
 ProviderName: TypeAlias = Literal["thehog", "sonarly"]
 """The APIs that jobdeck has code for."""
 
-Api: TypeAlias = ProviderName | Description
+Api: TypeAlias = "ProviderName | Description"
 """What a profile speaks: an API with code of its own, or one that is described."""
+
+BUILT_IN = ("azure-async", "github-actions", "google-lro")
+"""The descriptions that come with jobdeck."""
 
 MAX_REQUESTS_PER_MINUTE = 60_000
 
@@ -139,12 +145,12 @@ class Profile:
     @property
     def provider(self) -> str:
         """The name of what it speaks."""
-        return self.api.name if isinstance(self.api, Description) else self.api
+        return self.api if isinstance(self.api, str) else self.api.name
 
     @property
-    def described(self) -> Description | None:
+    def described(self) -> "Description | None":
         """The description of the API, None for one with code of its own."""
-        return self.api if isinstance(self.api, Description) else None
+        return None if isinstance(self.api, str) else self.api
 
     @classmethod
     def create(
@@ -160,8 +166,8 @@ class Profile:
         variables: Mapping[str, str] | None = None,
     ) -> "Profile":
         """Build a profile with the provider's defaults; raises `OriginError` for an unacceptable base URL."""
-        described = api if isinstance(api, Description) else None
-        default = api.base_url if isinstance(api, Description) else DEFAULT_BASE_URL[api]
+        described = None if isinstance(api, str) else api
+        default = DEFAULT_BASE_URL[api] if isinstance(api, str) else api.base_url
         url = (base_url or default or "").rstrip("/")
         if not url:
             message = (

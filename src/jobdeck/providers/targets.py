@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jobdeck.domain.job import JobKey, Resource, Target
 from jobdeck.providers.accepted import rows_of, target_of_body
-from jobdeck.providers.directory import Directory, TargetError, make_target, shown, target_named
+from jobdeck.providers.directory import Directory, TargetError, make_target, shown
 from jobdeck.providers.json_scan import MAX_DEPTH, scan_value
 from jobdeck.providers.poll_url import is_absolute, name_of, parse_poll_url
+from jobdeck.providers.profile import Profile
+
+if TYPE_CHECKING:
+    from jobdeck.providers.description import Description
 
 __all__ = ["MAX_INPUT", "MAX_TARGETS", "Directory", "Parsed", "TargetError", "parse_input", "parse_target"]
 
@@ -52,7 +57,7 @@ def parse_target(text: str, directory: Directory) -> Target:
     if rest.startswith("/"):
         return parse_poll_url(rest, directory, profile=profile)
     if profile.described is not None:
-        return target_named(profile, profile.described, rest)
+        return _named(profile, profile.described, rest)
     group, slash, job_id = rest.partition("/")
     return make_target(profile, Resource.OPERATION, job_id if slash else rest, group if slash else None)
 
@@ -60,7 +65,7 @@ def parse_target(text: str, directory: Directory) -> Target:
 def _parse_plain(text: str, directory: Directory) -> Target:
     default = directory.default_profile
     if default is not None and default.described is not None:
-        return target_named(default, default.described, text)
+        return _named(default, default.described, text)
     group, slash, job_id = text.partition("/")
     if not slash:
         # The ID's own form first, for it is the likelier mistake than a missing profile.
@@ -70,6 +75,12 @@ def _parse_plain(text: str, directory: Directory) -> Target:
         message = f"{shown(text)}: neither ACCOUNT_GROUP/JOB_ID nor a poll URL, which begins with / or https://"
         raise TargetError(message)
     return make_target(directory.speaking("sonarly", text), Resource.PROSPECTING, job_id, group)
+
+
+def _named(profile: Profile, described: "Description", text: str) -> Target:
+    from jobdeck.providers.places import target_named  # noqa: PLC0415 - for those with a described API alone
+
+    return target_named(profile, described, text)
 
 
 def parse_input(data: bytes, directory: Directory) -> Parsed:

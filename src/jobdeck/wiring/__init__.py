@@ -24,7 +24,6 @@ from jobdeck.engine.lane import Lane
 from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.engine.registry import Registry
 from jobdeck.providers.base import Provider
-from jobdeck.providers.description import Description
 from jobdeck.providers.profile import Api, Profile, ProviderName
 from jobdeck.providers.targets import Directory
 from jobdeck.scheduling.budget import Limit, LimitSource
@@ -66,7 +65,7 @@ UNKNOWN_LIMIT = 60
 
 def lists_of(api: Api) -> tuple[ListSupport, ...]:
     """Return the lists of an API that the scheduler can rely on: those whose newest rows come first."""
-    if not isinstance(api, Description):
+    if isinstance(api, str):
         return LISTS[api]
     listed = api.list
     if listed is None or not listed.newest_first:
@@ -265,7 +264,7 @@ def limit_of(profile: Profile) -> Limit:
             return Limit(30, LimitSource.DOCUMENTED)
         case "sonarly":
             return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN)
-        case Description() as described:
+        case described:
             told = described.requests_per_minute
             return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN) if told is None else Limit(told, LimitSource.DOCUMENTED)
 

@@ -7,7 +7,8 @@ import pytest
 from jobdeck.domain.phase import Phase
 from jobdeck.providers.described.builtin import built_in, built_in_tables, describe
 from jobdeck.providers.described.tables import DescriptionError
-from jobdeck.providers.description import BUILT_IN, AuthScheme, Description
+from jobdeck.providers.description import AuthScheme, Description
+from jobdeck.providers.profile import BUILT_IN
 
 LEAST = """
 [job]

@@ -7,7 +7,8 @@ from importlib.resources import files
 
 from jobdeck.providers.described.parse import Raw, merge, parse_description
 from jobdeck.providers.described.tables import DescriptionError
-from jobdeck.providers.description import BUILT_IN, Description
+from jobdeck.providers.description import Description
+from jobdeck.providers.profile import BUILT_IN
 
 
 @cache
