@@ -25,7 +25,7 @@ def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant
 
     An answer to a request sent before the one that gave the present state is old news and changes nothing.
     Terminal is final: a later contradiction leaves status, progress, stages, error and result as they are and is
-    recorded as an anomaly.
+    recorded as an anomaly; what a later answer leaves out, such as a result that has expired, stays.
     """
     if job.asked is not None and exchange.started.mono < job.asked.mono:
         return job, ()
@@ -51,13 +51,20 @@ def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant
             seen = replace(seen, anomalies=(*job.anomalies, message)[-MAX_ANOMALIES:])
             events.append(AnomalyMet(now, job.key, message))
         return seen, tuple(events)
+    if job.terminal and observation.whole:
+        observation = _with_what_is_known(job, observation)
     changes = _changes(job, observation, exchange, now)
     seen = _take_over(seen, observation, now, changed=bool(changes) or job.changed is None)
     return seen, (*events, *changes)
 
 
 def miss(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
-    """Return the job after an exchange that told nothing about it: its last good state stays, with its age."""
+    """Return the job after an exchange that told nothing about it: its last good state stays, with its age.
+
+    One that was sent before the request that gave this state is old news and changes nothing.
+    """
+    if job.asked is not None and exchange.started.mono < job.asked.mono:
+        return job, ()
     misses = job.misses + 1 if problem.kind is ProblemKind.NOT_FOUND else 0
     seen = replace(
         job,
@@ -70,6 +77,16 @@ def miss(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[
         version=job.version + 1,
     )
     return seen, (ProblemMet(now, job.key, problem, seen.failures),)
+
+
+def _with_what_is_known(job: Job, observation: Observation) -> Observation:
+    return replace(
+        observation,
+        progress=job.progress if observation.progress is None else observation.progress,
+        stages=observation.stages or tuple(record.stage for record in job.stages),
+        error=observation.error or job.error,
+        result=job.result if observation.result is None else observation.result,
+    )
 
 
 def _take_over(job: Job, observation: Observation, now: Instant, *, changed: bool) -> Job:

@@ -173,7 +173,9 @@ class Registry:
         jobs: list[Job] = []
         events: list[JobEvent] = []
         seen: list[Seen] = []
-        for before, row in pairs:
+        for known, row in pairs:
+            # Not the job of when the answer came: a list may name one twice.
+            before = self._jobs[known.key]
             job, told = observe(before, row, exchange, now)
             self._jobs[job.key] = job
             self._traces[job.key].note(before, job, told, now)
