@@ -1,5 +1,6 @@
 import json
 import time
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,15 +35,19 @@ def labels(tree: JsonTree) -> list[str]:
     return [node.label for node in tree.rows]
 
 
-@given(VALUES, st.sampled_from([None, 1]), st.integers(1, 7))
-def test_what_is_read_piece_by_piece_is_what_was_written(value: object, indent: int | None, tokens: int) -> None:
-    index = indexed(json.dumps(value, indent=indent), tokens)
+@given(VALUES, st.sampled_from([None, 1]), st.integers(1, 7), st.integers(2, 9))
+def test_what_is_read_piece_by_piece_is_what_was_written(
+    value: object, indent: int | None, tokens: int, stretch: int
+) -> None:
+    with mock.patch("jobdeck.tui.jsontree.STRETCH", stretch):
+        index = indexed(json.dumps(value, indent=indent), tokens)
     assert read(index, index.root()) == value
 
 
-@given(st.text(alphabet='{}[],:"\\ab1 \n', max_size=60))
-def test_any_text_at_all_gives_some_tree(text: str) -> None:
-    tree = JsonTree(indexed(text))
+@given(st.text(alphabet='{}[],:"\\ab1 \n', max_size=60), st.integers(2, 70))
+def test_any_text_at_all_gives_some_tree(text: str, stretch: int) -> None:
+    with mock.patch("jobdeck.tui.jsontree.STRETCH", stretch):
+        tree = JsonTree(indexed(text))
     for row in range(len(tree.rows)):
         tree.move(row)
         tree.toggle()
