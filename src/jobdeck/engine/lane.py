@@ -111,7 +111,8 @@ class Lane:
         try:
             permit = await self._ledger.permit(self.name, request, self._clock.now())
             if isinstance(permit, Denied):
-                self.scheduler.defer(request, self._clock.now().mono, permit.until.mono)
+                put_off = self.scheduler.hold if permit.spent else self.scheduler.defer
+                put_off(request, self._clock.now().mono, permit.until.mono)
                 return
             reply = None
             try:

@@ -23,10 +23,10 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No leave: another process asks for the same job now, or the shared budget is spent, until `until`."""
+    """No leave before `until`: the shared budget is `spent`, or another process asks for the same job now."""
 
     until: Instant
-    leased: bool
+    spent: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Bucket:
         self._sent: deque[float] = deque()
         self._silent = 0
         self._heard_at = float("-inf")
+        self._held_until = float("-inf")
 
     @property
     def limit(self) -> float:
@@ -90,7 +91,7 @@ class Bucket:
         """Return when the next request may be sent: `now` or later."""
         self._fill(now)
         live = self._live(now)
-        opens = max((window.opens(now) for window in live), default=now)
+        opens = max([now, self._held_until, *(window.opens(now) for window in live)])
         if opens > now:
             # What comes after a silence is a probe, not a burst: nobody knows how much others have left us.
             self._tokens = min(self._tokens, 1.0)
@@ -122,6 +123,15 @@ class Bucket:
         for window in self._windows.values():
             if window.left is not None:
                 window.left += 1.0
+
+    def hold(self, now: float, until: float) -> None:
+        """Take back the token of the newest request, refused by those who share the budget; none before `until`.
+
+        What we thought was saved up is not there: requests go on one at a time.
+        """
+        self.give_back(now)
+        self._held_until = max(self._held_until, until)
+        self._tokens = min(self._tokens, 1.0 - self.rate(now) * max(0.0, until - now))
 
     def used(self, now: float) -> int:
         """Return how many requests were sent in the last minute."""

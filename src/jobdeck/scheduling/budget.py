@@ -78,6 +78,12 @@ class Budget:
         if page and self._pages:
             self._pages.pop()
 
+    def hold(self, now: float, until: float, *, page: bool) -> None:
+        """Take back the token of a request that those who share the budget refused; none is sent before `until`."""
+        self._bucket(page=page).hold(now, until)
+        if page and self._pages:
+            self._pages.pop()
+
     def used(self, now: float) -> int:
         """Return how many requests were sent in the last minute from the polls' bucket."""
         return self._polls.used(now)

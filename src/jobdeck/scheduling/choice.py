@@ -29,10 +29,15 @@ SUSPECTS_FOR_A_LIST = 3
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An action with the offer behind it, when it is a list page."""
+    """An action with the offer behind it, when it is a list page; else with the queue it came from, if from one.
+
+    `focused` says that it was paid from what the selected job may take.
+    """
 
     action: Action
     offer: Offer | None = None
+    queue: dict[JobKey, None] | None = None
+    focused: bool = False
 
 
 class Choice:
@@ -53,7 +58,7 @@ class Choice:
         """
         poll_at = self._budget.ready(now)
         # First, since what follows asks how many are ready: new jobs would else hide for long that others wait.
-        self._watch.singles.wake(now)
+        self._watch.wake(now)
         page_at = self._budget.ready(now, page=True)
         if probe and (chosen := self._probe(now, in_flight, poll_at, page_at, probe)) is not None:
             return chosen
@@ -188,20 +193,39 @@ class Choice:
         self._budget.take(now)
         self._urgent_in_a_row = self._urgent_in_a_row + 1 if key in watch.new or key in watch.suspects else 0
         self._since_result = 0 if key in watch.unfinished else self._since_result + 1
-        for queue in (self.asked, watch.new, watch.suspects, watch.unfinished):
+        queues = (self.asked, watch.new, watch.suspects, watch.unfinished)
+        origin = next((queue for queue in queues if key in queue), None)
+        for queue in queues:
             queue.pop(key, None)
-        if key == self.focus.key:
+        focused = key == self.focus.key
+        if focused:
             self.focus.spend()
         job = watch.jobs[key]
         if watch.singles.until(key) is None and (book := watch.book_of(job)) is not None:
             book.lose(key)
         watch.singles.drop(key)
         watch.asking.add(key)
-        return Chosen(Poll(key))
+        return Chosen(Poll(key), queue=origin, focused=focused)
+
+    def take_back(self, chosen: Chosen, now: float) -> None:
+        """Put a request that was not sent back in the place it had."""
+        if chosen.focused:
+            self.focus.earn_back()
+        if chosen.offer is not None:
+            self._watch.page_unsent(chosen.offer, now)
+        elif isinstance(chosen.action, Poll):
+            key = chosen.action.key
+            self._watch.unsent(key, now)
+            self._watch.wake(now)
+            if chosen.queue is not None and key in self._watch.jobs:
+                others = dict(chosen.queue)
+                others.pop(key, None)
+                chosen.queue.clear()
+                chosen.queue.update({key: None, **others})
 
     def _idle_until(self, now: float) -> float | None:
         """Nothing is worth a request now: return when something may be."""
-        times = [self._watch.singles.next_due(), self._focus_due(now)]
+        times = [self._watch.next_due(), self._focus_due(now)]
         apart = self._budget.apart
         times.extend(book.next_offer_at(now, self._watch.pace, cheap=apart) for book in self._watch.books.values())
         return min((at for at in times if at is not None), default=None)

@@ -31,6 +31,10 @@ class Focus:
         paid = now if missing <= 1e-9 else now + missing / max(rate * self._share, 1e-6)
         return paid if looked is None else max(paid, looked + FOCUS_SECONDS * pace)
 
+    def earn_back(self) -> None:
+        """Get back what was paid for a request that was not sent."""
+        self._credit = min(1.0, self._credit + 1.0)
+
     def spend(self) -> None:
         """Pay for one request."""
         self._credit = max(0.0, self._credit - 1.0)

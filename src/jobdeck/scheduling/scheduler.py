@@ -185,6 +185,19 @@ class Scheduler:
         self._budget.give_back(now, page=flight[2].offer is not None)
         self._free(action, flight[2], max(now, until))
 
+    def hold(self, action: Action, now: float, until: float) -> None:
+        """Note that the shared budget had no room for an action: nothing that is paid from it is sent before `until`.
+
+        The action has its old place then. Only that keeps the order: were it due again at `until` alone, whatever is
+        next would be tried at once and refused as well, down to the last job, and the first to wake would win.
+        """
+        now = self._tick(now)
+        flight = self._in_flight.pop(action, None)
+        if flight is None:
+            return
+        self._budget.hold(now, max(now, until), page=flight[2].offer is not None)
+        self._choice.take_back(flight[2], now)
+
     def hear(self, now: float, seen: Seen) -> None:
         """Take in what somebody else observed of a job just now, as though it had been asked here."""
         now = self._tick(now)

@@ -11,6 +11,7 @@ from jobdeck.scheduling.backoff import backoff
 from jobdeck.scheduling.delay import delay
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport, Offer
+from jobdeck.scheduling.queue import DueQueue
 from jobdeck.scheduling.singles import Singles
 from jobdeck.scheduling.tracked import TRANSIENT, Tracked
 
@@ -47,6 +48,7 @@ class Watch:
         self.new: dict[JobKey, None] = {}
         self.suspects: dict[JobKey, None] = {}
         self.unfinished: dict[JobKey, None] = {}
+        self._put_off: DueQueue[JobKey] = DueQueue()
         self.asking: set[JobKey] = set()
         self.pace = 1.0
         self._lists = tuple(lists)
@@ -92,7 +94,8 @@ class Watch:
         """Return how many unfinished jobs lists refresh, and how many others there are."""
         books = (book for book in self.books.values() if not book.refused)
         covered = sum(len(book.keys) - len(book.homeless) for book in books)
-        return covered, max(0, len(self.unfinished) - covered)
+        live = len(self.singles) + sum(not self.jobs[key].terminal for key in self.asking if key in self.jobs)
+        return covered, max(0, live - covered)
 
     def see(self, now: float, sent: float, seen: Seen, hint: float | None, *, listed: bool) -> None:
         """Take over one observation, unless it was asked for before what we know already."""
@@ -163,6 +166,17 @@ class Watch:
                 wait = backoff(job.failures, self._rng)
         self.singles.hold(job, now + wait)
 
+    def wake(self, now: float) -> None:
+        """Make ready whatever has waited long enough."""
+        self.singles.wake(now)
+        while (due := self._put_off.first_due()) is not None and due <= now:
+            self.unfinished[self._put_off.pop()] = None
+
+    def next_due(self) -> float | None:
+        """Return when `wake` will find something; None when nothing waits."""
+        times = (self.singles.next_due(), self._put_off.first_due())
+        return min((at for at in times if at is not None), default=None)
+
     def unsent(self, key: JobKey, due: float) -> None:
         """Queue a job again whose poll was cancelled or not sent."""
         self.asking.discard(key)
@@ -170,7 +184,7 @@ class Watch:
         if job is not None and not job.terminal:
             self.singles.hold(job, due)
         elif job is not None and not job.finished:
-            self.unfinished[key] = None
+            self._put_off.put(key, due)
 
     def page_unsent(self, offer: Offer, due: float) -> None:
         """Leave a list alone until `due`, whose page was cancelled or not sent."""
@@ -225,6 +239,7 @@ class Watch:
         self.singles.drop(job.key)
         for queue in (self.new, self.suspects, self.unfinished):
             queue.pop(job.key, None)
+        self._put_off.drop(job.key)
         if (book := self._any_book_of(job)) is not None:
             book.drop(job.key)
 

@@ -63,8 +63,14 @@ class World:
                 assert action.until is None or self.now < action.until <= self.now + 900.0
                 self._waiting = float("inf") if action.until is None else action.until
                 return
+            if not self.permits(action):
+                continue
             self.sent.append((self.now, action))
             self._flying.append((self.now + self.latency, action))
+
+    def permits(self, action: Action) -> bool:
+        """Whether an action may be sent; one that may not has been handed back to the scheduler."""
+        return True
 
     def _wake_at(self) -> float:
         return min(self._waiting, self._flying[0][0] if self._flying else float("inf"))

@@ -1,0 +1,127 @@
+"""A budget that others share is a wall in front of the scheduler: it slows everything, and changes no order."""
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobdeck.domain.job import Resource
+from jobdeck.domain.phase import Phase
+from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
+from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.store.gcra import Later, Pace, admit
+from tests.unit.scheduling.world import World, job_key, running, scheduler
+
+LISTS = (ListSupport(Resource.OPERATION, frozenset({"operation"}), active=("processing",), whole=False),)
+
+
+class Walled(World):
+    """A world in which a shared budget may refuse a request, before it is sent."""
+
+    def __init__(self, tested: Scheduler, answer: object, per_minute: int, taken: float = 0.0) -> None:
+        super().__init__(tested, answer)  # type: ignore[arg-type] - handed on as it is
+        self.pace = Pace.of(per_minute)
+        self.denied = 0
+        self._tat = 0
+        self._taken = taken
+        self._others = random.Random(1)
+
+    def permits(self, action: Action) -> bool:
+        now_us = round(self.now * 1e6)
+        if self._others.random() < self._taken:
+            self._spend(now_us)
+        verdict = self._spend(now_us)
+        if verdict is None:
+            return True
+        self.denied += 1
+        self.tested.hold(action, self.now, verdict / 1e6)
+        return False
+
+    def _spend(self, now_us: int) -> int | None:
+        verdict = admit(self._tat, now_us, self.pace)
+        if isinstance(verdict, Later):
+            return verdict.until_us
+        self._tat = verdict.tat_us
+        return None
+
+
+def test_what_the_shared_budget_refused_has_its_old_place_when_there_is_room() -> None:
+    tested = scheduler(60)
+    for name in "abc":
+        tested.add(job_key(name), "search", 0.0)
+    tested.ask(job_key("c"), 0.0)
+    action = tested.next_action(0.0)
+    assert action == Poll(job_key("c"))
+    tested.hold(action, 0.1, 5.0)
+    assert tested.budget(0.1).used == 0
+    assert tested.next_action(0.2) == Wait(5.0), "others are not tried in its place: they would be refused as well"
+    assert tested.next_action(5.0) == action
+    later = tested.next_action(5.0)
+    assert isinstance(later, Wait), "nothing is saved up behind a wall"
+
+
+def test_the_selected_job_does_not_pay_for_what_was_not_sent() -> None:
+    tested = scheduler(30)
+    for name in range(20):
+        tested.add(job_key(name), "search", 0.0)
+    tested.focus(job_key(0), 0.0)
+    world = Walled(tested, lambda _, action: running(action), 30, taken=0.3)
+    world.run(300.0)
+    times = world.times(job_key(0))
+    assert len(times) >= 300.0 / 20, "a sixth of the budget at the least, of which others take a third"
+    assert world.denied <= len(world.sent), "one refusal a request at the most"
+
+
+def test_a_result_that_somebody_else_is_fetching_is_waited_for() -> None:
+    tested = scheduler(600)
+    key = job_key("a")
+    tested.add(key, "search", 0.0)
+    action = tested.next_action(0.0)
+    row = Seen(key, "search", terminal=True, progress=None, changed=True, whole=False, phase=Phase.SUCCEEDED)
+    tested.on_result(0.1, action, Result(seen=(row,)))
+    action = tested.next_action(1.0)
+    assert action == Poll(key), "its result is still missing"
+    tested.defer(action, 1.0, 46.0)
+    assert tested.next_action(1.1) == Wait(46.0)
+    assert tested.next_action(46.0) == Poll(key)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 40),
+    st.sampled_from([30, 60, 300]),
+    st.sampled_from([0.0, 0.4]),
+    st.booleans(),
+)
+def test_a_wall_makes_no_busy_loop_and_starves_nobody(
+    seed: int, jobs: int, limit: int, taken: float, lists: bool
+) -> None:
+    chance = random.Random(seed)
+    tested = Scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(seed), LISTS if lists else ())
+    kind = "operation" if lists else "search"
+    for name in range(jobs):
+        tested.add(job_key(name), kind, 0.0)
+    tested.focus(job_key(0), 0.0)
+
+    def row(name: int, *, whole: bool) -> Seen:
+        return Seen(job_key(name), kind, terminal=name % 5 == 4, progress=None, changed=False, whole=whole)
+
+    def answer(_: float, action: Action) -> Result:
+        if isinstance(action, ListPage):
+            return Result(seen=tuple(row(name, whole=False) for name in range(jobs)), rows=jobs)
+        assert isinstance(action, Poll)
+        if chance.random() < 0.05:
+            tested.remove(job_key(chance.randrange(1, jobs + 1)))
+        return Result(seen=(row(int(action.key.id), whole=True),))
+
+    world = Walled(tested, answer, limit, taken)
+    end = 100.0 + 20 * jobs * 60 / limit
+    world.run(end)
+    assert world.steps <= 4 * len(world.sent) + 2 * world.denied + 5 * end + 20
+    assert world.denied <= 2 * len(world.sent) + 10
+    if not lists and taken == 0.0:
+        for name in range(jobs):
+            assert world.times(job_key(name)) or tested.plan(job_key(name)) is None, f"{name} was never asked"
