@@ -54,7 +54,8 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
             back = job_key(chance.randrange(jobs))
             tested.remove(back)
             tested.add(back, chance.choice(KINDS), now)
-        tested.release(now)
+        if chance.random() < 0.1:
+            tested.release(now)
         windows: tuple[RateWindow, ...] = ()
         # An absurd answer may silence a profile for a day, so most runs have none.
         if absurd and chance.random() < 0.3:
