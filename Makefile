@@ -37,7 +37,7 @@ browser:
 		echo "no Chromium here, and no way to install one"
 
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
 dist: $(STAMP)
 	@rm -rf dist

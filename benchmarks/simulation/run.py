@@ -140,6 +140,11 @@ class World:
         self.measured.seconds = self.now
         return self.measured
 
+    @property
+    def seconds_of_jobs(self) -> float:
+        """How long all jobs take together, in seconds."""
+        return sum(job.ended - job.created for job in self._jobs)
+
     def _at(self, when: float, happen: Callable[[], None]) -> None:
         self._count += 1
         heapq.heappush(self._events, (when, self._count, happen))
