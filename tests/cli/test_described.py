@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.domain.job import JobKey, Resource
+from jobdeck.recording.facts import Added
+from jobdeck.recording.reader import read_recording
 from tests.cli.harness import Ran, environment, jobdeck
 from tests.scripted_server import Say, Scripted, scripted_apart
 from tests.unit.providers.shapes import OPERATION, operation, run
@@ -115,6 +118,18 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         assert "a list of GitHub Actions jobs needs owner, repo" in checks["ci: request"]["found"]
         assert "answered 200" in checks["own: request"]["found"]
         assert doctor.code == 0
+
+
+def test_a_job_with_a_place_is_recorded_and_read_again(home: Path) -> None:
+    path = home / "seen.jobdeck"
+    script = {"/repos/octocat/.github/actions/runs/30433642": [Say(run("completed", "success"))]}
+    with scripted_apart(script) as server:
+        ran = told(home, server, "watch", "--record", str(path), "ci:octocat/.github/30433642")
+    assert ran.code == 0
+    targets = [placed.fact.target for placed in read_recording(path).facts if isinstance(placed.fact, Added)]
+    assert [(target.key, target.resource) for target in targets] == [
+        (JobKey("ci", "octocat/.github", "30433642"), Resource.JOB)
+    ]
 
 
 def test_how_an_answer_is_read_field_by_field(home: Path) -> None:

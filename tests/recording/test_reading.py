@@ -31,6 +31,8 @@ BAD_LINES: Sequence[tuple[str | dict[str, object], str]] = [
     ({"t": 10**30, "k": "add", "j": 0}, "less than or equal"),
     ({"t": float("nan"), "k": "end"}, "end.t"),
     ({**JOB, "key": ["hog", None, "../../etc"]}, "should match pattern"),
+    ({**JOB, "key": ["ci", "octocat//hello", "1"]}, "should match pattern"),
+    ({**JOB, "key": ["ci", "octocat/a b", "1"]}, "should match pattern"),
     ({"t": 0, "k": "poll", "j": 0, "x": X, "o": {"progress": 1.5}}, "less than or equal to 1"),
     ({"t": 0, "k": "poll", "j": 0, "x": X, "o": {"moved": [0.5]}}, "job 0 has no such stages"),
     ({"t": 0, "k": "poll", "j": 0, "x": X, "b": [[0, 5]]}, "a body refers to what was never there"),

@@ -14,6 +14,9 @@ from typing import TypeAlias
 from jobdeck.domain.phase import Phase
 from jobdeck.providers.url_template import ID, UrlTemplate, is_piece
 
+MAX_PARTS = 64
+"""Parts of the path that may say where a job is."""
+
 Paths: TypeAlias = tuple[str, ...]
 """JSONPaths that are tried in turn: the first that finds anything but null counts. None at all: not in the answers."""
 
@@ -193,7 +196,7 @@ class Description:
         None when it cannot stand for them: too many parts, too few, or one that is no part of a path.
         """
         parts = group.split("/") if group else []
-        if not all(is_piece(part) for part in parts):
+        if len(parts) > MAX_PARTS or not all(is_piece(part) for part in parts):
             return None
         several = self.url.several
         names = [name for name in self.place if name != several]

@@ -19,6 +19,9 @@ Line: TypeAlias = Annotated[str, Field(max_length=4_500), AfterValidator(clean)]
 Lines: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(partial(clean, lines=True))]
 Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
 Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}$")]
+Place: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~:@+-]{1,200}(?:/[A-Za-z0-9_.~:@+-]{1,200}){0,63}$")]
+"""An account group; of a described API the parts of a path, such as ``octocat/.github``."""
+
 Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Left: TypeAlias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
@@ -151,7 +154,7 @@ class JobLine(Timed):
     """A target that later lines name by its number: that of this line among its kind."""
 
     k: Literal["job"]
-    key: tuple[Line, Id | None, Id]
+    key: tuple[Line, Place | None, Id]
     api: Line
     resource: Resource
     accepted_r: Line | None = None
