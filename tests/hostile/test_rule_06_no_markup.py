@@ -12,39 +12,12 @@ import pytest
 import jobdeck
 
 SOURCE = Path(jobdeck.__file__).parent
-WIDGETS = set(
-    [
-        "Button",
-        "Checkbox",
-        "Collapsible",
-        "DataTable",
-        "Digits",
-        "Footer",
-        "Header",
-        "Label",
-        "Link",
-        "ListItem",
-        "Log",
-        "Markdown",
-        "MarkdownViewer",
-        "Option",
-        "OptionList",
-        "Placeholder",
-        "Pretty",
-        "RadioButton",
-        "RichLog",
-        "Select",
-        "SelectionList",
-        "Static",
-        "Switch",
-        "Tab",
-        "TabPane",
-        "Tabs",
-        "Toast",
-        "Tooltip",
-        "Tree",
-    ]
-)
+WIDGETS = {
+    "Button", "Checkbox", "Collapsible", "DataTable", "Digits", "Footer", "Header", "Label", "Link",
+    "ListItem", "Log", "Markdown", "MarkdownViewer", "Option", "OptionList", "Placeholder", "Pretty",
+    "RadioButton", "RichLog", "Select", "SelectionList", "Static", "Switch", "Tab", "TabPane", "Tabs",
+    "Toast", "Tooltip", "Tree",
+}  # fmt: skip
 """Textual's widgets that take a text to show; all but a few read markup in it."""
 
 METHODS = {

@@ -92,10 +92,12 @@ def _any_spelling(char: str) -> str:
 
 def _forms(secret: str) -> Iterable[str]:
     yield secret
-    yield secret.encode().hex()
+    # A malformed one, of which crash files and hooks are to know nothing either, may hold anything.
+    encoded = secret.encode("utf-8", "surrogatepass")
+    yield encoded.hex()
     # In base64 a secret has three spellings, by where it begins in what was encoded ("user:SECRET").
     for offset, begin in ((0, 0), (1, 2), (2, 3)):
-        raw = bytes(offset) + secret.encode()
+        raw = bytes(offset) + encoded
         whole = len(raw) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(raw).decode()[begin:whole]
