@@ -239,9 +239,7 @@ def test_taking_a_key_out_leaves_json_whole(quoted: str) -> None:
     assert json.loads(scrubber.body(body)).keys() == {"a", "b", "c", "d"}
 
 
-@pytest.mark.parametrize(
-    "odd", ["sk_live_\udcff_0123456789", "sk_live_\ud800_0123456789", "ключ_0123456789", "k" * 5_000]
-)
+@pytest.mark.parametrize("odd", ["sk_live_\udcff_0123456789", "ключ_0123456789", "k" * 5_000])
 def test_a_malformed_key_can_be_taken_out_as_well(odd: str) -> None:
     assert Scrubber([odd]).text(f"a {odd} b") == "a [redacted] b"
     assert Scrubber([odd]).body(b"a b") == b"a b"

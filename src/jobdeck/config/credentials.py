@@ -1,6 +1,7 @@
 """Where secrets come from: the environment, a private file, the system's keyring, or a private configuration."""
 
 import os
+import shlex
 import stat
 import sys
 import threading
@@ -61,11 +62,15 @@ class SecretRef:
 
 def require_private(path: Path, what: str) -> None:
     """Raise `ConfigError` with the exact remedy when anybody but the owner can read a file that holds a secret."""
-    mode = stat.S_IMODE(path.stat().st_mode)
+    _check_mode(path, path.stat(), what)
+
+
+def _check_mode(path: Path, state: os.stat_result, what: str) -> None:
+    mode = stat.S_IMODE(state.st_mode)
     if sys.platform == "win32":
         return  # mode bits say nothing there: a user's folders are private by their access lists
     if mode & _OTHERS:
-        message = f"{path} holds {what} and others can read it (mode {mode:04o}): chmod 600 {path}"
+        message = f"{path} holds {what} and others can read it (mode {mode:04o}): chmod 600 {shlex.quote(str(path))}"
         raise ConfigError(message)
 
 
@@ -77,7 +82,7 @@ def require_own(path: Path, what: str) -> None:
     if state.st_uid not in {0, os.getuid()}:
         raise ConfigError(f"{path} holds {what}, and belongs to somebody else")
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"{path} holds {what}, and others can change it: chmod go-w {path}")
+        raise ConfigError(f"{path} holds {what}, and others can change it: chmod go-w {shlex.quote(str(path))}")
 
 
 def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
@@ -90,8 +95,9 @@ def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
 
 def _from_file(path: Path, where: str) -> str:
     try:
-        require_private(path, "a secret")
         with path.open("rb") as file:
+            # The file that is open, not what has its name by now.
+            _check_mode(path, os.fstat(file.fileno()), "a secret")
             data = file.read(_MAX_SECRET_BYTES + 1)
         return data.decode("ascii")
     except OSError as error:
