@@ -70,7 +70,7 @@ def _in_order(read: Read) -> list[Finding]:
 
 
 def _row(finding: Finding) -> tuple[str, str, str]:
-    paths = " or ".join(finding.paths)
+    paths = one_line(" or ".join(finding.paths))
     if not finding.found:
         return finding.field, "–", f"nothing at {paths}"
     return finding.field, paths, one_line(json_text(finding.value), SHOWN)

@@ -31,6 +31,11 @@ _OURS = frozenset(
     {"accept-encoding", "connection", "content-length", "cookie", "host", "transfer-encoding", "user-agent"}
 )
 
+_SECRET_HEADER = re.compile(r"key|token|secret|auth|cookie|password|credential", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(
+    r"(?:api|access|auth)?[_-]?(?:key|token|secret|password|signature|sig|code)", re.IGNORECASE
+)
+
 Raw = Mapping[str, object]
 
 
@@ -53,7 +58,7 @@ def parse_description(name: str, raw: object, file: str, base: Callable[[str], R
         url=url,
         title=table.text("title", name),
         base_url=_base_url(table),
-        query=tuple(job.strings("query").items()),
+        query=_query(job),
         dropped_query=frozenset(job.texts("dropped_query")),
         kind=table.text("kind", "job"),
         requests_per_minute=table.whole("requests_per_minute", 1, MAX_REQUESTS_PER_MINUTE),
@@ -160,11 +165,25 @@ def _header_names(table: Table, key: str, default: tuple[str, ...]) -> tuple[str
     return tuple(name.lower() for name in names)
 
 
+def _query(table: Table) -> tuple[tuple[str, str], ...]:
+    found = table.strings("query")
+    for name in found:
+        if _SECRET_PARAMETER.fullmatch(name):
+            raise table.wrong(
+                f"query.{name}", "is refused: URLs are kept and shown, so a key goes into a header (auth)"
+            )
+    return tuple(found.items())
+
+
 def _headers(table: Table, auth: Auth) -> tuple[tuple[str, str], ...]:
     found = table.strings("headers")
     for name, value in found.items():
-        if not _TOKEN.fullmatch(name) or name.lower() in _OURS | {"authorization", auth.header.lower()}:
-            raise table.wrong(f"headers.{name}", "cannot be set: it is jobdeck's own, or belongs into auth")
+        if not _TOKEN.fullmatch(name) or name.lower() in _OURS | {auth.header.lower()}:
+            raise table.wrong(f"headers.{name}", "cannot be set: it is jobdeck's own, or that of auth")
+        if _SECRET_HEADER.search(name):
+            raise table.wrong(
+                f"headers.{name}", "is refused: what could be a key belongs into auth, and its value into token"
+            )
         if not _PLAIN.fullmatch(value):
             raise table.wrong(f"headers.{name}", "must be letters, digits and . _ : ; , = / + * ( ) @ -")
     return tuple(found.items())
@@ -293,7 +312,7 @@ def _list(table: Table, job: UrlTemplate) -> JobList:
     found = JobList(
         url=url,
         items=table.paths("items"),
-        query=tuple(table.strings("query").items()),
+        query=_query(table),
         cursor=table.paths("cursor"),
         cursor_parameter=table.text("cursor_parameter") or None,
         limit_parameter=table.text("limit_parameter") or None,
