@@ -273,9 +273,9 @@ def run(arguments: list[str]) -> int:
     """Soak and report; returns 1 when something is not as it should be."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="how long, in real seconds (%(default)g)")
-    parser.add_argument("--short", action="store_true", help="four seconds: whether it works, not whether it holds")
+    parser.add_argument("--short", action="store_true", help="three seconds: whether it works, not whether it holds")
     options = parser.parse_args(arguments)
-    seconds = 4.0 if options.short else options.seconds
+    seconds = 3.0 if options.short else options.seconds
     make_provider.__kwdefaults__["deadline"] = DEADLINE
     begun = monotonic()
     tally, left = asyncio.run(measured(seconds))

@@ -54,8 +54,8 @@ def written(words: tuple[str, ...], home: Path) -> str:
         targets = ("op_bad", "/api/enrichments/en_good", f"sonarly:{group}/pr_stages")
         with OnTerminal(*targets, env=env, size=(120, 40)) as run:
             run.until("✗ failed", "✓ done", "● run")
-            for job in targets:
-                for tab in TABS:
+            for job, tabs in zip(targets, (TABS, TABS[:2], TABS[2:3]), strict=True):
+                for tab in tabs:
                     run.until(f"[{tab}]", job.rpartition("/")[2])
                     run.press("]" if tab != "Result" else "]]")
                 run.press("j")
