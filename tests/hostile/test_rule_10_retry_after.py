@@ -1,11 +1,16 @@
 """Rule 10: how long we are asked to wait, read without trust, clamped, and the clamp said."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.providers.retry_after import parse_retry_after
 from tests.unit.providers.wire import NOON_DATE, NOON_US, answer, hog_target, serve, the_hog
+from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 NOW = NOON_US / 1e6
 IN_A_MINUTE = "Tue, 28 Apr 2026 12:01:00 GMT"
@@ -80,3 +85,22 @@ async def test_the_wait_is_in_the_reply_and_a_clamp_in_its_words(
     # Asked at noon, answered a quarter of a second later.
     expected = None if seconds is None else NOON_US + 250_000 + round(seconds * 1e6)
     assert problem.retry_at_us == expected
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        RateWindow(remaining=0, reset_after=86_400.0),
+        RateWindow(remaining=0, window=86_400.0),
+        RateWindow(limit=60, remaining=0, reset_after=86_400.0, window=60.0),
+        RateWindow(limit=1, window=86_400.0),
+    ],
+)
+def test_rule_10_no_announced_limit_silences_a_profile_for_more_than_fifteen_minutes(window: RateWindow) -> None:
+    tested = scheduler(60)
+    tested.add(job_key("j"), "search", 0.0)
+    world = World(tested, lambda _, action: replace(running(action), windows=(window,)))
+    world.run(7_200.0)
+    times = world.times(job_key("j"))
+    assert max(later - at for at, later in pairwise(times)) <= 901.0
+    assert len(times) <= 12, "and is believed otherwise"

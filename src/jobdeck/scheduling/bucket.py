@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.delay import LONGEST
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.windows import MINUTE, PACE, Announced
 
@@ -69,6 +70,7 @@ class Bucket:
         self._tokens = self._burst
         self._filled_at: float | None = None
         self._sent: deque[float] = deque()
+        self._last: float | None = None
         self._silent = 0
         self._heard_at = float("-inf")
         self._held_until = float("-inf")
@@ -88,7 +90,14 @@ class Bucket:
         return min([self._share * pace * self.limit / MINUTE, *(window.rate(now) for window in self._live(now))])
 
     def ready(self, now: float) -> float:
-        """Return when the next request may be sent: `now` or later."""
+        """Return when the next request may be sent: `now` or later.
+
+        No header silences us for more than 15 minutes since the last request: it may be wrong, or not honest.
+        """
+        latest = max(now, (self._last if self._last is not None else now) + LONGEST)
+        return max(self._held_until, min(self._allowed(now), latest))
+
+    def _allowed(self, now: float) -> float:
         self._fill(now)
         live = self._live(now)
         opens = max([now, self._held_until, *(window.opens(now) for window in live)])
@@ -110,6 +119,7 @@ class Bucket:
         self._fill(now)
         self._tokens -= 1.0
         self._sent.append(now)
+        self._last = now
         for window in self._windows.values():
             if window.left is not None:
                 window.left -= 1.0

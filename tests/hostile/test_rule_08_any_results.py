@@ -1,0 +1,124 @@
+"""Rule 8 and the scheduler: whatever comes back, no busy loop, nobody starved, never over budget in any window."""
+
+import random
+from bisect import bisect_right
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobdeck.domain.job import Resource
+from jobdeck.domain.problem import ProblemKind as Kind
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
+from jobdeck.scheduling.bucket import BLIND_PACE
+from jobdeck.scheduling.delay import LONGEST, SHORTEST
+from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.scheduler import Scheduler
+from tests.unit.scheduling.world import World, job_key, most_in_a_window
+
+OF_ONE_JOB = (Kind.PROTOCOL, Kind.TOO_BIG, Kind.NOT_FOUND)
+LISTS = (ListSupport(Resource.OPERATION, frozenset({"operation"}), active=("processing", "queued")),)
+limits = st.sampled_from([4, 30, 60, 600])
+windows = st.builds(
+    RateWindow,
+    st.sampled_from([None, 1, 60, 10**9]),
+    st.sampled_from([None, 0, 5, 10**9]),
+    st.sampled_from([None, 0.0, 30.0, 1e12]),
+    st.sampled_from([None, 1.0, 3600.0]),
+)
+results = st.builds(
+    lambda problem, retry_after, window: Result(
+        problem, retry_after=retry_after if problem else None, windows=(window,) if window else ()
+    ),
+    st.sampled_from([None, *Kind]),
+    st.sampled_from([None, None, None, 0.0, 20.0, 900.0, float("inf")]),
+    st.none() | windows,
+)
+
+
+WELL = Result(windows=(RateWindow(10**6, 10**6, 60.0, 60.0),))
+
+
+def seen(action: Action, jobs: int) -> tuple[Seen, ...]:
+    names = [int(action.key.id)] if isinstance(action, Poll) else range(jobs)
+    return tuple(Seen(job_key(name), "operation", terminal=False, progress=0.5, changed=False) for name in names)
+
+
+def world_of(jobs: int, limit: int, answers: list[Result], until: float, *, lists: bool) -> World:
+    """A scheduler to which a sequence of results comes back again and again `until` all is well."""
+    tested = Scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(1), LISTS if lists else ())
+    count = 0
+
+    def answer(now: float, action: Action) -> Result:
+        nonlocal count
+        count += 1
+        told = answers[count % len(answers)] if now < until else WELL
+        if told.problem is not None:
+            return told
+        rows = jobs if isinstance(action, ListPage) else None
+        return Result(seen=seen(action, jobs), windows=told.windows, rows=rows)
+
+    for name in range(jobs):
+        tested.add(job_key(name), "operation", 0.0)
+    return World(tested, answer)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(results, min_size=1, max_size=12), st.integers(1, 20), limits, st.booleans())
+def test_rule_08_any_sequence_of_results_stays_within_budget_and_heals(
+    answers: list[Result], jobs: int, limit: int, lists: bool
+) -> None:
+    bad, patience = 200.0, LONGEST + 200.0
+    world = world_of(jobs, limit, answers, bad, lists=lists)
+    world.run(bad)
+    before = len(world.sent)
+    world.tested.release(bad)
+    fair = jobs / (BLIND_PACE * limit / 60)
+    end = bad + patience + 6 * fair + 35.0
+    world.run(end)
+    assert most_in_a_window([at for at, _ in world.sent]) <= limit
+    assert world.steps <= 2 * len(world.sent) + end / SHORTEST + 10
+    since = {key_of(action) for _, action in world.sent[before:]}
+    assert "all" in since or since >= {str(name) for name in range(jobs)}, "nobody is left out once all is well"
+
+
+def key_of(action: Action) -> str:
+    return action.key.id if isinstance(action, Poll) else "all"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from([None, *OF_ONE_JOB]), min_size=1, max_size=4), min_size=1, max_size=20),
+    st.integers(1, 20),
+    st.sampled_from([30, 60, 300]),
+)
+def test_rule_08_jobs_whose_answers_are_bad_starve_none_of_the_others(
+    bad: list[list[Kind | None]], well: int, limit: int
+) -> None:
+    tested = Scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(1))
+    jobs = len(bad) + well
+    counts = [0] * jobs
+
+    def answer(_: float, action: Action) -> Result:
+        assert isinstance(action, Poll)
+        name = int(action.key.id)
+        counts[name] += 1
+        problem = bad[name][counts[name] % len(bad[name])] if name < len(bad) else None
+        return Result(problem) if problem is not None else Result(seen=seen(action, jobs))
+
+    for name in range(jobs):
+        tested.add(job_key(name), "operation", 0.0)
+    world = World(tested, answer)
+    world.run(900.0)
+    fair = jobs / (BLIND_PACE * limit / 60)
+    for name in range(len(bad), jobs):
+        times = [0.0, *world.times(job_key(name)), 900.0]
+        assert max(later - at for at, later in pairwise(times)) <= 6 * fair + 35.0
+    # Who fails is asked again too, at most a minute's back-off later than the others.
+    for name in range(len(bad)):
+        times = [0.0, *world.times(job_key(name)), 900.0]
+        assert max(later - at for at, later in pairwise(times)) <= 6 * fair + 35.0 + 60.0
+    sent = [at for at, _ in world.sent]
+    assert max(bisect_right(sent, at + 60.0 - 1e-6) - place for place, at in enumerate(sent)) <= limit
