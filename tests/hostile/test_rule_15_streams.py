@@ -1,5 +1,6 @@
 """Rule 15: standard output is JSON in ASCII and nothing else, whoever closes, fills or narrows a stream."""
 
+import json
 import os
 import subprocess
 import sys
@@ -71,6 +72,14 @@ def test_a_reader_who_leaves_ends_a_command_in_silence_and_never_as_a_success_of
     run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, timeout=40, check=False)
     os.close(writing)
     assert (run.returncode, run.stderr) == (code, b"")
+
+
+def test_a_reader_who_takes_one_line_gets_one_whole_line(env: dict[str, str]) -> None:
+    ran = shell('{ "$@" status --json op_done op_bad /api/enrichments/en_never; echo $? >&2; } | head -n 1', env)
+    (line,) = ran.stdout.splitlines()
+    assert json.loads(line)["id"].startswith(("op_", "en_"))
+    # Whether somebody still reads the last line is a matter of moments.
+    assert ran.stderr in {b"141\n", b"1\n"}
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
