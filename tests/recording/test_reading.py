@@ -62,6 +62,8 @@ def test_a_bad_line_is_named_with_its_number_and_reason(
         (gzip.compress(b"\x00\xff\n"), "is no recording: its first line"),
         (gzip.compress(HEADER.replace('"version":1', '"version":2').encode() + b"\n"), "made by a newer jobdeck"),
     ],
+    # Not the bytes themselves: the time is among them, and the processes that share the tests must name them alike.
+    ids=["nothing", "text", "no line", "another format", "no letters", "a newer version"],
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "x"
