@@ -24,7 +24,7 @@ A first look at a job that has just begun tells little: at 60 jobs and 30 a minu
 the mean instead of 18 s, at 2,000 and 300 after 46 s instead of 76 s.
 """
 
-SUSPECTS_FOR_A_LIST = 3
+SUSPECTS_FOR_A_LIST = 2
 
 
 @dataclass(frozen=True, slots=True)

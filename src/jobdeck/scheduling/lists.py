@@ -232,8 +232,8 @@ class Book:
         worth = sums.worth(now)
         if worth < WORTH_WHILE * sums.zero * (PERIOD * pace) ** 2 / 2:
             return 0.0
-        # An end seen on a filtered page is only a hole in it: it takes another request to know.
-        return worth if arm.ends_tell else worth * 0.8
+        # An end seen on a filtered page is only a hole in it: it takes a second request to know.
+        return worth if arm.ends_tell else worth * 0.5
 
     def _sums(self, keys: Sequence[JobKey], now: float, *, ends_tell: bool) -> Sums:
         zero = one = two = 0.0
