@@ -71,10 +71,10 @@ def test_a_path_looks_at_so_many_values_and_no_further() -> None:
 
 def test_a_path_over_millions_of_values_takes_no_time() -> None:
     body = {"a": [0] * 4_000_000, "o": {str(number): number for number in range(500_000)}}
-    begun = time.perf_counter()
+    begun = time.process_time()
     for path in ("$.a[?@.k == 'x'].y", "$.a[*].b[*].c[*]", "$.o.*", "$.o[?@ == 1]", "$.a[5:]", "$.a[::-1]"):
         find_all(path, body)
-    assert time.perf_counter() - begun < 2.0
+    assert time.process_time() - begun < 2.0
 
 
 @pytest.mark.parametrize("value", [None, 1, "text", True, [], {}, "{[", [[]], {"a": "[1, 2]"}])
