@@ -2,13 +2,16 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.domain.text import one_line
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.loading import load_scenario
+from jobdeck.simulator.recorded import Answers
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import serve_forever
 from jobdeck.simulator.vocabulary import ScenarioError
@@ -16,13 +19,33 @@ from jobdeck.simulator.vocabulary import ScenarioError
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Serve until a signal; what to type in another terminal is said once the port is open."""
-    scenario = _scenario(arguments)
+    if arguments.replay is None:
+        scenario, answers = _scenario(arguments), None
+    else:
+        # No limit of ours: whoever was refused then is refused again, and nobody else.
+        scenario, answers = Scenario(speed=arguments.speed or 1.0), _answers(arguments)
+    targets = demo_targets(scenario) if answers is None else answers.targets
     try:
-        serve_forever(scenario, port=arguments.port, on_ready=lambda url: _explain(url, scenario))
+        serve_forever(scenario, port=arguments.port, on_ready=lambda url: _explain(url, targets), answers=answers)
     except OSError as error:
         message = f"cannot listen on port {arguments.port}: {error.strerror or type(error).__name__}"
         raise CommandError(message) from None
     return ExitCode.OK
+
+
+def _answers(arguments: argparse.Namespace) -> Answers:
+    """Return the answers of a recording; raises `CommandError` when it cannot be read, or is not all that was asked."""
+    for name in ("scenario", "jobs", "seed"):
+        if getattr(arguments, name) is not None:
+            message = f"--{name} does not go with --replay: a recording has its own jobs"
+            raise CommandError(message)
+    from jobdeck.recording.errors import RecordingError  # noqa: PLC0415 - only for recordings
+    from jobdeck.recording.reader import read_recording  # noqa: PLC0415
+
+    try:
+        return Answers(read_recording(Path(arguments.replay)))
+    except RecordingError as error:
+        raise CommandError(str(error)) from None
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
@@ -37,13 +60,15 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
             scenario = load_scenario(Path(arguments.scenario))
         except ScenarioError as error:
             raise CommandError(str(error)) from None
+        except OSError as error:
+            message = f"cannot read {one_line(arguments.scenario, 200)}: {error.strerror or type(error).__name__}"
+            raise CommandError(message) from None
         if arguments.seed is not None:
             scenario = replace(scenario, seed=seed)
     return scenario if arguments.speed is None else replace(scenario, speed=arguments.speed)
 
 
-def _explain(url: str, scenario: Scenario) -> None:
-    targets = demo_targets(scenario)
+def _explain(url: str, targets: Sequence[str]) -> None:
     sys.stderr.write(
         f"jobdeck: simulating {len(targets)} jobs of both APIs on {url} (Ctrl-C ends it); in another terminal:\n\n"
         f"  export THEHOG_BASE_URL={url} THE_HOG_ACCESS_KEY=ak_simulated THE_HOG_SECRET_KEY=sk_simulated\n"
