@@ -5,7 +5,7 @@ STAMP  := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint format screenshots browser bench dist requirements clean
+.PHONY: demo test lint format screenshots docs browser bench dist requirements clean
 
 demo: $(STAMP)
 	@$(BIN)/jobdeck demo
@@ -14,20 +14,23 @@ test: $(STAMP)
 	@env -u NO_COLOR -u TEXTUAL_THEME $(BIN)/python -m pytest
 
 lint: $(STAMP)
-	@$(BIN)/ruff format --check src tests benchmarks screenshots
-	@$(BIN)/ruff check src tests benchmarks screenshots
+	@$(BIN)/ruff format --check src tests benchmarks screenshots docs
+	@$(BIN)/ruff check src tests benchmarks screenshots docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@.ci/audit $(BIN)/python $(BIN)/pip-audit
 
 format: $(STAMP)
-	@$(BIN)/ruff format src tests benchmarks screenshots
-	@$(BIN)/ruff check --fix src tests benchmarks screenshots
+	@$(BIN)/ruff format src tests benchmarks screenshots docs
+	@$(BIN)/ruff check --fix src tests benchmarks screenshots docs
 
 screenshots: $(STAMP)
 	@env -u NO_COLOR -u TEXTUAL_THEME $(BIN)/python screenshots/make.py
 	@$(BIN)/python -m screenshots.browser
 	@$(BIN)/python screenshots/readme_keys.py
+
+docs: $(STAMP)
+	@$(BIN)/python docs/make.py
 
 # The browser of the tests of `jobdeck serve`, which are skipped without one.
 browser:

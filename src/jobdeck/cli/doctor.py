@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from jobdeck import __version__
 from jobdeck.cli.discover import hindrance, profiles_of
@@ -14,6 +13,7 @@ from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_async
+from jobdeck.cli.shapes import CheckObject
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.domain.job import Resource
@@ -215,5 +215,5 @@ def _report(checks: list[Check], *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _object(check: Check) -> dict[str, Any]:
+def _object(check: Check) -> CheckObject:
     return {"check": check.name, "verdict": check.verdict.value, "found": check.found}

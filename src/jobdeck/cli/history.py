@@ -6,6 +6,7 @@ import sys
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.shapes import HistoryObject
 from jobdeck.cli.words import describe_message, describe_progress, describe_seconds, describe_state
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
@@ -31,14 +32,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             print_table(_HEADER, [_row(item.at(now), now) for item in stored])
         for item in stored if arguments.json else ():
             note = notes.get(item.last.key)
-            print_json(
-                {
-                    **job_object(item.at(now), now),
-                    "watched": item.watched_us is not None,
-                    "acknowledged": note is not None and note.acknowledged,
-                    "note": note.note if note is not None else "",
-                }
-            )
+            line: HistoryObject = {
+                **job_object(item.at(now), now),
+                "watched": item.watched_us is not None,
+                "acknowledged": note is not None and note.acknowledged,
+                "note": note.note if note is not None else "",
+            }
+            print_json(line)
     return ExitCode.OK
 
 

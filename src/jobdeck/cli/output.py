@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from jobdeck.cli.shapes import BudgetObject, JobObject, ProblemObject
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
@@ -31,7 +32,7 @@ def clock_time(us: int) -> str:
     return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%H:%M:%SZ")
 
 
-def job_object(job: Job, now: Instant) -> dict[str, Any]:
+def job_object(job: Job, now: Instant) -> JobObject:
     """Return the JSON object of a job; its keys are always present, and a contract."""
     age = job.age(now)
     return {
@@ -68,7 +69,7 @@ def job_object(job: Job, now: Instant) -> dict[str, Any]:
     }
 
 
-def problem_object(problem: Problem | None) -> dict[str, Any] | None:
+def problem_object(problem: Problem | None) -> ProblemObject | None:
     """Return the JSON object of a problem."""
     if problem is None:
         return None
@@ -82,7 +83,7 @@ def problem_object(problem: Problem | None) -> dict[str, Any] | None:
     }
 
 
-def budget_object(budget: BudgetView, now: Instant) -> dict[str, Any]:
+def budget_object(budget: BudgetView, now: Instant) -> BudgetObject:
     """Return the JSON object of a profile's budget: the last minute's requests, and what they are spent on."""
     wait = None if budget.blocked_until is None else budget.blocked_until - now.mono
     return {

@@ -3,12 +3,12 @@
 import argparse
 import sys
 from collections.abc import Iterable
-from typing import Any
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import clock_time, print_json, print_table, problem_object, rfc3339
+from jobdeck.cli.shapes import RequestObject
 from jobdeck.domain.text import one_line
 from jobdeck.store import Store
 from jobdeck.store.records import ExchangeQuery, Found, LedgerEntry, LedgerState
@@ -69,7 +69,7 @@ def _print_found(found: Found, *, as_json: bool) -> None:
         sys.stdout.write(f"it accepted {key}\n")
 
 
-def ledger_object(entry: LedgerEntry) -> dict[str, Any]:
+def ledger_object(entry: LedgerEntry) -> RequestObject:
     """Return the JSON object of a request on record; its keys are always present, and a contract."""
     return {
         "profile": entry.profile,

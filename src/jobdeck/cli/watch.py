@@ -11,6 +11,7 @@ from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import budget_object, clock_time, job_object, print_json, rfc3339
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
+from jobdeck.cli.shapes import BudgetEvent, WatchedObject
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
@@ -66,7 +67,9 @@ class ChangePrinter:
             if self._budget.get(name) != budget:
                 self._budget[name] = budget
                 self._told = now
-                print_json({"event": "budget", "at": rfc3339(now.us), "profile": name, **budget_object(budget, now)})
+                told = rfc3339(now.us) or ""
+                line: BudgetEvent = {"event": "budget", "at": told, "profile": name, **budget_object(budget, now)}
+                print_json(line)
 
     def _object(self, engine: Engine, event: Event) -> None:
         """A job's own object, whole, with what changed in ``change``; an event of no job stands alone."""
@@ -75,7 +78,8 @@ class ChangePrinter:
         if key is None:
             print_json(change)
         elif key in engine.jobs:
-            print_json({**job_object(engine.jobs[key], self._clock.now()), "change": change})
+            line: WatchedObject = {**job_object(engine.jobs[key], self._clock.now()), "change": change}
+            print_json(line)
 
 
 def _key_of(event: Event) -> JobKey | None:

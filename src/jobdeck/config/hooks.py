@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from jobdeck.config.errors import ConfigError
 from jobdeck.domain.job import Job
@@ -9,7 +10,15 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import one_line
 
 ENDS = tuple(phase.value for phase in Phase if phase.terminal)
-KEYS = ("run", "on", "profiles")
+KEYS = MappingProxyType(
+    {
+        "run": "the program and its arguments, a list: no shell takes it apart",
+        "on": "the ends it is run for, of `succeeded`, `partial`, `failed`, `cancelled`; left out, all",
+        "profiles": "the profiles it is run for; left out, all",
+    }
+)
+"""The keys of a hook, and what they are for."""
+
 MAX_HOOKS = 16
 
 

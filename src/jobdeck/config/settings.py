@@ -25,18 +25,31 @@ from jobdeck.providers.profile import (
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEY_VARIABLES = frozenset({"THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY", "THE_HOG_API_KEY", "SONARLY_API_KEY"})
-_TOP_KEYS = ("default_profile", "profiles", "providers", "hooks")
-_PROFILE_KEYS = (
-    "provider",
-    "base_url",
-    "access_key",
-    "secret_key",
-    "token",
-    "project_id",
-    "account_group",
-    "requests_per_minute",
-    "variables",
+TOP_KEYS = MappingProxyType(
+    {
+        "default_profile": "the profile that bare IDs are asked through; left out, the first",
+        "profiles": "one table a profile, `[profiles.NAME]`",
+        "providers": "one table an API of your own, `[providers.NAME]`",
+        "hooks": "programs to run when jobs end, `[[hooks]]`",
+    }
 )
+"""The keys of the file, and what they are for."""
+
+PROFILE_KEYS = MappingProxyType(
+    {
+        "provider": "the API: `thehog`, `sonarly`, a shipped description, or the name of a `[providers.NAME]`",
+        "base_url": "the origin that is asked, and the only one that ever gets a key; left out, the API's own",
+        "access_key": "The Hog's access key",
+        "secret_key": "The Hog's secret key, with an access key",
+        "token": "a token for `Authorization: Bearer`, instead of the two",
+        "project_id": "The Hog's project, sent as `X-Project-Id`",
+        "account_group": "Sonarly's account group of bare job IDs",
+        "requests_per_minute": "the limit of everything sent through the profile; left out, it begins at the lower "
+        "documented one and headers tell more",
+        "variables": "values of a described API's placeholders",
+    }
+)
+"""The keys of a profile, and what they are for."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
 
 
@@ -174,7 +187,7 @@ def _from_toml(data: bytes, path: Path) -> Settings:
         # A TOML error tells line and column; its text can quote a character of the file, never a whole value.
         message = f"{path} is not valid TOML: {one_line(str(error), 200)}"
         raise ConfigError(message) from None
-    _refuse_unknown(table, _TOP_KEYS, f"{path}")
+    _refuse_unknown(table, TOP_KEYS, f"{path}")
     raw = table.get("profiles", {})
     if not isinstance(raw, dict):
         message = f"{path}: profiles must be tables, written [profiles.NAME]"
@@ -199,7 +212,7 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
     if not isinstance(body, dict):
         message = f"{where} must be a table"
         raise ConfigError(message)
-    _refuse_unknown(body, _PROFILE_KEYS, where)
+    _refuse_unknown(body, PROFILE_KEYS, where)
     api = apis.named(_text(body, "provider", where) or "", where)
     variables: Mapping[str, str] | None = None
     if not isinstance(api, str):

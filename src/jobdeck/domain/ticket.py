@@ -6,7 +6,7 @@ curl line names variables.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -82,7 +82,7 @@ def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def ticket_object(source: TicketSource, job_object: dict[str, Any]) -> dict[str, Any]:
+def ticket_object(source: TicketSource, job_object: Mapping[str, object]) -> dict[str, Any]:
     """Return the ticket as a JSON object; `job_object` is the job's own, its result left out unless asked for."""
     failing = source.failing
     job = dict(job_object)
