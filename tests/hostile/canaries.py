@@ -43,6 +43,13 @@ def leaking_files(folder: Path, but: Iterable[Path] = ()) -> set[Path]:
     return {path for path in files if leaks(path.read_bytes()) or leaks(str(path))}
 
 
+def key_of(header: str) -> str:
+    """Return the key in a header's value, whichever scheme it was sent by."""
+    if header.startswith("Basic "):
+        return base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")[2]
+    return header.removeprefix("Bearer ").removeprefix("Token ")
+
+
 class Echo(HostileServer):
     """Says the keys of a request back: in bodies, headers, errors, IDs and destinations, in many spellings."""
 
@@ -51,8 +58,8 @@ class Echo(HostileServer):
         api = "sonarly" if "accounts" in pieces else "thehog"
         ask = Ask("sonarly" if api == "sonarly" else "thehog", pieces[-1])
         lines = [line.partition(b": ") for line in request.split(b"\r\n")[1:]]
-        names = (b"x-access-key", b"x-secret-key", b"authorization")
-        keys = [value.decode().removeprefix("Bearer ") for name, _, value in lines if name.lower() in names]
+        names = (b"x-access-key", b"x-secret-key", b"x-api-token", b"authorization")
+        keys = [key_of(value.decode()) for name, _, value in lines if name.lower() in names]
         said = " ".join(spelt for key in keys for spelt in (
             key, key.upper(), quote(key, safe=""), quote(key), key.encode().hex(),
             *(base64.b64encode(b"x" * offset + key.encode()).decode() for offset in range(3)),

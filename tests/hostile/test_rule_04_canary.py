@@ -189,6 +189,54 @@ def test_rule_04_a_malformed_key_is_named_by_its_place(url: str, tmp_path: Path,
             assert not leaks(ran.out + ran.err)
 
 
+DESCRIBED = """
+[profiles.p]
+provider = "acme"
+base_url = "URL"
+token = "env:ACME"
+[providers.acme]
+base_url = "https://acme.example"
+[providers.acme.auth]
+AUTH
+[providers.acme.job]
+url = "/jobs/{id}"
+[providers.acme.fields]
+id = "$.id"
+status = "$.status"
+error_message = "$.error.message"
+result = "$.result"
+[providers.acme.phases]
+failed = ["failed"]
+"""
+SCHEMES = {
+    "header": 'scheme = "header"\nheader = "X-Api-Token"\nprefix = "Token "',
+    "basic": 'scheme = "basic"\nuser = "me"',
+    "bearer": 'scheme = "bearer"',
+}
+
+
+@pytest.mark.parametrize("auth", SCHEMES.values(), ids=SCHEMES)
+def test_rule_04_nor_does_a_key_of_a_described_api_leave(url: str, tmp_path: Path, auth: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(DESCRIBED.replace("URL", url).replace("AUTH", auth))
+    env = environment(url, tmp_path, ACME=SECRET)
+    seen = ""
+    for command in (
+        ["status", "--json", "p:op_failed"],
+        ["status", "p:op_unauthorized"],
+        ["status", "--json", "p:op_redirected"],
+        ["ticket", "--include-result", "p:op_failed"],
+        ["requests", "--json"],
+        ["history", "--json"],
+        ["doctor"],
+    ):
+        ran = jobdeck(*command, "--config", str(config), env=env)
+        assert not leaks(ran.out + ran.err), command
+        seen += ran.out
+    assert "[redacted]" in seen
+    assert leaking_files(tmp_path) == set()
+
+
 HOOK = """
 [profiles.p]
 provider = "thehog"
