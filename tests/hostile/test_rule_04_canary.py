@@ -20,6 +20,7 @@ from tests.hostile.canaries import ACCESS, BEARER, CANARIES, SECRET, SONARLY, Ec
 from tests.hostile.on_terminal import OnTerminal
 from tests.tui.drive import Clipboard, Driven
 
+pytestmark = pytest.mark.timeout(120)
 FAILING = ("op_failed", "op_escaped", "op_broken", "op_refused", "op_redirected")
 
 

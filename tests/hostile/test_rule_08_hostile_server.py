@@ -8,7 +8,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +28,7 @@ from jobdeck.providers.profile import Profile, ProviderName
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import UseOfLists, Wiring
 from tests.cli.harness import environment, jobdeck
-from tests.engine.running import FastClock, until
+from tests.engine.running import FastClock
 from tests.hostile.answers import ANSWERS, BY_NAME, SLOW, Hostile, envelope, whole
 from tests.hostile.server import GROUP, HostileServer
 from tests.tui.drive import Clipboard, Driven
@@ -36,15 +36,25 @@ from tests.tui.test_hostile import assert_harmless
 from tests.unit.providers.wire import hog_target, serve, sonarly, sonarly_target, the_hog
 
 APIS: tuple[ProviderName, ...] = ("thehog", "sonarly")
-SPEED = 5.0
+SPEED = 2.5
+PATIENCE = 80.0
 STOPPING = {ProblemKind.RATE_LIMIT, ProblemKind.PERMISSION}
 MEBIBYTE = 1024
+
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[HostileServer]:
     with HostileServer() as running:
         yield running
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for hundreds of answers: seconds on an idle machine, a minute on a busy one."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 def profile_name(api: ProviderName, hostile: Hostile) -> str:
@@ -208,7 +218,7 @@ async def test_the_screen_shows_all_of_them_as_rows_and_stays_whole(server: Host
     async with app.run_test(size=(120, 40)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
         watch = app.deck.watch_state
-        await run.until(lambda: watch.engine is not None and watch.model.total == len(targets))
+        await until(lambda: watch.engine is not None and watch.model.total == len(targets))
         engine = watch.engine
         assert engine is not None
         await until(lambda: all(job.problem or job.observed for job in engine.jobs.values()))
@@ -226,11 +236,11 @@ async def test_the_screen_shows_all_of_them_as_rows_and_stays_whole(server: Host
 @pytest.mark.parametrize("api", APIS)
 async def test_every_4xx_and_5xx_in_both_envelopes_has_words(api: ProviderName) -> None:
     """The envelopes of both vendors, from both: gateways and mistaken base URLs mix them."""
-    for status in range(400, 600):
-        for vendor in APIS:
-            raw = whole(envelope(vendor, status, f"It says {status}."), status)
-            async with serve(raw) as wire, the_hog(wire.base_url) as hog, sonarly(wire.base_url) as other:
-                reply = await (hog.poll(hog_target("op_1")) if api == "thehog" else other.poll(sonarly_target("op_1")))
+    asked = [(status, vendor) for status in range(400, 600) for vendor in APIS]
+    raws = [whole(envelope(vendor, status, f"It says {status}."), status) for status, vendor in asked]
+    async with serve(*raws) as wire, the_hog(wire.base_url) as hog, sonarly(wire.base_url) as other:
+        for status, _ in asked:
+            reply = await (hog.poll(hog_target("op_1")) if api == "thehog" else other.poll(sonarly_target("op_1")))
             assert reply.problem is not None
             assert f"It says {status}." in reply.problem.message
             assert reply.problem.http_status == status
