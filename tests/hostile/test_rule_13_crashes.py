@@ -1,6 +1,7 @@
 """Rules 4 and 13 when the fault is our own: the terminal is given back, one line names a private file, code 70."""
 
 import asyncio
+import logging
 import re
 import stat
 from collections.abc import Callable
@@ -139,3 +140,4 @@ def test_rule_04_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
     (file,) = (tmp_path / "data").glob("crash-*")
     assert ran.err == f"jobdeck: an unexpected ZeroDivisionError was survived. For a report: {file}\n"
     assert "canary" not in file.read_text()
+    assert logging.getLogger("jobdeck").handlers == [], "what is logged after the command is not the command's"

@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from jobdeck.cli.exit_codes import ExitCode
 
@@ -19,9 +21,9 @@ def report_crash(error: BaseException, command: str) -> ExitCode:
 class FaultKeeper(logging.Handler):
     """Writes faults that were survived to files of their own: a traceback on a terminal may show what it must not."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: str) -> None:
         super().__init__(logging.WARNING)
-        self.command = ""
+        self._command = command
         self._kept = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -30,17 +32,21 @@ class FaultKeeper(logging.Handler):
         if error is None or self._kept >= MOST or type(error).__module__.startswith("jobdeck."):
             return
         self._kept += 1
-        sys.stderr.write(f"jobdeck: {_told(error)} was survived. {_kept(error, self.command)}\n")
+        sys.stderr.write(f"jobdeck: {_told(error)} was survived. {_kept(error, self._command)}\n")
 
 
-_KEEPER = FaultKeeper()
-
-
-def keep_faults(command: str) -> None:
-    """Have what is logged kept in private files instead of shown on standard error."""
-    _KEEPER.command = command
-    for name in ("jobdeck", "asyncio"):
-        logging.getLogger(name).addHandler(_KEEPER)
+@contextmanager
+def keeping_faults(command: str) -> Iterator[None]:
+    """Have what is logged meanwhile kept in private files instead of shown on standard error."""
+    keeper = FaultKeeper(command)
+    loggers = [logging.getLogger(name) for name in ("jobdeck", "asyncio")]
+    for logger in loggers:
+        logger.addHandler(keeper)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(keeper)
 
 
 def _told(error: BaseException) -> str:

@@ -53,11 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     import importlib  # noqa: PLC0415
 
-    from jobdeck.cli.crash import keep_faults  # noqa: PLC0415
+    from jobdeck.cli.crash import keeping_faults  # noqa: PLC0415
 
-    keep_faults(arguments.command)
     module = _MODULES.get(arguments.command, arguments.command)
-    code: int = importlib.import_module(f"jobdeck.cli.{module}").run(arguments)
+    with keeping_faults(arguments.command):
+        code: int = importlib.import_module(f"jobdeck.cli.{module}").run(arguments)
     return code
 
 
