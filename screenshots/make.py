@@ -137,7 +137,7 @@ class Sitting:
     """A session on the scripted engine."""
 
     notices: tuple[str, ...] = ()
-    order = ""
+    order = locked = unkept = ""
     profiles: tuple[str, ...] = ("hog", "sonarly")
 
     def __init__(self, wiring: Wiring, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...]) -> None:

@@ -7,10 +7,10 @@ import pytest
 from textual.pilot import Pilot
 
 from jobdeck.tui.app import JobdeckApp
-from tests.snapshots.test_screens import Compare
 from tests.tui.drive import press_keys, wait_until
 from tests.tui.recorded import app_of
 
+Compare = Callable[..., bool]
 SIZES = [(80, 24), (120, 36)]
 
 

@@ -144,6 +144,7 @@ class FakeSession:
         self.ticket_error: Exception | None = None
         self.order = ""
         self.locked = ""
+        self.unkept = ""
         self.notes: dict[JobKey, str] = {}
 
     async def open(self) -> FakeEngine:

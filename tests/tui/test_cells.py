@@ -34,6 +34,11 @@ def test_a_cut_is_shown() -> None:
     assert clip("世界世界", 4) == "世 …"
 
 
+def test_a_wrapped_line_keeps_its_indent() -> None:
+    assert wrap('     "type": "prospecting and more"', 24) == ['     "type":', '     "prospecting and', '     more"']
+    assert all(len(line) <= 20 for line in wrap(" " * 300 + "x" * 300, 20))
+
+
 def test_words_are_not_broken_where_they_fit() -> None:
     assert wrap("The enrichment provider did not answer", 16) == ["The enrichment", "provider did not", "answer"]
 

@@ -295,6 +295,14 @@ def test_the_header_tells_the_budget_used_and_left_and_what_it_is_spent_on() -> 
     )
 
 
+def test_the_header_tells_the_budget_before_the_time_of_day() -> None:
+    model = Model()
+    model.update(deck_of_every_state(), (), NOON)
+    line = header_line(Overview(("hog",), model.counts, {"hog": BudgetView(60, 38)}, False, NOON), 56)
+    assert "38/60" in plain(line)
+    assert "14:02" not in plain(line)
+
+
 def test_the_header_tells_when_the_budget_is_whole_again_as_soon_as_that_is_known() -> None:
     told = BudgetView(60, 38, resets=NOON.mono + 11, alone=3)
     assert "budget 38/60 per min, 22 left until 14:02:11Z, 3 singly" in header_text(120, hog=told)

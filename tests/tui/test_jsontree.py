@@ -2,6 +2,7 @@ import json
 import time
 from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +73,15 @@ def test_a_search_opens_the_way_to_what_it_finds_and_goes_round() -> None:
         assert tree.index.preview(tree.rows[tree.cursor]) == '"Nadel \\u4e16\\u754c"'
     assert not any(tree.search("nowhere"))
     assert "777" in labels(tree)
+
+
+def test_the_places_that_a_search_would_find_are_counted_across_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = JsonTree(indexed(json.dumps({"wanted": ["wanted", "Wanted!", "other"]})))
+    for piece in (3, 7, 1_000):
+        monkeypatch.setattr("jobdeck.tui.jsontree.PIECE", piece)
+        assert list(tree.count("wanted"))[-1] == 3
+        assert list(tree.count("nowhere"))[-1] == 0
+    assert list(tree.count("")) == []
 
 
 def test_a_key_is_found_as_well() -> None:

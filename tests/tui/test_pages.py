@@ -140,7 +140,9 @@ async def test_a_node_of_the_result_opens_with_enter_and_is_searched_with_a_slas
         await run.shows("▸ data: [30 items]")
         await run.press("j", "enter")
         await run.shows("▸ 0: {2 keys}")
-        await run.press("slash", *"n27", "enter")
+        await run.press("slash", *"n2")
+        await run.shows("11 places · enter the first, n the next")
+        await run.press("7", "enter")
         await run.shows('name: "n27"')
         tree = run.app.deck.query_one(Detail).result_tree
         assert tree is not None

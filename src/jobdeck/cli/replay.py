@@ -49,6 +49,7 @@ class ReplaySitting:
         self._header = recording.header
         self._replay = replay
         self.locked = LOCKED
+        self.unkept = ""
         self.order = ""
         self.notices = () if recording.complete else ("the recording breaks off: whoever made it was stopped",)
 

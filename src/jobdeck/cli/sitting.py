@@ -63,6 +63,14 @@ class Sitting:
         return self._wiring.clock
 
     @property
+    def unkept(self) -> str:
+        """Why nothing is kept although it was to be: from the start, or since the disk failed."""
+        if self._running is None:
+            return ""
+        degraded = self._running.store.degraded
+        return degraded.message if degraded is not None else self._running.unkept
+
+    @property
     def profiles(self) -> tuple[str, ...]:
         """The names of the configured profiles."""
         return tuple(self._wiring.settings.profiles)

@@ -169,6 +169,7 @@ class Viewing:
         self._audience = audience
         self.notices: tuple[str, ...] = ()
         self.locked = LOCKED
+        self.unkept = ""
         self.order = host.order
 
     @property

@@ -16,6 +16,7 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed, WorkerState
 
 from jobdeck.engine.batch import Batch
@@ -167,6 +168,17 @@ class JobdeckApp(App[int]):
         """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
         self._deck.hold()
         return await super().run_action(action, default_namespace, namespaces)
+
+    def action_command_palette(self) -> None:
+        """Show the palette with a cursor that stands still: one that blinks draws for ever."""
+        super().action_command_palette()
+        palette = self.screen
+
+        def hold_still() -> None:
+            for one in palette.query(Input):
+                one.cursor_blink = False
+
+        palette.call_after_refresh(hold_still)
 
     async def action_quit(self) -> None:
         """Quit, with the engine closed and the terminal as it was."""

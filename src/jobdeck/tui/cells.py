@@ -67,9 +67,15 @@ def wrap(text: str, width: int, *, limit: int = DETAIL_LIMIT, most: int = LINE_L
 def _wrap_line(raw: str, width: int) -> list[str]:
     if width_of(raw) <= width:
         return [raw]
+    text = raw.lstrip(" ")
+    indent = " " * min(len(raw) - len(text), width // 2)
+    return [indent + line for line in _wrap_words(text, width - len(indent))]
+
+
+def _wrap_words(text: str, width: int) -> list[str]:
     lines: list[str] = []
     line = ""
-    for word in raw.split(" "):
+    for word in text.split(" "):
         joined = f"{line} {word}" if line else word
         if width_of(joined) <= width:
             line = joined

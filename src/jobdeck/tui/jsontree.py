@@ -238,7 +238,7 @@ class JsonTree:
         """
         if not query or not self.rows:
             return
-        wanted = re.compile(re.escape(json.dumps(query)[1:-1]), re.IGNORECASE)
+        wanted = _pattern(query)
         text, here = self.index.text, self.rows[self.cursor]
         begin = here.end if here.box == NONE else here.start + 1
         for first, last in ((begin, len(text)), (0, min(len(text), begin + len(wanted.pattern)))):
@@ -249,6 +249,17 @@ class JsonTree:
                     yield True
                     return
                 yield False
+
+    def count(self, query: str) -> Iterator[int]:
+        """Count the places that hold `query`, in either case; yields how many so far after every piece of the text."""
+        wanted, text = _pattern(query), self.index.text
+        found = 0
+        for start in range(0, len(text) if query else 0, PIECE):
+            end = start + PIECE
+            # A place that begins in this piece may end in the next.
+            matches = wanted.finditer(text, start, min(len(text), end + len(wanted.pattern)))
+            found += sum(match.start() < end for match in matches)
+            yield found
 
     def _reveal(self, offset: int) -> None:
         for box in self.index.boxes_around(offset):
@@ -273,6 +284,10 @@ class JsonTree:
             yield one
             if self.is_open(one) and one.depth < DEEPEST:
                 stack.extend(reversed(self.index.children(one, self._open[one.box])))
+
+
+def _pattern(query: str) -> re.Pattern[str]:
+    return re.compile(re.escape(json.dumps(query)[1:-1]), re.IGNORECASE)
 
 
 def _blank(text: str, at: int) -> int:

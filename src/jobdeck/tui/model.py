@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TypeAlias
 
-from jobdeck.domain.attention import attention, attention_order
+from jobdeck.domain.attention import attention, attention_order, blind
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.tui.draw.state import BLIND, LOST, State, counted_state, shown_state
+from jobdeck.tui.draw.state import LOST, State, counted_state, shown_state
 from jobdeck.tui.order import Order, Place, Rank
 
 SUNK = 7
@@ -202,7 +202,7 @@ class Model:
             del self._profiles[profile]
         if not row.job.terminal:
             self._open[profile] += by
-            if row.counted is BLIND or row.counted is LOST:
+            if blind(row.job) or row.counted is LOST:
                 self._blind[profile] += by
 
     def _move(self, leaving: list[Place], entering: list[tuple[Place, JobKey]]) -> None:

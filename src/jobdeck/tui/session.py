@@ -203,6 +203,11 @@ class Session(Protocol):
         ...
 
     @property
+    def unkept(self) -> str:
+        """Why nothing is kept any more although it was to be, in one line; empty while all is well."""
+        ...
+
+    @property
     def order(self) -> str:
         """How the list was sorted when somebody chose last, as `keep_order` was told; known once `open` returned."""
         ...

@@ -32,7 +32,7 @@ from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store import Opened, Store, open_store
 from jobdeck.store.actors import new_actor
 from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import Annotation
+from jobdeck.store.records import Annotation, NoticeKind
 from jobdeck.wiring.asking import Asker
 from jobdeck.wiring.ledger import StoreLedger
 
@@ -100,6 +100,8 @@ class Running:
     engine: Engine
     store: AsyncStore
     notices: tuple[str, ...]
+    unkept: str = ""
+    """Why nothing is kept although it was to be, in one line."""
 
 
 class Wiring:
@@ -169,7 +171,8 @@ class Wiring:
         engine = self.engine(ledger, lists, opened.store.load_estimates, registry)
         if recorder is not None:
             recorder.follow(engine)
-        return Running(engine, store, tuple(notice.message for notice in opened.notices))
+        unkept = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
+        return Running(engine, store, tuple(notice.message for notice in opened.notices), unkept)
 
     @asynccontextmanager
     async def asking(self, names: Iterable[str]) -> AsyncIterator[dict[str, Asker]]:

@@ -24,6 +24,8 @@ MESSAGE_LINES = 12
 """Lines that one message may take before the rest of the job would be pushed off the pane."""
 
 FACT_LINES = 60
+MESSAGE_CELLS = MESSAGE_LIMIT + 64
+"""What a message was cut to, with the words that tell how long it was: they are not cut again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _headline(job: Job, now: Instant) -> Line:
         mark = "" if job.elapsed_exact else "at least "
         spans += [("  elapsed ", Role.DIM), (f"{mark}{words.duration(job.elapsed(now))}", Role.TEXT)]
         spans += [("  seen ", Role.DIM), *_seen(job, now)]
-    else:
+    elif state is not LOST:
         spans.append(("  waiting for the first answer", Role.DIM))
     return tuple(spans)
 
@@ -226,10 +228,10 @@ def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
 
 def _fact(label: str, label_width: int, value: str, width: int) -> list[Line]:
     head = fit(label, label_width - 1) + " "
-    first, *rest = wrap(value, width - label_width, limit=MESSAGE_LIMIT, most=FACT_LINES)
+    first, *rest = wrap(value, width - label_width, limit=MESSAGE_CELLS, most=FACT_LINES)
     return [((head, Role.DIM), (first, Role.TEXT)), *(((" " * label_width + text, Role.TEXT),) for text in rest)]
 
 
 def _paragraph(mark: str, text: str, width: int, role: Role) -> list[Line]:
-    first, *rest = wrap(text, width - len(mark), limit=MESSAGE_LIMIT, most=MESSAGE_LINES)
+    first, *rest = wrap(text, width - len(mark), limit=MESSAGE_CELLS, most=MESSAGE_LINES)
     return [((mark + first, role),), *(((" " * len(mark) + line, role),) for line in rest)]

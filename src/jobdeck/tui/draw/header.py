@@ -44,28 +44,45 @@ def header_line(view: Overview, width: int) -> Line:
     """Return the header; at small widths the counts stay longest."""
     name: list[Span] = [(" jobdeck", Role.STRONG)]
     counts = _counts(view.counts)
-    tail: list[Span] = [(words.clock(view.now.us) + " ", Role.DIM)]
+    tail: list[Span] = []
+    clock: Span = (words.clock(view.now.us) + " ", Role.DIM)
     if view.replay:
         tail = [("REPLAY ", Role.WARN), (words.clock(view.now.us), Role.TEXT), (f" {view.replay} ", Role.WARN)]
+        clock = ("", Role.DIM)
     elif view.paused:
-        tail.insert(0, ("PAUSED  ", Role.WARN))
+        tail.append(("PAUSED  ", Role.WARN))
     elif view.away and width >= AWAY_FROM:
-        tail.insert(0, ("slower: no focus  ", Role.DIM))
+        tail.append(("slower: no focus  ", Role.DIM))
     profiles: list[Span] = (
         [(f"  {clip('·'.join(clip(name, 24) for name in view.profiles), 24)}", Role.DIM)] if view.profiles else []
     )
-    for budget in budget_lines(view.budgets, view.now):
-        for middle in ((*profiles, ("   ", Role.TEXT), *counts), (("   ", Role.TEXT), *counts)):
-            left = (*name, *middle, *budget)
-            if line_width(left) + line_width(tail) + 1 <= width:
-                return justify(left, tail, width)
-    return justify((*name, ("  ", Role.TEXT), *counts), tail, width)
+    told = budget_lines(view.budgets, view.now)
+    short, shortest = (("   ", Role.TEXT), *counts), (("  ", Role.TEXT), *counts)
+    middles: tuple[Line, ...] = ((*profiles, *short), short)
+    timed = (*tail, clock)
+    ways: list[tuple[Line, Line]] = [((*name, *one, *budget), timed) for budget in told[:-1] for one in middles]
+    # The budget is of more use than the time of day.
+    ways += [((*name, *one, *budget), tuple(tail)) for budget in told[-2:-1] for one in (short, shortest)]
+    ways += [((*name, *one), timed) for one in (*middles, shortest)]
+    for left, right in ways:
+        if line_width(left) + line_width(right) + 1 <= width:
+            return justify(left, right, width)
+    return justify((*name, *shortest), timed, width)
 
 
 def banner_lines(
-    width: int, halted: Mapping[str, Problem], blind: Sequence[BlindProfile], now: Instant, failure: str | None
+    width: int,
+    halted: Mapping[str, Problem],
+    blind: Sequence[BlindProfile],
+    now: Instant,
+    failure: str | None,
+    *,
+    unkept: str = "",
 ) -> list[Line]:
-    """Return a line for everything that keeps the whole deck, or a whole profile, from being seen."""
+    """Return a line for everything that keeps the whole deck, or a whole profile, from being seen, or from being kept.
+
+    `unkept` is why nothing is kept.
+    """
     lines: list[Line] = []
     if failure is not None:
         lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
@@ -78,6 +95,8 @@ def banner_lines(
             lines.append(
                 ((f" ? {clip(one.profile, 40)}: blind {since}", Role.BLIND), (f"  {clip(one.reason, 80)}", Role.TEXT))
             )
+    if unkept:
+        lines.append(((" ! nothing is kept", Role.WARN), (f"  {clip(unkept, 200)}", Role.TEXT)))
     return [clip_line(line, width) for line in lines]
 
 

@@ -1,7 +1,7 @@
 """The help page: what the signs mean, and what the keys do, from the one table of actions."""
 
 from jobdeck.tui.actions import Group, actions_when
-from jobdeck.tui.cells import fit
+from jobdeck.tui.cells import fit, wrap
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.draw.state import (
     BLIND,
@@ -28,29 +28,53 @@ MEANINGS = (
     (DONE, "it succeeded"),
     (CANCELLED, "it was cancelled"),
 )
+MARKS = (
+    ("▸", "the selected job or line"),
+    ("*", "marked: the next ticket is about all that are"),
+    ("~", "acknowledged: it stands at the end of the list"),
+    ("≥ 2m00s", "we came late: it has taken at least that long"),
+    ("20–45s", "what is likely left, from how long others of its kind took; ? while fewer than five are known"),
+    ("+2m", "by how much it is over the longest of its kind"),
+    ("SEEN", "the age of the last good answer: what could not be seen is never shown as what happened"),
+)
+"""Signs beside a state, and what they mean."""
+
+TERMS = (
+    ("text  !text", "holds this anywhere, or nowhere; several terms must all be met"),
+    ("phase:failed,stall", "one of these; so kind: profile: stage: status: error: id:"),
+    ('stage=import error="a b"', "exactly this, with quotes where there are blanks"),
+    ("age>30s elapsed>5m", "a time: s m h d, with < > <= >="),
+    ("progress>=50%", "a part of the whole"),
+)
+"""What may be typed after /."""
+
 KEYS = 11
+SIGNS = KEYS + 2
+LONGEST_TERM = 25
 
 
 def help_lines(width: int, *, locked: bool = False, replay: bool = False) -> list[Line]:
-    """Return the help page; `locked` where nothing may be changed, `replay` where a recording is played."""
-    lines: list[Line] = []
+    """Return the help page, no line wider than `width`.
+
+    `locked` where nothing may be changed, `replay` where a recording is played.
+    """
     actions = actions_when(locked=locked, replay=replay)
-    for group in Group:
-        if not any(action.group is group for action in actions):
-            continue
-        lines.append(((group.value, Role.HEAD),))
-        lines.extend(
-            ((fit(action.shown, KEYS, right=True) + "  ", Role.KEY), (action.help, Role.TEXT))
-            for action in actions
-            if action.group is group
-        )
-        lines.append(EMPTY)
-    lines.append((("Signs", Role.HEAD),))
+    lines: list[Line] = [(("Signs", Role.HEAD),)]
     for state, meaning in MEANINGS:
-        lines.append(((fit(f"{state.glyph} {state.word}", KEYS + 2), state.role), (meaning, Role.TEXT)))
-    lines += [
-        EMPTY,
-        (("SEEN", Role.HEAD), ("  the age of the last good answer: what we could not see is never", Role.TEXT)),
-        (("      shown as what happened. ≥ before a time: we came late, it is at least that.", Role.TEXT),),
-    ]
+        lines += _told(f"{state.glyph} {state.word}", state.role, SIGNS, meaning, width)
+    for sign, meaning in MARKS:
+        lines += _told(sign, Role.KEY, SIGNS, meaning, width)
+    for group in Group:
+        those = [action for action in actions if action.group is group]
+        lines += [EMPTY, ((group.value, Role.HEAD),)] if those else []
+        for action in those:
+            lines += _told(fit(action.shown, KEYS, right=True), Role.KEY, SIGNS, action.help, width)
+    lines += [EMPTY, (("Filter", Role.HEAD),)]
+    for term, meaning in TERMS:
+        lines += _told(term, Role.KEY, LONGEST_TERM, meaning, width)
     return [clip_line(line, width) for line in lines]
+
+
+def _told(sign: str, role: Role, cells: int, meaning: str, width: int) -> list[Line]:
+    first, *rest = wrap(meaning, width - cells)
+    return [((fit(sign, cells), role), (first, Role.TEXT)), *(((" " * cells + line, Role.TEXT),) for line in rest)]

@@ -101,7 +101,7 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     if job.error is not None and (job.error.code or job.error.message):
         return _folded("  ", job.error.code, job.error.message), Role.DIM
     if state is LOST:
-        return "the server says it knows no such job", Role.DIM
+        return "not found (404)", Role.DIM
     problem = job.problem or job.outage
     if problem is not None and not job.terminal:
         return _folded(": ", problem.kind.words, problem.message), Role.DIM

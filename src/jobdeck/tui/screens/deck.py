@@ -31,7 +31,7 @@ from jobdeck.tui.screens.hand_keys import HandKeys
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.page_keys import PageKeys
 from jobdeck.tui.session import Engine, Session
-from jobdeck.tui.theme import after
+from jobdeck.tui.theme import THEMES, after
 from jobdeck.tui.triage import Triage
 from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.detail import Detail
@@ -262,7 +262,9 @@ class Deck(PageKeys, HandKeys):
 
     def action_theme(self) -> None:
         """Show everything in the next theme."""
-        self.app.theme = after(self.app.theme).name
+        theme = after(self.app.theme)
+        self.app.theme = theme.name
+        self._say(next(name for name, one in THEMES.items() if one is theme))
 
     def action_help(self) -> None:
         """Show the help sheet."""
@@ -354,8 +356,8 @@ class Deck(PageKeys, HandKeys):
         self._header.tell(lambda width: (header_line(overview, width),))
         halted = self._watch.engine.halted() if self._watch.engine is not None else {}
         blind = self._watch.blind_profiles()
-        failure = self._failure
-        self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure))
+        failure, unkept = self._failure, one_line(self._session.unkept)
+        self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure, unkept=unkept))
         locked, replay = bool(self._session.locked), bool(self._watch.replay)
         self._footer.label(self._labels, locked=locked, replay=replay)
 

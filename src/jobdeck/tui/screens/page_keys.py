@@ -6,7 +6,9 @@ Textual calls a message's handler in every class of a screen that has one, so th
 from abc import abstractmethod
 
 from jobdeck.domain.text import one_line
+from jobdeck.tui import words
 from jobdeck.tui.draw.pages import Tab
+from jobdeck.tui.draw.spans import Role
 from jobdeck.tui.saving import Save
 from jobdeck.tui.screens.list_keys import ListKeys
 from jobdeck.tui.widgets.detail import Detail
@@ -66,6 +68,7 @@ class PageKeys(ListKeys):
         """Keep what is looked for in a result."""
         if message.bar is self._search_bar:
             self._query = message.text
+            self.run_worker(self._count(), name="count", group="count", exclusive=True)
 
     def on_filter_bar_done(self, message: FilterBar.Done) -> None:
         """Go to the first match."""
@@ -91,6 +94,12 @@ class PageKeys(ListKeys):
     def _leave_search(self) -> None:
         self.set_focus(self._detail)
         self._search_bar.show(self._query, (), wanted=False)
+
+    async def _count(self) -> None:
+        count = await self._detail.count(self._query)
+        keys = ((" · enter", Role.KEY), (" the first,", Role.DIM), (" n", Role.KEY), (" the next", Role.DIM))
+        told = ((words.plural(count, "place"), Role.TEXT), *(keys if count else ()))
+        self._search_bar.show(self._query, told if self._query else (), wanted=False)
 
     async def _find(self) -> None:
         if not self._query:

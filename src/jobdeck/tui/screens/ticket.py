@@ -99,9 +99,9 @@ class TicketScreen(Sheet[None]):
         self.run_worker(self._hand_on(self._copier.send), group="hand on")
 
     def action_save(self) -> None:
-        """Write the ticket to a file and go back to the deck."""
+        """Write the ticket to a file; it stays in view, for its keys are not those of the deck."""
         self._take_note()
-        self.run_worker(self._hand_on(self._copier.keep), group="hand on")
+        self.run_worker(self._hand_on(self._copier.keep, leave=False), group="hand on")
 
     def action_note(self) -> None:
         """Write a note."""
@@ -177,13 +177,13 @@ class TicketScreen(Sheet[None]):
         self.notify(f"no ticket: {reason}", severity="warning", markup=False)
         return None
 
-    async def _hand_on(self, way: Callable[[str, str], Awaitable[object]]) -> None:
+    async def _hand_on(self, way: Callable[[str, str], Awaitable[object]], *, leave: bool = True) -> None:
         if self._busy:
             return
         self._busy = True
         try:
             text = await self._text()
-            if text is not None and await way(text, self.what):
+            if text is not None and await way(text, self.what) and leave:
                 self.dismiss(None)
         finally:
             self._busy = False

@@ -99,6 +99,15 @@ class Detail(LineView):
             await asyncio.sleep(0)
         return False
 
+    async def count(self, query: str) -> int:
+        """Return how many places of the result hold `query`."""
+        count = 0
+        if self.result_tree is not None:
+            for so_far in self.result_tree.count(query):
+                count = so_far
+                await asyncio.sleep(0)
+        return count
+
     def on_resize(self) -> None:
         """Break the lines anew."""
         self._draw()

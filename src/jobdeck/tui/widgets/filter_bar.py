@@ -83,7 +83,7 @@ class FilterBar(Horizontal):
         if not self._asking and text != self._input.value.strip():
             with self.prevent(Input.Changed):
                 self._input.value = text
-        self._told.tell(lambda width: (clip_line(told, width),))
+        self._told.tell(lambda width: (clip_line((("  ", Role.DIM), *told), width),))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed."""

@@ -18,14 +18,14 @@ from jobdeck.tui.draw.spans import EMPTY, Line, Role
 from jobdeck.tui.model import Model, Row
 from jobdeck.tui.names import Names
 from jobdeck.tui.order import Order
-from jobdeck.tui.widgets.line_view import LineView
+from jobdeck.tui.widgets.line_view import MARKED, LineView
 
 Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], Ticks]
 """All that a drawn line depends on beside the columns: the row's stamp, its background, whether it is faded because
 what it shows is stale, and its ticking texts."""
 
 CACHED_ROWS = 1_024
-MARKED, UNMARKED = "▸", " "
+UNMARKED = " "
 PICKED = "*"
 EMPTY_LINES = 6
 """Lines for what is said while there is no row."""

@@ -12,6 +12,9 @@ from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.draw.spans import EMPTY, Line, Role
 from jobdeck.tui.widgets.palette import Painted
 
+MARKED = "▸"
+"""Stands before the line that the keys are about."""
+
 
 class LineView(Painted, ScrollView, can_focus=True):
     """Lines of spans, already broken to the width of the pane; the keys of `Group.MOVE` scroll."""
@@ -72,7 +75,11 @@ class LineView(Painted, ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if index >= len(self._lines):
             return self.strip((), width)
-        return self.strip(((" " * self.INSET, Role.TEXT), *self._lines[index]), width, self.ground(index))
+        ground = self.ground(index)
+        # A background alone is no sign where there are no colours.
+        chosen = ground is not None and (index == 0 or self.ground(index - 1) is None)
+        mark = (MARKED if chosen else " ", Role.KEY if chosen else Role.TEXT)
+        return self.strip((mark, *self._lines[index]) if self.INSET else self._lines[index], width, ground)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """Return the width that is there: lines are made for it."""
