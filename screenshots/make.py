@@ -31,7 +31,7 @@ from jobdeck.store import open_store
 from jobdeck.store.aio import AsyncStore
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.session import Parsed
-from jobdeck.tui.theme import DARK, LIGHT
+from jobdeck.tui.theme import DARK, LIGHT, SAFE
 from jobdeck.wiring import Running, Wiring, limit_of
 from jobdeck.wiring.tickets import TicketError, make_ticket
 
@@ -222,6 +222,7 @@ async def main() -> None:
     await picture("failed", (100, 30), 98.0, "g", "tab", "tab")
     await picture("filter", (100, 30), 98.0, "g", "slash", *"!enrichment phase:run,failed")
     await picture("light", (120, 36), 98.0, "g", "j", "j", *["right_square_bracket"] * 3, theme=LIGHT.name)
+    await picture("colour-blind", (120, 36), 98.0, "g", "j", theme=SAFE.name)
     await picture("ticket", (100, 30), 98.0, "g", "Y")
 
 
