@@ -52,7 +52,7 @@ class Sitting:
         self._teller: Teller | None = None
         self._told: Callable[[Sequence[Job]], object] = lambda _: None
         self._complain: Callable[[str], object] = lambda _: None
-        self.notices = notices
+        self.notices = notices if recorder is None else (*notices, f"recorded in {recorder.name} until you quit")
         self.order = ""
         self.locked = ""
         self._keeping: set[asyncio.Task[None]] = set()

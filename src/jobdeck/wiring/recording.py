@@ -11,6 +11,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.text import one_line
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.engine import Engine
@@ -44,6 +45,7 @@ class Recorder:
     def __init__(self, path: Path, profiles: Mapping[str, str], clock: Timer) -> None:
         """Make the file, for `profiles` (the API behind each by name); raises `RecordingError`."""
         start = clock.now()
+        self.name = one_line(str(path), 200)
         self._complain: Callable[[str], object] | None = None
         self._fault = ""
         self._clock = clock
