@@ -17,7 +17,8 @@ from jobdeck.tui.widgets.job_list import JobList
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock
 
-PATIENCE = 10.0
+PATIENCE = 30.0
+"""Seconds until a condition is given up: the machine may be busy with something else."""
 
 
 async def wait_until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:

@@ -175,7 +175,7 @@ def test_what_happens_next_is_said_in_words() -> None:
     one = job("op_a", failures=2, problem=problem())
     plan = Plan(NOON.mono + 6.2, 5, 2)
     assert next_step(one, Outlook(plan), NOON) == "attempt 3, next look in 6s"
-    assert next_step(replace(one, problem=limited), Outlook(plan), NOON) == "asks to wait 8s: waiting until 14:02:08Z"
+    assert next_step(replace(one, problem=limited), Outlook(plan), NOON) == "waiting 8s more, as asked: until 14:02:08Z"
     assert next_step(one, Outlook(plan, paused=True), NOON) == "paused: p goes on"
     assert "jobdeck doctor" in next_step(one, Outlook(halted=problem(ProblemKind.AUTH)), NOON)
     assert "no request before 14:02:30Z" in next_step(one, Outlook(plan, blocked_until=NOON.mono + 30), NOON)

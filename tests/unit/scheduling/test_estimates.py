@@ -73,6 +73,17 @@ def test_what_took_longer_than_most_is_compared_with_what_took_as_long() -> None
     assert 60 < told[0] <= told[1] < 80
 
 
+def test_a_stall_is_longer_than_99_of_100_jobs_took_with_slack_while_few_are_known() -> None:
+    estimates = Estimates()
+    assert estimates.stall_after("search") == 3 * 60.0
+    for _ in range(5):
+        estimates.learn("search", 40.0)
+    assert 1.4 * 40 < estimates.stall_after("search") < 1.6 * 40
+    for number in range(200):
+        estimates.learn("search", 10.0 if number < 199 else 900.0)
+    assert 35 < estimates.stall_after("search") < 45, "the slowest of 205 is not what is usual, the next slowest are"
+
+
 def test_progress_says_more_than_the_clock() -> None:
     estimates = Estimates()
     assert estimates.remaining("operation", 60.0, 0.9) < 10

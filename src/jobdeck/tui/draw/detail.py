@@ -79,8 +79,8 @@ def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
-        asked = words.span((wait_until - now.us) / 1e6)
-        return f"asks to wait {asked}: waiting until {words.near(wait_until, now)}"
+        left = words.span((wait_until - now.us) / 1e6)
+        return f"waiting {left} more, as asked: until {words.near(wait_until, now)}"
     if outlook.plan is None:
         return ""
     due = outlook.plan.due
