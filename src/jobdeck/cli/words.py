@@ -45,9 +45,7 @@ def describe_state(job: Job, now: Instant) -> str:
 
 def describe_progress(job: Job) -> str:
     """Percent of the job, else of its current stage, else a dash."""
-    progress = job.progress
-    if progress is None and job.current_stage is not None:
-        progress = job.current_stage.stage.progress
+    progress = job.shown_progress
     return "–" if progress is None else f"{round(progress * 100)}%"
 
 

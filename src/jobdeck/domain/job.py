@@ -183,6 +183,14 @@ class Job:
         return self.stages[-1] if self.stages else None
 
     @property
+    def shown_progress(self) -> float | None:
+        """The fraction that a row shows: the job's own, else that of its current stage."""
+        if self.progress is not None:
+            return self.progress
+        current = self.current_stage
+        return current.stage.progress if current is not None else None
+
+    @property
     def support_id(self) -> str | None:
         """The one ID to give to support for the newest exchange."""
         return self.request_id or self.trace_id

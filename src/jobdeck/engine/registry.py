@@ -11,7 +11,7 @@ from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import miss, observe
-from jobdeck.engine.trace import Bodies, Trace, shown_progress
+from jobdeck.engine.trace import Bodies, Trace
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
 
@@ -208,7 +208,7 @@ def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
         key=job.key,
         kind=job.kind if resource is Resource.JOB else resource.value,
         terminal=job.terminal,
-        progress=shown_progress(job),
+        progress=job.shown_progress,
         changed=changed,
         whole=row.whole,
         phase=job.phase,

@@ -58,7 +58,7 @@ class Trace:
         # An API without request IDs has a trace ID to give instead.
         self._moments.extend(replace(moment, request_id=moment.request_id or after.support_id) for moment in told)
         _trim(self._moments, MOMENTS_KEPT)
-        progress = shown_progress(after)
+        progress = after.shown_progress
         if progress is not None and (not self._samples or self._samples[-1][1] != progress):
             self._samples.append((now.mono, progress))
             _trim(self._samples, SAMPLES_KEPT)
@@ -110,12 +110,6 @@ class Bodies:
     def drop(self, key: JobKey) -> None:
         """Forget a job's body."""
         self._size -= len(self._bodies.pop(key, b""))
-
-
-def shown_progress(job: Job) -> float | None:
-    """Return the fraction that a row shows: the job's own, else that of its current stage."""
-    stage = job.current_stage
-    return job.progress if job.progress is not None or stage is None else stage.stage.progress
 
 
 def moment_of_event(event: JobEvent) -> Moment | None:

@@ -10,7 +10,6 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import one_line
 from jobdeck.tui.draw.state import COUNTED
-from jobdeck.tui.order import progress_of
 
 Test: TypeAlias = Callable[[Job, str, Instant], bool]
 """Whether a job that shows the word of a state (``stall``, ``blind``) is admitted at a moment."""
@@ -186,7 +185,7 @@ _TEXTS: dict[str, Callable[[Job, str], tuple[str, ...]]] = {
 _MEASURES: dict[str, tuple[Callable[[Job, Instant], float | None], Callable[[str], float | None], str]] = {
     "age": (_age, _duration, "30s"),
     "elapsed": (lambda job, now: None if job.observed is None else job.elapsed(now), _duration, "5m"),
-    "progress": (lambda job, _: progress_of(job), _fraction, "50%"),
+    "progress": (lambda job, _: job.shown_progress, _fraction, "50%"),
 }
 
 

@@ -74,7 +74,7 @@ def _value(job: Job, by: Name, now: Instant) -> float | str | None:
             stage = job.current_stage
             return _text(stage.stage.name) if stage is not None else None
         case Name.PROGRESS:
-            progress = progress_of(job)
+            progress = job.shown_progress
             return None if progress is None else -progress
         case Name.ELAPSED:
             return None if job.observed is None else -job.elapsed(now)
@@ -89,14 +89,6 @@ def _value(job: Job, by: Name, now: Instant) -> float | str | None:
             return _reason(job)
         case Name.STATE:
             return None
-
-
-def progress_of(job: Job) -> float | None:
-    """Return what the progress column shows: the job's own, else that of its current stage."""
-    if job.progress is not None:
-        return job.progress
-    current = job.current_stage
-    return current.stage.progress if current is not None else None
 
 
 def _reason(job: Job) -> str | None:

@@ -13,7 +13,7 @@ from jobdeck.tui.draw.columns import GAP, MARKER, TICKING, Column, Columns, Name
 from jobdeck.tui.draw.spans import Line, Role, Span
 from jobdeck.tui.draw.state import LOST, NEW, STALLED, State
 from jobdeck.tui.model import Row
-from jobdeck.tui.order import Order, progress_of
+from jobdeck.tui.order import Order
 
 PERCENT = 5
 INDENT = " "
@@ -142,7 +142,7 @@ def _cell(row: Row, column: Column, name: str) -> Line:
 
 
 def _progress(job: Job, state: State, width: int) -> Line:
-    progress = progress_of(job)
+    progress = job.shown_progress
     if job.terminal and (progress is None or job.outlined):
         # What a list has told to have ended has its last progress from before that.
         return ((" " * width, Role.FAINT),)
