@@ -11,6 +11,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.timeline import Moment, MomentKind
 
 Cursor = NewType("Cursor", str)
 """A place in the change log of one database; opaque, and valid across runs."""
@@ -195,6 +196,19 @@ class TimelineEntry:
     text: str
     request_id: str | None
     trace_id: str | None
+
+    @property
+    def moment(self) -> Moment:
+        """It as a moment of the job's timeline, which has one ID to give to support."""
+        return Moment(
+            at_us=self.at_us,
+            kind=MomentKind(self.kind.value),
+            text=self.text,
+            stage=self.stage,
+            before=self.before.value if self.before is not None else None,
+            after=self.after.value if self.after is not None else None,
+            request_id=self.request_id or self.trace_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)

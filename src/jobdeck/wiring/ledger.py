@@ -9,13 +9,12 @@ from typing import Any
 
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.engine.ledger import Denied, Heard, History, Limits, Permit, Request
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Poll
 from jobdeck.store import LIST, POLL, Store, StoreError
 from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused, TimelineEntry
+from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused
 
 LEASE_SECONDS = 45.0
 """A lease outlives the longest request (30 s), and a killed process's job is asked again within the minute."""
@@ -142,7 +141,7 @@ class StoreLedger:
             return History()
         now = self._clock.now()
         answered = tuple(exchange for entry in entries if (exchange := entry.exchange(now)) is not None)
-        return History(answered, tuple(moment_of(line) for line in lines))
+        return History(answered, tuple(line.moment for line in lines))
 
     async def close(self) -> None:
         """Carry out every order so far, then close the store."""
@@ -188,16 +187,3 @@ class StoreLedger:
         task = asyncio.get_running_loop().create_task(carry_out())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def moment_of(entry: TimelineEntry) -> Moment:
-    """Return a remembered line of a timeline as the rest of the program knows it."""
-    return Moment(
-        at_us=entry.at_us,
-        kind=MomentKind(entry.kind.value),
-        text=entry.text,
-        stage=entry.stage,
-        before=entry.before.value if entry.before is not None else None,
-        after=entry.after.value if entry.after is not None else None,
-        request_id=entry.request_id or entry.trace_id,
-    )

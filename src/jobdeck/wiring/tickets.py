@@ -9,10 +9,8 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
-from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.store import Store
 from jobdeck.store.errors import UnknownJobError
-from jobdeck.store.records import TimelineEntry
 from jobdeck.wiring import Running, Wiring
 
 
@@ -105,7 +103,7 @@ def ticket_source(
     annotation = store.annotations([job.key]).get(job.key)
     return TicketSource(
         job=job,
-        timeline=tuple(moment(entry) for entry in store.timeline(job.key)),
+        timeline=tuple(entry.moment for entry in store.timeline(job.key)),
         exchanges=exchanges,
         ends=tuple(item for entry in ends if (item := entry.exchange(now)) is not None),
         version=__version__,
@@ -114,19 +112,6 @@ def ticket_source(
         clock_offset=round(offsets[0], 1) if offsets else None,
         note=note or (annotation.note if annotation is not None else ""),
         include_result=include_result,
-    )
-
-
-def moment(entry: TimelineEntry) -> Moment:
-    """Return a remembered line of a timeline as the ticket has it."""
-    return Moment(
-        entry.at_us,
-        MomentKind(entry.kind.value),
-        entry.text,
-        entry.stage,
-        entry.before.value if entry.before is not None else None,
-        entry.after.value if entry.after is not None else None,
-        entry.request_id or entry.trace_id,
     )
 
 
