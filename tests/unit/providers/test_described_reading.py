@@ -234,3 +234,12 @@ def test_rows_that_tell_less_than_an_answer_leave_the_rest_as_it_was() -> None:
     described = acme(list={"url": "/jobs", "items": "$[*]"})
     (row,) = read_jobs(described, b'[{"id": "1", "status": "ok"}]', 200, None).observations
     assert not row.whole
+
+
+def test_half_a_character_in_one_string_hides_no_answer() -> None:
+    described = acme(list={"url": "/jobs", "items": "$.jobs[*]"}, fields={"kind": "$.kind"})
+    row = b'{"id": "j1", "status": "busy", "kind": "cut \\ud83d"}'
+    read = read_job(described, row, 200, "j1", None).reading
+    assert [observation.kind for observation in read.observations] == ["cut \\ud83d"]
+    listed = read_jobs(described, b'{"jobs": [' + row + b', {"id": "j2", "status": "ok"}]}', 200, None)
+    assert [observation.id for observation in listed.observations] == ["j1", "j2"]

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from pydantic_core import from_json
-
 from jobdeck.domain.job import JobError, Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import CELL_LIMIT, clean, one_line
@@ -12,7 +10,7 @@ from jobdeck.providers.described.paths import Key, find_all
 from jobdeck.providers.description import Description, Paths, ProgressPaths, ProgressUnit, TimeUnit
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.ids import is_id
-from jobdeck.providers.json_text import json_text
+from jobdeck.providers.json_text import json_text, read_json
 from jobdeck.providers.lenient import epoch, fraction, job_error, moment, percent, text
 from jobdeck.providers.problems import not_json
 from jobdeck.providers.reading import Reading, check_identity, cursor_of, protocol
@@ -65,7 +63,7 @@ class Read:
 def read_job(described: Description, body: bytes, http_status: int, wanted: str | None, group: str | None) -> Read:
     """Return what an answer says about the job `wanted` (None: about whatever job it is about)."""
     try:
-        value = from_json(body)
+        value = read_json(body)
     except ValueError:
         return Read(Reading(fault=not_json(body, http_status)))
     look = Look(value)
@@ -83,7 +81,7 @@ def read_jobs(described: Description, body: bytes, http_status: int, group: str 
     if listed is None:
         return Reading(fault=protocol(f"the description of {described.name} has no list"))
     try:
-        value = from_json(body)
+        value = read_json(body)
     except ValueError:
         return Reading(fault=not_json(body, http_status))
     look = Look(value)
