@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from jobdeck.domain.job import JobKey, Observation, Resource, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.text import is_clean
 from jobdeck.providers.base import Reply
 from jobdeck.providers.credentials import ForeignOriginError, authorize
 from jobdeck.providers.described.builtin import built_in, describe
@@ -24,6 +23,7 @@ from jobdeck.providers.factory import make_provider
 from jobdeck.providers.profile import BUILT_IN, Basic, Credentials, HeaderToken, Profile
 from jobdeck.providers.secret import Secret
 from jobdeck.scheduling.actions import ListPage
+from tests.cleanness import is_clean
 from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE
 from tests.unit.providers.wire import NOON_DATE, SECRET, SteppingClock, Wire, answer, serve
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.domain.text import is_clean
 from jobdeck.providers.profile import OriginError, Profile
 from jobdeck.providers.targets import Directory, TargetError, parse_target
+from tests.cleanness import is_clean
 from tests.unit.test_targets import BOTH, hog, refusal
 
 HOG_URL = "https://developer.thehog.ai"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.text import is_clean
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import ListPage
+from tests.cleanness import is_clean
 from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 

@@ -21,12 +21,12 @@ from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.job import Job, JobKey, Resource, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.text import is_clean
 from jobdeck.engine.engine import Engine
 from jobdeck.providers import factory
 from jobdeck.providers.profile import Profile, ProviderName
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import UseOfLists, Wiring
+from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
 from tests.engine.running import FastClock
 from tests.hostile.answers import ANSWERS, BY_NAME, SLOW, Hostile, envelope, whole

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from jobdeck.domain.text import is_clean
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.tui.clipboard import OSC52_BYTES, clipboard
 from jobdeck.tui.copier import Copier
+from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
 from tests.tui.world import FrozenClock
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.domain.text import is_clean
 from jobdeck.recording import facts as f
 from jobdeck.recording import limits, reader
 from jobdeck.recording.errors import RecordingError
 from jobdeck.recording.reader import read_recording
 from tests.builders import make_target
+from tests.cleanness import is_clean
 from tests.recording.making import at, lines_of, write, write_lines
 
 HEADER, *_ = lines_of([])

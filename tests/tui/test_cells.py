@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from jobdeck.domain.text import is_clean
 from jobdeck.tui.cells import LINE_LIMIT, clip, fit, middle, wrap
+from tests.cleanness import is_clean
 
 ANY = st.text(alphabet=st.characters(codec=None), max_size=400)
 

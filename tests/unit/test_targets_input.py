@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.job import Resource
-from jobdeck.domain.text import is_clean
 from jobdeck.providers.targets import MAX_INPUT, Directory, Parsed, parse_input
+from tests.cleanness import is_clean
 from tests.unit.providers.samples import HOG_ACCEPTED, HOG_RATE_LIMITED, JOB, OP, SONARLY_ACCEPTED, sonarly_error
 from tests.unit.test_targets import BARE_SONARLY, BOTH, GROUP, HOG, SONARLY, directory, hog, prospecting
 

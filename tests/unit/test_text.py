@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.domain.text import clean, is_clean, mask_keys, one_line
+from jobdeck.domain.text import clean, mask_keys, one_line
+from tests.cleanness import is_clean
 
 
 @given(st.text(alphabet=st.characters(codec=None)))

@@ -1,7 +1,6 @@
 """One boundary for strings from outside: after `clean()` nothing in them can drive a terminal."""
 
 import re
-import unicodedata
 
 _UNSAFE = re.compile(
     "["
@@ -56,9 +55,3 @@ def _escape(match: re.Match[str]) -> str:
 
 def _keep_newline(match: re.Match[str]) -> str:
     return "\n" if match[0] == "\n" else _escape(match)
-
-
-def is_clean(text: str, *, lines: bool = False) -> bool:
-    """Whether `clean` would change nothing, and no character of a format or private category is left."""
-    rest = text.replace("\n", "") if lines else text
-    return not _UNSAFE.search(rest) and not any(unicodedata.category(char) in {"Cc", "Cs"} for char in rest)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from jobdeck.providers.described.paths import MOST_VALUES, PathError, compile_path, find_all, find_one
+from jobdeck.providers.described.paths import MOST_VALUES, PathError, compile_path, find_all
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,6 @@ DATA = {"a": [{"n": 1, "k": "x"}, {"n": 2, "k": "y"}], "o": {"p": 1, "q": None},
 )
 def test_what_a_path_finds(path: str, found: list[tuple[object, object]]) -> None:
     assert [(each.value, each.key) for each in find_all(path, DATA)] == found
-    assert (find_one(path, DATA) is None) is (not found)
 
 
 def test_a_path_looks_at_so_many_values_and_no_further() -> None:
@@ -66,7 +65,7 @@ def test_a_path_looks_at_so_many_values_and_no_further() -> None:
     assert len(find_all("$.a[10:].b", wide)) == MOST_VALUES
     late = [0] * MOST_VALUES + [{"k": 1}]
     assert find_all("$[?@.k == 1]", late) == []
-    assert find_one("$[-1].k", late) is not None
+    assert find_all("$[-1].k", late)
 
 
 def test_a_path_over_millions_of_values_takes_no_time() -> None:

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.job import JobError, Resource
-from jobdeck.domain.text import is_clean
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.lenient import fraction, job_error, moment, percent, text
 from jobdeck.providers.sonarly.mapping import read_groups, read_job, read_jobs
 from jobdeck.providers.thehog.mapping import read_operation, read_operations, read_search, read_searches
+from tests.cleanness import is_clean
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
