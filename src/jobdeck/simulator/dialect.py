@@ -31,7 +31,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and a JSON value; `code` is the error code of an error."""
+    """A status and a JSON value."""
 
     status: int
     body: object
@@ -41,14 +41,11 @@ class Answer:
 class Refusal(Exception):  # noqa: N818 - a documented answer, no mishap
     """A route refuses: `status`, with `message`, and `details` in the API's own shape of details."""
 
-    def __init__(
-        self, status: int, message: str | None = None, details: object = None, code: str | None = None
-    ) -> None:
+    def __init__(self, status: int, message: str | None = None, details: object = None) -> None:
         super().__init__(message or str(status))
         self.status = status
         self.message = message
         self.details = details
-        self.code = code
 
 
 Handler = Callable[[World, Ask], Answer]

@@ -54,7 +54,7 @@ class Sonarly:
         """The envelope with `success` false."""
         code, message = _ERRORS.get(refusal.status, (f"HTTP_{refusal.status}", f"Error {refusal.status}."))
         error: JsonObject = {
-            "code": refusal.code or code,
+            "code": code,
             "message": refusal.message or message,
             "details": refusal.details,
         }

@@ -66,11 +66,6 @@ def find_all(text: str, value: object) -> list[Found]:
     return nodes
 
 
-def find_one(text: str, value: object) -> Found | None:
-    """Return the first thing that a path finds, null included; None when it finds nothing."""
-    return next(iter(find_all(text, value)), None)
-
-
 @lru_cache(maxsize=1_024)
 def _steps(text: str) -> tuple[JSONPath, ...]:
     path = compile_path(text)
