@@ -111,7 +111,7 @@ class Bucket:
         rate = self.rate(now)
         needed = (1.0 - self._tokens) / rate if rate > 0 else float("inf")
         # A window that ends before the token is due may let us go sooner.
-        resets = [window.resets for window in live if not window.moving]
+        resets = [window.resets for window in live if window.fixed]
         return max(opens, min([max(now, self._filled_at or now) + needed, *resets]))
 
     def take(self, now: float) -> None:
@@ -151,7 +151,7 @@ class Bucket:
 
     def resets(self, now: float) -> float | None:
         """Return when the tightest announced window begins anew; None while none tells, or none ever does at once."""
-        known = [window for window in self._live(now) if not window.moving and window.resets > now]
+        known = [window for window in self._live(now) if window.fixed and window.resets > now]
         return min(known, key=lambda window: window.left or 0.0).resets if known else None
 
     def drain(self, now: float) -> None:

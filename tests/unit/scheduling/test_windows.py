@@ -15,43 +15,85 @@ def tell(known: Announced | None, now: float, left: int, reset: float, limit: in
     return Announced.of(RateWindow(limit, left, reset), known, now, 0)
 
 
-def sliding(sent: tuple[float, ...] = ()) -> Announced:
-    """Return a window whose reset moves on, from which others have just taken ten at once."""
-    window = tell(None, 0.0, 45, 10.0, 60)
-    window = tell(window, 5.0, 45, 20.0, 60)
-    return Announced.of(RateWindow(60, 35, 20.0), window, 6.0, 0, sent)
+def asked(bucket: Bucket, start: int, left: int, count: int, every: float = 2.0) -> float:
+    """Send `count` requests from `start` on, none of which comes back yet; return when the last was answered."""
+    now = float(start)
+    for number in range(count):
+        now = start + every * number
+        bucket.ready(now)
+        bucket.take(now)
+        bucket.announce(now, [RateWindow(30, left - number - 1, 60.0 - now if now < 60.0 else 3.0)], 0)
+    return now
 
 
-def test_what_others_take_at_once_is_kept_free_and_more_of_it_where_it_does_not_come_back_evenly() -> None:
-    window = sliding()
-    assert window.moving
-    assert window.shared
-    assert not window.fills
-    assert window.reserve() == pytest.approx(2.0 * window.deepest)
-    ours = tuple(number / 10 for number in range(50))
-    filling = sliding(ours)
-    assert filling.fills, "35 are left of 60 after 50 were sent"
-    assert filling.reserve() == pytest.approx(1.5 * filling.deepest)
+def test_in_a_window_that_slides_what_others_hold_is_not_kept_free_again() -> None:
+    bucket = Bucket(Limit(30))
+    now = asked(bucket, 0, 20, 10)
+    window = next(iter(bucket._windows.values()))
+    assert window.left == 10
+    assert window.reserve() == pytest.approx(2.0)
+    assert bucket.rate(now) * 60 == pytest.approx(10 + 10 - window.reserve()), "others hold ten of thirty"
+
+
+def test_our_own_requests_come_back_when_they_are_a_minute_old() -> None:
+    window = Announced.of(RateWindow(30, 1, 2.0), None, 40.0, 0, [float(at) for at in range(10, 39)])
+    window.most = 30.0
+    window.fixed = False
+    assert window.reserve() == pytest.approx(3.0)
+    # Nobody else holds any, so nothing but our own can come back: three of them must.
+    assert 70.0 < window.opens(40.0) <= 72.0
+
+
+def test_what_others_take_within_seconds_is_kept_free_and_what_they_take_slowly_is_not() -> None:
+    slow = tell(None, 0.0, 29, 50.0)
+    for second in range(4, 44, 4):
+        slow = tell(slow, float(second), 29 - second // 4, 50.0 - second)
+    assert slow.largest < 3.0
+    fast = tell(tell(None, 0.0, 29, 50.0), 1.0, 19, 49.0)
+    assert fast.reserve() == pytest.approx(10.0)
+    later = tell(fast, 3_601.0, 19, 40.0)
+    assert later.reserve() < 4.0, "an hour ago"
+
+
+def test_a_bucket_that_holds_less_than_its_limit_is_used() -> None:
+    bucket = Bucket(Limit(300))
+    tokens, sent, now = 30.0, 0, 0.0
+    while now < 120.0:
+        if bucket.ready(now) <= now:
+            bucket.take(now)
+            tokens -= 1.0
+            sent += 1
+            assert tokens >= 0.0
+            bucket.announce(now, [RateWindow(300, int(tokens), 6.0)], 0)
+        now += 0.1
+        tokens = min(30.0, tokens + 0.5)
+    assert sent >= 400
 
 
 def test_a_window_opens_again_when_others_have_left_too_little() -> None:
-    window = tell(sliding(), 7.0, 5, 20.0, 60)
+    window = tell(tell(None, 6.0, 35, 20.0, 60), 7.0, 5, 20.0, 60)
     assert 7.0 < window.opens(7.0) <= 67.0
 
 
-def test_a_sliding_window_is_known_by_a_reset_that_brings_little() -> None:
-    window = tell(None, 0.0, 20, 3.0)
-    for second in range(1, 12):
-        window = tell(window, float(second), 20 - second, 2.0)
-    assert window.moving
+def test_a_window_that_slides_is_known_by_a_reset_that_moves_on_or_comes_again_too_soon() -> None:
+    moved = tell(tell(None, 0.0, 20, 30.0), 10.0, 20, 30.0)
+    assert moved.fixed is False
+    again = tell(tell(None, 0.0, 20, 10.0), 11.0, 20, 5.0)
+    assert again.fixed is False
 
 
-def test_a_fixed_window_is_known_by_a_reset_that_brings_all_and_opens_no_earlier() -> None:
+def test_a_fixed_window_is_known_by_a_reset_that_a_sliding_one_could_not_tell_and_opens_no_earlier() -> None:
     window = tell(None, 0.0, 20, 10.0)
-    window = tell(window, 13.0, 29, 57.0)
-    assert not window.moving
-    window = tell(window, 20.0, 11, 50.0)
-    assert window.opens(20.0) == pytest.approx(70.0), "others took eighteen, and may do so again"
+    assert window.fixed is None
+    window = Announced.of(RateWindow(30, 29, 57.0), window, 13.0, 0, [1.0, 13.0])
+    assert window.fixed
+    window = tell(window, 20.0, 2, 50.0)
+    assert window.opens(20.0) == pytest.approx(70.0)
+
+
+def test_nothing_left_is_believed_until_the_reset_while_the_kind_of_window_is_not_known() -> None:
+    window = tell(None, 0.0, 0, 20.0)
+    assert window.opens(0.1) == pytest.approx(20.0)
 
 
 def test_on_old_news_one_request_goes_alone_until_it_is_answered() -> None:
