@@ -111,7 +111,7 @@ def test_claims_and_look_ups_of_all_share_one_bucket_and_lists_have_their_own(pa
 def test_a_429_silences_the_bucket_for_every_process(pair: tuple[Store, Store]) -> None:
     me, you = pair
     poll(me, NOW, a_problem(ProblemKind.RATE_LIMIT, retry_at_us=NOW + 30 * SECOND))
-    assert you.claim(KEY, NOW + 29 * SECOND, 40.0) == Refused("budget", NOW + 30 * SECOND)
+    assert you.claim(KEY, NOW + 29 * SECOND, 40.0) == Refused("silence", NOW + 30 * SECOND)
     assert isinstance(you.claim(KEY, NOW + 30 * SECOND, 40.0), Claim)
 
 

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from jobdeck.cli.errors import CommandError
@@ -11,8 +11,10 @@ from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.run_async import run_async
+from jobdeck.cli.silence import Silences
 from jobdeck.cli.words import STATUS_HEADER, describe_row
 from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.transitions import observe
@@ -20,6 +22,7 @@ from jobdeck.providers.profile import Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.wiring import Wiring
 from jobdeck.wiring.asking import Asker
+from jobdeck.wiring.patience import SilencedError
 
 MAX_PAGES = 20
 
@@ -39,7 +42,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest jobs of the profiles; exits as their problems say when a list could not be read."""
     wiring = open_wiring(arguments)
     names = _listing(wiring, arguments.profile)
-    found = run_async(discover(wiring, names, arguments.limit, arguments.status))
+    found = run_async(discover(wiring, names, arguments.limit, arguments.status, Silences(wiring.clock).tell))
     now = wiring.clock.now()
     jobs = [job for part in found.values() for job in part.jobs]
     if arguments.json:
@@ -91,9 +94,18 @@ def _listing(wiring: Wiring, name: str | None) -> tuple[str, ...]:
     return listing
 
 
-async def discover(wiring: Wiring, names: Sequence[str], limit: int, status: str | None) -> dict[str, Found]:
-    """Ask the lists of the profiles, one request after the other within each, the profiles side by side."""
-    async with wiring.asking(names) as askers:
+async def discover(
+    wiring: Wiring,
+    names: Sequence[str],
+    limit: int,
+    status: str | None,
+    waits: Callable[[str, Instant], object] | None = None,
+) -> dict[str, Found]:
+    """Ask the lists of the profiles, one request after the other within each, the profiles side by side.
+
+    `waits` is told of a profile that has to keep silent, and until when; a long silence is a problem of its lists.
+    """
+    async with wiring.asking(names, waits) as askers:
         found = await asyncio.gather(*(_discover(wiring, name, asker, limit, status) for name, asker in askers.items()))
     return dict(zip(names, found, strict=True))
 
@@ -121,7 +133,10 @@ async def _read(asker: Asker, page: ListPage, limit: int) -> _Read:
     """Page through one list until `limit` rows, its end, a problem, or twenty pages."""
     rows: list[tuple[Observation, Exchange]] = []
     for _ in range(MAX_PAGES):
-        reply = await asker.list_page(replace(page, limit=min(100, limit - len(rows))))
+        try:
+            reply = await asker.list_page(replace(page, limit=min(100, limit - len(rows))))
+        except SilencedError as error:
+            return _Read(tuple(rows), error.problem)
         if reply.problem is not None:
             return _Read(tuple(rows), reply.problem)
         rows.extend((row, reply.exchange) for row in reply.observations)
@@ -141,7 +156,10 @@ async def _lists(wiring: Wiring, asker: Asker, name: str) -> tuple[tuple[ListPag
         return (ListPage(Resource.OPERATION), ListPage(Resource.SEARCH)), None
     if profile.account_group is not None:
         return (ListPage(Resource.PROSPECTING, profile.account_group),), None
-    page = await asker.list_groups()
+    try:
+        page = await asker.list_groups()
+    except SilencedError as error:
+        return (), error.problem
     return tuple(ListPage(Resource.PROSPECTING, group) for group in page.groups), page.problem
 
 

@@ -14,14 +14,18 @@ from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.shapes import CheckObject
+from jobdeck.cli.silence import Silences
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Resource
+from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.providers.profile import BUILT_IN, Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
 from jobdeck.wiring import Wiring, open_own_store
+from jobdeck.wiring.patience import SilencedError
 
 CLOCK_TOLERANCE = 5.0
 """Seconds by which our clock may differ from a server's before ages and Retry-After dates mislead."""
@@ -111,21 +115,13 @@ async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> 
     if (reason := hindrance(settings.profile)) is not None:
         found = f"none sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
         return [*checks, Check(f"{name}: request", Verdict.OK, found)]
-    windows: tuple[RateWindow, ...] = ()
-    async with wiring.asking([name]) as askers:
-        if settings.profile.provider == "thehog":
-            reply = await askers[name].list_page(ListPage(Resource.OPERATION, limit=1))
-            exchange, windows = reply.exchange, reply.windows
-        elif (described := settings.profile.described) is not None:
-            place = described.values_of(None, settings.profile.variables) or {}
-            reply = await askers[name].list_page(ListPage(Resource.JOB, described.group_of(place), limit=1))
-            exchange, windows = reply.exchange, reply.windows
-        else:
-            exchange = (await askers[name].list_groups()).exchange
-    origin, problem = settings.profile.origin, exchange.problem
-    if problem is not None:
-        found = f"{origin}: {problem.kind.words}: {problem.message}"
-        return [*checks, Check(f"{name}: request", Verdict.FAILED, found, problem_code(problem.kind))]
+    origin = settings.profile.origin
+    try:
+        exchange, windows = await _request(wiring, settings.profile)
+    except SilencedError as error:
+        return [*checks, _unanswered(name, origin, error.problem)]
+    if exchange.problem is not None:
+        return [*checks, _unanswered(name, origin, exchange.problem)]
     trail = f", request {exchange.support_id}" if exchange.support_id else ""
     found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
     checks.append(Check(f"{name}: request", Verdict.OK, found))
@@ -133,6 +129,26 @@ async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> 
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
     return checks
+
+
+async def _request(wiring: Wiring, profile: Profile) -> tuple[Exchange, tuple[RateWindow, ...]]:
+    """Ask one authenticated request; returns it with the limits that its answer announced."""
+    async with wiring.asking([profile.name], Silences(wiring.clock).tell) as askers:
+        asker = askers[profile.name]
+        if profile.provider == "thehog":
+            page = ListPage(Resource.OPERATION, limit=1)
+        elif (described := profile.described) is not None:
+            place = described.values_of(None, profile.variables) or {}
+            page = ListPage(Resource.JOB, described.group_of(place), limit=1)
+        else:
+            return (await asker.list_groups()).exchange, ()
+        reply = await asker.list_page(page)
+        return reply.exchange, reply.windows
+
+
+def _unanswered(name: str, origin: object, problem: Problem) -> Check:
+    found = f"{origin}: {problem.kind.words}: {problem.message}"
+    return Check(f"{name}: request", Verdict.FAILED, found, problem_code(problem.kind))
 
 
 def _keyless(profile: Profile) -> bool:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from jobdeck.cli.silence import Silences
 from jobdeck.cli.telling import make_teller
 from jobdeck.domain.job import Job, Target
 from jobdeck.engine.batch import Batch
@@ -38,7 +39,7 @@ async def follow(
     """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
 
     With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
-    With a `recorder`, all of it is recorded.
+    With a `recorder`, all of it is recorded. A silence that a server asked for is told on standard error.
 
     Raises `TimedOutError` after `patience` seconds (None: never), and what the engine raises when it breaks.
     """
@@ -49,6 +50,7 @@ async def follow(
     if recorder is not None:
         recorder.when_it_ends(_complain)
     teller = make_teller(wiring, running, _complain) if hooks and wiring.settings.hooks else None
+    silences = Silences(wiring.clock)
     try:
         changes = engine.subscribe()
         keys = engine.add(targets)
@@ -58,6 +60,7 @@ async def follow(
                 async for batch in changes:
                     if teller is not None:
                         teller.take(batch, engine.jobs)
+                    silences.tell_of(engine)
                     if enough(engine, batch):
                         break
                 else:

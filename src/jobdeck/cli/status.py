@@ -9,15 +9,17 @@ from dataclasses import replace
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow
 from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.run_async import run_async
+from jobdeck.cli.silence import unbearable
 from jobdeck.cli.words import STATUS_HEADER, describe_row
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.store import Store
 from jobdeck.wiring import UseOfLists
 
 MANY = 20
@@ -37,6 +39,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         run_async(follow(wiring, inputs.targets, look, lists=lists))
     finally:
         _narrate_progress(0, 0)
+    if look.unasked:
+        with open_store_for(arguments) as store:
+            look.recall(store)
     jobs = [look.done[target.key] for target in inputs.targets]
     if not arguments.json:
         now = wiring.clock.now()
@@ -45,10 +50,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 class Look:
-    """Takes each job's first exchange; JSON is printed as answers come."""
+    """Takes each job's first exchange; JSON is printed as answers come.
+
+    `unasked` are the jobs whose profile has to keep silent for longer than anybody waits for one look.
+    """
 
     def __init__(self, targets: tuple[Target, ...], clock: Clock, *, as_json: bool) -> None:
         self.done: dict[JobKey, Job] = {}
+        self.unasked: dict[JobKey, Job] = {}
         self._total = len(targets)
         self._clock = clock
         self._as_json = as_json
@@ -70,8 +79,19 @@ class Look:
             for job in engine.jobs.values():
                 if job.key.profile == profile and job.key not in self.done:
                     self._take(replace(job, problem=_not_asked(profile, problem)))
+        silent = unbearable(engine, self._clock.now())
+        for job in engine.jobs.values():
+            if job.key.profile in silent and job.key not in self.done:
+                self.unasked[job.key] = replace(job, problem=silent[job.key.profile])
         _narrate_progress(len(self.done), self._total)
-        return len(self.done) == self._total
+        return len(self.done) + len(self.unasked) == self._total
+
+    def recall(self, store: Store) -> None:
+        """Take the jobs that were not asked for in the state in which they are remembered."""
+        now = self._clock.now()
+        for key, job in self.unasked.items():
+            stored = store.load_job(key)
+            self._take(job if stored is None else replace(stored.at(now), problem=job.problem))
 
     def _take(self, job: Job) -> None:
         self.done[job.key] = job

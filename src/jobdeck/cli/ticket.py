@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
@@ -12,7 +13,9 @@ from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.private_file import write_private
 from jobdeck.cli.run_async import run_async
+from jobdeck.cli.silence import unbearable
 from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.problem import Problem
 from jobdeck.domain.ticket import ticket_markdown, ticket_object
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
@@ -29,10 +32,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         raise CommandError(message)
 
     fresh: list[Exchange] = []
+    silent: dict[str, Problem] = {}
 
     def looked(engine: Engine, batch: Batch) -> bool:
         fresh.extend(item for item in batch.exchanges if item.job == targets[0].key)
-        return bool(fresh) or bool(engine.halted())
+        silent.update(unbearable(engine, wiring.clock.now()))
+        return bool(fresh) or bool(engine.halted()) or bool(silent)
 
     (job,) = run_async(follow(wiring, targets, looked, lists=UseOfLists.NONE))
     with open_store_for(arguments) as store:
@@ -50,7 +55,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         sys.stdout.flush()
     else:
         write_private(Path(arguments.output), ticket_markdown(source))
-    return ExitCode.OK if source.job.observed is not None else job_code(source.job)
+    if source.job.observed is not None:
+        return ExitCode.OK
+    return job_code(source.job if fresh or not silent else replace(source.job, problem=silent[job.key.profile]))
 
 
 def _json_text(value: object) -> str:

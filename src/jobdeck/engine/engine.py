@@ -125,7 +125,8 @@ class Engine:
             if self._registry.restore(job, now):
                 restored.append(job)
                 if not job.terminal or job.outlined:
-                    lane.scheduler.add(job.key, job.target.resource.value, now.mono, _elapsed(job, now))
+                    elapsed = job.elapsed(now) if job.elapsed_exact else None
+                    lane.scheduler.add(job.key, job.target.resource.value, now.mono, elapsed)
                     lane.wake()
         if not listed:
             self._ledger.watch([job.target for job in restored], now)
@@ -341,6 +342,10 @@ class Engine:
             jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.unseen))
         self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 
+    def on_silence(self, profile: str) -> None:
+        """Tell who waits for jobs of the profile that there is something new in its budget; for lanes."""
+        self._publish(jobs=[job for job in self.jobs.values() if job.key.profile == profile])
+
     async def _recall(self, key: JobKey) -> None:
         """Join what earlier runs and other processes saw of a job to what this run has."""
         history = await self._ledger.history(key)
@@ -390,7 +395,3 @@ class Engine:
 def coarse(seconds: float) -> float:
     """Round what is merely expected, which is never more exact and then takes little room on record."""
     return round(seconds, 1 if seconds < 10 else 0)
-
-
-def _elapsed(job: Job, now: Instant) -> float | None:
-    return job.elapsed(now) if job.elapsed_exact else None

@@ -44,6 +44,10 @@ class Owner(Protocol):
         """Take in what a request gave."""
         ...
 
+    def on_silence(self, profile: str) -> None:
+        """Take in that a profile keeps a silence that the server asked another process for."""
+        ...
+
 
 class Lane:
     """Runs one profile until cancelled.
@@ -113,6 +117,8 @@ class Lane:
             if isinstance(permit, Denied):
                 put_off = self.scheduler.hold if permit.spent else self.scheduler.defer
                 put_off(request, self._clock.now().mono, permit.until.mono)
+                if permit.silent and self._keep_silence(permit.until):
+                    owner.on_silence(self.name)
                 return
             reply = None
             try:
@@ -130,6 +136,15 @@ class Lane:
         finally:
             self._in_flight -= 1
             self._wake.set()
+
+    def _keep_silence(self, until: Instant) -> bool:
+        """Send nothing before `until`; False when that was known (to the second)."""
+        mono = self._clock.now().mono
+        known = self.scheduler.budget(mono).blocked_until
+        if known is not None and until.mono <= known + 1.0:
+            return False
+        self.scheduler.be_quiet(mono, until.mono)
+        return True
 
     async def _ask(self, request: Request, owner: Owner) -> Reply | None:
         """Return the reply; None when the job is no longer watched and nothing was sent."""

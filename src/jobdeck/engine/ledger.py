@@ -23,10 +23,14 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No leave before `until`: the shared budget is `spent`, or another process asks for the same job now."""
+    """No leave before `until`: the shared budget is `spent`, or another process asks for the same job now.
+
+    With `silent` it is spent because the server asked for silence, whichever process it said so to.
+    """
 
     until: Instant
     spent: bool
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,11 @@ class Scheduler:
         self._budget.hold(now, max(now, until), page=flight[2].offer is not None)
         self._choice.take_back(flight[2], now)
 
+    def be_quiet(self, now: float, until: float) -> None:
+        """Send nothing before `until`: the server asked somebody else for it who shares the budget."""
+        now = self._tick(now)
+        self._budget.be_quiet(now, until - now)
+
     def hear(self, now: float, seen: Seen) -> None:
         """Take in what somebody else observed of a job just now, as though it had been asked here."""
         now = self._tick(now)

@@ -51,9 +51,12 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No leave: nothing was written. `until_us` is when asking again may help; 0 for an unknown job."""
+    """No leave: nothing was written. `until_us` is when asking again may help; 0 for an unknown job.
 
-    reason: Literal["leased", "budget", "unknown"]
+    A "silence" is what the server asked for with a 429; a "budget" is spent by those who share it.
+    """
+
+    reason: Literal["leased", "budget", "silence", "unknown"]
     until_us: int
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Resource, Target
 from jobdeck.engine.clock import SystemClock, Timer
 from jobdeck.engine.engine import Engine
@@ -175,8 +176,13 @@ class Wiring:
         return Running(engine, store, tuple(notice.message for notice in opened.notices), unkept)
 
     @asynccontextmanager
-    async def asking(self, names: Iterable[str]) -> AsyncIterator[dict[str, Asker]]:
-        """Open the store and an asker of each profile; raises `ConfigError` when credentials cannot be had."""
+    async def asking(
+        self, names: Iterable[str], waits: Callable[[str, Instant], object] | None = None
+    ) -> AsyncIterator[dict[str, Asker]]:
+        """Open the store and an asker of each profile; raises `ConfigError` when credentials cannot be had.
+
+        `waits` is told of a profile that has to keep silent, and until when.
+        """
         providers = {name: self.provider(name) for name in names}
         store = AsyncStore(open_own_store(self._env, keep=self._keep).store)
         ledger = StoreLedger(store, self.clock, listed=False)
@@ -185,7 +191,7 @@ class Wiring:
             assumed = limit.source is not LimitSource.CONFIGURED
             ledger.limit(name, Limits(limit.requests_per_minute), self.clock.now(), assumed=assumed)
         try:
-            yield {name: Asker(provider, ledger, self.clock) for name, provider in providers.items()}
+            yield {name: Asker(provider, ledger, self.clock, waits) for name, provider in providers.items()}
         finally:
             for provider in providers.values():
                 await provider.aclose()

@@ -4,22 +4,31 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Resource
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Permit
 from jobdeck.providers.base import GroupPage, Provider, Reply
 from jobdeck.scheduling.actions import ListPage
+from jobdeck.wiring.patience import SilencedError, bearable, silenced
 
 T = TypeVar("T", Reply, GroupPage)
 
 
 class Asker:
-    """Sends the list and look-up requests of one profile, one at a time, each when the budget has room for it."""
+    """Sends the list and look-up requests of one profile, one at a time, each when the budget has room for it.
 
-    def __init__(self, provider: Provider, ledger: Ledger, clock: Timer) -> None:
+    A silence that the server asked for is told to `waits`, with the profile's name and its end, and waited for; one
+    that lasts too long raises `SilencedError` instead.
+    """
+
+    def __init__(
+        self, provider: Provider, ledger: Ledger, clock: Timer, waits: Callable[[str, Instant], object] | None = None
+    ) -> None:
         self._provider = provider
         self._ledger = ledger
         self._clock = clock
+        self._waits = waits
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of recent jobs."""
@@ -50,4 +59,12 @@ class Asker:
             permit = await self._ledger.permit(self._provider.profile_name, page, now)
             if not isinstance(permit, Denied):
                 return permit
+            if permit.silent:
+                self._keep_silence(permit.until, now)
             await self._clock.wait(asyncio.Event(), max(0.05, permit.until.since(self._clock.now())))
+
+    def _keep_silence(self, until: Instant, now: Instant) -> None:
+        if self._waits is not None:
+            self._waits(self._provider.profile_name, until)
+        if not bearable(until, now):
+            raise SilencedError(silenced(until))

@@ -102,7 +102,8 @@ class StoreLedger:
         if not isinstance(answer, Refused):
             return StorePermit(answer)
         wait = (answer.until_us - now.us) / 1e6 if answer.reason != "unknown" else UNKNOWN_RETRY_SECONDS
-        return Denied(now.later(max(0.0, wait)), spent=answer.reason == "budget")
+        silent = answer.reason == "silence"
+        return Denied(now.later(max(0.0, wait)), spent=silent or answer.reason == "budget", silent=silent)
 
     async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
         """Complete what was granted."""

@@ -132,7 +132,7 @@ def _pass_budget(session: Session, ask: _Ask) -> Refused | None:
     ).fetchone() or (None, 0, 0)
     # A silence longer than any that can be asked for was begun before the clock was set back.
     if ask.now_us < blocked_until_us <= ask.now_us + _MAX_LEASE_US:
-        return Refused("budget", blocked_until_us)
+        return Refused("silence", blocked_until_us)
     match admit(tat_us, ask.now_us, Pace.of(per_minute or DEFAULT_PER_MINUTE)):
         case Later(until_us):
             return Refused("budget", until_us)

@@ -1,0 +1,55 @@
+"""Saying at once why nothing is asked: a server that answered 429 has to be left alone, maybe for many minutes."""
+
+import sys
+
+from jobdeck.cli.output import clock_time
+from jobdeck.cli.words import describe_seconds
+from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.problem import Problem
+from jobdeck.engine.engine import Engine
+from jobdeck.wiring.patience import bearable, silenced
+
+UNNOTICED_SECONDS = 2.0
+"""A wait as short as this needs no words."""
+
+
+class Silences:
+    """Tells on standard error, once each, which profile keeps silent and until when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._told: dict[str, Instant] = {}
+
+    def tell_of(self, engine: Engine) -> None:
+        """Tell of every silence that an engine keeps."""
+        for profile, until in kept(engine, self._clock.now()).items():
+            self.tell(profile, until)
+
+    def tell(self, profile: str, until: Instant) -> None:
+        """Tell of one silence, unless that was said or it is over in a moment."""
+        seconds = until.since(self._clock.now())
+        told = self._told.get(profile)
+        if seconds < UNNOTICED_SECONDS or (told is not None and until.since(told) < UNNOTICED_SECONDS):
+            return
+        self._told[profile] = until
+        clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+        span = describe_seconds(seconds)
+        sys.stderr.write(
+            f"{clear}jobdeck: profile {profile}: rate limited; the server asked for silence until "
+            f"{clock_time(until.us)} ({span} more)\n"
+        )
+        sys.stderr.flush()
+
+
+def kept(engine: Engine, now: Instant) -> dict[str, Instant]:
+    """Return until when each profile that keeps silent does."""
+    return {
+        name: now.later(budget.blocked_until - now.mono)
+        for name, budget in engine.budgets().items()
+        if budget.blocked_until is not None
+    }
+
+
+def unbearable(engine: Engine, now: Instant) -> dict[str, Problem]:
+    """Return the profiles whose silence lasts longer than one look waits, with the problem that says so."""
+    return {name: silenced(until) for name, until in kept(engine, now).items() if not bearable(until, now)}

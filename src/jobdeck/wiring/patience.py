@@ -1,0 +1,29 @@
+"""How long a command that takes one look waits for a server that asked for silence."""
+
+from datetime import UTC, datetime
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.problem import Problem, ProblemKind
+
+BEARABLE_SECONDS = 30.0
+"""Longer than this nobody sits before a command that only takes a look."""
+
+
+class SilencedError(Exception):
+    """Nothing was sent, and nothing may be for longer than is bearable; `problem` says until when."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def bearable(until: Instant, now: Instant) -> bool:
+    """Whether a silence ends soon enough to be waited for."""
+    return until.since(now) <= BEARABLE_SECONDS
+
+
+def silenced(until: Instant) -> Problem:
+    """Return the problem of what is not asked because of a silence; it has no exchange."""
+    end = datetime.fromtimestamp(until.us // 1_000_000, UTC).strftime("%H:%M:%SZ")
+    message = f"not asked, because the server asked for silence until {end}"
+    return Problem(ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
