@@ -21,28 +21,34 @@ BLIND_AFTER = 3
 SMALLEST_SHARE = 1 / 16
 RECOVERY_SECONDS = 10.0
 RECOVERY_STEP = 0.10
-CAUTION = 0.80
-"""Part of a pace that earned a 429 to which the recovery leads; beyond it lies only the creep."""
+FALL = 0.50
+CAUTION = 0.70
+"""Parts of what a minute let through before a refusal that no header explains: where to fall, and how far to recover.
 
-SEARCH_FALL = 0.50
-SEARCH_CAUTION = 0.55
-"""While the limit is unknown, parts of what a minute let through before it refused: where to fall, and how far to go.
-
-A token bucket, or two halves of fixed windows, let twice the limit through in such a minute.
+A token bucket, or two halves of fixed windows, let twice the limit through in such a minute; others may have taken
+the rest.
 """
 
-CREEP = 0.005
+CREEP = 0.01
+"""Part by which that is tried anew each minute that was used up: what refused may have been others."""
+
 DEBT = 0.05
 """Part of the limit that must come in after a 429 before the next request, which then goes alone, as a probe."""
-
-SEARCH_DEBT = 0.25
-"""The same while the limit is unknown: nothing tells whether others are still at it."""
 
 OLD_NEWS = 5.0
 """Seconds after which what an answer said of others' use is too old to send more than one request on it."""
 
+SAME_CAUSE = 2 * MINUTE
+"""Seconds after a refusal within which the next tells nothing new: what was sent since then is too little to be why."""
+
+FEW = 10
+"""Requests in a minute after which a first refusal is others' doing rather than so low a limit."""
+
 NEWS_COMES = 1.0
 """Seconds to wait for the answer to that one."""
+
+UNTRIED = 2
+"""Requests under way at once while no header tells what is left and a minute has never seen so many before."""
 
 FORGET_SECONDS = 600.0
 MOST_WINDOWS = 16
@@ -55,15 +61,16 @@ class Bucket:
 
     A documented limit of which no answer says what is left may be shared: 65 % of it then.
     Announced windows slow it down (the tightest wins) and never speed it past the limit; a 429 halves it once per
-    round trip, after which it recovers by a tenth every ten seconds. Times are monotonic seconds.
+    round trip, after which it recovers by a tenth every ten seconds. A 429 that no header explains bounds the limit
+    from then on by what the last minute let through. Times are monotonic seconds.
     """
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self._own = limit.requests_per_minute
         self._ceiling = float("inf")
+        self._safe = float("inf")
         self._share = 1.0
-        self._cap = 1.0
         self._cut_at = float("-inf")
         self._grown_at: float | None = None
         self._windows: dict[str, Announced] = {}
@@ -71,6 +78,8 @@ class Bucket:
         self._filled_at: float | None = None
         self._sent: deque[float] = deque()
         self._last: float | None = None
+        self._record = 0
+        self._flying = 0
         self._silent = 0
         self._heard_at = float("-inf")
         self._held_until = float("-inf")
@@ -80,8 +89,8 @@ class Bucket:
         """Requests a minute that hold now: ours, corrected by what was announced."""
         announced = [window.limit * MINUTE / window.length for window in self._windows.values() if window.limit]
         if not announced:
-            return self._own
-        lowest = min(announced)
+            return min(self._own, self._safe)
+        lowest = min(*announced, self._safe)
         return min(lowest, self._own) if self._limit.source is LimitSource.CONFIGURED else lowest
 
     def rate(self, now: float) -> float:
@@ -104,8 +113,10 @@ class Bucket:
         if opens > now:
             # What comes after a silence is a probe, not a burst: nobody knows how much others have left us.
             self._tokens = min(self._tokens, 1.0)
-        if self._sent and self._sent[-1] > self._heard_at and self._gropes(now):
+        if self._sent and self._flying >= self._at_once(now):
             opens = max(opens, self._sent[-1] + NEWS_COMES)
+        if self._safe < float("inf") and (over := self.used(now) - max(1, int(self.limit))) >= 0:
+            opens = max(opens, self._sent[over] + MINUTE)
         if self._tokens >= _ALMOST_ONE:
             return opens
         rate = self.rate(now)
@@ -119,6 +130,8 @@ class Bucket:
         self._fill(now)
         self._tokens -= 1.0
         self._sent.append(now)
+        self._record = max(self._record, self.used(now))
+        self._flying += 1
         self._last = now
         for window in self._windows.values():
             if window.left is not None:
@@ -128,6 +141,7 @@ class Bucket:
         """Take back the token of the newest request, which was not sent after all."""
         self._fill(now)
         self._tokens = min(self._burst, self._tokens + 1.0)
+        self._flying = max(0, self._flying - 1)
         if self._sent:
             self._sent.pop()
         for window in self._windows.values():
@@ -162,7 +176,11 @@ class Bucket:
     def announce(self, now: float, windows: Iterable[RateWindow], in_flight: int) -> None:
         """Take over what an answer's headers said; `in_flight` requests may not be counted in them yet."""
         self._fill(now)
+        windows = tuple(windows)
+        if windows and not self._windows:
+            self._safe = self._ceiling = float("inf")
         self._heard_at = now
+        self._flying = in_flight
         self._silent += 1
         self._windows = {name: w for name, w in self._windows.items() if now - w.at < max(FORGET_SECONDS, 2 * w.length)}
         for window in windows:
@@ -181,15 +199,14 @@ class Bucket:
         self._filled_at = max(self._filled_at or now, now + quiet)
         if sent < self._cut_at:
             return
-        self._cut_at = now
-        if self._searching:
-            self._ceiling = min(self._ceiling, self._own, float(max(1, self.used(now) - 1)))
-            self._own = max(1.0, SEARCH_FALL * self._ceiling)
-        else:
-            self._cap = max(SMALLEST_SHARE, CAUTION * self._share)
+        if self._explained(now):
             self._share = max(SMALLEST_SHARE, self._share / 2)
+        else:
+            self._ceiling = min(self._ceiling, self.limit, float(max(1, self.used(now) - 1)))
+            self._safe = max(1.0, FALL * self._ceiling)
+        self._cut_at = now
         self._grown_at = now
-        self._tokens = min(self._tokens, 1.0 - max(1.0, (SEARCH_DEBT if self._searching else DEBT) * self.limit))
+        self._tokens = min(self._tokens, 1.0 - max(1.0, DEBT * self.limit))
 
     @property
     def _burst(self) -> float:
@@ -199,13 +216,22 @@ class Bucket:
 
     @property
     def _searching(self) -> bool:
-        return self._limit.source is LimitSource.UNKNOWN and not self._windows
+        """Whether nothing but refusals tells the limit."""
+        return self._safe < float("inf") or (self._limit.source is LimitSource.UNKNOWN and not self._windows)
 
-    def _gropes(self, now: float) -> bool:
-        """Whether requests go one at a time, since any of them may be the one that is refused."""
-        if self._searching:
-            return self._ceiling == float("inf")
-        return bool(self._windows) and now - self._heard_at > OLD_NEWS
+    def _explained(self, now: float) -> bool:
+        """Whether a refusal tells nothing of the limit: what is left was told, or others took more than we did."""
+        since = now - self._cut_at
+        few = self.used(now) <= FEW and since > FORGET_SECONDS
+        return few or since < SAME_CAUSE or any(window.opens(now) > now for window in self._live(now))
+
+    def _at_once(self, now: float) -> float:
+        """Return how many requests may be under way, since any of them may be the one that is refused."""
+        if self._windows:
+            return 1 if now - self._heard_at > OLD_NEWS else float("inf")
+        if self._searching and self._safe == float("inf"):
+            return 1
+        return UNTRIED if self.used(now) >= self._record else float("inf")
 
     @property
     def _blind(self) -> bool:
@@ -230,10 +256,12 @@ class Bucket:
             return
         steps = int((now - self._grown_at) / RECOVERY_SECONDS)
         self._grown_at += steps * RECOVERY_SECONDS
-        self._cap = min(1.0, self._cap + CREEP * steps)
-        self._share = min(self._cap, self._share + RECOVERY_STEP * steps)
-        if self._searching:
-            # Only what was tried is known to be allowed, and what was refused once stays out of reach.
-            busy = self.used(now) >= 0.7 * PACE * self._own
-            grown = self._own * (1.0 + RECOVERY_STEP) if busy else self._own
-            self._own = max(self._own, min(grown, SEARCH_CAUTION * self._ceiling))
+        self._share = min(1.0, self._share + RECOVERY_STEP * steps)
+        if not self._searching or self.used(now) < 0.7 * PACE * self.limit:
+            return
+        # Only what was tried is known to be allowed, and what was refused once is tried again in small steps.
+        if self._safe < float("inf"):
+            self._ceiling *= 1.0 + CREEP * RECOVERY_SECONDS / MINUTE
+            self._safe = min(self._safe * (1.0 + RECOVERY_STEP), CAUTION * self._ceiling)
+        else:
+            self._own *= 1.0 + RECOVERY_STEP

@@ -29,7 +29,7 @@ def test_a_limit_is_a_positive_number(limit: float) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 7, 30, 60, 300, 600])
 def test_even_the_smallest_limit_is_kept_and_used(limit: int) -> None:
-    times = spend(Bucket(Limit(limit)), 0.0, 600.0)
+    times = spend(Bucket(Limit(limit, LimitSource.CONFIGURED)), 0.0, 600.0, silent_answers=True)
     for first in times:
         assert sum(first <= at < first + 60.0 for at in times) <= limit
     assert len(times) >= 0.75 * limit * 10
@@ -51,7 +51,7 @@ def test_a_refusal_halves_the_pace_once_per_round_trip_and_wears_off() -> None:
     assert bucket.rate(3_600.0) == pytest.approx(full)
 
 
-def test_an_unknown_limit_is_searched_from_below_and_what_refused_is_never_tried_again() -> None:
+def test_an_unknown_limit_is_searched_from_below_and_what_refused_is_tried_again_in_small_steps() -> None:
     bucket = Bucket(Limit(30, LimitSource.UNKNOWN))
     spend(bucket, 0.0, 300.0, silent_answers=True)
     bucket.ready(300.0)
@@ -60,8 +60,46 @@ def test_an_unknown_limit_is_searched_from_below_and_what_refused_is_never_tried
     bucket.refuse(300.0, sent=299.9)
     assert bucket.limit <= let_through / 2
     assert not spend(bucket, 300.0, 305.0)
-    spend(bucket, 305.0, 3_000.0, silent_answers=True)
-    assert let_through / 2 <= bucket.limit <= 0.55 * let_through
+    spend(bucket, 305.0, 600.0, silent_answers=True)
+    assert let_through / 2 <= bucket.limit <= let_through
+    spend(bucket, 600.0, 3_000.0, silent_answers=True)
+    assert bucket.limit > let_through
+
+
+def test_a_limit_configured_too_high_is_found_by_one_refusal_of_two_requests() -> None:
+    bucket = Bucket(Limit(600, LimitSource.CONFIGURED))
+    sent = spend(bucket, 0.0, 20.0, silent_answers=True)[:61]
+    bucket = Bucket(Limit(600, LimitSource.CONFIGURED))
+    for at in sent:
+        bucket.ready(at)
+        bucket.take(at)
+        bucket.announce(at, (), 0)
+    for _ in range(2):
+        assert bucket.ready(20.0) == 20.0
+        bucket.take(20.0)
+    assert bucket.ready(20.0) > 20.5, "as many as never before in a minute: two at a time"
+    bucket.announce(20.1, (), 1)
+    bucket.refuse(20.1, sent=20.0)
+    assert bucket.limit <= 31
+    again = spend(bucket, 20.2, 600.0, silent_answers=True)
+    for first in again:
+        assert sum(first - 60.0 < at <= first for at in [*sent, *again]) <= 61
+    assert len([at for at in again if at >= 540.0]) >= 35
+
+
+def test_a_first_refusal_after_a_handful_of_requests_is_the_doing_of_others() -> None:
+    bucket = Bucket(Limit(60, LimitSource.CONFIGURED))
+    assert 1 <= len(spend(bucket, 0.0, 1.0, silent_answers=True)) <= 10
+    bucket.refuse(1.0, sent=0.9)
+    assert bucket.limit == 60
+
+
+def test_a_refusal_that_a_header_explains_tells_nothing_of_the_limit() -> None:
+    bucket = Bucket(Limit(60))
+    spend(bucket, 0.0, 30.0, silent_answers=True)
+    bucket.announce(30.0, [RateWindow(60, 0, 20.0)], 0)
+    bucket.refuse(30.0, sent=29.9)
+    assert bucket.limit == 60
 
 
 def test_an_unknown_limit_is_searched_one_request_at_a_time() -> None:
