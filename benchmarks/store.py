@@ -1,14 +1,14 @@
-"""The store's numbers: `python -m benchmarks.store`."""
+"""What the store does in a second, what it takes on disk, and four processes that write at once."""
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from time import perf_counter, time_ns
+from time import perf_counter, process_time, time_ns
 
+from benchmarks.goal import Goal, Number
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey, Observation, Resource, Target
 from jobdeck.domain.phase import Phase
@@ -28,27 +28,22 @@ work(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One number with its budget; `met` is decided on the unrounded value."""
+UNCHANGED = Goal("claim and complete, nothing new", 2_000.0, "/s", least=True)
+CHANGED = Goal("claim and complete, each a change", 2_000.0, "/s", least=True)
+BUSY = Goal(f"SQLITE_BUSY errors of {WORKERS} processes that write at once", 0.0, "errors")
+LOST = Goal(f"rows lost by {WORKERS} processes that write at once", 0.0, "rows")
+GROWN = Goal("a million unchanged observations: the whole file grows by", 50.0, "MB")
+EACH = Goal("a row of them, with its share of ledger and change log", 30.0, "bytes")
+ALONE = Goal("a row of them alone", 30.0, "bytes")
+NEWEST = Goal("the 100 newest exchanges of a job among a million", 5.0, "ms")
+GOALS = (UNCHANGED, CHANGED, BUSY, LOST, GROWN, EACH, ALONE, NEWEST)
 
-    what: str
-    budget: str
-    measured: str
-    met: bool
 
-
-def main() -> int:
-    """Measure, print budget and measured value, and return 1 when a budget was missed."""
-    lines: list[Line] = []
-    for measure in (claims, processes, million):
+def measure() -> Iterator[Number]:
+    """Measure each on a new file."""
+    for some in (claims, processes, million):
         with tempfile.TemporaryDirectory() as folder:
-            lines += measure(Path(folder) / "jobdeck.db")
-    for line in lines:
-        print(
-            f"{'met   ' if line.met else 'MISSED'}  {line.what:<58} budget {line.budget:>16}  measured {line.measured}"
-        )
-    return 0 if all(line.met for line in lines) else 1
+            yield from some(Path(folder) / "jobdeck.db")
 
 
 def opened(path: Path, actor: str = "benchmark", jobs: int = 100) -> Store:
@@ -87,18 +82,16 @@ def poll(store: Store, number: int, progress: float = 0.25) -> bool:
     return True
 
 
-def claims(path: Path) -> list[Line]:
+def claims(path: Path) -> Iterator[Number]:
     store = opened(path)
     count = 10_000
-    lines = []
-    for what, progress in (("unchanged", lambda _: 0.25), ("each a change", lambda n: n / count)):
-        begun = perf_counter()
+    for goal, progress in ((UNCHANGED, lambda _: 0.25), (CHANGED, lambda n: n / count)):
+        begun, cpu = perf_counter(), process_time()
         for n in range(count):
             poll(store, n % 100, progress(n))
-        rate = count / (perf_counter() - begun)
-        lines.append(Line(f"claim + complete, {what}", ">= 2,000 /s", f"{rate:,.0f} /s", rate >= 2_000))
+        rate, spent = count / (perf_counter() - begun), (process_time() - cpu) / count
+        yield goal.found(rate, f"{spent * 1e6:.0f} µs of processor time each")
     store.close()
-    return lines
 
 
 def work(path: Path, actor: str, count: int) -> None:
@@ -122,7 +115,7 @@ def work(path: Path, actor: str, count: int) -> None:
     print(done, busy, flush=True)
 
 
-def processes(path: Path) -> list[Line]:
+def processes(path: Path) -> Iterator[Number]:
     store, each = opened(path), 3_000
     pipe = subprocess.PIPE
     workers = [
@@ -145,18 +138,11 @@ def processes(path: Path) -> list[Line]:
     recorded = store.health().rows["exchanges"]
     lost = sum(int(done) for done, _ in answers) - recorded
     store.close()
-    return [
-        Line(
-            f"{WORKERS} processes writing: SQLITE_BUSY errors",
-            "0",
-            f"{busy} ({rate:,.0f} claim + complete /s in all)",
-            busy == 0,
-        ),
-        Line(f"{WORKERS} processes writing: rows lost", "0", f"{lost} of {recorded:,}", lost == 0),
-    ]
+    yield BUSY.found(busy, f"{rate:,.0f} claim and complete a second in all")
+    yield LOST.found(lost, f"of {recorded:,}")
 
 
-def million(path: Path) -> list[Line]:
+def million(path: Path) -> Iterator[Number]:
     """A million unchanged observations by lists of 100, then a million exchanges, and reading among them."""
     store = opened(path, jobs=JOBS)
     begun_us = now_us = time_ns() // 1_000
@@ -179,23 +165,10 @@ def million(path: Path) -> list[Line]:
     found = sum(count for _, count in newest) / len(newest)
     worst, middle = max(ms for ms, _ in newest), median(ms for ms, _ in newest)
     store.close()
-    return [
-        Line("1M unchanged observations: the whole file grows by", "<= 50 MB", f"{grown / 1e6:.1f} MB", grown <= 50e6),
-        Line(
-            "  a row, with its share of ledger and change log",
-            "<= 30 bytes",
-            f"{grown / rows:.1f} bytes",
-            grown <= 30 * rows,
-        ),
-        Line("  a row, the observations alone", "<= 30 bytes", f"{table / rows:.1f} bytes", table <= 30 * rows),
-        Line("  written, by lists of 100", "-", f"{rows / took:,.0f} rows /s", True),
-        Line(
-            "100 newest exchanges of a job among 1M",
-            "<= 5 ms",
-            f"{middle:.2f} ms, worst {worst:.2f} ms ({found:.0f} rows)",
-            middle <= 5,
-        ),
-    ]
+    yield GROWN.found(grown / 1e6, f"written at {rows / took:,.0f} rows a second, by lists of 100")
+    yield EACH.found(grown / rows)
+    yield ALONE.found(table / rows)
+    yield NEWEST.found(middle, f"worst {worst:.2f} ms, {found:.0f} rows")
 
 
 def list_page(store: Store, at_us: int, first: int) -> None:
@@ -243,7 +216,3 @@ def timed(ask: Callable[[], int]) -> tuple[float, int]:
     begun = perf_counter()
     count = ask()
     return (perf_counter() - begun) * 1e3, count
-
-
-if __name__ == "__main__":
-    sys.exit(main())
