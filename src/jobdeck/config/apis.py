@@ -3,7 +3,6 @@
 What reads descriptions is imported when there is one to read: nobody else's start waits for it.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobdeck.config.errors import ConfigError
-from jobdeck.domain.text import one_line
+from jobdeck.domain.text import did_you_mean, one_line
 from jobdeck.providers.profile import BUILT_IN, DEFAULT_BASE_URL, Api, ProviderName
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Apis:
                     f"{path}: [providers.{name}]: {name} is built in: give yours another name" + _like(name)
                 )
         from jobdeck.providers.described.builtin import describe  # noqa: PLC0415 - see above
-        from jobdeck.providers.described.tables import DescriptionError  # noqa: PLC0415
+        from jobdeck.providers.described.tables import DescriptionError  # noqa: PLC0415 - the same
 
         try:
             return cls({name: describe(name, raw, str(path)) for name in raw})
@@ -61,8 +60,7 @@ class Apis:
 
             return built_in(name)
         known = sorted({*_OWN, *BUILT_IN, *self.found})
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ", or the NAME of a table [providers.NAME]"
+        hint = did_you_mean(name, known) or ", or the NAME of a table [providers.NAME]"
         raise ConfigError(f"{where}: provider must be one of {', '.join(known)}{hint}")
 
 

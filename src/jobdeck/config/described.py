@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from jobdeck.config.credentials import SecretRef
 from jobdeck.config.errors import ConfigError
-from jobdeck.domain.text import one_line
+from jobdeck.domain.text import did_you_mean, one_line
 from jobdeck.providers.described.parse import filled, needed_variables, variables_of
 from jobdeck.providers.description import AuthScheme, Description
 from jobdeck.providers.profile import Basic, Bearer, Credentials, HeaderToken, Profile
@@ -24,7 +24,8 @@ def read_variables(description: Description, raw: object, where: str) -> dict[st
     found: dict[str, str] = {}
     for name, value in raw.items():
         if name not in known:
-            raise ConfigError(f"{where}: unknown variable {one_line(name, 80)} (known: {', '.join(known) or 'none'})")
+            hint = did_you_mean(name, known) or f" (known: {', '.join(known) or 'none'})"
+            raise ConfigError(f"{where}: unknown variable {one_line(name, 80)}{hint}")
         text = str(value) if type(value) is int else value
         if not isinstance(text, str) or not _VALUE.fullmatch(text):
             raise ConfigError(f"{where}: {name} must be a text of printable ASCII characters without blanks")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from jobdeck.config.errors import ConfigError
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.text import one_line
+from jobdeck.domain.text import did_you_mean, one_line
 
 ENDS = tuple(phase.value for phase in Phase if phase.terminal)
 KEYS = MappingProxyType(
@@ -53,7 +53,8 @@ def read_hooks(raw: object, where: str, profiles: Iterable[str]) -> tuple[Hook, 
 def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> Hook:
     for key in item:
         if key not in KEYS:
-            raise ConfigError(f"{where}: unknown key {one_line(key, 80)} (known: {', '.join(KEYS)})")
+            hint = did_you_mean(key, KEYS) or f" (known: {', '.join(KEYS)})"
+            raise ConfigError(f"{where}: unknown key {one_line(key, 80)}{hint}")
     run = _texts(item, "run", where)
     if not run or not run[0].strip() or any("\0" in part for part in run):
         raise ConfigError(f'{where}: run must be a program and its arguments, such as ["notify-slack", "--urgent"]')

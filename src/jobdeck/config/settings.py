@@ -1,6 +1,5 @@
 """Settings: profiles from a TOML file, or from the environment when there is none."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,8 @@ from jobdeck.config.apis import Apis
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.hooks import Hook, read_hooks
-from jobdeck.domain.text import mask_keys, one_line
+from jobdeck.domain.text import did_you_mean, mask_keys, one_line
+from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import (
     MAX_REQUESTS_PER_MINUTE,
     AccessKeys,
@@ -50,7 +50,6 @@ PROFILE_KEYS = MappingProxyType(
     }
 )
 """The keys of a profile, and what they are for."""
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,7 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
         message = f"{where}: requests_per_minute must be a whole number from 1 to {MAX_REQUESTS_PER_MINUTE}"
         raise ConfigError(message)
     group = _text(body, "account_group", where)
-    if group is not None and not _ID.fullmatch(group):
+    if group is not None and not is_id(group):
         message = f"{where}: account_group is not a valid ID"
         raise ConfigError(message)
     profile = _profile(
@@ -302,10 +301,8 @@ def _text(body: Mapping[str, object], key: str, where: str) -> str | None:
 def _refuse_unknown(table: Mapping[str, object], known: Iterable[str], where: str) -> None:
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, list(known), 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            message = f"{where}: unknown key {one_line(key, 80)}{hint}"
-            raise ConfigError(message)
+            hint = did_you_mean(key, known) or f" (known: {', '.join(known)})"
+            raise ConfigError(f"{where}: unknown key {one_line(key, 80)}{hint}")
 
 
 def _wanted(provider: str) -> str:

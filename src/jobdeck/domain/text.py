@@ -1,6 +1,7 @@
 """One boundary for strings from outside: after `clean()` nothing in them can drive a terminal."""
 
 import re
+from collections.abc import Iterable
 
 _UNSAFE = re.compile(
     "["
@@ -39,6 +40,14 @@ def clean(text: str, *, lines: bool = False, limit: int | None = None) -> str:
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """Return `text` clean, with runs of white space folded to one blank, cut at `limit`."""
     return clean(" ".join(text.split()), limit=limit)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean …?)"`` with the one of `known` that `word` looks like; nothing when none does."""
+    import difflib  # noqa: PLC0415 - for a mistake only
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def mask_keys(text: str) -> str:

@@ -1,12 +1,11 @@
 """Reading a description's tables strictly: each wrong key or value is an error that names file, table and key."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from jobdeck.domain.text import one_line
+from jobdeck.domain.text import did_you_mean, one_line
 from jobdeck.providers.description import Paths
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -76,7 +75,7 @@ class Table:
         kind = type(default)
         if not isinstance(value, str) or value not in list(kind):
             shown = f", not {one_line(value, 40)}" if isinstance(value, str) else ""
-            raise self.wrong(key, f"must be one of {', '.join(kind)}{shown}{_near(str(value), list(kind))}")
+            raise self.wrong(key, f"must be one of {', '.join(kind)}{shown}{did_you_mean(str(value), list(kind))}")
         return kind(value)
 
     def paths(self, key: str) -> Paths:
@@ -131,7 +130,7 @@ class Table:
         for key in self._raw:
             if key not in self._asked:
                 known = list(self._asked)
-                hint = _near(key, known) or f" (known: {', '.join(known)})"
+                hint = did_you_mean(key, known) or f" (known: {', '.join(known)})"
                 raise DescriptionError(f"{self.where}: unknown key {one_line(key, 80)}{hint}")
 
     def _get(self, key: str) -> object:
@@ -147,8 +146,3 @@ def _objection(path: str) -> str | None:
     except PathError as error:
         return str(error)
     return None
-
-
-def _near(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f" (did you mean {close[0]}?)" if close else ""
