@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobdeck.cli.shapes import BudgetObject, JobObject, ProblemObject
-from jobdeck.domain.instant import Instant
+from jobdeck.domain.instant import Instant, utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
 from jobdeck.scheduling.actions import BudgetView
@@ -21,10 +21,9 @@ def rfc3339(us: int | None) -> str | None:
     if us is None:
         return None
     try:
-        moment = datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
+        return utc(us)
     except (OverflowError, OSError, ValueError):
         return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock_time(us: int) -> str:

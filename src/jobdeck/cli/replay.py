@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from jobdeck import __version__
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.open_screen import run_screen
+from jobdeck.cli.output import clock_time
 from jobdeck.cli.terminal import require_terminal
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
@@ -143,6 +143,6 @@ def _place(at: float | str, recording: Recording) -> float:
 
 def _clock(us: int) -> str:
     try:
-        return f"{datetime.fromtimestamp(us / 1e6, UTC):%H:%M:%SZ}"
+        return clock_time(us)
     except (OverflowError, ValueError, OSError):
         return "?"

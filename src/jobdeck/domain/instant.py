@@ -1,6 +1,7 @@
 """A moment on both clocks: the wall clock for dates, the monotonic clock for durations."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -30,3 +31,9 @@ class Clock(Protocol):
     def now(self) -> Instant:
         """Return this moment."""
         ...
+
+
+def utc(us: int) -> str:
+    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds; only of the years 1–9999."""
+    moment = datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

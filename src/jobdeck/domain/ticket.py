@@ -8,10 +8,10 @@ curl line names variables.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import clean, one_line
 from jobdeck.domain.timeline import Moment
@@ -123,12 +123,6 @@ def exchange_object(item: Exchange) -> dict[str, Any]:
         "duration_seconds": round(item.duration, 3),
         "problem": None if problem is None else {"kind": problem.kind.value, "message": problem.message},
     }
-
-
-def utc(us: int) -> str:
-    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds."""
-    moment = datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def code_span(data: str) -> str:
