@@ -8,9 +8,7 @@ from pathlib import Path
 from jobdeck.cli.errors import CommandError
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
-from jobdeck.providers.targets import Directory, TargetError, parse_input, parse_target
-
-MAX_INPUT_BYTES = 8 * 1024 * 1024
+from jobdeck.providers.targets import MAX_INPUT, Directory, TargetError, parse_input, parse_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +61,13 @@ def _data_of(argument: str) -> bytes | None:
     if argument == "-":
         if sys.stdin.isatty():
             sys.stderr.write("jobdeck: reading standard input; end with Ctrl-D\n")
-        return _capped(sys.stdin.buffer.read(MAX_INPUT_BYTES + 1), "standard input")
+        return _capped(sys.stdin.buffer.read(MAX_INPUT + 1), "standard input")
     path = Path(argument)
     try:
         if not path.is_file():
             return None
         with path.open("rb") as file:
-            return _capped(file.read(MAX_INPUT_BYTES + 1), argument)
+            return _capped(file.read(MAX_INPUT + 1), argument)
     except (OSError, ValueError) as error:
         if not isinstance(error, OSError):
             return None
@@ -78,7 +76,7 @@ def _data_of(argument: str) -> bytes | None:
 
 
 def _capped(data: bytes, name: str) -> bytes:
-    if len(data) > MAX_INPUT_BYTES:
-        message = f"{one_line(name, 200)} is larger than {MAX_INPUT_BYTES // 1024 // 1024} MiB"
+    if len(data) > MAX_INPUT:
+        message = f"{one_line(name, 200)} is larger than {MAX_INPUT // 1024 // 1024} MiB"
         raise CommandError(message)
     return data

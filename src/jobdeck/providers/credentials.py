@@ -4,9 +4,7 @@ import base64
 
 import httpx
 
-from jobdeck.providers.profile import AccessKeys, Basic, Bearer, HeaderToken, Origin, Profile
-
-_PORTS = {"https": 443, "http": 80}
+from jobdeck.providers.profile import DEFAULT_PORTS, AccessKeys, Basic, Bearer, HeaderToken, Origin, Profile
 
 
 class ForeignOriginError(Exception):
@@ -15,7 +13,7 @@ class ForeignOriginError(Exception):
 
 def origin_of(url: httpx.URL) -> Origin:
     """Return scheme, host and effective port of what httpx would connect to."""
-    port = url.port if url.port is not None else _PORTS.get(url.scheme, 0)
+    port = url.port if url.port is not None else DEFAULT_PORTS.get(url.scheme, 0)
     return Origin(url.scheme, url.raw_host.decode("ascii").lower(), port)
 
 

@@ -29,7 +29,7 @@ DEFAULT_BASE_URL: dict[ProviderName, str] = {
     "thehog": "https://developer.thehog.ai",
     "sonarly": "https://api.sonarly.io",
 }
-_PORTS = {"https": 443, "http": 80}
+DEFAULT_PORTS = {"https": 443, "http": 80}
 _URL = re.compile(r"[\x21-\x7e]{1,2048}")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]")
 
@@ -59,7 +59,7 @@ class Origin:
             message = "not a valid URL"
             raise OriginError(message) from error
         scheme = parts.scheme.lower()
-        if scheme not in _PORTS:
+        if scheme not in DEFAULT_PORTS:
             message = "not an https URL"
             raise OriginError(message)
         if "@" in parts.netloc:
@@ -73,11 +73,11 @@ class Origin:
         if scheme == "http" and not is_loopback(host):
             message = f"http is accepted for a loopback address only, not for {host}"
             raise OriginError(message)
-        return cls(scheme, host, port if port is not None else _PORTS[scheme])
+        return cls(scheme, host, port if port is not None else DEFAULT_PORTS[scheme])
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}" + ("" if self.port == _PORTS[self.scheme] else f":{self.port}")
+        return f"{self.scheme}://{host}" + ("" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}")
 
 
 def is_loopback(host: str) -> bool:
