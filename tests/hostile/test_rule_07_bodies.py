@@ -9,8 +9,8 @@ import zlib
 import pytest
 
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.providers._inflate import MAX_BODY, EncodingError, Inflater, TooBigError
 from jobdeck.providers.base import Reply
+from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigError
 from tests.unit.providers.wire import Wire, answer, hog_target, serve, the_hog
 
 BODY = json.dumps({"id": "op_1", "status": "queued"}).encode()

@@ -51,7 +51,7 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _tell(described: Description, read: Read, rows: tuple[Observation, ...]) -> None:
-    sys.stdout.write(f"{described.name}, described in {described.origin}\n\n")
+    sys.stdout.write(f"{described.name}, described in {described.source}\n\n")
     if rows:
         sys.stdout.write(f"a list of {len(rows)} job{'s' if len(rows) > 1 else ''}\n\n")
         print_table(("JOB", "STATUS", "PHASE"), [(row.id, row.status, row.phase.value) for row in rows])
@@ -100,7 +100,7 @@ def _object(described: Description, read: Read, rows: tuple[Observation, ...]) -
     fault = next(_faults(read), None)
     return {
         "provider": described.name,
-        "described_in": described.origin,
+        "described_in": described.source,
         "fields": [
             {
                 "field": finding.field,

@@ -154,10 +154,10 @@ class JobList:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A described API. `origin` says where it is described, for messages."""
+    """A described API. `source` says where it is described, for messages."""
 
     name: str
-    origin: str
+    source: str
     url: UrlTemplate
     title: str
     base_url: str | None = None

@@ -12,11 +12,11 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import clean, one_line
-from jobdeck.providers._inflate import MAX_BODY, EncodingError, Inflater, TooBigError
 from jobdeck.providers.credentials import ForeignOriginError, authorize
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
 from jobdeck.providers.ids import encode_piece
+from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigError
 from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
 from jobdeck.providers.profile import Profile
 from jobdeck.providers.ratelimit import parse_windows

@@ -27,7 +27,7 @@ def read(text: str, **others: str) -> Description:
 
 def test_the_least_description() -> None:
     acme = read(LEAST)
-    assert (acme.name, acme.title, acme.origin, acme.kind) == ("acme", "acme", "config.toml", "job")
+    assert (acme.name, acme.title, acme.source, acme.kind) == ("acme", "acme", "config.toml", "job")
     assert acme.auth.scheme is AuthScheme.BEARER
     assert acme.phases.words == {"ok": Phase.SUCCEEDED}
     assert acme.list is None
@@ -36,7 +36,7 @@ def test_the_least_description() -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_each_description_that_comes_along_is_one(name: str) -> None:
     description = built_in(name)
-    assert (description.name, description.origin) == (name, f"{name}.toml (built in)")
+    assert (description.name, description.source) == (name, f"{name}.toml (built in)")
     like = describe("mine", {"mine": {"like": name}}, "config.toml")
     assert like.fields == description.fields
     assert like.title == description.title

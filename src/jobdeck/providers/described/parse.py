@@ -54,7 +54,7 @@ def parse_description(name: str, raw: object, file: str, base: Callable[[str], R
     auth = _auth(table.table("auth"))
     description = Description(
         name=name,
-        origin=file,
+        source=file,
         url=url,
         title=table.text("title", name),
         base_url=_base_url(table),
