@@ -57,8 +57,8 @@ def _told(error: BaseException) -> str:
 
 def _kept(error: BaseException, command: str) -> str:
     from jobdeck.domain.text import one_line  # noqa: PLC0415 - for a crash only
-    from jobdeck.wiring.crash import write_crash  # noqa: PLC0415
-    from jobdeck.wiring.private_file import PrivateFileError  # noqa: PLC0415
+    from jobdeck.wiring.crash import write_crash  # noqa: PLC0415 - the same
+    from jobdeck.wiring.private_file import PrivateFileError  # noqa: PLC0415 - the same
 
     try:
         path = write_crash(error, os.environ, command)

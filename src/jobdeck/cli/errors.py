@@ -5,7 +5,7 @@ from jobdeck.domain.text import mask_keys
 
 
 class CommandError(Exception):
-    """A command cannot go on. The message is one line for standard error; `code` is the exit code."""
+    """A command cannot go on. Each line of the message is one on standard error; `code` is the exit code."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(mask_keys(message))

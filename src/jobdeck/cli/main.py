@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     arguments = parse(sys.argv[1:] if argv is None else argv)
     from jobdeck.cli.errors import CommandError  # noqa: PLC0415 - 40 ms that --version and --help do without
-    from jobdeck.cli.exit_codes import ExitCode  # noqa: PLC0415
-    from jobdeck.config.errors import ConfigError  # noqa: PLC0415
+    from jobdeck.cli.exit_codes import ExitCode  # noqa: PLC0415 - the same
+    from jobdeck.config.errors import ConfigError  # noqa: PLC0415 - the same
 
     _on_termination()
     try:
@@ -51,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import importlib  # noqa: PLC0415
+    import importlib  # noqa: PLC0415 - after --version and --help
 
-    from jobdeck.cli.crash import keeping_faults  # noqa: PLC0415
+    from jobdeck.cli.crash import keeping_faults  # noqa: PLC0415 - the same
 
     module = _MODULES.get(arguments.command, arguments.command)
     with keeping_faults(arguments.command):
@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _on_termination() -> None:
     """End with the signal's code outside of an event loop too; inside, `run_async` sees to it."""
-    from jobdeck.cli.exit_codes import SIGNAL_CODES  # noqa: PLC0415
+    from jobdeck.cli.exit_codes import SIGNAL_CODES  # noqa: PLC0415 - as in `main`
 
     for number, code in SIGNAL_CODES.items():
         if signal.getsignal(number) is signal.SIG_DFL:

@@ -18,7 +18,7 @@ def make_recorder(path: str | None, wiring: Wiring) -> "Recorder | None":
     if path is None:
         return None
     from jobdeck.recording.errors import RecordingError  # noqa: PLC0415 - 13 ms that only recording needs
-    from jobdeck.wiring.recording import Recorder  # noqa: PLC0415
+    from jobdeck.wiring.recording import Recorder  # noqa: PLC0415 - the same
 
     profiles = {name: str(settings.profile.provider) for name, settings in wiring.settings.profiles.items()}
     try:

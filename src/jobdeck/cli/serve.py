@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], complain: Callable[[str], None]) -> ExitCode:
     from jobdeck.cli.viewing import Audience, Viewing  # noqa: PLC0415 - Textual, after the command line is understood
-    from jobdeck.serve.server import ScreenServer  # noqa: PLC0415
-    from jobdeck.tui.remote import RemoteView  # noqa: PLC0415
+    from jobdeck.serve.server import ScreenServer  # noqa: PLC0415 - the same
+    from jobdeck.tui.remote import RemoteView  # noqa: PLC0415 - the same
 
     sitting.when_ended(lambda _: None, complain)
     engine = await sitting.open()

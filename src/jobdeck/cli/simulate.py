@@ -40,7 +40,7 @@ def _answers(arguments: argparse.Namespace) -> Answers:
             message = f"--{name} does not go with --replay: a recording has its own jobs"
             raise CommandError(message)
     from jobdeck.recording.errors import RecordingError  # noqa: PLC0415 - only for recordings
-    from jobdeck.recording.reader import read_recording  # noqa: PLC0415
+    from jobdeck.recording.reader import read_recording  # noqa: PLC0415 - the same
 
     try:
         return Answers(read_recording(Path(arguments.replay)))

@@ -63,7 +63,7 @@ def _of_described(body: Mapping[str, object], directory: Directory) -> Target | 
     if profile is None or described is None or _first(body, "pollUrl", "poll_url") is not None:
         return None
     from jobdeck.providers.described.reading import accepted  # noqa: PLC0415 - JSONPath, for those who need it
-    from jobdeck.providers.places import target_named  # noqa: PLC0415
+    from jobdeck.providers.places import target_named  # noqa: PLC0415 - the same
 
     found = accepted(described, body)
     if found is None:

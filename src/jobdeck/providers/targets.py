@@ -200,8 +200,7 @@ def _value(raw: bytes, depth: int) -> Iterator[object]:
     if depth > MAX_DEPTH:
         yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
         return
-    # Late, for it costs 40 ms and most targets are no JSON.
-    from jobdeck.providers.json_text import read_json  # noqa: PLC0415
+    from jobdeck.providers.json_text import read_json  # noqa: PLC0415 - 40 ms, and most targets are no JSON
 
     try:
         value = read_json(raw)

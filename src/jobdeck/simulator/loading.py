@@ -34,8 +34,7 @@ def load_scenario(path: Path | str) -> Scenario:
 
 def read_scenario(data: object, name: str = "scenario") -> Scenario:
     """Read a scenario from plain data (dicts, lists, strings, numbers); ScenarioError as `load_scenario`."""
-    # Only scenario files need pydantic here, and its import takes longer than the server's start.
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slower than the server's start, for files alone
 
     try:
         # By way of JSON, where strictness still lets arrays be tuples and strings be enumerations.

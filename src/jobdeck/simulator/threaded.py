@@ -11,11 +11,8 @@ from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.world import Clock, World
 
-# The demo uses this one. Its screen's loop is held equally little either way (a 2 ms timer, 10 polls and lists a
-# second, three runs of 8 s each: late by 0.12 ms at p50 and 1.2-1.6 ms at p99 with the server in the loop, by 0.12
-# and 1.5 ms with it in a thread), so isolation decides: answers go on being dated and counted while the screen
-# draws or its terminal stops reading, and the command that opens the screen needs no loop of its own.
 _PATIENCE = 5.0
+"""Seconds that the thread's start or end is waited for."""
 
 
 class ThreadedSimulator:
@@ -23,6 +20,9 @@ class ThreadedSimulator:
 
     `start` returns when connections are accepted and raises what `SimulatorServer.start` raises; `stop` returns
     when the thread has ended. The thread is a daemon: a crash of the program never waits for it.
+
+    The demo's screen uses it. A server in the screen's own loop would hold that as little (both late by 0.12 ms at
+    p50 and 1.2-1.6 ms at p99), but its answers would not be dated and counted while the terminal stops reading.
     """
 
     def __init__(self, scenario: Scenario, port: int = 0, *, clock: Clock | None = None) -> None:

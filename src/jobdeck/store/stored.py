@@ -14,7 +14,8 @@ class StoredJob:
 
     The monotonic clock of the run that saw it is gone, so the moments in `last` count both clocks from the epoch:
     use `at` for a job to work with. `result_bytes` is the size of its last result, None without one; the result
-    itself is in `last.result` only when results are kept. `Job.interval` and `Job.version` are not remembered.
+    itself is in `last.result` only when results are kept. What is expected of a job, the outage of its profile and its
+    `version` are not remembered.
     """
 
     id: UUID

@@ -44,7 +44,7 @@ class Teller:
         self._jobs: Mapping[JobKey, Job] = {}
 
     def notice(self, told: Callable[[Sequence[Job]], object]) -> None:
-        """Hand ended jobs that somebody wants to hear of to `told`, those of one second together."""
+        """Hand ended jobs that somebody wants to hear of to `told`, those that end in short order together."""
         self._told = told
 
     def take(self, batch: Batch, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:

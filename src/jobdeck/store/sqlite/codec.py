@@ -159,7 +159,7 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
 
 
 def stored_from(row: Row, result: str | None = None) -> StoredJob:
-    """Return a stored job from a row of `history.JOB_COLUMNS`."""
+    """Return a stored job from a row as `history` selects it."""
     id_, fence, owner, lease_until_us, next_poll_us, watched_us, result_bytes, added_us = row[:8]
     return StoredJob(
         id=UUID(bytes=id_),
@@ -174,7 +174,7 @@ def stored_from(row: Row, result: str | None = None) -> StoredJob:
 
 
 def entry_from(row: Row) -> LedgerEntry:
-    """Return a ledger entry from a row of `ledger.ENTRY_COLUMNS`."""
+    """Return a ledger entry from a row as `ledger` selects it."""
     (
         id_, profile, actor, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
         http_status, request_id, body_request_id, trace_id, size, problem,

@@ -7,6 +7,7 @@ import apsw
 BUSY_TIMEOUT_MS = 5_000
 _CHECKPOINT_PAGES = 1_000
 _LOG_BYTES = 16 * 1024 * 1024
+_MEMORY_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 
 def connect(path: Path) -> apsw.Connection:
@@ -47,9 +48,6 @@ def connect_memory() -> apsw.Connection:
     connection = apsw.Connection(":memory:", flags=_MEMORY_FLAGS)
     _common(connection)
     return connection
-
-
-_MEMORY_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 
 def _common(connection: apsw.Connection) -> None:
