@@ -14,8 +14,6 @@ from jobdeck.store import Store
 from jobdeck.store.records import NoticeKind
 from jobdeck.wiring import Wiring, open_own_store
 
-STAND_IN = ". Going on in memory: nothing is kept."
-
 
 def open_wiring(arguments: argparse.Namespace) -> Wiring:
     """Return the wiring for a command's arguments; raises `ConfigError`, also when there is no profile at all."""
@@ -41,7 +39,7 @@ def open_store_for(arguments: argparse.Namespace, *, needed: bool = False) -> It
     try:
         for notice in opened.notices:
             if needed and notice.kind is NoticeKind.IN_MEMORY:
-                raise CommandError(notice.message.removesuffix(STAND_IN))
+                raise CommandError(notice.reason)
             sys.stderr.write(f"jobdeck: {notice.message}\n")
         yield opened.store
     finally:

@@ -290,11 +290,15 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line for a banner; `path` is the file it is about, such as the one set aside."""
+    """One line for a banner; `path` is the file it is about, such as the one set aside.
+
+    `reason` says of a file that cannot be used why, without what jobdeck does about it.
+    """
 
     kind: NoticeKind
     message: str
     path: Path | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,9 +185,8 @@ class Database:
             self._generation += 1
             self._use(memory, None)
         told = "" if kept else " Nothing could be read from it."
-        self.degraded = Notice(
-            NoticeKind.IN_MEMORY, f"{why}. Going on in memory: what happens from now on is not kept.{told}", self.path
-        )
+        message = f"{why}. Going on in memory: what happens from now on is not kept.{told}"
+        self.degraded = Notice(NoticeKind.IN_MEMORY, message, self.path, str(why))
 
     def _shut(self) -> None:
         if self._reader is not self._session.connection:

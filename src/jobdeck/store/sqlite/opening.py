@@ -62,7 +62,7 @@ def open_store(
             raise why from error
         message = f"{why}. Going on in memory: nothing is kept."
         readable = None if isinstance(error, NewerSchemaError) else path
-        return Opened(opening.in_memory(readable), (Notice(NoticeKind.IN_MEMORY, message, path),))
+        return Opened(opening.in_memory(readable), (Notice(NoticeKind.IN_MEMORY, message, path, str(why)),))
 
 
 @dataclass(frozen=True, slots=True)
