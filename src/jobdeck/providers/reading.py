@@ -83,6 +83,12 @@ def check_identity(found: str | None, wanted: str) -> Fault | None:
     return None
 
 
+def check_answer(found: str | None, status: str | None, wanted: str) -> Fault | None:
+    """Return a fault unless an answer is about the job that was asked for, and says its status."""
+    fault = check_identity(found, wanted)
+    return protocol("the answer has no status") if fault is None and status is None else fault
+
+
 def cursor_of(value: object) -> str | None:
     """Return a list's cursor for its next page; None when there is none, or none that could be sent back."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_CURSOR else None

@@ -10,7 +10,7 @@ from jobdeck.providers.fault import Fault
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.lenient import fraction, job_error, text
 from jobdeck.providers.problems import describe_error, kind_of_code
-from jobdeck.providers.reading import Reading, check_identity, cursor_of, parse, protocol
+from jobdeck.providers.reading import Reading, check_answer, cursor_of, parse, protocol
 from jobdeck.providers.sonarly.models import AccountGroup, Envelope, Job
 
 PHASES = {
@@ -36,9 +36,7 @@ def read_job(body: bytes, http_status: int, wanted: str, account_group: str | No
     if isinstance(data, Fault):
         return Reading(fault=data, ids=ids)
     job = Job.model_validate(data)
-    fault = check_identity(job.id, wanted)
-    if fault is None and job.status is None:
-        fault = protocol("the answer has no status")
+    fault = check_answer(job.id, job.status, wanted)
     if fault is not None:
         return Reading(fault=fault, ids=ids)
     return Reading((_observation(job, account_group, whole=True),), ids=ids)

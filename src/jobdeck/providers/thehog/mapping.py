@@ -9,7 +9,7 @@ from jobdeck.providers.ids import is_id
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.lenient import job_error, text
 from jobdeck.providers.problems import ids_of
-from jobdeck.providers.reading import Reading, check_identity, cursor_of, parse, parse_rows, protocol
+from jobdeck.providers.reading import Reading, check_answer, cursor_of, parse, parse_rows
 from jobdeck.providers.thehog.models import Operation, Search
 
 PHASES = {
@@ -31,9 +31,7 @@ def read_operation(body: bytes, http_status: int, wanted: str, resource: Resourc
     if not isinstance(model, Operation):
         return Reading(fault=model)
     ids = ids_of({"meta": model.meta, "requestId": model.request_id})
-    fault = check_identity(model.id, wanted)
-    if fault is None and model.status is None:
-        fault = protocol("the answer has no status")
+    fault = check_answer(model.id, model.status, wanted)
     if fault is not None:
         return Reading(fault=fault, ids=ids)
     default = resource.value if resource is Resource.ENRICHMENT else "operation"
@@ -46,9 +44,7 @@ def read_search(body: bytes, http_status: int, wanted: str) -> Reading:
     if not isinstance(model, Search):
         return Reading(fault=model)
     ids = ids_of({"meta": model.meta, "requestId": model.request_id})
-    fault = check_identity(model.id, wanted)
-    if fault is None and model.status is None:
-        fault = protocol("the answer has no status")
+    fault = check_answer(model.id, model.status, wanted)
     return Reading(fault=fault, ids=ids) if fault is not None else Reading((_search(model),), ids=ids)
 
 
