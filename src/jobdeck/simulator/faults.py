@@ -100,7 +100,7 @@ class Wire:
 
 def plain(answer: Answer) -> Wire:
     """The answer as it is."""
-    return _of_bytes(answer, json.dumps(answer.body, ensure_ascii=False).encode())
+    return of_bytes(answer, json.dumps(answer.body, ensure_ascii=False).encode())
 
 
 def spoil(answer: Answer, fault: Fault, dialect: Dialect, ask: Ask) -> Wire:
@@ -110,7 +110,7 @@ def spoil(answer: Answer, fault: Fault, dialect: Dialect, ask: Ask) -> Wire:
             return _status(answer, fault, dialect, ask)
         case FaultKind.REDIRECT:
             headers = (*answer.headers, ("Location", fault.text))
-            return _of_bytes(Answer(fault.status or 307, None, headers), b"")
+            return of_bytes(Answer(fault.status or 307, None, headers), b"")
         case FaultKind.WRONG_ID | FaultKind.STATUS_WORD | FaultKind.NAN:
             return plain(replace(answer, body=_spoil_value(answer.body, fault)))
         case FaultKind.HUGE | FaultKind.BOMB:
@@ -143,9 +143,9 @@ def _spoil_bytes(answer: Answer, fault: Fault) -> Wire:
         case FaultKind.RESET_MIDDLE:
             return replace(whole, reset_after=max(1, len(body) // 2))
         case FaultKind.HTML:
-            return _of_bytes(answer, _HTML.encode(), content_type="text/html; charset=utf-8")
+            return of_bytes(answer, _HTML.encode(), content_type="text/html; charset=utf-8")
         case _:
-            return _of_bytes(answer, _unreadable(body, fault.kind))
+            return of_bytes(answer, _unreadable(body, fault.kind))
 
 
 def _unreadable(body: bytes, kind: FaultKind) -> bytes:
@@ -165,7 +165,7 @@ def _status(answer: Answer, fault: Fault, dialect: Dialect, ask: Ask) -> Wire:
     if status < 400:
         # A 204 and a 304 must not have a body; the other unexpected ones bring the usual one.
         return (
-            _of_bytes(Answer(status, None, headers), b"")
+            of_bytes(Answer(status, None, headers), b"")
             if status in {204, 304}
             else plain(Answer(status, answer.body, headers))
         )
@@ -173,7 +173,8 @@ def _status(answer: Answer, fault: Fault, dialect: Dialect, ask: Ask) -> Wire:
     return plain(replace(error, headers=headers))
 
 
-def _of_bytes(answer: Answer, body: bytes, content_type: str | None = None) -> Wire:
+def of_bytes(answer: Answer, body: bytes, content_type: str | None = None) -> Wire:
+    """Status and headers of `answer` with these bytes in place of its body: JSON unless another type is given."""
     kind = (("Content-Type", content_type) if content_type else _JSON,) if body else ()
     return Wire(answer.status, (*answer.headers, *kind), iter((body,)), len(body))
 

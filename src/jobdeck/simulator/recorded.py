@@ -4,15 +4,14 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jobdeck.domain.job import Resource, Target
 from jobdeck.recording.facts import Added, Replied, Restored
 from jobdeck.simulator.dialect import Answer, Ask, Dialect, Refusal, Route
-from jobdeck.simulator.faults import Wire
-from jobdeck.simulator.records import RequestRecord
+from jobdeck.simulator.faults import Wire, of_bytes, plain
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.simulation import Incoming, Outgoing, Simulation
 from jobdeck.simulator.world import Clock
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 ID_NAMES = ("id", "operationId", "jobId", "job_id")
 """What a row may call the ID of its job."""
-
-_JSON = ("Content-Type", "application/json; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +136,7 @@ class RecordedSimulation(Simulation):
             wire = _error(dialect, ask, Refusal(404), dialect.trace_headers(trace))
         else:
             wire = self._as_recorded(dialect, ask, found, now)
-        self._log(dialect, route, incoming, wire, trace)
+        self.keep(self.record(dialect, route, incoming, wire, trace))
         return Outgoing(wire, 0.0)
 
     def _as_recorded(self, dialect: Dialect, ask: Ask, found: tuple[float, Replied, str | None], now: float) -> Wire:
@@ -157,32 +154,13 @@ class RecordedSimulation(Simulation):
         if body is None:
             message = problem.message if problem is not None else None
             return _error(dialect, ask, Refusal(exchange.http_status, message), tuple(headers))
-        return _wire(exchange.http_status, tuple(headers), body.encode("utf-8", "replace"))
-
-    def _log(self, dialect: Dialect, route: Route, incoming: Incoming, wire: Wire, trace: str) -> None:
-        record = RequestRecord(
-            at=self.world.now,
-            api=dialect.api.value,
-            method=incoming.method,
-            path=incoming.path,
-            query=incoming.query_string,
-            endpoint=route.endpoint.value,
-            bucket=None,
-            status=None if wire.reset_after == 0 else wire.status,
-            request_id=trace,
-            header_names=frozenset(incoming.headers),
-        )
-        self.log.append(record)
-        self.stats.count(record)
+        answer = Answer(exchange.http_status, None, tuple(headers))
+        return of_bytes(answer, body.encode("utf-8", "replace"))
 
 
 def _error(dialect: Dialect, ask: Ask, refusal: Refusal, headers: tuple[tuple[str, str], ...]) -> Wire:
-    answer: Answer = dialect.error(ask, refusal)
-    return _wire(answer.status, (*headers, *answer.headers), json.dumps(answer.body).encode())
-
-
-def _wire(status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> Wire:
-    return Wire(status, (*headers, _JSON), iter((body,)), len(body))
+    answer = dialect.error(ask, refusal)
+    return plain(replace(answer, headers=(*headers, *answer.headers)))
 
 
 def _latin(text: str) -> str:
