@@ -66,11 +66,11 @@ async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], compl
         async for batch in changes:
             sitting.heard(batch, ())
 
-    def opened(write: Callable[[str], None], width: int, height: int) -> RemoteView:
+    def make_view(write: Callable[[str], None], width: int, height: int) -> RemoteView:
         return RemoteView(Viewing(sitting, audience), write, width, height)
 
     try:
-        async with ScreenServer(opened, port) as server, asyncio.TaskGroup() as group:
+        async with ScreenServer(make_view, port) as server, asyncio.TaskGroup() as group:
             tell(server.url)
             group.create_task(engine.run(), name="engine")
             group.create_task(hear(), name="hooks")

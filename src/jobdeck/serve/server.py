@@ -10,7 +10,7 @@ from uvicorn import Config
 from uvicorn.server import Server
 
 from jobdeck.serve.admission import Admission
-from jobdeck.serve.view import Open
+from jobdeck.serve.view import MakeView
 from jobdeck.serve.web import Site
 
 CLOSE_SECONDS = 2.0
@@ -23,11 +23,11 @@ class ScreenServer:
     Nothing is logged: an address with its token must not be.
     """
 
-    def __init__(self, opened: Open, port: int = 0) -> None:
+    def __init__(self, make_view: MakeView, port: int = 0) -> None:
         self._listening = _bind(port)
         self.port: int = self._listening.getsockname()[1]
         admission = Admission(self.port)
-        self.site = Site(admission, opened)
+        self.site = Site(admission, make_view)
         self.url = f"http://127.0.0.1:{self.port}/?token={admission.token}"
         """The address that lets a person in."""
         for name in _QUIET:

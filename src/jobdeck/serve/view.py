@@ -31,5 +31,5 @@ class View(Protocol):
         ...
 
 
-Open = Callable[[Write, int, int], View]
+MakeView = Callable[[Write, int, int], View]
 """Makes a screen of some width and height that writes to a viewer."""

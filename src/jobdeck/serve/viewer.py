@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from jobdeck.serve.view import Open, View
+from jobdeck.serve.view import MakeView, View
 
 LONGEST_LAG = 2_000_000
 """Characters that may wait for a browser; past it the view ends, for a screen must not wait for a connection."""
@@ -22,7 +22,7 @@ NORMAL = 1000
 class Viewer:
     """Carries what the screen writes to the browser, and what the browser sends to the screen."""
 
-    def __init__(self, socket: WebSocket, opened: Open) -> None:
+    def __init__(self, socket: WebSocket, make_view: MakeView) -> None:
         """Make the screen as large as the browser asks for."""
         self._socket = socket
         self._waiting: list[str] = []
@@ -30,7 +30,7 @@ class Viewer:
         self._stirred = asyncio.Event()
         self._left_behind = asyncio.Event()
         query = socket.query_params
-        self._view: View = opened(self._write, _cells(query.get("width"), 80), _cells(query.get("height"), 24))
+        self._view: View = make_view(self._write, _cells(query.get("width"), 80), _cells(query.get("height"), 24))
 
     async def run(self) -> None:
         """Serve until either side ends."""

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from jobdeck.serve.admission import Admission
 from jobdeck.serve.page import FILES, HEADERS, OURS, asset, terminal_page, words_page
-from jobdeck.serve.view import Open
+from jobdeck.serve.view import MakeView
 from jobdeck.serve.viewer import TRY_AGAIN_LATER, Viewer
 
 MOST_VIEWERS = 4
@@ -23,9 +23,9 @@ Answer = Callable[[Request], Awaitable[Response]]
 class Site:
     """The site on one port, and how many look at it."""
 
-    def __init__(self, admission: Admission, opened: Open) -> None:
+    def __init__(self, admission: Admission, make_view: MakeView) -> None:
         self._admission = admission
-        self._opened = opened
+        self._make_view = make_view
         self.viewers = 0
 
     def app(self) -> Starlette:
@@ -85,7 +85,7 @@ class Site:
             return
         self.viewers += 1
         try:
-            await Viewer(socket, self._opened).run()
+            await Viewer(socket, self._make_view).run()
         finally:
             self.viewers -= 1
 
