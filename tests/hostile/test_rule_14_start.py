@@ -87,7 +87,7 @@ def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
     ) as run:
         run.until("jobdeck", "STATE", *(["en_0", "● run"] if size[0] >= 20 else []))
         run.press("?")
-        run.until("Move")
+        run.until("Signs")
         run.press("q")
         run.press("q")
         run.press("q")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
+from textual.strip import Strip
 
 from tests.tui.drive import Driven
 
@@ -41,16 +42,16 @@ class Album:
                 self.wrong.append(f"{title}: now as in {path}")
 
     async def _still(self, run: Driven) -> str:
-        before = ""
+        before: list[Strip] = []
         # What lies behind a sheet is laid out only when something asks for it.
         for screen in run.app.screen_stack:
             screen.refresh(layout=True)
         while True:
             await run.pilot.pause()
             await run.pilot.pause()
-            now = run.app.export_screenshot()
+            now = run.app.screen._compositor.render_strips()
             if now == before:
-                return now
+                return run.app.export_screenshot()
             before = now
 
 
