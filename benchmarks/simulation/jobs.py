@@ -1,7 +1,7 @@
 """The jobs that are watched: when they come, how long they take, and what their progress says."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MEDIANS = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
 SHARES = {"enrichment": 0.4, "search": 0.3, "operation": 0.2, "prospecting": 0.1}
@@ -40,12 +40,20 @@ class SimJob:
         return round(float(share**self.curve), 2)
 
 
-def make_jobs(count: int, rng: random.Random, *, arrivals: float | None = None) -> list[SimJob]:
-    """Return jobs in order of creation, arriving in bursts over `arrivals` seconds."""
+SUBMITTING = 0.01
+"""Seconds between two jobs of a batch."""
+
+
+def make_jobs(count: int, rng: random.Random, *, arrivals: float | None = None, batch: bool = False) -> list[SimJob]:
+    """Return jobs in order of creation, in bursts over `arrivals` seconds.
+
+    With `batch` they only begin in bursts: all are created at once, and wait in the server's queue.
+    """
     arrivals = ARRIVALS if arrivals is None else arrivals
     starts = sorted(rng.uniform(0.0, arrivals) for _ in range(BURSTS))
     created = sorted(rng.choice(starts) + rng.expovariate(1 / 5.0) for _ in range(count))
-    return [_make_job(number, at, rng) for number, at in enumerate(created)]
+    jobs = [_make_job(number, at, rng) for number, at in enumerate(created)]
+    return [replace(job, created=SUBMITTING * job.number) for job in jobs] if batch else jobs
 
 
 def _make_job(number: int, created: float, rng: random.Random) -> SimJob:

@@ -66,7 +66,10 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One setting. `lists` is "none", "shared" (same bucket), "own" (600 a minute) or "pages" (cursor, no progress)."""
+    """One setting. `lists` is "none", "shared" (same bucket), "own" (600 a minute) or "pages" (cursor, no progress).
+
+    With `batch` all jobs are submitted at once, so that what begins and ends is old in the list.
+    """
 
     jobs: int
     per_minute: int
@@ -76,6 +79,7 @@ class Scenario:
     headers: bool = True
     errors: float = 0.0
     foreign: float = 0.0
+    batch: bool = False
 
 
 @dataclass(slots=True)
@@ -108,7 +112,7 @@ class World:
         self.measured = Measured()
         self._rng = random.Random(seed)
         self._neighbours = random.Random(f"neighbours {seed}")
-        self._jobs = make_jobs(scenario.jobs, random.Random(f"jobs {seed}"))
+        self._jobs = make_jobs(scenario.jobs, random.Random(f"jobs {seed}"), batch=scenario.batch)
         self._polls: Meter = METERS[scenario.meter](scenario.per_minute)
         self._lists: Meter = METERS[scenario.meter](600) if scenario.lists == "own" else self._polls
         self._listed: list[SimJob] = []
