@@ -169,6 +169,8 @@ def goals() -> list[Goal]:
         Goal("300 at 30, list+: p95", Scenario(300, 30, "own"), p95, 5.0),
         Goal("300 at 300, list+: p95", Scenario(300, 300, "own"), p95, 3.5),
         Goal("2,000 at 300, list+: mean", Scenario(2_000, 300, "own"), mean, 60.0),
+        Goal("300 at 30, list+, one batch: p95", Scenario(300, 30, "own", batch=True), p95, 5.0),
+        Goal("300 at 300, list+, one batch: p95", Scenario(300, 300, "own", batch=True), p95, 3.5),
         Goal("60 at 30, single: p95", Scenario(60, 30), p95, 60.0),
         Goal("60 at 300, single: p95", Scenario(60, 300), p95, 4.2),
         Goal("300 at 300, single: p95", Scenario(300, 300), p95, 24.0),

@@ -23,7 +23,9 @@ class Ours:
 
     def __init__(self, scenario: Scenario, seed: int, *, source: LimitSource = LimitSource.DOCUMENTED) -> None:
         pages = scenario.lists == "pages"
-        lists = ListSupport(Resource.OPERATION, KINDS, cursor=pages, active=("running", "queued"), whole=not pages)
+        lists = ListSupport(
+            Resource.OPERATION, KINDS, cursor=pages, active=("running", "queued"), whole=not pages, ended=("done",)
+        )
         limit = Limit(scenario.per_minute if source is not LimitSource.UNKNOWN else 30, source)
         self.scheduler = Scheduler(limit, random.Random(seed), () if scenario.lists == "none" else (lists,))
         self._whole = not pages

@@ -1,13 +1,19 @@
-"""The order of choice: asked for, selected, vanished, new, a list page, the most valuable poll, a missing result."""
+"""The order of choice: asked for, selected, vanished, new, a list page, the most valuable poll, a missing result.
+
+Where list rows lack the result, each ended job is polled once more for it, as the last of all: in turn, but sooner
+for the reason why one failed and for rows on the screen. Where they carry it, nothing more is asked.
+"""
 
 from collections.abc import Container
 from dataclasses import dataclass
+from itertools import islice
 
 from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.actions import Action, Poll
+from jobdeck.scheduling.arms import PERIOD, Offer
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.focus import Focus
-from jobdeck.scheduling.lists import PERIOD, Book, Offer
+from jobdeck.scheduling.lists import Book
 from jobdeck.scheduling.tracked import TRANSIENT
 from jobdeck.scheduling.watch import Watch
 
@@ -16,6 +22,12 @@ NEW_IN_A_ROW = 3
 
 RESULTS_EVERY = 8
 """When there is always something else to ask, one request in so many fetches the result of an ended job."""
+
+PRESSING_EVERY = 2
+"""The same for the reason why a job failed, for the selected row, and for rows on the screen without stages."""
+
+LOOKED_THROUGH = 24
+"""Jobs that have probably ended, of which so many are looked through for one that is better asked on its own."""
 
 NEW_SECONDS = 5.0
 """New jobs go first while all of them can be asked within this time; a flood of them is asked by value, like the rest.
@@ -49,7 +61,8 @@ class Choice:
         self._watch = watch
         self._budget = budget
         self._urgent_in_a_row = 0
-        self._since_result = 0
+        self._since_owed = 0
+        self._owed_key: JobKey | None = None
 
     def choose(self, now: float, in_flight: Container[Action], *, probe: int) -> Chosen | float | None:
         """Return a request, paid for and taken out of its queue; else when to ask again; None: when told something.
@@ -66,7 +79,7 @@ class Choice:
         if offer is not None and page_at <= now and self._budget.apart:
             return self._take_page(offer, now)
         if poll_at <= now:
-            key = self._urgent(now, in_flight) or self._sample(now)
+            key = self._urgent(now, in_flight) or self._sample(now) or self._owed(now)
             if key is None or (offer is not None and self._told_by(offer, key)):
                 best = self._watch.singles.best(now)
                 worth = best.simple_value(now) if best is not None else 0.0
@@ -74,7 +87,7 @@ class Choice:
                     if key is not None and key == self.focus.key:
                         self.focus.spend()
                     return self._take_page(offer, now)
-                if key is None and best is not None and not self._result_turn():
+                if key is None and best is not None:
                     key = best.key
             key = key or self._unfinished()
             if key is not None:
@@ -98,7 +111,7 @@ class Choice:
 
     def _told_by(self, offer: Offer, key: JobKey) -> bool:
         """Whether a page is the better way to learn about an urgent job, because it tells of others like it."""
-        if key in self.asked or self._budget.curious:
+        if key in self.asked or key == self._owed_key or self._budget.curious:
             return False
         if key == self.focus.key:
             # A page with the selected row on it is as good a look, and tells of the others as well.
@@ -119,15 +132,26 @@ class Choice:
             return self.focus.key
         if self._urgent_in_a_row >= NEW_IN_A_ROW and self._watch.singles.ready:
             return None
-        queues = [self._watch.suspects]
-        if len(self._watch.new) <= NEW_SECONDS * self._budget.rate(now):
-            queues.append(self._watch.new)
-        for queue in queues:
-            while queue:
-                key = next(iter(queue))
-                if key in self._watch.singles:
-                    return key
-                del queue[key]
+        if (suspect := self._suspect(now)) is not None:
+            return suspect
+        new = self._watch.new
+        while new and len(new) <= NEW_SECONDS * self._budget.rate(now):
+            key = next(iter(new))
+            if key in self._watch.singles:
+                return key
+            del new[key]
+        return None
+
+    def _suspect(self, now: float) -> JobKey | None:
+        """Return a job that has probably ended, unless a page of ended jobs will tell of it and others like it."""
+        watch = self._watch
+        for key in list(islice(watch.suspects, LOOKED_THROUGH)):
+            if key not in watch.singles:
+                del watch.suspects[key]
+                continue
+            book = watch.book_of(watch.jobs[key])
+            if book is None or not book.awaits(key, now, watch.pace):
+                return key
         return None
 
     def _first_asked(self, in_flight: Container[Action]) -> JobKey | None:
@@ -173,15 +197,25 @@ class Choice:
         return None if first is None else first.key
 
     def _unfinished(self) -> JobKey | None:
-        return next(iter(self._watch.unfinished), None)
+        """Return an ended job of which a list told the end alone: the selected one, one that failed, any."""
+        unfinished = self._watch.unfinished
+        return self.focus.key if self.focus.key in unfinished else next(iter(unfinished), None)
 
-    def _result_turn(self) -> bool:
-        return bool(self._watch.unfinished) and self._since_result >= RESULTS_EVERY
+    def _owed(self, now: float) -> JobKey | None:
+        """Return a job whose turn it is although pages may be worth more, so that none of them waits for ever."""
+        unfinished = self._watch.unfinished
+        self._owed_key = None
+        if self._since_owed >= PRESSING_EVERY:
+            selected = self.focus.key if self.focus.key in unfinished else None
+            self._owed_key = selected or self._watch.pressing() or self._watch.bare(now)
+        if self._owed_key is None and self._since_owed >= RESULTS_EVERY:
+            self._owed_key = self._unfinished()
+        return self._owed_key
 
     def _take_page(self, offer: Offer, now: float) -> Chosen:
         self._budget.take(now, page=True)
         self._book(offer).send(offer, now)
-        self._since_result += 1
+        self._since_owed += 1
         self._urgent_in_a_row = 0
         return Chosen(offer.page, offer)
 
@@ -192,7 +226,7 @@ class Choice:
         watch = self._watch
         self._budget.take(now)
         self._urgent_in_a_row = self._urgent_in_a_row + 1 if key in watch.new or key in watch.suspects else 0
-        self._since_result = 0 if key in watch.unfinished else self._since_result + 1
+        self._since_owed = 0 if key in watch.unfinished or key == self._owed_key else self._since_owed + 1
         queues = (self.asked, watch.new, watch.suspects, watch.unfinished)
         origin = next((queue for queue in queues if key in queue), None)
         for queue in queues:
@@ -201,8 +235,10 @@ class Choice:
         if focused:
             self.focus.spend()
         job = watch.jobs[key]
-        if watch.singles.until(key) is None and (book := watch.book_of(job)) is not None:
-            book.lose(key)
+        if (book := watch.book_of(job)) is not None:
+            book.ends.drop(key)
+            if watch.singles.until(key) is None:
+                book.lose(key)
         watch.singles.drop(key)
         watch.asking.add(key)
         return Chosen(Poll(key), queue=origin, focused=focused)

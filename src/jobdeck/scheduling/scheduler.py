@@ -71,6 +71,7 @@ class Scheduler:
         """Set the selected job: looked at about every two seconds, for at most a third of the budget."""
         self._tick(now)
         self._choice.focus.key = key
+        self._watch.select(key)
 
     def show(self, keys: Collection[JobKey]) -> None:
         """Set the rows on the screen, which go before those that are not."""

@@ -42,7 +42,8 @@ class Tracked:
     `changed` the last that told something new,
     `failed` the last failure. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
     singles' virtual time of the last look. `runs` says
-    that it was running then; `suspect` that it is gone from a list of unfinished jobs, so that it has probably ended.
+    that it was running then; `suspect` that it is gone from a list of unfinished jobs, so that it has probably ended;
+    `grave` that it ended in a way that has a reason.
     """
 
     key: JobKey
@@ -61,6 +62,7 @@ class Tracked:
     stage_since: float | None = None
     terminal: bool = False
     finished: bool = False
+    grave: bool = False
     suspect: bool = False
     runs: bool = False
     shown: bool = False

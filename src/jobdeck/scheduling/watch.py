@@ -7,10 +7,11 @@ from jobdeck.domain.job import JobKey, Resource
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Result, Seen
+from jobdeck.scheduling.arms import Offer
 from jobdeck.scheduling.backoff import backoff
 from jobdeck.scheduling.delay import delay
 from jobdeck.scheduling.estimates import Estimates
-from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport, Offer
+from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport
 from jobdeck.scheduling.queue import DueQueue
 from jobdeck.scheduling.singles import Singles
 from jobdeck.scheduling.tracked import TRANSIENT, Tracked
@@ -21,8 +22,14 @@ FORBIDDEN_SECONDS = 60.0
 STAGES_SECONDS = 10.0
 """Between two polls of a job on the screen whose list rows say nothing of its stages."""
 
+BARE_SECONDS = 25.0
+"""The longest such a job is left without one, when pages are always worth more than any poll."""
+
 BEGINNING = 0.25
 """A job first seen with more progress than this was not watched from its start, and teaches no duration."""
+
+_GRAVE = frozenset({Phase.FAILED, Phase.PARTIAL})
+"""Ends that have a reason, which somebody wants to know."""
 
 _REFUSALS = frozenset(
     {
@@ -54,10 +61,13 @@ class Watch:
         self._lists = tuple(lists)
         self._rng = rng
         self._shown: frozenset[JobKey] = frozenset()
+        self._selected: JobKey | None = None
 
     def add(self, key: JobKey, kind: str, now: float, elapsed: float | None) -> None:
         """Watch a job that began `elapsed` seconds ago (None: now, as far as we know)."""
-        job = Tracked(key, kind, kind, now, now - max(0.0, elapsed or 0.0), shown=key in self._shown)
+        job = Tracked(
+            key, kind, kind, now, now - max(0.0, elapsed or 0.0), shown=key in self._shown or key == self._selected
+        )
         job.hazard = 1.0 / self.estimates.remaining(kind, now - job.begun, None)
         self.jobs[key] = job
         self.singles.looked(job)
@@ -82,8 +92,15 @@ class Watch:
         """Set the rows on the screen."""
         for key in self._shown ^ keys:
             if job := self.jobs.get(key):
-                job.shown = key in keys
+                job.shown = key in keys or key == self._selected
         self._shown = keys
+
+    def select(self, key: JobKey | None) -> None:
+        """Set the selected row, which is on the screen whether or not it was said to be."""
+        for each in (self._selected, key):
+            if each is not None and (job := self.jobs.get(each)):
+                job.shown = each == key or each in self._shown
+        self._selected = key
 
     def book_of(self, job: Tracked) -> Book | None:
         """Return the list that can show a job; None when there is none or the server refused it."""
@@ -111,6 +128,9 @@ class Watch:
         if seen.changed or job.changed is None:
             job.changed = now
         job.failures = job.misses = 0
+        book = self._any_book_of(job)
+        if book is not None and seen.terminal and not listed and not job.terminal:
+            book.ends.heard(here=False)
         job.suspect = False
         job.runs = seen.phase is Phase.RUNNING or (seen.phase is None and not seen.terminal)
         self.new.pop(job.key, None)
@@ -121,8 +141,10 @@ class Watch:
             job.finished = job.finished or seen.whole
             self._leave(job)
             if not job.finished and job.key not in self.asking:
-                self.unfinished[job.key] = None
+                self._want_rest(job, grave=seen.phase in _GRAVE)
             return
+        if book is not None:
+            book.see(job.key)
         job.hazard = 1.0 / job.remaining(now, self.estimates)
         job.not_before = now + delay(hint) if hint is not None else float("-inf")
         wait = max(job.floor(now, self.estimates) * self.pace, job.not_before - now)
@@ -189,20 +211,27 @@ class Watch:
     def page_unsent(self, offer: Offer, due: float) -> None:
         """Leave a list alone until `due`, whose page was cancelled or not sent."""
         book = self.books[offer.page.resource, offer.page.account_group]
-        book.fail(offer.arm)
+        book.unsend(offer)
         book.not_before = max(book.not_before, due)
 
     def page(self, now: float, sent: float, offer: Offer, result: Result) -> None:
         """Take over a page of a list: what it shows, and what it should have shown and did not."""
         book = self.books[offer.page.resource, offer.page.account_group]
         shown: list[JobKey] = []
+        told = 0
         for seen in result.seen:
+            if offer.arm.over and seen.terminal and seen.key in book.keys:
+                told += 1
+                book.ends.heard(here=True)
             self.see(now, sent, seen, None, listed=True)
             if seen.key in book.keys:
                 shown.append(seen.key)
         cut = result.next_cursor is not None if book.support.cursor else (result.rows or 0) >= book.support.page
         full = cut or result.rows is None
         book.hurry()
+        if offer.arm.over:
+            book.ends.take(offer, sent, told, full=full)
+            return
         for key in book.take(offer.arm, offer.place, now, shown, full=full, cursor=result.next_cursor):
             job = self.jobs[key]
             # A job gone from "queued" has most likely begun to run; gone from "running", it has ended.
@@ -211,6 +240,7 @@ class Watch:
                 job.suspect = True
                 self.suspects[key] = None
                 book.homeless[key] = None
+                book.ends.gone(key, job.looked if job.looked is not None else job.added, now, sent)
 
     def page_failed(self, now: float, offer: Offer, problem: ProblemKind) -> None:
         """Note that a page was not answered; a refusal is remembered, and single polls go on."""
@@ -228,6 +258,43 @@ class Watch:
         book.failures += 1
         if problem is not ProblemKind.RATE_LIMIT:
             book.retry_at = now + backoff(book.failures, self._rng)
+
+    def bare(self, now: float) -> JobKey | None:
+        """Return the row on the screen of whose stages nothing was told for longest; None when all are known.
+
+        Of one that was told of once, they are known for a while.
+        """
+        found, longest = None, now
+        for key in self._shown:
+            job = self.jobs.get(key)
+            if job is None or job.terminal or job.failures or key not in self.singles:
+                continue
+            book = self.book_of(job)
+            if book is None or book.support.whole or now < job.not_before:
+                continue
+            told = job.added - BARE_SECONDS if job.whole is None else job.whole
+            if told + BARE_SECONDS * self.pace <= now and told < longest:
+                found, longest = key, told
+        return found
+
+    def pressing(self) -> JobKey | None:
+        """Return an ended job of which only a list told, and whose reason or result somebody waits for."""
+        key = next(iter(self.unfinished), None)
+        if key is None:
+            return None
+        shown = next((each for each in self._shown if each in self.unfinished), None)
+        return key if self.jobs[key].grave else shown
+
+    def _want_rest(self, job: Tracked, *, grave: bool) -> None:
+        """Queue an ended job of which a list told the end alone; why one failed is asked before what one gave."""
+        job.grave = job.grave or grave
+        self.unfinished[job.key] = None
+        if job.grave:
+            others = dict(self.unfinished)
+            del others[job.key]
+            graves = dict.fromkeys(key for key in others if self.jobs[key].grave)
+            self.unfinished.clear()
+            self.unfinished.update({**graves, job.key: None, **others})
 
     def recover(self, now: float) -> None:
         """Ask all that failed, now that the profile works again."""

@@ -44,7 +44,12 @@ DATABASE = "jobdeck.db"
 
 LISTS: dict[ProviderName, tuple[ListSupport, ...]] = {
     "thehog": (
-        ListSupport(Resource.OPERATION, frozenset({"operation", "enrichment"}), active=("processing", "queued")),
+        ListSupport(
+            Resource.OPERATION,
+            frozenset({"operation", "enrichment"}),
+            active=("processing", "queued"),
+            ended=("succeeded", "failed", "partial_success", "cancelled"),
+        ),
         ListSupport(Resource.SEARCH, frozenset({"search"}), page=200, cursor=True),
     ),
     "sonarly": (
@@ -55,6 +60,7 @@ LISTS: dict[ProviderName, tuple[ListSupport, ...]] = {
             cursor=True,
             active=("running", "queued"),
             whole=False,
+            ended=("completed", "failed", "cancelled"),
         ),
     ),
 }

@@ -15,7 +15,14 @@ from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
 
-LISTS = (ListSupport(Resource.OPERATION, frozenset({"operation", "enrichment"}), active=("processing", "queued")),)
+LISTS = (
+    ListSupport(
+        Resource.OPERATION,
+        frozenset({"operation", "enrichment"}),
+        active=("processing", "queued"),
+        ended=("succeeded", "failed", "cancelled"),
+    ),
+)
 KINDS = ("enrichment", "search", "operation", "prospecting")
 PROBLEMS = [kind for kind in ProblemKind if kind is not ProblemKind.AUTH]
 
