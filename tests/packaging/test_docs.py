@@ -6,7 +6,6 @@ import runpy
 import stat
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints
@@ -15,7 +14,6 @@ import pytest
 
 from jobdeck.cli.parser import COMMANDS
 from jobdeck.cli.shapes import HistoryObject, JobObject, RequestObject
-from jobdeck.config.settings import load_settings
 from jobdeck.simulator.scenario import Api, JobScript, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck
@@ -149,11 +147,3 @@ def test_a_screen_of_the_documentation_opens(command: str, place: tuple[Path, di
     terminal.until(" jobdeck ", "q quit")
     terminal.press("q")
     assert terminal.leave() == 0
-
-
-def test_every_configuration_of_the_readme_is_accepted(tmp_path: Path) -> None:
-    text = "\n".join(re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL))
-    path = tmp_path / "config.toml"
-    path.write_text(text)
-    path.chmod(0o600)
-    assert load_settings({}, path).profiles.keys() == tomllib.loads(text)["profiles"].keys()

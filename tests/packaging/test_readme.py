@@ -2,15 +2,18 @@
 
 import re
 import runpy
-import shlex
 import tomllib
 from pathlib import Path
 
-from jobdeck.cli.parser import COMMANDS, parse
+from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.parser import COMMANDS, build_parser
 from jobdeck.config.settings import load_settings
+from jobdeck.tui.draw.state import COUNTED
+from jobdeck.tui.filter import parse as understand
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HELP = build_parser().format_help()
 
 
 def blocks(language: str) -> list[str]:
@@ -34,16 +37,26 @@ def test_every_command_is_in_the_table() -> None:
     assert "jobdeck demo" in README
 
 
-def test_every_example_of_a_command_line_is_understood() -> None:
-    lines = [line for block in blocks("console") for line in re.findall(r"\$ (.*)", block)]
-    calls = [re.search(r"\bjobdeck\b(.*)", line.split("#")[0]) for line in lines]
-    parsed = 0
-    for call in calls:
-        if call is not None and not call[1].startswith("\n") and "clone" not in call.string:
-            words = shlex.split(re.split(r"[<|]|&&", call[1])[0])
-            parse(words)
-            parsed += 1
-    assert parsed >= 8
+def test_every_state_of_the_screen_is_explained() -> None:
+    told = re.findall(r"^\| (\S) \| (\w+) \|", README, re.MULTILINE)
+    assert set(told) == {(state.glyph, state.word) for state in COUNTED}
+    assert len(told) == len(COUNTED)
+
+
+def test_every_filter_of_the_examples_is_understood() -> None:
+    (line,) = re.findall(r"^`/` filters: .*$", README, re.MULTILINE)
+    terms = re.findall(r"`([^`]+)`", line)[1:]
+    assert len(terms) >= 5
+    assert understand(" ".join(terms)).complaints == ()
+
+
+def test_every_exit_code_is_told() -> None:
+    for told in (
+        re.search(r"Exit codes: (.*?)\n\n", README, re.DOTALL),
+        re.search(r"exit codes:\n(.*)", HELP, re.DOTALL),
+    ):
+        assert told is not None
+        assert {int(code) for code in re.findall(r"\b\d+\b", re.sub(r"\(.*?\)", "", told[1]))} == set(ExitCode)
 
 
 def test_the_configuration_is_accepted_as_it_stands(tmp_path: Path) -> None:
