@@ -32,6 +32,7 @@ from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.page_keys import PageKeys
 from jobdeck.tui.session import Engine, Session
 from jobdeck.tui.theme import THEMES, after
+from jobdeck.tui.tight import TightCompositor
 from jobdeck.tui.triage import Triage
 from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.detail import Detail
@@ -60,6 +61,7 @@ class Deck(PageKeys, HandKeys):
 
     def __init__(self, session: Session, put: Put, write: Callable[[str], object], save: Save = save) -> None:
         super().__init__()
+        self._compositor = TightCompositor()
         now = session.clock.now()
         self._session = session
         self._save = save
