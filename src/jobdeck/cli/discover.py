@@ -65,8 +65,7 @@ def profiles_of(wiring: Wiring, name: str | None) -> tuple[str, ...]:
     if name is None:
         return tuple(wiring.settings.profiles)
     if name not in wiring.settings.profiles:
-        message = f"there is no profile {name}; there are: {', '.join(wiring.settings.profiles)}"
-        raise CommandError(message)
+        raise CommandError(f"there is no profile {name}; there are: {', '.join(wiring.settings.profiles)}")
     return (name,)
 
 
@@ -89,8 +88,7 @@ def _listing(wiring: Wiring, name: str | None) -> tuple[str, ...]:
     reasons = {each: hindrance(wiring.settings.profiles[each].profile) for each in names}
     listing = tuple(each for each, reason in reasons.items() if reason is None)
     if not listing:
-        message = "\n".join(f"profile {each}: {reason}" for each, reason in reasons.items())
-        raise CommandError(message)
+        raise CommandError("\n".join(f"profile {each}: {reason}" for each, reason in reasons.items()))
     return listing
 
 

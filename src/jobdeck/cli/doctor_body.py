@@ -33,13 +33,11 @@ SHOWN = 100
 def show_body(arguments: argparse.Namespace) -> ExitCode:
     """Show how a body is read; exits with 1 when it cannot be read as a job (or as a list of some)."""
     if arguments.provider is None or arguments.body is None:
-        message = "--provider NAME and --body FILE need each other"
-        raise CommandError(message)
+        raise CommandError("--provider NAME and --body FILE need each other")
     settings = load_settings(os.environ, Path(arguments.config) if arguments.config else None)
     described = settings.apis.named(arguments.provider, "--provider")
     if not isinstance(described, Description):
-        message = f"{described} has code of its own: only a described API's reading can be shown"
-        raise CommandError(message)
+        raise CommandError(f"{described} has code of its own: only a described API's reading can be shown")
     body = read_source(arguments.body)
     read = read_job(described, body, 200, None, None)
     rows = read_jobs(described, body, 200, None).observations if read.reading.fault is not None else ()

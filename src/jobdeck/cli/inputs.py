@@ -52,8 +52,7 @@ def read_source(argument: str) -> bytes:
     """Return what a file holds, or standard input for ``-``; raises `CommandError` when there is none."""
     data = _data_of(argument)
     if data is None:
-        message = f"there is no file {one_line(argument, 200)}"
-        raise CommandError(message)
+        raise CommandError(f"there is no file {one_line(argument, 200)}")
     return data
 
 
@@ -71,12 +70,10 @@ def _data_of(argument: str) -> bytes | None:
     except (OSError, ValueError) as error:
         if not isinstance(error, OSError):
             return None
-        message = f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}"
-        raise CommandError(message) from None
+        raise CommandError(f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}") from None
 
 
 def _capped(data: bytes, name: str) -> bytes:
     if len(data) > MAX_INPUT:
-        message = f"{one_line(name, 200)} is larger than {MAX_INPUT // 1024 // 1024} MiB"
-        raise CommandError(message)
+        raise CommandError(f"{one_line(name, 200)} is larger than {MAX_INPUT // 1024 // 1024} MiB")
     return data

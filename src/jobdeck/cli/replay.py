@@ -136,8 +136,7 @@ def _place(at: float | str, recording: Recording) -> float:
         seconds = (hours * 3_600 + minutes * 60 + rest - int(begun)) % DAY
     if seconds > recording.seconds:
         first, last = (_clock(begun_us + round(after * 1e6)) for after in (0.0, recording.seconds))
-        message = f"--at is outside of the recording, which goes from {first} to {last}"
-        raise CommandError(message)
+        raise CommandError(f"--at is outside of the recording, which goes from {first} to {last}")
     return seconds
 
 

@@ -37,8 +37,7 @@ def _answers(arguments: argparse.Namespace) -> Answers:
     """Return the answers of a recording; raises `CommandError` when it cannot be read, or is not all that was asked."""
     for name in ("scenario", "jobs", "seed"):
         if getattr(arguments, name) is not None:
-            message = f"--{name} does not go with --replay: a recording has its own jobs"
-            raise CommandError(message)
+            raise CommandError(f"--{name} does not go with --replay: a recording has its own jobs")
     from jobdeck.recording.errors import RecordingError  # noqa: PLC0415 - only for recordings
     from jobdeck.recording.reader import read_recording  # noqa: PLC0415 - the same
 
@@ -54,8 +53,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
         scenario = demo_scenario(jobs=arguments.jobs or 24, seed=seed)
     else:
         if arguments.jobs is not None:
-            message = "--jobs goes with the demo's own scenario, not with --scenario"
-            raise CommandError(message)
+            raise CommandError("--jobs goes with the demo's own scenario, not with --scenario")
         try:
             scenario = load_scenario(Path(arguments.scenario))
         except ScenarioError as error:

@@ -14,8 +14,7 @@ def require_terminal(*, piped: bool) -> None:
     drawable = sys.stderr is not None and sys.stderr.isatty()
     readable = _has_controlling_terminal() if piped else sys.stdin is not None and sys.stdin.isatty()
     if not (drawable and readable):
-        message = "the screen needs a terminal; without one use: jobdeck status [--json] TARGET…"
-        raise CommandError(message)
+        raise CommandError("the screen needs a terminal; without one use: jobdeck status [--json] TARGET…")
 
 
 def read_keys_from_terminal() -> None:

@@ -28,8 +28,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     wiring = open_wiring(arguments)
     targets = gather_targets([arguments.target], wiring.directory).targets
     if len(targets) != 1:
-        message = f"a ticket is about one job, and {len(targets)} were named"
-        raise CommandError(message)
+        raise CommandError(f"a ticket is about one job, and {len(targets)} were named")
 
     fresh: list[Exchange] = []
     silent: dict[str, Problem] = {}

@@ -88,8 +88,7 @@ def require_own(path: Path, what: str) -> None:
 def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
     value = env.get(name, "")
     if not value.strip():
-        message = f"{where}: the environment variable {name} is not set"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: the environment variable {name} is not set")
     return value
 
 
@@ -101,23 +100,19 @@ def _from_file(path: Path, where: str) -> str:
             data = file.read(_MAX_SECRET_BYTES + 1)
         return data.decode("ascii")
     except OSError as error:
-        message = f"{where}: cannot read {path}: {error.strerror or type(error).__name__}"
-        raise ConfigError(message) from None
+        raise ConfigError(f"{where}: cannot read {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
-        message = f"{where}: {path} holds something else than an ASCII secret"
-        raise ConfigError(message) from None
+        raise ConfigError(f"{where}: {path} holds something else than an ASCII secret") from None
 
 
 def _from_keyring(place: str, where: str) -> str:
     service, slash, user = place.partition("/")
     if not slash or not service or not user:
-        message = f"{where}: a keyring reference reads keyring:SERVICE/USER"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: a keyring reference reads keyring:SERVICE/USER")
     try:
         import keyring  # noqa: PLC0415 - an optional extra, and slow to import
     except ImportError:
-        message = f"{where}: the keyring extra is not installed: pipx install 'jobdeck[keyring]'"
-        raise ConfigError(message) from None
+        raise ConfigError(f"{where}: the keyring extra is not installed: pipx install 'jobdeck[keyring]'") from None
     found: list[str | None] = []
     faults: list[str] = []
 
@@ -139,5 +134,4 @@ def _from_keyring(place: str, where: str) -> str:
         reason = f"failed ({faults[0]})"
     else:
         reason = "has no such entry"
-    message = f"{where}: the keyring {reason}: {service}/{user}"
-    raise ConfigError(message)
+    raise ConfigError(f"{where}: the keyring {reason}: {service}/{user}")

@@ -141,12 +141,10 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
         data = found.read_bytes()
     except FileNotFoundError:
         if named is not None:
-            message = f"there is no configuration file {named}"
-            raise ConfigError(message) from None
+            raise ConfigError(f"there is no configuration file {named}") from None
         return _from_environment(env)
     except OSError as error:
-        message = f"cannot read {found}: {error.strerror or type(error).__name__}"
-        raise ConfigError(message) from None
+        raise ConfigError(f"cannot read {found}: {error.strerror or type(error).__name__}") from None
     settings = _from_toml(data, found)
     if any(ref.plain for profile in settings.profiles.values() for ref in profile.secrets):
         require_private(found, "a secret as a plain value")
@@ -184,19 +182,16 @@ def _from_toml(data: bytes, path: Path) -> Settings:
         table = tomllib.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         # A TOML error tells line and column; its text can quote a character of the file, never a whole value.
-        message = f"{path} is not valid TOML: {one_line(str(error), 200)}"
-        raise ConfigError(message) from None
+        raise ConfigError(f"{path} is not valid TOML: {one_line(str(error), 200)}") from None
     _refuse_unknown(table, TOP_KEYS, f"{path}")
     raw = table.get("profiles", {})
     if not isinstance(raw, dict):
-        message = f"{path}: profiles must be tables, written [profiles.NAME]"
-        raise ConfigError(message)
+        raise ConfigError(f"{path}: profiles must be tables, written [profiles.NAME]")
     apis = Apis.read(table.get("providers", {}), path)
     profiles = {name: _profile_settings(name, body, path, apis) for name, body in raw.items()}
     default = table.get("default_profile", next(iter(profiles), None))
     if default is not None and default not in profiles:
-        message = f"{path}: default_profile names no profile: {one_line(str(default), 80)}"
-        raise ConfigError(message)
+        raise ConfigError(f"{path}: default_profile names no profile: {one_line(str(default), 80)}")
     hooks = read_hooks(table.get("hooks", []), f"{path}", profiles)
     if hooks:
         require_own(path, "hooks, which are run")
@@ -206,11 +201,9 @@ def _from_toml(data: bytes, path: Path) -> Settings:
 def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> ProfileSettings:
     where = f"{path}: [profiles.{one_line(name, 80)}]"
     if not PROFILE_NAME.fullmatch(name) or mask_keys(name) != name:
-        message = f"{where}: a profile's name is letters, digits, - and _, at most 64"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: a profile's name is letters, digits, - and _, at most 64")
     if not isinstance(body, dict):
-        message = f"{where} must be a table"
-        raise ConfigError(message)
+        raise ConfigError(f"{where} must be a table")
     _refuse_unknown(body, PROFILE_KEYS, where)
     api = apis.named(_text(body, "provider", where) or "", where)
     variables: Mapping[str, str] | None = None
@@ -220,16 +213,13 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
         check_keys(api, body, where)
         variables = read_variables(api, body.get("variables", {}), where)
     elif "variables" in body:
-        message = f"{where}: variables are for described APIs, not for {api}"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: variables are for described APIs, not for {api}")
     limit = body.get("requests_per_minute")
     if limit is not None and (type(limit) is not int or not 1 <= limit <= MAX_REQUESTS_PER_MINUTE):
-        message = f"{where}: requests_per_minute must be a whole number from 1 to {MAX_REQUESTS_PER_MINUTE}"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: requests_per_minute must be a whole number from 1 to {MAX_REQUESTS_PER_MINUTE}")
     group = _text(body, "account_group", where)
     if group is not None and not is_id(group):
-        message = f"{where}: account_group is not a valid ID"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: account_group is not a valid ID")
     profile = _profile(
         name,
         api,
@@ -250,15 +240,12 @@ def _with_secrets(profile: Profile, body: Mapping[str, object], where: str) -> P
         if (text := _text(body, key, where)) is not None
     }
     if profile.provider == "sonarly" and refs.keys() & {"access_key", "secret_key"}:
-        message = f"{where}: sonarly takes a token, not access_key and secret_key"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: sonarly takes a token, not access_key and secret_key")
     if "token" in refs and len(refs) > 1:
-        message = f"{where}: give either token, or access_key and secret_key"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: give either token, or access_key and secret_key")
     if len(refs.keys() & {"access_key", "secret_key"}) == 1:
         missing = "secret_key" if "access_key" in refs else "access_key"
-        message = f"{where}: {missing} is missing"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: {missing} is missing")
     return ProfileSettings(profile, refs.get("access_key"), refs.get("secret_key"), refs.get("token"))
 
 
@@ -284,8 +271,7 @@ def _profile(
             variables=variables,
         )
     except OriginError as error:
-        message = f"{where}: {error}"
-        raise ConfigError(message) from None
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _text(body: Mapping[str, object], key: str, where: str) -> str | None:
@@ -293,8 +279,7 @@ def _text(body: Mapping[str, object], key: str, where: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip():
-        message = f"{where}: {key} must be a text that is not empty"
-        raise ConfigError(message)
+        raise ConfigError(f"{where}: {key} must be a text that is not empty")
     return value.strip()
 
 

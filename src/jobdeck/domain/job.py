@@ -222,5 +222,4 @@ class Job:
 def check_fraction(progress: float | None) -> None:
     """Raise ValueError unless `progress` is None or within 0–1 (a NaN is neither)."""
     if progress is not None and not 0.0 <= progress <= 1.0:
-        message = f"progress is a fraction within 0–1 or None, not {progress!r}"
-        raise ValueError(message)
+        raise ValueError(f"progress is a fraction within 0–1 or None, not {progress!r}")

@@ -87,16 +87,14 @@ def _thehog(body: Mapping[str, object], data: Mapping[str, object], directory: D
     if job_id is None and url is None:
         raise _error_answer(body) if _is_error(body) else TargetError(_no_job(body))
     if "cadence_minutes" in data:
-        message = f"{shown(job_id or '')}: a monitor's settings, not a job that can be polled"
-        raise TargetError(message)
+        raise TargetError(f"{shown(job_id or '')}: a monitor's settings, not a job that can be polled")
     if url is None:
         resource = Resource.SEARCH if "query" in data and "type" in data else Resource.OPERATION
         job_id = job_id or ""
         return make_target(directory.speaking("thehog", job_id), resource, job_id)
     target = parse_poll_url(url, directory)
     if job_id is not None and job_id != target.key.id:
-        message = f"{shown(job_id)}: its poll URL is of another job, {shown(target.key.id)}"
-        raise TargetError(message)
+        raise TargetError(f"{shown(job_id)}: its poll URL is of another job, {shown(target.key.id)}")
     return target
 
 

@@ -53,8 +53,7 @@ class Directory:
         hint = ""
         if is_id(text) and self.default_profile is not None:
             hint = f"; if the ID itself has a colon, write {self.default_profile.name}:{shown(text)}"
-        message = f"{shown(text)}: no profile is called {shown(name)!r} ({self._known()}){hint}"
-        raise TargetError(message)
+        raise TargetError(f"{shown(text)}: no profile is called {shown(name)!r} ({self._known()}){hint}")
 
     def speaking(self, provider: str, text: str) -> Profile:
         """Return the default profile if it speaks `provider`, else the only one that does.
@@ -69,8 +68,7 @@ class Directory:
             return found[0]
         title = PROVIDER_TITLES.get(provider, provider)
         if not found:
-            message = f"{shown(text)}: this needs a {title} profile, and there is none ({self._known()})"
-            raise TargetError(message)
+            raise TargetError(f"{shown(text)}: this needs a {title} profile, and there is none ({self._known()})")
         names = ", ".join(clean(profile.name) for profile in found)
         message = f"{shown(text)}: several profiles speak {title}; write PROFILE:{shown(text)} with one of {names}"
         raise TargetError(message)
@@ -102,8 +100,7 @@ def make_target(profile: Profile, resource: Resource, job_id: str, account_group
     if profile.provider == "thehog":
         if account_group is not None:
             name = f"{shown(account_group)}/{shown(job_id)}"
-            message = f"{name}: profile {clean(profile.name)} speaks The Hog, which has no account groups"
-            raise TargetError(message)
+            raise TargetError(f"{name}: profile {clean(profile.name)} speaks The Hog, which has no account groups")
         return Target(JobKey(profile.name, None, job_id), profile.provider, resource)
     group = account_group if account_group is not None else profile.account_group
     if group is None:
@@ -114,8 +111,7 @@ def make_target(profile: Profile, resource: Resource, job_id: str, account_group
         )
         raise TargetError(message)
     if not is_id(group):
-        message = f"{shown(group)}/{shown(job_id)}: {shown(group)!r} is not an account group ID"
-        raise TargetError(message)
+        raise TargetError(f"{shown(group)}/{shown(job_id)}: {shown(group)!r} is not an account group ID")
     return Target(JobKey(profile.name, group, job_id), profile.provider, Resource.PROSPECTING)
 
 
@@ -128,5 +124,4 @@ def check_id(job_id: str) -> None:
         raise TargetError(message)
     if _KEY.match(job_id):
         # Pasted by mistake, it would be sent in a URL and stored with the job.
-        message = f"{shown(job_id)}: this looks like an API key, not a job ID"
-        raise TargetError(message)
+        raise TargetError(f"{shown(job_id)}: this looks like an API key, not a job ID")

@@ -144,8 +144,7 @@ class HttpLayer:
 
     def _open(self) -> httpx.AsyncClient:
         if self._closed:
-            message = f"profile {self._profile.name} is closed"
-            raise TransportError(message)
+            raise TransportError(f"profile {self._profile.name} is closed")
         if self._client is None:
             proxy = choose_proxy(self._profile)
             if proxy is not None:

@@ -27,8 +27,7 @@ class Inflater:
         names = [name.strip().lower() for value in content_encoding for name in value.split(",")]
         names = [name for name in names if name not in {"", "identity"}]
         if names not in ([], ["gzip"], ["x-gzip"]):
-            message = f"unexpected content encoding {', '.join(names)[:80]!r}"
-            raise EncodingError(message)
+            raise EncodingError(f"unexpected content encoding {', '.join(names)[:80]!r}")
         self._gzip = bool(names)
         self._stream = zlib.decompressobj(31)
         self._limit = limit
@@ -48,8 +47,7 @@ class Inflater:
     def finish(self) -> bytes:
         """Return the whole body; raises `EncodingError` when a gzip stream is cut short."""
         if self._gzip and self._taken and not self._stream.eof:
-            message = "the gzip stream is cut short"
-            raise EncodingError(message)
+            raise EncodingError("the gzip stream is cut short")
         return b"".join(self._parts)
 
     @property
@@ -63,8 +61,7 @@ class Inflater:
         try:
             self._keep(self._stream.decompress(chunk, self._limit - self._size + 1))
         except zlib.error as error:
-            message = "not a gzip stream, although its content encoding says so"
-            raise EncodingError(message) from error
+            raise EncodingError("not a gzip stream, although its content encoding says so") from error
         return self._stream.unused_data
 
     def _keep(self, data: bytes) -> bytes:

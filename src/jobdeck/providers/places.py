@@ -18,8 +18,7 @@ def variables_in(described: Description, path: str, name: str) -> Mapping[str, s
     try:
         return described.url.match(path)
     except PieceError as error:
-        message = f"{name}: {shown(str(error))!r} is neither an ID nor a part of a path"
-        raise TargetError(message) from None
+        raise TargetError(f"{name}: {shown(str(error))!r} is neither an ID nor a part of a path") from None
 
 
 def target_at(profile: Profile, described: Description, values: Mapping[str, str]) -> Target:

@@ -62,8 +62,7 @@ def parse_poll_url(text: str, directory: Directory, *, profile: Profile | None =
         try:
             origin = Origin.of(url)
         except OriginError as error:
-            message = f"{name}: {error}"
-            raise TargetError(message) from None
+            raise TargetError(f"{name}: {error}") from None
         target = _at_origin(origin, "/" + url.split("://", 1)[1].partition("/")[2], directory)
     elif profile is not None:
         found = match_path(url, profile, name)
@@ -146,14 +145,12 @@ def _check_query(query: str, profile: Profile, name: str) -> None:
     """Refuse a query that is more than what a description asks with anyway, or says that may be left out."""
     described = profile.described
     if described is None:
-        message = f"{name}: a poll URL has no query and no fragment"
-        raise TargetError(message)
+        raise TargetError(f"{name}: a poll URL has no query and no fragment")
     known = described.dropped_query | {parameter for parameter, _ in described.query}
     for pair in query.split("&"):
         parameter = pair.partition("=")[0]
         if parameter not in known:
-            message = f"{name}: the description of {described.name} knows no parameter {shown(parameter)!r}"
-            raise TargetError(message)
+            raise TargetError(f"{name}: the description of {described.name} knows no parameter {shown(parameter)!r}")
 
 
 def _check_characters(text: str, query: str, name: str) -> None:
@@ -169,8 +166,7 @@ def _check_characters(text: str, query: str, name: str) -> None:
         reason = "a poll URL has no query and no fragment"
     else:
         return
-    message = f"{name}: {reason}"
-    raise TargetError(message)
+    raise TargetError(f"{name}: {reason}")
 
 
 def _decode(piece: str, name: str) -> str:
@@ -179,8 +175,7 @@ def _decode(piece: str, name: str) -> str:
         decoded = unquote_to_bytes(piece).decode("latin-1")
         if is_id(decoded):
             return decoded
-    message = f"{name}: {shown(piece)!r} is not an ID"
-    raise TargetError(message)
+    raise TargetError(f"{name}: {shown(piece)!r} is not an ID")
 
 
 def name_of(text: str) -> str:

@@ -56,23 +56,18 @@ class Origin:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            message = "not a valid URL"
-            raise OriginError(message) from error
+            raise OriginError("not a valid URL") from error
         scheme = parts.scheme.lower()
         if scheme not in DEFAULT_PORTS:
-            message = "not an https URL"
-            raise OriginError(message)
+            raise OriginError("not an https URL")
         if "@" in parts.netloc:
-            message = "a URL with user information is refused"
-            raise OriginError(message)
+            raise OriginError("a URL with user information is refused")
         netloc_host = parts.netloc.rsplit(":", 1)[0] if port is not None else parts.netloc.removesuffix(":")
         host = (parts.hostname or "").lower()
         if not host or not _HOST.fullmatch(netloc_host):
-            message = "not a valid host"
-            raise OriginError(message)
+            raise OriginError("not a valid host")
         if scheme == "http" and not is_loopback(host):
-            message = f"http is accepted for a loopback address only, not for {host}"
-            raise OriginError(message)
+            raise OriginError(f"http is accepted for a loopback address only, not for {host}")
         return cls(scheme, host, port if port is not None else DEFAULT_PORTS[scheme])
 
     def __str__(self) -> str:
@@ -176,11 +171,9 @@ class Profile:
             raise OriginError(message)
         origin = Origin.of(url)
         if "?" in url or "#" in url:
-            message = "a base URL has no query and no fragment"
-            raise OriginError(message)
+            raise OriginError("a base URL has no query and no fragment")
         if not _URL.fullmatch(url) or "\\" in url:
-            message = "a base URL is printable ASCII, without a backslash"
-            raise OriginError(message)
+            raise OriginError("a base URL is printable ASCII, without a backslash")
         known = {**(described.variables if described is not None else {}), **(variables or {})}
         return cls(
             name, api, url, origin, credentials, project_id, account_group, requests_per_minute, MappingProxyType(known)

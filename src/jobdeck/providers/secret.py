@@ -51,5 +51,4 @@ class Secret:
     __str__ = __repr__
 
     def __reduce__(self) -> str:
-        message = "a Secret is never pickled"
-        raise TypeError(message)
+        raise TypeError("a Secret is never pickled")

@@ -45,8 +45,7 @@ def parse_target(text: str, directory: Directory) -> Target:
     of that profile. Raises `TargetError`.
     """
     if not text:
-        message = "an empty target"
-        raise TargetError(message)
+        raise TargetError("an empty target")
     if is_absolute(text) or text.startswith("/"):
         return parse_poll_url(text, directory)
     prefixed = _PREFIXED.fullmatch(text)

@@ -78,14 +78,12 @@ def choose_proxy(profile: Profile, env: Mapping[str, str] = os.environ) -> Proxy
         url = httpx.URL(value if "://" in value else f"http://{value}")
         port = url.port
     except (httpx.InvalidURL, ValueError, UnicodeError):
-        message = f"{variable} is not a valid proxy URL"
-        raise TransportError(message) from None
+        raise TransportError(f"{variable} is not a valid proxy URL") from None
     if url.scheme not in {"http", "https"}:
         message = f"{variable} names a proxy of scheme {one_line(url.scheme, 20)!r}; only http and https can be used"
         raise TransportError(message)
     if not url.host or port == 0:
-        message = f"{variable} is not a valid proxy URL"
-        raise TransportError(message)
+        raise TransportError(f"{variable} is not a valid proxy URL")
     return ProxyChoice(variable, url)
 
 

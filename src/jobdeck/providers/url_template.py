@@ -53,20 +53,16 @@ class UrlTemplate:
     def parse(cls, text: str) -> "UrlTemplate":
         """Return the template that `text` describes; raises `TemplateError`."""
         if not text.startswith("/") or len(text) > MAX_TEMPLATE:
-            message = f"must be a path that begins with /, of at most {MAX_TEMPLATE} characters"
-            raise TemplateError(message)
+            raise TemplateError(f"must be a path that begins with /, of at most {MAX_TEMPLATE} characters")
         if "?" in text or "#" in text:
-            message = "must be a path alone: parameters belong into the table query"
-            raise TemplateError(message)
+            raise TemplateError("must be a path alone: parameters belong into the table query")
         parts = tuple(_part(piece) for piece in text[1:].split("/"))
         names = [part.variable for part in parts if part.variable is not None]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            message = f"has {{{twice}}} more than once"
-            raise TemplateError(message)
+            raise TemplateError(f"has {{{twice}}} more than once")
         if sum(part.many for part in parts) > 1:
-            message = "may have one variable with a * only"
-            raise TemplateError(message)
+            raise TemplateError("may have one variable with a * only")
         return cls(text, parts)
 
     @property
@@ -125,19 +121,15 @@ def _part(piece: str) -> Part:
     match = _VARIABLE.search(piece)
     if match is None:
         if "{" in piece or "}" in piece or "*" in piece:
-            message = f"has {piece!r}, where a variable must read {{name}} or {{name*}}, in small letters"
-            raise TemplateError(message)
+            raise TemplateError(f"has {piece!r}, where a variable must read {{name}} or {{name*}}, in small letters")
         if not piece or not _LITERAL.fullmatch(piece) or piece in {".", ".."}:
-            message = f"has {piece!r} between two slashes, which no path has"
-            raise TemplateError(message)
+            raise TemplateError(f"has {piece!r} between two slashes, which no path has")
         return Part(piece)
     before, after, many = piece[: match.start()], piece[match.end() :], bool(match[2])
     if not _LITERAL.fullmatch(before) or not _LITERAL.fullmatch(after) or (many and (before or after)):
-        message = f"has {piece!r}: one variable between two slashes, and one with a * alone"
-        raise TemplateError(message)
+        raise TemplateError(f"has {piece!r}: one variable between two slashes, and one with a * alone")
     if match[1] == ID and many:
-        message = "has {id*}: an ID is one part of the path"
-        raise TemplateError(message)
+        raise TemplateError("has {id*}: an ID is one part of the path")
     return Part(before, match[1], after, many)
 
 

@@ -48,14 +48,12 @@ def read_recording(path: Path) -> Recording:
         with path.open("rb") as file:
             return _read(name, file)
     except OSError as error:
-        message = f"cannot read {name}: {error.strerror or type(error).__name__}"
-        raise RecordingError(message) from None
+        raise RecordingError(f"cannot read {name}: {error.strerror or type(error).__name__}") from None
 
 
 def _read(name: str, file: BinaryIO) -> Recording:
     if file.read(2) != b"\x1f\x8b":
-        message = f"{name} is no recording: it is not compressed as one"
-        raise RecordingError(message)
+        raise RecordingError(f"{name} is no recording: it is not compressed as one")
     file.seek(0)
     lines = _Lines(name, file)
     header = _header(name, next(iter(lines), b""))
@@ -77,11 +75,9 @@ def _header(name: str, line: bytes) -> Header:
     try:
         wire = HeaderWire.model_validate_json(line)
     except ValidationError:
-        message = f"{name} is no recording: its first line is not that of one"
-        raise RecordingError(message) from None
+        raise RecordingError(f"{name} is no recording: its first line is not that of one") from None
     if wire.version > VERSION:
-        message = f"{name} was made by a newer jobdeck ({wire.jobdeck}): this one reads format {VERSION}"
-        raise RecordingError(message)
+        raise RecordingError(f"{name} was made by a newer jobdeck ({wire.jobdeck}): this one reads format {VERSION}")
     return Header(wire.jobdeck, wire.started_us, wire.profiles)
 
 

@@ -107,9 +107,7 @@ def _create(path: Path, name: str) -> IO[bytes]:
     try:
         return os.fdopen(os.open(path, flags, 0o600), "wb")
     except FileExistsError:
-        message = f"{name} is there already: a recording never overwrites a file"
-        raise RecordingError(message) from None
+        raise RecordingError(f"{name} is there already: a recording never overwrites a file") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else None
-        message = f"cannot record to {name}: {why or type(error).__name__}"
-        raise RecordingError(message) from None
+        raise RecordingError(f"cannot record to {name}: {why or type(error).__name__}") from None

@@ -108,8 +108,7 @@ class Listener:
 def bind(host: str, port: int) -> socket.socket:
     """A socket on a loopback address; ValueError for any other, OSError when the port is taken."""
     if host != "localhost" and not host.startswith("127."):
-        message = f"the simulator listens on loopback only, not on {host}"
-        raise ValueError(message)
+        raise ValueError(f"the simulator listens on loopback only, not on {host}")
     # asyncio turns Nagle's delay off only where the protocol is named; with it an answer takes 46 ms instead of 3.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

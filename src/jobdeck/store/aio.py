@@ -247,8 +247,7 @@ class AsyncStore:
         undo: Callable[[Any], Callable[[Store], Any] | None] | None = None,
     ) -> T:
         if self._closed:
-            message = "the store is closed"
-            raise StoreClosedError(message)
+            raise StoreClosedError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         worker.put(Request(operation, future, loop, undo))

@@ -29,8 +29,7 @@ class Pace:
         burst more when the clock is set forward, and for requests that the network brings closer together.
         """
         if per_minute < 1:
-            message = f"a limit is at least one request a minute, not {per_minute}"
-            raise ValueError(message)
+            raise ValueError(f"a limit is at least one request a minute, not {per_minute}")
         burst = max(per_minute // _REQUESTS_PER_BURST, min(_SMALL_BURST, per_minute // 10), 1)
         rate = per_minute - 2 * burst if per_minute > 2 * burst else per_minute - burst
         return cls(-(-MINUTE_US // rate) if rate else _SPACED_US, burst)

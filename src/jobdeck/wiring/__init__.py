@@ -246,8 +246,7 @@ class Wiring:
     def _settings_of(self, name: str) -> ProfileSettings:
         settings = self.settings.profiles.get(name)
         if settings is None:
-            message = f"there is no profile {name}"
-            raise ConfigError(message)
+            raise ConfigError(f"there is no profile {name}")
         return settings
 
 

@@ -44,8 +44,7 @@ class Found:
 def compile_path(text: str) -> JSONPath:
     """Return a path ready for use; raises `PathError`."""
     if not text or len(text) > MAX_PATH:
-        message = f"a JSONPath has 1 to {MAX_PATH} characters"
-        raise PathError(message)
+        raise PathError(f"a JSONPath has 1 to {MAX_PATH} characters")
     try:
         path = _ENVIRONMENT.compile(text)
         reason = _objection(path)

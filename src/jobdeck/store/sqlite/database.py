@@ -195,5 +195,4 @@ class Database:
 
     def _check_open(self) -> None:
         if self._closed:
-            message = "the store is closed"
-            raise StoreClosedError(message)
+            raise StoreClosedError("the store is closed")

@@ -52,11 +52,9 @@ def _place(connection: apsw.Connection, cursor: Cursor) -> int:
     place = int(number) if number.isascii() and number.isdigit() else -1
     oldest = connection.execute("SELECT min(seq) FROM change_log").get
     if database != _database(connection) or not 0 <= place <= _newest(connection):
-        message = "the change cursor belongs to another database"
-        raise CursorLostError(message)
+        raise CursorLostError("the change cursor belongs to another database")
     if oldest is not None and place < oldest - 1:
-        message = "changes after the cursor have been purged"
-        raise CursorLostError(message)
+        raise CursorLostError("changes after the cursor have been purged")
     return place
 
 

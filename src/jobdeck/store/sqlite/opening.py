@@ -126,5 +126,4 @@ class _Opening:
 def _check(connection: apsw.Connection, path: Path) -> None:
     found = str(connection.execute("PRAGMA quick_check(1)").get)
     if found != "ok":
-        message = f"{path} is damaged: {' '.join(found.split())}"
-        raise StoreCorruptError(message)
+        raise StoreCorruptError(f"{path} is damaged: {' '.join(found.split())}")

@@ -102,8 +102,7 @@ if sys.platform != "win32":
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    message = f"another jobdeck is still opening the database in {directory}"
-                    raise StoreLockedError(message) from None
+                    raise StoreLockedError(f"another jobdeck is still opening the database in {directory}") from None
                 time.sleep(0.02)
             except OSError:
                 return

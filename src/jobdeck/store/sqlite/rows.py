@@ -36,8 +36,7 @@ def known_job(connection: apsw.Connection, key: JobKey) -> tuple[int, int]:
     """Return a job's row and that of its scope; raises `UnknownJobError` for a job never watched."""
     row = job_row(connection, key)
     if row is None:
-        message = f"{key} has never been watched"
-        raise UnknownJobError(message)
+        raise UnknownJobError(f"{key} has never been watched")
     return row
 
 
@@ -45,8 +44,7 @@ def one(connection: apsw.Connection, sql: str, bindings: tuple[int, ...]) -> Row
     """Return the one row that a query by row number gives; `StoreCorruptError` when it is gone."""
     row: Row | None = connection.execute(sql, bindings).fetchone()
     if row is None:
-        message = "a row that another one points to is missing"
-        raise StoreCorruptError(message)
+        raise StoreCorruptError("a row that another one points to is missing")
     return row
 
 
