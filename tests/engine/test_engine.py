@@ -19,7 +19,7 @@ from jobdeck.simulator.scenario import Credentials, JobScript, Outcome, Resource
 from jobdeck.simulator.vocabulary import Api
 from jobdeck.wiring import Wiring
 from tests.builders import make_target
-from tests.engine.running import settings_for, sight, until
+from tests.engine.running import Sight, settings_for, sight, until
 
 ENDLESS = replace(JobScript(id="op_endless"), outcome=Outcome.NEVER, duration=1e6)
 
@@ -27,6 +27,10 @@ ENDLESS = replace(JobScript(id="op_endless"), outcome=Outcome.NEVER, duration=1e
 def enrichments(count: int, **changes: object) -> tuple[JobScript, ...]:
     jobs = (JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT) for number in range(count))
     return tuple(replace(job, **{"duration": 20.0, **changes}) for job in jobs)
+
+
+def ends(seen: Sight) -> list[PhaseChanged]:
+    return [event for event in seen.events if isinstance(event, PhaseChanged) and event.after.terminal]
 
 
 async def test_jobs_of_both_apis_are_followed_to_their_ends() -> None:
@@ -41,7 +45,7 @@ async def test_jobs_of_both_apis_are_followed_to_their_ends() -> None:
         replace(prospect, id="b" * 24, outcome=Outcome.CANCELLED),
     )
     async with sight(Scenario(jobs=jobs)) as seen:
-        await seen.until(lambda: all(job.terminal for job in seen.jobs))
+        await seen.until(lambda: len(ends(seen)) >= len(jobs) and all(job.terminal for job in seen.jobs))
         phases = {job.key.id: job.phase for job in seen.jobs}
         assert phases["en_bad"] is Phase.FAILED
         assert phases["en_half"] is Phase.PARTIAL
@@ -49,8 +53,7 @@ async def test_jobs_of_both_apis_are_followed_to_their_ends() -> None:
         assert {phases[id_] for id_ in ("en_0", "en_1", "en_2", "se_1", "a" * 24)} == {Phase.SUCCEEDED}
         assert [record.stage.name for record in seen.job("a" * 24).stages] == ["import", "enrichment"]
         assert seen.server.stats.refused.total() == 0
-        ends = [event for event in seen.events if isinstance(event, PhaseChanged) and event.after.terminal]
-        assert len(ends) == len(jobs)
+        assert len(ends(seen)) == len(jobs)
 
 
 async def test_every_request_is_on_record_with_the_servers_request_id() -> None:
@@ -93,13 +96,13 @@ async def test_a_paused_engine_sends_nothing_until_it_resumes() -> None:
     async with sight(Scenario(jobs=(ENDLESS, *enrichments(2, duration=1e5)))) as seen:
         await seen.until(lambda: all(job.observed for job in seen.jobs))
         seen.engine.pause()
-        await until(lambda: seen.server.stats.in_flight == 0)
-        sent = len(seen.server.requests)
         at = seen.clock.now()
         await until(lambda: seen.clock.now().since(at) > 30)
-        assert len(seen.server.requests) == sent
+        resumed = seen.clock.now()
         seen.engine.resume()
-        await until(lambda: len(seen.server.requests) > sent)
+        await seen.until(lambda: any(one.started.mono >= resumed.mono for one in seen.exchanges))
+        # What was under way may come to the server later, on a busy machine much later.
+        assert not [one for one in seen.exchanges if at.mono < one.started.mono < resumed.mono]
 
 
 async def test_a_removed_job_is_asked_no_more() -> None:
@@ -155,8 +158,9 @@ async def test_one_list_refreshes_many_jobs() -> None:
         await seen.until(lambda: all(job.observed for job in seen.jobs))
         at, sent = seen.clock.now(), len(seen.server.requests)
         await until(lambda: seen.clock.now().since(at) > 60)
-        assert all((job.age(seen.clock.now()) or 0.0) < 15.0 for job in seen.jobs)
-        assert len(seen.server.requests) - sent <= 60
+        # A busy machine may hold everything for longer than 15 of these seconds.
+        await until(lambda: all((job.age(seen.clock.now()) or 0.0) < 15.0 for job in seen.jobs))
+        assert len(seen.server.requests) - sent <= seen.clock.now().since(at)
         assert seen.server.stats.refused.total() == 0
 
 

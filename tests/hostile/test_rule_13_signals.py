@@ -10,10 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.busyness import busyness
 from tests.cli.harness import environment, jobdeck
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
-COMMANDS = (["status", "op_1"], ["watch", "--json", "op_1"], ["wait", "op_1"], ["ticket", "op_1"], ["discover"])
+WITHIN = 2.0
+EVERY_COMMAND = (
+    (["status", "op_1"], signal.SIGINT),
+    (["status", "op_1"], signal.SIGTERM),
+    (["status", "op_1"], signal.SIGHUP),
+    (["watch", "--json", "op_1"], signal.SIGINT),
+    (["watch", "--json", "op_1"], signal.SIGTERM),
+    (["wait", "op_1"], signal.SIGHUP),
+    (["ticket", "op_1"], signal.SIGTERM),
+    (["discover"], signal.SIGINT),
+)
+"""Each command with a signal, and each signal with three: one handler is theirs all, and a process takes a second."""
 
 
 @pytest.fixture
@@ -24,10 +36,11 @@ def silent() -> Iterator[socket.socket]:
         yield server
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS.items(), ids=[number.name for number in SIGNALS])
-@pytest.mark.parametrize("arguments", COMMANDS, ids=[" ".join(command) for command in COMMANDS])
+@pytest.mark.parametrize(
+    ("arguments", "number"), EVERY_COMMAND, ids=[f"{' '.join(command)}-{sent.name}" for command, sent in EVERY_COMMAND]
+)
 def test_a_signal_ends_a_command_whose_request_hangs(
-    silent: socket.socket, tmp_path: Path, arguments: list[str], number: signal.Signals, code: int
+    silent: socket.socket, tmp_path: Path, arguments: list[str], number: signal.Signals
 ) -> None:
     env = environment(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path)
     del env["SONARLY_API_KEY"]
@@ -39,7 +52,8 @@ def test_a_signal_ends_a_command_whose_request_hangs(
         sent = time.monotonic()
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
-        assert time.monotonic() - sent < 2.0
-    assert (process.returncode, err) == (code, b"")
+        took = time.monotonic() - sent
+        assert took < WITHIN or took < WITHIN * busyness()
+    assert (process.returncode, err) == (SIGNALS[number], b"")
     (entry,) = jobdeck("requests", "--json", env=env).objects
     assert entry["state"] == "abandoned"

@@ -168,7 +168,7 @@ async def test_close_gives_up_on_a_lock_that_another_holds(store: AsyncStore, pa
     await asyncio.sleep(0)
     begun = monotonic()
     assert not await store.close(within=0.2)
-    assert monotonic() - begun < 2
+    assert monotonic() - begun < 5.0, "it did not wait for the lock"
     other.execute("ROLLBACK")
     await waiting
     other.close()
