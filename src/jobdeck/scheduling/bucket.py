@@ -165,7 +165,7 @@ class Bucket:
 
     def resets(self, now: float) -> float | None:
         """Return when the tightest announced window begins anew; None while none tells, or none ever does at once."""
-        known = [window for window in self._live(now) if window.fixed and window.resets > now]
+        known = [window for window in self._live(now) if window.fixed is not False and window.resets > now]
         return min(known, key=lambda window: window.left or 0.0).resets if known else None
 
     def drain(self, now: float) -> None:

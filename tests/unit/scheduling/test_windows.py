@@ -91,6 +91,15 @@ def test_a_fixed_window_is_known_by_a_reset_that_a_sliding_one_could_not_tell_an
     assert window.opens(20.0) == pytest.approx(70.0)
 
 
+def test_the_moment_of_a_reset_is_told_until_it_is_known_to_mean_nothing() -> None:
+    bucket = Bucket(Limit(30))
+    bucket.ready(0.0)
+    bucket.announce(0.0, [RateWindow(30, 20, 30.0)], 0)
+    assert bucket.resets(0.0) == pytest.approx(30.0)
+    bucket.announce(10.0, [RateWindow(30, 20, 30.0)], 0)
+    assert bucket.resets(10.0) is None
+
+
 def test_nothing_left_is_believed_until_the_reset_while_the_kind_of_window_is_not_known() -> None:
     window = tell(None, 0.0, 0, 20.0)
     assert window.opens(0.1) == pytest.approx(20.0)
