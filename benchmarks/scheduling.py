@@ -28,11 +28,26 @@ HARDSHIPS: dict[str, dict[str, object]] = {
     "half stolen": {"stolen": 0.5},
     "nothing stolen": {"stolen": 0.0},
     "fixed windows": {"meter": "fixed"},
+    "sliding windows": {"meter": "sliding"},
     "throttler": {"meter": "throttler"},
+    "small bucket": {"meter": "small bucket"},
     "no headers": {"headers": False},
     "20 % errors": {"errors": 0.2},
     "foreign jobs": {"foreign": 2.0},
 }
+STRICT = (
+    ("sliding", "none", (60.0, 24.0)),
+    ("sliding", "shared", (13.0, 3.5)),
+    ("sliding", "own", (3.5, 3.5)),
+    ("throttler", "none", (120.0, 90.0)),
+    ("throttler", "shared", (40.0, 3.5)),
+    ("fixed", "none", (60.0, 24.0)),
+    ("fixed", "shared", (18.0, 3.5)),
+    ("small bucket", "none", (60.0, 24.0)),
+)
+"""Goals for p95, in seconds, of 60 jobs at 30 and 300 at 300 a minute. A throttler shuts everyone out for a minute each
+time that others overdraw it; a small bucket holds a tenth of its limit, and is ours alone."""
+
 BEST = {
     (10, 30): ((2.6, 6.0), (1.8, 4.2), (2.8, 7.3)),
     (60, 30): ((2.8, 6.2), (1.4, 2.8), (5.0, 13.0)),
@@ -181,6 +196,7 @@ def goals() -> list[Goal]:
         Goal("60 at 30, list+, 20 % errors: mean", Scenario(60, 30, "own", errors=0.2), mean, 4.0),
         Goal("500 at 600, list: requests, of a loop's", Scenario(500, 600, "shared"), _part_of_naive, 0.1),
         *_best_of_table(mean, p95),
+        *_strict_servers(),
         *_refusals(),
     ]
 
@@ -203,6 +219,18 @@ def _best_of_table(mean: Callable[[Row], float], p95: Callable[[Row], float]) ->
     return found
 
 
+def _strict_servers() -> list[Goal]:
+    """Return goals for servers whose limit is no token bucket as large as it says: what it may cost."""
+    found: list[Goal] = []
+    for meter, lists, limits in STRICT:
+        for (jobs, per_minute), limit in zip(((60, 30), (300, 300)), limits, strict=True):
+            scenario = Scenario(jobs, per_minute, lists, meter=meter, stolen=0.0 if meter == "small bucket" else 0.25)
+            name = f"{jobs} at {per_minute}, {meter}, {NAMES[lists]}: "
+            found.append(Goal(f"{name}p95", scenario, lambda row: row.p(0.95), limit))
+            found.append(Goal(f"{name}refusals, whoever made them", scenario, lambda row: row.refused, 2.0))
+    return found
+
+
 def _refusals() -> list[Goal]:
     """Return the goals for refusals of our own making, a run, behind each kind of server."""
     found: list[Goal] = []
@@ -214,6 +242,9 @@ def _refusals() -> list[Goal]:
         scenario = Scenario(jobs, per_minute, stolen=0.0, headers=False)
         name = f"{jobs} at {per_minute}, unknown limit, no headers: own refusals"
         found.append(Goal(name, scenario, _own_refusals, 2.0, unknowing))
+    for meter in ("sliding", "bucket", "fixed"):
+        scenario = Scenario(60, 60, meter=meter, stolen=0.0, headers=False, configured=300)
+        found.append(Goal(f"60 at 60, {meter}, configured 300, no headers: own refusals", scenario, _own_refusals, 2.0))
     return found
 
 

@@ -27,6 +27,8 @@ class Ours:
             Resource.OPERATION, KINDS, cursor=pages, active=("running", "queued"), whole=not pages, ended=("done",)
         )
         limit = Limit(scenario.per_minute if source is not LimitSource.UNKNOWN else 30, source)
+        if scenario.configured is not None:
+            limit = Limit(scenario.configured, LimitSource.CONFIGURED)
         self.scheduler = Scheduler(limit, random.Random(seed), () if scenario.lists == "none" else (lists,))
         self._whole = not pages
         self._before: dict[int, tuple[str, float | None]] = {}

@@ -69,6 +69,7 @@ class Scenario:
     """One setting. `lists` is "none", "shared" (same bucket), "own" (600 a minute) or "pages" (cursor, no progress).
 
     With `batch` all jobs are submitted at once, so that what begins and ends is old in the list.
+    `configured` is the limit that the user wrote, None when we know the vendor's word.
     """
 
     jobs: int
@@ -80,15 +81,15 @@ class Scenario:
     errors: float = 0.0
     foreign: float = 0.0
     batch: bool = False
+    configured: int | None = None
 
 
 @dataclass(slots=True)
 class Measured:
     """Delays in seconds from a job's end to its being known; ages of the selected row and of all live rows.
 
-    A refusal is of our own making (`own_refused`) when a server that had only heard the other clients would have let
-    the request through: also when a burst of theirs emptied, unseen, what we had left them. It is theirs when they
-    alone would have exhausted the limit.
+    A refusal is of our own making (`own_refused`) when a server that had heard nobody else would have refused as well,
+    or when we were told to wait and did not. Else others took what we had left them before our request arrived.
     """
 
     delays: list[float] = field(default_factory=list)
@@ -122,7 +123,11 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._wake_at = float("inf")
-        self._without_us: Meter = METERS[scenario.meter](scenario.per_minute)
+        self._alone: dict[Meter, Meter] = {
+            self._polls: METERS[scenario.meter](scenario.per_minute),
+            self._lists: METERS[scenario.meter](600 if scenario.lists == "own" else scenario.per_minute),
+        }
+        self._silent_until = 0.0
         self.now = 0.0
         self._add_foreign_jobs(seed)
 
@@ -175,16 +180,18 @@ class World:
         self.measured.sent += 1
         self.measured.polls += ask.number is not None or self._lists is self._polls
         there = self.now + self._latency() / 2
-        self._at(there, lambda: self._serve(ask))
+        early = self.now < self._silent_until
+        self._at(there, lambda: self._serve(ask, early=early))
 
-    def _serve(self, ask: Ask) -> None:
+    def _serve(self, ask: Ask, *, early: bool) -> None:
         meter = self._polls if ask.number is not None else self._lists
         wait = meter.ask(self.now)
+        too_many = self._alone[meter].ask(self.now) is not None
         headers = meter.headers(self.now) if self.scenario.headers else None
         next_cursor = None
         if wait is not None:
             self.measured.refused += 1
-            self.measured.own_refused += meter is not self._polls or not self._without_us.spent(self.now)
+            self.measured.own_refused += too_many or early
             answer = Answer(429, retry_after=wait, headers=headers)
         elif self._rng.random() < self.scenario.errors:
             answer = Answer(500, headers=headers)
@@ -198,6 +205,7 @@ class World:
         self._at(self.now + self._latency() / 2, lambda: self._receive(ask, answer, seen_at))
 
     def _receive(self, ask: Ask, answer: Answer, seen_at: float) -> None:
+        self._silent_until = max(self._silent_until, self.now + (answer.retry_after or 0.0))
         for row in answer.rows:
             if row.number < 0:
                 continue
@@ -241,7 +249,6 @@ class World:
     def _other(self) -> None:
         self.measured.others += 1
         self.measured.others_refused += self._polls.ask(self.now) is not None
-        self._without_us.ask(self.now)
 
     def _select(self) -> None:
         """Someone moves to another row every 30 seconds."""

@@ -1,6 +1,7 @@
-"""Servers that limit their callers: a token bucket, a fixed window, and a throttler that blocks for a whole period."""
+"""Servers that limit their callers: a token bucket, a fixed and a sliding window, and a throttler that blocks."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,17 +28,14 @@ class Meter(Protocol):
         """Return what an answer sent now would announce."""
         ...
 
-    def spent(self, now: float) -> bool:
-        """Return whether a request at `now` would be refused, without counting it."""
-        ...
-
 
 class TokenBucket:
-    """Refills evenly; a whole period's requests may come at once after a rest."""
+    """Refills evenly; a whole period's requests, or `capacity`, may come at once after a rest."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, capacity: int | None = None) -> None:
         self._limit = per_minute
-        self._tokens = float(per_minute)
+        self._capacity = float(capacity or per_minute)
+        self._tokens = self._capacity
         self._at = 0.0
 
     def ask(self, now: float) -> float | None:
@@ -51,16 +49,11 @@ class TokenBucket:
     def headers(self, now: float) -> Headers:
         """Return what an answer sent now announces."""
         self._fill(now)
-        until_full = (self._limit - self._tokens) * PERIOD / self._limit
+        until_full = (self._capacity - self._tokens) * PERIOD / self._limit
         return Headers(self._limit, int(self._tokens), math.ceil(until_full))
 
-    def spent(self, now: float) -> bool:
-        """Return whether a request at `now` would be refused."""
-        self._fill(now)
-        return self._tokens < 1.0
-
     def _fill(self, now: float) -> None:
-        self._tokens = min(self._limit, self._tokens + (now - self._at) * self._limit / PERIOD)
+        self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._limit / PERIOD)
         self._at = now
 
 
@@ -85,11 +78,6 @@ class FixedWindow:
         self._roll(now)
         return Headers(self._limit, self._limit - self._count, math.ceil(PERIOD - now % PERIOD))
 
-    def spent(self, now: float) -> bool:
-        """Return whether a request at `now` would be refused."""
-        self._roll(now)
-        return self._count >= self._limit
-
     def _roll(self, now: float) -> None:
         if int(now // PERIOD) != self._window:
             self._window = int(now // PERIOD)
@@ -97,10 +85,11 @@ class FixedWindow:
 
 
 class Throttler:
-    """A sliding window; whoever exceeds it is blocked, with everyone else, for a whole period."""
+    """A sliding window; whoever exceeds it is `blocked`, with everyone else, for a whole period by default."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, blocked: float = PERIOD) -> None:
         self._limit = per_minute
+        self._blocked = blocked
         self._times: list[float] = []
         self._blocked_until = 0.0
 
@@ -110,8 +99,8 @@ class Throttler:
         if now < self._blocked_until:
             return math.ceil(self._blocked_until - now)
         if len(self._times) >= self._limit:
-            self._blocked_until = now + PERIOD
-            return PERIOD
+            self._blocked_until = now + self._blocked
+            return self._blocked or math.ceil(self._times[0] + PERIOD - now)
         self._times.append(now)
         return None
 
@@ -121,17 +110,14 @@ class Throttler:
         oldest = self._times[0] if self._times else now
         return Headers(self._limit, self._limit - len(self._times), math.ceil(oldest + PERIOD - now))
 
-    def spent(self, now: float) -> bool:
-        """Return whether a request at `now` would be refused."""
-        self._slide(now)
-        return now < self._blocked_until or len(self._times) >= self._limit
-
     def _slide(self, now: float) -> None:
         self._times = [at for at in self._times if at > now - PERIOD]
 
 
-METERS: dict[str, type[TokenBucket] | type[FixedWindow] | type[Throttler]] = {
+METERS: dict[str, Callable[[int], Meter]] = {
     "bucket": TokenBucket,
+    "small bucket": lambda per_minute: TokenBucket(per_minute, per_minute // 10),
     "fixed": FixedWindow,
+    "sliding": lambda per_minute: Throttler(per_minute, 0.0),
     "throttler": Throttler,
 }
