@@ -48,12 +48,17 @@ def osc52(text: str) -> str:
     return f"\x1b]52;c;{base64.b64encode(text.encode()).decode('ascii')}\a"
 
 
+def over_ssh(environ: Mapping[str, str]) -> bool:
+    """Whether the person sits at another machine than this one."""
+    return any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"))
+
+
 def native_tool(environ: Mapping[str, str], find: Find = shutil.which, platform: str = sys.platform) -> Tool | None:
     """Return the program that sets the clipboard of this desktop, None where nobody sits at it.
 
     Over SSH the clipboard that counts is at the other end, and a display that is forwarded may be anyone's.
     """
-    if any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+    if over_ssh(environ):
         return None
     candidates: list[tuple[bool, Tool]] = [
         (platform == "darwin", Tool("pbcopy", ("pbcopy",))),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobdeck.domain.text import one_line
+from jobdeck.tui.clipboard import over_ssh
 
 NOTICE_CELLS = 200
 TITLE = "jobdeck"
@@ -75,9 +76,7 @@ def terminal_notice(text: str, environ: Mapping[str, str]) -> str:
 
 def desktop_at_hand(environ: Mapping[str, str]) -> bool:
     """Whether there is a desktop in front of the person, and the library that speaks to it (the extra ``notify``)."""
-    if any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
-        return False
-    return importlib.util.find_spec("desktop_notifier") is not None
+    return not over_ssh(environ) and importlib.util.find_spec("desktop_notifier") is not None
 
 
 def described(environ: Mapping[str, str]) -> str:

@@ -31,11 +31,3 @@ class MouseLent(Message):
     def __init__(self, *, lent: bool) -> None:
         super().__init__()
         self.lent = lent
-
-
-class EngineFailed(Message):
-    """The engine stopped by itself: nothing on the screen is current any more."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__()
-        self.error = error

@@ -19,7 +19,12 @@ from jobdeck.tui.widgets.palette import Painted
 class Sentence(Painted):
     """Lines made for the widget's width by a function that is asked again at every width."""
 
-    def __init__(self, make: Callable[[int], Sequence[Line]] | None = None, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        make: Callable[[int], Sequence[Line]] | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
         super().__init__(id=id)
         self._make = make
         self._lines: tuple[Line, ...] = ()
