@@ -109,7 +109,7 @@ class _Opening:
             writer.close()
             raise
         if backup is not None:
-            message = f"The database was brought to a newer schema; a copy of the old one is {backup.name}."
+            message = f"{path.name} was brought to a newer schema: a copy of the old one is {backup.name}"
             notices.append(Notice(NoticeKind.MIGRATED, message, backup))
         return store
 
