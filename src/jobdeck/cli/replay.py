@@ -10,7 +10,7 @@ from jobdeck.cli.open_screen import run_screen
 from jobdeck.cli.output import clock_time
 from jobdeck.cli.terminal import require_terminal
 from jobdeck.domain.curl import curl_line
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, to_ask_again, told_offset
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
@@ -88,8 +88,7 @@ class ReplaySitting:
 
     def _source(self, job: Job, *, include_result: bool) -> TicketSource:
         exchanges = self._replay.exchanges(job.key)
-        alone = next((item for item in exchanges if item.job is not None), next(iter(exchanges), None))
-        offsets = [item.clock_offset for item in exchanges if item.clock_offset is not None]
+        alone = to_ask_again(exchanges)
         return TicketSource(
             job=job,
             timeline=self._replay.timeline(job.key),
@@ -97,7 +96,7 @@ class ReplaySitting:
             version=__version__,
             made_us=self._replay.now().us,
             curl=self.curl(alone) if alone is not None else "",
-            clock_offset=round(offsets[0], 1) if offsets else None,
+            clock_offset=told_offset(exchanges),
             include_result=include_result,
         )
 

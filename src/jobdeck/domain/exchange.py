@@ -1,5 +1,6 @@
 """One HTTP request and what came of it: the unit of the request ledger."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobdeck.domain.instant import Instant
@@ -45,3 +46,14 @@ class Exchange:
     def support_id(self) -> str | None:
         """The one ID to give to support: the request ID, or the trace ID of an API that has only that."""
         return self.request_id or self.trace_id
+
+
+def to_ask_again(exchanges: Sequence[Exchange]) -> Exchange | None:
+    """Return the first that is about one job alone, which asks again for less than a list does; else the first."""
+    return next((item for item in exchanges if item.job is not None), next(iter(exchanges), None))
+
+
+def told_offset(exchanges: Sequence[Exchange]) -> float | None:
+    """Return the clock offset of the first that tells one, in tenths of a second."""
+    offsets = (item.clock_offset for item in exchanges)
+    return next((round(offset, 1) for offset in offsets if offset is not None), None)

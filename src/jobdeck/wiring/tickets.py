@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobdeck import __version__
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, to_ask_again, told_offset
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
@@ -99,7 +99,7 @@ def ticket_source(
     ends = (shown.first, shown.last) if shown is not None and job.terminal and known else ()
     kept = [item for entry in store.exchanges(job.key, MAX_EXCHANGES) if (item := entry.exchange(now)) is not None]
     exchanges = _joined(fresh, kept)
-    offsets = [item.clock_offset for item in fresh if item.clock_offset is not None]
+    alone = to_ask_again(exchanges)
     annotation = store.annotations([job.key]).get(job.key)
     return TicketSource(
         job=job,
@@ -108,8 +108,8 @@ def ticket_source(
         ends=tuple(item for entry in ends if (item := entry.exchange(now)) is not None),
         version=__version__,
         made_us=now.us,
-        curl=wiring.curl(_alone(exchanges)) if exchanges else "",
-        clock_offset=round(offsets[0], 1) if offsets else None,
+        curl=wiring.curl(alone) if alone is not None else "",
+        clock_offset=told_offset(fresh),
         note=note or (annotation.note if annotation is not None else ""),
         include_result=include_result,
     )
@@ -125,11 +125,6 @@ def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange]) -> tuple[Exchan
     late = [item for item in fresh if _mark(item) not in known]
     both = sorted((*late, *kept), key=_started, reverse=True)
     return tuple(both[:MAX_EXCHANGES])
-
-
-def _alone(exchanges: Sequence[Exchange]) -> Exchange:
-    """Return the newest look at the job alone, which asks again for less than a list does; else the newest."""
-    return next((item for item in exchanges if item.job is not None), exchanges[0])
 
 
 def _started(item: Exchange) -> int:

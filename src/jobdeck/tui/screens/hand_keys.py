@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 from textual.screen import Screen
 
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, to_ask_again
 from jobdeck.domain.fingerprint import Fingerprint
 from jobdeck.domain.job import JobKey
 from jobdeck.tui import words
@@ -34,9 +34,7 @@ class HandKeys(Screen[None]):
 
     async def action_copy_curl(self) -> None:
         """Send the selected exchange, or the job's newest, to the clipboard as a line for a shell."""
-        looks = self._watch.exchanges(self._jobs.selected)
-        # A list told of many jobs: what asks for this one alone is of more use to a shell.
-        newest = next((look for look in looks if look.job is not None), next(iter(looks), None))
+        newest = to_ask_again(self._watch.exchanges(self._jobs.selected))
         await self._handing.curl(self._selected_exchange or newest)
 
     def action_ticket(self) -> None:
