@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobdeck.cli.errors import CommandError
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
-from jobdeck.store import Store
-from jobdeck.store.records import NoticeKind
 from jobdeck.wiring import Wiring, open_own_store
+
+if TYPE_CHECKING:
+    from jobdeck.store import Store
 
 
 def open_wiring(arguments: argparse.Namespace) -> Wiring:
@@ -29,12 +31,14 @@ def open_wiring(arguments: argparse.Namespace) -> Wiring:
 
 
 @contextmanager
-def open_store_for(arguments: argparse.Namespace, *, needed: bool = False) -> Iterator[Store]:
+def open_store_for(arguments: argparse.Namespace, *, needed: bool = False) -> Iterator["Store"]:
     """Open the store; its notices go to standard error.
 
     Where it is `needed`, because the command does nothing but read it, one that cannot be used raises
     `CommandError`: an empty stand-in would say that nothing is remembered.
     """
+    from jobdeck.store.records import NoticeKind  # noqa: PLC0415 - not before the first frame
+
     opened = open_own_store(os.environ, keep=not arguments.no_store)
     try:
         for notice in opened.notices:

@@ -5,21 +5,18 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from jobdeck.cli.telling import make_teller
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.engine.batch import Batch
-from jobdeck.engine.engine import Engine
 from jobdeck.providers.targets import parse_input
-from jobdeck.store import StoreError
 from jobdeck.tui.session import Parsed, Refused
 from jobdeck.wiring import Running, Wiring
-from jobdeck.wiring.telling import CLOSE_SECONDS, Teller
-from jobdeck.wiring.tickets import TicketError, keep_note, kept_note, make_ticket
 
 if TYPE_CHECKING:
+    from jobdeck.engine.engine import Engine
     from jobdeck.wiring.recording import Recorder
+    from jobdeck.wiring.telling import Teller
 
 ORDER = "order"
 """The name under which the store keeps how the list is sorted."""
@@ -75,11 +72,13 @@ class Sitting:
         """The names of the configured profiles."""
         return tuple(self._wiring.settings.profiles)
 
-    async def open(self) -> Engine:
+    async def open(self) -> "Engine":
         """Put the engine together: what is remembered in its last state, the rest new.
 
         Raises `ConfigError` for a profile without credentials.
         """
+        from jobdeck.cli.telling import make_teller  # noqa: PLC0415 - after the first frame
+
         running = self._running = self._wiring.open(listed=True, recorder=self._recorder)
         importing = asyncio.create_task(self._wiring.prepare())
         if self._recorder is not None:
@@ -116,16 +115,23 @@ class Sitting:
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""
+        from jobdeck.wiring.tickets import TicketError, make_ticket  # noqa: PLC0415 - after the first frame
+
         if self._running is None:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
 
     async def note(self, keys: Sequence[JobKey]) -> str:
         """Return the note that is kept with every one of the jobs."""
+        from jobdeck.wiring.tickets import kept_note  # noqa: PLC0415 - after the first frame
+
         return await kept_note(self._running, keys) if self._running is not None else ""
 
     async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Keep a note with jobs, or say that it is not kept."""
+        from jobdeck.store import StoreError  # noqa: PLC0415 - after the first frame
+        from jobdeck.wiring.tickets import keep_note  # noqa: PLC0415 - after the first frame
+
         if self._running is None:
             return
         try:
@@ -138,6 +144,8 @@ class Sitting:
         running = self._running
         if running is None:
             return
+
+        from jobdeck.store import StoreError  # noqa: PLC0415 - after the first frame
 
         async def keep() -> None:
             with suppress(StoreError):
@@ -162,6 +170,8 @@ class Sitting:
             await self._recorder.close()
         await asyncio.gather(*self._keeping)
         if self._teller is not None:
+            from jobdeck.wiring.telling import CLOSE_SECONDS  # noqa: PLC0415 - after the first frame
+
             await self._teller.close(CLOSE_SECONDS)
 
     def parse(self, text: str) -> Parsed:

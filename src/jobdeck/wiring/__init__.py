@@ -1,12 +1,11 @@
 """The one place where the parts are put together.
 
-Importing this is cheap; the HTTP client and the models (400 ms) are imported when the first profile opens.
+Importing this is cheap: the engine, the scheduler and the store (100 ms) are imported when the first of them is made,
+the HTTP client and the models (400 ms) when the first profile opens.
 """
 
 import asyncio
 import importlib
-import json
-import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,68 +17,27 @@ from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, Resource, Target
+from jobdeck.domain.job import Job, Target
 from jobdeck.engine.clock import SystemClock, Timer
-from jobdeck.engine.engine import Engine
-from jobdeck.engine.lane import Lane
-from jobdeck.engine.ledger import Ledger, Limits
-from jobdeck.engine.registry import Registry
-from jobdeck.providers.base import Provider
-from jobdeck.providers.profile import Api, Profile, ProviderName
+from jobdeck.providers.profile import Profile
 from jobdeck.providers.targets import Directory
-from jobdeck.scheduling.budget import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
-from jobdeck.scheduling.scheduler import Scheduler
-from jobdeck.store import Opened, Store, open_store
-from jobdeck.store.actors import new_actor
-from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import Annotation, NoticeKind
-from jobdeck.wiring.asking import Asker
-from jobdeck.wiring.ledger import StoreLedger
+from jobdeck.scheduling.limits import Limit, LimitSource
 
 if TYPE_CHECKING:
+    from jobdeck.engine.engine import Engine
+    from jobdeck.engine.ledger import Ledger
+    from jobdeck.engine.registry import Registry
+    from jobdeck.providers.base import Provider
+    from jobdeck.store import Opened, Store
+    from jobdeck.store.aio import AsyncStore
+    from jobdeck.store.records import Annotation
+    from jobdeck.wiring.asking import Asker
     from jobdeck.wiring.recording import Recorder
 
 DATABASE = "jobdeck.db"
 
-LISTS: dict[ProviderName, tuple[ListSupport, ...]] = {
-    "thehog": (
-        ListSupport(
-            Resource.OPERATION,
-            frozenset({"operation", "enrichment"}),
-            active=("processing", "queued"),
-            ended=("succeeded", "failed", "partial_success", "cancelled"),
-        ),
-        ListSupport(Resource.SEARCH, frozenset({"search"}), page=200, cursor=True),
-    ),
-    "sonarly": (
-        ListSupport(
-            Resource.PROSPECTING,
-            frozenset({"prospecting"}),
-            grouped=True,
-            cursor=True,
-            active=("running", "queued"),
-            whole=False,
-            ended=("completed", "failed", "cancelled"),
-        ),
-    ),
-}
-"""The lists of each API with code of its own, for the scheduler."""
-
 UNKNOWN_LIMIT = 60
 """Requests a minute to begin with where nobody says anything."""
-
-
-def lists_of(api: Api) -> tuple[ListSupport, ...]:
-    """Return the lists of an API that the scheduler can rely on: those whose newest rows come first."""
-    if isinstance(api, str):
-        return LISTS[api]
-    listed = api.list
-    if listed is None or not listed.newest_first:
-        return ()
-    grouped, cursor = bool(api.place), bool(listed.cursor)
-    kinds = frozenset({Resource.JOB.value})
-    return (ListSupport(Resource.JOB, kinds, listed.page, grouped, cursor, whole=listed.whole),)
 
 
 class UseOfLists(Enum):
@@ -89,23 +47,13 @@ class UseOfLists(Enum):
     WHOLE = "whole"
     NONE = "none"
 
-    def of(self, api: Api) -> tuple[ListSupport, ...]:
-        """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
-        match self:
-            case UseOfLists.ALL:
-                return lists_of(api)
-            case UseOfLists.WHOLE:
-                return tuple(support for support in lists_of(api) if support.whole)
-            case UseOfLists.NONE:
-                return ()
-
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """An engine with what it remembers in."""
 
-    engine: Engine
-    store: AsyncStore
+    engine: "Engine"
+    store: "AsyncStore"
     notices: tuple[str, ...]
     unkept: str = ""
     """Why nothing is kept although it was to be, in one line."""
@@ -146,22 +94,15 @@ class Wiring:
 
     def engine(
         self,
-        ledger: Ledger | None = None,
+        ledger: "Ledger | None" = None,
         lists: UseOfLists = UseOfLists.ALL,
         learnt: Callable[[str], str | None] = lambda _: None,
-        registry: Registry | None = None,
-    ) -> Engine:
+        registry: "Registry | None" = None,
+    ) -> "Engine":
         """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
+        from jobdeck.wiring.assembly import make_engine  # noqa: PLC0415 - 60 ms the first frame must not wait for
 
-        def lane(name: str) -> Lane:
-            profile = self._settings_of(name).profile
-            limit = limit_of(profile)
-            durations = _durations(learnt(name))
-            scheduler = Scheduler(limit, random.Random(), lists.of(profile.api), durations)  # noqa: S311 - jitter
-            assumed = limit.source is not LimitSource.CONFIGURED
-            return Lane(self.provider(name), scheduler, self.clock, ledger, limit_assumed=assumed)
-
-        return Engine(lane, self.clock, ledger, registry)
+        return make_engine(self, ledger, lists, learnt, registry)
 
     def open(
         self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL, recorder: "Recorder | None" = None
@@ -171,39 +112,24 @@ class Wiring:
         With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
         is told to `recorder`, which is the caller's to close. Needs a running loop.
         """
-        opened = open_own_store(self._env, keep=self._keep)
-        store = AsyncStore(opened.store)
-        registry = recorder.registry if recorder is not None else None
-        ledger = StoreLedger(store, self.clock, listed=listed)
-        engine = self.engine(ledger, lists, opened.store.load_estimates, registry)
-        if recorder is not None:
-            recorder.follow(engine)
-        unkept = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
-        return Running(engine, store, tuple(notice.message for notice in opened.notices), unkept)
+        from jobdeck.wiring.assembly import open_engine  # noqa: PLC0415 - 60 ms the first frame must not wait for
+
+        return open_engine(self, open_own_store(self._env, keep=self._keep), lists, recorder, listed=listed)
 
     @asynccontextmanager
     async def asking(
         self, names: Iterable[str], waits: Callable[[str, Instant], object] | None = None
-    ) -> AsyncIterator[dict[str, Asker]]:
+    ) -> AsyncIterator[dict[str, "Asker"]]:
         """Open the store and an asker of each profile; raises `ConfigError` when credentials cannot be had.
 
         `waits` is told of a profile that has to keep silent, and until when.
         """
-        providers = {name: self.provider(name) for name in names}
-        store = AsyncStore(open_own_store(self._env, keep=self._keep).store)
-        ledger = StoreLedger(store, self.clock, listed=False)
-        for name in providers:
-            limit = limit_of(self._settings_of(name).profile)
-            assumed = limit.source is not LimitSource.CONFIGURED
-            ledger.limit(name, Limits(limit.requests_per_minute), self.clock.now(), assumed=assumed)
-        try:
-            yield {name: Asker(provider, ledger, self.clock, waits) for name, provider in providers.items()}
-        finally:
-            for provider in providers.values():
-                await provider.aclose()
-            await ledger.close()
+        from jobdeck.wiring.assembly import open_askers  # noqa: PLC0415 - 60 ms the first frame must not wait for
 
-    async def recall(self, store: AsyncStore, targets: Sequence[Target]) -> tuple[Job, ...]:
+        async with open_askers(self, names, lambda: open_own_store(self._env, keep=self._keep), waits) as askers:
+            yield askers
+
+    async def recall(self, store: "AsyncStore", targets: Sequence[Target]) -> tuple[Job, ...]:
         """Return what is remembered of targets, or of the watch list of last time when there are none.
 
         Jobs of profiles that are no longer configured are left out.
@@ -212,7 +138,7 @@ class Wiring:
         keys = [target.key for target in targets]
 
         # One trip to the reader's thread, and one query for a whole list: ten thousand would take seconds.
-        def load(shelf: Store) -> tuple[Job, ...]:
+        def load(shelf: "Store") -> tuple[Job, ...]:
             if not targets:
                 return shelf.watched(now)
             found = (shelf.load_job(key) for key in keys)
@@ -226,7 +152,7 @@ class Wiring:
 
     def profile(self, name: str) -> Profile:
         """Return a profile with its credentials; raises `ConfigError` when they cannot be had."""
-        return self._settings_of(name).resolve(self._env)
+        return self.settings_of(name).resolve(self._env)
 
     def curl(self, exchange: Exchange) -> str:
         """Return a request as a line for a shell, with variables where the secrets go."""
@@ -237,21 +163,25 @@ class Wiring:
         """Import what providers are made of, beside whatever else there is to do."""
         await asyncio.to_thread(importlib.import_module, "jobdeck.providers.factory")
 
-    def provider(self, name: str) -> Provider:
+    def provider(self, name: str) -> "Provider":
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
         from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
 
         return make_provider(self.profile(name), self.clock)
 
-    def _settings_of(self, name: str) -> ProfileSettings:
+    def settings_of(self, name: str) -> ProfileSettings:
+        """Return the settings of a profile; raises `ConfigError` when there is none of this name."""
         settings = self.settings.profiles.get(name)
         if settings is None:
             raise ConfigError(f"there is no profile {name}")
         return settings
 
 
-def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> Opened:
+def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> "Opened":
     """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`."""
+    from jobdeck.store import open_store  # noqa: PLC0415 - 30 ms the first frame must not wait for
+    from jobdeck.store.actors import new_actor  # noqa: PLC0415
+
     return open_store(data_dir(env) / DATABASE if keep else None, new_actor())
 
 
@@ -283,19 +213,8 @@ def limit_of(profile: Profile) -> Limit:
             return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN) if told is None else Limit(told, LimitSource.DOCUMENTED)
 
 
-def _still_acknowledged(job: Job, note: Annotation | None) -> bool:
+def _still_acknowledged(job: Job, note: "Annotation | None") -> bool:
     """Whether a person acknowledged the job as it is: an end that came later is news."""
     if note is None or not note.acknowledged:
         return False
     return job.ended is None or note.at_us >= job.ended.us
-
-
-def _durations(data: str | None) -> dict[str, object] | None:
-    """Read what was remembered of durations; nothing, when it cannot be read."""
-    if data is None:
-        return None
-    try:
-        value = json.loads(data)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
