@@ -24,6 +24,7 @@ from jobdeck.tui.draw.told import Told, told
 from jobdeck.tui.draw.trace import trace_lines
 from jobdeck.tui.model import Model
 from jobdeck.tui.order import Order
+from jobdeck.tui.widgets.static import rule_line
 from tests.tui.world import NOON, UUID, ago, deck_of_every_state, exchange, job, problem, stage, target
 
 
@@ -334,3 +335,8 @@ def test_the_footer_shows_as_many_keys_as_fit(width: int) -> None:
     for start, end, name in made.places:
         assert name
         assert plain(made.line)[start:end].strip()
+
+
+def test_a_titled_line_is_as_wide_as_its_pane_whatever_its_title_is_written_in() -> None:
+    for text in ("Errors & trace", "= 3 jobs failed with 接続が切れました", "x" * 200, "接" * 100):
+        assert line_width(rule_line(text, 60, strong=True)) == 60

@@ -11,7 +11,7 @@ from jobdeck.tui.draw.columns import Columns, Name, columns_for
 from jobdeck.tui.draw.footer import Footer as FooterLine
 from jobdeck.tui.draw.footer import footer
 from jobdeck.tui.draw.row import heading_spans
-from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.draw.spans import Line, Role, clip_line, line_width
 from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.palette import Painted
 
@@ -114,14 +114,7 @@ class Rule(Sentence):
 
     def title(self, text: str, *, strong: bool = False) -> None:
         """Set the title; `strong` while the pane under it has the focus."""
-        role = Role.STRONG if strong else Role.DIM
-
-        def make(width: int) -> Sequence[Line]:
-            line = clip_line((("── ", Role.FAINT), (text, role), (" ", Role.FAINT)), width)
-            used = sum(len(part) for part, _ in line)
-            return ((*line, ("─" * max(0, width - used), Role.FAINT)),)
-
-        self.tell(make)
+        self.tell(lambda width: (rule_line(text, width, strong=strong),))
 
 
 class Footer(Sentence):
@@ -152,3 +145,9 @@ class Footer(Sentence):
         for start, end, action in self._made.places:
             if start <= event.x < end:
                 self.post_message(self.Chosen(action))
+
+
+def rule_line(text: str, width: int, *, strong: bool) -> Line:
+    """Return a title and the line behind it, in exactly `width` cells."""
+    line = clip_line((("── ", Role.FAINT), (text, Role.STRONG if strong else Role.DIM), (" ", Role.FAINT)), width)
+    return (*line, ("─" * (width - line_width(line)), Role.FAINT))
