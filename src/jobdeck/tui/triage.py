@@ -30,11 +30,6 @@ class Triage:
         return self._filter
 
     @property
-    def faults(self) -> bool:
-        """Whether only jobs in trouble are shown."""
-        return self._faults
-
-    @property
     def narrowed(self) -> bool:
         """Whether rows may be left out."""
         return bool(self._filter) or self._faults

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from textual import events
-from textual.message import Message
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
@@ -16,13 +15,6 @@ from jobdeck.tui.widgets.line_view import LineView
 
 class Trace(LineView):
     """Draws exchanges. The cursor stays with its exchange as newer ones come in, unless it is on the newest."""
-
-    class Selected(Message):
-        """Another exchange is selected (None: there is none)."""
-
-        def __init__(self, exchange: Exchange | None) -> None:
-            super().__init__()
-            self.exchange = exchange
 
     def __init__(self, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -121,7 +113,6 @@ class Trace(LineView):
         self._index = min(max(index, 0), max(0, len(self._exchanges) - 1))
         self._reveal()
         self.refresh()
-        self.post_message(self.Selected(self.selected))
 
     def _reveal(self) -> None:
         height = lines_per_exchange(self.line_width)
