@@ -1,7 +1,7 @@
-"""What holds for every test: how seldom garbage is looked for, that no property is judged by a clock, and that no sheet is read twice."""
+"""What holds for every test: no property is judged by a clock, garbage is seldom looked for, no sheet is read twice."""
 
 import gc
-from functools import lru_cache
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +26,7 @@ def pytest_collection_finish() -> None:
 def _every_sheet_is_read_once() -> None:
     """Keep the words of the sheets of styles, which never change: hundreds of apps are started, each to read all."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def words(code: str, read_from: tuple[str, str]) -> tuple[Token, ...]:
         return tuple(tokenize.tokenize(code, read_from))
 
