@@ -3,6 +3,8 @@
 import base64
 import json
 import logging
+import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 import httpx
@@ -243,3 +245,36 @@ def test_taking_a_key_out_leaves_json_whole(quoted: str) -> None:
 def test_a_malformed_key_can_be_taken_out_as_well(odd: str) -> None:
     assert Scrubber([odd]).text(f"a {odd} b") == "a [redacted] b"
     assert Scrubber([odd]).body(b"a b") == b"a b"
+
+
+SLICE_SECONDS = 0.05
+MEBIBYTE = 2**20
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b"%20", b"%41", b"%61a", b"\\n", b'\\"', b"\\/", b"\\u0041", b"a", SECRET[:-1].encode(), SECRET.encode()],
+    ids=lambda unit: repr(unit.decode()[:8]),
+)
+def test_no_answer_keeps_everything_else_waiting_while_it_is_searched(unit: bytes) -> None:
+    scrubber = Scrubber([SECRET, "ak_" + SECRET])
+    body = unit * (8 * MEBIBYTE // len(unit))
+    taken: list[float] = []
+    started = time.process_time()
+    for _ in scrubber.body_in_slices(body):
+        taken.append(time.process_time() - started)
+        started = time.process_time()
+    assert len(taken) >= 8
+    # The median, for a busy machine may take a cache or a clock tick away in the middle of a slice.
+    assert sorted(taken)[len(taken) // 2] < SLICE_SECONDS
+
+
+@pytest.mark.parametrize("spelt", [str, str.upper, lambda key: "".join(f"%{ord(char):02x}" for char in key)])
+def test_a_key_that_lies_across_two_slices_is_found(spelt: Callable[[str], str]) -> None:
+    scrubber = Scrubber([SECRET])
+    key = spelt(SECRET).encode()
+    for before in range(65_536 - len(key) - 1, 65_536 + 2):
+        body = b"x" * before + key + b"yy"
+        assert scrubber.body(body) == b"x" * before + b"[redacted]yy"
+    twice = b"x" * 65_530 + key + key + b"z" * 200_000 + key
+    assert scrubber.body(twice) == b"x" * 65_530 + b"[redacted]" * 2 + b"z" * 200_000 + b"[redacted]"
