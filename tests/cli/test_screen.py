@@ -107,3 +107,19 @@ def test_the_demo_shows_moving_jobs_of_both_apis(env: dict[str, str]) -> None:
         demo._read()
     demo.press("q")
     assert demo.leave() == 0
+
+
+def test_a_burst_of_keys_is_for_the_input_that_its_first_opens(env: dict[str, str]) -> None:
+    with ThreadedSimulator(Scenario(jobs=JOBS)) as server:
+        env["THEHOG_BASE_URL"] = server.url
+        names = " ".join(f"/api/enrichments/{job.id}" for job in JOBS)
+        screen = Terminal(f"{sys.executable} -m jobdeck {names}", env)
+        screen.until("en_0", "en_1", "en_2", "● run")
+        screen.press("/sk_live_pasted")
+        screen.until("/ sk_live_pasted", "0 of 3")
+        screen.press("\x1b")
+        screen.until("en_0", "en_1", "en_2")
+        screen.press("aop_x")
+        screen.until("op_x", "1 job")
+        screen.press("\x03")
+        assert screen.leave() == 130

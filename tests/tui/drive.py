@@ -32,15 +32,19 @@ async def wait_until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
 
 async def press_keys(pilot: Pilot[int], *keys: str) -> None:
     """Press keys, each taken in before the next; a pilot's own `press` would wait 60 ms at every one."""
-    driver = pilot.app._driver
+    app = pilot.app
+    driver = app._driver
     assert driver is not None
     for key in keys:
         event = events.Key(key, key if len(key) == 1 else None)
-        event.set_sender(pilot.app)
+        event.set_sender(app)
         driver.send_message(event)
         for _ in range(3):
             await pilot._wait_for_screen()
             await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            while isinstance(app, JobdeckApp) and not app.in_turn and not app._exit:
+                await asyncio.sleep(0.001)
 
 
 def painted(app: App[int]) -> list[str]:

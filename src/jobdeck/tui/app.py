@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from textual.actions import ActionParseResult
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -24,6 +23,7 @@ from jobdeck.tui.bridge import FRAME_SECONDS, bridge
 from jobdeck.tui.clipboard import Put, clipboard
 from jobdeck.tui.commands import ActionCommands
 from jobdeck.tui.failure import failure_text
+from jobdeck.tui.in_turn import InTurnApp
 from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
 from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.deck import Deck
@@ -51,7 +51,7 @@ _SIGNALS = {
 """Signals that end the screen in order; on Windows an event loop takes none."""
 
 
-class JobdeckApp(App[int]):
+class JobdeckApp(InTurnApp):
     """The screen on a session.
 
     `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed

@@ -72,7 +72,8 @@ class FilterBar(Horizontal):
     def ask(self) -> None:
         """Take the keys for a filter."""
         self._asking = self.display = True
-        self._input.focus()
+        # At once, and not when it is the app's turn: the next key is for the input.
+        self.screen.set_focus(self._input)
 
     def show(self, text: str, told: Line, *, wanted: bool) -> None:
         """Show the text that is filtered by and what is found; `wanted` while it is to be seen without the keys.
