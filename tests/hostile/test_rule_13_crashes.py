@@ -141,3 +141,13 @@ def test_rule_04_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
     assert ran.err == f"jobdeck: an unexpected ZeroDivisionError was survived. For a report: {file}\n"
     assert "canary" not in file.read_text()
     assert logging.getLogger("jobdeck").handlers == [], "what is logged after the command is not the command's"
+
+
+def test_rule_13_a_crash_of_the_demo_names_the_demo(env: dict[str, str], tmp_path: Path) -> None:
+    fault = "from jobdeck.tui.screens.deck import Deck; Deck.action_add = lambda self: 1 / 0"
+    with OnTerminal("demo", "--jobs", "1", env=env, before=fault) as run:
+        run.until("q quit")
+        run.press("a")
+        assert run.leave() == 70
+    (report,) = (tmp_path / "data").glob("crash-*")
+    assert "command: demo" in report.read_text()

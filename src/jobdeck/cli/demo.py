@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
         directory = wiring.directory
         targets = tuple(parse_target(text, directory) for text in demo_targets(scenario))
         notices = ("a demo: simulated jobs, real HTTP on this machine",)
-        return run_screen(Sitting(wiring, targets, notices, recorder=make_recorder(arguments.record, wiring)))
+        sitting = Sitting(wiring, targets, notices, recorder=make_recorder(arguments.record, wiring))
+        return run_screen(sitting, command="demo")
 
 
 def demo_settings(url: str) -> Settings:

@@ -35,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     return run_screen(Sitting(wiring, inputs.targets, lists=arguments.discover, recorder=recorder))
 
 
-def run_screen(sitting: "Session", playback: "Playback | None" = None) -> int:
+def run_screen(sitting: "Session", playback: "Playback | None" = None, *, command: str = "open") -> int:
     """Run the screen until it is left; a fault is reported when the terminal is as it was before.
 
-    With `playback`, the sitting is one on a recording.
+    With `playback`, the sitting is one on a recording; `command` is what the report names.
 
     Raises `ConfigError` when the engine could not be opened for one.
     """
@@ -50,7 +50,7 @@ def run_screen(sitting: "Session", playback: "Playback | None" = None) -> int:
     if isinstance(app.fault, ConfigError):
         raise app.fault
     if app.fault is not None:
-        return report_crash(app.fault, "open")
+        return report_crash(app.fault, command)
     return app.return_code or 0
 
 

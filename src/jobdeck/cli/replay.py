@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     at = 0.0 if arguments.at is None else _place(arguments.at, recording)
     require_terminal(piped=False)
     replay = Replay(recording, at=at, speed=arguments.speed, playing=not arguments.paused)
-    return run_screen(ReplaySitting(recording, replay), replay)
+    return run_screen(ReplaySitting(recording, replay), replay, command="replay")
 
 
 class ReplaySitting:
