@@ -26,9 +26,7 @@ from jobdeck.tui.failure import failure_text
 from jobdeck.tui.handing import Handing
 from jobdeck.tui.marks import Marks
 from jobdeck.tui.saving import Save, save
-from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.hand_keys import HandKeys
-from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.page_keys import PageKeys
 from jobdeck.tui.session import Engine, Session
 from jobdeck.tui.theme import THEMES, after
@@ -244,6 +242,7 @@ class Deck(PageKeys, HandKeys):
 
     def action_add(self) -> None:
         """Ask for targets, and watch them."""
+        from jobdeck.tui.screens.add import AddScreen  # noqa: PLC0415 - not for the first frame
 
         def add(targets: tuple[Target, ...] | None) -> None:
             if targets:
@@ -270,6 +269,8 @@ class Deck(PageKeys, HandKeys):
 
     def action_help(self) -> None:
         """Show the help sheet."""
+        from jobdeck.tui.screens.help import HelpScreen  # noqa: PLC0415 - not for the first frame
+
         self.app.push_screen(HelpScreen(locked=bool(self._session.locked), replay=bool(self._watch.replay)))
 
     async def action_palette(self) -> None:
