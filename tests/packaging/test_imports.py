@@ -1,5 +1,6 @@
 """What is imported when: the command line answers fast because it imports little."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,7 @@ def test_no_registry_host_is_written_down() -> None:
         if name and path.is_file() and path.suffix in {".txt", ".toml", ".md", ".py", ".yml", ".lock", ""}:
             text = path.read_text(errors="replace")
             assert not any(host in text for host in hosts), name
+
+
+def test_what_httpcore_looks_for_at_every_request_is_there() -> None:
+    assert importlib.util.find_spec("sniffio") is not None
