@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -147,7 +148,17 @@ def test_an_unknown_status_is_shown_word_for_word() -> None:
 def test_why_names_the_error_then_the_problem() -> None:
     jobs = deck_of_every_state()
     assert why(jobs[0], job_state(jobs[0], NOON), NOON)[0].startswith("UPSTREAM_TIMEOUT  The enrichment")
-    assert why(jobs[2], job_state(jobs[2], NOON), NOON)[0] == "rate limited: Rate limit exceeded."
+    assert why(jobs[2], job_state(jobs[2], NOON), NOON)[0] == "rate limited (429)"
+    short = {ProblemKind.NETWORK: "unreachable", ProblemKind.TIMEOUT: "timed out"}
+    for kind, status, words in (
+        (ProblemKind.SERVER_ERROR, 500, "HTTP 500"),
+        (ProblemKind.AUTH, 401, "key refused (401)"),
+        (ProblemKind.NOT_FOUND, 404, "not found (404)"),
+        (ProblemKind.PROTOCOL, 200, "unexpected answer: no phase"),
+        *((kind, None, words) for kind, words in short.items()),
+    ):
+        one = job("op_a", problem=problem(kind, "no phase", http_status=status))
+        assert why(one, job_state(one, NOON), NOON)[0] == words
     assert why(job("op_a"), job_state(job("op_a"), NOON), NOON)[0] == ""
 
 
@@ -221,6 +232,17 @@ def test_a_wide_trace_has_the_id_on_the_same_line() -> None:
 def test_no_line_of_a_trace_is_wider_than_its_pane(width: int) -> None:
     for one in (exchange("op_" + "x" * 200), exchange("op_a", problem=problem(message="m" * 4_000), http_status=None)):
         assert all(line_width(line) <= width for line in trace_lines(one, NOON, width))
+
+
+@pytest.mark.parametrize("width", [58, 78, 118, 176])
+def test_of_the_exchange_that_is_wanted_whole_nothing_is_cut(width: int) -> None:
+    said = "the upstream has not answered in the time that it has for an answer of this kind, so nothing is known"
+    one = exchange("op_a", http_status=503, problem=problem(message=said))
+    lines = [plain(line).rstrip() for line in trace_lines(one, NOON, width, whole=True)]
+    text = " ".join(line.strip() for line in lines if "request" not in line.split()[:1])
+    assert advice(problem(), one, NOON) in " ".join(text.split())
+    assert said in " ".join(re.sub("request [0-9a-f-]+", "", text).split())
+    assert all(len(line) <= width for line in lines)
 
 
 def test_an_exchange_tells_what_it_changed() -> None:

@@ -138,6 +138,26 @@ async def test_until_all_is_seen_once_the_list_opens_on_the_greatest_need() -> N
         assert app.jobs.selected == key("op_bad")
 
 
+async def test_in_a_list_that_nobody_has_touched_what_fails_is_in_view() -> None:
+    app = ListApp()
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.put(*many(30))
+        await settle(pilot)
+        first, below = app.jobs.selected, app.jobs.page - 1
+        app.put(*(job(f"op_late{number}", Phase.PARTIAL, ended=ago(99 - number)) for number in range(below)))
+        await settle(pilot)
+        assert (app.jobs.selected, cursor_line(app)[0]) == (first, below + 1)
+        app.put(job("op_bad", Phase.FAILED), job("op_worse", Phase.FAILED, ended=NOON))
+        await settle(pilot)
+        assert "op_worse" in painted(app)[1]
+        assert cursor_line(app) == (1, "op_worse")
+        app.jobs.hold()
+        app.put(*(job(f"op_late{number}", Phase.FAILED, ended=NOON, version=2) for number in range(9)))
+        app.put(*(job(f"op_more{number}", Phase.FAILED, ended=NOON, version=2) for number in range(9)))
+        await settle(pilot)
+        assert app.jobs.selected == key("op_worse")
+
+
 async def test_a_key_holds_the_selection_even_before_all_is_seen() -> None:
     app = ListApp()
     async with app.run_test(size=(80, 12)) as pilot:

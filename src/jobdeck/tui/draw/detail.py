@@ -149,9 +149,15 @@ def _problem(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]
     if job_state(job, now) is LOST:
         lines += _paragraph("  ", "asked more than once, and the server knows no such job", width, Role.DIM)
     step = next_step(job, outlook, now)
-    if step and (problem is not None or job.observed is None or outlook.paused or outlook.halted):
+    if step and _pressing(job, outlook):
         lines.append((("  → ", Role.DIM), (step, Role.TEXT)))
     return lines
+
+
+def _pressing(job: Job, outlook: Outlook) -> bool:
+    """Whether what happens next stands above the rest: something is in the way of seeing the job."""
+    troubled = job.problem is not None or job.outage is not None or job.observed is None
+    return not job.terminal and (troubled or outlook.paused or outlook.halted is not None)
 
 
 def _stages(job: Job, now: Instant, width: int) -> list[Line]:
@@ -214,8 +220,8 @@ def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     if target.accepted_trace_id:
         facts.append(("accepted", f"trace {target.accepted_trace_id}"))
     step = next_step(job, outlook, now)
-    if step:
-        facts.append(("next", step))
+    if step and not _pressing(job, outlook):
+        facts.append(("next", step.removeprefix("next ")))
     for name, value in job.facts:
         meaning = in_words(name, value)
         facts.append((name, f"{value}: {meaning}" if meaning else value))

@@ -98,7 +98,8 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
         lines.append(((clip(name, width), Role.DIM),))
         for sign, value, role in (("- ", old.get(name), Role.DIM), ("+ ", new.get(name), Role.STRONG)):
             if value is not None:
-                lines += [((sign + text, role),) for text in wrap(value, width - 2, limit=4_096, most=12)]
+                first, *rest = wrap(value, width - 2, limit=4_096, most=12)
+                lines += [((sign + first, role),), *((("  " + text, role),) for text in rest)]
     if len(lines) == 2:
         lines.append((("nothing that is shown differs", Role.DIM),))
     return [clip_line(line, width) for line in lines]

@@ -6,6 +6,7 @@ from jobdeck.domain.attention import blind, stale
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.tui import words
 from jobdeck.tui.cells import fit
 from jobdeck.tui.draw.bar import bar
@@ -20,6 +21,7 @@ INDENT = " "
 """Keeps the words of the last column off the ages beside it."""
 
 UP, DOWN = "▴", "▾"
+NOT_FOUND = "not found (404)"
 KNOWN = "~"
 """Stands before the state of a job whose trouble a person has acknowledged."""
 
@@ -36,6 +38,8 @@ def ticks(job: Job, now: Instant) -> Ticks:
     age = job.age(now)
     if age is None:
         return elapsed, "?", "never", Role.BLIND if blind(job) else Role.DIM
+    if job.lost:
+        return elapsed, "–", words.span(age), Role.BLIND
     left = "?" if job.eta is None else words.outlook(job.eta[0] - age, job.eta[1] - age)
     if blind(job):
         return elapsed, left, words.span(age), Role.BLIND
@@ -101,10 +105,10 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     if job.error is not None and (job.error.code or job.error.message):
         return _folded("  ", job.error.code, job.error.message), Role.DIM
     if state is LOST:
-        return "not found (404)", Role.DIM
+        return NOT_FOUND, Role.DIM
     problem = job.problem or job.outage
     if problem is not None and not job.terminal:
-        return _folded(": ", problem.kind.words, problem.message), Role.DIM
+        return _trouble(problem), Role.DIM
     if job.anomalies:
         return _folded("", job.anomalies[-1]), Role.WARN
     if state is NEW:
@@ -112,6 +116,19 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     if state is STALLED and job.changed is not None:
         return f"no change since {words.near(job.changed.us, now)}", Role.DIM
     return "", Role.DIM
+
+
+def _trouble(problem: Problem) -> str:
+    """Return why a job could not be seen in words that no column cuts; the server's own are in the job's pane."""
+    status = problem.http_status
+    match problem.kind:
+        case ProblemKind.PROTOCOL:
+            # These words alone would send nobody anywhere.
+            return _folded(": ", problem.kind.words, problem.message)
+        case ProblemKind.SERVER_ERROR if status is not None:
+            return f"HTTP {status}"
+        case _:
+            return problem.kind.words if status is None else f"{problem.kind.words} ({status})"
 
 
 def _folded(between: str, *parts: str | None) -> str:

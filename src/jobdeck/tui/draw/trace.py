@@ -7,7 +7,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.text import clean, one_line
 from jobdeck.tui import words
-from jobdeck.tui.cells import clip, fit, middle, width_of
+from jobdeck.tui.cells import clip, fit, middle, width_of, wrap
 from jobdeck.tui.draw.advice import advice
 from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width
 from jobdeck.tui.draw.told import Told
@@ -15,37 +15,47 @@ from jobdeck.tui.draw.told import Told
 _PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
 NOTHING = Told()
 LEAST_PATH = 10
+INDENT = "  "
+MOST_LINES = 3
+"""Lines that the rest of what came of a request may take."""
+
 ONE_LINE_FROM = 176
 """Cells from which an exchange and its whole request ID fit on one line with room for what to do about it."""
 
 
-def trace_lines(exchange: Exchange, now: Instant, width: int, told: Told = NOTHING) -> tuple[Line, ...]:
+def trace_lines(
+    exchange: Exchange, now: Instant, width: int, told: Told = NOTHING, *, whole: bool = False
+) -> tuple[Line, ...]:
     """Return one line about an exchange, or two when the ID needs its own.
 
-    `told` knows by request or trace ID what an exchange changed (``queued → running``).
+    `told` knows by request or trace ID what an exchange changed (``queued → running``). What came of a request is
+    cut to its line unless the `whole` of it is wanted, which may take up to `MOST_LINES` more.
     """
     head: Line = (
         _glyph(exchange, bad=exchange.support_id in told.bad),
         (f"{words.near(exchange.started.us, now)} ", Role.DIM),
         (f"{clip(exchange.method, 6)} ", Role.DIM),
     )
-    tail: Line = (
-        _status(exchange),
-        (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM),
-        _outcome(exchange, now, told.words),
-    )
+    tail: Line = (_status(exchange), (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM))
+    text, role = _outcome(exchange, now, told.words)
     # The path is that of the same job on nearly every line: what came of the request has the better right to room.
     if width >= ONE_LINE_FROM:
         path_width = min(31, max(10, (width - 146) // 2))
         path = fit(short_path(exchange.url, path_width), path_width) + " "
         ids = _id_spans(exchange, "")
         room = width - line_width(ids) - 2
-        return (justify(clip_line((*head, (path, Role.TEXT), *tail), room), (*ids, (" ", Role.TEXT)), width),)
-    under: Line = (("  ", Role.TEXT), *_id_spans(exchange, "  "))
+        line = (*head, (path, Role.TEXT), *tail)
+        first, rest = _broken(text, room - line_width(line), width) if whole else (text, [])
+        line = clip_line((*line, (first, role)), room)
+        return (justify(line, (*ids, (" ", Role.TEXT)), width), *(((INDENT + more, role),) for more in rest))
+    under: Line = ((INDENT, Role.TEXT), *_id_spans(exchange, INDENT))
     room = min(31, width - line_width(under) - 2)
     if room >= LEAST_PATH:
         under = (*under, (f"  {short_path(exchange.url, room)}", Role.DIM))
-    return (clip_line((*head, *tail), width), clip_line(under, width))
+    line = (*head, *tail)
+    first, rest = _broken(text, width - line_width(line), width) if whole else (text, [])
+    lines = [clip_line((*line, (first, role)), width), *(((INDENT + more, role),) for more in rest)]
+    return (*lines, clip_line(under, width))
 
 
 def lines_per_exchange(width: int) -> int:
@@ -89,6 +99,14 @@ def _outcome(exchange: Exchange, now: Instant, notes: Mapping[str, str]) -> Span
     if note:
         return one_line(note[:512]), Role.STRONG
     return words.size(exchange.size), Role.DIM
+
+
+def _broken(text: str, room: int, width: int) -> tuple[str, list[str]]:
+    """Return what of a text fits into `room` cells of one line, and the rest as indented lines of `width` cells."""
+    if width_of(text) <= room or room < LEAST_PATH:
+        return text, []
+    first = wrap(text, room)[0]
+    return first, wrap(text[len(first) :].lstrip(), width - len(INDENT), most=MOST_LINES)
 
 
 def _id_spans(exchange: Exchange, indent: str) -> Line:

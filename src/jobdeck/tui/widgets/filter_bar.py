@@ -71,7 +71,7 @@ class FilterBar(Horizontal):
 
     def ask(self) -> None:
         """Take the keys for a filter."""
-        self._asking = self.display = True
+        self._asking = self.display = self._input.display = True
         # At once, and not when it is the app's turn: the next key is for the input.
         self.screen.set_focus(self._input)
 
@@ -81,6 +81,7 @@ class FilterBar(Horizontal):
         While it is typed the text is left alone: what is filtered by is a key press behind.
         """
         self.display = wanted or self._asking
+        self._input.display = self._asking or bool(text)
         if not self._asking and text != self._input.value.strip():
             with self.prevent(Input.Changed):
                 self._input.value = text

@@ -75,6 +75,7 @@ class JobList(LineView):
         self._selected: JobKey | None = None
         self._index = 0
         self._held = False
+        self._touched = False
         self._above: Callable[[], int] = lambda: 0
         self._tokens: list[Token | None] = []
         self._marks: Container[JobKey] = ()
@@ -116,7 +117,8 @@ class JobList(LineView):
 
         Until it is `settled` (every job has been looked at once) or somebody touches the list, the first line is
         selected, so that a deck opens on the job that needs a look most. From then on the selection stays with
-        its job, and in a list that is scrolled, on its line of the screen.
+        its job, and in a list that is scrolled, on its line of the screen. In a list that nobody has touched the
+        first lines stay in view: rather than following its job down and out of view, the selection begins anew.
         """
         self._now = now
         count = len(self._model)
@@ -135,7 +137,7 @@ class JobList(LineView):
             if min(before, count) <= self.size.height:
                 # The pane is as high as its few rows: only then does it take a layout to show one more or less.
                 self.refresh(layout=True)
-        self._index = max(index, 0)
+        self._index = max(0 if self._sunk(index) else index, 0)
         self._select(self._model.row_at(self._index).job.key if count else None)
         top = self.scroll_offset.y
         wanted = self._index - line if top > 0 else top
@@ -166,6 +168,7 @@ class JobList(LineView):
     def hold(self) -> None:
         """Keep the selected job selected from now on, as if a key had moved there."""
         self._held = self._held or self._selected is not None
+        self._touched = self._held
 
     def step_off(self) -> None:
         """Select the row after the selected one, the one before at the end: the selected is about to move away."""
@@ -196,6 +199,9 @@ class JobList(LineView):
     def on_resize(self) -> None:
         """Lay the columns out for the new width and keep the selected row in view."""
         self._lay_out()
+        if self._sunk(self._index):
+            self._index = 0
+            self._select(self._model.row_at(0).job.key)
         self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
         self._tell_viewed()
 
@@ -249,11 +255,15 @@ class JobList(LineView):
     def _go(self, index: int) -> None:
         if not len(self._model):
             return
-        self._held = True
+        self._held = self._touched = True
         self._index = min(max(index, 0), len(self._model) - 1)
         self._select(self._model.row_at(self._index).job.key)
         self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
         self._paint_changes()
+
+    def _sunk(self, index: int) -> bool:
+        """Whether a row is below what is in view of a list that nobody has touched."""
+        return not self._touched and self.scroll_offset.y == 0 and index >= self.page
 
     def _select(self, key: JobKey | None) -> None:
         if key != self._selected:

@@ -1,5 +1,6 @@
 """The exchanges of the selected job, newest first, with a cursor of their own."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from textual import events
@@ -14,7 +15,10 @@ from jobdeck.tui.widgets.line_view import LineView
 
 
 class Trace(LineView):
-    """Draws exchanges. The cursor stays with its exchange as newer ones come in, unless it is on the newest."""
+    """Draws exchanges, all that came of the selected one.
+
+    The cursor stays with its exchange as newer ones come in, unless it is on the newest.
+    """
 
     def __init__(self, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -23,6 +27,7 @@ class Trace(LineView):
         self._exchanges: tuple[Exchange, ...] = ()
         self._told = Told()
         self._index = 0
+        self._starts: Sequence[int] = ()
         self._empty: Sequence[Line] = ()
 
     @property
@@ -53,7 +58,7 @@ class Trace(LineView):
             self._index = next(same, max(0, len(exchanges) - 1))
         self._draw()
         if self._index != before and selected is not None:
-            shift = (self._index - before) * lines_per_exchange(self.line_width)
+            shift = (self._index - before) * self._height
             self.scroll_to(y=self.scroll_offset.y + shift, animate=False, immediate=True)
         elif selected is None and before:
             self.action_first()
@@ -62,7 +67,7 @@ class Trace(LineView):
         """Return the background of the selected exchange's lines while the pane has the focus."""
         if not self._exchanges or not self.has_focus:
             return None
-        return Role.CURSOR if line // lines_per_exchange(self.line_width) == self._index else None
+        return Role.CURSOR if self._index_at(line) == self._index else None
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """Show the cursor only while keys move it."""
@@ -80,7 +85,7 @@ class Trace(LineView):
         if offset is not None:
             line = self.scroll_offset.y + offset.y
             if line < len(self.lines):
-                self._go(line // lines_per_exchange(self.line_width))
+                self._go(self._index_at(line))
 
     def action_cursor_down(self) -> None:
         """Select the exchange before this one in time."""
@@ -106,28 +111,39 @@ class Trace(LineView):
         """Select the oldest exchange."""
         self._go(len(self._exchanges) - 1)
 
+    @property
+    def _height(self) -> int:
+        """The lines of an exchange that is not the selected one."""
+        return lines_per_exchange(self.line_width)
+
+    def _index_at(self, line: int) -> int:
+        return bisect_right(self._starts, line) - 1
+
     def _page_exchanges(self) -> int:
-        return max(1, self.page // lines_per_exchange(self.line_width))
+        return max(1, self.page // self._height)
 
     def _go(self, index: int) -> None:
         self._index = min(max(index, 0), max(0, len(self._exchanges) - 1))
+        self._draw()
         self._reveal()
         self.refresh()
 
     def _reveal(self) -> None:
-        height = lines_per_exchange(self.line_width)
-        first = self._index * height
-        top = min(max(self.scroll_offset.y, first + height - self.page), first)
+        if not self._starts:
+            return
+        first = self._starts[self._index]
+        last = self._starts[self._index + 1] if self._index + 1 < len(self._starts) else len(self.lines)
+        top = min(max(self.scroll_offset.y, last - self.page), first)
         self.scroll_to(y=max(0, top), animate=False, immediate=True)
 
     def _draw(self) -> None:
         width = self.line_width
         if width < 1:
             return
-        if not self._exchanges:
-            self.set_lines(self._empty)
-            return
         lines: list[Line] = []
-        for exchange in self._exchanges:
-            lines.extend(trace_lines(exchange, self._now, width, self._told))
-        self.set_lines(lines)
+        starts: list[int] = []
+        for index, exchange in enumerate(self._exchanges):
+            starts.append(len(lines))
+            lines.extend(trace_lines(exchange, self._now, width, self._told, whole=index == self._index))
+        self._starts = starts
+        self.set_lines(lines if self._exchanges else self._empty)
