@@ -8,10 +8,11 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from jobdeck.cli.demo import demo_settings
 from jobdeck.domain.exchange import Exchange
@@ -30,7 +31,7 @@ from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store import open_store
 from jobdeck.store.aio import AsyncStore
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.tui.session import Parsed
+from jobdeck.tui.session import Choice, Parsed
 from jobdeck.tui.theme import DARK, LIGHT, SAFE
 from jobdeck.wiring import Running, Wiring, limit_of
 from jobdeck.wiring.tickets import TicketError, make_ticket
@@ -137,7 +138,8 @@ class Sitting:
     """A session on the scripted engine."""
 
     notices: tuple[str, ...] = ()
-    order = locked = unkept = ""
+    locked = unkept = ""
+    chosen: Mapping[Choice, str] = MappingProxyType({})
     profiles: tuple[str, ...] = ("hog", "sonarly")
 
     def __init__(self, wiring: Wiring, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...]) -> None:
@@ -164,7 +166,7 @@ class Sitting:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
 
-    def keep_order(self, order: str) -> None:
+    def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep nothing."""
 
     async def note(self, keys: Sequence[JobKey]) -> str:

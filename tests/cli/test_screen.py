@@ -95,13 +95,20 @@ def test_piped_targets_are_shown_and_keys_still_work_and_the_next_start_remember
         assert b"\x1b[?1049l" in piped.data
         again = Terminal(jobdeck, env)
         again.until("en_0", "en_1", "en_2", "● run")
+        again.press("\x1a")
+        again.until("not suspended: no shell has started this screen")
         again.press("q")
         assert again.leave() == 0
 
 
-def test_the_demo_shows_moving_jobs_of_both_apis(env: dict[str, str]) -> None:
-    demo = Terminal(f"{sys.executable} -m jobdeck demo", env)
+def test_the_demo_shows_moving_jobs_of_both_apis_and_goes_on_after_a_look_at_the_shell(env: dict[str, str]) -> None:
+    demo = Terminal(f"set -m; {sys.executable} -m jobdeck demo; echo AT THE SHELL; read line; fg >/dev/null", env)
     demo.until("hog", "sonarly", "prospecting", "operation", "● run", "%")
+    demo.press("\x1a")
+    demo.until("AT THE SHELL")
+    assert demo.data.count(b"\x1b[?1049l") == 1
+    demo.press("\n")
+    demo.until("hog", "sonarly", "● run", "q quit")
     before = demo.text
     while demo.text.split("\n")[2:14] == before.split("\n")[2:14]:
         demo._read()

@@ -15,7 +15,7 @@ from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.tui.session import Parsed
+from jobdeck.tui.session import Choice, Parsed
 from tests.tui.world import FrozenClock
 
 
@@ -142,7 +142,7 @@ class FakeSession:
         self.ticket_gate = asyncio.Event()
         self.ticket_gate.set()
         self.ticket_error: Exception | None = None
-        self.order = ""
+        self.chosen: dict[Choice, str] = {}
         self.locked = ""
         self.unkept = ""
         self.notes: dict[JobKey, str] = {}
@@ -177,8 +177,8 @@ class FakeSession:
         ]
         return tickets_markdown(sources, note)
 
-    def keep_order(self, order: str) -> None:
-        self.order = order
+    def keep_choice(self, choice: Choice, value: str) -> None:
+        self.chosen[choice] = value
 
     async def note(self, keys: Sequence[JobKey]) -> str:
         notes = {self.notes.get(key, "") for key in keys}

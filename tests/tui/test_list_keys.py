@@ -6,6 +6,7 @@ from textual.theme import Theme
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.draw.columns import Name
 from jobdeck.tui.order import Order, read_order
+from jobdeck.tui.session import Choice
 from jobdeck.tui.theme import THEMES
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
@@ -43,9 +44,9 @@ async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
 async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None:
     async with driven(three()) as run:  # type: ignore[arg-type] - jobs
         await run.press("s", "s", "S")
-        assert run.session.order == "-KIND"
+        assert run.session.chosen == {Choice.ORDER: "-KIND"}
     session = FakeSession(FakeEngine(FrozenClock(), three()))  # type: ignore[arg-type] - jobs
-    session.order = "-KIND"
+    session.chosen = {Choice.ORDER: "-KIND"}
     async with driven(session=session) as run:
         await run.shows("KIND▴")
         assert toasts(run.app) == ["sorted by KIND, reversed, as last time: s goes on to the next column"]
@@ -178,7 +179,21 @@ async def test_t_goes_through_the_themes_and_round() -> None:
     async with driven(deck_of_every_state()) as run:
         for theme in ("jobdeck-light", "jobdeck-safe", "jobdeck-safe-light", "jobdeck"):
             await run.press("t")
-            assert run.app.theme == theme
+            assert (run.app.theme, run.session.chosen[Choice.THEME]) == (theme, theme)
+        await run.press("colon", *"light")
+        await run.shows("light theme")
+        await run.press("enter")
+        await run.until(lambda: run.app.theme == "jobdeck-light")
+        assert run.session.chosen == {Choice.THEME: "jobdeck-light"}
+
+
+@pytest.mark.parametrize(("kept", "shown"), [("jobdeck-safe-light", "jobdeck-safe-light"), ("gone", "jobdeck")])
+async def test_the_theme_of_last_time_is_that_of_this_time(kept: str, shown: str) -> None:
+    session = FakeSession(FakeEngine(FrozenClock(), three()))  # type: ignore[arg-type] - jobs
+    session.chosen = {Choice.THEME: kept}
+    async with driven(session=session) as run:
+        assert run.app.theme == shown
+        assert toasts(run.app) == []
 
 
 async def test_the_wheel_scrolls_the_list_and_leaves_the_selection() -> None:

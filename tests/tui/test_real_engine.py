@@ -10,6 +10,7 @@ from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.tui.app import JobdeckApp
+from jobdeck.tui.session import Choice
 from jobdeck.wiring import Wiring
 from tests.engine.running import FastClock, settings_for
 from tests.tui.drive import Clipboard, Driven, toasts
@@ -58,7 +59,7 @@ async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says
         await run.until(lambda: "blind since" not in run.text)
 
 
-async def test_the_order_and_a_note_are_there_at_the_next_start_of_the_same_data_and_of_no_other(
+async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_same_data_and_of_no_other(
     tmp_path: Path,
 ) -> None:
     async with SimulatorServer(demo_scenario(jobs=8, seed=1)) as server:
@@ -69,13 +70,14 @@ async def test_the_order_and_a_note_are_there_at_the_next_start_of_the_same_data
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
             await run.until(lambda: app.deck.watch_state.engine is not None and app.deck.watch_state.model.total == 1)
-            await run.press("s", "s", "S", "Y", "n", *"it hangs", "escape", "escape", "q")
+            await run.press("s", "s", "S", "t", "Y", "n", *"it hangs", "escape", "escape", "q")
             await run.until(lambda: app._exit)
-        for next_time, order, note in ((Wiring(env, settings=settings), "-KIND", "it hangs"),
-                                       (Wiring(env, settings=settings, keep=False), "", "")):  # fmt: skip
+        kept = {Choice.ORDER: "-KIND", Choice.THEME: "jobdeck-light"}
+        for next_time, chosen, note in ((Wiring(env, settings=settings), kept, "it hangs"),
+                                        (Wiring(env, settings=settings, keep=False), {}, "")):  # fmt: skip
             again = Sitting(next_time, (target,))
             engine = await again.open()
-            assert (again.order, await again.note([target.key])) == (order, note)
+            assert (again.chosen, await again.note([target.key])) == (chosen, note)
             assert ("it hangs" in await again.ticket([target.key])) is bool(note)
             await engine.aclose()
 

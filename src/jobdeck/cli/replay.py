@@ -1,7 +1,7 @@
 """``jobdeck replay``: the screen on a recording."""
 
 import argparse
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from jobdeck import __version__
@@ -17,7 +17,7 @@ from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.errors import RecordingError
 from jobdeck.recording.reader import Recording, read_recording
-from jobdeck.tui.session import Parsed
+from jobdeck.tui.session import Choice, Parsed
 from jobdeck.wiring.replaying import Replay
 from jobdeck.wiring.tickets import TicketError
 
@@ -50,7 +50,7 @@ class ReplaySitting:
         self._replay = replay
         self.locked = LOCKED
         self.unkept = ""
-        self.order = ""
+        self.chosen: Mapping[Choice, str] = {}
         self.notices = () if recording.complete else ("the recording breaks off: whoever made it was stopped",)
 
     @property
@@ -67,7 +67,7 @@ class ReplaySitting:
         """Return what plays."""
         return self._replay
 
-    def keep_order(self, order: str) -> None:
+    def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep nothing."""
 
     def curl(self, exchange: Exchange) -> str:

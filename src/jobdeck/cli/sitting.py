@@ -1,7 +1,7 @@
 """One sitting at the screen: the wiring's parts in the shape that the screen asks for."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,13 @@ from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.engine.batch import Batch
 from jobdeck.providers.targets import parse_input
-from jobdeck.tui.session import Parsed, Refused
+from jobdeck.tui.session import Choice, Parsed, Refused
 from jobdeck.wiring import Running, Wiring
 
 if TYPE_CHECKING:
     from jobdeck.engine.engine import Engine
     from jobdeck.wiring.recording import Recorder
     from jobdeck.wiring.telling import Teller
-
-ORDER = "order"
-"""The name under which the store keeps how the list is sorted."""
 
 AT_ONCE = 250
 """Remembered jobs that are restored before keys and the screen have their turn: about 10 ms."""
@@ -50,7 +47,7 @@ class Sitting:
         self._told: Callable[[Sequence[Job]], object] = lambda _: None
         self._complain: Callable[[str], object] = lambda _: None
         self.notices = notices if recorder is None else (*notices, f"recorded in {recorder.name} until you quit")
-        self.order = ""
+        self.chosen: Mapping[Choice, str] = {}
         self.locked = ""
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -86,7 +83,8 @@ class Sitting:
         self._teller = make_teller(self._wiring, running, self._complain)
         self._teller.notice(self._told)
         self.notices = (*self.notices, *running.notices)
-        self.order = await running.store.load_choice(ORDER) or ""
+        loaded = [(choice, await running.store.load_choice(choice)) for choice in Choice]
+        self.chosen = {choice: value for choice, value in loaded if value is not None}
         engine = running.engine
         if self._lists:
             engine.restore(await self._listed())
@@ -139,8 +137,8 @@ class Sitting:
         except StoreError as error:
             self._complain(f"the note is in the ticket, but not kept: {error}")
 
-    def keep_order(self, order: str) -> None:
-        """Keep how the list is sorted; needs a running loop."""
+    def keep_choice(self, choice: Choice, value: str) -> None:
+        """Keep what is chosen; needs a running loop."""
         running = self._running
         if running is None:
             return
@@ -149,7 +147,7 @@ class Sitting:
 
         async def keep() -> None:
             with suppress(StoreError):
-                await running.store.save_choice(ORDER, order, self.clock.now().us)
+                await running.store.save_choice(choice, value, self.clock.now().us)
 
         task = asyncio.get_running_loop().create_task(keep())
         self._keeping.add(task)

@@ -9,7 +9,7 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.tui.session import Changes, Engine, Parsed, Session
+from jobdeck.tui.session import Changes, Choice, Engine, Parsed, Session
 
 LOCKED = "read-only: what is watched and asked is decided where jobdeck serve runs"
 
@@ -170,7 +170,7 @@ class Viewing:
         self.notices: tuple[str, ...] = ()
         self.locked = LOCKED
         self.unkept = ""
-        self.order = host.order
+        self.chosen = host.chosen
 
     @property
     def clock(self) -> Clock:
@@ -182,8 +182,8 @@ class Viewing:
         """The names of the host's profiles."""
         return self._host.profiles
 
-    def keep_order(self, order: str) -> None:
-        """Keep nothing: every viewer sorts for themselves."""
+    def keep_choice(self, choice: Choice, value: str) -> None:
+        """Keep nothing: every viewer chooses for themselves."""
 
     async def open(self) -> WatchedEngine:
         """Look at the engine that runs already."""

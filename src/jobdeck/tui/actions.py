@@ -108,6 +108,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("save_body", ("o",), "o", "save body", "save the last body, whole, as a file", Group.PANES),
     Action("theme", ("t",), "t", "theme", "dark, light, and both with hues for colour-blind eyes", Group.DECK),
     Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
+    Action("suspend", ("ctrl+z",), "ctrl+z", "suspend", "to the shell; nothing is asked until fg", Group.DECK),
     Action("quit", ("q",), "q", "quit", "quit; the remote jobs go on", Group.DECK, 12),
     Action("play", ("p",), "p", "play", "play on, or stand still", Group.REPLAY, 13),
     Action("step", ("full_stop",), ".", "step", "one answer or change further, then stand still", Group.REPLAY, 17),

@@ -30,6 +30,7 @@ from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.screens.replay import ReplayDeck
 from jobdeck.tui.session import Engine, Playback, Session
 from jobdeck.tui.styles import style_sheets
+from jobdeck.tui.suspension import stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
 from jobdeck.tui.widgets.palette import ROLE_CLASSES
@@ -183,6 +184,15 @@ class JobdeckApp(InTurnApp):
     async def action_quit(self) -> None:
         """Quit, with the engine closed and the terminal as it was."""
         await self._leave(1 if self._engine_fault else 0)
+
+    def action_suspend(self) -> None:
+        """Go back to the shell until it brings the screen back, or say why that cannot be."""
+        reason = why_not_suspended(remote=self.is_headless or self.is_web)
+        if reason:
+            self.notify(reason, markup=False)
+        else:
+            with self.suspend():
+                stop_until_continued()
 
     async def action_interrupt(self) -> None:
         """Quit as on an interrupt."""

@@ -38,4 +38,4 @@ class ActionCommands(Provider):
             )
             yield f"sort by {column}", text, partial(self.screen.run_action, f"sort_by('{column}')")
         for name, theme in THEMES.items():
-            yield name, "the colours of the screen", partial(setattr, self.app, "theme", theme.name)
+            yield name, "the colours of the screen", partial(self.screen.run_action, f"use_theme('{theme.name}')")

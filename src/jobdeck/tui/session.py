@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
@@ -11,6 +12,13 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
+
+
+class Choice(StrEnum):
+    """What a person may choose for longer than a sitting; each value is its name in the store."""
+
+    ORDER = "order"
+    THEME = "theme"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +216,12 @@ class Session(Protocol):
         ...
 
     @property
-    def order(self) -> str:
-        """How the list was sorted when somebody chose last, as `keep_order` was told; known once `open` returned."""
+    def chosen(self) -> Mapping[Choice, str]:
+        """What somebody chose last time, as `keep_choice` was told; known once `open` returned."""
         ...
 
-    def keep_order(self, order: str) -> None:
-        """Keep how the list is sorted for the next time."""
+    def keep_choice(self, choice: Choice, value: str) -> None:
+        """Keep what somebody has chosen for the next time. Needs a running loop."""
         ...
 
     async def open(self) -> Engine:

@@ -8,28 +8,25 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.screen import ModalScreen
-from textual.widget import Widget
 
-from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui import words
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
 from jobdeck.tui.calling import Calling
-from jobdeck.tui.cells import middle
 from jobdeck.tui.clipboard import Put
 from jobdeck.tui.copier import Copier
 from jobdeck.tui.draw.empty import EMPTY_DECK, NOTHING_PASSES
 from jobdeck.tui.draw.header import banner_lines, header_line
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
-from jobdeck.tui.failure import failure_text
 from jobdeck.tui.handing import Handing
 from jobdeck.tui.marks import Marks
 from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.hand_keys import HandKeys
-from jobdeck.tui.screens.page_keys import PageKeys
-from jobdeck.tui.session import Engine, Session
-from jobdeck.tui.theme import THEMES, after
+from jobdeck.tui.screens.pane_keys import PaneKeys
+from jobdeck.tui.screens.watch_keys import WatchKeys
+from jobdeck.tui.session import Choice, Engine, Session
+from jobdeck.tui.theme import DARK, THEMES, after
 from jobdeck.tui.tight import TightCompositor
 from jobdeck.tui.triage import Triage
 from jobdeck.tui.watch import Watch
@@ -37,12 +34,10 @@ from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
-from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import Banner, Footer, Header, Rule
 from jobdeck.tui.widgets.tabs import TabRule
 from jobdeck.tui.widgets.trace import Trace
 
-UNDO_KEPT = 100
 NOTICE_SECONDS = 10.0
 
 
@@ -50,7 +45,7 @@ class Side(Vertical):
     """The panes about the selected job."""
 
 
-class Deck(PageKeys, HandKeys):
+class Deck(PaneKeys, HandKeys, WatchKeys):
     """Draws what the engine tells, and does what the keys ask for."""
 
     AUTO_FOCUS = "JobList"
@@ -69,9 +64,7 @@ class Deck(PageKeys, HandKeys):
         session.when_ended(self._calling.told, lambda fault: self._say(fault, warn=True))
         self._watch = Watch(session.profiles)
         self._failure: str | None = None
-        self._removed: list[Target] = []
         self._noticed = 0
-        self._zoomed: LineView | None = None
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
         self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
         self._triage, self._filter_bar, self._search_bar = Triage(self._watch.model), FilterBar(), FilterBar()
@@ -110,6 +103,7 @@ class Deck(PageKeys, HandKeys):
         self._watch.engine = engine
         self._tell_notices()
         self._sort_as_before()
+        self._colour_as_before()
         self._jobs.when_empty(self._empty_lines)
         engine.focus(self._jobs.selected)
 
@@ -184,88 +178,15 @@ class Deck(PageKeys, HandKeys):
         """Do the action that was clicked."""
         await self.run_action(message.action)
 
-    def action_next_pane(self) -> None:
-        """Go to the next pane."""
-        self._step(1)
-
-    def action_previous_pane(self) -> None:
-        """Go to the pane before."""
-        self._step(-1)
-
-    def action_open(self) -> None:
-        """Go from the list into the job, and from the job to its trace; alone where there is no room for two."""
-        pane: LineView = self._detail if self._focused_pane is self._jobs else self._trace
-        if self._zoomed is not None or not _on_screen(pane):
-            self._zoom(pane)
-        self._focus(pane)
-
-    def action_back(self) -> None:
-        """Go back to the list, and let every pane have its place again; from the list, show every job again."""
-        if self._zoomed is None and self.focused is self._jobs and self._triage.narrowed:
-            self._clear_filter()
-        self._zoom(None)
-        self._focus(self._jobs)
-
-    def action_zoom(self) -> None:
-        """Give the whole screen to the pane of the keys, and take it back."""
-        self._zoom(None if self._zoomed is not None else self._focused_pane)
-
-    def action_ask(self) -> None:
-        """Ask about the selected job now."""
-        engine, key = self._watch.engine, self._jobs.selected
-        if engine is not None and key is not None:
-            engine.ask(key)
-            self._say("asking as soon as the budget allows" if not engine.paused else "paused: asked when p goes on")
-
-    def action_ask_all(self) -> None:
-        """Ask about every unfinished job."""
-        if self._watch.engine is not None:
-            self._watch.engine.ask_all()
-            self._say("asking about every unfinished job, paced by the budget")
-
-    def action_remove(self) -> None:
-        """Stop watching the selected job."""
-        job = self._watch.job(self._jobs.selected)
-        if self._watch.engine is not None and job is not None:
-            self._removed = [*self._removed, job.target][-UNDO_KEPT:]
-            self._watch.engine.remove([job.key])
-            self._say(f"{middle(job.key.id, 40)} is no longer watched; it goes on at the server. u brings it back")
-
-    def action_undo_remove(self) -> None:
-        """Watch again what was removed last."""
-        if self._watch.engine is None or not self._removed:
-            self._say("nothing to bring back")
-            return
-        target = self._removed.pop()
-        self._watch.engine.add([target])
-        self._say(f"{middle(target.key.id, 40)} is watched again")
-
-    def action_add(self) -> None:
-        """Ask for targets, and watch them."""
-        from jobdeck.tui.screens.add import AddScreen  # noqa: PLC0415 - not for the first frame
-
-        def add(targets: tuple[Target, ...] | None) -> None:
-            if targets:
-                self._add(targets)
-
-        self.app.push_screen(AddScreen(self._session.parse, lambda key: self._watch.model.row(key) is not None), add)
-
-    def action_pause(self) -> None:
-        """Send nothing more, or go on."""
-        engine = self._watch.engine
-        if engine is not None:
-            if engine.paused:
-                engine.resume()
-            else:
-                engine.pause()
-            self._draw_selected()
-            self._draw_frame()
-
     def action_theme(self) -> None:
         """Show everything in the next theme."""
-        theme = after(self.app.theme)
-        self.app.theme = theme.name
-        self._say(next(name for name, one in THEMES.items() if one is theme))
+        self.action_use_theme(after(self.app.theme).name)
+        self._say(next(name for name, one in THEMES.items() if one.name == self.app.theme))
+
+    def action_use_theme(self, name: str) -> None:
+        """Show everything in the theme of that name, next time too."""
+        self.app.theme = name
+        self._session.keep_choice(Choice.THEME, name)
 
     def action_help(self) -> None:
         """Show the help sheet."""
@@ -277,53 +198,25 @@ class Deck(PageKeys, HandKeys):
         """Show the palette."""
         await self.app.run_action("command_palette")
 
+    async def action_suspend(self) -> None:
+        """Go back to the shell."""
+        await self.app.run_action("suspend")
+
     async def action_quit(self) -> None:
         """Quit."""
         await self.app.run_action("quit")
 
-    @property
-    def _focused_pane(self) -> LineView:
-        return self.focused if isinstance(self.focused, LineView) else self._jobs
+    def _colour_as_before(self) -> None:
+        """Show everything in the theme of last time, unless another has been asked for by now."""
+        kept = self._session.chosen.get(Choice.THEME)
+        if self.app.theme == DARK.name and any(kept == theme.name for theme in THEMES.values()):
+            self.app.theme = str(kept)
 
     def _tell_notices(self) -> None:
         notices = self._session.notices
         for notice in notices[self._noticed :]:
             self.notify(one_line(notice), markup=False, timeout=NOTICE_SECONDS)
         self._noticed = len(notices)
-
-    def _add(self, targets: Sequence[Target]) -> None:
-        if self._watch.engine is None:
-            self._say("not added: the engine is not open yet", warn=True)
-            return
-        try:
-            new = self._watch.engine.add(targets)
-        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
-            self._say(f"not added: {failure_text(error)}", warn=True)
-            return
-        again = len(targets) - len(new)
-        self._say(f"{words.plural(len(new), 'job')} added" + (f", {again} watched already" if again else ""))
-
-    def _step(self, by: int) -> None:
-        panes: list[LineView] = [self._jobs, self._detail, self._trace]
-        if self._zoomed is None:
-            panes = [pane for pane in panes if _on_screen(pane)]
-        at = panes.index(self._focused_pane) if self._focused_pane in panes else 0
-        pane = panes[(at + by) % len(panes)]
-        if self._zoomed is not None:
-            self._zoom(pane)
-        self._focus(pane)
-
-    def _zoom(self, pane: LineView | None) -> None:
-        self._zoomed = pane
-        for one in (self._jobs, self._detail, self._trace):
-            self.set_class(one is pane, f"-zoom-{one.id}")
-
-    def _focus(self, pane: LineView) -> None:
-        # A pane that a zoom has just brought back can take the focus only after the next layout.
-        if _on_screen(pane):
-            self.set_focus(pane)
-        else:
-            self.call_after_refresh(self.set_focus, pane)
 
     def _draw_selected(self) -> None:
         now = self._session.clock.now()
@@ -387,10 +280,3 @@ class Deck(PageKeys, HandKeys):
 
     def _tell(self, message: str, warn: bool) -> None:
         self._say(message, warn=warn)
-
-    def _say(self, message: str, *, warn: bool = False) -> None:
-        self.notify(message, severity="warning" if warn else "information", markup=False)
-
-
-def _on_screen(pane: LineView) -> bool:
-    return all(node.display for node in pane.ancestors_with_self if isinstance(node, Widget))

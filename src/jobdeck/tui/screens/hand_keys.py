@@ -2,8 +2,6 @@
 
 from abc import abstractmethod
 
-from textual.screen import Screen
-
 from jobdeck.domain.exchange import Exchange, to_ask_again
 from jobdeck.domain.fingerprint import Fingerprint
 from jobdeck.domain.job import JobKey
@@ -13,16 +11,13 @@ from jobdeck.tui.cells import middle
 from jobdeck.tui.filter import quoted
 from jobdeck.tui.handing import Handing
 from jobdeck.tui.marks import Marks
-from jobdeck.tui.watch import Watch
-from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.screens.deck_part import DeckPart
 from jobdeck.tui.widgets.trace import Trace
 
 
-class HandKeys(Screen[None]):
+class HandKeys(DeckPart):
     """Copying, tickets, marks, calls and groups of faults. A part of the deck."""
 
-    _watch: Watch
-    _jobs: JobList
     _trace: Trace
     _handing: Handing
     _marks: Marks
@@ -64,17 +59,17 @@ class HandKeys(Screen[None]):
         """Be told when the marked jobs, else the selected one, end."""
         going = [key for key in self._chosen if (job := self._watch.job(key)) is not None and not job.terminal]
         if not going:
-            self._say_so("it has ended already: there is nothing to be told of")
+            self._say("it has ended already: there is nothing to be told of")
             return
         subject = middle(going[0].id, 40) if len(going) == 1 else words.plural(len(going), "job")
         on = self._calling.toggle(going)
-        self._say_so(f"you are told when {subject} ends" if on else f"you are no longer told when {subject} ends")
+        self._say(f"you are told when {subject} ends" if on else f"you are no longer told when {subject} ends")
         self._draw_titles()
 
     def action_call_all(self) -> None:
         """Be told of every job that ends."""
         on = self._calling.toggle_all()
-        self._say_so("you are told of every job that ends" if on else "you are told only of the jobs you asked for")
+        self._say("you are told of every job that ends" if on else "you are told only of the jobs you asked for")
         self._draw_titles()
 
     def action_same_fault(self) -> None:
@@ -82,7 +77,7 @@ class HandKeys(Screen[None]):
         key = self._jobs.selected
         found = self._watch.faults.of(key) if key is not None else None
         if found is None:
-            self._say_so("this job has not failed, or does not say why: there is nothing to group by")
+            self._say("this job has not failed, or does not say why: there is nothing to group by")
         else:
             self.filter_by(fault_filter(found[0]))
 
@@ -102,16 +97,9 @@ class HandKeys(Screen[None]):
     def filter_by(self, text: str) -> None:
         """Show only what passes a filter."""
 
-    @abstractmethod
-    def _draw_titles(self) -> None:
-        """Draw the lines over the panes; the deck knows what is on them."""
-
     def _redraw_marks(self) -> None:
         self._jobs.mark(self._marks)
         self._draw_titles()
-
-    def _say_so(self, message: str) -> None:
-        self.notify(message, markup=False)
 
 
 def fault_filter(fault: Fingerprint) -> str:

@@ -1,25 +1,19 @@
 """What the keys of the list do: sort, filter, acknowledge. A part of the deck."""
 
-from textual.screen import Screen
-
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.draw.columns import Name
 from jobdeck.tui.draw.state import FAULTS
 from jobdeck.tui.order import Order, read_order
-from jobdeck.tui.session import Session
+from jobdeck.tui.screens.deck_part import DeckPart
+from jobdeck.tui.session import Choice
 from jobdeck.tui.triage import Triage
-from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.filter_bar import FilterBar
-from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
 
 
-class ListKeys(Screen[None]):
+class ListKeys(DeckPart):
     """Sorting, filtering and acknowledging; whoever is selected stays selected."""
 
-    _session: Session
-    _watch: Watch
-    _jobs: JobList
     _triage: Triage
     _filter_bar: FilterBar
     _selected_before: JobKey | None = None
@@ -65,15 +59,13 @@ class ListKeys(Screen[None]):
             return
         if row.job.acknowledged:
             engine.acknowledge([row.job.key], acknowledged=False)
-            self.notify(markup=False, message="no longer acknowledged: it is back in the order of need")
+            self._say("no longer acknowledged: it is back in the order of need")
         elif row.counted not in FAULTS:
-            self.notify(markup=False, message="there is no trouble to acknowledge")
+            self._say("there is no trouble to acknowledge")
         else:
             self._jobs.step_off()
             engine.acknowledge([row.job.key])
-            self.notify(
-                markup=False, message="acknowledged: it sinks to the end of the list. m on it there raises it again"
-            )
+            self._say("acknowledged: it sinks to the end of the list. m on it there raises it again")
 
     def on_heading_chosen(self, message: Heading.Chosen) -> None:
         """Sort by the column that was clicked."""
@@ -108,7 +100,7 @@ class ListKeys(Screen[None]):
 
     def _sort_as_before(self) -> None:
         """Sort as somebody chose last time, and say so where that is not the order of need."""
-        order = read_order(self._session.order)
+        order = read_order(self._session.chosen.get(Choice.ORDER, ""))
         if self._watch.model.order != Order() or order == Order():
             return
         self._triage.sort(order, self._session.clock.now())
@@ -116,7 +108,7 @@ class ListKeys(Screen[None]):
         self.notify(markup=False, message=f"sorted by {order.words}, as last time: s goes on to the next column")
 
     def _resorted(self) -> None:
-        self._session.keep_order(self._watch.model.order.text)
+        self._session.keep_choice(Choice.ORDER, self._watch.model.order.text)
         self._relist()
 
     def _relist(self) -> None:

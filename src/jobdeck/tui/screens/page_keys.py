@@ -3,8 +3,6 @@
 Textual calls a message's handler in every class of a screen that has one, so that each looks at whom it is from.
 """
 
-from abc import abstractmethod
-
 from jobdeck.domain.text import one_line
 from jobdeck.tui import words
 from jobdeck.tui.draw.pages import Tab
@@ -49,15 +47,15 @@ class PageKeys(ListKeys):
         """Save the last body whole."""
         body, key = self._detail.body, self._jobs.selected
         if body is None or key is None:
-            self.notify("there is no body to save yet: r asks now", markup=False)
+            self._say("there is no body to save yet: r asks now")
             return
         try:
             text = body.decode("utf-8", "replace")
             path = await self._save(text, f"body-{key.id}", self._session.clock.now().us, suffix=".json")
         except PrivateFileError as error:
-            self.notify(f"not saved: {error}", severity="warning", markup=False)
+            self._say(f"not saved: {error}", warn=True)
         else:
-            self.notify(f"saved as {one_line(str(path))}", markup=False)
+            self._say(f"saved as {one_line(str(path))}")
 
     def on_tab_rule_chosen(self, message: TabRule.Chosen) -> None:
         """Show the tab that was clicked."""
@@ -87,10 +85,6 @@ class PageKeys(ListKeys):
         self._detail.turn_to(tabs[(tabs.index(self._detail.tab) + by) % len(tabs)])
         self._draw_titles()
 
-    @abstractmethod
-    def _draw_titles(self) -> None:
-        """Draw the lines over the panes; the deck knows what is on them."""
-
     def _leave_search(self) -> None:
         self.set_focus(self._detail)
         self._search_bar.show(self._query, (), wanted=False)
@@ -103,6 +97,6 @@ class PageKeys(ListKeys):
 
     async def _find(self) -> None:
         if not self._query:
-            self.notify("/ asks what to look for in the result", markup=False)
+            self._say("/ asks what to look for in the result")
         elif not await self._detail.search(self._query):
-            self.notify(f"not in the result: {one_line(self._query, 60)}", markup=False)
+            self._say(f"not in the result: {one_line(self._query, 60)}")

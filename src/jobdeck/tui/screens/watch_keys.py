@@ -1,0 +1,80 @@
+"""What the keys do about what is watched and asked: add, drop, ask now, pause. A part of the deck."""
+
+from collections.abc import Sequence
+
+from jobdeck.domain.job import Target
+from jobdeck.tui import words
+from jobdeck.tui.cells import middle
+from jobdeck.tui.failure import failure_text
+from jobdeck.tui.screens.deck_part import DeckPart
+
+UNDO_KEPT = 100
+
+
+class WatchKeys(DeckPart):
+    """Changing what the engine watches, and when it asks."""
+
+    _removed: Sequence[Target] = ()
+
+    def action_ask(self) -> None:
+        """Ask about the selected job now."""
+        engine, key = self._watch.engine, self._jobs.selected
+        if engine is not None and key is not None:
+            engine.ask(key)
+            self._say("asking as soon as the budget allows" if not engine.paused else "paused: asked when p goes on")
+
+    def action_ask_all(self) -> None:
+        """Ask about every unfinished job."""
+        if self._watch.engine is not None:
+            self._watch.engine.ask_all()
+            self._say("asking about every unfinished job, paced by the budget")
+
+    def action_remove(self) -> None:
+        """Stop watching the selected job."""
+        job = self._watch.job(self._jobs.selected)
+        if self._watch.engine is not None and job is not None:
+            self._removed = (*self._removed, job.target)[-UNDO_KEPT:]
+            self._watch.engine.remove([job.key])
+            self._say(f"{middle(job.key.id, 40)} is no longer watched; it goes on at the server. u brings it back")
+
+    def action_undo_remove(self) -> None:
+        """Watch again what was removed last."""
+        if self._watch.engine is None or not self._removed:
+            self._say("nothing to bring back")
+            return
+        *self._removed, target = self._removed
+        self._watch.engine.add([target])
+        self._say(f"{middle(target.key.id, 40)} is watched again")
+
+    def action_add(self) -> None:
+        """Ask for targets, and watch them."""
+        from jobdeck.tui.screens.add import AddScreen  # noqa: PLC0415 - not for the first frame
+
+        def add(targets: tuple[Target, ...] | None) -> None:
+            if targets:
+                self._add(targets)
+
+        self.app.push_screen(AddScreen(self._session.parse, lambda key: self._watch.model.row(key) is not None), add)
+
+    def action_pause(self) -> None:
+        """Send nothing more, or go on."""
+        engine = self._watch.engine
+        if engine is not None:
+            if engine.paused:
+                engine.resume()
+            else:
+                engine.pause()
+            self._draw_selected()
+            self._draw_frame()
+
+    def _add(self, targets: Sequence[Target]) -> None:
+        if self._watch.engine is None:
+            self._say("not added: the engine is not open yet", warn=True)
+            return
+        try:
+            new = self._watch.engine.add(targets)
+        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
+            self._say(f"not added: {failure_text(error)}", warn=True)
+            return
+        again = len(targets) - len(new)
+        self._say(f"{words.plural(len(new), 'job')} added" + (f", {again} watched already" if again else ""))
