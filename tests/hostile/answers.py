@@ -60,7 +60,8 @@ class Hostile:
 
 
 def head(status: int | str = 200, headers: Mapping[str, str] | None = None, length: int | None = None) -> bytes:
-    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    # The server leaves after each answer: a client that is not told may send its next request to nobody.
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Connection": "close", **(headers or {})}.items())
     told = "" if length is None else f"Content-Length: {length}\r\n"
     return f"HTTP/1.1 {status} Word\r\n{told}{lines}\r\n".encode("latin-1")
 
