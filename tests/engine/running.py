@@ -43,13 +43,13 @@ class FastClock:
                 await wake.wait()
 
 
-def settings_for(url: str, limit: int = 6000) -> Settings:
+def settings_for(url: str, limit: int = 6000, *, sonarly: int | None = None) -> Settings:
     hog = Profile.create("hog", "thehog", base_url=url, requests_per_minute=limit)
-    sonarly = Profile.create("sonarly", "sonarly", base_url=url, requests_per_minute=limit)
+    other = Profile.create("sonarly", "sonarly", base_url=url, requests_per_minute=sonarly or limit)
     keys = {"access_key": SecretRef("ak_simulated", "test"), "secret_key": SecretRef("sk_simulated", "test")}
     profiles = {
         "hog": ProfileSettings(hog, **keys),
-        "sonarly": ProfileSettings(sonarly, token=SecretRef("sk_live_simulated", "test")),
+        "sonarly": ProfileSettings(other, token=SecretRef("sk_live_simulated", "test")),
     }
     return Settings(MappingProxyType(profiles), "hog", None)
 

@@ -106,6 +106,17 @@ class Driven:
     async def until(self, condition: Callable[[], bool]) -> None:
         await wait_until(self.pilot, condition)
 
+    async def still(self) -> str:
+        """Return what is on the screen once it is laid out and changes no more."""
+        self.app.screen.refresh(layout=True)
+        before = ""
+        while True:
+            await self.pilot.pause()
+            await self.pilot.pause()
+            if self.text == before:
+                return before
+            before = self.text
+
     async def shows(self, text: str) -> None:
         """Wait until a text is on the screen."""
         try:

@@ -22,7 +22,7 @@ from tests.engine.running import FastClock, settings_for, until
 SPEED = 60.0
 SECONDS = 300.0
 PER_HOUR = 1_000_000
-"""Bytes for 100 jobs, at most."""
+"""Bytes for 100 jobs, at most, at the limits of the README's configuration, both used up: 300 and 60 a minute."""
 
 FAULTS = (
     Fault(FaultKind.STATUS, probability=0.05, status=503),
@@ -76,7 +76,7 @@ async def test_an_hour_of_a_hundred_jobs_takes_a_megabyte_and_is_played_back_in_
     clock, path = FastClock(SPEED), tmp_path / "one.jobdeck"
     scenario, complaints = busy(100), list[str]()
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
-        wiring = Wiring({}, settings=settings_for(server.url, 300), clock=clock, keep=False)
+        wiring = Wiring({}, settings=settings_for(server.url, 300, sonarly=60), clock=clock, keep=False)
         recorder = Recorder(path, {"hog": "thehog", "sonarly": "sonarly"}, clock)
         recorder.when_it_ends(complaints.append)
         engine = wiring.open(recorder=recorder).engine
@@ -121,5 +121,5 @@ async def test_an_hour_of_a_hundred_jobs_takes_a_megabyte_and_is_played_back_in_
             assert replay.body(key) == (None if body is None else body.decode("utf-8", "replace").encode())
             assert [one[1] for one in replay.progress_history(key)] == [one[1] for one in engine.progress_history(key)]
         assert problems > 3
-        assert {name: one.limit for name, one in replay.budgets().items()} == {"hog": 300, "sonarly": 300}
+        assert {name: one.limit for name, one in replay.budgets().items()} == {"hog": 300, "sonarly": 60}
         await engine.aclose()

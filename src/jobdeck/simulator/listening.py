@@ -16,6 +16,7 @@ from uvicorn.server import Server, ServerState
 # Without a handler of its own, a warning about a client's bad request would be printed over the screen.
 _LOGGER = logging.getLogger("jobdeck.simulator")
 _LOGGER.addHandler(logging.NullHandler())
+ROUNDS_OF_ACCEPTING = 4
 _LINGER_AND_DISCARD = struct.pack("ii", 1, 0)
 
 
@@ -103,6 +104,11 @@ class Listener:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Connections that were just being accepted are known only some rounds of the loop later.
+        for _ in range(ROUNDS_OF_ACCEPTING):
+            await asyncio.sleep(0)
+            for connection in list(state.connections):
+                connection.transport.abort()
 
 
 def bind(host: str, port: int) -> socket.socket:
