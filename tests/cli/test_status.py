@@ -1,7 +1,9 @@
 """``jobdeck status`` as a script sees it."""
 
 import json
+import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -227,3 +229,14 @@ def test_without_any_profile_the_way_in_is_said(tmp_path: Path) -> None:
     ran = jobdeck("status", "op_1", env=env)
     assert ran.code == 2
     assert "THE_HOG_ACCESS_KEY" in ran.err
+
+
+def test_what_a_shell_hands_over_as_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "ids"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("op_none\nnot an id\n",))
+    writer.start()
+    ran = jobdeck("status", str(pipe), env=environment("http://127.0.0.1:9", tmp_path))
+    writer.join()
+    assert ran.code == 2
+    assert "not an id" in ran.err

@@ -63,7 +63,7 @@ def _data_of(argument: str) -> bytes | None:
         return _capped(sys.stdin.buffer.read(MAX_INPUT + 1), "standard input")
     path = Path(argument)
     try:
-        if not path.is_file():
+        if not (path.is_file() or path.is_fifo()):  # a shell's <(…) is a pipe
             return None
         with path.open("rb") as file:
             return _capped(file.read(MAX_INPUT + 1), argument)
