@@ -5,7 +5,7 @@ STAMP  := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint format screenshots docs browser bench dist requirements clean
+.PHONY: demo test lint format screenshots docs browser bench soak dist requirements clean
 
 demo: $(STAMP)
 	@$(BIN)/jobdeck demo

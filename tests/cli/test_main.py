@@ -74,3 +74,14 @@ def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict
     )
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=40, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
+
+
+def test_bash_completes_commands_and_where_a_target_stands_files(tmp_path: Path) -> None:
+    script = jobdeck("completion", "bash", env={"PATH": os.environ["PATH"]})
+    (tmp_path / "jobdeck.bash").write_text(script.out)
+    ask = "COMP_WORDS=(jobdeck sta) COMP_CWORD=1; _shtab_jobdeck; echo $COMPREPLY"
+    ask = f"source ./jobdeck.bash; complete -p jobdeck; {ask}"
+    ran = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=20)
+    options, word = ran.stdout.splitlines()
+    assert "-o default" in options
+    assert word.strip() == "status"

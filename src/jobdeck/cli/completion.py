@@ -11,6 +11,10 @@ from jobdeck.cli.parser import build_parser
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Print the script for a shell."""
-    sys.stdout.write(shtab.complete(build_parser(bare=False), arguments.shell) + "\n")
+    script = shtab.complete(build_parser(bare=False), arguments.shell)
+    if arguments.shell == "bash":
+        # Where the grammar has nothing to offer stands a target, which may be a file.
+        script = script.replace("complete -o bashdefault ", "complete -o bashdefault -o default ")
+    sys.stdout.write(script + "\n")
     sys.stdout.flush()
     return ExitCode.OK
