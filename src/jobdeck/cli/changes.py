@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobdeck.cli.output import problem_object, rfc3339
+from jobdeck.domain import words
 from jobdeck.domain.events import (
     AnomalyMet,
     Event,
@@ -32,7 +33,7 @@ def describe_event(event: Event) -> str | None:
             return f"{stage}: {before.value if before else 'new'} -> {after.value}"
         case ProgressChanged(stage=stage, after=after):
             name = f"{stage}: " if stage else ""
-            return f"{name}{'progress no longer told' if after is None else f'{round(after * 100)}%'}"
+            return f"{name}{'progress no longer told' if after is None else words.percent(after)}"
         case ProblemMet(problem=problem, failures=failures):
             again = f" ({failures} in a row)" if failures > 1 else ""
             return f"no answer to show: {problem.kind.words}: {problem.message}{again}"

@@ -7,7 +7,8 @@ from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.shapes import HistoryObject
-from jobdeck.cli.words import describe_message, describe_progress, describe_seconds, describe_state
+from jobdeck.cli.words import describe_message, describe_progress, describe_state
+from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.clock import SystemClock
@@ -49,7 +50,7 @@ def _row(job: Job, now: Instant) -> tuple[str, ...]:
         str(job.key),
         job.kind,
         describe_progress(job),
-        "never" if age is None else f"{describe_seconds(age)} ago",
+        "never" if age is None else f"{words.span(age)} ago",
         job.support_id or "–",
         describe_message(job),
     )

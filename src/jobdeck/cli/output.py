@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from jobdeck.cli.shapes import BudgetObject, JobObject, ProblemObject
@@ -24,11 +23,6 @@ def rfc3339(us: int | None) -> str | None:
         return utc(us)
     except (OverflowError, OSError, ValueError):
         return None
-
-
-def clock_time(us: int) -> str:
-    """Render microseconds since the epoch as a time of day in UTC."""
-    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%H:%M:%SZ")
 
 
 def job_object(job: Job, now: Instant) -> JobObject:

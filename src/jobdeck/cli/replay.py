@@ -7,8 +7,8 @@ from pathlib import Path
 from jobdeck import __version__
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.open_screen import run_screen
-from jobdeck.cli.output import clock_time
 from jobdeck.cli.terminal import require_terminal
+from jobdeck.domain import words
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange, to_ask_again, told_offset
 from jobdeck.domain.instant import Clock
@@ -134,13 +134,6 @@ def _place(at: float | str, recording: Recording) -> float:
         hours, minutes, rest = (float(part) for part in at.split(":"))
         seconds = (hours * 3_600 + minutes * 60 + rest - int(begun)) % DAY
     if seconds > recording.seconds:
-        first, last = (_clock(begun_us + round(after * 1e6)) for after in (0.0, recording.seconds))
+        first, last = (words.clock(begun_us + round(after * 1e6)) for after in (0.0, recording.seconds))
         raise CommandError(f"--at is outside of the recording, which goes from {first} to {last}")
     return seconds
-
-
-def _clock(us: int) -> str:
-    try:
-        return clock_time(us)
-    except (OverflowError, ValueError, OSError):
-        return "?"

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_store_for, open_wiring
-from jobdeck.cli.output import clock_time, print_json, print_table, problem_object, rfc3339
+from jobdeck.cli.output import print_json, print_table, problem_object, rfc3339
 from jobdeck.cli.shapes import RequestObject
+from jobdeck.domain import words
 from jobdeck.domain.text import one_line
 from jobdeck.store import Store
 from jobdeck.store.records import ExchangeQuery, Found, LedgerEntry, LedgerState
@@ -90,7 +91,7 @@ def ledger_object(entry: LedgerEntry) -> RequestObject:
 
 def _row(entry: LedgerEntry) -> tuple[str, ...]:
     return (
-        f"{(rfc3339(entry.sent_us) or '')[:10]} {clock_time(entry.sent_us)}",
+        words.stamp(entry.sent_us),
         str(entry.http_status or "–"),
         "–" if entry.duration is None else f"{entry.duration * 1000:.0f} ms",
         str(entry.key) if entry.key is not None else f"{entry.profile} list",

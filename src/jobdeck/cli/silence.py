@@ -2,8 +2,7 @@
 
 import sys
 
-from jobdeck.cli.output import clock_time
-from jobdeck.cli.words import describe_seconds
+from jobdeck.domain import words
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.problem import Problem
 from jobdeck.engine.engine import Engine
@@ -33,10 +32,9 @@ class Silences:
             return
         self._told[profile] = until
         clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-        span = describe_seconds(seconds)
         sys.stderr.write(
             f"{clear}jobdeck: profile {profile}: rate limited; the server asked for silence until "
-            f"{clock_time(until.us)} ({span} more)\n"
+            f"{words.clock(until.us)} ({words.span(seconds)} more)\n"
         )
         sys.stderr.flush()
 

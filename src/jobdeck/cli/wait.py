@@ -12,7 +12,7 @@ from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.watch import ChangePrinter
-from jobdeck.cli.words import describe_seconds
+from jobdeck.domain import words
 from jobdeck.domain.attention import blind
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job
@@ -124,10 +124,10 @@ def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
         parts.append(f"{lost} blind")
     if going:
         slowest = max(going, key=lambda job: job.elapsed(now))
-        parts.append(f"slowest {slowest.key.id} {describe_seconds(slowest.elapsed(now))}")
+        parts.append(f"slowest {slowest.key.id} {words.span(slowest.elapsed(now))}")
     ages = [age for job in going if (age := job.age(now)) is not None]
     if ages:
-        parts.append(f"oldest answer {describe_seconds(max(ages))}")
+        parts.append(f"oldest answer {words.span(max(ages))}")
     elif unseen:
         parts.append("no answer yet")
     return ", ".join(parts)

@@ -8,10 +8,11 @@ from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow, hopeless, told
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.opening import open_wiring
-from jobdeck.cli.output import budget_object, clock_time, job_object, print_json, rfc3339
+from jobdeck.cli.output import budget_object, job_object, print_json, rfc3339
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.shapes import BudgetEvent, WatchedObject
+from jobdeck.domain import words
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
@@ -50,10 +51,10 @@ class ChangePrinter:
         for event in batch.events:
             if self._as_json:
                 self._object(engine, event)
-            elif (words := describe_event(event)) is not None:
+            elif (told := describe_event(event)) is not None:
                 key = _key_of(event)
                 subject = f"{key}  " if key is not None else ""
-                sys.stdout.write(f"{clock_time(event.at.us)}  {subject}{words}\n")
+                sys.stdout.write(f"{words.clock(event.at.us)}  {subject}{told}\n")
         sys.stdout.flush()
         if self._as_json:
             self._budgets(engine)

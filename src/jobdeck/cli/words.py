@@ -1,5 +1,6 @@
 """How a job reads in a line of plain text."""
 
+from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
@@ -46,7 +47,7 @@ def describe_state(job: Job, now: Instant) -> str:
 def describe_progress(job: Job) -> str:
     """Percent of the job, else of its current stage, else a dash."""
     progress = job.shown_progress
-    return "–" if progress is None else f"{round(progress * 100)}%"
+    return "–" if progress is None else words.percent(progress)
 
 
 def describe_age(job: Job, now: Instant) -> str:
@@ -54,17 +55,7 @@ def describe_age(job: Job, now: Instant) -> str:
     age = job.age(now)
     if age is None:
         return "never"
-    return "final" if job.terminal else describe_seconds(age)
-
-
-def describe_seconds(seconds: float) -> str:
-    """A duration as ``4s``, ``1m36s`` or ``2h05m``."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return "final" if job.terminal else words.span(age)
 
 
 def describe_message(job: Job) -> str:

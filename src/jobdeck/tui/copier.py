@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
-from jobdeck.tui import words
 from jobdeck.tui.cells import clip
 from jobdeck.tui.clipboard import ClipboardError, Put, TooBigError
 from jobdeck.tui.saving import Save, save

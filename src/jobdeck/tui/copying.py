@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import CELL_LIMIT, one_line
-from jobdeck.tui import words
 from jobdeck.tui.cells import middle
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 from textual.screen import ModalScreen
 
+from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
-from jobdeck.tui import words
 from jobdeck.tui.cells import middle
 from jobdeck.tui.copier import Copier, Say
 from jobdeck.tui.copying import Nothing, curl_of, id_of_exchange, id_of_job

@@ -1,7 +1,6 @@
 """How long a command that takes one look waits for a server that asked for silence."""
 
-from datetime import UTC, datetime
-
+from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.problem import Problem, ProblemKind
 
@@ -24,6 +23,5 @@ def bearable(until: Instant, now: Instant) -> bool:
 
 def silenced(until: Instant) -> Problem:
     """Return the problem of what is not asked because of a silence; it has no exchange."""
-    end = datetime.fromtimestamp(until.us // 1_000_000, UTC).strftime("%H:%M:%SZ")
-    message = f"not asked, because the server asked for silence until {end}"
+    message = f"not asked, because the server asked for silence until {words.clock(until.us)}"
     return Problem(ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)

@@ -1,9 +1,9 @@
 """What an exchange's problem means for the person in front of it: in words, with what to do about it."""
 
+from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.tui import words
 from jobdeck.tui.cells import clip
 
 PROFILE_CELLS = 24

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale, stalled
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, StageRecord
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
-from jobdeck.tui import words
 from jobdeck.tui.cells import DETAIL_LIMIT, clip, fit, width_of, wrap
 from jobdeck.tui.draw.account import in_words
 from jobdeck.tui.draw.bar import bar

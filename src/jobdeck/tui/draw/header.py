@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.problem import Problem
 from jobdeck.scheduling.actions import BudgetView
-from jobdeck.tui import words
 from jobdeck.tui.cells import clip
 from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width
 from jobdeck.tui.draw.spending import budget_lines

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.tui import words
 from jobdeck.tui.cells import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
 from jobdeck.tui.draw.account import about_account
 from jobdeck.tui.draw.jsontext import layout, readable

@@ -2,12 +2,12 @@
 
 from typing import TypeAlias
 
+from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.tui import words
 from jobdeck.tui.cells import fit
 from jobdeck.tui.draw.bar import bar
 from jobdeck.tui.draw.columns import GAP, MARKER, TICKING, Column, Columns, Name

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.scheduling.actions import BudgetView
-from jobdeck.tui import words
 from jobdeck.tui.cells import clip
 from jobdeck.tui.draw.spans import Line, Role, Span
 

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 
+from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.text import clean, one_line
-from jobdeck.tui import words
 from jobdeck.tui.cells import clip, fit, middle, width_of, wrap
 from jobdeck.tui.draw.advice import advice
 from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width

@@ -11,9 +11,9 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from jobdeck.domain import words
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
-from jobdeck.tui import words
 from jobdeck.tui.cells import middle
 from jobdeck.tui.draw.spans import Line, Role, clip_line
 from jobdeck.tui.screens.sheet import Sheet

@@ -9,9 +9,9 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.screen import ModalScreen
 
+from jobdeck.domain import words
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
-from jobdeck.tui import words
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
 from jobdeck.tui.calling import Calling
 from jobdeck.tui.clipboard import Put

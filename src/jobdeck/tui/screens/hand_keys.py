@@ -2,10 +2,10 @@
 
 from abc import abstractmethod
 
+from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange, to_ask_again
 from jobdeck.domain.fingerprint import Fingerprint
 from jobdeck.domain.job import JobKey
-from jobdeck.tui import words
 from jobdeck.tui.calling import Calling
 from jobdeck.tui.cells import middle
 from jobdeck.tui.filter import quoted

@@ -3,8 +3,8 @@
 Textual calls a message's handler in every class of a screen that has one, so that each looks at whom it is from.
 """
 
+from jobdeck.domain import words
 from jobdeck.domain.text import one_line
-from jobdeck.tui import words
 from jobdeck.tui.draw.pages import Tab
 from jobdeck.tui.draw.spans import Role
 from jobdeck.tui.saving import Save

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import TextArea
 
-from jobdeck.tui import words
+from jobdeck.domain import words
 from jobdeck.tui.copier import Copier
 from jobdeck.tui.draw.document import keys_line
 from jobdeck.tui.draw.spans import Line, Role, clip_line

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from jobdeck.domain import words
 from jobdeck.domain.job import Target
-from jobdeck.tui import words
 from jobdeck.tui.cells import middle
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.screens.deck_part import DeckPart

@@ -9,9 +9,9 @@ from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
+from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
-from jobdeck.tui import words
 from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.draw.detail import Outlook, detail_lines, result_lines
 from jobdeck.tui.draw.pages import (

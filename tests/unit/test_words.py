@@ -1,8 +1,6 @@
-from datetime import UTC, datetime
-
 import pytest
 
-from jobdeck.tui import words
+from jobdeck.domain import words
 from tests.tui.world import NOON
 
 
@@ -38,4 +36,3 @@ def test_a_moment_no_calendar_knows_is_a_dash() -> None:
 def test_requests_and_sizes_are_worded_in_their_own_units() -> None:
     assert [words.took(s) for s in (0.084, 1.24, 12.9)] == ["84ms", "1.2s", "12s"]
     assert [words.size(n) for n in (812, 1_234, 8_400_000)] == ["812 B", "1.2 kB", "8.4 MB"]
-    assert datetime.fromtimestamp(NOON.us / 1e6, UTC).hour == 14
