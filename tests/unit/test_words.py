@@ -36,3 +36,20 @@ def test_a_moment_no_calendar_knows_is_a_dash() -> None:
 def test_requests_and_sizes_are_worded_in_their_own_units() -> None:
     assert [words.took(s) for s in (0.084, 1.24, 12.9)] == ["84ms", "1.2s", "12s"]
     assert [words.size(n) for n in (812, 1_234, 8_400_000)] == ["812 B", "1.2 kB", "8.4 MB"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (20.4, 44, "20–45s"),
+        (-5, 0.2, "<1s"),
+        (-5, 0.0, "<1s"),
+        (-5, -0.9, "<1s"),
+        (-5, -1.0, "+1s"),
+        (-80, -35, "+35s"),
+        (3, 3, "~3s"),
+        (241, 419, "4–7m"),
+    ],
+)
+def test_what_is_left_is_a_range_that_is_never_empty(low: float, high: float, shown: str) -> None:
+    assert words.outlook(low, high) == shown

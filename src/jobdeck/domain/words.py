@@ -39,12 +39,12 @@ def outlook(low: float, high: float) -> str:
     Rounded outwards, and to steps that a reader would round to, so that it is never more exact than it is. Once the
     whole range has passed, by how much (``+35s``).
     """
-    if high <= 0:
+    if high <= -1:
         return f"+{_rough(-high)}"
     step = 1 if high < 10 else 5
     if high <= 90:
-        first, last = int(max(low, 0) // step * step), -int(-high // step * step)
-        return f"{first}–{last}s" if first > 0 else f"<{last}s"
+        first, last = int(max(low, 0) // step * step), max(1, -int(-high // step * step))
+        return f"<{last}s" if first == 0 else f"{first}–{last}s" if first < last else f"~{last}s"
     for size, unit in ((_MINUTE, "m"), (_HOUR, "h"), (_DAY, "d")):
         last = -int(-high // size)
         if last < 90 or unit == "d":
