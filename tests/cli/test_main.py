@@ -1,5 +1,6 @@
 """The command line itself: help, versions, streams."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -40,6 +41,24 @@ def test_words_that_are_no_command_are_targets() -> None:
     assert parse(["--config=x.toml", "status", "op_1"]).config == "x.toml"
     assert parse(["--", "demo"]).targets == ["demo"]
     assert parse([]).targets == []
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("statsu", "status"), ("wach", "watch"), ("histry", "history")])
+def test_a_mistyped_command_is_no_job(env: dict[str, str], typed: str, meant: str) -> None:
+    ran = jobdeck(typed, "--json", "op_1", env=env)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"no command '{typed}'; did you mean '{meant}'? (an ID of that name: PROFILE:{typed})" in ran.err
+
+
+def test_what_may_be_a_target_is_never_taken_for_a_mistyped_command(tmp_path: Path) -> None:
+    file = tmp_path / "waits"
+    file.touch()
+    real = ["op_01HZ9K2QW3RV4M5N6P7Q8R9S0T", "deadbeefdeadbeefdeadbeef", "507f1f77bcf86cd799439012", "-", "demo1", "Demo"]
+    for target in [*real, "import", "watcher", "thehog:statsu", "owner/repo/waits", str(file)]:
+        assert parse([target, "statsu"]).targets == [target, "statsu"]
+    assert parse(["--", "statsu"]).targets == ["statsu"]
+    with contextlib.chdir(tmp_path):
+        assert parse(["waits"]).targets == ["waits"]
 
 
 @pytest.mark.parametrize("arguments", [["op_1"], ["demo"], []])

@@ -104,6 +104,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         return parser.parse_args([rest[0], *globals_, *rest[1:]])
     if rest and rest[0] in {"-h", "--help", "--version"}:
         return parser.parse_args(rest[:1])
+    if rest:
+        from jobdeck.cli.mistyped import mistyped_command  # noqa: PLC0415 - not for --version and --help
+
+        if (mistake := mistyped_command(rest[0], COMMANDS)) is not None:
+            parser.error(mistake)
     return parser.parse_args(["open", *globals_, *rest])
 
 
@@ -338,14 +343,6 @@ def _add_replay(commands: "Commands") -> None:
     replay.add_argument("file", metavar="FILE", help="what --record wrote")
 
 
-def _count(text: str) -> int:
-    return int(_number(text, 1, 10_000, whole=True))
-
-
-def _port(text: str) -> int:
-    return int(_number(text, 0, 65_535, whole=True))
-
-
 def _add_completion(commands: "Commands") -> None:
     completion = _command(
         commands,
@@ -356,6 +353,14 @@ def _add_completion(commands: "Commands") -> None:
         settings=False,
     )
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="the shell")
+
+
+def _count(text: str) -> int:
+    return int(_number(text, 1, 10_000, whole=True))
+
+
+def _port(text: str) -> int:
+    return int(_number(text, 0, 65_535, whole=True))
 
 
 def _rows(text: str) -> int:
