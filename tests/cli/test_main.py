@@ -53,7 +53,14 @@ def test_a_mistyped_command_is_no_job(env: dict[str, str], typed: str, meant: st
 def test_what_may_be_a_target_is_never_taken_for_a_mistyped_command(tmp_path: Path) -> None:
     file = tmp_path / "waits"
     file.touch()
-    real = ["op_01HZ9K2QW3RV4M5N6P7Q8R9S0T", "deadbeefdeadbeefdeadbeef", "507f1f77bcf86cd799439012", "-", "demo1", "Demo"]
+    real = [
+        "op_01HZ9K2QW3RV4M5N6P7Q8R9S0T",
+        "deadbeefdeadbeefdeadbeef",
+        "507f1f77bcf86cd799439012",
+        "-",
+        "demo1",
+        "Demo",
+    ]
     for target in [*real, "import", "watcher", "thehog:statsu", "owner/repo/waits", str(file)]:
         assert parse([target, "statsu"]).targets == [target, "statsu"]
     assert parse(["--", "statsu"]).targets == ["statsu"]
@@ -95,12 +102,18 @@ def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict
     assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
 
 
-def test_bash_completes_commands_and_where_a_target_stands_files(tmp_path: Path) -> None:
+def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     script = jobdeck("completion", "bash", env={"PATH": os.environ["PATH"]})
     (tmp_path / "jobdeck.bash").write_text(script.out)
-    ask = "COMP_WORDS=(jobdeck sta) COMP_CWORD=1; _shtab_jobdeck; echo $COMPREPLY"
-    ask = f"source ./jobdeck.bash; complete -p jobdeck; {ask}"
+    (tmp_path / "ids.txt").touch()
+    lines = ("jobdeck sta", "jobdeck --", "jobdeck --record ids", "jobdeck status ids")
+    asks = [
+        f"COMP_WORDS=({line}) COMP_CWORD={line.count(' ')}; _shtab_jobdeck; echo ${{COMPREPLY[@]}}" for line in lines
+    ]
+    ask = "; ".join(["source ./jobdeck.bash", "complete -p jobdeck", *asks])
     ran = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=20)
-    options, word = ran.stdout.splitlines()
+    options, command, bare, *files = map(str.strip, ran.stdout.splitlines())
     assert "-o default" in options
-    assert word.strip() == "status"
+    assert command == "status"
+    assert {"--discover", "--record", "--config", "--no-store"} <= set(bare.split())
+    assert files == ["ids.txt", "ids.txt"]

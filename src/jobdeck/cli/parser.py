@@ -75,9 +75,7 @@ def build_parser(*, bare: bool = True) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND", prog="jobdeck")
     if bare:
         opened = commands.add_parser("open", allow_abbrev=False)
-        _add_config(opened)
-        opened.add_argument("--discover", action="store_true")
-        _add_record(opened)
+        add_open(opened)
         opened.add_argument("targets", nargs="*")
     _add_demo(commands)
     _add_status(commands)
@@ -141,6 +139,13 @@ def _command(
     if settings:
         _add_config(parser)
     return parser
+
+
+def add_open(parser: argparse.ArgumentParser) -> None:
+    """Add the options that go without a command."""
+    _add_config(parser)
+    parser.add_argument("--discover", action="store_true", help="what the APIs list as started lately")
+    _add_record(parser)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -349,7 +354,7 @@ def _add_completion(commands: "Commands") -> None:
         "completion",
         summary="print a completion script for your shell",
         description="Print a script that completes commands and options; put it where your shell looks for such.",
-        example="completion bash > ~/.local/share/bash-completion/completions/jobdeck",
+        example="completion bash >> ~/.bash_completion",
         settings=False,
     )
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="the shell")
