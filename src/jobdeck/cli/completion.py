@@ -30,4 +30,4 @@ def _complete_files(parser: argparse.ArgumentParser) -> None:
             for command in action.choices.values():
                 _complete_files(command)
         elif action.metavar in {"FILE", "TARGET"}:
-            action.complete = shtab.FILE  # type: ignore[attr-defined] - where shtab looks for it
+            action.complete = shtab.FILE  # type: ignore[attr-defined] # where shtab looks
