@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from jobdeck.cli.words import describe_message
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
@@ -23,6 +24,7 @@ from jobdeck.tui.draw.spans import Line, Role, line_width, plain
 from jobdeck.tui.draw.state import COUNTED, job_state
 from jobdeck.tui.draw.told import Told, told
 from jobdeck.tui.draw.trace import trace_lines
+from jobdeck.tui.filter import parse
 from jobdeck.tui.model import Model
 from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.static import rule_line
@@ -160,6 +162,18 @@ def test_why_names_the_error_then_the_problem() -> None:
         one = job("op_a", problem=problem(kind, "no phase", http_status=status))
         assert why(one, job_state(one, NOON), NOON)[0] == words
     assert why(job("op_a"), job_state(job("op_a"), NOON), NOON)[0] == ""
+
+
+def test_a_partial_end_says_what_is_missing() -> None:
+    told = job("op_a", Phase.PARTIAL, facts=(("providerOutcome", "hit"), ("message", "No company page was verified.")))
+    stages = (stage("import", Phase.SUCCEEDED, 1.0, 9), stage("enrichment", Phase.FAILED, 0.5, 9))
+    shown = job("op_b", Phase.PARTIAL, stages=stages)
+    for one, words in ((told, "No company page was verified."), (shown, "enrichment failed")):
+        assert why(one, job_state(one, NOON), NOON)[0] == describe_message(one) == words
+        assert plain(detail_lines(one, Outlook(), NOON, 80)[1]) == f"◐ {words}"
+        assert parse("error:nothing").admits(one, "partial", NOON) is False
+        assert parse(f'error:"{words}"').admits(one, "partial", NOON) is True
+    assert job("op_c", Phase.PARTIAL).reason == job("op_d", facts=(("message", "it runs"),)).reason == ()
 
 
 @pytest.mark.parametrize("width", [8, 20, 58, 78, 118, 200])

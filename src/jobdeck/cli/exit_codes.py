@@ -69,8 +69,7 @@ def job_code(job: Job) -> ExitCode:
         case Phase.SUCCEEDED:
             return ExitCode.OK
         case Phase.QUEUED | Phase.RUNNING | Phase.UNKNOWN:
-            problem = job.problem or job.outage
-            return ExitCode.OK if problem is None else problem_code(problem.kind)
+            return ExitCode.OK if job.trouble is None else problem_code(job.trouble.kind)
 
 
 def problem_code(kind: ProblemKind) -> ExitCode:

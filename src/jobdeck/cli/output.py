@@ -58,7 +58,7 @@ def job_object(job: Job, now: Instant) -> JobObject:
         "trace_id": job.trace_id,
         "accepted_request_id": job.target.accepted_request_id,
         "http_status": job.http_status,
-        "problem": problem_object(job.problem or job.outage),
+        "problem": problem_object(job.trouble),
     }
 
 

@@ -38,7 +38,7 @@ def describe_state(job: Job, now: Instant) -> str:
     if job.lost:
         return "? lost"
     if job.status is None:
-        return "? unseen" if job.problem is not None else "· new"
+        return "? unseen" if job.trouble is not None else "· new"
     word = job.status if job.phase is Phase.UNKNOWN else job.phase.value
     doubt = " (blind)" if blind(job) else " (stale)" if stale(job, now) else ""
     return f"{GLYPHS[job.phase]} {word}{doubt}"
@@ -59,9 +59,7 @@ def describe_age(job: Job, now: Instant) -> str:
 
 
 def describe_message(job: Job) -> str:
-    """The problem, else the job's own error, in one line."""
-    if job.problem is not None:
-        return f"{job.problem.kind.words}: {job.problem.message}"
-    if job.error is not None:
-        return " ".join(" ".join(part.split()) for part in (job.error.code, job.error.message) if part)
-    return ""
+    """The problem, else why the job is no plain success, in one line."""
+    if job.trouble is not None:
+        return f"{job.trouble.kind.words}: {job.trouble.message}"
+    return " ".join(" ".join(job.reason).split())

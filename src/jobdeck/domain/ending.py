@@ -31,8 +31,7 @@ def end_words(jobs: Sequence[Job]) -> str:
     """Return ends as one line: a job with its error, or how many there are of each sort."""
     if len(jobs) == 1:
         job = jobs[0]
-        error = job.error
-        why = one_line(" ".join(part for part in (error.code, error.message) if part), 120) if error is not None else ""
+        why = one_line(" ".join(job.reason), 120)
         return f"{one_line(job.key.id, 60)} {job.phase.value}" + (f": {why}" if why else "")
     counts = Counter(job.phase for job in jobs)
     sorts = ", ".join(f"{counts[phase]} {phase.value}" for phase in _ORDER if counts[phase])

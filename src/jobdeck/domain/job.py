@@ -7,6 +7,8 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 
+_SHORT = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.PARTIAL})
+
 
 class Resource(StrEnum):
     """The endpoint a job is polled at, which decides how its answer reads. `JOB` is any of a described API."""
@@ -194,6 +196,27 @@ class Job:
     def support_id(self) -> str | None:
         """The one ID to give to support for the newest exchange."""
         return self.request_id or self.trace_id
+
+    @property
+    def reason(self) -> tuple[str, ...]:
+        """What the server says of why the job is no plain success, in its words; empty when it says nothing.
+
+        The code and the message of its error; of a partial end without one, the answer's message, else the stages that
+        did not succeed.
+        """
+        if self.error is not None:
+            return tuple(part for part in (self.error.code, self.error.message) if part)
+        if self.phase is not Phase.PARTIAL:
+            return ()
+        if message := dict(self.facts).get("message"):
+            return (message,)
+        short = (record.stage for record in self.stages if record.stage.phase in _SHORT)
+        return tuple(f"{stage.name} {stage.phase.value}" for stage in short)
+
+    @property
+    def trouble(self) -> Problem | None:
+        """Why the newest look showed nothing: the job's own problem, else that of its whole profile."""
+        return self.problem or self.outage
 
     def age(self, now: Instant) -> float | None:
         """Seconds since the last good observation; None when there was none."""

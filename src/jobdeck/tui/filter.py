@@ -158,9 +158,8 @@ def _age(job: Job, now: Instant) -> float | None:
 
 
 def _errors(job: Job, _: str) -> tuple[str, ...]:
-    error = job.error
-    told = (error.code or "", error.message or "") if error is not None else ()
-    return (*told, job.problem.kind.value, job.problem.kind.words, job.problem.message) if job.problem else told
+    problem = job.trouble
+    return (*job.reason, problem.kind.value, problem.kind.words, problem.message) if problem else job.reason
 
 
 def _stages(job: Job, _: str) -> tuple[str, ...]:

@@ -92,10 +92,10 @@ def _value(job: Job, by: Name, now: Instant) -> float | str | None:
 
 
 def _reason(job: Job) -> str | None:
-    if job.error is not None and (job.error.code or job.error.message):
-        return _text(job.error.code or job.error.message or "")
-    if job.problem is not None and not job.terminal:
-        return _text(job.problem.kind.words)
+    if job.reason:
+        return _text(job.reason[0])
+    if job.trouble is not None and not job.terminal:
+        return _text(job.trouble.kind.words)
     return _text(job.anomalies[-1]) if job.anomalies else None
 
 

@@ -109,6 +109,6 @@ class Watch:
     def _look_for(self, profile: str) -> BlindProfile:
         jobs = [row.job for row in self.model.rows() if row.job.key.profile == profile and not row.job.terminal]
         seen = [job.observed for job in jobs if job.observed is not None]
-        problem = next((told for job in jobs if (told := job.problem or job.outage) is not None), None)
+        problem = next((told for job in jobs if (told := job.trouble) is not None), None)
         since = max(seen, key=lambda instant: instant.us, default=None)
         return BlindProfile(profile, since, problem.kind.words if problem is not None else "not one answer")

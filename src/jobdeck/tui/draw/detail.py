@@ -7,6 +7,7 @@ from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale, stalled
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, StageRecord
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
@@ -16,7 +17,7 @@ from jobdeck.tui.draw.bar import bar
 from jobdeck.tui.draw.jsontext import layout
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line
 from jobdeck.tui.draw.spark import sparkline
-from jobdeck.tui.draw.state import LOST, job_state, stage_state
+from jobdeck.tui.draw.state import FAILED, LOST, PARTIAL, job_state, stage_state
 
 LABEL = 10
 LONGEST_LABEL = 26
@@ -46,7 +47,7 @@ def detail_lines(
     `samples` are (monotonic seconds, fraction) of its progress each time it moved.
     """
     lines = [_headline(job, now)]
-    lines.extend(_error(job, width))
+    lines.extend(_reason(job, width))
     lines.extend(_problem(job, outlook, now, width))
     lines.extend(_stages(job, now, width))
     lines.append(support_line(job))
@@ -132,17 +133,17 @@ def _seen(job: Job, now: Instant) -> Line:
     return ((f"{words.span(now.since(job.observed))} ago", role),)
 
 
-def _error(job: Job, width: int) -> list[Line]:
-    error = job.error
-    if error is None:
+def _reason(job: Job, width: int) -> list[Line]:
+    if job.error is None and not job.reason:
         return []
-    text = "  ".join(part for part in (error.code, error.message) if part) or "failed without saying why"
-    return _paragraph("✗ ", text, width, Role.FAILED)
+    state = PARTIAL if job.phase is Phase.PARTIAL else FAILED
+    text = "  ".join(job.reason) or "failed without saying why"
+    return _paragraph(f"{state.glyph} ", text, width, state.role)
 
 
 def _problem(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     lines: list[Line] = []
-    problem = job.problem or (None if job.terminal else job.outage)
+    problem = job.trouble
     if problem is not None:
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
         lines += _paragraph("? ", f"{problem.kind.words}{status}: {problem.message}", width, Role.BLIND)
@@ -156,7 +157,7 @@ def _problem(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]
 
 def _pressing(job: Job, outlook: Outlook) -> bool:
     """Whether what happens next stands above the rest: something is in the way of seeing the job."""
-    troubled = job.problem is not None or job.outage is not None or job.observed is None
+    troubled = job.trouble is not None or job.observed is None
     return not job.terminal and (troubled or outlook.paused or outlook.halted is not None)
 
 

@@ -102,13 +102,12 @@ def heading_spans(columns: Columns, order: Order | None = None) -> Line:
 
 def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     """Return in one line why a job needs a look; empty for one that goes its way."""
-    if job.error is not None and (job.error.code or job.error.message):
-        return _folded("  ", job.error.code, job.error.message), Role.DIM
+    if job.reason:
+        return _folded("  ", *job.reason), Role.DIM
     if state is LOST:
         return NOT_FOUND, Role.DIM
-    problem = job.problem or job.outage
-    if problem is not None and not job.terminal:
-        return _trouble(problem), Role.DIM
+    if job.trouble is not None and not job.terminal:
+        return _trouble(job.trouble), Role.DIM
     if job.anomalies:
         return _folded("", job.anomalies[-1]), Role.WARN
     if state is NEW:
@@ -131,8 +130,8 @@ def _trouble(problem: Problem) -> str:
             return problem.kind.words if status is None else f"{problem.kind.words} ({status})"
 
 
-def _folded(between: str, *parts: str | None) -> str:
-    return between.join(" ".join(part[:256].split()) for part in parts if part)
+def _folded(between: str, *parts: str) -> str:
+    return between.join(" ".join(part[:256].split()) for part in parts)
 
 
 def _cell(row: Row, column: Column, name: str) -> Line:

@@ -31,7 +31,7 @@ def told(job: Job, moments: Iterable[Moment], live: Mapping[str, str]) -> Told:
         if moment.kind is MomentKind.PHASE and moment.after in BAD_ENDS:
             bad.append(moment.request_id)
     joined = {**{id_: ", ".join(parts) for id_, parts in notes.items()}, **live}
-    reason = _reason(job)
+    reason = " ".join(job.reason)
     for id_ in bad:
         joined[id_] = f"{joined[id_]}: {reason}" if reason else joined[id_]
     return Told(joined, frozenset(bad))
@@ -48,8 +48,3 @@ def _words(moment: Moment) -> str:
             return moment.text
         case MomentKind.PROBLEM | MomentKind.RECOVERED | MomentKind.ACCEPTED | MomentKind.WATCHED:
             return ""
-
-
-def _reason(job: Job) -> str:
-    error = job.error
-    return " ".join(part for part in (error.code, error.message) if part) if error is not None else ""
