@@ -72,6 +72,12 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, reason:
         read_recording(path)
 
 
+def test_no_recording_lasts_so_long_that_its_moments_have_no_dates(tmp_path: Path) -> None:
+    lines = [HEADER, JOB, *({"t": 399 * 86_400 * 10**6, "k": "stand"} for _ in range(2))]
+    with pytest.raises(RecordingError, match="line 4: it goes on for longer than a recording does"):
+        read_recording(write_lines(tmp_path / "bad.jobdeck", lines))
+
+
 def test_a_file_that_is_not_there_or_is_a_directory_is_named(tmp_path: Path) -> None:
     for path, reason in [(tmp_path / "none", "No such file"), (tmp_path, "Is a directory")]:
         with pytest.raises(RecordingError, match=reason):

@@ -54,6 +54,12 @@ def make_source(text: str = "no answer", note: str = "") -> TicketSource:
     )
 
 
+def test_a_moment_that_has_no_date_costs_no_ticket() -> None:
+    source = make_source()
+    strange = replace(source, job=replace(source.job, created_us=10**17 * 4, updated_us=-(10**17)))
+    assert "- Created: `?`" in ticket_markdown(strange)
+
+
 @given(nasty, nasty)
 def test_data_makes_no_link_image_heading_or_html(text: str, note: str) -> None:
     markdown = ticket_markdown(make_source(text, note))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobdeck.cli.shapes import BudgetObject, JobObject, ProblemObject
-from jobdeck.domain.instant import Instant, utc
+from jobdeck.domain.instant import Instant, date_of, utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
 from jobdeck.scheduling.actions import BudgetView
@@ -17,12 +17,7 @@ def rfc3339(us: int | None) -> str | None:
 
     A moment outside the years 1–9999 gives None as well: it cannot be written.
     """
-    if us is None:
-        return None
-    try:
-        return utc(us)
-    except (OverflowError, OSError, ValueError):
-        return None
+    return None if us is None or date_of(us) is None else utc(us)
 
 
 def job_object(job: Job, now: Instant) -> JobObject:

@@ -33,7 +33,15 @@ class Clock(Protocol):
         ...
 
 
+def date_of(us: int) -> datetime | None:
+    """Return microseconds since the epoch as a date in UTC; None outside the years 1–9999, which have none."""
+    try:
+        return datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
 def utc(us: int) -> str:
-    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds; only of the years 1–9999."""
-    moment = datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds; ``?`` where there is no date."""
+    moment = date_of(us)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment is not None else "?"

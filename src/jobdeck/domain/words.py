@@ -1,8 +1,6 @@
 """Numbers and moments as a person reads them: short, steady in width, never more exact than what we know."""
 
-from datetime import UTC, datetime
-
-from jobdeck.domain.instant import Instant
+from jobdeck.domain.instant import Instant, date_of
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -64,13 +62,13 @@ def _rough(seconds: float) -> str:
 
 def clock(us: int) -> str:
     """Return the time of day of a moment in UTC (``14:02:00Z``)."""
-    moment = _utc(us)
+    moment = date_of(us)
     return f"{moment:%H:%M:%S}Z" if moment else "–"
 
 
 def stamp(us: int) -> str:
     """Return date and time of a moment in UTC (``2026-04-28 15:30:00Z``)."""
-    moment = _utc(us)
+    moment = date_of(us)
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else "–"
 
 
@@ -98,13 +96,6 @@ def size(count: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun (``1 job``, ``3 jobs``)."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _utc(us: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(us / 1e6, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _same_day(us: int, other: int) -> bool:

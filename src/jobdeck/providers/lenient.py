@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _LONG_INTEGER = 64
-_LAST_US = 253_402_300_799 * 1_000_000
+_LAST_US = 253_402_300_800 * 1_000_000 - 1
 
 
 def text(value: object) -> str | None:
@@ -51,9 +51,9 @@ def moment(value: object) -> int | None:
         parsed = datetime.fromisoformat(value.upper())
     except ValueError:
         return None
-    microseconds = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH
-    # Some servers write the year 1 for "not yet".
-    return microseconds // _MICROSECOND if microseconds >= timedelta(0) else None
+    us = ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    # Some servers write the year 1 for "not yet", and a zone can lead out of the year 9999.
+    return us if 0 <= us <= _LAST_US else None
 
 
 def epoch(value: object, microseconds: int) -> int | None:

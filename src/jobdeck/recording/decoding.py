@@ -65,6 +65,8 @@ class Decoder:
         if line.w is not None:
             self._skew = line.w
         self.position += line.t
+        if self.position > wire.DAYS_US:
+            raise DecodingError("it goes on for longer than a recording does")
         at = self._instant(self.position - line.ago)
         self._weigh(1)
         match line:

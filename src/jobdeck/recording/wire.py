@@ -287,7 +287,7 @@ class HeaderWire(BaseModel):
     format: Literal["jobdeck-recording"]
     version: Annotated[int, Field(ge=1, le=10**6)]
     jobdeck: Line = ""
-    started_us: Epoch
+    started_us: Annotated[int, Field(ge=0, le=EPOCH_US)]
     profiles: dict[Line, Line] = {}
 
 
