@@ -278,3 +278,10 @@ def test_a_key_that_lies_across_two_slices_is_found(spelt: Callable[[str], str])
         assert scrubber.body(body) == b"x" * before + b"[redacted]yy"
     twice = b"x" * 65_530 + key + key + b"z" * 200_000 + key
     assert scrubber.body(twice) == b"x" * 65_530 + b"[redacted]" * 2 + b"z" * 200_000 + b"[redacted]"
+
+
+@pytest.mark.parametrize("before", [0, 65_530, 65_536, 65_540])
+def test_the_beginning_of_a_long_text_holds_no_part_of_a_key(before: int) -> None:
+    start = Scrubber([SECRET]).start("x" * before + SECRET + "y" * 200_000)
+    assert len(start) <= 65_536
+    assert SECRET[:6] not in start

@@ -9,6 +9,8 @@ import zlib
 import pytest
 
 from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.text import clean
+from jobdeck.providers import http
 from jobdeck.providers.base import Reply
 from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigError
 from tests.unit.providers.wire import Wire, answer, hog_target, serve, the_hog
@@ -184,3 +186,22 @@ async def test_numbers_in_a_result_become_null_when_they_are_not_finite() -> Non
 )
 async def test_json_that_would_hurt_a_parser_is_not_json(body: bytes) -> None:
     assert (await problem_of(answer(body))).kind is ProblemKind.NOT_JSON
+
+
+async def test_an_id_and_a_message_of_megabytes_are_looked_at_no_further_than_they_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+
+    def noting(text: str) -> str:
+        sizes.append(len(text))
+        return clean(text)
+
+    monkeypatch.setattr(http, "clean", noting)
+    long = "%41" * 700_000
+    said = {"error": {"message": long}, "meta": {"requestId": long}, "traceId": "\x1b" * 100_000}
+    reply = await poll(answer(json.dumps(said).encode(), 500))
+    assert reply.problem is not None
+    assert reply.problem.message.endswith("… (truncated, 2100000 bytes)")
+    assert (len(reply.exchange.request_id or ""), len(reply.exchange.trace_id or "")) == (200, 200)
+    assert max(sizes) <= 65_536

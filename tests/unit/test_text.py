@@ -36,6 +36,14 @@ def test_lines_stay_only_where_lines_are_meant() -> None:
 
 def test_a_cut_is_said_with_the_size_of_the_whole() -> None:
     assert clean("ä" * 10, limit=3) == "äää… (truncated, 20 bytes)"
+    assert one_line("ä" * 10, limit=3, size=99) == "äää… (truncated, 99 bytes)"
+
+
+@given(st.text(alphabet=" a\n"), st.integers(1, 8))
+def test_no_more_words_are_folded_than_are_kept(text: str, limit: int) -> None:
+    folded = " ".join(text.split())
+    shown, _, cut = one_line(text, limit).partition("… (truncated")
+    assert (shown, bool(cut)) == (folded[:limit], len(folded) > limit)
 
 
 @pytest.mark.parametrize("key", ["ak_0123456789", "sk_live_abc/+0123", "hog_live_x9x9x9x9x", "hog_test_12345678"])

@@ -11,7 +11,7 @@ from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.domain.text import clean, one_line
+from jobdeck.domain.text import bytes_of, clean, one_line
 from jobdeck.providers.credentials import ForeignOriginError, authorize
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
@@ -252,7 +252,7 @@ class HttpLayer:
     def _problem(
         self, fault: Fault, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
     ) -> Problem:
-        message = self._scrubber.text(one_line(self._scrubber.text(fault.message)))
+        message = self._scrubber.text(one_line(self._scrubber.start(fault.message), size=bytes_of(fault.message)))
         if wait is not None and wait.note is not None:
             message = f"{message} ({wait.note})"
         return Problem(
@@ -277,8 +277,8 @@ class HttpLayer:
         return self._clean(text.strip(), MAX_REFERENCE) if text and text.strip() else None
 
     def _clean(self, text: str, limit: int) -> str:
-        # Cut last: half a credential would pass the scrubber.
-        return clean(self._scrubber.text(text))[:limit]
+        # Cut last: half a credential would pass the scrubber. The beginning alone, for it may be megabytes long.
+        return clean(self._scrubber.start(text))[:limit]
 
 
 def _date_us(text: str | None) -> int | None:

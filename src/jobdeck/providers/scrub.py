@@ -43,6 +43,10 @@ class Scrubber:
         """Return `text` without secrets."""
         return "".join(self._in_text.slices(text))
 
+    def start(self, text: str) -> str:
+        """Return the beginning of `text`, at most 64 Ki characters, without secrets; the rest is not looked at."""
+        return next(self._in_text.slices(text), "")[:_SLICE]
+
     def body(self, body: bytes) -> bytes:
         """Return `body` without secrets of 16 characters or more."""
         return b"".join(self.body_in_slices(body))
