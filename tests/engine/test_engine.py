@@ -128,6 +128,8 @@ async def test_a_refused_key_halts_the_profile_with_one_event() -> None:
         assert len(seen.server.requests) <= MAX_IN_FLIGHT
         assert sum(isinstance(event, ProfileHalted) for event in seen.events) == 1
         assert seen.engine.halted()["hog"].kind is ProblemKind.AUTH
+        seen.watch("op_newcomer")
+        assert blind(seen.job("op_newcomer"))
 
 
 async def test_a_key_refused_on_a_list_makes_every_job_blind_until_the_profile_is_released() -> None:
@@ -152,6 +154,14 @@ async def test_the_selected_job_is_asked_more_often() -> None:
         counts = [sum(record.path.endswith(job.id) for record in seen.server.requests) for job in jobs]
         assert counts[7] == max(counts)
         assert counts[7] > 2 * sorted(counts)[-2]
+
+
+async def test_a_profile_opened_while_nobody_looks_is_asked_less_often_too() -> None:
+    engine = Wiring({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
+    engine.attend(present=False)
+    engine.add([make_target()])
+    assert engine._lanes["hog"].scheduler._watch.pace > 1.0
+    await engine.aclose()
 
 
 async def test_one_list_refreshes_many_jobs() -> None:

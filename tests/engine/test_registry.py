@@ -48,7 +48,7 @@ def test_a_problem_is_told_and_nothing_is_seen() -> None:
     applied = registry.apply(KEY, Reply(make_exchange(problem=problem)), START)
     assert applied.seen == ()
     assert applied.events == (ProblemMet(START, KEY, problem, 1),)
-    assert registry.exchanges(KEY)[0].problem == problem
+    assert registry.trace(KEY).exchanges[0].problem == problem
 
 
 def test_a_list_refreshes_every_watched_job_it_shows() -> None:
@@ -56,7 +56,7 @@ def test_a_list_refreshes_every_watched_job_it_shows() -> None:
     rows = tuple(make_observation(Phase.RUNNING, 0.1, id_=id_) for id_ in ("op_2", "op_9", "op_1"))
     applied = registry.apply(None, Reply(list_exchange(), rows), START)
     assert {job.key.id for job in applied.jobs} == {"op_1", "op_2"}
-    assert len(registry.exchanges(KEY)) == 1
+    assert len(registry.trace(KEY).exchanges) == 1
 
 
 def test_lists_that_repeat_how_a_job_ended_are_no_looks_at_it() -> None:
@@ -67,14 +67,14 @@ def test_lists_that_repeat_how_a_job_ended_are_no_looks_at_it() -> None:
         again = replace(list_exchange(), started=START.later(seconds), request_id=f"list {seconds}")
         applied = registry.apply(None, Reply(again, (make_observation(Phase.FAILED),)), START.later(seconds))
         assert applied.jobs == ()
-    assert registry.exchanges(KEY) == (shown,)
+    assert registry.trace(KEY).exchanges == (shown,)
     assert registry.jobs[KEY].request_id == "showed the end"
     later = START.later(EXCHANGES_KEPT + 1)
     denial = replace(list_exchange(), started=later, request_id="denies it")
     registry.apply(None, Reply(denial, (make_observation(Phase.RUNNING),)), later)
     assert registry.jobs[KEY].phase is Phase.FAILED
     assert registry.jobs[KEY].anomalies
-    assert registry.exchanges(KEY)[0] == denial
+    assert registry.trace(KEY).exchanges[0] == denial
 
 
 def test_an_answer_for_a_job_no_longer_watched_is_ignored() -> None:
@@ -89,7 +89,7 @@ def test_exchanges_are_newest_first_and_bounded() -> None:
     for seconds in range(EXCHANGES_KEPT + 5):
         now = START.later(seconds)
         registry.apply(KEY, Reply(make_exchange(now), (make_observation(),)), now)
-    kept = registry.exchanges(KEY)
+    kept = registry.trace(KEY).exchanges
     assert len(kept) == EXCHANGES_KEPT
     assert kept[0].started == START.later(EXCHANGES_KEPT + 4)
 
@@ -100,7 +100,6 @@ def test_the_past_of_a_job_is_its_moments_its_progress_and_its_state_before() ->
         now = START.later(seconds)
         registry.apply(KEY, Reply(make_exchange(now), (make_observation(phase, progress),), body=b"{}"), now)
     trace = registry.trace(KEY)
-    assert trace is not None
     assert [(moment.before, moment.after) for moment in trace.moments] == [
         ("unknown", "queued"),
         ("queued", "running"),
@@ -121,9 +120,8 @@ def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> N
     old = Moment(START.us - 60_000_000, MomentKind.PHASE, "queued", None, "unknown", "queued")
     own = Moment(now.us, MomentKind.PHASE, "processing", None, "queued", "running")
     assert registry.recall(KEY, [mine, earlier], [old, own]) is not None
-    assert registry.exchanges(KEY) == (mine, earlier)
+    assert registry.trace(KEY).exchanges == (mine, earlier)
     trace = registry.trace(KEY)
-    assert trace is not None
     assert next(iter(trace.moments)) == old
     assert len(trace.moments) == 2
     assert registry.recall(KEY, [mine, earlier], []) is None
@@ -145,7 +143,6 @@ def test_a_timeline_names_the_trace_id_where_there_is_no_request_id() -> None:
     traced = replace(make_exchange(), request_id=None, trace_id="trace-1")
     registry.apply(KEY, Reply(traced, (make_observation(Phase.FAILED),)), START)
     trace = registry.trace(KEY)
-    assert trace is not None
     assert [moment.request_id for moment in trace.moments] == ["trace-1"]
 
 

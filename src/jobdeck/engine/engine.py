@@ -45,6 +45,7 @@ class Engine:
         self._focus: JobKey | None = None
         self._recalled: set[JobKey] = set()
         self._ticked = self._kept = clock.now()
+        self._attended = True
         self.paused = False
 
     @property
@@ -54,22 +55,19 @@ class Engine:
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the newest exchanges about a job, newest first."""
-        return self._registry.exchanges(key)
+        return self._registry.trace(key).exchanges
 
     def timeline(self, key: JobKey) -> tuple[Moment, ...]:
         """Return what happened to a job, oldest first; what earlier runs saw joins it once it is in focus."""
-        trace = self._registry.trace(key)
-        return trace.moments if trace is not None else ()
+        return self._registry.trace(key).moments
 
     def previous(self, key: JobKey) -> Job | None:
         """Return a job's state before its newest change, None when this run has seen none."""
-        trace = self._registry.trace(key)
-        return trace.previous if trace is not None else None
+        return self._registry.trace(key).previous
 
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
         """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
-        trace = self._registry.trace(key)
-        return trace.samples if trace is not None else ()
+        return self._registry.trace(key).samples
 
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body of a poll about a job, decoded, without any credential; None when there is none."""
@@ -110,7 +108,7 @@ class Engine:
                 lane.scheduler.add(target.key, target.resource.value, now.mono)
                 lane.wake()
         self._ledger.watch(wanted, now)
-        self._publish(jobs=jobs, events=events)
+        self._publish(jobs=self._darkened(jobs), events=events)
         return tuple(job.key for job in jobs)
 
     def restore(self, jobs: Iterable[Job], *, listed: bool = False) -> None:
@@ -130,7 +128,7 @@ class Engine:
                     lane.wake()
         if not listed:
             self._ledger.watch([job.target for job in restored], now)
-        self._publish(jobs=restored)
+        self._publish(jobs=self._darkened(restored))
 
     def remove(self, keys: Iterable[JobKey]) -> None:
         """Stop watching jobs; nothing is sent to the API, and unknown keys are ignored."""
@@ -171,9 +169,7 @@ class Engine:
         if key == self._focus:
             return
         self._focus = key
-        if key is not None and key in self.jobs and key not in self._recalled and self._group is not None:
-            self._recalled.add(key)
-            self._group.create_task(self._recall(key), name="recall")
+        self._recall_focus()
         mono = self._clock.now().mono
         for name, lane in self._lanes.items():
             lane.scheduler.focus(key if key is not None and key.profile == name else None, mono)
@@ -222,6 +218,7 @@ class Engine:
                 for lane in self._lanes.values():
                     self._start(lane)
                 group.create_task(self._listen(), name="news of other processes")
+                self._recall_focus()
                 never = asyncio.Event()
                 try:
                     while True:
@@ -249,6 +246,7 @@ class Engine:
 
     def attend(self, *, present: bool) -> None:
         """Say whether somebody looks at the screen; without, everything is asked less often."""
+        self._attended = present
         mono = self._clock.now().mono
         for lane in self._lanes.values():
             lane.scheduler.attend(present, mono)
@@ -267,6 +265,7 @@ class Engine:
         if lane is None:
             lane = self._lanes[profile] = self._make_lane(profile)
             self._share_limit(lane, assumed=lane.limit_assumed)
+            lane.scheduler.attend(self._attended, self._clock.now().mono)
             if self.paused:
                 lane.scheduler.pause()
             if self._group is not None:
@@ -346,6 +345,19 @@ class Engine:
         """Tell who waits for jobs of the profile that there is something new in its budget; for lanes."""
         self._publish(jobs=[job for job in self.jobs.values() if job.key.profile == profile])
 
+    def _darkened(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return jobs that have just come, blind like all others where their profile is."""
+        for lane in self._lanes.values():
+            if lane.unseen is not None:
+                self._registry.darken(lane.name, lane.unseen)
+        return [self.jobs[job.key] for job in jobs]
+
+    def _recall_focus(self) -> None:
+        key = self._focus
+        if key is not None and key in self.jobs and key not in self._recalled and self._group is not None:
+            self._recalled.add(key)
+            self._group.create_task(self._recall(key), name="recall")
+
     async def _recall(self, key: JobKey) -> None:
         """Join what earlier runs and other processes saw of a job to what this run has."""
         history = await self._ledger.history(key)
@@ -368,18 +380,8 @@ class Engine:
             self._publish(jobs=jobs, exchanges=exchanges, events=applied.events)
 
     def _expect(self, lane: Lane, job: Job) -> Job:
-        plan = lane.scheduler.plan(job.key)
-        if plan is None:
-            return job
-        # The range counts from the observation, which was made just now.
-        eta = lane.scheduler.eta(job.key, self._clock.now().mono) if job.failures == 0 else job.eta
-        stall_after = lane.scheduler.stall_after(job.key)
-        return self._registry.expect(
-            job.key,
-            coarse(plan.interval),
-            (coarse(eta[0]), coarse(eta[1])) if eta is not None else None,
-            coarse(stall_after) if stall_after is not None else None,
-        )
+        expected = lane.expected(job)
+        return job if expected is None else self._registry.expect(job.key, *expected)
 
     def _publish(
         self,
@@ -390,8 +392,3 @@ class Engine:
     ) -> None:
         for subscription in self._subscriptions:
             subscription.put(jobs, removed, exchanges, events)
-
-
-def coarse(seconds: float) -> float:
-    """Round what is merely expected, which is never more exact and then takes little room on record."""
-    return round(seconds, 1 if seconds < 10 else 0)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Request
@@ -85,6 +85,23 @@ class Lane:
     def unseen(self) -> Problem | None:
         """Why no job of the profile can be seen: what halted it, else an outage; None when they can."""
         return self.halt or self.outage.problem
+
+    def expected(self, job: Job) -> tuple[float, tuple[float, float] | None, float | None] | None:
+        """Return what is expected of a job that was just heard of; None when it is not scheduled.
+
+        That is the seconds between two looks, to its end, and without a change.
+        """
+        plan = self.scheduler.plan(job.key)
+        if plan is None:
+            return None
+        # The range counts from the observation, which was made just now.
+        eta = self.scheduler.eta(job.key, self._clock.now().mono) if job.failures == 0 else job.eta
+        stall_after = self.scheduler.stall_after(job.key)
+        return (
+            _coarse(plan.interval),
+            (_coarse(eta[0]), _coarse(eta[1])) if eta is not None else None,
+            _coarse(stall_after) if stall_after is not None else None,
+        )
 
     def wake(self) -> None:
         """Make the loop ask its scheduler again: something was told to it."""
@@ -171,3 +188,8 @@ class Lane:
         job = request.key if isinstance(request, Poll) else None
         duration = self._clock.now().mono - started.mono
         return Exchange(self.name, "GET", "", started, duration, job=job, problem=problem)
+
+
+def _coarse(seconds: float) -> float:
+    """Round what is merely expected, which is never more exact and then takes little room on record."""
+    return round(seconds, 1 if seconds < 10 else 0)

@@ -15,6 +15,8 @@ from jobdeck.engine.trace import Bodies, Trace
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
 
+_EPOCH = Instant(0, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -38,14 +40,9 @@ class Registry:
         """A live, read-only view of the jobs by key."""
         return MappingProxyType(self._jobs)
 
-    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
-        """Return the newest exchanges about a job, newest first; none for a job that is not watched."""
-        trace = self._traces.get(key)
-        return trace.exchanges if trace is not None else ()
-
-    def trace(self, key: JobKey) -> Trace | None:
-        """Return what is known of a job's past; None for one that is not watched."""
-        return self._traces.get(key)
+    def trace(self, key: JobKey) -> Trace:
+        """Return what is known of a job's past: nothing, of one that is not watched."""
+        return self._traces.get(key) or Trace(_EPOCH)
 
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body of a poll about a job, None when there is none (any more)."""

@@ -125,22 +125,19 @@ class Replay:
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the exchanges about a job up to now, newest first."""
-        return self._state.registry.exchanges(key)
+        return self._state.registry.trace(key).exchanges
 
     def timeline(self, key: JobKey) -> tuple[Moment, ...]:
         """Return what had happened to a job, oldest first."""
-        trace = self._state.registry.trace(key)
-        return trace.moments if trace is not None else ()
+        return self._state.registry.trace(key).moments
 
     def previous(self, key: JobKey) -> Job | None:
         """Return a job's state before its newest change."""
-        trace = self._state.registry.trace(key)
-        return trace.previous if trace is not None else None
+        return self._state.registry.trace(key).previous
 
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
         """Return how a job's progress had moved."""
-        trace = self._state.registry.trace(key)
-        return trace.samples if trace is not None else ()
+        return self._state.registry.trace(key).samples
 
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body about a job."""

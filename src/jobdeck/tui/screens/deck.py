@@ -105,6 +105,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._sort_as_before()
         self._colour_as_before()
         self._jobs.when_empty(self._empty_lines)
+        engine.attend(present=not self._watch.away)
         engine.focus(self._jobs.selected)
 
     def draw(self, batch: Batch) -> None:
