@@ -88,6 +88,13 @@ def test_a_ticket_names_the_ids_that_support_asks_for() -> None:
     assert "Made by jobdeck 1.2.3" in markdown
 
 
+def test_the_id_of_an_end_is_called_what_it_is_though_the_newest_look_got_no_answer() -> None:
+    source = make_source()
+    unanswered = replace(source, job=replace(source.job, request_id=None, trace_id=None))
+    assert "request `no answer`" in tickets_markdown([unanswered, source])
+    assert "trace `no answer`" not in tickets_markdown([unanswered, source])
+
+
 def test_a_note_that_several_jobs_share_is_said_once_and_another_stays_with_its_job() -> None:
     shared = tickets_markdown([make_source(note="it hangs"), make_source(note="it hangs")])
     assert shared.count("it hangs") == 1

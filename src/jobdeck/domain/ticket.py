@@ -163,12 +163,14 @@ def _lines(source: TicketSource) -> Iterator[str]:
 
 
 def _summary(source: TicketSource) -> str:
-    job, failing = source.job, source.failing
-    first = failing[0].support_id if failing else job.support_id
+    job = source.job
+    told = source.failing[0] if source.failing else job
     parts = [code_span(job.key.id), code_span(job.status or "never seen")]
     if job.error is not None and job.error.code:
         parts.append(code_span(job.error.code))
-    return " ".join([*parts, *(["request" if job.request_id else "trace", code_span(first)] if first else [])])
+    if told.support_id is not None:
+        parts += ["request" if told.request_id else "trace", code_span(told.support_id)]
+    return " ".join(parts)
 
 
 def _identity(source: TicketSource) -> Iterator[str]:
