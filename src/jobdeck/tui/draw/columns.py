@@ -76,13 +76,12 @@ _WANTED = (Name.STATE, Name.JOB, Name.SEEN, Name.PROGRESS, Name.ELAPSED, Name.ET
 """The order in which columns are taken in as there is room: the age of what is seen comes before what is seen."""
 
 _GROWTH = (
-    (Name.JOB, 13),
+    (Name.JOB, 16),
     (Name.PROGRESS, 13),
     (Name.STAGE, 11),
     (Name.ETA, 7),
     (Name.WHY, 44),
     (Name.KIND, 13),
-    (Name.JOB, 16),
     (Name.PROGRESS, 19),
     (Name.WHY, 60),
     (Name.JOB, LONGEST_ID),
