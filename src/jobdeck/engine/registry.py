@@ -7,7 +7,8 @@ from types import MappingProxyType
 from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
+from jobdeck.domain.job import Job, JobKey, Observation, Resource, Stage, Target
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import miss, observe
@@ -205,13 +206,20 @@ def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
         key=job.key,
         kind=job.kind if resource is Resource.JOB else resource.value,
         terminal=job.terminal,
-        progress=job.shown_progress,
+        progress=job.progress,
         changed=changed,
+        stages=tuple((record.stage.name, _done(record.stage)) for record in job.stages),
         whole=row.whole,
         phase=job.phase,
         elapsed=job.elapsed(now) if job.elapsed_exact else None,
         stage=stage.stage.name if stage is not None and not stage.stage.phase.terminal else None,
     )
+
+
+def _done(stage: Stage) -> float | None:
+    if stage.phase.terminal:
+        return 1.0
+    return stage.progress if stage.progress is not None or stage.phase is Phase.RUNNING else 0.0
 
 
 def observation_of(job: Job) -> Observation:

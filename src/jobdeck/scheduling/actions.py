@@ -39,11 +39,12 @@ Action: TypeAlias = Poll | ListPage | Wait
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a scheduler needs to know of one observation. `progress` is a fraction or None.
+    """What a scheduler needs to know of one observation. `progress` is that of the whole job, a fraction or None.
 
     All that follows may be left out. `whole` is False for a list row without stages and result; `phase` lets only
     successes teach how long jobs take; `elapsed` is in seconds since the job began, where the server tells;
-    `stage` is the name of the stage that is going on.
+    `stage` is the name of the stage that is going on; `stages` has the name of each stage and the fraction of it that
+    is done, None for one that goes on untracked.
     """
 
     key: JobKey
@@ -55,6 +56,7 @@ class Seen:
     phase: Phase | None = None
     elapsed: float | None = None
     stage: str | None = None
+    stages: tuple[tuple[str, float | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

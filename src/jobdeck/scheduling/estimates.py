@@ -1,6 +1,6 @@
 """How long jobs of a kind take, and what that says about one that is still going."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from jobdeck.scheduling.sketch import Sketch
 
@@ -55,6 +55,20 @@ class Estimates:
             self._typical[kind] = known
         return known
 
+    def done(self, kind: str, stages: Sequence[tuple[str, float | None]], *, guess: bool) -> float | None:
+        """Return how much of a job is done, from how much of each stage is; None where that cannot be told.
+
+        A stage counts by how long it usually takes. With a `guess`, one of which too little is known counts like the
+        others, and one that goes on untracked as not begun.
+        """
+        lengths = [self._length(kind, name) for name, _ in stages]
+        known = [length for length in lengths if length is not None]
+        if not stages or not (guess or (len(known) == len(stages) and all(part is not None for _, part in stages))):
+            return None
+        usual = sum(known) / len(known) if known else 1.0
+        weights = [usual if length is None else length for length in lengths]
+        return sum(weight * (part or 0.0) for weight, (_, part) in zip(weights, stages, strict=True)) / sum(weights)
+
     def remaining(self, kind: str, elapsed: float, progress: float | None) -> float:
         """Return the seconds a job probably has to go.
 
@@ -69,10 +83,13 @@ class Estimates:
             left = trust * told + (1 - trust) * left
         return min(max(left, SHORTEST_REMAINING), LONGEST_REMAINING)
 
-    def eta(self, kind: str, elapsed: float, progress: float | None) -> tuple[float, float] | None:
+    def eta(
+        self, kind: str, elapsed: float, progress: float | None, *, exact: bool = True
+    ) -> tuple[float, float] | None:
         """Return a likely range of seconds to go (the middle 80 % of those that took longer); None below five samples.
 
-        Its end is below zero for a job that has taken longer than every one before it: by how much it is over.
+        Its end is below zero for a job that has taken longer than every one before it: by how much it is over. Unless
+        `elapsed` is `exact`, the job may have begun earlier, and without progress the range begins at zero.
         """
         sketch = self._sketches.get(kind)
         if sketch is None or sketch.count < SAMPLES_FOR_ETA:
@@ -84,7 +101,7 @@ class Estimates:
         low, high = sketch.quantile(0.1, elapsed), sketch.quantile(0.9, elapsed)
         if low is None or high is None:
             return 0.0, (sketch.quantile(1.0) or 0.0) - elapsed
-        return low - elapsed, high - elapsed
+        return low - elapsed if exact else 0.0, high - elapsed
 
     def stall_after(self, kind: str, stage: str | None = None) -> float:
         """Return the seconds without any change after which a job (in `stage`) counts as stalled."""
@@ -93,6 +110,10 @@ class Estimates:
         if sketch is None or slowest is None:
             return STALL_FACTOR * self.typical(kind)
         return slowest * (1.0 if sketch.count >= SLOWEST_KNOWN else 1.5)
+
+    def _length(self, kind: str, stage: str) -> float | None:
+        sketch = self._sketches.get(_name(kind, stage))
+        return sketch.quantile(0.5) if sketch and sketch.count >= SAMPLES_FOR_ETA else None
 
 
 def _name(kind: str, stage: str | None) -> str:

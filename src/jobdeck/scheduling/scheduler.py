@@ -229,11 +229,14 @@ class Scheduler:
         return Plan(due, interval, job.failures)
 
     def eta(self, key: JobKey, now: float) -> tuple[float, float] | None:
-        """Return a likely range of seconds until a job ends, below zero past it; None below five samples."""
+        """Return a likely range of seconds until a job ends, below zero past it.
+
+        None while fewer than five of its kind have ended, or nothing tells how fast it goes.
+        """
         job = self._watch.jobs.get(key)
-        if job is None or job.terminal or job.looked is None:
+        if job is None or job.terminal or job.looked is None or not job.dated:
             return None
-        told = self._estimates.eta(job.kind, max(0.0, job.looked - job.begun), job.progress)
+        told = self._estimates.eta(job.kind, max(0.0, job.looked - job.begun), job.told, exact=job.exact)
         since = max(0.0, now - job.looked)
         return None if told is None else (max(0.0, told[0] - since), told[1] - since)
 

@@ -41,7 +41,9 @@ class Tracked:
     `looked` is the last good look, `asked` when it was sent, `whole` the last one that told stages and result, and
     `changed` the last that told something new,
     `failed` the last failure. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
-    singles' virtual time of the last look. `runs` says
+    singles' virtual time of the last look. `progress` is how far the job has come at a guess, `told` as far as it can
+    be told to somebody; `gauged` is when it was first known, and what it was; `begun` is the server's date if `exact`,
+    and no better than a guess unless `dated`. `runs` says
     that it was running then; `suspect` that it is gone from a list of unfinished jobs, so that it has probably ended;
     `grave` that it ended in a way that has a reason.
     """
@@ -58,6 +60,10 @@ class Tracked:
     changed: float | None = None
     listed: float | None = None
     progress: float | None = None
+    told: float | None = None
+    gauged: tuple[float, float] | None = None
+    exact: bool = False
+    dated: bool = True
     stage: str | None = None
     stage_since: float | None = None
     terminal: bool = False

@@ -28,6 +28,12 @@ BARE_SECONDS = 25.0
 BEGINNING = 0.25
 """A job first seen with more progress than this was not watched from its start, and teaches no duration."""
 
+EARLY = 0.05
+"""A job first seen with less progress than this has just begun, as far as its end is concerned."""
+
+MOVED = 0.1
+"""So much progress since the first look tells how fast a job goes."""
+
 _GRAVE = frozenset({Phase.FAILED, Phase.PARTIAL})
 """Ends that have a reason, which somebody wants to know."""
 
@@ -124,7 +130,7 @@ class Watch:
         job.kind = seen.kind or job.kind
         if seen.whole:
             job.whole = now
-            job.progress = seen.progress
+            self._gauge(job, now, seen)
         if seen.changed or job.changed is None:
             job.changed = now
         job.failures = job.misses = 0
@@ -324,7 +330,25 @@ class Watch:
         gap = sent - job.listed if job.listed is not None else 0.0
         return max(wait, min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE * self.pace, PATIENCE * gap)))
 
+    def _gauge(self, job: Tracked, now: float, seen: Seen) -> None:
+        """Take over how far a job has come; where nobody says when it began, how it moves since the first look does."""
+        job.progress = job.told = seen.progress
+        if seen.progress is None and seen.stages:
+            job.progress = self.estimates.done(job.kind, seen.stages, guess=True)
+            job.told = self.estimates.done(job.kind, seen.stages, guess=False)
+        if job.exact or job.progress is None:
+            job.dated = True
+            return
+        if job.gauged is None:
+            job.gauged = now, job.progress
+            job.dated = job.progress <= EARLY
+        at, first = job.gauged
+        moved = job.progress - first
+        if first > EARLY and moved >= MOVED:
+            job.begun, job.dated = now - job.progress * (now - at) / moved, True
+
     def _learn(self, job: Tracked, now: float, seen: Seen) -> None:
+        job.exact = seen.elapsed is not None
         if seen.elapsed is not None:
             job.begun = now - max(0.0, seen.elapsed)
             job.from_start = True

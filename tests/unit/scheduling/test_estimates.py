@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from jobdeck.domain.phase import Phase
 from jobdeck.scheduling.actions import Poll, Result, Seen
 from jobdeck.scheduling.estimates import SAMPLES_FOR_ETA, Estimates
+from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.scheduling.sketch import Sketch
 from tests.unit.scheduling.world import job_key, scheduler
 
@@ -89,6 +91,79 @@ def test_progress_says_more_than_the_clock() -> None:
     assert estimates.remaining("operation", 60.0, 0.9) < 10
     assert estimates.remaining("operation", 60.0, 0.1) > 100
     assert estimates.remaining("operation", 600.0, None) == 300.0
+
+
+def taught(*names: str) -> dict[str, dict[str, float]]:
+    estimates = Estimates()
+    for name in names:
+        kind, _, stage = name.partition("/")
+        for _ in range(SAMPLES_FOR_ETA):
+            estimates.learn(kind, {"": 100.0, "import": 30.0}.get(stage, 70.0), stage or None)
+    return estimates.export()
+
+
+def knowing(learnt: dict[str, dict[str, float]]) -> Scheduler:
+    return Scheduler(Limit(600, LimitSource.CONFIGURED), random.Random(0), learnt=learnt)
+
+
+def look(tested: Scheduler, at: float, seen: Seen) -> tuple[float, float] | None:
+    tested.ask(seen.key, at)
+    tested.on_result(at, tested.next_action(at), Result(seen=(seen,)))
+    return tested.eta(seen.key, at)
+
+
+def test_the_progress_of_a_stage_is_not_that_of_the_job() -> None:
+    importing = (("import", 0.9), ("enrichment", 0.0))
+    for learnt, least, most in (
+        (taught("prospecting", "prospecting/import", "prospecting/enrichment"), 50, 110),
+        (taught("prospecting", "prospecting/import"), 69, 74),
+    ):
+        tested = knowing(learnt)
+        key = job_key("a")
+        tested.add(key, "prospecting", 0.0)
+        seen = Seen(
+            key,
+            "prospecting",
+            terminal=False,
+            progress=None,
+            changed=True,
+            elapsed=27.0,
+            stage="import",
+            stages=importing,
+        )
+        told = look(tested, 27.0, seen)
+        assert told is not None
+        assert least < told[0] <= told[1] < most
+
+
+def test_a_stage_that_goes_on_untracked_is_not_extrapolated() -> None:
+    estimates = Estimates(taught("prospecting/import", "prospecting/enrichment"))
+    stages = (("import", 1.0), ("enrichment", None))
+    assert estimates.done("prospecting", stages, guess=False) is None
+    assert estimates.done("prospecting", stages, guess=True) == pytest.approx(0.3, abs=0.03)
+    assert Estimates().done("prospecting", stages, guess=True) == 0.5
+    assert estimates.done("prospecting", (), guess=True) is None
+
+
+def test_of_a_job_found_half_done_its_pace_is_told_not_the_time_since_it_was_found() -> None:
+    tested = knowing(taught("operation"))
+    key = job_key("a")
+    tested.add(key, "operation", 0.0)
+    assert look(tested, 1.0, Seen(key, "operation", terminal=False, progress=0.5, changed=True)) is None
+    assert look(tested, 20.0, Seen(key, "operation", terminal=False, progress=0.55, changed=True)) is None
+    told = look(tested, 45.0, Seen(key, "operation", terminal=False, progress=0.61, changed=True))
+    assert told is not None
+    assert 120 < told[0] < 160 < told[1] < 200, "eleven percent took 44 seconds, 39 are left"
+
+
+def test_a_job_without_progress_whose_beginning_nobody_told_may_end_any_moment() -> None:
+    tested = knowing(taught("operation"))
+    key = job_key("a")
+    tested.add(key, "operation", 0.0)
+    told = look(tested, 1.0, Seen(key, "operation", terminal=False, progress=None, changed=True))
+    assert told is not None
+    assert told[0] == 0.0
+    assert 90 < told[1] < 110
 
 
 def test_a_scheduler_learns_from_ends_and_hands_it_on() -> None:
