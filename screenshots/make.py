@@ -42,6 +42,9 @@ STEP = 0.25
 QUIET_ROUNDS = 30
 """Rounds of the event loop without a request after which everything has been said and drawn."""
 
+Learnt = Mapping[str, Mapping[str, object]]
+"""What a profile's scheduler has learnt of durations, by the profile's name."""
+
 _WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -142,12 +145,20 @@ class Sitting:
     chosen: Mapping[Choice, str] = MappingProxyType({})
     profiles: tuple[str, ...] = ("hog", "sonarly")
 
-    def __init__(self, wiring: Wiring, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...]) -> None:
+    def __init__(
+        self, wiring: Wiring, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...], learnt: Learnt
+    ) -> None:
         self.clock = clock
+        self._learnt = learnt
         self._wiring = wiring
         self._queue = queue
         self._targets = targets
         self._running: Running | None = None
+        self._schedulers: dict[str, Scheduler] = {}
+
+    def learnt(self) -> Learnt:
+        """Return what was learnt of durations, for another sitting."""
+        return {name: scheduler.learnt() for name, scheduler in self._schedulers.items()}
 
     async def open(self) -> Engine:
         """Put the engine together."""
@@ -192,17 +203,38 @@ class Sitting:
     def _lane(self, name: str) -> Lane:
         profile = self._wiring.profile(name)
         provider = InTurn(make_provider(profile, self.clock), self._queue)
-        return Lane(provider, Scheduler(limit_of(profile), random.Random(7)), self.clock)  # noqa: S311 - the same jitter in every run
+        dice = random.Random(7)  # noqa: S311 - the same jitter in every run
+        self._schedulers[name] = Scheduler(limit_of(profile), dice, learnt=self._learnt.get(name))
+        return Lane(provider, self._schedulers[name], self.clock)
 
 
-async def picture(name: str, size: tuple[int, int], seconds: float, *keys: str, theme: str = DARK.name) -> None:
+async def earlier(seconds: float) -> Learnt:
+    """Watch other jobs for so long, as somebody had done before the pictures: with nothing learnt no ETA is told."""
+    clock, queue = ScriptClock(), Queue()
+    scenario = demo_scenario(jobs=60, seed=4)
+    async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
+        wiring = Wiring({}, settings=demo_settings(server.url))
+        targets = tuple(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        sitting = Sitting(wiring, clock, queue, targets, {})
+        engine = await sitting.open()
+        running = asyncio.create_task(engine.run())
+        while clock.seconds < seconds:
+            clock.advance(STEP)
+            await queue.settle()
+        running.cancel()
+        return sitting.learnt()
+
+
+async def picture(
+    name: str, learnt: Learnt, size: tuple[int, int], seconds: float, *keys: str, theme: str = DARK.name
+) -> None:
     """Draw one picture: the demo after `seconds`, and after `keys` on top of that."""
     clock, queue = ScriptClock(), Queue()
     scenario = demo_scenario(jobs=26, seed=3)
     async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
         wiring = Wiring({}, settings=demo_settings(server.url))
         targets = tuple(parse_target(text, wiring.directory) for text in demo_targets(scenario))
-        app = JobdeckApp(Sitting(wiring, clock, queue, targets), theme=theme, frame_seconds=0)
+        app = JobdeckApp(Sitting(wiring, clock, queue, targets, learnt), theme=theme, frame_seconds=0)
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             while clock.seconds < seconds:
@@ -219,13 +251,14 @@ async def picture(name: str, size: tuple[int, int], seconds: float, *keys: str, 
 
 async def main() -> None:
     """Draw them all."""
-    await picture("overview", (120, 36), 98.0, "g", "j", "j")
-    await picture("narrow", (80, 24), 98.0, "g", "j", "j", "j")
-    await picture("failed", (100, 30), 98.0, "g", "tab", "tab")
-    await picture("filter", (100, 30), 98.0, "g", "slash", *"!enrichment phase:run,failed")
-    await picture("light", (120, 36), 98.0, "g", "j", "j", *["right_square_bracket"] * 3, theme=LIGHT.name)
-    await picture("colour-blind", (120, 36), 98.0, "g", "j", theme=SAFE.name)
-    await picture("ticket", (100, 30), 98.0, "g", "Y")
+    learnt = await earlier(300.0)
+    await picture("overview", learnt, (120, 36), 98.0, "g", "j", "j")
+    await picture("narrow", learnt, (80, 24), 98.0, "g", "j", "j", "j")
+    await picture("failed", learnt, (100, 30), 98.0, "g", "tab", "tab")
+    await picture("filter", learnt, (100, 30), 98.0, "g", "slash", *"!enrichment phase:run,failed")
+    await picture("light", learnt, (120, 36), 98.0, "g", "j", "j", *["right_square_bracket"] * 3, theme=LIGHT.name)
+    await picture("colour-blind", learnt, (120, 36), 98.0, "g", "j", theme=SAFE.name)
+    await picture("ticket", learnt, (100, 30), 98.0, "g", "Y")
 
 
 if __name__ == "__main__":
