@@ -82,7 +82,9 @@ def job_error(value: object) -> JobError | None:
             rest = {name: part for name, part in value.items() if name not in taken and part is not None}
             if not (taken or rest):
                 return None
-            return JobError(code, said, json_text(rest) if rest else None)
+            # What a server calls its details are the details, and not an object with them in it.
+            details = rest["details"] if rest.keys() == {"details"} else rest
+            return JobError(code, said, json_text(details) if rest else None)
         case list():
             words = [one_line(item, CELL_LIMIT) for item in value[:20] if isinstance(item, str)]
             return JobError(message="; ".join(words) or None, details=json_text(value)) if value else None

@@ -151,7 +151,7 @@ async def test_the_jobs_own_failure_is_no_problem_of_the_request() -> None:
     )
     assert observation.error is not None
     assert (observation.error.code, observation.error.message) == ("NO_ROWS", "empty file")
-    assert json.loads(observation.error.details or "") == {"details": {"n": 0}}
+    assert json.loads(observation.error.details or "") == {"n": 0}
 
 
 @pytest.mark.parametrize(
