@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from textual.actions import ActionParseResult
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -90,7 +91,9 @@ class JobdeckApp(InTurnApp):
         self._deck: Deck = deck(session, put or clipboard(self._write), self._write, save)
         for one in THEMES.values():
             self.register_theme(one)
-        self.theme = theme
+        # The first, and no change: that would have every style sheet parsed again, 10 ms of the first frame.
+        self.set_reactive(App.theme, theme)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def deck(self) -> Deck:
