@@ -13,11 +13,13 @@ from jobdeck.providers.json_text import read_json
 MAX_REFERENCE = 200
 _MAX_ITEMS = 20
 _JSON_VALUE = "a JSON value"
+_EXPLANATIONS = ("detail", "error_description", "errorMessage", "reason", "title", "msg")
+"""Where APIs other than our two say what was wrong (`detail` and `title` are RFC 9457's)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What either API's error body says; every field may be missing, none is clean yet."""
+    """What an error body says; every field may be missing, none is clean yet."""
 
     message: str | None = None
     request_id: str | None = None
@@ -75,11 +77,13 @@ def fault_of_status(status: int, kind: ProblemKind, body: bytes, location: str |
 
 
 def read_error(body: bytes) -> ErrorBody:
-    """Return what an error body of either API says; nothing at all for HTML or garbage. Never raises."""
+    """Return what an error body says; nothing at all for HTML or garbage. Never raises."""
     try:
         value = read_json(body)
     except ValueError:
         return ErrorBody()
+    if isinstance(value, list) and value:
+        value = value[0]
     if not isinstance(value, dict):
         return ErrorBody()
     ids = ids_of(value)
@@ -110,6 +114,9 @@ def not_json(body: bytes, status: int) -> Fault:
 
 def _nested(error: Mapping[str, object]) -> str | None:
     code, message = _text(error.get("code")), _text(error.get("message"))
+    if message is None:
+        message = _first(error, _EXPLANATIONS)
+        code = code or _text(error.get("type"))
     return f"{code}: {message}" if code and message else code or message
 
 
@@ -117,7 +124,7 @@ def _flat(body: Mapping[str, object]) -> str | None:
     message = body.get("message")
     if isinstance(message, list):
         message = "; ".join(text for text in map(_text, message[:_MAX_ITEMS]) if text)
-    text = _text(message) or _text(body.get("error"))
+    text = _text(message) or _first(body, _EXPLANATIONS) or _text(body.get("error"))
     errors = body.get("errors")
     if isinstance(errors, list):
         items = [item for item in map(_validation, errors[:_MAX_ITEMS]) if item]
@@ -128,8 +135,12 @@ def _flat(body: Mapping[str, object]) -> str | None:
 def _validation(item: object) -> str | None:
     if not isinstance(item, dict):
         return _text(item)
-    where, message = _text(item.get("property")), _text(item.get("message"))
+    where, message = _text(item.get("property")), _text(item.get("message")) or _first(item, _EXPLANATIONS)
     return f"{where}: {message}" if where and message else where or message
+
+
+def _first(body: Mapping[str, object], names: tuple[str, ...]) -> str | None:
+    return next((text for name in names if (text := _text(body.get(name)))), None)
 
 
 def _text(value: object) -> str | None:
