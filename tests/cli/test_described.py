@@ -100,7 +100,7 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         assert "- API: `acme`" in ticket.out
 
         found = told(home, server, "discover")
-        assert (found.code, found.err) == (0, "")
+        assert (found.code, found.err) == (0, "jobdeck: profile own: 1 of 2 rows could not be read: nothing at $.id\n")
         assert "own:blue/7" in found.out
         assert [dict(asked.query_params) for asked in server.asked("/blue/jobs")] == [{"n": "20"}]
         refused = told(home, server, "discover", "--profile", "ci")
@@ -152,8 +152,8 @@ def test_an_answer_as_json_by_a_built_in_description_without_any_configuration(h
     body = json.dumps(operation(done=True, error={"code": 1, "message": "gone"}))
     told = jobdeck("doctor", "--json", "--provider", "google-lro", "--body", "-", env=env, stdin=body).object
     fields = {field["field"]: field for field in told["fields"]}
-    assert fields["id"] == {"field": "id", "paths": ["$.name"], "found": True, "value": OPERATION}
-    assert fields["result"] == {"field": "result", "paths": ["$.response"], "found": False, "value": None}
+    assert fields["id"] == {"field": "id", "paths": ["$.name"], "found": True, "value": OPERATION, "note": None}
+    assert fields["result"] == {"field": "result", "paths": ["$.response"], "found": False, "value": None, "note": None}
     assert (told["job"]["phase"], told["job"]["status"], told["job"]["progress"]) == ("cancelled", "done", 0.34)
     assert told["problem"] is None
 
@@ -168,6 +168,63 @@ def test_an_answer_that_is_no_job_says_where_nothing_was_and_exits_with_1(home: 
     rows = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin='[{"id": "7", "state": "ok"}]')
     assert rows.code == 0
     assert "a list of 1 job\n" in rows.out
+
+
+def test_a_list_says_what_of_it_cannot_be_read_and_where_its_next_page_is(home: Path) -> None:
+    paged = CONFIG.replace('items = "$[*]"', 'items = "$.jobs[*]"\ncursor = "$.next"\ncursor_parameter = "after"')
+    shown = ("doctor", "--provider", "acme", "--body", "-")
+    rows = {"jobs": [{"id": "7", "state": "ok"}, {"id": "8"}], "next": "/blue/jobs?after=p2"}
+    ran = told(home, None, *shown, config=paged, stdin=json.dumps(rows))
+    assert ran.code == 0
+    assert "1 of 2 rows could not be read: the answer has no status: no word at $.state\n" in ran.out
+    assert "next page: p2\n" in ran.out
+    wrong = told(home, None, *shown, config=paged, stdin='{"jobs": [{"job": {"id": "7"}}]}')
+    assert wrong.code == 1
+    assert "not read as a list of jobs: none of 1 rows could be read: nothing at $.id\n" in wrong.out
+    other = told(home, None, *shown, config=paged, stdin='{"runs": []}')
+    assert "not read as a list of jobs: nothing at $.jobs[*]\n" in other.out
+
+
+def test_a_server_that_gives_the_same_page_again_is_not_asked_for_it_for_ever(home: Path) -> None:
+    config = CONFIG.replace('items = "$[*]"', 'items = "$.jobs[*]"\ncursor = "$.next"\ncursor_parameter = "after"')
+    with scripted_apart({"/blue/jobs": [Say({"jobs": [{"id": "7", "state": "ok"}], "next": 2})]}) as server:
+        found = told(home, server, "discover", "--json", "--limit", "50", config=config)
+        assert (found.code, found.object["id"]) == (0, "7")
+        assert [asked.query_params.get("after") for asked in server.asked("/blue/jobs")] == [None, "2"]
+
+
+def test_a_list_that_is_described_wrongly_is_a_problem_and_no_empty_list(home: Path) -> None:
+    with scripted_apart({"/blue/jobs": [Say([{"job": {"id": "7", "state": "ok"}}])]}) as server:
+        found = told(home, server, "discover")
+    assert found.code == 7
+    assert "profile own: unexpected answer: none of 1 rows could be read: nothing at $.id" in found.err
+
+
+def test_a_job_that_is_asked_for_by_a_parameter(home: Path) -> None:
+    config = CONFIG.replace('url = "/{team}/jobs/{id}"', 'url = "/{team}/get"\nquery = { run_id = "{id}" }')
+    with scripted_apart({"/blue/get": [Say({"id": "7", "state": "ok"})]}) as server:
+        seen = told(home, server, "status", "--json", f"{server.url}/blue/get?run_id=7", config=config)
+        assert (seen.code, seen.object["account_group"], seen.object["id"]) == (0, "blue", "7")
+        assert [asked.scope["query_string"] for asked in server.asked("/blue/get")] == [b"run_id=7"]
+        assert f"'{server.url}/blue/get?run_id=7'" in told(home, server, "ticket", "7", config=config).out
+
+
+def test_an_answer_saved_with_its_head_tells_the_ids_of_its_headers(home: Path) -> None:
+    saved = "HTTP/1.1 200 OK\r\nX-Request-Id: r-7\r\nX-Trace-Id: t-7\r\n\r\n" + json.dumps({**BUSY, "rid": None})
+    shown = told(home, None, "doctor", "--json", "--provider", "acme", "--body", "-", stdin=saved)
+    assert (shown.code, shown.object["job"]["request_id"], shown.object["job"]["trace_id"]) == (0, "r-7", "t-7")
+    own = saved.replace('"rid": null', '"rid": "r-1"')
+    assert told(home, None, "doctor", "--json", "--provider", "acme", "--body", "-", stdin=own).object["job"][
+        "request_id"
+    ] == "r-1"  # fmt: skip
+
+
+def test_what_was_found_and_not_read_is_said_beside_it(home: Path) -> None:
+    body = {"id": "1", "state": "odd", "done": "3/4", "of": 4}
+    ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin=json.dumps(body))
+    assert ran.code == 0
+    assert '"odd"   (in none of the phases)\n' in ran.out
+    assert '"3/4"   (not read: not all of it are numbers or lists)\n' in ran.out
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,26 @@ EVERYTHING = describe(
     },
     "config.toml",
 )
-DESCRIPTIONS = [EVERYTHING, *(built_in(name) for name in BUILT_IN)]
+WRAPPED = describe(
+    "wrapped",
+    {
+        "wrapped": {
+            "job": {"url": "/runs/get", "query": {"run": "{id}"}, "item": ["$.result", "$.metadata"]},
+            "list": {"url": "/runs", "items": "$.rows[*]", "cursor": "$.next", "cursor_parameter": "next"},
+            "fields": {
+                "id": "$.id",
+                "status": "$.status",
+                "progress": "$.progress",
+                "progress_unit": "ratio",
+                "failures": ["$.steps[*].code", "$.errors.*"],
+                "error_message": "$.error",
+            },
+            "phases": {"missing": "running", "done": ["over", "completed"]},
+        }
+    },
+    "config.toml",
+)
+DESCRIPTIONS = [EVERYTHING, WRAPPED, *(built_in(name) for name in BUILT_IN)]
 
 NAMES = st.sampled_from(
     ["id", "name", "status", "outcome", "conclusion", "done", "error", "code", "message", "response", "progress",
@@ -67,7 +86,21 @@ NAMES = st.sampled_from(
      "next", "workflow_runs", "nextPageToken", "rid", "tid", "result", "properties", "output", "startTime", "one"]
 )  # fmt: skip
 WORDS = st.sampled_from(
-    ["1", "ok", "bad", "over", "running", "completed", "Succeeded", "\x1b]52;c;x", "\ud800", "\u202e", ""]
+    [
+        "1",
+        "3/4",
+        "/x?next=7",
+        "ok",
+        "bad",
+        "over",
+        "running",
+        "completed",
+        "Succeeded",
+        "\x1b]52;c;x",
+        "\ud800",
+        "\u202e",
+        "",
+    ]
 )
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.just(10**400) | WORDS | st.text(max_size=20)

@@ -31,7 +31,23 @@ VERTEX = Profile.create(
 AZURE = Profile.create("azure", built_in("azure-async"), variables={"api_version": "2024-03-01"})
 OWN = Profile.create("own", ACME)
 HOG = Profile.create("hog", "thehog")
-ALL = {profile.name: profile for profile in (CI, CORP, SPEECH, VERTEX, AZURE, OWN, HOG)}
+BRICKS = Profile.create(
+    "bricks",
+    describe(
+        "bricks",
+        {
+            "bricks": {
+                "base_url": "https://bricks.example/api",
+                "job": {"url": "/{version}/runs/get", "query": {"run_id": "{id}", "full": "true"}},
+                "fields": {"id": "$.run_id", "status": "$.s"},
+                "phases": {"succeeded": ["ok"]},
+            }
+        },
+        "config.toml",
+    ),
+    variables={"version": "2.1"},
+)
+ALL = {profile.name: profile for profile in (CI, CORP, SPEECH, VERTEX, AZURE, OWN, BRICKS, HOG)}
 
 PLACE = "sub-1/providers/Microsoft.Compute/locations/westus/operations"
 GUID = "4b7c1a5e-9c3d-4f6e-8a21-0f1e2d3c4b5a"
@@ -65,6 +81,11 @@ def key_of(text: str, default: str | None = None) -> JobKey:
         (SIGNED, None, JobKey("azure", PLACE, GUID)),
         ("/api/jobs/j%2D1", "own", JobKey("own", None, "j-1")),
         ("/jobs/1", None, JobKey("own", None, "1")),
+        ("bricks:7", None, JobKey("bricks", "2.1", "7")),
+        ("bricks:2.0/7", None, JobKey("bricks", "2.0", "7")),
+        ("https://bricks.example/api/2.2/runs/get?full=true&run_id=7", None, JobKey("bricks", "2.2", "7")),
+        ("bricks:/2.1/runs/get?run_id=a%3Ab", None, JobKey("bricks", "2.1", "a:b")),
+        ("/2.1/runs/get?run_id=7", None, JobKey("bricks", "2.1", "7")),
         ("/api/operations/op_1", None, JobKey("hog", None, "op_1")),
         ("hog:op_1", None, JobKey("hog", None, "op_1")),
     ],
@@ -96,6 +117,12 @@ def test_a_target_of_a_described_api(text: str, default: str | None, key: JobKey
         ("https://me:secret@api.github.com/repos/a/b/actions/runs/7", "user information is refused"),
         (SIGNED.replace("&s=", "&sig="), "azure-async knows no parameter 'sig'"),
         (SIGNED + "x" * 8_192, "characters is refused"),
+        ("bricks:/2.1/runs/get", "not a poll URL"),
+        ("bricks:/2.1/runs/get?run_id=7&run_id=8", "not a poll URL"),
+        ("bricks:/2.1/runs/get?run_id=..%2F7", "[.][.]/7: not a job ID"),
+        ("https://bricks.example/2.1/runs/get?run_id=7&host=x", "bricks knows no parameter 'host'"),
+        pytest.param("https://bricks.example/2.1/runs/get?" + "run_id=7&" * 800, "not a poll URL", id="many"),
+        pytest.param("https://bricks.example/2.1/runs/get?" + "&" * 8_000, "not a poll URL", id="&"),
         ("/api/operations/op_1?x=1", "no query and no fragment"),
         ("/nowhere/7", "not a poll URL"),
     ],

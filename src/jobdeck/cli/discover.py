@@ -17,6 +17,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.text import one_line
 from jobdeck.domain.transitions import observe
 from jobdeck.providers.profile import Profile
 from jobdeck.scheduling.actions import ListPage
@@ -31,11 +32,12 @@ MAX_PAGES = 20
 class Found:
     """What the lists of one profile gave: jobs, list by list and newest first, and why a list could not be read.
 
-    They are not merged by time, for the rows of The Hog's operations carry none.
+    They are not merged by time, for the rows of The Hog's operations carry none. `gaps` are what of a page could not.
     """
 
     jobs: tuple[Job, ...]
     problems: tuple[Problem, ...]
+    gaps: tuple[str, ...] = ()
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -57,6 +59,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         for problem in part.problems:
             sys.stderr.write(f"jobdeck: profile {name}: {problem.kind.words}: {problem.message}\n")
             code = problem_code(problem.kind)
+        for gap in part.gaps:
+            sys.stderr.write(f"jobdeck: profile {name}: {one_line(gap)}\n")
     return code
 
 
@@ -112,36 +116,43 @@ async def _discover(wiring: Wiring, name: str, asker: Asker, limit: int, status:
     jobs: dict[JobKey, Job] = {}
     lists, problem = await _lists(wiring, asker, name)
     problems = [problem] if problem is not None else []
+    gaps: list[str] = []
     for first in lists:
         read = await _read(asker, replace(first, status=status), limit)
         problems.extend([read.problem] if read.problem is not None else [])
+        gaps.extend(read.gaps)
         for row, exchange in read.rows:
             job = _job(wiring, name, first.resource, row, exchange)
             jobs.setdefault(job.key, job)
-    return Found(tuple(jobs.values()), tuple(problems))
+    return Found(tuple(jobs.values()), tuple(problems), tuple(dict.fromkeys(gaps)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     rows: tuple[tuple[Observation, Exchange], ...]
     problem: Problem | None
+    gaps: tuple[str, ...] = ()
 
 
 async def _read(asker: Asker, page: ListPage, limit: int) -> _Read:
-    """Page through one list until `limit` rows, its end, a problem, or twenty pages."""
+    """Page through one list until `limit` rows, its end, a cursor for the second time, a problem, or twenty pages."""
     rows: list[tuple[Observation, Exchange]] = []
+    gaps: list[str] = []
+    asked: set[str | None] = set()
     for _ in range(MAX_PAGES):
+        asked.add(page.cursor)
         try:
             reply = await asker.list_page(replace(page, limit=min(100, limit - len(rows))))
         except SilencedError as error:
-            return _Read(tuple(rows), error.problem)
+            return _Read(tuple(rows), error.problem, tuple(gaps))
         if reply.problem is not None:
-            return _Read(tuple(rows), reply.problem)
+            return _Read(tuple(rows), reply.problem, tuple(gaps))
         rows.extend((row, reply.exchange) for row in reply.observations)
-        if len(rows) >= limit or reply.next_cursor is None:
+        gaps.extend([reply.gap] if reply.gap is not None else [])
+        if len(rows) >= limit or reply.next_cursor is None or reply.next_cursor in asked:
             break
         page = replace(page, cursor=reply.next_cursor)
-    return _Read(tuple(rows), None)
+    return _Read(tuple(rows), None, tuple(gaps))
 
 
 async def _lists(wiring: Wiring, asker: Asker, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,18 @@ from jobdeck.cli.inputs import read_source
 from jobdeck.cli.output import print_json, print_table, rfc3339
 from jobdeck.config import load_settings
 from jobdeck.domain.job import Observation
+from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
-from jobdeck.providers.described.reading import Finding, Read, read_job, read_jobs
+from jobdeck.providers.described.look import Finding
+from jobdeck.providers.described.reading import Read, read_job, read_jobs
 from jobdeck.providers.description import Description
 from jobdeck.providers.fault import Fault
+from jobdeck.providers.http_head import Head, read_head
 from jobdeck.providers.json_text import json_text
+from jobdeck.providers.reading import Reading
 
 _ORDER = (
-    *("id", "kind", "status", "outcome", "done", "progress", "progress_total"),
+    *("item", "id", "kind", "status", "outcome", "done", "failures", "progress", "progress_total"),
     *("stages", "stage name", "stage status", "stage outcome", "stage progress", "stage progress_total"),
     *("error", "error_code", "error_message", "result", "created", "updated", "ended", "request_id", "trace_id"),
 )
@@ -38,21 +43,43 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
     described = settings.apis.named(arguments.provider, "--provider")
     if not isinstance(described, Description):
         raise CommandError(f"{described} has code of its own: only a described API's reading can be shown")
-    body = read_source(arguments.body)
-    read = read_job(described, body, 200, None, None)
-    rows = read_jobs(described, body, 200, None).observations if read.reading.fault is not None else ()
+    head, body = _parted(read_source(arguments.body))
+    status = head.status if head is not None else 200
+    read = _with_ids_of(head, described, read_job(described, body, status, None, None))
+    rows = Reading()
+    if read.reading.fault is not None and described.list is not None:
+        rows = read_jobs(described, body, status, None)
     if arguments.json:
         print_json(_object(described, read, rows))
     else:
         _tell(described, read, rows)
-    return ExitCode.OK if read.reading.observations or rows else ExitCode.FAILED
+    return ExitCode.OK if read.reading.observations or rows.observations else ExitCode.FAILED
 
 
-def _tell(described: Description, read: Read, rows: tuple[Observation, ...]) -> None:
+def _parted(data: bytes) -> tuple[Head | None, bytes]:
+    """Return an answer's head, where it was saved with one, and its body."""
+    found = read_head(data)
+    return (None, data) if found is None else (found[0], data[found[1] :])
+
+
+def _with_ids_of(head: Head | None, described: Description, read: Read) -> Read:
+    """Return the reading with the IDs of the headers, where the body has none."""
+    if head is None:
+        return read
+    names = (described.request_id_headers, described.trace_id_headers)
+    there = (next((one_line(head.headers[name]) for name in each if name in head.headers), None) for each in names)
+    request_id, trace_id = (known or found for known, found in zip(read.reading.ids, there, strict=True))
+    return replace(read, reading=replace(read.reading, ids=(request_id, trace_id)))
+
+
+def _tell(described: Description, read: Read, rows: Reading) -> None:
     sys.stdout.write(f"{described.name}, described in {described.source}\n\n")
-    if rows:
-        sys.stdout.write(f"a list of {len(rows)} job{'s' if len(rows) > 1 else ''}\n\n")
-        print_table(("JOB", "STATUS", "PHASE"), [(row.id, row.status, row.phase.value) for row in rows])
+    if (found := rows.observations) != ():
+        sys.stdout.write(f"a list of {len(found)} job{'s' if len(found) > 1 else ''}\n\n")
+        print_table(("JOB", "STATUS", "PHASE"), [(row.id, row.status, row.phase.value) for row in found])
+        sys.stdout.write(f"\n{one_line(rows.gap)}\n" if rows.gap is not None else "")
+        if described.list is not None and described.list.cursor:
+            sys.stdout.write(f"\nnext page: {one_line(rows.next_cursor, SHOWN) if rows.next_cursor else 'none'}\n")
         return
     print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
     sys.stdout.write("\n")
@@ -60,6 +87,10 @@ def _tell(described: Description, read: Read, rows: tuple[Observation, ...]) -> 
         sys.stdout.write(f"not read as a job: {fault.kind.words}: {one_line(fault.message)}\n")
     for job in read.reading.observations:
         print_table(("READ AS", ""), list(_summary(read, job)))
+    if rows.fault is not None and rows.fault.kind is not ProblemKind.NOT_JSON:
+        sys.stdout.write(f"not read as a list of jobs: {one_line(rows.fault.message)}\n")
+    elif read.reading.fault is not None and rows.fault is None and described.list is not None:
+        sys.stdout.write(f"not read as a list of jobs: nothing at {one_line(' or '.join(described.list.items))}\n")
 
 
 def _in_order(read: Read) -> list[Finding]:
@@ -71,7 +102,8 @@ def _row(finding: Finding) -> tuple[str, str, str]:
     paths = one_line(" or ".join(finding.paths))
     if not finding.found:
         return finding.field, "–", f"nothing at {paths}"
-    return finding.field, paths, one_line(json_text(finding.value), SHOWN)
+    note = f"   ({one_line(finding.note)})" if finding.note else ""
+    return finding.field, paths, one_line(json_text(finding.value), SHOWN) + note
 
 
 def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
@@ -94,7 +126,7 @@ def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
         yield fact, one_line(value, SHOWN)
 
 
-def _object(described: Description, read: Read, rows: tuple[Observation, ...]) -> dict[str, Any]:
+def _object(described: Description, read: Read, rows: Reading) -> dict[str, Any]:
     fault = next(_faults(read), None)
     return {
         "provider": described.name,
@@ -105,11 +137,14 @@ def _object(described: Description, read: Read, rows: tuple[Observation, ...]) -
                 "paths": list(finding.paths),
                 "found": finding.found,
                 "value": json.loads(json_text(finding.value)) if finding.found else None,
+                "note": finding.note or None,
             }
             for finding in _in_order(read)
         ],
         "job": next((_job(read, job) for job in read.reading.observations), None),
-        "rows": [{"id": row.id, "status": row.status, "phase": row.phase.value} for row in rows],
+        "rows": [{"id": row.id, "status": row.status, "phase": row.phase.value} for row in rows.observations],
+        "gap": rows.gap,
+        "next_cursor": rows.next_cursor,
         "problem": None if fault is None else {"kind": fault.kind.value, "message": one_line(fault.message)},
     }
 

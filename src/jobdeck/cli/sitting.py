@@ -104,6 +104,7 @@ class Sitting:
         found = await discover(self._wiring, self.profiles, LISTED, None)
         for name, part in found.items():
             told = tuple(f"{name}: {problem.kind.words}: {problem.message}" for problem in part.problems)
+            told += tuple(f"{name}: {gap}" for gap in part.gaps)
             self.notices = (*self.notices, *told)
         return [job for part in found.values() for job in part.jobs]
 

@@ -22,10 +22,11 @@ Paths: TypeAlias = tuple[str, ...]
 
 
 class ProgressUnit(StrEnum):
-    """In what a progress is told: of 1, of 100, or of a total beside it."""
+    """In what a progress is told: of 1, of 100, as a text such as ``3/4``, or of a total beside it."""
 
     FRACTION = "fraction"
     PERCENT = "percent"
+    RATIO = "ratio"
     COUNT = "count"
 
 
@@ -80,7 +81,7 @@ class Fields:
 
     `id_after_last` cuts an ID out of a longer name; `id_required` says that an answer without one is no answer.
     `done` is a boolean, which absent means false; `done_needs_result` says that done without error and result is
-    neither a success nor a failure. `facts` are further scalars by name.
+    neither a success nor a failure. `failures` are how many parts of it failed. `facts` are further scalars by name.
     """
 
     id: Paths = ()
@@ -95,6 +96,7 @@ class Fields:
     error: Paths = ()
     error_code: Paths = ()
     error_message: Paths = ()
+    failures: Paths = ()
     result: Paths = ()
     request_id: Paths = ()
     trace_id: Paths = ()
@@ -123,12 +125,16 @@ class StageFields:
 class Phases:
     """What statuses mean. A status among `outcome` means what the outcome's word means; `other` are all the rest.
 
-    `cancelled_codes` are the error codes of a job that was cancelled.
+    A status among `done` says that it is over: a failure if there is an error, else a success. `missing` is what no
+    status at all means (unknown: such an answer is none). `cancelled_codes` are the error codes of a job that was
+    cancelled.
     """
 
     words: Mapping[str, Phase] = field(default_factory=lambda: MappingProxyType({}))
     outcome: frozenset[str] = frozenset()
+    done: frozenset[str] = frozenset()
     other: Phase = Phase.UNKNOWN
+    missing: Phase = Phase.UNKNOWN
     cancelled_codes: frozenset[str] = frozenset()
 
 
@@ -154,7 +160,10 @@ class JobList:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A described API. `source` says where it is described, for messages."""
+    """A described API. `source` says where it is described, for messages.
+
+    `item` is where in an answer its job is (empty: the answer is the job); `query` may hold the ID instead of `url`.
+    """
 
     name: str
     source: str
@@ -163,6 +172,7 @@ class Description:
     base_url: str | None = None
     query: tuple[tuple[str, str], ...] = ()
     dropped_query: frozenset[str] = frozenset()
+    item: Paths = ()
     kind: str = "job"
     requests_per_minute: int | None = None
     request_id_headers: tuple[str, ...] = ("x-request-id",)
@@ -180,6 +190,11 @@ class Description:
     def place(self) -> tuple[str, ...]:
         """The variables of a job's URL but its ID: where the job is, and so a part of its identity."""
         return tuple(name for name in self.url.variables if name != ID)
+
+    @property
+    def id_parameter(self) -> str | None:
+        """The parameter that a job is asked for by; None where its ID is in the path."""
+        return next((name for name, value in self.query if value == f"{{{ID}}}"), None)
 
     def group_of(self, values: Mapping[str, str]) -> str | None:
         """Return the variables' values as the account group of a job's key; None where there are none.

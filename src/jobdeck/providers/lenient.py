@@ -99,7 +99,8 @@ def _scaled(value: object, whole: int) -> float | None:
         or (isinstance(value, float) and not math.isfinite(value))
     ):
         return None
-    return min(max(value, 0), whole) / whole
+    # A server's -0.0 is no other zero.
+    return min(max(value, 0), whole) / whole + 0.0
 
 
 Text: TypeAlias = Annotated[str | None, BeforeValidator(text)]

@@ -1,6 +1,7 @@
 """Targets of described APIs: a job is an ID in a place, which the variables of its URL make up."""
 
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from jobdeck.domain.job import JobKey, Resource, Target
 from jobdeck.domain.text import clean
@@ -10,15 +11,22 @@ from jobdeck.providers.profile import Profile
 from jobdeck.providers.url_template import ID, PieceError
 
 
-def variables_in(described: Description, path: str, name: str) -> Mapping[str, str] | None:
-    """Return the variables in the path of a poll URL; None when it has another shape.
+def variables_in(described: Description, path: str, name: str, query: str = "") -> Mapping[str, str] | None:
+    """Return the variables in the path of a poll URL, and the ID of its query where it is there; None of another shape.
 
     Raises `TargetError`, about `name`, when the shape is right and a part of it is not.
     """
     try:
-        return described.url.match(path)
+        found = described.url.match(path)
     except PieceError as error:
         raise TargetError(f"{name}: {shown(str(error))!r} is neither an ID nor a part of a path") from None
+    if found is None or described.id_parameter is None:
+        return found
+    given = [value for key, value in parse_qsl(query) if key == described.id_parameter]
+    if len(given) != 1:
+        return None
+    check_id(given[0])
+    return {**found, ID: given[0]}
 
 
 def target_at(profile: Profile, described: Description, values: Mapping[str, str]) -> Target:
@@ -40,7 +48,7 @@ def target_named(profile: Profile, described: Description, text: str) -> Target:
     A path is tried first, so that the full name of a Google operation is one. Raises `TargetError`.
     """
     try:
-        values = described.url.match(f"/{text}")
+        values = described.url.match(f"/{text}") if described.id_parameter is None else None
     except PieceError:
         values = None
     if values is not None:

@@ -63,22 +63,23 @@ def parse_poll_url(text: str, directory: Directory, *, profile: Profile | None =
             origin = Origin.of(url)
         except OriginError as error:
             raise TargetError(f"{name}: {error}") from None
-        target = _at_origin(origin, "/" + url.split("://", 1)[1].partition("/")[2], directory)
+        target = _at_origin(origin, "/" + url.split("://", 1)[1].partition("/")[2], query, directory)
     elif profile is not None:
-        found = match_path(url, profile, name)
+        found = match_path(url, profile, name, query)
         if found is None or (isinstance(found, PollPath) and found.provider != profile.provider):
             raise _unknown_path(name, (profile,))
         target = _target(profile, found)
     else:
-        target = _relative(url, directory, name)
+        target = _relative(url, query, directory, name)
     if mark:
         _check_query(query, directory.profiles[target.key.profile], name)
     return target
 
 
-def match_path(path: str, profile: Profile, name: str) -> Found | None:
+def match_path(path: str, profile: Profile, name: str, query: str = "") -> Found | None:
     """Return what `path` says, with or without the path prefix of `profile`; None when its shape is not known.
 
+    Of `query`, it is the ID that is looked for, where a description has it there.
     Raises `TargetError`, about `name`, when the shape is known but an ID in it is none.
     """
     prefix = urlsplit(profile.base_url).path.rstrip("/")
@@ -86,7 +87,7 @@ def match_path(path: str, profile: Profile, name: str) -> Found | None:
     if profile.described is not None:
         from jobdeck.providers.places import variables_in  # noqa: PLC0415 - for those with a described API alone
 
-        return variables_in(profile.described, stripped, name)
+        return variables_in(profile.described, stripped, name, query)
     for pattern, provider, resource in _SHAPES:
         match = pattern.fullmatch(stripped)
         if match is not None:
@@ -98,7 +99,7 @@ def match_path(path: str, profile: Profile, name: str) -> Found | None:
     return None
 
 
-def _at_origin(origin: Origin, path: str, directory: Directory) -> Target:
+def _at_origin(origin: Origin, path: str, query: str, directory: Directory) -> Target:
     here = [profile for profile in directory.in_order() if profile.origin == origin]
     if not here:
         known = ", ".join(dict.fromkeys(str(profile.origin) for profile in directory.profiles.values()))
@@ -106,7 +107,7 @@ def _at_origin(origin: Origin, path: str, directory: Directory) -> Target:
         raise TargetError(message)
     targets: list[tuple[int, Target]] = []
     for profile in here:
-        found = match_path(path, profile, str(origin))
+        found = match_path(path, profile, str(origin), query)
         if isinstance(found, PollPath):
             if found.provider == profile.provider:
                 return _target(profile, found)
@@ -119,11 +120,11 @@ def _at_origin(origin: Origin, path: str, directory: Directory) -> Target:
     return max(targets, key=lambda pair: pair[0])[1]
 
 
-def _relative(path: str, directory: Directory, name: str) -> Target:
+def _relative(path: str, query: str, directory: Directory, name: str) -> Target:
     first = directory.default_profile
     # A template may fit nearly anything: exact shapes go before those of profiles that are not the default one.
     for candidate in sorted(directory.in_order(), key=lambda each: each is not first and each.described is not None):
-        found = match_path(path, candidate, name)
+        found = match_path(path, candidate, name, query)
         if isinstance(found, PollPath):
             return _target(directory.speaking(found.provider, path), found)
         if found is not None:

@@ -75,6 +75,16 @@ class Origin:
         return f"{self.scheme}://{host}" + ("" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}")
 
 
+def origin_of_base(url: str) -> Origin:
+    """Return the origin of a base URL; raises `OriginError` for one that is none, or is more than a beginning."""
+    origin = Origin.of(url)
+    if "?" in url or "#" in url:
+        raise OriginError("a base URL has no query and no fragment")
+    if not _URL.fullmatch(url) or "\\" in url:
+        raise OriginError("a base URL is printable ASCII, without a backslash")
+    return origin
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host` is a literal loopback address (a name like ``localhost`` can resolve to anything)."""
     try:
@@ -169,11 +179,7 @@ class Profile:
                 f"{name} speaks {described.name if described else api}, which has no base URL of its own: give it one"
             )
             raise OriginError(message)
-        origin = Origin.of(url)
-        if "?" in url or "#" in url:
-            raise OriginError("a base URL has no query and no fragment")
-        if not _URL.fullmatch(url) or "\\" in url:
-            raise OriginError("a base URL is printable ASCII, without a backslash")
+        origin = origin_of_base(url)
         known = {**(described.variables if described is not None else {}), **(variables or {})}
         return cls(
             name, api, url, origin, credentials, project_id, account_group, requests_per_minute, MappingProxyType(known)

@@ -28,12 +28,16 @@ class Tolerant(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Observations or a fault, the (request ID, trace ID) in the body, and the cursor of a list's next page."""
+    """Observations or a fault, the (request ID, trace ID) in the body, and the cursor of a list's next page.
+
+    `gap` says what of a list could not be read; None when all could.
+    """
 
     observations: tuple[Observation, ...] = ()
     fault: Fault | None = None
     ids: tuple[str | None, str | None] = (None, None)
     next_cursor: str | None = None
+    gap: str | None = None
 
 
 def parse(model: type[ModelT], body: bytes, status: int) -> ModelT | Fault:
@@ -99,7 +103,15 @@ def conclude(http: HttpLayer, answer: Answer, reading: Reading) -> Reply:
     exchange = http.finish(answer, reading.fault, reading.ids)
     if reading.fault is not None:
         return Reply(exchange, windows=answer.windows, body=answer.body)
-    return Reply(exchange, reading.observations, answer.windows, answer.retry_after, reading.next_cursor, answer.body)
+    return Reply(
+        exchange,
+        reading.observations,
+        answer.windows,
+        answer.retry_after,
+        reading.next_cursor,
+        answer.body,
+        reading.gap,
+    )
 
 
 def without_body(answer: Answer) -> Reply:

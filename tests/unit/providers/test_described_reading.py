@@ -129,10 +129,21 @@ def test_what_is_not_done_has_not_ended_whatever_its_status_says() -> None:
     ("unit", "value", "total", "progress"),
     [
         ("fraction", 0.5, None, 0.5),
-        ("fraction", 7, None, 1.0),
+        ("fraction", 1.02, None, 1.0),
+        ("fraction", "0.25", None, 0.25),
+        ("fraction", 7, None, None),
         ("percent", 12.5, None, 0.125),
         ("percent", -3, None, 0.0),
-        ("percent", "12", None, None),
+        ("percent", "12", None, 0.12),
+        ("percent", "41.5 %", None, 0.415),
+        ("percent", "1_2", None, None),
+        ("percent", "nan", None, None),
+        ("percent", "٣", None, None),
+        ("ratio", "3/12", None, 0.25),
+        ("ratio", "3 / 0", None, None),
+        ("ratio", 3, None, None),
+        ("count", "3", "12", 0.25),
+        ("count", [1, 2], [1, 2, 3, 4], 0.5),
         ("count", 3, 12, 0.25),
         ("count", 30, 12, 1.0),
         ("count", 3, 0, None),
@@ -158,12 +169,149 @@ def test_progress_in_each_unit(unit: str, value: object, total: object, progress
         ("milliseconds", -1, None),
         ("seconds", 10**30, None),
         ("seconds", True, None),
-        ("seconds", "1777377600", None),
+        ("seconds", "1777377600", 1_777_377_600_000_000),
+        ("milliseconds", "1777377600000", 1_777_377_600_000_000),
+        ("seconds", "2026-04-28", None),
     ],
 )
 def test_moments_in_each_unit(unit: str, value: object, us: int | None) -> None:
     described = acme(fields={"created": "$.at", "time_unit": unit})
     assert observed(described, {"id": "1", "status": "busy", "at": value}).created_us == us
+
+
+def test_all_that_a_path_of_counts_finds_is_added_up() -> None:
+    fields = {
+        "progress": "$.n['ok','bad']", "progress_total": "$.n.*", "progress_unit": "count", "failures": "$.n['bad']",
+    }  # fmt: skip
+    described = acme(fields=fields)
+    assert observed(described, {"id": "1", "status": "busy", "n": {"ok": 2, "bad": 1, "left": "1"}}).progress == 0.75
+    assert observed(described, {"id": "1", "status": "busy", "n": {"ok": 2, "bad": "?"}}).progress is None
+    assert observed(described, {"id": "1", "status": "busy", "n": {"ok": 1e308, "bad": 1e308}}).progress is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "status", "phase"),
+    [
+        (3, "ok", Phase.PARTIAL),
+        ("3", "ok", Phase.PARTIAL),
+        ([{"why": 1}], "ok", Phase.PARTIAL),
+        (0, "ok", Phase.SUCCEEDED),
+        ([], "ok", Phase.SUCCEEDED),
+        ("some", "ok", Phase.SUCCEEDED),
+        (3, "bad", Phase.FAILED),
+        (3, "busy", Phase.RUNNING),
+        (3, "over", Phase.PARTIAL),
+    ],
+)
+def test_a_success_with_failed_parts_is_a_partial_one(failures: object, status: str, phase: Phase) -> None:
+    described = acme(fields={"failures": "$.failed"}, phases={"done": ["over"]})
+    assert observed(described, {"id": "1", "status": status, "failed": failures}).phase is phase
+
+
+def test_a_status_that_only_says_over_is_a_failure_where_there_is_an_error() -> None:
+    described = acme(fields={"error": "$.error"}, phases={"done": ["DONE"], "cancelled_codes": ["stopped"]})
+    told = {
+        None: Phase.SUCCEEDED,
+        "": Phase.SUCCEEDED,
+        "it broke": Phase.FAILED,
+        ("code", "invalid"): Phase.FAILED,
+        ("code", "stopped"): Phase.CANCELLED,
+    }
+    for error, phase in told.items():
+        body = {"id": "1", "status": "DONE", "error": dict([error]) if isinstance(error, tuple) else error}
+        assert observed(described, body).phase is phase
+
+
+def test_an_answer_without_a_status_is_one_only_where_the_description_says_so_and_the_id_is_there() -> None:
+    described = acme(phases={"missing": "running"})
+    seen = observed(described, {"id": "1"})
+    assert (seen.status, seen.phase) == ("no status", Phase.RUNNING)
+    assert observed(described, {"id": "1", "status": "ok"}).phase is Phase.SUCCEEDED
+    assert "does not say which job" in refused(described, {"error": "no"})
+    assert "no status" in refused(acme(), {"id": "1"})
+
+
+def test_a_boolean_is_enough_without_an_id_unless_it_is_left_out() -> None:
+    described = acme(fields={"id_required": False, "status": [], "done": "$.completed"})
+    assert observed(described, {"completed": False}).phase is Phase.RUNNING
+    assert observed(described, {"completed": True}).phase is Phase.SUCCEEDED
+    assert refused(described, {"error": {}}) == (
+        "the answer says neither whose it is nor whether it is done: nothing at $.completed"
+    )
+
+
+def test_a_job_within_its_answer_is_read_like_a_row() -> None:
+    described = acme(
+        job={"url": "/jobs/{id}", "item": "$.data"},
+        list={"url": "/jobs", "items": "$.data[*]"},
+        fields={"request_id": "$.meta.rid"},
+    )
+    read = read_job(described, b'{"data": {"id": "1", "status": "ok"}, "meta": {"rid": "r"}}', 200, "1", None).reading
+    assert [one.phase for one in read.observations] == [Phase.SUCCEEDED]
+    assert read.ids == ("r", None)
+    rows = read_jobs(described, b'{"data": [{"id": "1", "status": "ok"}], "meta": {"rid": "r"}}', 200, None)
+    assert [row.id for row in rows.observations] == ["1"]
+    assert rows.ids == ("r", None)
+    assert refused(described, {"error": 1}, "1") == "the answer has no job: nothing at $.data"
+    assert refused(described, {"data": [1]}, "1").endswith("nothing at $.id")
+
+
+@pytest.mark.parametrize(
+    ("next_", "cursor"),
+    [
+        ("tok+2/=", "tok+2/="),
+        ("https://acme.example/jobs?limit=5&after=a%2Bb%3D", "a+b="),
+        ("/jobs?after=p2", "p2"),
+        ("https://acme.example/jobs?page=2", None),
+        ("https://acme.example/jobs?after=" + "x" * 3000, None),
+        ("/jobs?" + "a=b&" * 500, None),
+        (7, "7"),
+        (0, None),
+        (10**40, None),
+        (True, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_cursor_is_a_text_a_number_or_in_a_url(next_: object, cursor: str | None) -> None:
+    described = acme(list={"url": "/jobs", "items": "$.jobs[*]", "cursor": "$.next", "cursor_parameter": "after"})
+    assert read_jobs(described, json.dumps({"jobs": [], "next": next_}).encode(), 200, None).next_cursor == cursor
+
+
+def test_what_of_a_list_cannot_be_read_is_said_and_a_list_of_such_rows_alone_is_a_problem() -> None:
+    described = acme(list={"url": "/jobs", "items": "$.jobs[*]"})
+
+    def rows(*jobs: object) -> tuple[int, str | None]:
+        reading = read_jobs(described, json.dumps({"jobs": jobs}).encode(), 200, None)
+        assert (reading.fault is None) is (len(reading.observations) > 0 or not jobs)
+        return len(reading.observations), reading.gap if reading.fault is None else reading.fault.message
+
+    good = {"id": "1", "status": "ok"}
+    assert rows() == (0, None)
+    assert rows(good) == (1, None)
+    assert rows(good, {"status": "ok"}, 7) == (1, "2 of 3 rows could not be read: nothing at $.id")
+    assert rows({"job": good}) == (0, "none of 1 rows could be read: nothing at $.id")
+    assert rows({"id": "../x", "status": "ok"}) == (0, "none of 1 rows could be read: '../x' is no ID")
+    assert rows({"id": "1"}) == (0, "none of 1 rows could be read: the answer has no status: no word at $.status")
+    assert rows("a") == (0, "none of 1 rows could be read: a row is no object")
+
+
+def test_what_was_found_and_not_read_is_noted() -> None:
+    described = acme(
+        fields={
+            "progress": "$.n", "created": "$.at", "kind": "$.kinds.*", "request_id": "$.meta",
+            "facts": {"who": "$.by[*].name"},
+        },
+    )  # fmt: skip
+    body = {"id": "1", "status": "odd", "n": "4/4", "at": 5, "kinds": {"a": "x", "b": "y"}, "meta": {}}
+    read = read_job(described, json.dumps(body).encode(), 200, None, None)
+    assert {finding.field: finding.note for finding in read.findings if finding.note} == {
+        "status": "in none of the phases",
+        "progress": "not read as a fraction: see progress_unit",
+        "created": "not read as rfc3339: see time_unit",
+        "kind": "the first of 2",
+        "request_id": "not read: neither text nor a number",
+    }
 
 
 def test_stages_of_an_array_of_an_object_and_of_plain_words() -> None:

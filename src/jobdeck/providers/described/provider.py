@@ -32,7 +32,7 @@ class Described:
         if target.resource is not Resource.JOB or place is None:
             return without_body(self._http.refuse("", f"not a job of {described.title}", key))
         path = described.url.path({**place, ID: key.id})
-        answer = await self._http.get(path, query=self._query(described.query), job=key)
+        answer = await self._http.get(path, query=self._query(described.query, key.id), job=key)
         if answer.body is None:
             return without_body(answer)
         status = answer.exchange.http_status or 0
@@ -74,5 +74,6 @@ class Described:
         """Close the connections; calling it twice is harmless."""
         await self._http.aclose()
 
-    def _query(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-        return {name: filled(value, self._http.profile.variables) for name, value in pairs}
+    def _query(self, pairs: Iterable[tuple[str, str]], job_id: str = "") -> dict[str, str]:
+        variables = {**self._http.profile.variables, ID: job_id}
+        return {name: filled(value, variables) for name, value in pairs}

@@ -1,54 +1,24 @@
 """A described API's answers as observations, and for each field which path gave what: pure functions."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from jobdeck.domain.job import JobError, Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import CELL_LIMIT, clean, one_line
-from jobdeck.providers.described.paths import Key, find_all
-from jobdeck.providers.description import Description, Paths, ProgressPaths, ProgressUnit, TimeUnit
+from jobdeck.providers.described.look import Finding, Look
+from jobdeck.providers.described.paths import find_all
+from jobdeck.providers.described.values import moment_in, page_cursor, progress_in, share
+from jobdeck.providers.description import Description, Paths, ProgressPaths, ProgressUnit
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.json_text import json_text, read_json
-from jobdeck.providers.lenient import epoch, fraction, job_error, moment, percent, text
+from jobdeck.providers.lenient import job_error, text
 from jobdeck.providers.problems import not_json
-from jobdeck.providers.reading import Reading, check_identity, cursor_of, protocol
+from jobdeck.providers.reading import Reading, check_identity, protocol
 
 MAX_STAGES = 100
-DONE, NOT_DONE = "done", "not done"
-"""The words for an API that has a boolean and no status."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Where a field was looked for: the path that found it and what it found; all its paths, where none did."""
-
-    field: str
-    paths: Paths
-    value: object = None
-    found: bool = False
-
-
-@dataclass(slots=True)
-class Look:
-    """Looks fields up in one value, and keeps what it found for whoever asks how an answer was read."""
-
-    value: object
-    findings: list[Finding] = field(default_factory=list)
-    key: Key = None
-
-    def up(self, name: str, paths: Paths) -> object:
-        """Return the first value but null that one of `paths` finds; None when none does."""
-        if not paths:
-            return None
-        for path in paths:
-            for found in find_all(path, self.value):
-                if found.value is not None:
-                    self.findings.append(Finding(name, (path,), found.value, found=True))
-                    return found.value
-        self.findings.append(Finding(name, paths))
-        return None
+DONE, NOT_DONE, NO_STATUS = "done", "not done", "no status"
+"""The words for an API that has a boolean and no status, and for an answer that has no status yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +36,20 @@ def read_job(described: Description, body: bytes, http_status: int, wanted: str 
         value = read_json(body)
     except ValueError:
         return Read(Reading(fault=not_json(body, http_status)))
-    look = Look(value)
+    whole = Look(value)
+    ids = _ids(described, whole)
+    look = _inside(described, whole)
+    if look is None:
+        fault = protocol(f"the answer has no job: nothing at {' or '.join(described.item)}")
+        return Read(Reading(fault=fault, ids=ids), tuple(whole.findings))
     found = id_in(described, look)
-    ids = _ids(described, look)
-    fault = _identity(described, found, wanted)
-    told = fault or _observation(described, look, wanted or found or "", group)
+    told = _identity(described, found, wanted) or _observation(described, look, wanted or found or "", group)
     reading = Reading(fault=told, ids=ids) if isinstance(told, Fault) else Reading((told,), ids=ids)
     return Read(reading, tuple(look.findings), found)
 
 
 def read_jobs(described: Description, body: bytes, http_status: int, group: str | None) -> Reading:
-    """Return what a page of jobs says; rows without ID or status are left out."""
+    """Return what a page of jobs says, and what of it could not be read; a page of such rows alone is a fault."""
     listed = described.list
     if listed is None:
         return Reading(fault=protocol(f"the description of {described.name} has no list"))
@@ -89,28 +62,49 @@ def read_jobs(described: Description, body: bytes, http_status: int, group: str 
     if not isinstance(value, dict | list):
         return Reading(fault=protocol("the answer has no list of jobs"), ids=ids)
     rows = [found.value for path in listed.items for found in find_all(path, value)]
-    observations = tuple(_rows(described, rows, group))
-    return Reading(observations, ids=ids, next_cursor=cursor_of(look.up("cursor", listed.cursor)))
+    told = [_row(described, row, group) for row in rows]
+    observations = tuple(one for one in told if isinstance(one, Observation))
+    gap = None
+    if unread := [one for one in told if isinstance(one, str)]:
+        most = f"{len(unread)} of {len(rows)} rows could not be read"
+        gap = f"{most if observations else f'none of {len(rows)} rows could be read'}: {unread[0]}"
+        if not observations:
+            return Reading(fault=protocol(gap), ids=ids)
+    cursor = page_cursor(look.up("cursor", listed.cursor), listed.cursor_parameter)
+    return Reading(observations, ids=ids, next_cursor=cursor, gap=gap)
 
 
 def id_in(described: Description, look: Look) -> str | None:
     """Return the ID that an answer gives its job, cut out of a longer name where the description says so."""
-    found = text(look.up("id", described.fields.id))
+    found = look.word("id", described.fields.id)
     if found is not None and described.fields.id_after_last:
-        return found.rpartition(described.fields.id_after_last)[2] or None
+        found = found.rpartition(described.fields.id_after_last)[2] or None
+    look.named = found is not None
     return found
 
 
-def _rows(described: Description, rows: list[object], group: str | None) -> Iterator[Observation]:
-    whole = described.list is not None and described.list.whole
-    for row in rows:
-        look = Look(row)
-        found = id_in(described, look)
-        if not isinstance(row, dict) or found is None or not is_id(found):
-            continue
-        told = _observation(described, look, found, group)
-        if isinstance(told, Observation):
-            yield told if whole else replace(told, whole=False)
+def _row(described: Description, row: object, group: str | None) -> Observation | str:
+    """Return what a row of a list says, or why it could not be read."""
+    look = Look(row)
+    if not isinstance(row, dict):
+        return "a row is no object"
+    found = id_in(described, look)
+    if found is None:
+        return f"nothing at {' or '.join(described.fields.id)}" if described.fields.id else "the description has no id"
+    if not is_id(found):
+        return f"{one_line(found, 80)!r} is no ID"
+    told = _observation(described, look, found, group)
+    if isinstance(told, Fault):
+        return told.message
+    return told if described.list is not None and described.list.whole else replace(told, whole=False)
+
+
+def _inside(described: Description, look: Look) -> Look | None:
+    """Return where in an answer its job is looked up; None when it is not there."""
+    if not described.item:
+        return look
+    found = look.up("item", described.item)
+    return None if found is None else Look(found, look.findings)
 
 
 def accepted(described: Description, body: object) -> tuple[str, str | None, str | None] | None:
@@ -118,17 +112,18 @@ def accepted(described: Description, body: object) -> tuple[str, str | None, str
 
     A name with slashes in it is a path, whose template tells more than the ID.
     """
-    look = Look(body)
-    name = text(look.up("id", described.fields.id))
+    whole = Look(body)
+    look = _inside(described, whole) or whole
+    name = look.word("id", described.fields.id)
     if name is None:
         return None
     full = name.removeprefix("/")
-    return (full if "/" in full else id_in(described, look) or full, *_ids(described, look))
+    return (full if "/" in full else id_in(described, look) or full, *_ids(described, whole))
 
 
 def _ids(described: Description, look: Look) -> tuple[str | None, str | None]:
     fields = described.fields
-    return text(look.up("request_id", fields.request_id)), text(look.up("trace_id", fields.trace_id))
+    return look.word("request_id", fields.request_id), look.word("trace_id", fields.trace_id)
 
 
 def _identity(described: Description, found: str | None, wanted: str | None) -> Fault | None:
@@ -149,7 +144,7 @@ def _observation(described: Description, look: Look, job_id: str, group: str | N
         return told
     status, phase = told
     stages, left_out = _stages(described, look)
-    facts = [(name, text(look.up(name, paths))) for name, paths in fields.facts]
+    facts = [(name, look.word(name, paths)) for name, paths in fields.facts]
     if left_out:
         facts.append(("stages_not_shown", str(left_out)))
     updated = _moment(described, look, "updated", fields.updated)
@@ -162,7 +157,7 @@ def _observation(described: Description, look: Look, job_id: str, group: str | N
         stages=stages,
         error=error,
         result=None if result is None else json_text(result),
-        kind=text(look.up("kind", fields.kind)) or described.kind,
+        kind=look.word("kind", fields.kind) or described.kind,
         account_group=group,
         created_us=_moment(described, look, "created", fields.created),
         updated_us=updated,
@@ -175,14 +170,19 @@ def _state(
     described: Description, look: Look, error: JobError | None, *, has_result: bool
 ) -> tuple[str, Phase] | Fault:
     """Return status and phase: of the boolean where there is one, else of the status and its outcome."""
-    fields = described.fields
-    word = text(look.up("status", fields.status))
-    word, phase = _meaning(described, word, look, "outcome", fields.outcome)
+    fields, phases = described.fields, described.phases
+    word, phase = _meaning(described, look.word("status", fields.status), look, "", fields.outcome)
     if not fields.done:
-        if word is None:
+        if word is None and (phases.missing is Phase.UNKNOWN or not look.named):
             return protocol(f"the answer has no status: no word at {' or '.join(fields.status)}")
-        return word, _cancelled(described, phase, error)
+        if word is None:
+            return NO_STATUS, phases.missing
+        if word in phases.done:
+            phase = Phase.SUCCEEDED if error is None else Phase.FAILED
+        return word, _gaps(described, _cancelled(described, phase, error), look)
     done = look.up("done", fields.done)
+    if done is None and not look.named:
+        return protocol(f"the answer says neither whose it is nor whether it is done: nothing at {fields.done[0]}")
     if done is not None and not isinstance(done, bool):
         return protocol(f"done is neither true nor false, but {one_line(json_text(done), 80)}")
     if not done:
@@ -193,21 +193,33 @@ def _state(
         return word or DONE, _cancelled(described, failed, error)
     if fields.done_needs_result and not has_result:
         return protocol("the answer says done, and has neither an error nor a result")
-    return word or DONE, phase if phase.terminal else Phase.SUCCEEDED
+    return word or DONE, _gaps(described, phase if phase.terminal else Phase.SUCCEEDED, look)
 
 
 def _meaning(
-    described: Description, word: str | None, look: Look, name: str, outcome: Paths
+    described: Description, word: str | None, look: Look, prefix: str, outcome: Paths
 ) -> tuple[str | None, Phase]:
     """Return the word that counts and its phase: the outcome's where the status only says that there is one."""
     phases = described.phases
     if word is None:
         return None, Phase.UNKNOWN
     if word in phases.outcome:
-        told = text(look.up(name, outcome))
+        told = look.word(f"{prefix}outcome", outcome)
         # Ended in an unknown way is no end that could be shown: the word itself is.
-        return (word, Phase.UNKNOWN) if told is None else (told, phases.words.get(told, Phase.UNKNOWN))
+        if told is None:
+            return word, Phase.UNKNOWN
+        if told not in phases.words:
+            look.note("in none of the phases")
+        return told, phases.words.get(told, Phase.UNKNOWN)
+    if word not in phases.words and word not in phases.done:
+        look.note("in none of the phases")
     return word, phases.words.get(word, phases.other)
+
+
+def _gaps(described: Description, phase: Phase, look: Look) -> Phase:
+    """Return what a success is of which parts failed."""
+    failures = look.sum("failures", described.fields.failures)
+    return Phase.PARTIAL if failures and phase is Phase.SUCCEEDED else phase
 
 
 def _cancelled(described: Description, phase: Phase, error: JobError | None) -> Phase:
@@ -218,7 +230,7 @@ def _cancelled(described: Description, phase: Phase, error: JobError | None) -> 
 def _error(described: Description, look: Look) -> JobError | None:
     fields = described.fields
     error = job_error(look.up("error", fields.error))
-    code = text(look.up("error_code", fields.error_code))
+    code = look.word("error_code", fields.error_code)
     said = look.up("error_message", fields.error_message)
     message = one_line(said) or None if isinstance(said, str) else text(said)
     if code is None and message is None:
@@ -228,37 +240,22 @@ def _error(described: Description, look: Look) -> JobError | None:
 
 
 def _progress(look: Look, name: str, paths: ProgressPaths) -> float | None:
+    if paths.unit is ProgressUnit.COUNT:
+        return share(look.sum(name, paths.value), look.sum(f"{name}_total", paths.total))
     value = look.up(name, paths.value)
-    match paths.unit:
-        case ProgressUnit.FRACTION:
-            return fraction(value)
-        case ProgressUnit.PERCENT:
-            return percent(value)
-        case ProgressUnit.COUNT:
-            return _share(value, look.up(f"{name}_total", paths.total))
-
-
-def _share(value: object, total: object) -> float | None:
-    """Return a count of a total as a fraction; None where either is none, or there is nothing to count."""
-    if isinstance(value, bool) or isinstance(total, bool):
-        return None
-    if not isinstance(value, int | float) or not isinstance(total, int | float) or not total > 0:
-        return None
-    try:
-        return fraction(value / total)
-    except OverflowError:
-        return None
+    found = progress_in(paths.unit, value)
+    if value is not None and found is None:
+        look.note(f"not read as a {paths.unit}: see progress_unit")
+    return found
 
 
 def _moment(described: Description, look: Look, name: str, paths: Paths) -> int | None:
     value = look.up(name, paths)
-    match described.fields.time_unit:
-        case TimeUnit.RFC3339:
-            return moment(value)
-        case TimeUnit.SECONDS:
-            return epoch(value, 1_000_000)
-        case TimeUnit.MILLISECONDS:
-            return epoch(value, 1_000)
+    unit = described.fields.time_unit
+    found = moment_in(unit, value)
+    if value is not None and found is None:
+        look.note(f"not read as {unit}: see time_unit")
+    return found
 
 
 def _stages(described: Description, look: Look) -> tuple[tuple[Stage, ...], int]:
@@ -271,19 +268,18 @@ def _stages(described: Description, look: Look) -> tuple[tuple[Stage, ...], int]
     stages = [
         stage
         for item in items[:MAX_STAGES]
-        if (stage := _stage(described, Look(item.value, look.findings if item is items[0] else [], item.key)))
+        if (stage := _stage(described, Look(item.value, look.findings if item is items[0] else [], key=item.key)))
     ]
     return tuple(stages), max(0, len(items) - MAX_STAGES)
 
 
 def _stage(described: Description, look: Look) -> Stage | None:
     fields = described.stages
-    named = look.up("stage name", fields.name) if fields.name else look.key
-    name = text(named)
+    name = look.word("stage name", fields.name) if fields.name else text(look.key)
     if name is None:
         return None
-    word = text(look.value) if not fields.status else text(look.up("stage status", fields.status))
-    word, phase = _meaning(described, word, look, "stage outcome", fields.outcome)
+    word = text(look.value) if not fields.status else look.word("stage status", fields.status)
+    word, phase = _meaning(described, word, look, "stage ", fields.outcome)
     progress = _progress(look, "stage progress", fields.progress)
     if word is None and progress is None:
         return None

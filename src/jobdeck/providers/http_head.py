@@ -1,0 +1,36 @@
+"""Answers with their heads, as ``curl -i`` prints them: an accepted job is often named in a header alone."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_HEAD = re.compile(rb"HTTP/[0-9.]{1,4} ([0-9]{3})[^\r\n]{0,1000}(?:\r?\n|\Z)")
+_LINE = re.compile(rb"([A-Za-z0-9_-]{1,100}):[ \t]*([^\r\n]{0,16384})(?:\r?\n|\Z)")
+_BLANK = re.compile(rb"\r?\n")
+MAX_HEADERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A status and its headers, names in small letters; of one that is there twice, the last."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+def read_head(data: bytes, position: int = 0) -> tuple[Head, int] | None:
+    """Return the head that begins at `position`, and where its body does; None where none begins.
+
+    Heads of other answers before it (``100 Continue``, a proxy's ``200``) are skipped: the last one counts.
+    """
+    found: tuple[Head, int] | None = None
+    while (match := _HEAD.match(data, position)) is not None:
+        position = match.end()
+        headers: dict[str, str] = {}
+        while len(headers) < MAX_HEADERS and (line := _LINE.match(data, position)) is not None:
+            headers[line[1].decode("ascii").lower()] = line[2].decode("latin-1").strip()
+            position = line.end()
+        blank = _BLANK.match(data, position)
+        position = blank.end() if blank else position
+        found = Head(int(match[1]), headers), position
+    return found
