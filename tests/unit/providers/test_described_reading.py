@@ -65,7 +65,7 @@ def test_an_operation_of_google_tells_progress_times_result_and_error() -> None:
     assert (seen.created_us, seen.updated_us) == (1_777_390_200_123_456, 1_777_390_260_000_000)
     assert seen.facts == (("type", "type.googleapis.com/google.cloud.speech.v1.LongRunningRecognizeMetadata"),)
     failed = observed(GOOGLE_LRO, operation(done=True, error={"code": 3, "message": "bad", "details": [1]}))
-    assert failed.error == JobError("3", "bad", '[1]')
+    assert failed.error == JobError("3", "bad", "[1]")
 
 
 def test_an_operation_of_azure_tells_progress_times_and_error() -> None:
