@@ -11,10 +11,10 @@ from jobdeck.domain.phase import Phase
 from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.store.records import JobQuery
 from jobdeck.wiring import Running, Wiring
 from jobdeck.wiring import ledger as ledger_module
 from tests.engine.running import FastClock, settings_for, until
+from tests.store.doing import listed
 
 JOBS = tuple(JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, duration=30.0) for number in range(4))
 
@@ -86,7 +86,7 @@ async def test_a_headless_look_leaves_the_watch_list_alone(env: dict[str, str]) 
     running.engine.add([parse_target("op_1", wiring.directory)])
     await running.engine.aclose()
     _, again = open_running(env, "http://127.0.0.1:9", clock)
-    assert await again.store.watch_list() == ()
+    assert await again.store.read(listed) == ()
     await again.engine.aclose()
 
 
@@ -104,7 +104,7 @@ async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
     left: set[str] = {"op_old"}
     async with asyncio.timeout(20):
         while "op_old" in left:
-            left = {job.last.key.id for job in await running.store.jobs(JobQuery())}
+            left = {job.last.key.id for job in await running.store.jobs()}
     assert left == {"op_new"}
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)

@@ -14,7 +14,7 @@ from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store import open_store
-from jobdeck.store.records import ExchangeQuery, LedgerEntry, LedgerState
+from jobdeck.store.records import LedgerEntry, LedgerState
 from jobdeck.wiring import DATABASE, Wiring
 from tests.engine.running import PATIENCE, FastClock, settings_for
 
@@ -66,7 +66,7 @@ async def test_two_watches_share_budget_and_jobs_and_both_see_every_end(tmp_path
 def _polls(folder: Path) -> list[LedgerEntry]:
     store = open_store(folder / DATABASE, "a reader").store
     try:
-        entries = store.all_exchanges(ExchangeQuery(), 100_000)
+        entries = store.all_exchanges(limit=100_000)
     finally:
         store.close()
     return [entry for entry in entries if entry.key is not None and entry.state is LedgerState.ANSWERED]

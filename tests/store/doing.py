@@ -1,7 +1,7 @@
 """Steps that most tests of the store take."""
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import JobKey, Observation
+from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.store import POLL, Store
@@ -70,3 +70,8 @@ def list_page(store: Store, at_us: int, *observations: Observation) -> Completed
     """Spend a request and complete it 0.1 s later with the rows of a list."""
     spent = spend(store, at_us)
     return store.complete(spent, an_exchange(at_us, id_=None), observations, None, at_us + SECOND // 10)
+
+
+def listed(store: Store) -> tuple[Target, ...]:
+    """Return the targets on the watch list, in its order."""
+    return tuple(job.target for job in store.watched(START))

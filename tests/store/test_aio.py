@@ -13,7 +13,7 @@ from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import ChangeKind, Claim, LedgerState, Refused
 from tests.builders import make_observation, make_target
 from tests.store.conftest import prepared
-from tests.store.doing import KEY, NOW, SECOND, an_exchange
+from tests.store.doing import KEY, NOW, SECOND, an_exchange, listed
 
 
 @pytest.fixture
@@ -51,12 +51,7 @@ async def test_what_was_awaited_is_seen_by_the_next_query(store: AsyncStore) -> 
     assert job is not None
     assert job.last.phase is Phase.FAILED
     assert len(await store.timeline(KEY)) == 1
-    assert await store.shown(KEY) is not None
-
-
-async def test_every_operation_has_an_asynchronous_twin() -> None:
-    blocking = {name for name in vars(Store) if not name.startswith("_")}
-    assert blocking - set(dir(AsyncStore)) == {"batch", "data_version"}
+    assert await store.read(lambda inner: inner.shown(KEY)) is not None
 
 
 async def test_writes_that_wait_together_are_one_transaction(store: AsyncStore, path: Path) -> None:
@@ -92,7 +87,7 @@ async def test_one_that_fails_does_not_harm_those_beside_it(store: AsyncStore) -
 async def test_queries_do_not_wait_for_the_writer(store: AsyncStore) -> None:
     hold, release = await held(store)
     async with asyncio.timeout(5):
-        assert await store.watch_list() == (make_target(),)
+        assert await store.read(listed) == (make_target(),)
     release.set()
     await hold
 
@@ -139,7 +134,7 @@ async def test_an_answer_is_recorded_even_when_nobody_waits_any_more(store: Asyn
     waiting.cancel()
     release.set()
     await hold
-    await store.set_limit("hog", POLL, 100, NOW)
+    await store.annotate(KEY, now_us=NOW, note="a later write")
     assert (await store.exchanges(KEY))[0].state is LedgerState.ANSWERED
 
 
@@ -150,7 +145,7 @@ async def test_close_commits_what_is_queued(store: AsyncStore, path: Path) -> No
     assert await store.close()
     assert [write.result().note for write in await _all(writes)][-1] == "299"
     with pytest.raises(StoreClosedError):
-        await store.watch_list()
+        await store.head()
     again = open_store(path, "next", fallback=False).store
     assert again.annotations([KEY])[KEY].note == "299"
     again.close()

@@ -15,7 +15,7 @@ from jobdeck.store.sqlite.database import Database
 from jobdeck.store.sqlite.store import SqliteStore
 from tests.builders import make_observation, make_target
 from tests.store.conftest import prepared
-from tests.store.doing import KEY, NOW, SECOND, an_exchange, claim, poll
+from tests.store.doing import KEY, NOW, SECOND, an_exchange, claim, listed, poll
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_written_any_more_is_left_for_memory(
     assert notice.kind is NoticeKind.IN_MEMORY
     assert word in notice.message
     assert kept.health().path is None
-    assert kept.watch_list() == (make_target(),)
+    assert listed(kept) == (make_target(),)
     assert kept.annotations([KEY])[KEY].note == "ask Ada"
     assert len(kept.exchanges(KEY, 5_000)) == count + 1
     poll(kept, NOW + 9_000 * SECOND, make_observation(Phase.SUCCEEDED))
@@ -135,7 +135,7 @@ def test_readers_in_other_threads_survive_the_change(kept: SqliteStore) -> None:
     def read() -> None:
         while not stop.is_set():
             try:
-                assert kept.watch_list() == (make_target(),)
+                assert listed(kept) == (make_target(),)
                 kept.exchanges(KEY)
             except Exception as error:  # noqa: BLE001 - any at all is a failure of this test
                 failures.append(error)
@@ -166,7 +166,7 @@ def test_a_closed_store_says_so(kept: SqliteStore) -> None:
     kept.close()
     kept.close()
     with pytest.raises(StoreClosedError):
-        kept.watch_list()
+        listed(kept)
     with pytest.raises(StoreClosedError):
         kept.set_limit("hog", POLL, 3, NOW)
 

@@ -4,7 +4,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.store import POLL, Store
-from jobdeck.store.records import ExchangeQuery, JobQuery, LedgerState
+from jobdeck.store.records import LedgerState
 from jobdeck.store.stored import wall
 from tests.builders import START, make_observation, make_target
 from tests.store.conftest import Open
@@ -41,7 +41,7 @@ def test_a_jobs_requests_are_its_polls_and_the_lists_that_showed_it_newest_first
     assert store.exchanges(JobKey("hog", None, "op_stranger")) == ()
 
 
-def test_all_requests_are_listed_by_profile_time_and_problem(store: Store) -> None:
+def test_all_requests_are_listed_or_those_of_a_profile(store: Store) -> None:
     other = make_target("op_1", "other")
     store.watch([other], NOW)
     store.set_limit("other", POLL, PLENTY, NOW)
@@ -49,14 +49,9 @@ def test_all_requests_are_listed_by_profile_time_and_problem(store: Store) -> No
     poll(store, NOW + SECOND, a_problem(), request_id="bad")
     poll(store, NOW + 2 * SECOND, make_observation(), other.key, request_id="other")
 
-    def listed(**chosen: object) -> list[str | None]:
-        return [entry.request_id for entry in store.all_exchanges(ExchangeQuery(**chosen))]  # type: ignore[arg-type] - any field
-
-    assert listed() == ["other", "bad", "good"]
-    assert listed(profile="hog") == ["bad", "good"]
-    assert listed(problems_only=True) == ["bad"]
-    assert listed(since_us=NOW + SECOND, until_us=NOW + 2 * SECOND) == ["bad"]
-    assert len(store.all_exchanges(ExchangeQuery(), 1)) == 1
+    assert [entry.request_id for entry in store.all_exchanges()] == ["other", "bad", "good"]
+    assert [entry.request_id for entry in store.all_exchanges("hog")] == ["bad", "good"]
+    assert len(store.all_exchanges(limit=1)) == 1
 
 
 def test_a_request_id_leads_to_its_exchange_and_what_it_answered(store: Store) -> None:
@@ -67,6 +62,14 @@ def test_a_request_id_leads_to_its_exchange_and_what_it_answered(store: Store) -
     assert [sighting.changed for sighting in (*first.sightings, *second.sightings)] == [True, False]
     assert first.sightings[0].fields == second.sightings[0].fields
     assert '"progress":0.5' in str(first.sightings[0].fields)
+
+
+def test_of_requests_that_share_an_id_the_newest_are_told(store: Store) -> None:
+    for number in range(5):
+        poll(store, NOW + number * SECOND, request_id="always the same")
+    found = store.find_request("always the same", 2)
+    assert [entry.sent_us - NOW for entry in found.exchanges] == [4 * SECOND, 3 * SECOND]
+    assert len(found.sightings) == 2
 
 
 def test_trace_ids_body_ids_and_accepting_ids_are_found_too(store: Store) -> None:
@@ -84,16 +87,9 @@ def test_the_newest_activity_comes_first_in_the_history(store: Store) -> None:
     poll(store, NOW + SECOND, make_observation(Phase.FAILED))
     store.unwatch([KEY], NOW + 2 * SECOND)
 
-    def ids(query: JobQuery) -> list[str]:
-        return [job.last.key.id for job in store.jobs(query)]
-
-    assert ids(JobQuery()) == ["op_1", "op_3", "op_2"]
-    assert ids(JobQuery(limit=1)) == ["op_1"]
-    assert ids(JobQuery(profile="other")) == ["op_3"]
-    assert ids(JobQuery(watched=True)) == ["op_3", "op_2"]
-    assert ids(JobQuery(watched=False)) == ["op_1"]
-    assert ids(JobQuery(phases=frozenset({Phase.FAILED, Phase.PARTIAL}))) == ["op_1"]
-    assert ids(JobQuery(since_us=NOW + SECOND)) == ["op_1"]
+    assert [job.last.key.id for job in store.jobs()] == ["op_1", "op_3", "op_2"]
+    assert [job.last.key.id for job in store.jobs(limit=1)] == ["op_1"]
+    assert [job.last.key.id for job in store.jobs("other")] == ["op_3"]
 
 
 def test_what_a_killed_process_had_sent_is_on_record(open_file: Open) -> None:
@@ -107,5 +103,5 @@ def test_what_a_killed_process_had_sent_is_on_record(open_file: Open) -> None:
 def test_strings_from_the_file_are_cleaned(store: Store) -> None:
     hostile = replace(an_exchange(NOW, request_id="r\x1b[2J"), url="https://x/\u202e")
     store.complete(spend(store, NOW), hostile, (), None, NOW)
-    entry = store.all_exchanges(ExchangeQuery())[0]
+    entry = store.all_exchanges()[0]
     assert (entry.request_id, entry.url) == ("r\\x1b[2J", "https://x/\\u202e")

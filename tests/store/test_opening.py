@@ -15,7 +15,7 @@ from jobdeck.store.sqlite import place
 from jobdeck.store.sqlite.migrate import Migration, load_migrations
 from tests.builders import make_observation, make_target
 from tests.store.conftest import prepared
-from tests.store.doing import KEY, NOW, SECOND, poll
+from tests.store.doing import KEY, NOW, SECOND, listed, poll
 
 NOBODY = 65_534
 SHIPPED = load_migrations()
@@ -120,7 +120,7 @@ def test_a_migration_keeps_what_is_remembered(tmp_path: Path) -> None:
     path = tmp_path / "jobdeck.db"
     filled(path)
     opened = open_store(path, "me", migrations=(*SHIPPED, NEXT), fallback=False)
-    assert opened.store.watch_list() == (make_target(),)
+    assert listed(opened.store) == (make_target(),)
     assert len(opened.store.exchanges(KEY)) == 1
     opened.store.close()
 
@@ -132,7 +132,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> Non
     with pytest.raises(StoreError):
         open_store(path, "me", migrations=(*SHIPPED, broken), fallback=False)
     opened = open_store(path, "me", fallback=False)
-    assert opened.store.watch_list() == (make_target(),)
+    assert listed(opened.store) == (make_target(),)
     opened.store.close()
 
 
@@ -176,7 +176,7 @@ def test_damage_in_a_large_file_is_met_at_work_and_the_file_set_aside_at_the_nex
     path.write_bytes(bytes(raw))
     opened = open_store(path, "me", fallback=False)
     assert opened.notices == ()
-    assert opened.store.watch_list() == ()
+    assert listed(opened.store) == ()
     assert opened.store.degraded is not None
     assert "is damaged" in opened.store.degraded.message
     works(opened.store)
@@ -235,7 +235,7 @@ def test_a_read_only_file_is_read_into_memory_and_that_is_told() -> None:
             open_store(path, "me", fallback=False)
         opened = open_store(path, "me")
         assert [notice.kind for notice in opened.notices] == [NoticeKind.IN_MEMORY]
-        assert opened.store.watch_list() == (make_target(),)
+        assert listed(opened.store) == (make_target(),)
         works(opened.store)
         folder.chmod(0o700)
 
@@ -265,7 +265,7 @@ def test_a_file_that_another_process_never_lets_go_is_left(tmp_path: Path, monke
     with pytest.raises(StoreLockedError, match="locked by another process"):
         open_store(path, "me", fallback=False)
     opened = open_store(path, "me")
-    assert opened.store.watch_list() == (make_target(),)
+    assert listed(opened.store) == (make_target(),)
     works(opened.store)
     holder.close()
 

@@ -11,7 +11,7 @@ import pytest
 from jobdeck.store import POLL, Store, open_store
 from jobdeck.store.actors import has_gone, new_actor
 from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import ChangeKind, Claim, JobQuery, LedgerState, Refused
+from jobdeck.store.records import ChangeKind, Claim, LedgerState, Refused
 from tests.builders import make_target
 from tests.store.doing import KEY, NOW, PLENTY, SECOND
 
@@ -118,7 +118,7 @@ def test_processes_that_write_at_once_are_never_refused_the_lock(
     health = store.health(check=True)
     assert health.check == "ok"
     assert health.rows["exchanges"] == sum(int(out) for out, _ in answers)
-    assert all(job.lease_owner is None for job in store.jobs(JobQuery()))
+    assert all(job.lease_owner is None for job in store.jobs())
     store.close()
 
 

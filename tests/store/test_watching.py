@@ -6,10 +6,9 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Resource, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.store import Store, UnknownJobError
-from jobdeck.store.records import JobQuery
 from tests.builders import make_observation, make_target
 from tests.store.conftest import Open
-from tests.store.doing import KEY, NOW, SECOND, poll
+from tests.store.doing import KEY, NOW, SECOND, listed, poll
 
 UNKNOWN = JobKey("hog", None, "op_nobody_watches")
 
@@ -20,14 +19,14 @@ def test_the_watch_list_keeps_order_and_accepting_ids(empty: Store) -> None:
     third = make_target("op_a")
     assert empty.watch([first, second], NOW) == (first.key, second.key)
     assert empty.watch([third, first], NOW + 1) == (third.key,)
-    assert empty.watch_list() == (first, second, third)
+    assert listed(empty) == (first, second, third)
 
 
 def test_what_was_unwatched_leaves_the_list_but_not_the_memory(store: Store) -> None:
     poll(store, NOW)
     assert store.unwatch([KEY, UNKNOWN], NOW + SECOND) == (KEY,)
     assert store.unwatch([KEY], NOW + SECOND) == ()
-    assert store.watch_list() == ()
+    assert listed(store) == ()
     remembered = store.load_job(KEY)
     assert remembered is not None
     assert remembered.last.status == "processing"
@@ -48,7 +47,7 @@ def test_the_same_id_in_two_profiles_and_groups_is_three_jobs(empty: Store) -> N
     plain, other = make_target("same"), make_target("same", "other")
     grouped = make_target("same", "other", Resource.PROSPECTING)
     assert len(empty.watch([plain, other, grouped], NOW)) == 3
-    assert {job.last.key for job in empty.jobs(JobQuery())} == {plain.key, other.key, grouped.key}
+    assert {job.last.key for job in empty.jobs()} == {plain.key, other.key, grouped.key}
 
 
 def test_annotations_change_only_what_was_given(store: Store) -> None:
@@ -130,7 +129,7 @@ def test_everything_is_there_again_after_a_restart(open_file: Open) -> None:
     before = store.load_job(KEY)
     store.close()
     again = open_file("today")
-    assert again.watch_list() == (make_target(),)
+    assert listed(again) == (make_target(),)
     assert again.load_job(KEY) == before
     assert again.annotations([KEY])[KEY].actor == "yesterday"
     assert again.load_choice("order") == "KIND"

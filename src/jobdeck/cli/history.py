@@ -13,7 +13,6 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.clock import SystemClock
 from jobdeck.store import Store
-from jobdeck.store.records import JobQuery
 
 DAY_US = 86_400 * 1_000_000
 _HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "LAST SEEN", "REQUEST ID", "MESSAGE")
@@ -25,7 +24,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with open_store_for(arguments, needed=True) as store:
         if arguments.purge is not None:
             return _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
-        stored = store.jobs(JobQuery(profile=arguments.profile, limit=arguments.limit))
+        stored = store.jobs(arguments.profile, arguments.limit)
         notes = store.annotations(item.last.key for item in stored)
         if not arguments.json and not stored:
             sys.stderr.write("jobdeck: nothing is remembered yet\n")

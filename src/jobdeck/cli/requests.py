@@ -12,7 +12,7 @@ from jobdeck.cli.shapes import RequestObject
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
 from jobdeck.store import Store
-from jobdeck.store.records import ExchangeQuery, Found, LedgerEntry, LedgerState
+from jobdeck.store.records import Found, LedgerEntry, LedgerState
 
 _HEADER = ("TIME", "STATUS", "TOOK", "JOB", "REQUEST ID", "WHAT CAME")
 
@@ -21,10 +21,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest requests, those about a target, or what is known of one request or trace ID."""
     with open_store_for(arguments, needed=True) as store:
         if arguments.target is None:
-            entries = store.all_exchanges(ExchangeQuery(profile=arguments.profile), arguments.limit)
+            entries = store.all_exchanges(arguments.profile, arguments.limit)
             _print(entries, as_json=arguments.json)
             return ExitCode.OK
-        found = store.find_request(arguments.target)
+        found = store.find_request(arguments.target, arguments.limit)
         if found.exchanges or found.accepted:
             _print_found(found, as_json=arguments.json)
             return ExitCode.OK

@@ -8,8 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from typing import Any, TypeVar
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Target
+from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.store.base import POLL, Store
 from jobdeck.store.errors import CursorLostError, StoreClosedError
 from jobdeck.store.records import (
@@ -18,16 +17,11 @@ from jobdeck.store.records import (
     Claim,
     Completed,
     Cursor,
-    ExchangeQuery,
-    Found,
     Granted,
-    Health,
-    JobQuery,
     LedgerEntry,
     Notice,
     Purged,
     Refused,
-    Shown,
     Spent,
     TimelineEntry,
 )
@@ -44,6 +38,8 @@ CLOSE_SECONDS = 2.0
 
 class AsyncStore:
     """A `Store` whose methods are awaited; see there for what they promise. Owns the store it is given.
+
+    What has no twin here goes through `read` or `write`.
 
     An awaited write is committed when it returns, and one whose waiter was cancelled is still made; but a cancelled
     `claim` or `spend` is not made, or abandoned when it was granted already. Raises `StoreClosedError` after `close`.
@@ -79,9 +75,6 @@ class AsyncStore:
         listed = tuple(keys)
         return await self.write(lambda store: store.unwatch(listed, now_us))
 
-    async def watch_list(self) -> tuple[Target, ...]:
-        return await self.read(lambda store: store.watch_list())
-
     async def annotate(
         self, key: JobKey, *, now_us: int, acknowledged: bool | None = None, note: str | None = None
     ) -> Annotation:
@@ -91,21 +84,13 @@ class AsyncStore:
         listed = tuple(keys)
         return await self.read(lambda store: store.annotations(listed))
 
-    async def set_limit(self, profile: str, bucket: str, per_minute: int, now_us: int) -> None:
-        await self.write(lambda store: store.set_limit(profile, bucket, per_minute, now_us))
-
-    async def limit(self, profile: str, bucket: str) -> int | None:
-        return await self.read(lambda store: store.limit(profile, bucket))
-
     async def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
         return await self._ask(
             self._writer, lambda store: store.claim(key, now_us, lease_seconds, bucket), _abandoning(now_us)
         )
 
-    async def spend(self, profile: str, bucket: str, now_us: int, key: JobKey | None = None) -> Spent | Refused:
-        return await self._ask(
-            self._writer, lambda store: store.spend(profile, bucket, now_us, key), _abandoning(now_us)
-        )
+    async def spend(self, profile: str, bucket: str, now_us: int) -> Spent | Refused:
+        return await self._ask(self._writer, lambda store: store.spend(profile, bucket, now_us), _abandoning(now_us))
 
     async def complete(
         self,
@@ -123,11 +108,8 @@ class AsyncStore:
     async def load_job(self, key: JobKey) -> StoredJob | None:
         return await self.read(lambda store: store.load_job(key))
 
-    async def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
-        return await self.read(lambda store: store.jobs(query))
-
-    async def watched(self, now: Instant) -> tuple[Job, ...]:
-        return await self.read(lambda store: store.watched(now))
+    async def jobs(self, profile: str | None = None, limit: int = 10_000) -> tuple[StoredJob, ...]:
+        return await self.read(lambda store: store.jobs(profile, limit))
 
     async def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:
         return await self.read(lambda store: store.timeline(key))
@@ -135,23 +117,8 @@ class AsyncStore:
     async def exchanges(self, key: JobKey, limit: int = 100) -> tuple[LedgerEntry, ...]:
         return await self.read(lambda store: store.exchanges(key, limit))
 
-    async def all_exchanges(self, query: ExchangeQuery, limit: int = 100) -> tuple[LedgerEntry, ...]:
-        return await self.read(lambda store: store.all_exchanges(query, limit))
-
-    async def sent(self, profile: str, bucket: str, since_us: int) -> int:
-        return await self.read(lambda store: store.sent(profile, bucket, since_us))
-
-    async def find_request(self, id_: str) -> Found:
-        return await self.read(lambda store: store.find_request(id_))
-
-    async def shown(self, key: JobKey) -> Shown | None:
-        return await self.read(lambda store: store.shown(key))
-
     async def save_estimates(self, profile: str, data: str, now_us: int) -> None:
         await self.write(lambda store: store.save_estimates(profile, data, now_us))
-
-    async def load_estimates(self, profile: str) -> str | None:
-        return await self.read(lambda store: store.load_estimates(profile))
 
     async def save_choice(self, name: str, value: str, now_us: int) -> None:
         await self.write(lambda store: store.save_choice(name, value, now_us))
@@ -175,9 +142,6 @@ class AsyncStore:
                 part.more,
             )
         return total
-
-    async def health(self, *, check: bool = False) -> Health:
-        return await self.read(lambda store: store.health(check=check))
 
     async def head(self) -> Cursor:
         return await self.read(lambda store: store.head())

@@ -12,11 +12,9 @@ from jobdeck.store.records import (
     Claim,
     Completed,
     Cursor,
-    ExchangeQuery,
     Found,
     Granted,
     Health,
-    JobQuery,
     LedgerEntry,
     Notice,
     Outcome,
@@ -75,10 +73,6 @@ class Store(Protocol):
         """Take jobs off the watch list, and return those that were on it; what is known of them stays."""
         ...
 
-    def watch_list(self) -> tuple[Target, ...]:
-        """Return the watched targets in the order in which they were added."""
-        ...
-
     def annotate(
         self, key: JobKey, *, now_us: int, acknowledged: bool | None = None, note: str | None = None
     ) -> Annotation:
@@ -107,8 +101,8 @@ class Store(Protocol):
         """
         ...
 
-    def spend(self, profile: str, bucket: str, now_us: int, key: JobKey | None = None) -> Spent | Refused:
-        """Ask for leave to send a request that needs no lease; `key` is the known job it is about, if one."""
+    def spend(self, profile: str, bucket: str, now_us: int) -> Spent | Refused:
+        """Ask for leave to send a request that is not about one job alone, and needs no lease."""
         ...
 
     def complete(
@@ -134,8 +128,8 @@ class Store(Protocol):
         """Return what is known of a job, with its result if that is kept."""
         ...
 
-    def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
-        """Return jobs by their newest activity, newest first, without results."""
+    def jobs(self, profile: str | None = None, limit: int = 10_000) -> tuple[StoredJob, ...]:
+        """Return the jobs of a profile, or of all, by their newest activity, newest first, without results."""
         ...
 
     def watched(self, now: Instant) -> tuple[Job, ...]:
@@ -150,16 +144,15 @@ class Store(Protocol):
         """Return the newest requests about a job, newest first: its polls, and the lists that showed it."""
         ...
 
-    def all_exchanges(self, query: ExchangeQuery, limit: int = 100) -> tuple[LedgerEntry, ...]:
-        """Return the newest requests, newest first."""
+    def all_exchanges(self, profile: str | None = None, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        """Return the newest requests of a profile, or of all, newest first."""
         ...
 
-    def sent(self, profile: str, bucket: str, since_us: int) -> int:
-        """Count the requests of every process that got leave at or after `since_us`."""
-        ...
+    def find_request(self, id_: str, limit: int = 100) -> Found:
+        """Return what is known of a request ID or a trace ID, of our requests and of accepting ones.
 
-    def find_request(self, id_: str) -> Found:
-        """Return everything about a request ID or a trace ID, of our requests and of accepting ones."""
+        Of requests that share it, as they do where a server gives one ID to all, the newest `limit`.
+        """
         ...
 
     def shown(self, key: JobKey) -> Shown | None:

@@ -46,7 +46,10 @@ class Spent:
     bucket: str
     exchange_id: UUID
     row: int
-    key: JobKey | None = None
+
+    @property
+    def key(self) -> None:
+        """None: the request is not about one job alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,27 +130,6 @@ class LedgerEntry:
             size=self.size,
             problem=self.problem,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeQuery:
-    """Which requests to list; None does not restrict. `since_us` and `until_us` bound the time of sending."""
-
-    profile: str | None = None
-    since_us: int | None = None
-    until_us: int | None = None
-    problems_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobQuery:
-    """Which jobs to list, newest activity first; None does not restrict."""
-
-    profile: str | None = None
-    phases: frozenset[Phase] | None = None
-    watched: bool | None = None
-    since_us: int | None = None
-    limit: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Poll
 from jobdeck.store import LIST, POLL, Store, StoreError
 from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import Change, ChangeKind, Granted, JobQuery, Refused
+from jobdeck.store.records import Change, ChangeKind, Granted, Refused
 
 LEASE_SECONDS = 45.0
 """A lease outlives the longest request (30 s), and a killed process's job is asked again within the minute."""
@@ -161,7 +161,7 @@ class StoreLedger:
     async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
         if not changes:
             # Changes were purged before they were read: everything has to be looked at.
-            return [stored.last.key for stored in await self._store.jobs(JobQuery())]
+            return [stored.last.key for stored in await self._store.jobs()]
         answered = (change for change in changes if change.kind is ChangeKind.ANSWERED)
         return dict.fromkeys(key for change in answered for key in change.keys)
 

@@ -7,7 +7,7 @@ import apsw
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import clean
-from jobdeck.store.records import JobQuery, TimelineEntry, TimelineKind
+from jobdeck.store.records import TimelineEntry, TimelineKind
 from jobdeck.store.sqlite.codec import STATE_COLUMNS, TARGET_COLUMNS, job_from, phase_from, stored_from, target_from
 from jobdeck.store.sqlite.rows import job_row
 from jobdeck.store.stored import StoredJob
@@ -20,7 +20,6 @@ _FROM = (
     " FROM jobs j JOIN scopes s ON s.id = j.scope LEFT JOIN actors a ON a.id = j.lease_owner"
     " LEFT JOIN watches w ON w.job = j.seq"
 )
-_JOBS = _COLUMNS + _FROM
 _ONE = (
     _COLUMNS  # noqa: S608 - constants only
     + ", (SELECT r.body FROM results r WHERE r.job = j.seq)"
@@ -33,12 +32,7 @@ _WATCHED = (
     + _FROM
     + " WHERE w.job IS NOT NULL ORDER BY w.seq"
 )
-_MANY = (
-    _JOBS  # noqa: S608 - constants only
-    + " WHERE (?1 IS NULL OR s.name = ?1) AND (?2 IS NULL OR j.phase IN (SELECT value FROM json_each(?2)))"
-    " AND (?3 IS NULL OR (w.job IS NOT NULL) = ?3) AND j.active_us >= ?4"
-    " ORDER BY j.active_us DESC, j.seq DESC LIMIT ?5"
-)
+_MANY = _COLUMNS + _FROM + " WHERE (?1 IS NULL OR s.name = ?1) ORDER BY j.active_us DESC, j.seq DESC LIMIT ?2"
 _TIMELINE = (
     "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM timeline"
     " WHERE job = ? ORDER BY seq"
@@ -64,12 +58,9 @@ def watched(connection: apsw.Connection, now: Instant) -> tuple[Job, ...]:
     )
 
 
-def jobs(connection: apsw.Connection, query: JobQuery) -> tuple[StoredJob, ...]:
+def jobs(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[StoredJob, ...]:
     """See `Store.jobs`."""
-    phases = None if query.phases is None else "[" + ",".join(f'"{phase.value}"' for phase in query.phases) + "]"
-    watched = None if query.watched is None else int(query.watched)
-    rows = connection.execute(_MANY, (query.profile, phases, watched, query.since_us or 0, query.limit))
-    return tuple(stored_from(row) for row in rows)
+    return tuple(stored_from(row) for row in connection.execute(_MANY, (profile, limit)))
 
 
 def timeline(connection: apsw.Connection, key: JobKey) -> tuple[TimelineEntry, ...]:

@@ -54,17 +54,14 @@ def claim(session: Session, key: JobKey, now_us: int, lease_seconds: float, buck
     return Claim(key, bucket, fence + 1, exchange_id, sent)
 
 
-def spend(session: Session, profile: str, bucket: str, now_us: int, key: JobKey | None) -> Spent | Refused:
+def spend(session: Session, profile: str, bucket: str, now_us: int) -> Spent | Refused:
     """See `Store.spend`."""
-    found = None if key is None else job_row(session.connection, key)
-    if key is not None and found is None:
-        return Refused("unknown", 0)
     ask = _Ask(scope_row(session, profile), bucket, now_us)
     refused = _pass_budget(session, ask)
     if refused is not None:
         return refused
-    exchange_id, sent = _send(session, ask, None if found is None else found[0])
-    return Spent(profile, bucket, exchange_id, sent, key)
+    exchange_id, sent = _send(session, ask, None)
+    return Spent(profile, bucket, exchange_id, sent)
 
 
 def abandon(session: Session, granted: Granted, now_us: int) -> None:

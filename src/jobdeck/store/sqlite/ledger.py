@@ -4,7 +4,7 @@ import apsw
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import clean
-from jobdeck.store.records import ExchangeQuery, Found, LedgerEntry, Shown, Sighting
+from jobdeck.store.records import Found, LedgerEntry, Shown, Sighting
 from jobdeck.store.sqlite.codec import entry_from, key_of
 from jobdeck.store.sqlite.rows import job_row, one
 
@@ -21,19 +21,11 @@ _OF_JOB = (
     " UNION SELECT exchange FROM (SELECT exchange FROM observations WHERE job = ?1 ORDER BY exchange DESC LIMIT ?2)"
     ") ORDER BY e.seq DESC LIMIT ?2"
 )
-_ALL = (
-    _ENTRIES + " WHERE (?1 IS NULL OR s.name = ?1) AND e.sent_us >= ?2 AND (?3 IS NULL OR e.sent_us < ?3)"
-    " AND (NOT ?4 OR e.problem IS NOT NULL) ORDER BY e.seq DESC LIMIT ?5"
-)
-_SENT = (
-    "SELECT count(*) FROM (SELECT sent_us, scope, bucket FROM exchanges"
-    " WHERE seq > (SELECT max(seq) FROM exchanges) - ?4)"
-    " WHERE sent_us >= ?3 AND bucket = ?2 AND scope = (SELECT id FROM scopes WHERE name = ?1)"
-)
+_ALL = _ENTRIES + " WHERE (?1 IS NULL OR s.name = ?1) ORDER BY e.seq DESC LIMIT ?2"
 _ANSWERING_TO = (
     "SELECT seq FROM exchanges WHERE request_id = ?1 UNION SELECT seq FROM exchanges WHERE trace_id = ?1"
     " UNION SELECT seq FROM exchanges WHERE body_request_id = ?1 AND body_request_id IS NOT request_id"
-    " ORDER BY seq DESC"
+    " ORDER BY seq DESC LIMIT ?2"
 )
 _BY_SEQ = _ENTRIES + " WHERE e.seq = ?"
 _SIGHTINGS = (
@@ -48,9 +40,6 @@ _ACCEPTED = (
     " WHERE j.accepted_request_id = ?1 OR j.accepted_trace_id = ?1"
 )
 
-_MOST_A_MINUTE = 20_000
-"""How many of the newest requests `sent` looks at: more than every bucket of every profile can grant in a minute."""
-
 
 def exchanges(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[LedgerEntry, ...]:
     """See `Store.exchanges`."""
@@ -58,20 +47,14 @@ def exchanges(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[Led
     return () if found is None else tuple(entry_from(row) for row in connection.execute(_OF_JOB, (found[0], limit)))
 
 
-def all_exchanges(connection: apsw.Connection, query: ExchangeQuery, limit: int) -> tuple[LedgerEntry, ...]:
+def all_exchanges(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[LedgerEntry, ...]:
     """See `Store.all_exchanges`."""
-    chosen = (query.profile, query.since_us or 0, query.until_us, int(query.problems_only), limit)
-    return tuple(entry_from(row) for row in connection.execute(_ALL, chosen))
+    return tuple(entry_from(row) for row in connection.execute(_ALL, (profile, limit)))
 
 
-def sent(connection: apsw.Connection, profile: str, bucket: str, since_us: int) -> int:
-    """See `Store.sent`."""
-    return int(connection.execute(_SENT, (profile, bucket, since_us, _MOST_A_MINUTE)).get)
-
-
-def find_request(connection: apsw.Connection, id_: str) -> Found:
+def find_request(connection: apsw.Connection, id_: str, limit: int) -> Found:
     """See `Store.find_request`."""
-    rows = [int(seq) for (seq,) in connection.execute(_ANSWERING_TO, (id_,))]
+    rows = [int(seq) for (seq,) in connection.execute(_ANSWERING_TO, (id_, limit))]
     return Found(
         exchanges=tuple(_entry(connection, row) for row in rows),
         sightings=tuple(sighting for row in rows for sighting in _sightings(connection, row)),

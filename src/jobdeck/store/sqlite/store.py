@@ -17,11 +17,9 @@ from jobdeck.store.records import (
     Claim,
     Completed,
     Cursor,
-    ExchangeQuery,
     Found,
     Granted,
     Health,
-    JobQuery,
     LedgerEntry,
     Notice,
     Outcome,
@@ -61,9 +59,6 @@ class SqliteStore:
         listed = tuple(keys)
         return self._db.write(lambda session: watching.unwatch(session, listed, now_us))
 
-    def watch_list(self) -> tuple[Target, ...]:
-        return self._db.read(watching.watch_list)
-
     def annotate(
         self, key: JobKey, *, now_us: int, acknowledged: bool | None = None, note: str | None = None
     ) -> Annotation:
@@ -84,8 +79,8 @@ class SqliteStore:
     def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
         return self._db.write(lambda session: leasing.claim(session, key, now_us, lease_seconds, bucket))
 
-    def spend(self, profile: str, bucket: str, now_us: int, key: JobKey | None = None) -> Spent | Refused:
-        return self._db.write(lambda session: leasing.spend(session, profile, bucket, now_us, key))
+    def spend(self, profile: str, bucket: str, now_us: int) -> Spent | Refused:
+        return self._db.write(lambda session: leasing.spend(session, profile, bucket, now_us))
 
     def complete(
         self,
@@ -107,8 +102,8 @@ class SqliteStore:
     def load_job(self, key: JobKey) -> StoredJob | None:
         return self._db.read(lambda connection: history.load_job(connection, key))
 
-    def jobs(self, query: JobQuery) -> tuple[StoredJob, ...]:
-        return self._db.read(lambda connection: history.jobs(connection, query))
+    def jobs(self, profile: str | None = None, limit: int = 10_000) -> tuple[StoredJob, ...]:
+        return self._db.read(lambda connection: history.jobs(connection, profile, limit))
 
     def watched(self, now: Instant) -> tuple[Job, ...]:
         return self._db.read(lambda connection: history.watched(connection, now))
@@ -119,14 +114,11 @@ class SqliteStore:
     def exchanges(self, key: JobKey, limit: int = 100) -> tuple[LedgerEntry, ...]:
         return self._db.read(lambda connection: ledger.exchanges(connection, key, limit))
 
-    def all_exchanges(self, query: ExchangeQuery, limit: int = 100) -> tuple[LedgerEntry, ...]:
-        return self._db.read(lambda connection: ledger.all_exchanges(connection, query, limit))
+    def all_exchanges(self, profile: str | None = None, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        return self._db.read(lambda connection: ledger.all_exchanges(connection, profile, limit))
 
-    def sent(self, profile: str, bucket: str, since_us: int) -> int:
-        return self._db.read(lambda connection: ledger.sent(connection, profile, bucket, since_us))
-
-    def find_request(self, id_: str) -> Found:
-        return self._db.read(lambda connection: ledger.find_request(connection, id_))
+    def find_request(self, id_: str, limit: int = 100) -> Found:
+        return self._db.read(lambda connection: ledger.find_request(connection, id_, limit))
 
     def shown(self, key: JobKey) -> Shown | None:
         return self._db.read(lambda connection: ledger.shown(connection, key))

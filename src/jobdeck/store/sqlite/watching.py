@@ -8,7 +8,7 @@ import apsw
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean
 from jobdeck.store.records import Annotation, ChangeKind
-from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, key_of, target_from
+from jobdeck.store.sqlite.codec import Row, key_of
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.rows import job_row, known_job, log, one, scope_row
 
@@ -19,10 +19,6 @@ _ADD_JOB = (
 _ACCEPTED = (
     "UPDATE jobs SET accepted_request_id = coalesce(accepted_request_id, ?2),"
     " accepted_trace_id = coalesce(accepted_trace_id, ?3), active_us = max(active_us, ?4) WHERE seq = ?1"
-)
-_WATCH_LIST = (
-    f"SELECT {TARGET_COLUMNS} FROM watches w JOIN jobs j ON j.seq = w.job JOIN scopes s ON s.id = j.scope"  # noqa: S608 - constants only
-    " ORDER BY w.seq"
 )
 _ANNOTATION = (
     "SELECT n.acknowledged, n.note, a.name, n.at_us FROM annotations n JOIN actors a ON a.id = n.actor WHERE n.job = ?"
@@ -80,11 +76,6 @@ def unwatch(session: Session, keys: Iterable[JobKey], now_us: int) -> tuple[JobK
             gone.append((*found, key))
     _log_by_scope(session, ChangeKind.UNWATCHED, now_us, gone)
     return tuple(key for *_, key in gone)
-
-
-def watch_list(connection: apsw.Connection) -> tuple[Target, ...]:
-    """See `Store.watch_list`."""
-    return tuple(target_from(row) for row in connection.execute(_WATCH_LIST))
 
 
 def annotate(session: Session, key: JobKey, now_us: int, *, acknowledged: bool | None, note: str | None) -> Annotation:
