@@ -113,6 +113,10 @@ class InTurn:
         """The profile's name."""
         return self._provider.profile_name
 
+    def url_of(self, asked: Target | ListPage) -> str:
+        """Return where a request goes."""
+        return self._provider.url_of(asked)
+
     async def poll(self, target: Target) -> Reply:
         """Ask for one job."""
         return await self._ask(lambda: self._provider.poll(target))

@@ -217,6 +217,9 @@ async def test_the_demo_earns_no_refusal() -> None:
 class BrokenProvider:
     profile_name = "hog"
 
+    def url_of(self, asked: object) -> str:
+        raise ZeroDivisionError
+
     async def poll(self, target: Target) -> Reply:
         raise ZeroDivisionError(target.key.id)
 

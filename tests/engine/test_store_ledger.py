@@ -11,6 +11,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
+from jobdeck.store.records import LedgerState
 from jobdeck.wiring import Running, Wiring
 from jobdeck.wiring import ledger as ledger_module
 from tests.engine.running import FastClock, settings_for, until
@@ -109,3 +110,20 @@ async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
     await running.engine.aclose()
+
+
+async def test_a_request_that_is_never_answered_is_on_record_with_where_it_went(env: dict[str, str]) -> None:
+    clock = FastClock(1.0)
+    async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
+        wiring, running = open_running(env, server.url, clock)
+        server.pause()
+        (key,) = running.engine.add([parse_target("/api/enrichments/en_0", wiring.directory)])
+        polling = asyncio.create_task(running.engine.run())
+        await until(lambda: server.stats.in_flight == 1)
+        (sent,) = await running.store.exchanges(key)
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        (given_up,) = await running.store.exchanges(key)
+        await running.engine.aclose()
+    assert (sent.state, given_up.state) == (LedgerState.SENT, LedgerState.ABANDONED)
+    assert {(entry.method, entry.url) for entry in (sent, given_up)} == {("GET", f"{server.url}/api/enrichments/en_0")}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,7 +131,7 @@ class Lane:
 
     async def _do(self, request: Request, owner: Owner) -> None:
         try:
-            permit = await self._ledger.permit(self.name, request, self._clock.now())
+            permit = await self._ledger.permit(self.name, request, self._url_of(request, owner), self._clock.now())
             if isinstance(permit, Denied):
                 put_off = self.scheduler.hold if permit.spent else self.scheduler.defer
                 put_off(request, self._clock.now().mono, permit.until.mono)
@@ -176,6 +177,14 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not blind every job
             _log.exception("the provider of profile %s raised", self.name)
             return Reply(self._internal_fault(request, error, started))
+
+    def _url_of(self, request: Request, owner: Owner) -> str:
+        """Return where a request is going to go; nothing of a job that is no longer watched."""
+        asked = owner.target_of(request.key) if isinstance(request, Poll) else request
+        # A provider that raises here does so when it is asked, too, and is heard of then.
+        with suppress(Exception):
+            return "" if asked is None else self._provider.url_of(asked)
+        return ""
 
     def _next_poll(self, request: Request, reply: Reply, now: Instant) -> Instant | None:
         """Return about when the job that was polled is due again; None when it has ended, and for a list."""

@@ -87,8 +87,8 @@ class Ledger(Protocol):
         """Keep what was learnt of how long jobs take."""
         ...
 
-    async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
-        """Ask for leave to send a request; with it the request is on record as sent."""
+    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
+        """Ask for leave to send a request; with it the request is on record as sent to `url`."""
         ...
 
     async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
@@ -132,7 +132,7 @@ class NoLedger:
     def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Do nothing."""
 
-    async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
+    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
         """Permit."""
         return self._PERMIT
 

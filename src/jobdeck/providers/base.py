@@ -69,6 +69,10 @@ class Provider(Protocol):
         """The profile this provider asks for."""
         ...
 
+    def url_of(self, asked: Target | ListPage) -> str:
+        """Return where `poll` or `list_page` sends its request; the base URL, where it would send none."""
+        ...
+
     async def poll(self, target: Target) -> Reply:
         """Ask for one job; the reply has exactly one observation, of that job, or a problem."""
         ...

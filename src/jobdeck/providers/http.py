@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -27,6 +27,22 @@ from jobdeck.providers.transport_faults import explain
 
 DEADLINE = 30.0
 """Seconds for a whole request. httpx's timeouts are per read: a byte every half second never meets one."""
+
+MAX_URL = 4_096
+"""Characters of a URL on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a request goes: a path below the profile's base URL, made by `path_of` or a template, and its query."""
+
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, path: str, query: Mapping[str, str | None]) -> "Address":
+        """Return an address with those parameters that have a value."""
+        return cls(path, {name: value for name, value in query.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +133,15 @@ class HttpLayer:
                 attempt.fault = explain(error, self._profile.origin, self._proxy_variable)
             return self._answer(url, job, started, attempt)
 
-    def refuse(self, path: str, reason: str, job: JobKey | None = None) -> Answer:
+    def refuse(self, reason: str, job: JobKey | None = None) -> Answer:
         """Return the answer of a request that is not sent, because it makes no sense: a protocol problem."""
-        url, started = self._url(path, {}), self._clock.now()
-        return self._answer(url, job, started, _Attempt(fault=Fault(ProblemKind.PROTOCOL, reason)))
+        attempt = _Attempt(fault=Fault(ProblemKind.PROTOCOL, reason))
+        return self._answer(self._profile.base_url, job, self._clock.now(), attempt)
+
+    def url_of(self, where: Address | str) -> str:
+        """Return the URL of an address as exchanges tell it; of what is not sent at all, the base URL."""
+        url = self._profile.base_url if isinstance(where, str) else self._url(where.path, where.query)
+        return self._clean(url, MAX_URL)
 
     def finish(
         self, answer: Answer, fault: Fault | None, ids: tuple[str | None, str | None] = (None, None)
@@ -201,7 +222,7 @@ class HttpLayer:
         exchange = Exchange(
             profile=self._profile.name,
             method="GET",
-            url=self._clean(url, 4_096),
+            url=self._clean(url, MAX_URL),
             started=started,
             duration=max(0.0, ended.mono - started.mono),
             job=job,

@@ -1,19 +1,20 @@
 """What a 2xx body says, before it is joined with its exchange."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from jobdeck.domain.job import Observation
+from jobdeck.domain.job import JobKey, Observation
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import clean
 from jobdeck.providers.base import Reply
 from jobdeck.providers.fault import Fault
-from jobdeck.providers.http import Answer, HttpLayer
+from jobdeck.providers.http import Address, HttpLayer
 from jobdeck.providers.json_text import read_json, without_lone_surrogates
 from jobdeck.providers.problems import not_json
+from jobdeck.scheduling.actions import ListPage
 
 MAX_CURSOR = 2_048
 
@@ -98,8 +99,24 @@ def cursor_of(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= MAX_CURSOR else None
 
 
-def conclude(http: HttpLayer, answer: Answer, reading: Reading) -> Reply:
-    """Join a good answer with what its body says."""
+def limit_within(most: int, page: ListPage) -> str:
+    """Return how many rows to ask for, as a query says it: those of the page, 1 to `most`."""
+    return str(min(max(page.limit, 1), most))
+
+
+async def ask(
+    http: HttpLayer, where: Address | str, read: Callable[[bytes, int], Reading], job: JobKey | None = None
+) -> Reply:
+    """Send a request, and join a good answer with what `read` finds in its body, given with the HTTP status.
+
+    `where` may be the reason why there is nothing to send, which is the reply's problem then.
+    """
+    if isinstance(where, str):
+        return Reply(http.refuse(where, job).exchange)
+    answer = await http.get(where.path, query=where.query, job=job)
+    if answer.body is None:
+        return Reply(answer.exchange, windows=answer.windows, retry_after=answer.retry_after)
+    reading = read(answer.body, answer.exchange.http_status or 0)
     exchange = http.finish(answer, reading.fault, reading.ids)
     if reading.fault is not None:
         return Reply(exchange, windows=answer.windows, body=answer.body)
@@ -112,8 +129,3 @@ def conclude(http: HttpLayer, answer: Answer, reading: Reading) -> Reply:
         answer.body,
         reading.gap,
     )
-
-
-def without_body(answer: Answer) -> Reply:
-    """Return the reply of an answer that has a problem already."""
-    return Reply(answer.exchange, windows=answer.windows, retry_after=answer.retry_after)

@@ -84,13 +84,17 @@ class AsyncStore:
         listed = tuple(keys)
         return await self.read(lambda store: store.annotations(listed))
 
-    async def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
+    async def claim(
+        self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL, url: str = ""
+    ) -> Claim | Refused:
         return await self._ask(
-            self._writer, lambda store: store.claim(key, now_us, lease_seconds, bucket), _abandoning(now_us)
+            self._writer, lambda store: store.claim(key, now_us, lease_seconds, bucket, url), _abandoning(now_us)
         )
 
-    async def spend(self, profile: str, bucket: str, now_us: int) -> Spent | Refused:
-        return await self._ask(self._writer, lambda store: store.spend(profile, bucket, now_us), _abandoning(now_us))
+    async def spend(self, profile: str, bucket: str, now_us: int, url: str = "") -> Spent | Refused:
+        return await self._ask(
+            self._writer, lambda store: store.spend(profile, bucket, now_us, url), _abandoning(now_us)
+        )
 
     async def complete(
         self,

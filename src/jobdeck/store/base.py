@@ -91,18 +91,20 @@ class Store(Protocol):
         """Return the limit that was set, None when nobody did: then `DEFAULT_PER_MINUTE` holds."""
         ...
 
-    def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
+    def claim(
+        self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL, url: str = ""
+    ) -> Claim | Refused:
         """Ask for leave to poll a job.
 
         Refused while another actor's lease lives (that of a process on this machine ends with the process), while
         the bucket is used up or told to be silent by a 429, and for a job never watched. A grant takes the lease
-        under a fence greater than all before, and puts the request on record. In any 60 s a bucket grants at most
-        its limit, however many processes ask.
+        under a fence greater than all before, and puts the request on record as sent to `url`. In any 60 s a bucket
+        grants at most its limit, however many processes ask.
         """
         ...
 
-    def spend(self, profile: str, bucket: str, now_us: int) -> Spent | Refused:
-        """Ask for leave to send a request that is not about one job alone, and needs no lease."""
+    def spend(self, profile: str, bucket: str, now_us: int, url: str = "") -> Spent | Refused:
+        """Ask for leave to send a request to `url` that is not about one job alone, and needs no lease."""
         ...
 
     def complete(

@@ -32,19 +32,22 @@ class Asker:
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of recent jobs."""
-        return await self._ask(page, lambda: self._provider.list_page(page), lambda reply: reply)
+        url = self._provider.url_of(page)
+        return await self._ask(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
 
     async def list_groups(self, cursor: str | None = None) -> GroupPage:
         """Ask for one page of the account groups that the key can see."""
         page = ListPage(Resource.PROSPECTING, cursor=cursor)
-        return await self._ask(page, lambda: self._provider.list_groups(cursor), lambda got: Reply(got.exchange))
+        return await self._ask(page, "", lambda: self._provider.list_groups(cursor), lambda got: Reply(got.exchange))
 
     async def aclose(self) -> None:
         """Close the provider's connections."""
         await self._provider.aclose()
 
-    async def _ask(self, page: ListPage, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]) -> T:
-        permit = await self._permit(page)
+    async def _ask(
+        self, page: ListPage, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
+    ) -> T:
+        permit = await self._permit(page, url)
         try:
             got = await send()
         except asyncio.CancelledError:
@@ -53,10 +56,10 @@ class Asker:
         await self._ledger.record(permit, reply_of(got), None, self._clock.now())
         return got
 
-    async def _permit(self, page: ListPage) -> Permit:
+    async def _permit(self, page: ListPage, url: str) -> Permit:
         while True:
             now = self._clock.now()
-            permit = await self._ledger.permit(self._provider.profile_name, page, now)
+            permit = await self._ledger.permit(self._provider.profile_name, page, url, now)
             if not isinstance(permit, Denied):
                 return permit
             if permit.silent:

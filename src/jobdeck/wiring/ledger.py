@@ -87,15 +87,15 @@ class StoreLedger:
             self._learnt[profile] = data
             self._soon(self._store.save_estimates(profile, data, now.us))
 
-    async def permit(self, profile: str, request: Request, now: Instant) -> Permit | Denied:
+    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
         """Claim a job, or spend a request on a list; without a working store the request goes unrecorded."""
         try:
             answer: Granted | Refused
             if isinstance(request, Poll):
-                answer = await self._store.claim(request.key, now.us, LEASE_SECONDS)
+                answer = await self._store.claim(request.key, now.us, LEASE_SECONDS, url=url)
             else:
                 bucket = LIST if self._apart.get(profile) else POLL
-                answer = await self._store.spend(profile, bucket, now.us)
+                answer = await self._store.spend(profile, bucket, now.us, url)
         except StoreError:
             _log.exception("the store gave no answer")
             return StorePermit(None)

@@ -1,14 +1,14 @@
 """A described API, asked through one profile."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jobdeck.domain.job import Resource, Target
 from jobdeck.providers.base import GroupPage, Reply
 from jobdeck.providers.described.parse import filled
 from jobdeck.providers.described.reading import read_job, read_jobs
 from jobdeck.providers.description import Description
-from jobdeck.providers.http import HttpLayer
-from jobdeck.providers.reading import conclude, without_body
+from jobdeck.providers.http import Address, HttpLayer
+from jobdeck.providers.reading import Reading, ask, limit_within
 from jobdeck.providers.url_template import ID
 from jobdeck.scheduling.actions import ListPage
 
@@ -25,55 +25,66 @@ class Described:
         """The profile this provider asks for."""
         return self._http.profile.name
 
+    def url_of(self, asked: Target | ListPage) -> str:
+        """Return where a request for that goes."""
+        return self._http.url_of(self._address(asked))
+
     async def poll(self, target: Target) -> Reply:
         """Ask for one job."""
-        key, described = target.key, self._described
-        place = described.values_of(key.account_group, {})
-        if target.resource is not Resource.JOB or place is None:
-            return without_body(self._http.refuse("", f"not a job of {described.title}", key))
-        path = described.url.path({**place, ID: key.id})
-        answer = await self._http.get(path, query=self._query(described.query, key.id), job=key)
-        if answer.body is None:
-            return without_body(answer)
-        status = answer.exchange.http_status or 0
-        read = read_job(described, answer.body, status, key.id, key.account_group)
-        return conclude(self._http, answer, read.reading)
+        key = target.key
+
+        def read(body: bytes, http_status: int) -> Reading:
+            return read_job(self._described, body, http_status, key.id, key.account_group).reading
+
+        return await ask(self._http, self._address(target), read, key)
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of jobs: of the page's place, else of the profile's."""
-        listed = self._described.list
-        if page.resource is not Resource.JOB or listed is None:
-            return without_body(self._http.refuse("", f"the description of {self._described.name} has no list"))
-        place = self._described.values_of(
-            page.account_group, {} if page.account_group else self._http.profile.variables
-        )
-        if place is None:
-            names = ", ".join(self._described.place)
-            return without_body(self._http.refuse("", f"a list of {self._described.title} jobs needs {names}"))
-        query = self._query(listed.query)
-        for name, value in (
-            (listed.limit_parameter, str(min(max(page.limit, 1), listed.page))),
-            (listed.cursor_parameter, page.cursor),
-            (listed.status_parameter, page.status),
-        ):
-            if name is not None and value is not None:
-                query[name] = value
-        answer = await self._http.get(listed.url.path(place), query=query)
-        if answer.body is None:
-            return without_body(answer)
-        group = self._described.group_of(place)
-        reading = read_jobs(self._described, answer.body, answer.exchange.http_status or 0, group)
-        return conclude(self._http, answer, reading)
+
+        def read(body: bytes, http_status: int) -> Reading:
+            place = self._place(page)
+            group = None if place is None else self._described.group_of(place)
+            return read_jobs(self._described, body, http_status, group)
+
+        return await ask(self._http, self._address(page), read)
 
     async def list_groups(self, cursor: str | None = None) -> GroupPage:
         """Return a problem: a described API has no account groups that could be listed."""
-        del cursor
-        return GroupPage(self._http.refuse("", f"{self._described.title} has no account groups").exchange)
+        return GroupPage(self._http.refuse(f"{self._described.title} has no account groups").exchange)
 
     async def aclose(self) -> None:
         """Close the connections; calling it twice is harmless."""
         await self._http.aclose()
 
-    def _query(self, pairs: Iterable[tuple[str, str]], job_id: str = "") -> dict[str, str]:
+    def _place(self, asked: Target | ListPage) -> dict[str, str] | None:
+        """Return the variables of the URL but the ID; those of the profile serve a page that names none."""
+        if isinstance(asked, Target):
+            return self._described.values_of(asked.key.account_group, {})
+        known = {} if asked.account_group else self._http.profile.variables
+        return self._described.values_of(asked.account_group, known)
+
+    def _address(self, asked: Target | ListPage) -> Address | str:
+        """Return where a request goes, or why there is none to send."""
+        described, place, here = self._described, self._place(asked), asked.resource is Resource.JOB
+        if isinstance(asked, Target):
+            if not here or place is None:
+                return f"not a job of {described.title}"
+            return self._filled(described.url.path({**place, ID: asked.key.id}), described.query, {}, asked.key.id)
+        listed = described.list
+        if not here or listed is None:
+            return f"the description of {described.name} has no list"
+        if place is None:
+            return f"a list of {described.title} jobs needs {', '.join(described.place)}"
+        asking = {
+            listed.limit_parameter: limit_within(listed.page, asked),
+            listed.cursor_parameter: asked.cursor,
+            listed.status_parameter: asked.status,
+        }
+        named = {name: value for name, value in asking.items() if name is not None}
+        return self._filled(listed.url.path(place), listed.query, named)
+
+    def _filled(
+        self, path: str, query: Iterable[tuple[str, str]], asking: Mapping[str, str | None], job_id: str = ""
+    ) -> Address:
         variables = {**self._http.profile.variables, ID: job_id}
-        return {name: filled(value, variables) for name, value in pairs}
+        return Address.of(path, {**{name: filled(value, variables) for name, value in query}, **asking})

@@ -1,9 +1,11 @@
 """Sonarly, asked through one profile."""
 
+from functools import partial
+
 from jobdeck.domain.job import Resource, Target
-from jobdeck.providers.base import GroupPage, Reply
-from jobdeck.providers.http import HttpLayer, path_of
-from jobdeck.providers.reading import conclude, without_body
+from jobdeck.providers.base import Group, GroupPage, Reply
+from jobdeck.providers.http import Address, HttpLayer, path_of
+from jobdeck.providers.reading import Reading, ask, limit_within
 from jobdeck.providers.sonarly import mapping
 from jobdeck.scheduling.actions import ListPage
 
@@ -21,44 +23,50 @@ class Sonarly:
         """The profile this provider asks for."""
         return self._http.profile.name
 
+    def url_of(self, asked: Target | ListPage) -> str:
+        """Return where a request for that goes."""
+        return self._http.url_of(self._address(asked))
+
     async def poll(self, target: Target) -> Reply:
         """Ask for one prospecting job."""
         key = target.key
-        if target.resource is not Resource.PROSPECTING or key.account_group is None:
-            return without_body(self._http.refuse("", "not a prospecting job of an account group", key))
-        answer = await self._http.get(path_of("v1", "accounts", key.account_group, "prospecting", key.id), job=key)
-        if answer.body is None:
-            return without_body(answer)
-        status = answer.exchange.http_status or 0
-        return conclude(self._http, answer, mapping.read_job(answer.body, status, key.id, key.account_group))
+        read = partial(mapping.read_job, wanted=key.id, account_group=key.account_group)
+        return await ask(self._http, self._address(target), read, key)
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of an account group's jobs: the page's group, else the profile's."""
-        group = page.account_group or self._http.profile.account_group
-        if page.resource is not Resource.PROSPECTING or group is None:
-            return without_body(self._http.refuse("", "a list of Sonarly jobs needs an account group"))
-        query = _query(page.limit, page.cursor)
-        if page.status is not None:
-            query["status"] = page.status
-        answer = await self._http.get(path_of("v1", "accounts", group, "prospecting"), query=query)
-        if answer.body is None:
-            return without_body(answer)
-        return conclude(self._http, answer, mapping.read_jobs(answer.body, answer.exchange.http_status or 0, group))
+        read = partial(mapping.read_jobs, account_group=self._group(page))
+        return await ask(self._http, self._address(page), read)
 
     async def list_groups(self, cursor: str | None = None) -> GroupPage:
         """Ask for one page of the account groups that the key can see."""
-        answer = await self._http.get(path_of("v1", "accounts"), query=_query(MAX_ROWS, cursor))
-        if answer.body is None:
-            return GroupPage(answer.exchange)
-        groups, reading = mapping.read_groups(answer.body, answer.exchange.http_status or 0)
-        reply = conclude(self._http, answer, reading)
-        return GroupPage(reply.exchange, groups, reply.next_cursor)
+        found: list[Group] = []
+
+        def read(body: bytes, http_status: int) -> Reading:
+            groups, reading = mapping.read_groups(body, http_status)
+            found.extend(groups)
+            return reading
+
+        address = Address.of(path_of("v1", "accounts"), {"limit": str(MAX_ROWS), "cursor": cursor})
+        reply = await ask(self._http, address, read)
+        return GroupPage(reply.exchange, tuple(found), reply.next_cursor)
 
     async def aclose(self) -> None:
         """Close the connections; calling it twice is harmless."""
         await self._http.aclose()
 
+    def _group(self, page: ListPage) -> str | None:
+        return page.account_group or self._http.profile.account_group
 
-def _query(limit: int, cursor: str | None) -> dict[str, str]:
-    query = {"limit": str(min(max(limit, 1), MAX_ROWS))}
-    return query if cursor is None else {**query, "cursor": cursor}
+    def _address(self, asked: Target | ListPage) -> Address | str:
+        """Return where a request goes, or why there is none to send."""
+        if isinstance(asked, Target):
+            group = asked.key.account_group
+            if asked.resource is not Resource.PROSPECTING or group is None:
+                return "not a prospecting job of an account group"
+            return Address(path_of("v1", "accounts", group, "prospecting", asked.key.id))
+        group = self._group(asked)
+        if asked.resource is not Resource.PROSPECTING or group is None:
+            return "a list of Sonarly jobs needs an account group"
+        query = {"limit": limit_within(MAX_ROWS, asked), "cursor": asked.cursor, "status": asked.status}
+        return Address.of(path_of("v1", "accounts", group, "prospecting"), query)

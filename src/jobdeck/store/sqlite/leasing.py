@@ -24,19 +24,24 @@ _MOVE_ON = (
     "INSERT INTO budgets (scope, bucket, actor, tat_us) VALUES (?1, ?2, ?3, ?4)"
     " ON CONFLICT DO UPDATE SET actor = ?3, tat_us = ?4"
 )
-_SEND = "INSERT INTO exchanges (id, scope, actor, job, bucket, state, sent_us) VALUES (?, ?, ?, ?, ?, 'sent', ?)"
+_SEND = (
+    "INSERT INTO exchanges (id, scope, actor, job, bucket, state, sent_us, method, url)"
+    " VALUES (?, ?, ?, ?, ?, 'sent', ?, 'GET', ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    scope: int
+class Ask:
+    """What leave is asked for: a request to `url` out of a bucket, at a moment."""
+
     bucket: str
     now_us: int
+    url: str
 
 
-def claim(session: Session, key: JobKey, now_us: int, lease_seconds: float, bucket: str) -> Claim | Refused:
+def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Claim | Refused:
     """See `Store.claim`."""
-    connection = session.connection
+    connection, now_us = session.connection, ask.now_us
     row = connection.execute(_LEASE, (key.profile, key.account_group or "", key.id)).fetchone()
     if row is None:
         return Refused("unknown", 0)
@@ -44,24 +49,23 @@ def claim(session: Session, key: JobKey, now_us: int, lease_seconds: float, buck
     held = owner is not None and owner != session.name and now_us < until_us <= now_us + _MAX_LEASE_US
     if held and not has_gone(owner):
         return Refused("leased", until_us)
-    ask = _Ask(scope, bucket, now_us)
-    refused = _pass_budget(session, ask)
+    refused = _pass_budget(session, ask, scope)
     if refused is not None:
         return refused
     lease_us = min(round(lease_seconds * 1e6), _MAX_LEASE_US)
     connection.execute(_TAKE_LEASE, (fence + 1, session.actor, now_us + lease_us, job))
-    exchange_id, sent = _send(session, ask, job)
-    return Claim(key, bucket, fence + 1, exchange_id, sent)
+    exchange_id, sent = _send(session, ask, scope, job)
+    return Claim(key, ask.bucket, fence + 1, exchange_id, sent)
 
 
-def spend(session: Session, profile: str, bucket: str, now_us: int) -> Spent | Refused:
+def spend(session: Session, ask: Ask, profile: str) -> Spent | Refused:
     """See `Store.spend`."""
-    ask = _Ask(scope_row(session, profile), bucket, now_us)
-    refused = _pass_budget(session, ask)
+    scope = scope_row(session, profile)
+    refused = _pass_budget(session, ask, scope)
     if refused is not None:
         return refused
-    exchange_id, sent = _send(session, ask, None)
-    return Spent(profile, bucket, exchange_id, sent)
+    exchange_id, sent = _send(session, ask, scope, None)
+    return Spent(profile, ask.bucket, exchange_id, sent)
 
 
 def abandon(session: Session, granted: Granted, now_us: int) -> None:
@@ -122,10 +126,10 @@ def silence(session: Session, scope: int, bucket: str, until_us: int) -> None:
     )
 
 
-def _pass_budget(session: Session, ask: _Ask) -> Refused | None:
+def _pass_budget(session: Session, ask: Ask, scope: int) -> Refused | None:
     per_minute, tat_us, blocked_until_us = session.connection.execute(
         "SELECT per_minute, tat_us, blocked_until_us FROM budgets WHERE scope = ? AND bucket = ?",
-        (ask.scope, ask.bucket),
+        (scope, ask.bucket),
     ).fetchone() or (None, 0, 0)
     # A silence longer than any that can be asked for was begun before the clock was set back.
     if ask.now_us < blocked_until_us <= ask.now_us + _MAX_LEASE_US:
@@ -134,14 +138,14 @@ def _pass_budget(session: Session, ask: _Ask) -> Refused | None:
         case Later(until_us):
             return Refused("budget", until_us)
         case Go(after_us):
-            session.connection.execute(_MOVE_ON, (ask.scope, ask.bucket, session.actor, after_us))
+            session.connection.execute(_MOVE_ON, (scope, ask.bucket, session.actor, after_us))
             return None
 
 
-def _send(session: Session, ask: _Ask, job: int | None) -> tuple[UUID, int]:
+def _send(session: Session, ask: Ask, scope: int, job: int | None) -> tuple[UUID, int]:
     id_ = session.new_id(ask.now_us)
     connection = session.connection
-    connection.execute(_SEND, (id_.bytes, ask.scope, session.actor, job, ask.bucket, ask.now_us))
+    connection.execute(_SEND, (id_.bytes, scope, session.actor, job, ask.bucket, ask.now_us, ask.url or None))
     row = connection.last_insert_rowid()
-    log(session, ChangeKind.SENT, ask.now_us, ask.scope, () if job is None else (job,), exchange=row)
+    log(session, ChangeKind.SENT, ask.now_us, scope, () if job is None else (job,), exchange=row)
     return id_, row

@@ -76,11 +76,14 @@ class SqliteStore:
     def limit(self, profile: str, bucket: str) -> int | None:
         return self._db.read(lambda connection: leasing.limit(connection, profile, bucket))
 
-    def claim(self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL) -> Claim | Refused:
-        return self._db.write(lambda session: leasing.claim(session, key, now_us, lease_seconds, bucket))
+    def claim(
+        self, key: JobKey, now_us: int, lease_seconds: float, bucket: str = POLL, url: str = ""
+    ) -> Claim | Refused:
+        ask = leasing.Ask(bucket, now_us, url)
+        return self._db.write(lambda session: leasing.claim(session, ask, key, lease_seconds))
 
-    def spend(self, profile: str, bucket: str, now_us: int) -> Spent | Refused:
-        return self._db.write(lambda session: leasing.spend(session, profile, bucket, now_us))
+    def spend(self, profile: str, bucket: str, now_us: int, url: str = "") -> Spent | Refused:
+        return self._db.write(lambda session: leasing.spend(session, leasing.Ask(bucket, now_us, url), profile))
 
     def complete(
         self,
