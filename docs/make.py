@@ -48,7 +48,8 @@ def configuration() -> str:
         ),
         (
             "A secret is written as `env:NAME`, `file:PATH` (a file of mode 0600), `keyring:SERVICE/USER` (with the "
-            "extra `keyring`), or plainly in a configuration of mode 0600. No option takes one."
+            "extra `keyring`), `prompt` (it is typed, unseen, once in a run), or plainly in a configuration of mode "
+            "0600. No option takes one."
         ),
         "## The file",
         _table("key", TOP_KEYS),

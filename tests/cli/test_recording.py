@@ -52,9 +52,10 @@ def test_a_recording_never_overwrites_and_says_what_it_cannot(tmp_path: Path) ->
             assert len(ran.err.splitlines()) == 1
         assert there.read_text() == "mine"
         assert not running.requests
-        refused = jobdeck("wait", "--record", str(tmp_path / "new"), "::", env=env)
-        assert refused.code == 2
-        assert not (tmp_path / "new").exists()
+        (tmp_path / "x.toml").write_text('[profiles.hog]\nprovider = "thehog"\ntoken = "env:NOT_SET"\n')
+        for wrong in (["::"], ["--config", str(tmp_path / "x.toml"), "op_1"]):
+            assert jobdeck("wait", "--record", str(tmp_path / "new"), *wrong, env=env).code == 2
+            assert not (tmp_path / "new").exists()
 
 
 def test_a_recording_that_cannot_go_on_says_so_and_the_wait_does(

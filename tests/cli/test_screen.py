@@ -130,3 +130,37 @@ def test_a_burst_of_keys_is_for_the_input_that_its_first_opens(env: dict[str, st
         screen.until("op_x", "1 job")
         screen.press("\x03")
         assert screen.leave() == 130
+
+
+def test_a_key_that_is_to_be_typed_is_asked_for_once_before_the_screen_and_never_without_a_terminal(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    with ThreadedSimulator(Scenario(jobs=JOBS)) as server:
+        config.write_text(
+            f'[profiles.hog]\nprovider = "thehog"\nbase_url = "{server.url}"\naccess_key = "prompt"\n'
+            'secret_key = "env:THE_HOG_SECRET_KEY"\n'
+        )
+        command = [sys.executable, "-m", "jobdeck", "--config", config.name]
+        target = "/api/enrichments/en_0"
+        screen = Terminal(f"cd {tmp_path}; printf {target} | {' '.join(command)} -", env)
+        screen.until("config.toml: [profiles.hog]: access_key: ")
+        screen.press("ak_canary_typed_0123\n")
+        screen.until("en_0", "● run")
+        screen.press("q")
+        assert screen.leave() == 0
+        assert b"canary" not in screen.data
+        assert screen.data.count(b"access_key: ") == 1
+        nobody = subprocess.run(
+            [*command[:3], "status", *command[3:], target],
+            env=env,
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            capture_output=True,
+            text=True,
+            timeout=40,
+            check=False,
+            start_new_session=True,
+        )
+        assert (nobody.returncode, nobody.stdout) == (2, "")
+        assert "access_key is to be typed at a terminal, and there is none" in nobody.stderr

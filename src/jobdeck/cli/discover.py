@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest jobs of the profiles; exits as their problems say when a list could not be read."""
     wiring = open_wiring(arguments)
     names = _listing(wiring, arguments.profile)
+    for name in names:
+        wiring.profile(name)
     found = run_async(discover(wiring, names, arguments.limit, arguments.status, Silences(wiring.clock).tell))
     now = wiring.clock.now()
     jobs = [job for part in found.values() for job in part.jobs]

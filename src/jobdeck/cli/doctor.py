@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,6 +64,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         names = profiles_of(wiring, arguments.profile)
         checks.extend((_configuration(wiring), _described(wiring)))
+        for name in names:
+            with suppress(ConfigError):  # which the check of the credential tells
+                wiring.settings.profiles[name].ask()
         checks.extend(run_async(_profiles(wiring, arguments, names)))
     checks.extend((_store(arguments), *_terminal()))
     _report(checks, as_json=arguments.json)

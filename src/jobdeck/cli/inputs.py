@@ -1,14 +1,17 @@
 """Targets from the command line: arguments, files and standard input."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
+from jobdeck.cli.opening import open_wiring
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.providers.targets import MAX_INPUT, Directory, TargetError, parse_input, parse_target
+from jobdeck.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,18 @@ class Inputs:
 
     targets: tuple[Target, ...]
     piped: bool
+
+
+def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[Wiring, Inputs]:
+    """Return the wiring, and the targets that `texts` name. The credentials of their profiles were had by then.
+
+    Raises `ConfigError` or `CommandError` (exit 2); nothing was sent, and nothing is running or drawn.
+    """
+    wiring = open_wiring(arguments)
+    inputs = gather_targets(texts, wiring.directory)
+    for name in dict.fromkeys(target.key.profile for target in inputs.targets):
+        wiring.profile(name)
+    return wiring, inputs
 
 
 def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:

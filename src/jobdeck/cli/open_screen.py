@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.crash import report_crash
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
@@ -24,11 +23,9 @@ RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
 def run(arguments: argparse.Namespace) -> int:
     """Open the screen on the targets and return its exit code."""
     require_terminal(piped="-" in arguments.targets)
-    wiring = open_wiring(arguments)
-    inputs = gather_targets(arguments.targets, wiring.directory)
-    for profile in {target.key.profile for target in inputs.targets}:
-        # A missing credential is better said here, in a line, than on a screen that has nothing to show.
-        wiring.profile(profile)
+    wiring, inputs = open_targets(arguments, arguments.targets)
+    for settings in wiring.settings.profiles.values():
+        settings.ask()
     if inputs.piped:
         read_keys_from_terminal()
     recorder = make_recorder(arguments.record, wiring)

@@ -9,8 +9,7 @@ from importlib.util import find_spec
 
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
 
@@ -21,10 +20,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Poll the targets and serve screens on them until a signal."""
     if any(find_spec(name) is None for name in NEEDED):
         raise CommandError("serving needs two more packages: pip install 'jobdeck[serve]'")
-    wiring = open_wiring(arguments)
-    inputs = gather_targets(arguments.targets, wiring.directory)
-    for profile in {target.key.profile for target in inputs.targets}:
-        wiring.profile(profile)
+    wiring, inputs = open_targets(arguments, arguments.targets)
+    for settings in wiring.settings.profiles.values():
+        settings.ask()
     # Read by Textual when it is imported: the terminal that counts is not the one in front of this process.
     os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
     output, errors = sys.stdout, sys.stderr

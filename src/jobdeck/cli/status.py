@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.opening import open_store_for, open_wiring
+from jobdeck.cli.inputs import open_targets
+from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.silence import unbearable
@@ -31,8 +31,7 @@ GIVE_UP_AFTER = 3
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask once for each target, print what came, and return the exit code."""
-    wiring = open_wiring(arguments)
-    inputs = gather_targets(arguments.targets, wiring.directory)
+    wiring, inputs = open_targets(arguments, arguments.targets)
     look = Look(inputs.targets, wiring.clock, as_json=arguments.json)
     try:
         lists = UseOfLists.WHOLE if len(inputs.targets) > MANY else UseOfLists.NONE

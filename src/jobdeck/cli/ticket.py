@@ -8,8 +8,8 @@ from pathlib import Path
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode, job_code
 from jobdeck.cli.follow import follow
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.opening import open_store_for, open_wiring
+from jobdeck.cli.inputs import open_targets
+from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.private_file import write_private
 from jobdeck.cli.run_async import run_async
@@ -25,8 +25,8 @@ from jobdeck.wiring.tickets import ticket_source
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Take one fresh look, join it with what is remembered, and write the ticket."""
-    wiring = open_wiring(arguments)
-    targets = gather_targets([arguments.target], wiring.directory).targets
+    wiring, inputs = open_targets(arguments, [arguments.target])
+    targets = inputs.targets
     if len(targets) != 1:
         raise CommandError(f"a ticket is about one job, and {len(targets)} were named")
 

@@ -6,8 +6,7 @@ import sys
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import TimedOutError, follow, hopeless, told
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
@@ -23,8 +22,7 @@ from jobdeck.engine.engine import Engine
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Wait for all targets, or one with ``--any``; returns 124 when the time given is over first."""
-    wiring = open_wiring(arguments)
-    inputs = gather_targets(arguments.targets, wiring.directory)
+    wiring, inputs = open_targets(arguments, arguments.targets)
     recorder = make_recorder(arguments.record, wiring)
     waiting = Waiting(arguments, wiring.clock)
     try:

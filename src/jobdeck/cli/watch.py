@@ -6,8 +6,7 @@ import sys
 from jobdeck.cli.changes import describe_event, event_object
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow, hopeless, told
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.output import budget_object, job_object, print_json, rfc3339
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
@@ -25,8 +24,7 @@ BUDGET_SECONDS = 10.0
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Print changes until every job has ended or no look can tell more; returns the code for all."""
-    wiring = open_wiring(arguments)
-    inputs = gather_targets(arguments.targets, wiring.directory)
+    wiring, inputs = open_targets(arguments, arguments.targets)
     printer = ChangePrinter(wiring.clock, as_json=arguments.json)
 
     def enough(engine: Engine, batch: Batch) -> bool:

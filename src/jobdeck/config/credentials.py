@@ -1,4 +1,4 @@
-"""Where secrets come from: the environment, a private file, the system's keyring, or a private configuration."""
+"""Where secrets come from: the environment, a private file, the keyring, a prompt, or a private configuration."""
 
 import os
 import shlex
@@ -15,13 +15,17 @@ from jobdeck.providers.secret import MalformedSecretError, Secret
 KEYRING_SECONDS = 3.0
 """A locked keyring may wait for a password prompt that nobody sees."""
 
+PROMPT = "prompt"
+"""What stands for a secret that is typed; too short to be one."""
+
+_typed: dict[str, str] = {}
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_SECRET_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """A secret as the configuration names it: ``env:NAME``, ``file:PATH``, ``keyring:SERVICE/USER`` or plain.
+    """A secret as the configuration names it: ``env:NAME``, ``file:PATH``, ``keyring:SERVICE/USER``, ``prompt``, plain.
 
     `where` says where the reference stands, for messages. The text is not shown: it may be the secret itself.
     """
@@ -35,7 +39,12 @@ class SecretRef:
     @property
     def plain(self) -> bool:
         """Whether the reference is the secret itself."""
-        return self.text.partition(":")[0] not in {"env", "file", "keyring"}
+        return not self.prompted and self.text.partition(":")[0] not in {"env", "file", "keyring"}
+
+    @property
+    def prompted(self) -> bool:
+        """Whether the secret is typed by a person when it is needed first, and once in a run."""
+        return self.text == PROMPT
 
     @property
     def described(self) -> str:
@@ -53,7 +62,7 @@ class SecretRef:
             case "keyring":
                 value = _from_keyring(rest, self.where)
             case _:
-                value = self.text
+                value = _from_prompt(self.where) if self.prompted else self.text
         try:
             return Secret(value, f"{self.where} ({self.described})")
         except MalformedSecretError as error:
@@ -135,3 +144,19 @@ def _from_keyring(place: str, where: str) -> str:
     else:
         reason = "has no such entry"
     raise ConfigError(f"{where}: the keyring {reason}: {service}/{user}")
+
+
+def _from_prompt(where: str) -> str:
+    """Return what is typed unseen at the terminal, whatever standard input is; asked for once."""
+    if where not in _typed:
+        import getpass  # noqa: PLC0415 - for those who type alone
+
+        try:
+            if sys.platform != "win32":
+                # Without one, what is typed would be read from standard input, and shown.
+                os.close(os.open("/dev/tty", os.O_RDWR))
+            _typed[where] = getpass.getpass(f"{where}: ")
+        except (OSError, EOFError):
+            message = f"{where} is to be typed at a terminal, and there is none: write env:NAME or file:PATH instead"
+            raise ConfigError(message) from None
+    return _typed[where]

@@ -66,6 +66,12 @@ class ProfileSettings:
         """The secrets that the profile names."""
         return tuple(ref for ref in (self.access_key, self.secret_key, self.token) if ref is not None)
 
+    def ask(self) -> None:
+        """Have the secrets typed that are to be typed, before a screen or a loop runs; raises `ConfigError`."""
+        for ref in self.secrets:
+            if ref.prompted:
+                ref.resolve({})
+
     @property
     def curl_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers of a request as a shell would fill them in: names, and templates with variables for secrets."""
