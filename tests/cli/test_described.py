@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.cli.sitting import Sitting
 from jobdeck.domain.job import JobKey, Resource
 from jobdeck.recording.facts import Added
 from jobdeck.recording.reader import read_recording
+from jobdeck.wiring import Wiring
 from tests.cli.harness import Ran, environment, jobdeck
 from tests.scripted_server import Say, Scripted, scripted_apart
 from tests.unit.providers.shapes import OPERATION, operation, run
@@ -65,6 +67,18 @@ def told(home: Path, server: Scripted | None, *arguments: str, config: str = CON
 
 
 BUSY = {"id": "1", "state": "busy", "done": 3, "of": 4, "rid": "r-1", "steps": [{"name": "load", "state": "ok"}]}
+
+
+async def test_a_screen_on_what_was_started_lately_asks_only_apis_that_can_tell(home: Path) -> None:
+    with scripted_apart({"/blue/jobs": [Say([{"id": "7", "state": "ok"}])]}) as server:
+        told(home, server, "history")
+        env = {"ACME_TOKEN": "tok_canary_0123456789"}
+        sitting = Sitting(Wiring(env, home / "config.toml", keep=False), (), lists=True)
+        engine = await sitting.open()
+        assert [key.id for key in engine.jobs] == ["7"]
+        assert sitting.notices == ()
+        await sitting.close()
+        await engine.aclose()
 
 
 def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:

@@ -107,6 +107,7 @@ async def discover(
 ) -> dict[str, Found]:
     """Ask the lists of the profiles, one request after the other within each, the profiles side by side.
 
+    Each is one that `hindrance` says nothing of.
     `waits` is told of a profile that has to keep silent, and until when; a long silence is a problem of its lists.
     """
     async with wiring.asking(names, waits) as askers:

@@ -99,9 +99,11 @@ class Sitting:
         return engine
 
     async def _listed(self) -> list[Job]:
-        from jobdeck.cli.discover import discover  # noqa: PLC0415 - only for this way in
+        from jobdeck.cli.discover import discover, hindrance  # noqa: PLC0415 - only for this way in
 
-        found = await discover(self._wiring, self.profiles, LISTED, None)
+        profiles = self._wiring.settings.profiles
+        names = [name for name, settings in profiles.items() if hindrance(settings.profile) is None]
+        found = await discover(self._wiring, names, LISTED, None)
         for name, part in found.items():
             told = tuple(f"{name}: {problem.kind.words}: {problem.message}" for problem in part.problems)
             told += tuple(f"{name}: {gap}" for gap in part.gaps)
