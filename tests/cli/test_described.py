@@ -131,6 +131,9 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         }  # fmt: skip
         assert "a list of GitHub Actions jobs needs owner, repo" in checks["ci: request"]["found"]
         assert "answered 200" in checks["own: request"]["found"]
+        assert checks["own: limits"]["found"] == "6000 a minute configured; the server says nothing"
+        kept = told(home, server, "doctor", "--json", "--profile", "own").objects
+        assert any(check["found"].endswith("nothing; in force: poll 6000 a minute") for check in kept)
         assert doctor.code == 0
 
 

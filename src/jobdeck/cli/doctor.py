@@ -170,8 +170,10 @@ def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: t
     ours = "not configured" if configured is None else f"{configured} a minute configured"
     with open_store_for(arguments) as store:
         learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
-    kept = ", ".join(f"{bucket} {limit} a minute" for bucket, limit in learnt.items())
-    return Check(f"{name}: limits", Verdict.OK, f"{ours}; the server says {told or 'nothing'}; in force: {kept}")
+    kept = (
+        "; in force: " + ", ".join(f"{bucket} {limit} a minute" for bucket, limit in learnt.items()) if learnt else ""
+    )
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; the server says {told or 'nothing'}{kept}")
 
 
 def _clock(name: str, offset: float) -> Check:

@@ -1,12 +1,12 @@
 """What ends a command early."""
 
 from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.domain.text import mask_keys
+from jobdeck.domain.text import clean, mask_keys
 
 
 class CommandError(Exception):
     """A command cannot go on. Each line of the message is one on standard error; `code` is the exit code."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
-        super().__init__(mask_keys(message))
+        super().__init__(clean(mask_keys(message), lines=True))
         self.code = code

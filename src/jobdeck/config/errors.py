@@ -1,6 +1,6 @@
 """What can be wrong with a configuration."""
 
-from jobdeck.domain.text import mask_keys
+from jobdeck.domain.text import clean, mask_keys
 
 
 class ConfigError(Exception):
@@ -10,4 +10,4 @@ class ConfigError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(mask_keys(message))
+        super().__init__(clean(mask_keys(message), lines=True))
