@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.engine.lane import MAX_IN_FLIGHT
+from jobdeck.engine.lane import MAX_IN_FLIGHT, Lane
 from jobdeck.providers.base import Reply
 from jobdeck.simulator.demo import demo_scenario
 from jobdeck.simulator.faultscript import Fault, FaultKind
@@ -266,4 +267,24 @@ async def test_looking_about_while_the_engine_ends_is_no_fault(monkeypatch: pyte
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("factory", [None, getattr(asyncio, "eager_task_factory", None)], ids=["lazy", "eager"])
+async def test_a_lane_that_breaks_at_once_ends_the_engine_with_its_fault_alone(
+    monkeypatch: pytest.MonkeyPatch, factory: Any
+) -> None:
+    """On the screen tasks begin where they are made, from Python 3.12 on."""
+
+    async def break_at_once(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Lane, "run", break_at_once)
+    engine = Wiring({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
+    engine.add([make_target()])
+    asyncio.get_running_loop().set_task_factory(factory)
+    with pytest.raises(ExceptionGroup) as caught:
+        await engine.run()
+    assert {type(error) for error in caught.value.exceptions} == {ZeroDivisionError}
+    await asyncio.sleep(0)
     await engine.aclose()

@@ -11,6 +11,7 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.clock import Timer, slept
 from jobdeck.engine.lane import Done, Lane
+from jobdeck.engine.lazily import lazily
 from jobdeck.engine.ledger import Ledger, Limits, NoLedger
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.subscription import Subscription
@@ -217,7 +218,7 @@ class Engine:
                 self._group = group
                 for lane in self._lanes.values():
                     self._start(lane)
-                group.create_task(self._listen(), name="news of other processes")
+                group.create_task(lazily(self._listen()), name="news of other processes")
                 self._recall_focus()
                 never = asyncio.Event()
                 try:
@@ -293,7 +294,7 @@ class Engine:
 
     def _start(self, lane: Lane) -> None:
         if self._group is not None:
-            self._group.create_task(lane.run(self), name=f"lane {lane.name}")
+            self._group.create_task(lazily(lane.run(self)), name=f"lane {lane.name}")
 
     def _release(self, lane: Lane) -> None:
         if lane.halt is not None:
