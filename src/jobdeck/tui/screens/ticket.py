@@ -92,6 +92,8 @@ class TicketScreen(Sheet[None]):
     def on_unmount(self) -> None:
         """Make nothing that nobody reads."""
         self._making.cancel()
+        if self._shown is not None:
+            self._shown.cancel()
 
     def action_copy(self) -> None:
         """Send the ticket to the clipboard and go back to the deck."""
@@ -162,7 +164,7 @@ class TicketScreen(Sheet[None]):
 
     async def _show_when_made(self) -> None:
         text = await self._text()
-        if text is not None and self.is_mounted:
+        if text is not None:
             self.query_one(Document).show(text)
             self.query_one("#ticket-heading", Sentence).tell(self._heading)
 
@@ -189,7 +191,8 @@ class TicketScreen(Sheet[None]):
             self._busy = False
 
     def _heading(self, width: int) -> Sequence[Line]:
-        text = self.query_one(Document).text if self.is_mounted else ""
+        document = self.query(Document)  # the heading may be drawn first
+        text = document.first().text if document else ""
         told = words.size(len(text.encode())) if text else "…"
         result = "with the result: mind what is in it" if self._with_result else "without the result"
         line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
