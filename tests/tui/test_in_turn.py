@@ -1,10 +1,13 @@
 """Keys that come in one burst: each is for whoever has the focus once the key before has been carried out."""
 
+import time
+
 from textual import events
 from textual.widgets import Input, TextArea
 
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.widgets.filter_bar import FilterInput
+from tests.busyness import busyness
 from tests.tui.drive import driven
 from tests.tui.world import job
 
@@ -55,5 +58,21 @@ async def test_a_long_text_and_the_keys_after_it_arrive_in_their_order() -> None
 
 
 def _key(char: str) -> events.Key:
-    names = {"/": "slash", "_": "underscore"}
+    names = {"/": "slash", "_": "underscore", ":": "colon"}
     return events.Key(names.get(char, char), char)
+
+
+async def test_a_key_that_closes_its_own_input_holds_back_no_other() -> None:
+    async with driven([job("op_a")], size=(120, 40)) as run:
+        driver = run.app._driver
+        assert driver is not None
+        for char in ":pause":
+            driver.send_message(_key(char))
+        await run.shows("p: send no more requests")
+        began = time.monotonic()
+        driver.send_message(events.Key("enter", None))
+        driver.send_message(_key("a"))
+        await run.until(lambda: isinstance(run.app.screen, AddScreen))
+        took = time.monotonic() - began
+        assert run.engine.paused, "the first was carried out"
+        assert took < 2 or took < 2 * busyness()

@@ -18,7 +18,10 @@ from textual.widget import Widget
 Typed: TypeAlias = events.Key | events.Paste
 
 PATIENCE_SECONDS = 5.0
-"""After so long a key whose end was not heard of, because its widget is gone, holds back no other."""
+"""After so long a key whose end was not heard of holds back no other."""
+
+LOOK_SECONDS = 0.02
+"""How often a key that is held back looks whether the one before can still tell of its end."""
 
 INTERRUPT = "ctrl+c"
 """The key that waits for none."""
@@ -47,12 +50,14 @@ class InTurnApp(App[int]):
         super().__init__(*args, **kwargs)
         self._held: deque[Typed] = deque()
         self._carried_out_on: Screen[Any] | None = None
+        self._carried_out_by: MessagePump = self
         self._giving_up: Timer | None = None
+        self._looks = 0
 
     @property
     def in_turn(self) -> bool:
-        """Whether the last key has been carried out."""
-        return self._carried_out_on is None
+        """Whether the last key has been carried out, or closed the widget that would tell of it."""
+        return self._carried_out_on is None or not self._carried_out_by.is_running
 
     async def on_event(self, event: events.Event) -> None:
         """Give what is typed to whoever has the focus, in turn."""
@@ -65,8 +70,7 @@ class InTurnApp(App[int]):
             await self._give(event)
         else:
             self._held.append(event)
-            if self._giving_up is None:
-                self._giving_up = self.set_timer(PATIENCE_SECONDS, self._go_on)
+            self._hold()
 
     def on_settled(self, message: Settled) -> None:
         """Go on, behind what the key has left to be done, such as moving the focus."""
@@ -79,12 +83,12 @@ class InTurnApp(App[int]):
         text = isinstance(event, events.Paste) or event.is_printable
         into_text = _takes_text(target)
         if not (text and into_text) and target.post_message(Settled(target, INPUT_TRIPS - 1 if into_text else 0)):
-            self._carried_out_on = screen
+            self._carried_out_on, self._carried_out_by = screen, target
 
     async def _next(self) -> None:
         if self._screen_stack and self._carried_out_on is not None and self.screen is not self._carried_out_on:
             # A sheet has just come: it has its input, and that the focus, after its first refresh.
-            self._carried_out_on = self.screen
+            self._carried_out_on, self._carried_out_by = self.screen, self
             self.screen.call_after_refresh(self.call_later, self._next)
             return
         await self._go_on()
@@ -97,7 +101,17 @@ class InTurnApp(App[int]):
         while self._held and self.in_turn and self._screen_stack:
             await self._give(self._held.popleft())
         if self._held:
-            self._giving_up = self.set_timer(PATIENCE_SECONDS, self._go_on)
+            self._hold()
+
+    def _hold(self) -> None:
+        if self._giving_up is None:
+            self._looks = 0
+            self._giving_up = self.set_interval(LOOK_SECONDS, self._look)
+
+    async def _look(self) -> None:
+        self._looks += 1
+        if self.in_turn or self._looks * LOOK_SECONDS >= PATIENCE_SECONDS:
+            await self._go_on()
 
 
 def _takes_text(target: Widget) -> bool:
