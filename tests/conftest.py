@@ -1,16 +1,25 @@
 """What holds for every test: no property is judged by a clock, garbage is seldom looked for, no sheet is read twice."""
 
+import asyncio
 import gc
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from textual.app import App
 from textual.css import parse, tokenize
 from textual.css.tokenizer import Token
 
 # A busy machine makes any example slow, which says nothing of the code.
 settings.register_profile("suite", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+# Whoever runs the suite in a shell's background has it ignored, and so would every process that is to be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
@@ -31,3 +40,20 @@ def _every_sheet_is_read_once() -> None:
         return tuple(tokenize.tokenize(code, read_from))
 
     parse.tokenize = words  # type: ignore[assignment] - what it gives is gone through once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tasks_begin_as_on_a_terminal() -> None:
+    """Textual has tasks begin where they are made, from Python 3.12 on; its pilot leaves that out."""
+    factory = getattr(asyncio, "eager_task_factory", None)
+    if factory is None:
+        return
+    run_test = App.run_test
+
+    @asynccontextmanager
+    async def run_as_on_a_terminal(self: App[Any], **options: Any) -> AsyncIterator[Any]:
+        asyncio.get_running_loop().set_task_factory(factory)
+        async with run_test(self, **options) as pilot:
+            yield pilot
+
+    App.run_test = run_as_on_a_terminal  # type: ignore[method-assign, assignment] - for every test
