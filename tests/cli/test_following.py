@@ -1,6 +1,11 @@
 """Following jobs headless: what counts as having seen the end."""
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from jobdeck.cli.follow import follow, hopeless, told
 from jobdeck.domain.job import Job
@@ -12,7 +17,7 @@ from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
-from jobdeck.wiring import Wiring
+from jobdeck.wiring import Running, Wiring
 from tests.cli.harness import GROUP
 from tests.engine.running import PATIENCE, FastClock, settings_for
 
@@ -31,11 +36,11 @@ def failing(number: int) -> JobScript:
     )
 
 
-async def followed(scenario: Scenario) -> tuple[Job, ...]:
+async def followed(scenario: Scenario, env: Mapping[str, str] | None = None) -> tuple[Job, ...]:
     """Follow all jobs of a scenario, in fast time, until their ends are told."""
     clock = FastClock(40.0)
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
-        wiring = Wiring({}, settings=settings_for(server.url), clock=clock, keep=False)
+        wiring = Wiring(env or {}, settings=settings_for(server.url), clock=clock, keep=env is not None)
         targets = [parse_target(text, wiring.directory) for text in demo_targets(scenario)]
 
         def enough(engine: Engine, _: Batch) -> bool:
@@ -57,3 +62,21 @@ async def test_when_the_rest_cannot_be_had_the_end_alone_has_to_do() -> None:
     jobs = await followed(Scenario(jobs=scripts, faults=(fault,)))
     assert [job.phase.value for job in jobs] == ["failed"] * 3
     assert [job.error is None for job in jobs] == [True, False, False]
+
+
+async def test_a_disk_that_fails_meanwhile_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Wiring.open
+
+    def failing_soon(self: Wiring, **how: Any) -> Running:
+        running = opened(self, **how)
+        running.store._store._db._session.connection.pragma("query_only", True)  # type: ignore[attr-defined] - SQLite's own
+        return running
+
+    monkeypatch.setattr(Wiring, "open", failing_soon)
+    scenario = Scenario(jobs=tuple(failing(number) for number in range(1, 3)))
+    jobs = await followed(scenario, {"JOBDECK_DATA_DIR": str(tmp_path)})
+    assert [job.phase.value for job in jobs] == ["failed"] * 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Going on in memory" in line

@@ -2,11 +2,11 @@
 
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.narration import narrate
 
 MOST = 3
 """Faults of one run that are kept: after that they are the same ones again."""
@@ -14,7 +14,7 @@ MOST = 3
 
 def report_crash(error: BaseException, command: str) -> ExitCode:
     """Say in one line on standard error that a command came to grief and where the details are."""
-    sys.stderr.write(f"jobdeck: {_told(error)}: this is a fault of jobdeck itself. {_kept(error, command)}\n")
+    narrate(f"{_told(error)}: this is a fault of jobdeck itself. {_kept(error, command)}")
     return ExitCode.INTERNAL
 
 
@@ -32,7 +32,7 @@ class FaultKeeper(logging.Handler):
         if error is None or self._kept >= MOST or type(error).__module__.startswith("jobdeck."):
             return
         self._kept += 1
-        sys.stderr.write(f"jobdeck: {_told(error)} was survived. {_kept(error, self._command)}\n")
+        narrate(f"{_told(error)} was survived. {_kept(error, self._command)}")
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from jobdeck.cli.errors import CommandError
-from jobdeck.cli.exit_codes import ExitCode, problem_code
+from jobdeck.cli.exit_codes import ExitCode, problem_code, worst
+from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.run_async import run_async
@@ -55,15 +55,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     elif jobs:
         print_table(STATUS_HEADER, [describe_row(job, now) for job in jobs])
     else:
-        sys.stderr.write("jobdeck: the lists show no jobs\n")
-    code = ExitCode.OK
+        narrate("the lists show no jobs")
     for name, part in found.items():
         for problem in part.problems:
-            sys.stderr.write(f"jobdeck: profile {name}: {problem.kind.words}: {problem.message}\n")
-            code = problem_code(problem.kind)
+            narrate(f"profile {name}: {problem.kind.words}: {problem.message}")
         for gap in part.gaps:
-            sys.stderr.write(f"jobdeck: profile {name}: {one_line(gap)}\n")
-    return code
+            narrate(f"profile {name}: {one_line(gap)}")
+    return worst(problem_code(problem.kind) for part in found.values() for problem in part.problems)
 
 
 def profiles_of(wiring: Wiring, name: str | None) -> tuple[str, ...]:

@@ -53,8 +53,12 @@ def exit_code(jobs: Iterable[Job]) -> ExitCode:
     It is the first that applies of failed, not allowed, not found, unreachable, partial, cancelled; else OK, also
     when some are still going.
     """
-    codes = {job_code(job) for job in jobs}
-    return next(code for code in _ORDER if code in codes or code is ExitCode.OK)
+    return worst(map(job_code, jobs))
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the one code for what had several, in the order of `exit_code`; OK for nothing."""
+    return min(codes, key=_ORDER.index, default=ExitCode.OK)
 
 
 def job_code(job: Job) -> ExitCode:

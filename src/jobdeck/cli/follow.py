@@ -1,10 +1,10 @@
 """Running the engine headless until somebody has seen enough."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from jobdeck.cli.narration import narrate
 from jobdeck.cli.silence import Silences
 from jobdeck.cli.telling import make_teller
 from jobdeck.domain.job import Job, Target
@@ -39,18 +39,18 @@ async def follow(
     """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
 
     With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
-    With a `recorder`, all of it is recorded. A silence that a server asked for is told on standard error.
+    With a `recorder`, all of it is recorded. A server that asks for silence and a disk that fails are told in a line.
 
     Raises `TimedOutError` after `patience` seconds (None: never), and what the engine raises when it breaks.
     """
     running = wiring.open(lists=lists, recorder=recorder)
     engine = running.engine
     for notice in running.notices:
-        sys.stderr.write(f"jobdeck: {notice}\n")
+        narrate(notice)
     if recorder is not None:
-        recorder.when_it_ends(_complain)
-    teller = make_teller(wiring, running, _complain) if hooks and wiring.settings.hooks else None
-    silences = Silences(wiring.clock)
+        recorder.when_it_ends(narrate)
+    teller = make_teller(wiring, running, narrate) if hooks and wiring.settings.hooks else None
+    silences, kept = Silences(wiring.clock), True
     try:
         changes = engine.subscribe()
         keys = engine.add(targets)
@@ -61,6 +61,9 @@ async def follow(
                     if teller is not None:
                         teller.take(batch, engine.jobs)
                     silences.tell_of(engine)
+                    if kept and running.store.degraded is not None:
+                        kept = False
+                        narrate(running.store.degraded.message)
                     if enough(engine, batch):
                         break
                 else:
@@ -77,10 +80,6 @@ async def follow(
             await recorder.close()
         await engine.aclose()
     return tuple(engine.jobs[key] for key in keys)
-
-
-def _complain(fault: str) -> None:
-    sys.stderr.write(f"jobdeck: {fault}\n")
 
 
 def told(job: Job) -> bool:

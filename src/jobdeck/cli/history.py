@@ -1,9 +1,9 @@
 """``jobdeck history``: the jobs that are remembered."""
 
 import argparse
-import sys
 
 from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.shapes import HistoryObject
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         stored = store.jobs(arguments.profile, arguments.limit)
         notes = store.annotations(item.last.key for item in stored)
         if not arguments.json and not stored:
-            sys.stderr.write("jobdeck: nothing is remembered yet\n")
+            narrate("nothing is remembered yet")
         elif not arguments.json:
             print_table(_HEADER, [_row(item.at(now), now) for item in stored])
         for item in stored if arguments.json else ():
@@ -64,7 +64,5 @@ def _purge(store: Store, before_us: int, days: float) -> ExitCode:
         jobs += gone.jobs
         if not gone.more:
             break
-    sys.stderr.write(
-        f"jobdeck: forgot {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days\n"
-    )
+    narrate(f"forgot {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days")
     return ExitCode.OK

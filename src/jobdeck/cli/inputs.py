@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
+from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_wiring
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
@@ -74,7 +75,7 @@ def read_source(argument: str) -> bytes:
 def _data_of(argument: str) -> bytes | None:
     if argument == "-":
         if sys.stdin.isatty():
-            sys.stderr.write("jobdeck: reading standard input; end with Ctrl-D\n")
+            narrate("reading standard input; end with Ctrl-D")
         return _capped(sys.stdin.buffer.read(MAX_INPUT + 1), "standard input")
     path = Path(argument)
     try:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from jobdeck.cli.narration import narrate
 from jobdeck.cli.parser import parse
 from jobdeck.cli.streams import prepare_streams, silence_stdout
 
@@ -72,7 +73,6 @@ def _on_termination() -> None:
 
 def _narrate(line: str) -> None:
     try:
-        sys.stderr.write(f"jobdeck: {line}\n")
-        sys.stderr.flush()
+        narrate(line)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -2,11 +2,11 @@
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.crash import report_crash
 from jobdeck.cli.inputs import open_targets
+from jobdeck.cli.narration import narrate
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
@@ -55,4 +55,4 @@ def _refuse_recording() -> None:
     """Take from the environment what makes Textual write keystrokes and pasted secrets to a file or a socket."""
     for name in RECORDING:
         if os.environ.pop(name, ""):
-            sys.stderr.write(f"jobdeck: {name} is ignored: it would record what is typed and shown\n")
+            narrate(f"{name} is ignored: it would record what is typed and shown")

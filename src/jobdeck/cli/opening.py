@@ -2,13 +2,13 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.errors import CommandError
+from jobdeck.cli.narration import narrate
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.wiring import Wiring, open_own_store
@@ -44,7 +44,7 @@ def open_store_for(arguments: argparse.Namespace, *, needed: bool = False) -> It
         for notice in opened.notices:
             if needed and notice.kind is NoticeKind.IN_MEMORY:
                 raise CommandError(notice.reason)
-            sys.stderr.write(f"jobdeck: {notice.message}\n")
+            narrate(notice.message)
         yield opened.store
     finally:
         opened.store.close()

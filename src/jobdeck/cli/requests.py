@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import gather_targets
+from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import print_json, print_table, problem_object, rfc3339
 from jobdeck.cli.shapes import RequestObject
@@ -35,7 +36,7 @@ def _of_target(store: Store, arguments: argparse.Namespace) -> ExitCode:
     targets = gather_targets([arguments.target], open_wiring(arguments).directory).targets
     entries = [entry for target in targets for entry in store.exchanges(target.key, arguments.limit)]
     if not entries:
-        sys.stderr.write(f"jobdeck: no request about {one_line(arguments.target, 200)} is on record\n")
+        narrate(f"no request about {one_line(arguments.target, 200)} is on record")
         return ExitCode.NOT_FOUND
     _print(entries, as_json=arguments.json)
     return ExitCode.OK
@@ -49,7 +50,7 @@ def _print(entries: Iterable[LedgerEntry], *, as_json: bool) -> None:
     elif listed:
         print_table(_HEADER, [_row(entry) for entry in listed])
     else:
-        sys.stderr.write("jobdeck: no request is on record yet\n")
+        narrate("no request is on record yet")
 
 
 def _print_found(found: Found, *, as_json: bool) -> None:

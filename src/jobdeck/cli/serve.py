@@ -61,8 +61,12 @@ async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], compl
     changes = engine.subscribe()
 
     async def hear() -> None:
+        kept = not sitting.unkept
         async for batch in changes:
             sitting.heard(batch, ())
+            if kept and sitting.unkept:
+                kept = False
+                complain(sitting.unkept)
 
     def make_view(write: Callable[[str], None], width: int, height: int) -> RemoteView:
         return RemoteView(Viewing(sitting, audience), write, width, height)

@@ -1,7 +1,6 @@
 """Saying at once why nothing is asked: a server that answered 429 has to be left alone, maybe for many minutes."""
 
-import sys
-
+from jobdeck.cli.narration import narrate
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.problem import Problem
@@ -31,12 +30,10 @@ class Silences:
         if seconds < UNNOTICED_SECONDS or (told is not None and until.since(told) < UNNOTICED_SECONDS):
             return
         self._told[profile] = until
-        clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-        sys.stderr.write(
-            f"{clear}jobdeck: profile {profile}: rate limited; the server asked for silence until "
-            f"{words.clock(until.us)} ({words.span(seconds)} more)\n"
+        narrate(
+            f"profile {profile}: rate limited; the server asked for silence until {words.clock(until.us)} "
+            f"({words.span(seconds)} more)"
         )
-        sys.stderr.flush()
 
 
 def kept(engine: Engine, now: Instant) -> dict[str, Instant]:

@@ -1,14 +1,13 @@
 """``jobdeck status``: one look at each target."""
 
 import argparse
-import os
-import sys
 from collections import Counter
 from dataclasses import replace
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow
 from jobdeck.cli.inputs import open_targets
+from jobdeck.cli.narration import LINE
 from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.run_async import run_async
@@ -37,7 +36,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         lists = UseOfLists.WHOLE if len(inputs.targets) > MANY else UseOfLists.NONE
         run_async(follow(wiring, inputs.targets, look, lists=lists))
     finally:
-        _narrate_progress(0, 0)
+        LINE.clear()
     if look.unasked:
         with open_store_for(arguments) as store:
             look.recall(store)
@@ -82,7 +81,7 @@ class Look:
         for job in engine.jobs.values():
             if job.key.profile in silent and job.key not in self.done:
                 self.unasked[job.key] = replace(job, problem=silent[job.key.profile])
-        _narrate_progress(len(self.done), self._total)
+        LINE.show(f"{len(self.done)} of {self._total} looked at")
         return len(self.done) + len(self.unasked) == self._total
 
     def recall(self, store: Store) -> None:
@@ -114,11 +113,3 @@ class Look:
 def _not_asked(profile: str, problem: Problem) -> Problem:
     """Return the problem of a job that was not asked for because its profile is down; it has no exchange."""
     return Problem(problem.kind, f"not asked, because profile {profile} is down: {problem.message}")
-
-
-def _narrate_progress(done: int, total: int) -> None:
-    """Show on a terminal how far a long look has come; 0 of 0 clears the line."""
-    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        return
-    sys.stderr.write(f"\r{done} of {total} looked at" if total else "\r\x1b[K")
-    sys.stderr.flush()

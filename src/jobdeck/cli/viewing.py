@@ -169,7 +169,6 @@ class Viewing:
         self._audience = audience
         self.notices: tuple[str, ...] = ()
         self.locked = LOCKED
-        self.unkept = ""
         self.chosen = host.chosen
 
     @property
@@ -181,6 +180,11 @@ class Viewing:
     def profiles(self) -> tuple[str, ...]:
         """The names of the host's profiles."""
         return self._host.profiles
+
+    @property
+    def unkept(self) -> str:
+        """Why nothing is kept any more, which the host's disk decides."""
+        return self._host.unkept
 
     def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep nothing: every viewer chooses for themselves."""

@@ -1,12 +1,11 @@
 """``jobdeck wait``: block until the jobs have ended; the exit code tells how."""
 
 import argparse
-import os
-import sys
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import TimedOutError, follow, hopeless, told
 from jobdeck.cli.inputs import open_targets
+from jobdeck.cli.narration import LINE, narrate
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
@@ -31,13 +30,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT
     finally:
-        waiting.line.clear()
+        LINE.clear()
     if arguments.json:
         now = wiring.clock.now()
         for job in jobs:
             print_json(job_object(job, now))
     elif code is ExitCode.TIMED_OUT:
-        sys.stderr.write(f"jobdeck: timed out with {describe_rest(jobs)}\n")
+        narrate(f"timed out with {describe_rest(jobs)}")
     return code
 
 
@@ -46,11 +45,10 @@ class Waiting:
 
     def __init__(self, arguments: argparse.Namespace, clock: Clock) -> None:
         self.ended_by_any = False
-        self.line = StatusLine(clock)
         self._arguments = arguments
         self._clock = clock
         self._started = clock.now()
-        live = arguments.json or self.line.live
+        live = arguments.json or LINE.possible
         self._printer = None if live else ChangePrinter(clock, as_json=False)
 
     def __call__(self, engine: Engine, batch: Batch) -> bool:
@@ -59,7 +57,7 @@ class Waiting:
         if self._printer is not None:
             self._printer.show(engine, batch)
         elif not self._arguments.json:
-            self.line.show(jobs)
+            LINE.show(describe_jobs(jobs, self._clock.now()))
         over = [job for job in jobs if told(job) or self._hopeless(engine, job)]
         if self._arguments.fail_fast and any(job.phase is Phase.FAILED for job in over):
             return True
@@ -75,31 +73,6 @@ class Waiting:
         return hopeless(engine, job)
 
 
-class StatusLine:
-    """One line on a terminal that is written over: counts, the slowest job and the oldest answer."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._clock = clock
-        self._shown = False
-
-    def show(self, jobs: tuple[Job, ...]) -> None:
-        """Write the line again."""
-        if self.live:
-            text = describe_jobs(jobs, self._clock.now())
-            width = _width() - 1
-            sys.stderr.write(f"\r\x1b[K{text[:width]}")
-            sys.stderr.flush()
-            self._shown = True
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._shown = False
-
-
 def describe_rest(jobs: tuple[Job, ...]) -> str:
     """How many have not ended, and how many of those nobody has seen going, with the reason of the first."""
     rest = [job for job in jobs if not job.terminal]
@@ -107,7 +80,7 @@ def describe_rest(jobs: tuple[Job, ...]) -> str:
     text = f"{len(rest)} of {len(jobs)} not ended"
     if not unseen:
         return text
-    problem = unseen[0].problem
+    problem = unseen[0].trouble
     reason = "no answer yet" if problem is None else f"{problem.kind.words}: {problem.message}"
     return f"{text}, {len(unseen)} never seen ({reason})"
 
@@ -129,10 +102,3 @@ def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
     elif unseen:
         parts.append("no answer yet")
     return ", ".join(parts)
-
-
-def _width() -> int:
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns
-    except OSError:
-        return 80
