@@ -2,18 +2,20 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
-from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from tests.cli.harness import environment, jobdeck
+from tests.cli.harness import GROUP, environment, jobdeck
 
 ENRICHMENT = Resource.ENRICHMENT
 SCENARIO = Scenario(
@@ -83,6 +85,24 @@ def test_a_wait_tells_changes_in_lines(env: dict[str, str]) -> None:
     out = jobdeck("wait", path("en_soon"), env=env).out
     assert "thehog:en_soon  first seen -> running" in out
     assert "-> succeeded  request " in out
+
+
+@pytest.mark.parametrize("command", [["wait", "--fail-fast"], ["watch"]])
+def test_the_line_of_a_failure_has_its_reason_and_the_id_that_support_asks_for(command: list[str]) -> None:
+    script = {"arrival": -20.0, "duration": 22.0, "outcome": Outcome.FAILED}
+    job = JobScript(Api.SONARLY, Resource.PROSPECTING, id="0" * 24, **script)
+    jobs = (JobScript(id="en_fails", resource=ENRICHMENT, **script), job)
+    with ThreadedSimulator(Scenario(jobs=jobs)) as running, TemporaryDirectory() as home:
+        env = environment(running.url, Path(home))
+        ran = jobdeck(*command, path("en_fails"), env=env)
+        other = jobdeck(*command, f"sonarly:{GROUP}/{job.id}", env=env)
+    (line,) = (line for line in ran.out.splitlines() if "running -> failed" in line)
+    assert re.search(r"-> failed  [A-Z_]+ .*  request [0-9a-f-]{36}$", line)
+    assert re.search(r"(-> failed|  failed:) .*[A-Z_]+ .*  trace [0-9a-f]{24}$", other.out, re.MULTILINE)
+    if command[0] == "wait":
+        first, second = ran.err.splitlines()
+        assert first == "jobdeck: 1 job: 1 failed"
+        assert re.fullmatch(r"  thehog:en_fails  failed: [A-Z_]+ .*  request [0-9a-f-]{36}", second)
 
 
 def test_a_watch_gives_one_object_a_change_and_ends_with_the_jobs(env: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobdeck.cli.output import problem_object, rfc3339
+from jobdeck.cli.words import describe_reason, describe_id
 from jobdeck.domain import words
 from jobdeck.domain.events import (
     AnomalyMet,
@@ -19,16 +20,20 @@ from jobdeck.domain.events import (
     SleepNoticed,
     StageChanged,
 )
+from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 
 
-def describe_event(event: Event) -> str | None:
-    """Return the event in words; None for what a reader of lines need not know."""
+def describe_event(event: Event, job: Job | None = None) -> str | None:
+    """Return the event in words; None for what a reader of lines need not know.
+
+    With the `job` that it is about, an end has its reason and the ID that support asks for.
+    """
     match event:
-        case PhaseChanged(before=before, after=after, status=status, request_id=request_id):
+        case PhaseChanged(before=before, after=after, status=status):
             word = after.value if after.value == status else f"{after.value} ({status})"
-            trail = f"  request {request_id}" if request_id and after.terminal else ""
-            return f"{'first seen' if before is Phase.UNKNOWN else before.value} -> {word}{trail}"
+            change = f"{'first seen' if before is Phase.UNKNOWN else before.value} -> {word}"
+            return f"{change}{_end(event, job)}" if after.terminal else change
         case StageChanged(stage=stage, before=before, after=after):
             return f"{stage}: {before.value if before else 'new'} -> {after.value}"
         case ProgressChanged(stage=stage, after=after):
@@ -51,6 +56,12 @@ def describe_event(event: Event) -> str | None:
             return f"this machine slept for {round(seconds)} s; looking at everything again"
         case JobAdded() | JobRemoved():
             return None
+
+
+def describe_late_reason(job: Job) -> str:
+    """Return why a job ended as it did, which came after its end."""
+    parts = (f"{job.phase.value}: {describe_reason(job)}", describe_id(job.request_id, job.trace_id))
+    return "  ".join(part for part in parts if part)
 
 
 def event_object(event: Event) -> dict[str, Any]:
@@ -82,3 +93,10 @@ def event_object(event: Event) -> dict[str, Any]:
             return {**head, "event": "added"}
         case JobRemoved():
             return {**head, "event": "removed"}
+
+
+def _end(event: PhaseChanged, job: Job | None) -> str:
+    error = describe_reason(job) if job is not None else ""
+    # The job's own request ID may be that of a later answer; an API without them has trace IDs.
+    trail = describe_id(event.request_id, job.trace_id if job is not None else None)
+    return "".join(f"  {part}" for part in (error, trail) if part)

@@ -6,6 +6,7 @@ from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import TimedOutError, follow, hopeless, told
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.narration import LINE, narrate
+from jobdeck.cli.outcome import describe_outcome
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
@@ -35,8 +36,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         now = wiring.clock.now()
         for job in jobs:
             print_json(job_object(job, now))
-    elif code is ExitCode.TIMED_OUT:
-        narrate(f"timed out with {describe_rest(jobs)}")
+    else:
+        if outcome := "\n".join(describe_outcome(jobs, brief=not LINE.possible or code is ExitCode.TIMED_OUT)):
+            narrate(outcome)
+        if code is ExitCode.TIMED_OUT:
+            narrate(f"timed out with {describe_rest(jobs)}")
     return code
 
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from jobdeck.cli.changes import describe_event, event_object
+from jobdeck.cli.changes import describe_event, describe_late_reason, event_object
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow, hopeless, told
 from jobdeck.cli.inputs import open_targets
@@ -12,9 +12,10 @@ from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.shapes import BudgetEvent, WatchedObject
 from jobdeck.domain import words
-from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
+from jobdeck.domain.events import Event, OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.scheduling.actions import BudgetView
@@ -43,19 +44,38 @@ class ChangePrinter:
         self._as_json = as_json
         self._told = clock.now()
         self._budget: dict[str, BudgetView] = {}
+        self._owed: set[JobKey] = set()
 
     def show(self, engine: Engine, batch: Batch) -> None:
         """Write what a batch tells."""
         for event in batch.events:
             if self._as_json:
                 self._object(engine, event)
-            elif (told := describe_event(event)) is not None:
-                key = _key_of(event)
-                subject = f"{key}  " if key is not None else ""
-                sys.stdout.write(f"{words.clock(event.at.us)}  {subject}{told}\n")
+            else:
+                self._line(engine, event)
+        if not self._as_json:
+            self._reasons(batch)
         sys.stdout.flush()
         if self._as_json:
             self._budgets(engine)
+
+    def _line(self, engine: Engine, event: Event) -> None:
+        key = _key_of(event)
+        job = engine.jobs.get(key) if key is not None else None
+        told = describe_event(event, job)
+        if told is None:
+            return
+        sys.stdout.write(f"{words.clock(event.at.us)}  {f'{key}  ' if key is not None else ''}{told}\n")
+        if job is not None and job.outlined and isinstance(event, PhaseChanged) and event.after is not Phase.SUCCEEDED:
+            self._owed.add(job.key)
+
+    def _reasons(self, batch: Batch) -> None:
+        """Tell why jobs ended whose end a list had told without a reason."""
+        for job in batch.jobs:
+            if job.key in self._owed and not job.outlined:
+                self._owed.discard(job.key)
+                if job.reason:
+                    sys.stdout.write(f"{words.clock(self._clock.now().us)}  {job.key}  {describe_late_reason(job)}\n")
 
     def _budgets(self, engine: Engine) -> None:
         """Tell what the budgets are spent on, when that changed and at most every ten seconds."""

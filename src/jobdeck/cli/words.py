@@ -62,4 +62,16 @@ def describe_message(job: Job) -> str:
     """The problem, else why the job is no plain success, in one line."""
     if job.trouble is not None:
         return f"{job.trouble.kind.words}: {job.trouble.message}"
+    return describe_reason(job)
+
+
+def describe_reason(job: Job) -> str:
+    """Why the job is no plain success, in one line; nothing when it is, or when its end alone is known."""
     return " ".join(" ".join(job.reason).split())
+
+
+def describe_id(request_id: str | None, trace_id: str | None) -> str:
+    """The ID that support asks for, by its name; nothing when there is none."""
+    if request_id:
+        return f"request {request_id}"
+    return f"trace {trace_id}" if trace_id else ""

@@ -1,0 +1,40 @@
+"""What a wait says when it is over: how many ended how, and which are in trouble, with their reasons."""
+
+from collections.abc import Iterator, Sequence
+
+from jobdeck.cli.words import describe_id, describe_message, describe_reason
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+
+MOST = 5
+"""Jobs in trouble that are named: what a person reads at the end of a log. All of them are in the lines before it."""
+
+
+def describe_outcome(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
+    """Yield the lines: counts, then the jobs in trouble. Nothing for jobs that all succeeded when `brief`."""
+    trouble = [job for job in jobs if _in_trouble(job)]
+    if brief and not trouble:
+        return
+    ends = [(sum(job.phase is phase for job in jobs), phase.value) for phase in Phase if phase.terminal]
+    counts = [*ends, (sum(not job.terminal for job in jobs), "not ended")]
+    told = ", ".join(f"{count} {word}" for count, word in counts if count)
+    yield f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {told}"
+    yield from (f"  {job.key}  {_reason(job)}" for job in trouble[:MOST])
+    if len(trouble) > MOST:
+        yield f"  and {len(trouble) - MOST} more"
+
+
+def _in_trouble(job: Job) -> bool:
+    """Whether a job ended otherwise than hoped for, or cannot be seen to end."""
+    if job.terminal:
+        return job.phase is not Phase.SUCCEEDED
+    return job.trouble is not None
+
+
+def _reason(job: Job) -> str:
+    what = describe_message(job)
+    if job.terminal:
+        reason = describe_reason(job)
+        what = f"{job.phase.value}: {reason}" if reason else job.phase.value
+    trail = describe_id(job.request_id, job.trace_id)
+    return f"{what}  {trail}" if trail else what
