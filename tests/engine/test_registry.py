@@ -170,3 +170,27 @@ def test_a_result_that_another_process_did_not_share_never_wipes_ours() -> None:
     applied = ours.adopt(heard, None, result_missing=True)
     assert applied.jobs[0].observed == later
     assert ours.jobs[KEY].result == '{"rows": 1}'
+
+
+def test_an_exchange_heard_of_with_every_change_stands_once_and_at_its_place() -> None:
+    ours = registry_with("op_1")
+    row = make_observation(Phase.RUNNING, 0.1)
+    first, theirs, last = (
+        replace(list_exchange(), started=START.later(seconds), request_id=name)
+        for seconds, name in ((0.0, "first"), (1.0, "theirs"), (2.0, "last"))
+    )
+    for exchange in (first, last):
+        ours.apply(KEY, Reply(exchange, (row,)), exchange.started)
+    # The ledger's newest may be our own.
+    for exchange in (theirs, theirs, replace(last, started=last.started.later(1e-6)), first):
+        ours.adopt(ours.jobs[KEY], exchange)
+    assert [item.request_id for item in ours.exchanges(KEY)] == ["last", "theirs", "first"]
+
+
+def test_exchanges_without_any_id_are_told_apart_by_their_time() -> None:
+    ours = registry_with("op_1")
+    ours.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING, 0.1),)), START)
+    mute = replace(make_exchange(), request_id=None, trace_id=None)
+    for seconds in (1.0, 1.0, 1.5):
+        ours.adopt(ours.jobs[KEY], replace(mute, started=START.later(seconds)))
+    assert len(ours.exchanges(KEY)) == 3

@@ -103,7 +103,7 @@ class Registry:
         if known is None or heard.asked is None or heard.observed is None:
             return Applied((), (), ())
         if exchange is not None:
-            self._traces[heard.key].put(exchange)
+            self._traces[heard.key].hear(exchange)
         if known.asked is not None and heard.asked.us <= known.asked.us:
             return Applied((), (), ())
         told = exchange if exchange is not None and exchange.problem is None else _exchange_of(heard)

@@ -14,6 +14,8 @@ from jobdeck.domain.timeline import Moment, MomentKind
 EXCHANGES_KEPT = 200
 MOMENTS_KEPT = 500
 SAMPLES_KEPT = 240
+SAME_US = 10
+"""Microseconds by which a moment may have moved on its way through the ledger."""
 BODIES_BYTES = 64 * 1024 * 1024
 
 
@@ -50,6 +52,18 @@ class Trace:
         self._exchanges.append(exchange)
         _trim(self._exchanges, EXCHANGES_KEPT)
 
+    def hear(self, exchange: Exchange) -> None:
+        """Add an exchange of another process at its place, once: the newest is heard again with each change."""
+        at = len(self._exchanges)
+        while at and self._exchanges[at - 1].started.us >= exchange.started.us - SAME_US:
+            at -= 1
+            if _same(self._exchanges[at], exchange):
+                return
+        while at < len(self._exchanges) and self._exchanges[at].started.us <= exchange.started.us:
+            at += 1
+        self._exchanges.insert(at, exchange)
+        _trim(self._exchanges, EXCHANGES_KEPT)
+
     def note(self, before: Job, after: Job, events: Iterable[JobEvent], now: Instant) -> None:
         """Take in what an observation changed."""
         if after.changed is not before.changed and before.observed is not None:
@@ -76,6 +90,13 @@ class Trace:
         _trim(self._exchanges, EXCHANGES_KEPT)
         _trim(self._moments, MOMENTS_KEPT)
         return bool(older or earlier)
+
+
+def _same(known: Exchange, heard: Exchange) -> bool:
+    """Whether two records are of one exchange: that of the ledger has gone through its clock."""
+    if known.support_id is not None or heard.support_id is not None:
+        return known.support_id == heard.support_id
+    return known.url == heard.url and abs(known.started.us - heard.started.us) <= SAME_US
 
 
 def _trim(items: list[Any], most: int) -> None:
