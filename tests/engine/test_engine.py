@@ -94,6 +94,17 @@ async def test_a_dead_server_makes_jobs_blind_and_a_revived_one_is_seen_again() 
         assert sum(isinstance(event, OutageBegan) for event in seen.events) == 1
 
 
+async def test_an_outage_that_becomes_another_is_shown_with_its_newest_reason() -> None:
+    busy = Fault(FaultKind.STATUS, status=503, start=30.0)
+    async with sight(Scenario(jobs=enrichments(5, duration=1e5), faults=(busy,)), speed=50.0) as seen:
+        await seen.until(lambda: {job.outage and job.outage.http_status for job in seen.jobs} == {503})
+        assert seen.engine.next_try("hog") is not None
+        await seen.server.stop()
+        seen.engine.ask_all()
+        await seen.until(lambda: {job.outage and job.outage.kind for job in seen.jobs} == {ProblemKind.NETWORK})
+        assert sum(isinstance(event, OutageBegan) for event in seen.events) == 1
+
+
 async def test_a_paused_engine_sends_nothing_until_it_resumes() -> None:
     async with sight(Scenario(jobs=(ENDLESS, *enrichments(2, duration=1e5)))) as seen:
         await seen.until(lambda: all(job.observed for job in seen.jobs))

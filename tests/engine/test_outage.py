@@ -17,6 +17,18 @@ def test_an_outage_begins_with_the_third_failure_in_a_row_and_ends_with_an_answe
     assert watch.note(None, START.later(61)) is None
 
 
+def test_an_outage_has_the_newest_reason() -> None:
+    watch = OutageWatch("hog")
+    busy = Problem(ProblemKind.SERVER_ERROR, "overloaded", http_status=503)
+    for second in range(OUTAGE_FAILURES):
+        watch.note(busy, START.later(second))
+    assert watch.reason == (ProblemKind.SERVER_ERROR, 503)
+    assert watch.note(DOWN, START.later(9)) is None
+    assert watch.reason == (ProblemKind.NETWORK, None)
+    watch.note(None, START.later(10))
+    assert watch.reason is None
+
+
 def test_one_broken_job_among_others_is_no_outage() -> None:
     watch = OutageWatch("hog")
     for second in range(20):

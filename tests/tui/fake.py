@@ -30,6 +30,7 @@ class FakeEngine:
         self.budget: dict[str, BudgetView] = {}
         self.halts: dict[str, Problem] = {}
         self.plans: dict[JobKey, Plan] = {}
+        self.tries: dict[str, float] = {}
         self.timelines: dict[JobKey, tuple[Moment, ...]] = {}
         self.before: dict[JobKey, Job] = {}
         self.samples: dict[JobKey, tuple[tuple[float, float], ...]] = {}
@@ -113,6 +114,9 @@ class FakeEngine:
 
     def plan(self, key: JobKey) -> Plan | None:
         return self.plans.get(key)
+
+    def next_try(self, profile: str) -> float | None:
+        return self.tries.get(profile)
 
     def halted(self) -> Mapping[str, Problem]:
         return self.halts

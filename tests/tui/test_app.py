@@ -256,16 +256,23 @@ async def test_a_halted_profile_is_named_with_the_way_out() -> None:
     async with driven([job("op_a")]) as run:
         run.engine.halts = {"hog": problem(ProblemKind.AUTH, "Invalid key", http_status=401)}
         run.engine.put(job("op_a", version=2, failures=1, problem=run.engine.halts["hog"]))
-        await run.shows("✗ hog: key refused")
-        await run.shows("jobdeck doctor")
+        await run.shows("✗ hog: key refused 401  nothing is asked: jobdeck doctor, then R  Invalid key")
 
 
 async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:
     dark = job("op_a", failures=2, problem=problem(ProblemKind.NETWORK), observed=ago(96))
     async with driven([dark]) as run:
-        await run.shows("? hog: blind since 14:00:24Z")
-        await run.shows("unreachable")
-        run.engine.put(job("op_a", version=2))
+        await run.shows("? hog: blind since 14:00:24Z  unreachable")
+        busy = problem(ProblemKind.SERVER_ERROR, "overloaded", http_status=503)
+        run.engine.tries["hog"] = NOON.mono + 21
+        run.engine.put(job("op_a", version=2, failures=2, problem=dark.problem, outage=busy, observed=ago(96)))
+        await run.shows("blind since 14:00:24Z  server error 503, next try in 21s, R: now  overl")
+        await run.press("r")
+        await run.until(lambda: "trying with one request: hog in 21s" in toasts(run.app))
+        run.engine.tries["hog"] = NOON.mono
+        await run.press("R")
+        await run.until(lambda: any("request: hog now; asking about every" in toast for toast in toasts(run.app)))
+        run.engine.put(job("op_a", version=3))
         await run.until(lambda: "blind since" not in run.text)
 
 

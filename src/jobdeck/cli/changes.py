@@ -3,7 +3,7 @@
 from typing import Any
 
 from jobdeck.cli.output import problem_object, rfc3339
-from jobdeck.cli.words import describe_reason, describe_id
+from jobdeck.cli.words import describe_id, describe_reason
 from jobdeck.domain import words
 from jobdeck.domain.events import (
     AnomalyMet,

@@ -146,6 +146,10 @@ class WatchedEngine:
         """Return when a job is due next."""
         return self._engine.plan(key)
 
+    def next_try(self, profile: str) -> float | None:
+        """Return when a profile that cannot be seen is tried next."""
+        return self._engine.next_try(profile)
+
     def halted(self) -> Mapping[str, Problem]:
         """Return the profiles that ask nothing any more, and why."""
         return self._engine.halted()

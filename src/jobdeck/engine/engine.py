@@ -83,6 +83,11 @@ class Engine:
         """Return the profiles that ask nothing any more, with the problem that halted them."""
         return {name: lane.halt for name, lane in self._lanes.items() if lane.halt is not None}
 
+    def next_try(self, profile: str) -> float | None:
+        """Return when a profile that cannot be seen is tried next (monotonic seconds); None while it can be."""
+        lane = self._lanes.get(profile)
+        return lane.scheduler.probe_at if lane is not None else None
+
     def plan(self, key: JobKey) -> Plan | None:
         """Return when a job is due next; None when it is not scheduled (ended, or not watched)."""
         lane = self._lanes.get(key.profile)
@@ -331,6 +336,7 @@ class Engine:
         self._share_limit(lane)
         events: list[Event] = list(applied.events)
         jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
+        reason = lane.outage.reason
         turn = lane.outage.note(problem, done.now)
         if turn is not None:
             events.append(turn)
@@ -338,7 +344,7 @@ class Engine:
         if problem is not None and halts:
             lane.halt = problem
             events.append(ProfileHalted(done.now, lane.name, problem))
-        if turn is not None or halts:
+        if lane.outage.reason != reason or halts:
             jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.unseen))
         self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 

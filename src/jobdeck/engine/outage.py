@@ -2,7 +2,7 @@
 
 from jobdeck.domain.events import OutageBegan, OutageEnded
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.problem import Problem
+from jobdeck.domain.problem import Problem, ProblemKind
 
 OUTAGE_FAILURES = 3
 """Requests in a row, whatever they were about, that must fail before a whole profile is called blind: fewer may be
@@ -17,6 +17,11 @@ class OutageWatch:
         self._profile = profile
         self._failures = 0
         self._since: Instant | None = None
+
+    @property
+    def reason(self) -> tuple[ProblemKind, int | None] | None:
+        """What sort of outage it is by now: a server in trouble may be gone altogether a minute later."""
+        return None if self.problem is None else (self.problem.kind, self.problem.http_status)
 
     def note(self, problem: Problem | None, now: Instant) -> OutageBegan | OutageEnded | None:
         """Take in what a request gave (None: all was well); returns what that began or ended.

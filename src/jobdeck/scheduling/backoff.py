@@ -9,6 +9,9 @@ from jobdeck.scheduling.delay import delay
 LONGEST_BACKOFF = 60.0
 FAILURES_TO_OPEN = 3
 FIRST_PROBE = 2.0
+HASTE = 2.0
+"""Seconds between two probes of a profile when somebody wants to know now: a key held down makes no storm."""
+
 SHARE_STEP = 0.02
 CHANCE = 0.001
 """Failures in a row open the breaker when independent errors, as usual as they are here, make such a run this rare.
@@ -54,7 +57,7 @@ class Breaker:
     failures: int = 0
     opened: int = 0
     probe_at: float | None = None
-    probing: bool = False
+    failed_at: float = float("-inf")
 
     def fail(self, kind: ProblemKind, now: float, rng: random.Random, *, probe: bool) -> None:
         """Count a failure that is not one job's own; a failed probe doubles the wait.
@@ -72,9 +75,15 @@ class Breaker:
         elif not probe:
             return
         self.opened += 1
+        self.failed_at = now
         wait = min(LONGEST_BACKOFF, FIRST_PROBE ** min(self.opened, 10))
         # Never earlier than promised; up to a quarter later, so that two terminals do not probe together.
         self.probe_at = now + min(LONGEST_BACKOFF, wait * rng.uniform(1.0, 1.25))
+
+    def hurry(self, now: float) -> None:
+        """Let the next probe through now, if the newest one failed long enough ago: somebody wants to know."""
+        if self.probe_at is not None:
+            self.probe_at = min(self.probe_at, max(now, self.failed_at + HASTE))
 
     def reached(self, kind: ProblemKind) -> bool:
         """Whether a problem of this kind shows that the profile as a whole still works."""

@@ -83,14 +83,19 @@ class Scheduler:
         self._watch.pace = 1.0 if present else 3.0
 
     def ask(self, key: JobKey, now: float) -> None:
-        """Look at a job as soon as the budget allows, whatever its back-off, and even when it has ended."""
-        self._tick(now)
+        """Look at a job as soon as the budget allows, whatever its back-off, and even when it has ended.
+
+        While the profile cannot be seen, the next probe goes now, but not within two seconds of the newest.
+        """
+        self._breaker.hurry(self._tick(now))
         if key in self._watch.jobs:
             self._choice.asked[key] = None
 
     def ask_all(self, now: float) -> None:
-        """Make every job that has not ended due now; the budget still paces them."""
-        self._watch.singles.hurry(self._tick(now))
+        """Make every job that has not ended due now, and a probe where none can be seen, paced by the budget."""
+        now = self._tick(now)
+        self._breaker.hurry(now)
+        self._watch.singles.hurry(now)
 
     def pause(self) -> None:
         """Send nothing until `resume`."""
@@ -227,6 +232,13 @@ class Scheduler:
         silence = (self._breaker.probe_at, self._budget.quiet_until(self._now))
         due = max(due, self._now, *(until for until in silence if until is not None))
         return Plan(due, interval, job.failures)
+
+    @property
+    def probe_at(self) -> float | None:
+        """When a profile that cannot be seen is tried next; None while it can be, or nobody will."""
+        if self._paused or self._halted or self._breaker.probe_at is None:
+            return None
+        return max(self._breaker.probe_at, self._budget.quiet_until(self._now) or self._now)
 
     def eta(self, key: JobKey, now: float) -> tuple[float, float] | None:
         """Return a likely range of seconds until a job ends, below zero past it.

@@ -134,6 +134,10 @@ class Engine(Protocol):
         """Return when a job is due next."""
         ...
 
+    def next_try(self, profile: str) -> float | None:
+        """Return when a profile that cannot be seen is tried next (monotonic seconds); None when nobody knows."""
+        ...
+
     def halted(self) -> Mapping[str, Problem]:
         """Return the profiles that ask nothing any more, and why."""
         ...

@@ -1,12 +1,15 @@
 """What the deck knows between two frames: the model, the notes, and which profiles cannot be seen."""
 
+from dataclasses import replace
+
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.fingerprint import Faults
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
+from jobdeck.tui.draw.banner import BlindProfile
 from jobdeck.tui.draw.detail import Outlook
-from jobdeck.tui.draw.header import BlindProfile, Overview
+from jobdeck.tui.draw.header import Overview
 from jobdeck.tui.draw.pages import Past
 from jobdeck.tui.draw.state import NEW
 from jobdeck.tui.draw.told import Told, told
@@ -97,18 +100,27 @@ class Watch:
         return Overview(profiles, self.model.counts, in_use, self.paused, now, self.away, self.replay)
 
     def blind_profiles(self) -> tuple[BlindProfile, ...]:
-        """Return the profiles of which not one unfinished job can be seen.
+        """Return the profiles of which not one unfinished job can be seen, with the newest reason.
 
         The last good look is searched for once: it cannot move while nothing is seen, and going through 10,000
         rows ten times a second would.
         """
         blind = {name for name, sight in self.model.sight().items() if sight.open == sight.blind}
-        self._blind = {name: self._blind.get(name) or self._look_for(name) for name in sorted(blind)}
+        self._blind = {name: self._as_of_now(name) for name in sorted(blind)}
         return tuple(self._blind.values())
 
     def _look_for(self, profile: str) -> BlindProfile:
         jobs = [row.job for row in self.model.rows() if row.job.key.profile == profile and not row.job.terminal]
         seen = [job.observed for job in jobs if job.observed is not None]
-        problem = next((told for job in jobs if (told := job.trouble) is not None), None)
-        since = max(seen, key=lambda instant: instant.us, default=None)
-        return BlindProfile(profile, since, problem.kind.words if problem is not None else "not one answer")
+        key = next((job.key for job in jobs if job.trouble is not None), None)
+        return BlindProfile(profile, key, max(seen, key=lambda instant: instant.us, default=None))
+
+    def _as_of_now(self, profile: str) -> BlindProfile:
+        one = self._blind.get(profile)
+        job = self.job(one.job) if one is not None else None
+        if one is None or job is None or job.terminal:
+            one = self._look_for(profile)
+            job = self.job(one.job)
+        problem = (job.outage or job.problem) if job is not None else None
+        next_try = self.engine.next_try(profile) if self.engine is not None else None
+        return replace(one, problem=problem, next_try=next_try)

@@ -151,6 +151,10 @@ class Replay:
         """Return the profiles that were halted."""
         return self._state.standing.halted
 
+    def next_try(self, profile: str) -> float | None:
+        """Return None: it is not on record."""
+        return None
+
     def plan(self, key: JobKey) -> Plan | None:
         """Return when a job was looked at next, which is known here; None when that is not on record."""
         job, looks = self.jobs.get(key), self._looks.get(key, [])

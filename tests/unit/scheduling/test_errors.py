@@ -105,3 +105,22 @@ def test_a_list_that_fails_does_not_keep_the_polls_from_ending_an_outage() -> No
     server.refused = ProblemKind.SERVER_ERROR
     world.run(240.0)
     assert len(set(polls(world, 120.0))) == 20
+
+
+def test_somebody_who_wants_to_know_gets_a_probe_now_and_a_key_held_down_no_storm() -> None:
+    server = Server([job_key(name) for name in range(20)], OPERATIONS, own_limit=True)
+    world = watched(server, 60)
+    outage(world, server.keys, 60.0, 1e6)
+    world.run(240.0)
+    while (world.tested.probe_at or 0.0) <= world.now + 10.0:
+        world.run(world.now + 1.0)
+    asked, before = world.now, len(world.sent)
+    world.tested.ask_all(asked)
+    assert world.tested.probe_at == asked
+    world.run(asked + 1.0)
+    assert len(world.sent) == before + 1
+    for tenth in range(100):
+        at = asked + 1.0 + tenth / 10
+        world.tested.ask(job_key(3), at)
+        world.run(at)
+    assert 4 <= len(world.sent) - before <= 6, "every two seconds"

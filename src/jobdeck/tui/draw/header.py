@@ -1,14 +1,13 @@
-"""The first line of the screen, and the banners under it."""
+"""The first line of the screen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.problem import Problem
 from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.cells import clip
-from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width
+from jobdeck.tui.draw.spans import Line, Role, Span, justify, line_width
 from jobdeck.tui.draw.spending import budget_lines
 from jobdeck.tui.draw.state import COUNTED, State
 
@@ -29,15 +28,6 @@ class Overview:
     now: Instant
     away: bool = False
     replay: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BlindProfile:
-    """A profile of which no unfinished job can be seen; `since` is the last good look, None when there was none."""
-
-    profile: str
-    since: Instant | None
-    reason: str
 
 
 def header_line(view: Overview, width: int) -> Line:
@@ -68,36 +58,6 @@ def header_line(view: Overview, width: int) -> Line:
         if line_width(left) + line_width(right) + 1 <= width:
             return justify(left, right, width)
     return justify((*name, *shortest), timed, width)
-
-
-def banner_lines(
-    width: int,
-    halted: Mapping[str, Problem],
-    blind: Sequence[BlindProfile],
-    now: Instant,
-    failure: str | None,
-    *,
-    unkept: str = "",
-) -> list[Line]:
-    """Return a line for everything that keeps the whole deck, or a whole profile, from being seen, or from being kept.
-
-    `unkept` is why nothing is kept.
-    """
-    lines: list[Line] = []
-    if failure is not None:
-        lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
-    for name, problem in halted.items():
-        text = f" ✗ {clip(name, 40)}: {problem.kind.words}"
-        lines.append(((text, Role.FAILED), ("  nothing is asked until it is put right: jobdeck doctor", Role.TEXT)))
-    for one in blind:
-        if one.profile not in halted:
-            since = f"since {words.near(one.since.us, now)}" if one.since is not None else "so far"
-            lines.append(
-                ((f" ? {clip(one.profile, 40)}: blind {since}", Role.BLIND), (f"  {clip(one.reason, 80)}", Role.TEXT))
-            )
-    if unkept:
-        lines.append(((" ! nothing is kept", Role.WARN), (f"  {clip(unkept, 200)}", Role.TEXT)))
-    return [clip_line(line, width) for line in lines]
 
 
 def _counts(counts: Mapping[State, int]) -> list[Span]:

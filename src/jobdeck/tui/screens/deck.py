@@ -16,8 +16,9 @@ from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, b
 from jobdeck.tui.calling import Calling
 from jobdeck.tui.clipboard import Put
 from jobdeck.tui.copier import Copier
+from jobdeck.tui.draw.banner import banner_lines
 from jobdeck.tui.draw.empty import EMPTY_DECK, NOTHING_PASSES
-from jobdeck.tui.draw.header import banner_lines, header_line
+from jobdeck.tui.draw.header import header_line
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.handing import Handing
 from jobdeck.tui.marks import Marks
@@ -254,8 +255,9 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         halted = self._watch.engine.halted() if self._watch.engine is not None else {}
         blind = self._watch.blind_profiles()
         failure, unkept = self._failure, one_line(self._session.unkept)
-        self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure, unkept=unkept))
         locked, replay = bool(self._session.locked), bool(self._watch.replay)
+        fixed = locked or replay
+        self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure, unkept=unkept, locked=fixed))
         self._footer.label(self._labels, locked=locked, replay=replay)
 
     @property

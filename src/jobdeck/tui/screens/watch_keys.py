@@ -21,13 +21,31 @@ class WatchKeys(DeckPart):
         engine, key = self._watch.engine, self._jobs.selected
         if engine is not None and key is not None:
             engine.ask(key)
-            self._say("asking as soon as the budget allows" if not engine.paused else "paused: asked when p goes on")
+            if engine.paused:
+                self._say("paused: asked when p goes on")
+            else:
+                self._say(self._tries(key.profile) or "asking as soon as the budget allows")
 
     def action_ask_all(self) -> None:
         """Ask about every unfinished job."""
         if self._watch.engine is not None:
             self._watch.engine.ask_all()
-            self._say("asking about every unfinished job, paced by the budget")
+            if self._watch.engine.paused:
+                self._say("paused: asked when p goes on")
+            else:
+                rest = "asking about every unfinished job, paced by the budget"
+                self._say("; ".join(part for part in (self._tries(), rest) if part))
+
+    def _tries(self, profile: str | None = None) -> str:
+        """Return in words when what cannot be seen is tried, all of it or one profile; empty when all can be seen."""
+        now = self._session.clock.now()
+        tries = [
+            (one.profile, one.next_try - now.mono)
+            for one in self._watch.blind_profiles()
+            if one.next_try is not None and profile in (None, one.profile)
+        ]
+        when = (f"{middle(name, 40)} {f'in {words.span(left)}' if left >= 1 else 'now'}" for name, left in tries)
+        return f"trying with one request: {', '.join(when)}" if tries else ""
 
     def action_remove(self) -> None:
         """Stop watching the selected job."""

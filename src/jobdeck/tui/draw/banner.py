@@ -1,0 +1,68 @@
+"""The lines under the header: what keeps the whole deck, or a whole profile, from being seen or kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jobdeck.domain import words
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.problem import Problem
+from jobdeck.tui.cells import clip
+from jobdeck.tui.draw.spans import Line, Role, clip_line
+
+
+@dataclass(frozen=True, slots=True)
+class BlindProfile:
+    """A profile of which no unfinished job can be seen; `since` is the last good look, None when there was none.
+
+    `job` is one of those that cannot be seen, `problem` the newest reason, `next_try` when it is asked again, in
+    monotonic seconds.
+    """
+
+    profile: str
+    job: JobKey | None
+    since: Instant | None
+    problem: Problem | None = None
+    next_try: float | None = None
+
+
+def banner_lines(
+    width: int,
+    halted: Mapping[str, Problem],
+    blind: Sequence[BlindProfile],
+    now: Instant,
+    failure: str | None,
+    *,
+    unkept: str = "",
+    locked: bool = False,
+) -> list[Line]:
+    """Return a line for each of them. `unkept` is why nothing is kept; with `locked` no key can change anything."""
+    lines: list[Line] = []
+    if failure is not None:
+        lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
+    since = {one.profile: one.since for one in blind}
+    for name, problem in halted.items():
+        at = since.get(name)
+        seen = f"  blind since {words.near(at.us, now)}" if at is not None else ""
+        then = "jobdeck doctor" if locked else "jobdeck doctor, then R"
+        text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
+        lines.append((text, (f"  nothing is asked: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
+    lines += [_blind_line(one, now, locked=locked) for one in blind if one.profile not in halted]
+    if unkept:
+        lines.append(((" ! nothing is kept", Role.WARN), (f"  {clip(unkept, 200)}", Role.TEXT)))
+    return [clip_line(line, width) for line in lines]
+
+
+def _blind_line(one: BlindProfile, now: Instant, *, locked: bool) -> Line:
+    since = f"since {words.near(one.since.us, now)}" if one.since is not None else "so far"
+    head = (f" ? {clip(one.profile, 40)}: blind {since}", Role.BLIND)
+    if one.problem is None:
+        return (head, ("  not one answer", Role.TEXT))
+    again = ""
+    if one.next_try is not None:
+        again = f", next try in {words.span(one.next_try - now.mono)}{'' if locked else ', R: now'}"
+    return (head, (f"  {_reason(one.problem)}{again}", Role.TEXT), (f"  {one.problem.message}", Role.DIM))
+
+
+def _reason(problem: Problem) -> str:
+    return f"{problem.kind.words} {problem.http_status}" if problem.http_status is not None else problem.kind.words
