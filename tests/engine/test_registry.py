@@ -184,7 +184,7 @@ def test_an_exchange_heard_of_with_every_change_stands_once_and_at_its_place() -
     # The ledger's newest may be our own.
     for exchange in (theirs, theirs, replace(last, started=last.started.later(1e-6)), first):
         ours.adopt(ours.jobs[KEY], exchange)
-    assert [item.request_id for item in ours.exchanges(KEY)] == ["last", "theirs", "first"]
+    assert [item.request_id for item in ours.trace(KEY).exchanges] == ["last", "theirs", "first"]
 
 
 def test_exchanges_without_any_id_are_told_apart_by_their_time() -> None:
@@ -193,4 +193,4 @@ def test_exchanges_without_any_id_are_told_apart_by_their_time() -> None:
     mute = replace(make_exchange(), request_id=None, trace_id=None)
     for seconds in (1.0, 1.0, 1.5):
         ours.adopt(ours.jobs[KEY], replace(mute, started=START.later(seconds)))
-    assert len(ours.exchanges(KEY)) == 3
+    assert len(ours.trace(KEY).exchanges) == 3
