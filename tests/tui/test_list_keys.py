@@ -8,6 +8,7 @@ from jobdeck.tui.draw.columns import Name
 from jobdeck.tui.order import Order, read_order
 from jobdeck.tui.session import Choice
 from jobdeck.tui.theme import THEMES
+from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
 from tests.tui.drive import Driven, driven, painted, toasts
@@ -125,6 +126,24 @@ async def test_escape_while_typing_drops_the_filter() -> None:
         await run.press("escape")
         await run.until(lambda: len(run.app.deck.watch_state.model) == 12)
         assert isinstance(run.app.focused, JobList)
+
+
+async def test_a_filter_that_is_left_half_typed_is_shown_only_while_it_is_in_force() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        bar, typed = run.app.deck.query(FilterBar).first(), run.app.deck.query(FilterInput).first()
+        await run.press("slash", *"ba")
+        run.app.post_message(events.AppBlur())
+        await run.until(lambda: run.app.focused is None)
+        run.app.post_message(events.AppFocus())
+        await run.until(lambda: run.app.focused is typed)
+        await run.press("d")
+        await run.shows("1 of 3")
+        await run.press("tab")
+        await run.until(lambda: not typed.has_focus)
+        assert "/ bad" in run.text, "it is in force"
+        await run.press("escape", "escape")
+        await run.until(lambda: not bar.display and "op_old" in run.text)
+        assert "/ bad" not in run.text
 
 
 async def test_the_selected_job_is_selected_again_when_the_whole_word_is_there() -> None:

@@ -12,6 +12,7 @@ from jobdeck.tui.draw.pages import Tab, account_lines, diff_lines, raw_lines, ti
 from jobdeck.tui.draw.spans import Line, line_width, plain
 from jobdeck.tui.draw.spark import LEVELS, sparkline
 from jobdeck.tui.widgets.detail import Detail
+from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.tabs import TabRule, tab_line
 from tests.tui.drive import driven, toasts
 from tests.tui.test_hostile import NASTY, assert_harmless, hostile_job
@@ -148,7 +149,11 @@ async def test_a_node_of_the_result_opens_with_enter_and_is_searched_with_a_slas
         assert tree is not None
         await run.until(lambda: tree.index.preview(tree.rows[tree.cursor]) == '"n27"')
         await run.press("slash", *"nowhere", "enter")
-        await run.until(lambda: "not in the result" in " ".join(toasts(run.app)))
+        await run.until(lambda: "not in the result" in toasts(run.app)[-1])
+        await run.press("right_square_bracket", "n")
+        await run.until(lambda: "in a result that is shown" in toasts(run.app)[-1])
+        await run.press("left_square_bracket", "slash", "tab")
+        await run.until(lambda: not any(bar.display for bar in run.app.deck.query(FilterBar)))
 
 
 async def test_a_long_result_is_read_without_holding_the_keys() -> None:

@@ -59,7 +59,10 @@ class HandKeys(DeckPart):
         """Be told when the marked jobs, else the selected one, end."""
         going = [key for key in self._chosen if (job := self._watch.job(key)) is not None and not job.terminal]
         if not going:
-            self._say("it has ended already: there is nothing to be told of")
+            self._say("it has ended already: there is nothing to be told of" if self._chosen else "no job is selected")
+            return
+        if self._calling.all:
+            self._say("you are told of every job that ends: W ends that")
             return
         subject = middle(going[0].id, 40) if len(going) == 1 else words.plural(len(going), "job")
         on = self._calling.toggle(going)

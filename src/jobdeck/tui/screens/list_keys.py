@@ -83,6 +83,11 @@ class ListKeys(DeckPart):
             self.set_focus(self._jobs)
             self._tell_filter()
 
+    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+        """Show the filter as it is in force."""
+        if message.bar is self._filter_bar:
+            self._tell_filter()
+
     def on_filter_bar_given_up(self, message: FilterBar.GivenUp) -> None:
         """Show every job, and go to the list."""
         if message.bar is self._filter_bar:

@@ -74,6 +74,11 @@ class PageKeys(ListKeys):
             self._leave_search()
             self.action_next_match()
 
+    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+        """Keep what is looked for, out of sight."""
+        if message.bar is self._search_bar:
+            self._search_bar.show(self._query, (), wanted=False)
+
     def on_filter_bar_given_up(self, message: FilterBar.GivenUp) -> None:
         """Go back to the result."""
         if message.bar is self._search_bar:
@@ -96,7 +101,9 @@ class PageKeys(ListKeys):
         self._search_bar.show(self._query, told if self._query else (), wanted=False)
 
     async def _find(self) -> None:
-        if not self._query:
+        if self._detail.result_tree is None:
+            self._say("n goes on in a result that is shown: ] leads to it")
+        elif not self._query:
             self._say("/ asks what to look for in the result")
         elif not await self._detail.search(self._query):
             self._say(f"not in the result: {one_line(self._query, 60)}")

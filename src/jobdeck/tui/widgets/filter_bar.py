@@ -30,30 +30,32 @@ class FilterInput(Input):
         self.post_message(self.GivenUp())
 
 
+class Told(Message):
+    """What a bar tells."""
+
+    def __init__(self, bar: "FilterBar") -> None:
+        super().__init__()
+        self.bar = bar
+
+
 class FilterBar(Horizontal):
     """Asks for a filter; it is there only while one is typed or in force."""
 
-    class Changed(Message):
+    class Changed(Told):
         """Another text is to be filtered by, from now on."""
 
         def __init__(self, bar: "FilterBar", text: str) -> None:
-            super().__init__()
-            self.bar = bar
+            super().__init__(bar)
             self.text = text
 
-    class Done(Message):
+    class Done(Told):
         """The text stays as it is; it has been typed."""
 
-        def __init__(self, bar: "FilterBar") -> None:
-            super().__init__()
-            self.bar = bar
-
-    class GivenUp(Message):
+    class GivenUp(Told):
         """No text is wanted."""
 
-        def __init__(self, bar: "FilterBar") -> None:
-            super().__init__()
-            self.bar = bar
+    class Left(Told):
+        """The keys went elsewhere while the text was typed, and are not to be taken back; it stays as it is."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -97,6 +99,13 @@ class FilterBar(Horizontal):
         event.stop()
         self._asking = False
         self.post_message(self.Done(self))
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        """Take no more keys, unless it is the terminal that has lost them: it gives them back."""
+        event.stop()
+        if self._asking and self.app.app_focus:
+            self._asking = False
+            self.post_message(self.Left(self))
 
     def on_filter_input_given_up(self, event: FilterInput.GivenUp) -> None:
         """Drop the text."""
