@@ -82,6 +82,16 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
         assert toasts(run.app)[-1] == "it has ended already: there is nothing to be told of"
 
 
+async def test_w_takes_nothing_back_while_every_end_is_told() -> None:
+    async with driven([job("op_a")]) as run:
+        await run.press("W", "w")
+        assert toasts(run.app)[-1] == "you are told of every job that ends: W ends that"
+        assert run.app.deck._calling.wanted is None
+    async with driven() as run:
+        await run.press("w")
+        assert toasts(run.app)[-1] == "no job is selected"
+
+
 async def test_many_ends_at_once_are_one_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobdeck.tui.herald.desktop_at_hand", lambda _: False)
     jobs = [job(f"op_{number:03}") for number in range(300)]
