@@ -157,8 +157,10 @@ class FakeSession:
             raise self.refuse
         return self.engine
 
-    def curl(self, exchange: Exchange) -> str:
-        return curl_line(exchange.method, exchange.url, [("X-Access-Key", "$THE_HOG_ACCESS_KEY")])
+    def curl(self, asked: Exchange | Target) -> str:
+        own = "https://developer.thehog.ai/api/operations/"
+        url = asked.url if isinstance(asked, Exchange) else own + asked.key.id
+        return curl_line("GET", url, [("X-Access-Key", "$THE_HOG_ACCESS_KEY")])
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """A real ticket of the fake engine's jobs, when `ticket_gate` lets it through."""
@@ -173,7 +175,7 @@ class FakeSession:
                 exchanges=self.engine.exchanges(key),
                 version="1.2.3",
                 made_us=self.clock.now().us,
-                curl="".join(self.curl(item) for item in self.engine.exchanges(key)[:1]),
+                curl=self.curl(self.engine.jobs[key].target),
                 note=self.notes.get(key, ""),
                 include_result=include_result,
             )

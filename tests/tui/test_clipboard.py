@@ -7,6 +7,7 @@ import pytest
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.clipboard import ClipboardError, TooBigError, Tool, clipboard, give, native_tool, osc52
 from jobdeck.tui.copying import Copy, Nothing, curl_of, id_of_exchange, id_of_job
+from tests.builders import make_target
 from tests.tui.world import UUID, exchange, job, problem
 
 
@@ -122,7 +123,9 @@ def test_why_there_is_no_id_is_said() -> None:
 
 
 def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:
-    assert curl_of(None, "") == Nothing("no curl line: no request has been sent about this job yet")
+    assert curl_of(None, "") == Nothing("no curl line: no job is selected")
+    assert curl_of(make_target(), "") == Nothing("no curl line: what was asked is not known")
+    assert curl_of(make_target(), "curl x") == Copy("curl x", "curl line of op_1")
     assert curl_of(exchange("op_a", url=""), "curl") == Nothing("no curl line: what was asked is not known")
     assert curl_of(exchange("op_a"), "curl 'a\x1b\nb'") == Copy("curl 'a\\x1b b'", "curl line of the look at 14:01:56Z")
 

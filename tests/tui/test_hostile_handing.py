@@ -61,7 +61,7 @@ async def test_a_curl_line_runs_nothing_but_curl() -> None:
 
     url = "https://developer.thehog.ai/api/operations/$(touch x)`id`'; rm -rf ~ #"
     async with driven([job("op_a")], [exchange("op_a", url=url)]) as run:
-        await run.press("c")
+        await run.press("tab", "tab", "c")
         (sent,) = run.clipboard.sent
         assert shlex.split(sent) == ["curl", "-sS", "-H", "X-Access-Key: $THE_HOG_ACCESS_KEY", url]
 

@@ -10,9 +10,9 @@ from jobdeck.cli.open_screen import run_screen
 from jobdeck.cli.terminal import require_terminal
 from jobdeck.domain import words
 from jobdeck.domain.curl import curl_line
-from jobdeck.domain.exchange import Exchange, to_ask_again, told_offset
+from jobdeck.domain.exchange import Exchange, told_offset
 from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.errors import RecordingError
@@ -70,10 +70,17 @@ class ReplaySitting:
     def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep nothing."""
 
-    def curl(self, exchange: Exchange) -> str:
-        """Return a request as a line for a shell, with the variables that its API usually has."""
-        provider = self._header.profiles.get(exchange.profile, "")
-        return curl_line(exchange.method, exchange.url, HEADERS.get(provider, ()))
+    def curl(self, asked: Exchange | Target) -> str:
+        """Return a request as a line for a shell, with the variables that its API usually has.
+
+        Of a job the newest one about it alone, which asks for less than a list does; else the newest.
+        """
+        if isinstance(asked, Target):
+            exchanges = self._replay.exchanges(asked.key)
+            newest = next((item for item in exchanges if item.job is not None), next(iter(exchanges), None))
+            return "" if newest is None else self.curl(newest)
+        provider = self._header.profiles.get(asked.profile, "")
+        return curl_line(asked.method, asked.url, HEADERS.get(provider, ()))
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from what had been seen by the moment that is shown."""
@@ -88,14 +95,13 @@ class ReplaySitting:
 
     def _source(self, job: Job, *, include_result: bool) -> TicketSource:
         exchanges = self._replay.exchanges(job.key)
-        alone = to_ask_again(exchanges)
         return TicketSource(
             job=job,
             timeline=self._replay.timeline(job.key),
             exchanges=exchanges[:MAX_EXCHANGES],
             version=__version__,
             made_us=self._replay.now().us,
-            curl=self.curl(alone) if alone is not None else "",
+            curl=self.curl(job.target),
             clock_offset=told_offset(exchanges),
             include_result=include_result,
         )

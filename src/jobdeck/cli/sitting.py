@@ -110,9 +110,9 @@ class Sitting:
             self.notices = (*self.notices, *told)
         return [job for part in found.values() for job in part.jobs]
 
-    def curl(self, exchange: Exchange) -> str:
-        """Return a request as a line for a shell."""
-        return self._wiring.curl(exchange)
+    def curl(self, asked: Exchange | Target) -> str:
+        """Return a request, or one about a job, as a line for a shell."""
+        return self._wiring.curl(asked)
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""

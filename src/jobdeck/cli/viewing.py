@@ -197,9 +197,9 @@ class Viewing:
         """Look at the engine that runs already."""
         return WatchedEngine(self._audience)
 
-    def curl(self, exchange: Exchange) -> str:
-        """Return a request as a line for a shell."""
-        return self._host.curl(exchange)
+    def curl(self, asked: Exchange | Target) -> str:
+        """Return a request, or one about a job, as a line for a shell."""
+        return self._host.curl(asked)
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return one ticket about jobs."""

@@ -48,11 +48,6 @@ class Exchange:
         return self.request_id or self.trace_id
 
 
-def to_ask_again(exchanges: Sequence[Exchange]) -> Exchange | None:
-    """Return the first that is about one job alone, which asks again for less than a list does; else the first."""
-    return next((item for item in exchanges if item.job is not None), next(iter(exchanges), None))
-
-
 def told_offset(exchanges: Sequence[Exchange]) -> float | None:
     """Return the clock offset of the first that tells one, in tenths of a second."""
     offsets = (item.clock_offset for item in exchanges)

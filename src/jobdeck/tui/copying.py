@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import Job, Target
 from jobdeck.domain.text import CELL_LIMIT, one_line
 from jobdeck.tui.cells import middle
 
@@ -48,10 +48,12 @@ def id_of_exchange(exchange: Exchange) -> Copy | Nothing:
     return Copy(one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the look at {words.clock(exchange.started.us)}")
 
 
-def curl_of(exchange: Exchange | None, curl: str) -> Copy | Nothing:
-    """Return a request as a line for a shell; `curl` is that of the exchange."""
-    if exchange is None:
-        return Nothing("no curl line: no request has been sent about this job yet")
-    if not exchange.url:
+def curl_of(asked: Exchange | Target | None, curl: str) -> Copy | Nothing:
+    """Return a request, or one about a job, as a line for a shell; `curl` is that of `asked`, empty if not known."""
+    if asked is None:
+        return Nothing("no curl line: no job is selected")
+    if not curl or (isinstance(asked, Exchange) and not asked.url):
         return Nothing("no curl line: what was asked is not known")
-    return Copy(one_line(curl), f"curl line of the look at {words.clock(exchange.started.us)}")
+    if isinstance(asked, Target):
+        return Copy(one_line(curl), f"curl line of {middle(asked.key.id, 16)}")
+    return Copy(one_line(curl), f"curl line of the look at {words.clock(asked.started.us)}")

@@ -7,7 +7,7 @@ from textual.screen import ModalScreen
 
 from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import one_line
 from jobdeck.tui.cells import middle
 from jobdeck.tui.copier import Copier, Say
@@ -68,9 +68,9 @@ class Handing:
         else:
             await self._copier.send(found.text, found.what)
 
-    async def curl(self, exchange: Exchange | None) -> None:
-        """Send an exchange's request as a line for a shell."""
-        found = curl_of(exchange, self._session.curl(exchange) if exchange is not None else "")
+    async def curl(self, asked: Exchange | Target | None) -> None:
+        """Send an exchange's request, or one about a job, as a line for a shell."""
+        found = curl_of(asked, self._session.curl(asked) if asked is not None else "")
         if isinstance(found, Nothing):
             self._say(found.reason, True)
         else:

@@ -236,8 +236,11 @@ class Session(Protocol):
         """
         ...
 
-    def curl(self, exchange: Exchange) -> str:
-        """Return a request as a line for a shell, with variables where the secrets go."""
+    def curl(self, asked: Exchange | Target) -> str:
+        """Return a request, or one about a job alone, as a line for a shell, with variables where the secrets go.
+
+        Empty when it is not known what to ask.
+        """
         ...
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:

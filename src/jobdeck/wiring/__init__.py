@@ -154,10 +154,20 @@ class Wiring:
         """Return a profile with its credentials; raises `ConfigError` when they cannot be had."""
         return self.settings_of(name).resolve(self._env)
 
-    def curl(self, exchange: Exchange) -> str:
-        """Return a request as a line for a shell, with variables where the secrets go."""
-        settings = self.settings.profiles.get(exchange.profile)
-        return curl_line(exchange.method, exchange.url, settings.curl_headers if settings is not None else ())
+    def curl(self, asked: Exchange | Target) -> str:
+        """Return a request, or one about a job, as a line for a shell, with variables where the secrets go.
+
+        Empty for a job whose profile is not configured: nobody knows where it would be asked for.
+        """
+        settings = self.settings.profiles.get(asked.profile if isinstance(asked, Exchange) else asked.key.profile)
+        headers = settings.curl_headers if settings is not None else ()
+        if isinstance(asked, Exchange):
+            return curl_line(asked.method, asked.url, headers)
+        if settings is None:
+            return ""
+        from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
+
+        return curl_line("GET", make_provider(settings.profile, self.clock).url_of(asked), headers)
 
     async def prepare(self) -> None:
         """Import what providers are made of, beside whatever else there is to do."""

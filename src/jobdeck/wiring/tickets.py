@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobdeck import __version__
-from jobdeck.domain.exchange import Exchange, to_ask_again, told_offset
+from jobdeck.domain.exchange import Exchange, told_offset
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
@@ -99,7 +99,6 @@ def ticket_source(
     ends = (shown.first, shown.last) if shown is not None and job.terminal and known else ()
     kept = [item for entry in store.exchanges(job.key, MAX_EXCHANGES) if (item := entry.exchange(now)) is not None]
     exchanges = _joined(fresh, kept)
-    alone = to_ask_again(exchanges)
     annotation = store.annotations([job.key]).get(job.key)
     return TicketSource(
         job=job,
@@ -108,7 +107,7 @@ def ticket_source(
         ends=tuple(item for entry in ends if (item := entry.exchange(now)) is not None),
         version=__version__,
         made_us=now.us,
-        curl=wiring.curl(alone) if alone is not None else "",
+        curl=wiring.curl(job.target),
         clock_offset=told_offset(fresh),
         note=note or (annotation.note if annotation is not None else ""),
         include_result=include_result,

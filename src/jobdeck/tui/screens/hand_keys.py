@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 from jobdeck.domain import words
-from jobdeck.domain.exchange import Exchange, to_ask_again
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.fingerprint import Fingerprint
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.calling import Calling
@@ -28,9 +28,9 @@ class HandKeys(DeckPart):
         await self._handing.request_id(self._watch.job(self._jobs.selected), self._selected_exchange)
 
     async def action_copy_curl(self) -> None:
-        """Send the selected exchange, or the job's newest, to the clipboard as a line for a shell."""
-        newest = to_ask_again(self._watch.exchanges(self._jobs.selected))
-        await self._handing.curl(self._selected_exchange or newest)
+        """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
+        job = self._watch.job(self._jobs.selected)
+        await self._handing.curl(self._selected_exchange or (job.target if job is not None else None))
 
     def action_ticket(self) -> None:
         """Show one ticket of the marked jobs, else of the selected one."""
