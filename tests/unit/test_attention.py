@@ -61,6 +61,33 @@ def test_a_list_that_tells_no_progress_cannot_tell_that_there_was_none() -> None
     assert stalled(job, later)
 
 
+HOUR_US = 3_600_000_000
+
+
+@pytest.mark.parametrize(
+    ("created", "updated", "date", "expected"),
+    [
+        (START.us - 2 * HOUR_US, START.us - HOUR_US, None, True),
+        (START.us - 2 * HOUR_US, START.us - 60_000_000, None, False),
+        # An hour behind ours, that clock says of now what ours says of an hour ago.
+        (START.us - 3 * HOUR_US, START.us - HOUR_US, START.us - HOUR_US, False),
+        (START.us - 3 * HOUR_US, START.us - 2 * HOUR_US, START.us - HOUR_US, True),
+        (START.us - HOUR_US, START.us + HOUR_US, None, False),
+        (START.us - HOUR_US, START.us - HOUR_US, None, False),
+        (None, None, None, False),
+    ],
+)
+def test_a_job_that_stood_still_before_we_looked_is_stalled_at_the_first_whole_look(
+    created: int | None, updated: int | None, date: int | None, expected: bool
+) -> None:
+    told = replace(make_observation(Phase.RUNNING), kind="prospecting", created_us=created, updated_us=updated)
+    asked = replace(make_exchange(), date_us=date)
+    row, _ = observe(make_job(), replace(told, whole=False), asked, START)
+    assert not stalled(row, START)
+    whole, _ = observe(row, told, asked, START.later(1))
+    assert stalled(whole, START.later(1)) is expected
+
+
 def test_a_job_that_we_cannot_see_is_not_called_stalled() -> None:
     assert not stalled(seen(Phase.RUNNING), START.later(10_000))
 

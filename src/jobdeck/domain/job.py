@@ -111,11 +111,11 @@ class Job:
     """All that is known of a watched job: its last good state, and how well we can see it now.
 
     `observed` is the moment of the last good observation, `asked` the moment its request was sent, `changed` the
-    last time status, progress or a stage changed, `ended` when it was first seen terminal. `problem` is that of
-    the newest exchange, None when that one was good; `failures` counts the exchanges since the last good one and
-    `misses` how many of them in a row said "not found". `outage` is set while every request of the job's profile
-    meets a problem, whether or not the job itself was asked for. `acknowledged` says that a person knows of its
-    trouble.
+    last time status, progress or a stage changed (before our first look, as far as the server tells), `ended` when it
+    was first seen terminal. `problem` is that of the newest exchange, None when that one was good; `failures` counts
+    the exchanges since the last good one and `misses` how many of them in a row said "not found". `outage` is set
+    while every request of the job's profile meets a problem, whether or not the job itself was asked for.
+    `acknowledged` says that a person knows of its trouble.
     `outlined` says that its status comes from a list row, and that no look since has told stages, error and result;
     `whole` is the moment of the last look that told them, in this run.
 

@@ -54,8 +54,10 @@ def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant
     if job.terminal and observation.whole:
         observation = _with_what_is_known(job, observation)
     changes = _changes(job, observation, exchange, now)
-    seen = _take_over(seen, observation, now, changed=bool(changes) or job.changed is None)
-    return seen, (*events, *changes)
+    changed = now if changes else job.changed
+    if job.changed is None:
+        changed = _last_change(observation, exchange, now)
+    return _take_over(seen, observation, now, changed), (*events, *changes)
 
 
 def miss(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
@@ -89,7 +91,19 @@ def _with_what_is_known(job: Job, observation: Observation) -> Observation:
     )
 
 
-def _take_over(job: Job, observation: Observation, now: Instant, *, changed: bool) -> Job:
+def _last_change(observation: Observation, exchange: Exchange, now: Instant) -> Instant:
+    """Return when a job that is seen for the first time changed last: when its server says so, else now.
+
+    The server's clock counts where the answer tells it. A job that was updated when it was created, and runs, is one
+    whose date nobody keeps up.
+    """
+    updated_us = observation.updated_us
+    if updated_us is None or updated_us == observation.created_us or observation.phase.terminal:
+        return now
+    return now.later(min(0.0, (updated_us - now.us) / 1e6 - (exchange.clock_offset or 0.0)))
+
+
+def _take_over(job: Job, observation: Observation, now: Instant, changed: Instant | None) -> Job:
     whole = observation.whole
     return replace(
         job,
@@ -104,7 +118,7 @@ def _take_over(job: Job, observation: Observation, now: Instant, *, changed: boo
         created_us=observation.created_us if observation.created_us is not None else job.created_us,
         updated_us=observation.updated_us if observation.updated_us is not None else job.updated_us,
         ended_us=observation.ended_us if observation.ended_us is not None else job.ended_us,
-        changed=now if changed else job.changed,
+        changed=changed,
         ended=job.ended or (now if observation.phase.terminal else None),
         whole=now if whole else job.whole,
         outlined=not whole and (job.outlined or observation.status != job.status),

@@ -27,6 +27,7 @@ Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Left: TypeAlias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=10**12)]
 Span: TypeAlias = Annotated[int, Field(ge=-DAYS_US, le=DAYS_US)]
+Ago: TypeAlias = Annotated[int, Field(ge=-DAYS_US, le=EPOCH_US)]
 Epoch: TypeAlias = Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)]
 Status: TypeAlias = Annotated[int, Field(ge=0, le=999)]
 Stages: TypeAlias = tuple[tuple[Line, Line, Phase, Fraction | None], ...]
@@ -94,23 +95,23 @@ class ObservationWire(Wire):
 class JobWire(Wire):
     """A job's state; its moments in microseconds before the line's moment."""
 
-    added: Span = 0
+    added: Ago = 0
     status: Line | None = None
     phase: Phase = Phase.UNKNOWN
     kind: Line = ""
     progress: Fraction | None = None
-    stages: tuple[tuple[Line, Line, Phase, Fraction | None, Span | None, Span | None, Span | None], ...] = ()
+    stages: tuple[tuple[Line, Line, Phase, Fraction | None, Ago | None, Ago | None, Ago | None], ...] = ()
     error: Error | None = None
     result: Lines | None = None
     facts: Facts = ()
     created_us: Epoch | None = None
     updated_us: Epoch | None = None
     ended_us: Epoch | None = None
-    observed: Span | None = None
-    asked: Span | None = None
-    whole: Span | None = None
-    changed: Span | None = None
-    ended: Span | None = None
+    observed: Ago | None = None
+    asked: Ago | None = None
+    whole: Ago | None = None
+    changed: Ago | None = None
+    ended: Ago | None = None
     seen_queued: bool = False
     outlined: bool = False
     problem: ProblemWire | None = None
