@@ -11,11 +11,13 @@ import pytest
 
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from tests.cli.harness import environment
+from tests.cli.harness import environment, jobdeck
 from tests.hostile.on_terminal import UNSET, OnTerminal
 
 JOB = JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
 TARGET = "/api/enrichments/en_0"
+ASCII = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A locale without our signs that Python takes at its word."""
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +70,21 @@ def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
     assert b"\x1b" not in said
 
 
+def test_rule_14_lines_are_in_signs_that_the_locale_knows_too(env: dict[str, str]) -> None:
+    ran = jobdeck("status", TARGET, env={**env, **ASCII}, process=True)
+    assert ran.out.isascii()
+    assert ran.out.splitlines()[1].startswith("o running")
+    assert "\\u" not in ran.out + ran.err
+
+
 @pytest.mark.parametrize(
     ("environ", "size", "piped"),
     [
         ({"TERM": "dumb", "LANG": "C", "LC_ALL": "C", "COLORTERM": UNSET}, (20, 5), False),
         ({"TERM": UNSET, "NO_COLOR": "1", "COLUMNS": "0", "LINES": "x"}, (80, 24), True),
+        (ASCII, (80, 24), False),
     ],
-    ids=["dumb, C, 20x5", "TERM unset, NO_COLOR, COLUMNS=0, piped"],
+    ids=["dumb, C, 20x5", "TERM unset, NO_COLOR, COLUMNS=0, piped", "ASCII alone"],
 )
 def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
     env: dict[str, str], environ: dict[str, str], size: tuple[int, int], piped: bool
@@ -85,7 +95,7 @@ def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
     with OnTerminal(
         *(["-"] if piped else [TARGET]), env={**env, **environ}, size=size, stdin=reading if piped else None
     ) as run:
-        run.until("jobdeck", "STATE", *(["en_0", "● run"] if size[0] >= 20 else []))
+        run.until("jobdeck", "STATE", "en_0", "o run" if environ is ASCII else "● run")
         run.press("?")
         run.until("Signs")
         run.press("q")
@@ -94,4 +104,6 @@ def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
         assert run.leave() == 0
         assert run.restored
         assert b"Traceback" not in run.data
+        assert run.data.isascii() or environ is not ASCII
+        assert b"\\u" not in run.data
     os.close(reading)

@@ -2,6 +2,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
+from jobdeck.tui.signs import Signs
 from jobdeck.tui.wall import Wall
 
 BLACK = Color(0, 0, 0)
@@ -17,3 +18,10 @@ def test_nothing_that_acts_on_a_terminal_gets_through() -> None:
 def test_a_clean_line_is_passed_on_as_it_is() -> None:
     segments = [Segment("● run  世界 👍"), Segment("━━╸──")]
     assert Wall().apply(segments, BLACK) is segments
+
+
+def test_a_terminal_without_our_signs_gets_others_of_the_same_width() -> None:
+    (segment,) = Signs("ascii").apply([Segment("✗ naïve 世 ━━╸── …")], BLACK)
+    assert segment.text == "x na?ve ?? ==>-- *"
+    (segment,) = Signs("latin-1").apply([Segment("✗ naïve ·")], BLACK)
+    assert segment.text == "x naïve ·"

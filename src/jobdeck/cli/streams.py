@@ -1,24 +1,29 @@
 """Standard streams in whatever state the caller left them."""
 
+import codecs
 import io
 import os
 import sys
 from contextlib import suppress
 
+SIGNS = "jobdeck.signs"
+"""The name under which Python knows how to write what a stream's encoding does not."""
+
 
 def prepare_streams() -> None:
     """Make the three standard streams usable: none is closed, and no character is too much for one.
 
-    A closed one reads and writes nothing. Where the locale knows no glyphs, they are written as escapes: a question
-    mark in their place would be the glyph for what is not known.
+    A closed one reads and writes nothing. Where the locale knows no glyphs, there are some of ASCII in their place, and
+    escapes for other characters: a question mark would be the glyph for what is not known.
     """
+    codecs.register_error(SIGNS, _spelled)
     _occupy()
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as we run
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=SIGNS)
 
 
 def silence_stdout() -> None:
@@ -29,6 +34,15 @@ def silence_stdout() -> None:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, descriptor)
         os.close(nothing)
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    from jobdeck.domain.signs import in_ascii  # noqa: PLC0415 - for such a locale only
+
+    signs = error.object[error.start : error.end]
+    return "".join(in_ascii(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
 
 
 def _occupy() -> None:

@@ -30,6 +30,7 @@ from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.screens.replay import ReplayDeck
 from jobdeck.tui.session import Engine, Playback, Session
+from jobdeck.tui.signs import Signs
 from jobdeck.tui.styles import style_sheets
 from jobdeck.tui.suspension import stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
@@ -84,7 +85,9 @@ class JobdeckApp(InTurnApp):
         super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
         self._frame_seconds = frame_seconds if playback is None else 0.0
-        self._wall = Wall()
+        # A driver of another kind has a terminal of its own kind at its other end.
+        encoding = "utf-8" if driver_class is not None else getattr(sys.__stderr__, "encoding", None) or "utf-8"
+        self._walls: list[LineFilter] = [Wall()] if encoding.lower().startswith("utf") else [Wall(), Signs(encoding)]
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
         deck = Deck if playback is None else partial(ReplayDeck, playback)
@@ -116,7 +119,7 @@ class JobdeckApp(InTurnApp):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters with the wall behind them."""
-        return [*super().get_line_filters(), self._wall]
+        return [*super().get_line_filters(), *self._walls]
 
     def on_mount(self) -> None:
         """Answer to signals; let time pass."""

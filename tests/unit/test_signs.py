@@ -1,0 +1,22 @@
+"""Signs for a locale that knows only some characters."""
+
+import pytest
+
+from jobdeck.cli.words import GLYPHS
+from jobdeck.domain.signs import IN_ASCII, in_ascii
+from jobdeck.tui.draw.bar import FULL, HALF, TRACK
+from jobdeck.tui.draw.spark import LEVELS
+from jobdeck.tui.draw.state import COUNTED
+
+
+def test_every_sign_has_a_stand_in_of_one_character_and_no_two_states_share_one() -> None:
+    assert all(len(sign) == 1 and sign.isascii() for sign in IN_ASCII.values())
+    glyphs = {state.glyph for state in COUNTED} | set(GLYPHS.values())
+    assert len({in_ascii(glyph) or glyph for glyph in glyphs}) == len(glyphs)
+    assert len({in_ascii(level) for level in LEVELS}) == len(LEVELS)
+    assert len({in_ascii(part) for part in (FULL, HALF, TRACK)}) == 3
+
+
+@pytest.mark.parametrize(("sign", "shown"), [("│", "|"), ("┐", "-"), ("▏", "|"), ("é", None), ("世", None)])
+def test_frames_have_stand_ins_and_words_have_none(sign: str, shown: str | None) -> None:
+    assert in_ascii(sign) == shown
