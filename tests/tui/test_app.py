@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from textual import events
 
-from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.widgets.detail import Detail
@@ -247,9 +247,11 @@ async def test_the_palette_holds_our_actions_and_no_others() -> None:
 async def test_the_trace_tells_what_an_exchange_changed() -> None:
     async with driven([job("op_a")]) as run:
         look = exchange("op_a", 0)
-        event = PhaseChanged(NOON, key("op_a"), Phase.QUEUED, Phase.RUNNING, "processing", look.request_id)
-        run.engine.put(job("op_a", version=2), exchanges=[look], events=[event])
-        await run.shows("queued → processing")
+        began = Moment(NOON.us, MomentKind.PHASE, "processing", None, "queued", "running", look.request_id)
+        again = Moment(NOON.us, MomentKind.RECOVERED, "after 3 failed looks", request_id=look.request_id)
+        run.engine.timelines[key("op_a")] = (again, began)
+        run.engine.put(job("op_a", version=2), exchanges=[look])
+        await run.shows("seen again after 3 failed looks, queued →")
 
 
 async def test_a_halted_profile_is_named_with_the_way_out() -> None:

@@ -203,6 +203,8 @@ def test_what_happens_next_is_said_in_words() -> None:
     assert next_step(one, Outlook(plan), NOON) == "attempt 3, next look in 6s"
     assert next_step(replace(one, problem=limited), Outlook(plan), NOON) == "waiting 8s more, as asked: until 14:02:08Z"
     assert next_step(one, Outlook(plan, paused=True), NOON) == "paused: p goes on"
+    assert next_step(one, Outlook(plan, paused=True, locked=True), NOON) == "paused"
+    assert next_step(one, Outlook(plan, past=True), NOON) == "attempt 3, next look came 6s later"
     assert "jobdeck doctor" in next_step(one, Outlook(halted=problem(ProblemKind.AUTH)), NOON)
     assert "no request before 14:02:30Z" in next_step(one, Outlook(plan, blocked_until=NOON.mono + 30), NOON)
     assert next_step(job("op_a", Phase.FAILED), Outlook(), NOON) == ""
@@ -271,7 +273,7 @@ def test_the_look_that_showed_the_failure_says_why() -> None:
         Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "end"),
         Moment(NOON.us, MomentKind.STAGE, "", "enrichment", "running", "failed", "end"),
     )
-    line = plain(trace_lines(one, NOON, 220, told(failed, moments, {}))[0])
+    line = plain(trace_lines(one, NOON, 220, told(failed, moments))[0])
     assert line.startswith("✗ ")
     assert "running → failed, enrichment failed: UPSTREAM_TIMEOUT provider did not answer" in line
 

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from tests.tui.drive import toasts
+import pytest
+
+from jobdeck.wiring.replaying import Replay
+from tests.tui.drive import Driven, toasts
 from tests.tui.recorded import FAILS, LENGTH, replaying, request_id
 
 
@@ -81,6 +84,34 @@ async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path
         await run.shows("A recording that is played back")
         await run.shows("0–9  to the beginning, or to so many tenths of it")
         assert "stop watching it" not in run.text
+
+
+async def played_to(run: Driven, replay: Replay, moment: float) -> str:
+    """The screen at rest when it was played to a moment, with the signs of one that somebody stopped there."""
+    replay.length = moment
+    await run.press("p")
+    await run.until(lambda: replay.position == moment and not replay.playing)
+    replay.length = LENGTH
+    await run.press("less_than_sign", "greater_than_sign")
+    return await run.still()
+
+
+async def test_a_moment_is_the_same_screen_after_playing_stepping_and_seeking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Replay, "PACE", 0.001)
+    for moment in (47.3, 95.5):
+        frames: list[str] = []
+        async with replaying(tmp_path, playing=False, at=moment, size=(160, 36)) as (run, replay):
+            await run.until(lambda: run.app.deck.watch_state.model.total > 0)
+            frames.append(await run.still())
+            await run.press("9", "comma", "comma", "0")
+            replay.seek(moment)
+            await run.until(lambda: replay.position == moment)  # noqa: B023 - awaited here
+            frames.append(await run.still())
+        async with replaying(tmp_path, playing=False, size=(160, 36)) as (run, replay):
+            frames.append(await played_to(run, replay, moment))
+        assert len(set(frames)) == 1, "\n\n".join(frames)
 
 
 async def test_the_same_moment_is_the_same_screen_however_one_came_there(tmp_path: Path) -> None:

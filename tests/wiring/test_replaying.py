@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.domain.attention import Rank
+from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
+from jobdeck.tui.model import Model
 from jobdeck.wiring import replaying
 from jobdeck.wiring.replaying import Replay
-from tests.tui.recorded import FAILS, recording
+from tests.recording.making import at
+from tests.tui.recorded import BLIND, FAILS, GOES_ON, LENGTH, recording
 
 
 async def played(folder: Path, speed: float, pause: float) -> list[tuple[float, Batch]]:
@@ -35,6 +39,28 @@ async def test_frames_are_the_same_every_time(tmp_path: Path, monkeypatch: pytes
     assert len(one) > len(first) > len(other)
     assert sum(len(batch.events) for _, batch in one) == sum(len(batch.events) for _, batch in other)
     assert quick.position == 0.0
+
+
+async def test_jobs_stand_in_one_order_by_whatever_frames_they_come(tmp_path: Path) -> None:
+    def order(batches: list[tuple[float, Batch]], replay: Replay) -> list[tuple[JobKey, Rank]]:
+        model = Model()
+        for _, batch in batches:
+            model.update(batch.jobs, batch.removed, replay.now(), batch.ranks)
+        return [(row.job.key, row.rank) for row in map(model.row_at, range(len(model)))]
+
+    told = recording(tmp_path)
+    orders = []
+    for speed in (16.0, 240.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(replaying.Replay, "PACE", 0.001)
+            orders.append(order(await played(tmp_path, speed, 0.0), Replay(told)))
+    end = Replay(told, at=LENGTH, playing=False)
+    jumped = await anext(aiter(end.subscribe()))
+    orders.append(order([(LENGTH, jumped)], end))
+    assert orders[0] == orders[1] == orders[2]
+    # Both have run since the first look, though something changed in one of them since.
+    began = -at(10).us
+    assert [(key, rank[:2]) for key, rank in orders[0][1:]] == [(GOES_ON.key, (4, began)), (BLIND.key, (4, began))]
 
 
 async def test_what_comes_next_is_known(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 """The order of need: which job a person should look at first, and how well each is seen."""
 
 from enum import IntEnum
+from typing import TypeAlias
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.phase import Phase
+
+Rank: TypeAlias = tuple[int, int, int]
+"""Class of need, moment of entering it (the newest first), order of arrival. No two rows of a list share one."""
+
+SUNK = 7
+"""The class of need of what a person has acknowledged: below all others."""
 
 STALE_FACTOR = 3.0
 """A job is stale when its age is past this many times its expected interval."""
@@ -79,3 +86,14 @@ def attention_order(job: Job, now: Instant) -> tuple[int, int, JobKey]:
     """Return a sort key: the greatest need first, within a class the newest change first, then by key."""
     moved = job.ended or job.changed or job.added
     return (attention(job, now), -moved.us, job.key)
+
+
+def rank(job: Job, now: Instant, before: Rank | None, arrival: int) -> Rank:
+    """Return where a job stands among others: as `before` for as long as its class of need is the same.
+
+    So a line stays where a reader's eye is while progress ticks in many of them at once.
+    """
+    need = SUNK if job.acknowledged else int(attention(job, now))
+    if before is not None and before[0] == need:
+        return before
+    return need, attention_order(job, now)[1], arrival if before is None else before[2]

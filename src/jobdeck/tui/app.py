@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
 
-from textual.actions import ActionParseResult
+from textual.actions import ActionParseResult, parse
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -173,7 +173,7 @@ class JobdeckApp(InTurnApp):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
-        self._deck.hold()
+        self._deck.hold((parse(action) if isinstance(action, str) else action)[1])
         return await super().run_action(action, default_namespace, namespaces)
 
     def action_command_palette(self) -> None:

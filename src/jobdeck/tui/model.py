@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from types import MappingProxyType
 from typing import TypeAlias
 
-from jobdeck.domain.attention import attention, attention_order, blind
+from jobdeck.domain.attention import Rank, blind, rank
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.draw.state import LOST, State, counted_state, shown_state
-from jobdeck.tui.order import Order, Place, Rank
+from jobdeck.tui.order import Order, Place
 
-SUNK = 7
-"""The class of need of what a person has acknowledged: below all others."""
+NO_RANKS: Mapping[JobKey, Rank] = MappingProxyType({})
 
 REBUILD_FROM = 256
 """From this many moved rows on, sorting anew is cheaper than moving each: 10,000 rows sort in about 5 ms."""
@@ -137,8 +137,10 @@ class Model:
         self._place_all(now, keep=not order)
         return self._keys != before
 
-    def update(self, jobs: Iterable[Job], removed: Iterable[JobKey], now: Instant) -> Delta:
-        """Take in changed jobs and forget removed ones."""
+    def update(
+        self, jobs: Iterable[Job], removed: Iterable[JobKey], now: Instant, ranks: Mapping[JobKey, Rank] = NO_RANKS
+    ) -> Delta:
+        """Take in changed jobs and forget removed ones; a job that `ranks` names has that rank, whatever led to it."""
         changed: set[JobKey] = set()
         leaving: list[Place] = []
         entering: list[tuple[Place, JobKey]] = []
@@ -154,7 +156,7 @@ class Model:
             old = self._rows.get(key)
             if old is not None and old.job == job and old.job.version == job.version:
                 continue
-            row = self._rows[key] = self._make(job, old, now)
+            row = self._rows[key] = self._make(job, old, now, ranks.get(key))
             changed.add(key)
             if old is not None:
                 self._count(old, -1)
@@ -177,16 +179,11 @@ class Model:
         for count in (self._counts, self._profiles, self._open, self._blind):
             count.clear()
 
-    def _make(self, job: Job, old: Row | None, now: Instant) -> Row:
-        need = attention(job, now) if not job.acknowledged else SUNK
+    def _make(self, job: Job, old: Row | None, now: Instant, given: Rank | None) -> Row:
         self._stamp += 1
-        if old is not None and old.rank[0] == need:
-            rank = old.rank
-        else:
-            arrival = old.rank[2] if old is not None else self._stamp
-            rank = (int(need), attention_order(job, now)[1], arrival)
+        place = given or rank(job, now, None if old is None else old.rank, self._stamp)
         counted = counted_state(job, now)
-        return Row(job, shown_state(job, counted), counted, rank, self._stamp)
+        return Row(job, shown_state(job, counted), counted, place, self._stamp)
 
     def _place(self, row: Row, was: Place | None, now: Instant) -> Place | None:
         """Return where a row goes, None when the filter refuses it; `was` is where it has been."""

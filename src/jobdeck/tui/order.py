@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from jobdeck.domain.attention import Rank
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.tui.draw.columns import Name
-
-Rank: TypeAlias = tuple[int, int, int]
-"""Class of need, moment of entering it (the newest first), order of arrival. No two rows share one."""
 
 Value: TypeAlias = float | str | bytes
 Place: TypeAlias = Rank | tuple[int, Value, Rank]

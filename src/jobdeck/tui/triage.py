@@ -65,9 +65,12 @@ class Triage:
         at = columns.index(by) if by in columns else -1
         self.sort(Order(columns[(at + 1) % len(columns)] if columns else Name.STATE), now)
 
-    def tick(self, now: Instant) -> bool:
-        """Take note that time has passed; true when rows came, went or moved because of it."""
-        due = self._settled is None or now.since(self._settled) >= SETTLE_SECONDS
+    def tick(self, now: Instant, *, settle: bool = False) -> bool:
+        """Take note that time has passed; true when rows came, went or moved because of it.
+
+        With `settle` every row is put in place now, whenever that was done last.
+        """
+        due = settle or self._settled is None or abs(now.since(self._settled)) >= SETTLE_SECONDS
         moving = self._model.order.moving and due
         if moving:
             self._settled = now

@@ -1,4 +1,4 @@
-"""What the deck knows between two frames: the model, the notes, and which profiles cannot be seen."""
+"""What the deck knows between two frames: the model, and which profiles cannot be seen."""
 
 from dataclasses import replace
 
@@ -14,21 +14,20 @@ from jobdeck.tui.draw.pages import Past
 from jobdeck.tui.draw.state import NEW
 from jobdeck.tui.draw.told import Told, told
 from jobdeck.tui.model import Delta, Model
-from jobdeck.tui.notes import Notes
 from jobdeck.tui.session import Engine
 
 
 class Watch:
     """Joins the engine's answers with the model, for the widgets to draw from."""
 
-    def __init__(self, profiles: tuple[str, ...]) -> None:
+    def __init__(self, profiles: tuple[str, ...], *, locked: bool = False) -> None:
         self.model = Model()
-        self.notes = Notes()
         self.engine: Engine | None = None
         self.away = False
         self.replay = ""
         self.faults = Faults()
         self._profiles = profiles
+        self._locked = locked
         self._blind: dict[str, BlindProfile] = {}
 
     @property
@@ -44,7 +43,6 @@ class Watch:
     def forget(self) -> None:
         """Begin anew: what was taken in holds no more."""
         self.model.clear()
-        self.notes = Notes()
         self.faults = Faults()
         self._blind = {}
 
@@ -52,9 +50,11 @@ class Watch:
         """Take in a batch."""
         if batch.fresh:
             self.forget()
-        self.notes.take(batch)
         self.faults.take(batch.jobs, batch.removed)
-        return self.model.update(batch.jobs, batch.removed, now)
+        delta = self.model.update(batch.jobs, batch.removed, now, batch.ranks)
+        for name in {key.profile for key in delta.changed}:
+            self._blind.pop(name, None)
+        return delta
 
     def job(self, key: JobKey | None) -> Job | None:
         """Return a job in its newest state that was drawn."""
@@ -70,7 +70,7 @@ class Watch:
         job = self.job(key)
         if job is None or self.engine is None:
             return Told()
-        return told(job, self.engine.timeline(job.key), self.notes.of(job.key))
+        return told(job, self.engine.timeline(job.key))
 
     def past(self, key: JobKey) -> Past:
         """Return what led to a job's state."""
@@ -90,6 +90,8 @@ class Watch:
             paused=engine.paused,
             halted=engine.halted().get(key.profile),
             blocked_until=budget.blocked_until if budget is not None else None,
+            locked=self._locked,
+            past=bool(self.replay),
         )
 
     def overview(self, now: Instant) -> Overview:

@@ -202,11 +202,11 @@ class Replay:
         if to < self.position:
             self._state = State(self._recording.header.started_us)
         self._advance(to)
-        return Batch(tuple(self.jobs.values()), fresh=True)
+        return Batch(tuple(self.jobs.values()), fresh=True, ranks=dict(self._state.ranks.of))
 
     def _advance(self, to: float) -> Batch:
         state, end = self._state, bisect_right(self._places, to)
-        changed = Changes()
+        changed = Changes(state.ranks)
         for placed in self._recording.facts[state.told : end]:
             state.take(placed.fact, changed)
         state.settle(changed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from jobdeck.domain.attention import Rank, rank
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
@@ -29,10 +30,29 @@ TOGETHER_SECONDS = 0.05
 """What follows an answer within this time belongs to it: one step goes over both."""
 
 
-class Changes:
-    """What changed between two frames."""
+class Ranks:
+    """Where each job stands in the order of need, taken in change by change: the same by whatever frames they come."""
 
     def __init__(self) -> None:
+        self.of: dict[JobKey, Rank] = {}
+        self._arrived = 0
+
+    def take(self, job: Job) -> None:
+        """Note a job that looks different."""
+        before = self.of.get(job.key)
+        self._arrived += before is None
+        self.of[job.key] = rank(job, job.observed or job.added, before, self._arrived)
+
+    def drop(self, key: JobKey) -> None:
+        """Forget a job."""
+        self.of.pop(key, None)
+
+
+class Changes:
+    """What changed between two frames; `ranks`, of all jobs so far, go on with it."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        self._ranks = ranks
         self.keys: dict[JobKey, None] = {}
         self.removed: dict[JobKey, None] = {}
         self.exchanges: list[Exchange] = []
@@ -43,6 +63,12 @@ class Changes:
         for job in jobs:
             self.removed.pop(job.key, None)
             self.keys[job.key] = None
+            self._ranks.take(job)
+
+    def remove(self, key: JobKey) -> None:
+        """Note a job that is no longer there."""
+        self.removed[key] = None
+        self._ranks.drop(key)
 
     def apply(self, applied: Applied, exchange: Exchange | None) -> None:
         """Note what an answer changed."""
@@ -53,7 +79,8 @@ class Changes:
     def batch(self, registry: Registry) -> Batch:
         """Return all of it, each job in its newest state."""
         jobs = tuple(registry.jobs[key] for key in self.keys if key in registry.jobs)
-        return Batch(jobs, tuple(self.removed), tuple(self.exchanges), tuple(self.events))
+        ranks = {job.key: self._ranks.of[job.key] for job in jobs}
+        return Batch(jobs, tuple(self.removed), tuple(self.exchanges), tuple(self.events), ranks=ranks)
 
 
 class State:
@@ -63,6 +90,7 @@ class State:
         """Begin with no job; `zero_us` is the date at which the recording's own clock stands at zero."""
         self.zero_us = zero_us
         self.registry = Registry()
+        self.ranks = Ranks()
         self.standing = Standing(Instant(0, 0.0), paused=False, budgets={}, halted={})
         self.told = 0
         self._waiting: dict[JobKey, Replied] = {}
@@ -160,7 +188,7 @@ class State:
                 self._applied.pop(key, None)
                 event = registry.remove(key, at)
                 if event is not None:
-                    changes.removed[key] = None
+                    changes.remove(key)
                     changes.events.append(event)
             case Acknowledged(_, key, acknowledged):
                 self._touched(changes, registry.acknowledge(key, acknowledged=acknowledged))

@@ -31,12 +31,17 @@ MESSAGE_CELLS = MESSAGE_LIMIT + 64
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the engine will do about a job: `plan` is None when it is not scheduled."""
+    """What the engine will do about a job: `plan` is None when it is not scheduled.
+
+    `locked` where no key changes what is asked; `past` in a recording, where what came next is known.
+    """
 
     plan: Plan | None = None
     paused: bool = False
     halted: Problem | None = None
     blocked_until: float | None = None
+    locked: bool = False
+    past: bool = False
 
 
 def detail_lines(
@@ -49,7 +54,7 @@ def detail_lines(
     lines = [_headline(job, now)]
     lines.extend(_reason(job, width))
     lines.extend(_problem(job, outlook, now, width))
-    lines.extend(_stages(job, now, width))
+    lines.extend(_stages(job, now, width, locked=outlook.locked))
     lines.append(support_line(job))
     lines.extend(_over_time(job, samples, now, width))
     for anomaly in job.anomalies:
@@ -76,7 +81,7 @@ def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
     if outlook.halted is not None:
         return f"nothing is asked of {job.key.profile} until its key is put right: jobdeck doctor"
     if outlook.paused:
-        return "paused: p goes on"
+        return "paused" if outlook.locked else "paused: p goes on"
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
@@ -89,6 +94,8 @@ def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
         until = now.later(outlook.blocked_until - now.mono)
         return f"{attempt}no request before {words.near(until.us, now)}: the rate limit"
     seconds = due - now.mono
+    if outlook.past:
+        return f"{attempt}next look came {f'{words.span(seconds)} later' if seconds >= 1 else 'at once'}"
     return (
         f"{attempt}next look in {words.span(seconds)}"
         if seconds >= 1
@@ -161,7 +168,7 @@ def _pressing(job: Job, outlook: Outlook) -> bool:
     return not job.terminal and (troubled or outlook.paused or outlook.halted is not None)
 
 
-def _stages(job: Job, now: Instant, width: int) -> list[Line]:
+def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
     if not job.stages:
         return []
     longest = max(width_of(clean(record.stage.name[:64])) for record in job.stages)
@@ -170,7 +177,8 @@ def _stages(job: Job, now: Instant, width: int) -> list[Line]:
     lines = [_stage(record, now, name_width, bar_width) for record in job.stages]
     if job.terminal and job.outlined:
         seen = f"the stages as of {words.near(job.whole.us, now)}" if job.whole is not None else "the last known stages"
-        lines.insert(0, ((f"{seen}, before it ended: r asks for them", Role.DIM),))
+        ask = "" if locked else ": r asks for them"
+        lines.insert(0, ((f"{seen}, before it ended{ask}", Role.DIM),))
     return lines
 
 

@@ -2,9 +2,10 @@
 
 from jobdeck.tui.draw.spans import EMPTY, Line, Role
 
+NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs are watched.", Role.STRONG),))
+
 EMPTY_DECK: tuple[Line, ...] = (
-    EMPTY,
-    (("  No jobs are watched.", Role.STRONG),),
+    *NO_JOBS,
     EMPTY,
     (("  a", Role.KEY), ("  adds targets: paste IDs, poll URLs, or the answers that accepted your jobs", Role.DIM)),
     (("  or, from the shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),

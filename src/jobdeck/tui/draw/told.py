@@ -1,4 +1,4 @@
-"""What each exchange told about a job, in words: from its timeline, and from what was heard while we watched."""
+"""What each exchange told about a job, in words: from its timeline."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ class Told:
     bad: frozenset[str] = frozenset()
 
 
-def told(job: Job, moments: Iterable[Moment], live: Mapping[str, str]) -> Told:
-    """Join a job's timeline with the notes of this run; `live` wins, for it knows lists from looks."""
+def told(job: Job, moments: Iterable[Moment]) -> Told:
+    """Return what a job's timeline says of each exchange."""
     notes: dict[str, list[str]] = {}
     bad: list[str] = []
     for moment in moments:
@@ -30,7 +30,7 @@ def told(job: Job, moments: Iterable[Moment], live: Mapping[str, str]) -> Told:
             notes.setdefault(moment.request_id, []).append(text)
         if moment.kind is MomentKind.PHASE and moment.after in BAD_ENDS:
             bad.append(moment.request_id)
-    joined = {**{id_: ", ".join(parts) for id_, parts in notes.items()}, **live}
+    joined = {id_: ", ".join(parts) for id_, parts in notes.items()}
     reason = " ".join(job.reason)
     for id_ in bad:
         joined[id_] = f"{joined[id_]}: {reason}" if reason else joined[id_]
@@ -46,5 +46,7 @@ def _words(moment: Moment) -> str:
             return f"{moment.stage} {moment.after}"
         case MomentKind.ANOMALY:
             return moment.text
-        case MomentKind.PROBLEM | MomentKind.RECOVERED | MomentKind.ACCEPTED | MomentKind.WATCHED:
+        case MomentKind.RECOVERED:
+            return f"seen again {moment.text}".rstrip()
+        case MomentKind.PROBLEM | MomentKind.ACCEPTED | MomentKind.WATCHED:
             return ""

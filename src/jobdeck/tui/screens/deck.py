@@ -17,7 +17,7 @@ from jobdeck.tui.calling import Calling
 from jobdeck.tui.clipboard import Put
 from jobdeck.tui.copier import Copier
 from jobdeck.tui.draw.banner import banner_lines
-from jobdeck.tui.draw.empty import EMPTY_DECK, NOTHING_PASSES
+from jobdeck.tui.draw.empty import EMPTY_DECK, NO_JOBS, NOTHING_PASSES
 from jobdeck.tui.draw.header import header_line
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.handing import Handing
@@ -63,7 +63,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._marks = Marks()
         self._calling = Calling(write, self._tell)
         session.when_ended(self._calling.told, lambda fault: self._say(fault, warn=True))
-        self._watch = Watch(session.profiles)
+        self._watch = Watch(session.profiles, locked=bool(session.locked))
         self._failure: str | None = None
         self._noticed = 0
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
@@ -115,7 +115,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         delta = self._watch.take(batch, now)
         self._session.heard(batch, self._calling.wanted)
         self._marks.drop(batch.removed)
-        self._jobs.sync(now, settled=self._watch.settled)
+        self._jobs.sync(now, settled=self._settled)
         selected = self._jobs.selected
         if selected in delta.changed or any(exchange.job == selected for exchange in batch.exchanges):
             self._draw_selected()
@@ -123,12 +123,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
 
     def tick(self) -> None:
         """Draw what reads differently because a second has passed."""
-        now = self._session.clock.now()
-        if self._triage.tick(now):
-            self._relist()
-        self._jobs.tick(now)
-        self._draw_selected()
-        self._draw_frame()
+        self._let_pass()
 
     def attend(self, *, present: bool) -> None:
         """Say whether somebody looks."""
@@ -143,8 +138,8 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
 
-    def hold(self) -> None:
-        """Keep the job selected that is selected now, whatever needs a look more."""
+    def hold(self, action: str) -> None:
+        """Keep the job selected that is selected now, whatever needs a look more: `action` is meant for it."""
         self._jobs.hold()
 
     def on_job_list_selected(self, message: JobList.Selected) -> None:
@@ -260,6 +255,19 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure, unkept=unkept, locked=fixed))
         self._footer.label(self._labels, locked=locked, replay=replay)
 
+    def _let_pass(self, *, settle: bool = False) -> None:
+        """Draw the present moment; with `settle` rows go where they belong now, however short a while they stood."""
+        now = self._session.clock.now()
+        if self._triage.tick(now, settle=settle):
+            self._relist()
+        self._jobs.tick(now)
+        self._draw_selected()
+        self._draw_frame()
+
+    @property
+    def _settled(self) -> bool:
+        return self._watch.settled
+
     @property
     def _actions(self) -> tuple[Action, ...]:
         """The actions that there are here."""
@@ -275,7 +283,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
             return ()
         if self._watch.engine is None:
             return (EMPTY, (("  opening…", Role.DIM),))
-        lines = EMPTY_DECK if not self._watch.model.total else NOTHING_PASSES
+        lines = NOTHING_PASSES if self._watch.model.total else NO_JOBS if self._session.locked else EMPTY_DECK
         return tuple(clip_line(line, width) for line in lines)
 
     def _push(self, sheet: ModalScreen[None]) -> None:

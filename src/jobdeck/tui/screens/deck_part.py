@@ -16,6 +16,11 @@ class DeckPart(Screen[None]):
     _watch: Watch
     _jobs: JobList
 
+    @property
+    @abstractmethod
+    def _settled(self) -> bool:
+        """Whether the list is complete, so that whoever is selected may stay it."""
+
     @abstractmethod
     def _draw_titles(self) -> None:
         """Draw the lines over the panes."""

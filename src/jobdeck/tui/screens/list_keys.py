@@ -118,7 +118,7 @@ class ListKeys(DeckPart):
 
     def _relist(self) -> None:
         """Draw the list after it has been sorted or filtered."""
-        self._jobs.sync(self._session.clock.now(), settled=self._watch.settled)
+        self._jobs.sync(self._session.clock.now(), settled=self._settled)
         self._jobs.tell_order()
         self._tell_filter()
 

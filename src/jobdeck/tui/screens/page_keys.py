@@ -47,7 +47,7 @@ class PageKeys(ListKeys):
         """Save the last body whole."""
         body, key = self._detail.body, self._jobs.selected
         if body is None or key is None:
-            self._say("there is no body to save yet: r asks now")
+            self._say("there is no body to save yet" + ("" if self._session.locked else ": r asks now"))
             return
         try:
             text = body.decode("utf-8", "replace")

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from jobdeck.engine.batch import Batch
-from jobdeck.tui.actions import BY_NAME, Group, bindings
+from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
 from jobdeck.tui.clipboard import Put
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.saving import Save, save
@@ -15,6 +15,7 @@ from jobdeck.tui.session import Playback, Session
 
 PLAYS, STANDS, ENDED = "►", "▮▮", "■ end"
 TENTHS = 10
+PLAYS_BACK = frozenset(action for action in ACTIONS if action.group is Group.REPLAY)
 
 
 class ReplayDeck(Deck):
@@ -30,25 +31,30 @@ class ReplayDeck(Deck):
     ) -> None:
         super().__init__(session, put, write, save)
         self._playback = playback
-        self._second = -1
         self._tell_playback()
 
     def draw(self, batch: Batch) -> None:
-        """Draw a frame, and with the first of a second what reads differently because that has passed."""
+        """Draw a frame, with all that reads differently at its moment."""
         self._tell_playback()
         super().draw(batch)
-        second = int(self._session.clock.now().mono)
-        if batch.fresh or second != self._second:
-            self._second = second
-            super().tick()
+        self._draw_moment()
 
     def tick(self) -> None:
         """Draw nothing: only frames move time."""
 
+    def hold(self, action: str) -> None:
+        """Keep the selected job, unless the keys only move through time: each moment then opens on what needs a look.
+
+        So a moment looks the same whichever way one came there.
+        """
+        if BY_NAME.get(action) not in PLAYS_BACK:
+            super().hold(action)
+
     def action_play(self) -> None:
         """Stand still, or play on."""
         self._playback.toggle()
-        self._redraw()
+        self._tell_playback()
+        self._draw_moment()
 
     def action_step(self) -> None:
         """Go to the next thing that happened."""
@@ -73,6 +79,10 @@ class ReplayDeck(Deck):
         self._playback.seek(self._playback.length * tenth / TENTHS)
 
     @property
+    def _settled(self) -> bool:
+        return False
+
+    @property
     def _labels(self) -> dict[str, str]:
         if self._playback.playing:
             return {"play": "stand still"}
@@ -83,6 +93,9 @@ class ReplayDeck(Deck):
         if self._watch.engine is None or self._watch.model.total:
             return lines
         return (EMPTY, clip_line((("  No job was watched at this moment.", Role.STRONG),), width))
+
+    def _draw_moment(self) -> None:
+        self._let_pass(settle=not self._playback.playing)
 
     def _redraw(self) -> None:
         self._tell_playback()
