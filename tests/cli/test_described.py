@@ -109,6 +109,15 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         piped = told(home, server, "status", "--json", "-", stdin='{"id": "1", "rid": "r-0"}')
         assert piped.object["accepted_request_id"] == "r-0"
 
+        answered = f"HTTP/1.1 202 Accepted\r\nLocation: {server.url}/blue/jobs/1\r\nX-Request-Id: r-9\r\n\r\n"
+        headed = told(home, server, "status", "--json", "-", stdin=answered)
+        assert (headed.object["id"], headed.object["accepted_request_id"]) == ("1", "r-9")
+        there = told(home, server, "status", "--json", "ci:-", stdin='{"id": 30433642, "repo": "o/r"}')
+        assert "a job of GitHub Actions is written owner/repo/ID" in there.err
+        here = told(home, server, "status", "--json", "own:-", stdin="1\n", config=CONFIG.replace('"own"', '"ci"', 1))
+        assert here.object["profile"] == "own"
+        assert told(home, server, "status", "nix:-").code == 2
+
         ticket = told(home, server, "ticket", "1")
         assert "Bearer $ACME_TOKEN" in ticket.out
         assert "- API: `acme`" in ticket.out

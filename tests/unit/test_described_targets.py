@@ -156,6 +156,95 @@ def test_what_an_api_accepted_with_is_a_target_of_the_default_profile() -> None:
     assert hog.key == JobKey("hog", None, "op_1")
 
 
+RUN_URL = "https://api.github.com/repos/a/b/actions/runs/7"
+
+
+@pytest.mark.parametrize(
+    ("body", "default", "key"),
+    [
+        ({"id": 7, "url": RUN_URL, "jobs_url": f"{RUN_URL}/jobs"}, "own", JobKey("ci", "a/b", "7")),
+        ({"id": 7, "urls": {"get": RUN_URL, "cancel": f"{RUN_URL}/cancel"}}, "hog", JobKey("ci", "a/b", "7")),
+        ({"queued": True, "status_url": "https://acme.example/api/jobs/j-1"}, "ci", JobKey("own", None, "j-1")),
+        ({"job": {"id": "j-1", "self": "https://acme.example/api/jobs/j-1"}}, "ci", JobKey("own", None, "j-1")),
+        # A URL of another job, or several jobs' URLs: the ID alone says whose it is.
+        ({"id": 8, "parent": RUN_URL}, "ci", JobKey("ci", "octocat/hello", "8")),
+        ({"id": 8, "a": RUN_URL, "b": f"{RUN_URL}1"}, "ci", JobKey("ci", "octocat/hello", "8")),
+        ({"id": 8, "deep": {"er": {"url": RUN_URL}}}, "ci", JobKey("ci", "octocat/hello", "8")),
+        ({"id": 8, "url": "https://evil.example/repos/a/b/actions/runs/8"}, "ci", JobKey("ci", "octocat/hello", "8")),
+        ({"id": "op_1", "note": RUN_URL}, "hog", JobKey("hog", None, "op_1")),
+        ({"run_id": 5}, "bricks", JobKey("bricks", "2.1", "5")),
+    ],
+)
+def test_a_body_with_a_poll_url_is_a_target_of_the_profile_that_has_it(body: object, default: str, key: JobKey) -> None:
+    assert [target.key for target in accepted(body, default)] == [key]
+
+
+def answer(*lines: str, body: str = "") -> bytes:
+    return "\r\n".join(("HTTP/1.1 202 Accepted", *lines, "", body)).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "key", "request_id"),
+    [
+        (answer(f"Location: {RUN_URL}", "X-GitHub-Request-Id: GH:1"), JobKey("ci", "a/b", "7"), "GH:1"),
+        (answer(f"Azure-AsyncOperation: {SIGNED}", "Location: /x", "x-ms-request-id: r", body='{"id": "/x", "p": 1}'),
+         JobKey("azure", PLACE, GUID), "r"),
+        (answer("Location: /repos/a/b/actions/runs/7", body='{"id": 9}'), JobKey("ci", "a/b", "7"), None),
+        (answer("Location: https://evil.example/1", body='{"id": 9}'), JobKey("ci", "octocat/hello", "9"), None),
+        (answer("Content-Type: application/json", body='{\n "id": 9\n}'), JobKey("ci", "octocat/hello", "9"), None),
+        (answer(f"Operation-Location: {RUN_URL}", body="<html>\n<p>wait</p>\n"), JobKey("ci", "a/b", "7"), None),
+        (answer(f"Location: {RUN_URL}", body='{"a": 01}'), JobKey("ci", "a/b", "7"), None),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + answer(f"location: {RUN_URL}"), JobKey("ci", "a/b", "7"), None),
+    ],
+)  # fmt: skip
+def test_an_accepted_answer_with_its_head_is_a_target(data: bytes, key: JobKey, request_id: str | None) -> None:
+    parsed = parse_input(data, Directory(ALL, "ci"))
+    assert not parsed.refused, parsed.refused
+    assert [(target.key, target.accepted_request_id) for target in parsed.targets] == [(key, request_id)]
+
+
+def test_several_answers_with_heads_and_other_targets_are_told_apart() -> None:
+    listed = b'HTTP/1.1 200 OK\r\nLocation: /x\r\n\r\n[{"id": 1}, {"id": 2}]\n'
+    empty = answer(f"Location: {RUN_URL}", "Content-Length: 0")
+    bare = answer("Location: /repos/a/b/actions/runs/5") + answer("Location: /repos/a/b/actions/runs/6")
+    data = answer("A: b", body='{"id": 9}') + listed + empty + b"own:j-1\n" + bare
+    parsed = parse_input(data, Directory(ALL, "ci"))
+    assert [str(target.key) for target in parsed.targets] == [
+        "ci:octocat/hello/9", "ci:octocat/hello/1", "ci:octocat/hello/2", "ci:a/b/7", "own:j-1", "ci:a/b/5", "ci:a/b/6",
+    ]  # fmt: skip
+    assert not parsed.refused
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'HTTP/1.1 401 Unauthorized\r\n\r\n{"detail": "no such key\\u001b"}', "HTTP 401, no job was started: no"),
+        (b"HTTP/1.1 302 Found\r\nLocation: https://api.github.com/repos/a/b/actions/runs/7\r\n\r\n", "HTTP 302, no"),
+        (answer("Location: https://evil.example/7"), "https://evil.example: not the origin of any profile"),
+        (answer("Location: https://me:secret@api.github.com/repos/a/b/actions/runs/7"), "user information is refused"),
+        (answer("A: b"), "an answer without a body that could be read, and without a poll URL in its headers"),
+        (answer("A: b", body="[1"), "an answer without a body that could be read"),
+        (answer("A: b", body='{"a": 01}'), "an answer without a body that could be read"),
+        (answer("A: b", body="[" * 300 + "]" * 300), "an answer without a body that could be read"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_accepts_nothing_is_refused_in_words(data: bytes, told: str) -> None:
+    parsed = parse_input(data, Directory(ALL, "ci"))
+    assert not parsed.targets
+    assert any(told in reason for _, reason in parsed.refused), parsed.refused
+    assert "secret" not in str(parsed.refused)
+
+
+def test_a_body_without_a_job_says_where_its_id_was_looked_for() -> None:
+    def reason(default: str | None, *names: str) -> str:
+        ((_, told),) = parse_input(b'{"a": 1}', Directory({name: ALL[name] for name in names}, default)).refused
+        return told
+
+    assert reason("own", "own", "ci").endswith("without an ID as acme has it ($.job.id)")
+    assert reason(None, "own", "ci").endswith("write PROFILE:- for one that has an ID alone")
+    assert "operationId, id or data.jobId" in reason("own", "own", "hog")
+
+
 @pytest.mark.parametrize(
     ("template", "values", "path"),
     [

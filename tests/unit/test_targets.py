@@ -94,7 +94,7 @@ def test_an_account_group_goes_to_the_default_profile_or_the_only_one_that_has_a
     assert parse_target(f"g/{JOB}", two) == prospecting(JOB, "g", "team")
     ambiguous = directory(HOG, SONARLY, BARE_SONARLY, default="hog")
     assert "one of sonarly, team" in refusal(f"g/{JOB}", ambiguous)
-    assert "needs a Sonarly profile, and there is none (known: hog)" in refusal(f"g/{JOB}", directory(HOG))
+    assert "needs a profile of Sonarly, and there is none (known: hog)" in refusal(f"g/{JOB}", directory(HOG))
 
 
 def test_a_relative_poll_url_goes_to_the_default_profile_or_the_only_one_that_fits() -> None:

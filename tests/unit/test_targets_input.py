@@ -87,7 +87,7 @@ def test_list_answers_name_all_their_jobs() -> None:
 
 def test_a_sonarly_body_needs_the_profiles_account_group() -> None:
     assert "account group" in refusal(SONARLY_ACCEPTED, directory(BARE_SONARLY))
-    assert "needs a Sonarly profile" in refusal(SONARLY_ACCEPTED, directory(HOG))
+    assert "needs a profile of Sonarly" in refusal(SONARLY_ACCEPTED, directory(HOG))
 
 
 @pytest.mark.parametrize(

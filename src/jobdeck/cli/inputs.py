@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
@@ -38,12 +38,13 @@ def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[W
 def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
     """Parse every argument: ``-`` is standard input, an existing file is read, anything else is a target.
 
+    ``PROFILE:-`` is standard input of which every job that says no more than its ID is one of that profile.
     Raises `CommandError` (exit 2) that names each refused target with its reason; nothing was sent by then.
     """
     found: dict[object, Target] = {}
     refused: list[str] = []
     for argument in arguments:
-        data = _data_of(argument)
+        profile, data = _source(argument, directory)
         if data is None:
             try:
                 target = parse_target(argument, directory)
@@ -52,16 +53,21 @@ def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
             else:
                 found.setdefault(target.key, target)
             continue
-        parsed = parse_input(data, directory)
+        parsed = parse_input(data, directory if profile is None else replace(directory, default=profile))
         for target in parsed.targets:
             found.setdefault(target.key, target)
         refused.extend(reason if reason.startswith(text) else f"{text}: {reason}" for text, reason in parsed.refused)
         if not parsed.targets and not parsed.refused:
-            refused.append(f"{'standard input' if argument == '-' else one_line(argument, 200)} names no target")
+            refused.append(f"{'standard input' if is_piped(argument) else one_line(argument, 200)} names no target")
     if refused:
         more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
         raise CommandError("\n".join(refused[:20]) + more)
-    return Inputs(tuple(found.values()), "-" in arguments)
+    return Inputs(tuple(found.values()), any(map(is_piped, arguments)))
+
+
+def is_piped(argument: str) -> bool:
+    """Whether an argument stands for standard input: ``-`` or ``PROFILE:-``."""
+    return argument == "-" or argument.endswith(":-")
 
 
 def read_source(argument: str) -> bytes:
@@ -70,6 +76,14 @@ def read_source(argument: str) -> bytes:
     if data is None:
         raise CommandError(f"there is no file {one_line(argument, 200)}")
     return data
+
+
+def _source(argument: str, directory: Directory) -> tuple[str | None, bytes | None]:
+    """Return the profile that an argument reads its jobs with (None: the default one) and the bytes that it names."""
+    name = argument.removesuffix(":-")
+    if name == argument or name not in directory.profiles:
+        return None, _data_of(argument)
+    return name, _data_of("-")
 
 
 def _data_of(argument: str) -> bytes | None:

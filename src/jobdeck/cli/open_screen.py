@@ -5,7 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.crash import report_crash
-from jobdeck.cli.inputs import open_targets
+from jobdeck.cli.inputs import is_piped, open_targets
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
@@ -22,7 +22,7 @@ RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the screen on the targets and return its exit code."""
-    require_terminal(piped="-" in arguments.targets)
+    require_terminal(piped=any(map(is_piped, arguments.targets)))
     wiring, inputs = open_targets(arguments, arguments.targets)
     for settings in wiring.settings.profiles.values():
         settings.ask()

@@ -35,6 +35,7 @@ targets:
   OWNER/REPO/ID                        a job of a described API, where its URL has such variables
   https://…/api/operations/op_01HZ…    a poll URL, absolute or relative
   FILE, -                              a file or standard input with any of these, or accepted bodies
+  PROFILE:-                            the same, of which what has an ID alone is of that profile
   (none)                               the watch list of last time
   --discover                           what the APIs list as started lately
   --record FILE                        keep what is seen in a new file, for jobdeck replay

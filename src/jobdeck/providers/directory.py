@@ -68,7 +68,7 @@ class Directory:
             return found[0]
         title = PROVIDER_TITLES.get(provider, provider)
         if not found:
-            raise TargetError(f"{shown(text)}: this needs a {title} profile, and there is none ({self._known()})")
+            raise TargetError(f"{shown(text)}: this needs a profile of {title}, and there is none ({self._known()})")
         names = ", ".join(clean(profile.name) for profile in found)
         message = f"{shown(text)}: several profiles speak {title}; write PROFILE:{shown(text)} with one of {names}"
         raise TargetError(message)

@@ -21,16 +21,25 @@ class Head:
 def read_head(data: bytes, position: int = 0) -> tuple[Head, int] | None:
     """Return the head that begins at `position`, and where its body does; None where none begins.
 
-    Heads of other answers before it (``100 Continue``, a proxy's ``200``) are skipped: the last one counts.
+    Heads that only led to another one (``100 Continue``, a redirect that was followed, a proxy's ``200``) are skipped.
     """
-    found: tuple[Head, int] | None = None
-    while (match := _HEAD.match(data, position)) is not None:
-        position = match.end()
-        headers: dict[str, str] = {}
-        while len(headers) < MAX_HEADERS and (line := _LINE.match(data, position)) is not None:
-            headers[line[1].decode("ascii").lower()] = line[2].decode("latin-1").strip()
-            position = line.end()
-        blank = _BLANK.match(data, position)
-        position = blank.end() if blank else position
-        found = Head(int(match[1]), headers), position
+    found = _one_head(data, position)
+    while found is not None and (found[0].status < 200 or 300 <= found[0].status < 400 or not found[0].headers):
+        following = _one_head(data, found[1])
+        if following is None:
+            break
+        found = following
     return found
+
+
+def _one_head(data: bytes, position: int) -> tuple[Head, int] | None:
+    match = _HEAD.match(data, position)
+    if match is None:
+        return None
+    position = match.end()
+    headers: dict[str, str] = {}
+    while len(headers) < MAX_HEADERS and (line := _LINE.match(data, position)) is not None:
+        headers[line[1].decode("ascii").lower()] = line[2].decode("latin-1").strip()
+        position = line.end()
+    blank = _BLANK.match(data, position)
+    return Head(int(match[1]), headers), blank.end() if blank else position

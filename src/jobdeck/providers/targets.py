@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobdeck.domain.job import JobKey, Resource, Target
-from jobdeck.providers.accepted import rows_of, target_of_body
+from jobdeck.providers.accepted import rows_of, target_of_answer, target_of_body
 from jobdeck.providers.directory import Directory, TargetError, make_target, shown
+from jobdeck.providers.http_head import Head, read_head
 from jobdeck.providers.json_scan import MAX_DEPTH, scan_value
 from jobdeck.providers.poll_url import is_absolute, name_of, parse_poll_url
 from jobdeck.providers.profile import Profile
@@ -86,7 +87,8 @@ def parse_input(data: bytes, directory: Directory) -> Parsed:
     """Return the targets in standard input, a file or a pasted text; never raises.
 
     Targets one a line, accepted bodies as JSON (one, several concatenated or indented, one a line, arrays, list
-    answers), JSON strings, and any mixture. Blank lines and those that begin with ``#`` are skipped.
+    answers), the same with their heads as ``curl -i`` prints them, JSON strings, and any mixture. Blank lines and those
+    that begin with ``#`` are skipped.
     """
     if len(data) > MAX_INPUT:
         return Parsed(refused=(("the input", f"{len(data)} bytes are refused ({MAX_INPUT} at most)"),))
@@ -108,6 +110,12 @@ class _Broken:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    head: Head
+    body: dict[str, object] | None = None
+
+
 class _Collected:
     def __init__(self) -> None:
         self.targets: dict[JobKey, Target] = {}
@@ -119,6 +127,8 @@ class _Collected:
                 self._add(parse_target(item.strip(), directory))
             elif isinstance(item, dict):
                 self._add(target_of_body(item, directory))
+            elif isinstance(item, _Answer):
+                self._add(target_of_answer(item.head, item.body, directory))
             elif isinstance(item, _Broken):
                 self.refuse(item.text, item.reason)
             else:
@@ -143,7 +153,7 @@ def _name_of(item: object) -> str:
             for name in ("operationId", "id", "jobId"):
                 if isinstance(source, dict) and isinstance(source.get(name), str):
                     return str(source[name])
-    return "a JSON object"
+    return "an answer" if isinstance(item, _Answer) else "a JSON object"
 
 
 def _as_utf8(data: bytes) -> bytes:
@@ -154,30 +164,44 @@ def _as_utf8(data: bytes) -> bytes:
 
 
 def _items(data: bytes) -> Iterator[object]:
-    """Yield strings (lines), dicts (bodies) and `_Broken` in the input's order."""
+    """Yield strings (lines), dicts (bodies), answers with their heads and `_Broken` in the input's order."""
     position, stop = 0, len(data)
     open_ended = True
+    head: Head | None = None
     while True:
         blank = _BLANK.match(data, position)
         position = blank.end() if blank else position
         if position >= stop:
-            return
+            break
+        if (found := read_head(data, position)) is not None:
+            if head is not None:
+                yield _Answer(head)
+            head, position = found
+            if head.headers.get("content-length") == "0":
+                yield _Answer(head)
+                head = None
+            continue
+        line_end = _line_end(data, position)
         if data[position] not in b"{[":
-            line_end = _line_end(data, position)
-            yield from _line(data[position:line_end])
+            if head is None:  # else a page of text, that says nothing which its head does not
+                yield from _line(data[position:line_end])
             position = line_end
             continue
         # After one value without an end, others must end on their line: else each opening bracket of a hostile
         # input would cost a scan of all the rest.
-        span = scan_value(data, position, stop if open_ended else _line_end(data, position))
+        span = scan_value(data, position, stop if open_ended else line_end)
         if span.end is None:
             open_ended = False
-            line_end = _line_end(data, position)
-            yield _Broken(_text(data[position:line_end]), "a JSON value without an end")
+            if head is None:
+                yield _Broken(_text(data[position:line_end]), "a JSON value without an end")
             position = line_end
             continue
-        yield from _value(data[position : span.end], span.depth)
+        for item in _value(data[position : span.end], span.depth, head):
+            yield _Answer(head) if head is not None and isinstance(item, _Broken) else item
+        head = None
         position = span.end
+    if head is not None:
+        yield _Answer(head)
 
 
 def _line_end(data: bytes, position: int) -> int:
@@ -195,7 +219,7 @@ def _line(line: bytes) -> Iterator[object]:
         yield _text(stripped)
 
 
-def _value(raw: bytes, depth: int) -> Iterator[object]:
+def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]:
     if depth > MAX_DEPTH:
         yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
         return
@@ -206,7 +230,9 @@ def _value(raw: bytes, depth: int) -> Iterator[object]:
     except ValueError as error:
         yield _Broken(_text(raw[:200]), f"not valid JSON: {shown(str(error))}")
         return
-    yield from rows_of(value)
+    for row in rows_of(value):
+        # The head of a list's answer is not that of the answer which accepted any of its jobs.
+        yield _Answer(head, row) if head is not None and row is value and isinstance(row, dict) else row
 
 
 def _text(raw: bytes) -> str:

@@ -12,6 +12,8 @@ from jobdeck.providers.http_head import Head, read_head
         (b"HTTP/2 202 \r\nx-request-id: r-1\r\n\r\n", 202, {"x-request-id": "r-1"}, b""),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\nA: b\n\nrest", 201, {"a": "b"}, b"rest"),
         (b"HTTP/1.1 200 Connection established\r\n\r\nHTTP/2 200\r\nA: 1\r\nA: 2\r\n\r\n[]", 200, {"a": "2"}, b"[]"),
+        (b"HTTP/2 302\nLocation: /x\n\nHTTP/2 200\nA: b\n\n{}", 200, {"a": "b"}, b"{}"),
+        (b"HTTP/2 202\nA: b\n\nHTTP/2 202\nA: c\n\n", 202, {"a": "b"}, b"HTTP/2 202\nA: c\n\n"),
         (b"HTTP/1.1 204 No Content", 204, {}, b""),
         (b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", 200, {}, b"no header\r\n\r\n"),
         (b"HTTP/1.1 200 OK\r\nLatin: caf\xe9\r\n\r\n", 200, {"latin": "caf\xe9"}, b""),
