@@ -19,7 +19,7 @@ MADE = "<!-- Made from the code by `make docs`; a test holds them together. -->"
 
 def commands() -> str:
     """Return the page of the commands: what `--help` says of each."""
-    parser = build_parser(bare=False)
+    parser = build_parser()
     (group,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     parts = ["# Commands", MADE, "What `jobdeck --help` and `jobdeck COMMAND --help` say.", _help("jobdeck", parser)]
     for name in COMMANDS:

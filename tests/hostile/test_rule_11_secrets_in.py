@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobdeck.cli.parser import build_parser
+from jobdeck.cli.parser import COMMANDS, build_parser
 from jobdeck.config import ConfigError, credentials
 from jobdeck.config.credentials import SecretRef
 from tests.cli.harness import jobdeck
@@ -168,7 +168,7 @@ def actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def test_rule_11_no_flag_takes_a_secret() -> None:
-    found = list(actions(build_parser()))
+    found = list(actions(build_parser("open", *COMMANDS)))
     assert len(found) > 40
     secret = re.compile(r"key|secret|token|passw|credential|auth|bearer|header", re.IGNORECASE)
     for action in found:

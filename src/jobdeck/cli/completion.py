@@ -11,7 +11,7 @@ from jobdeck.cli.parser import add_open, build_parser
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Print the script for a shell."""
-    parser = build_parser(bare=False)
+    parser = build_parser()
     add_open(parser)
     _complete_files(parser)
     script = shtab.complete(parser, arguments.shell)
