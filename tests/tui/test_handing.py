@@ -8,6 +8,7 @@ from textual import events
 from jobdeck.domain.phase import Phase
 from jobdeck.store.errors import StoreClosedError
 from jobdeck.tui.clipboard import ClipboardError, TooBigError
+from jobdeck.tui.saving import save
 from jobdeck.tui.screens.sent import SentScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.widgets.document import Document
@@ -126,6 +127,16 @@ async def test_a_ticket_can_be_saved_where_only_its_owner_reads_it(tmp_path: Pat
         assert isinstance(run.app.screen, TicketScreen), "its keys are not those of the deck behind it"
         await run.press("s")
         await run.until(lambda: len(list(tmp_path.iterdir())) == 2)
+
+
+async def test_what_is_saved_from_a_folder_that_is_gone_is_at_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "gone").rmdir()
+    assert (await save("text", "x", 0)).parent == tmp_path
 
 
 async def test_a_ticket_too_big_for_the_clipboard_becomes_a_file(tmp_path: Path) -> None:

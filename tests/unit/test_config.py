@@ -1,11 +1,15 @@
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jobdeck.config import ConfigError, load_settings
-from jobdeck.config.settings import default_path
+from jobdeck.config.hooks import KEYS as HOOK_KEYS
+from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS, default_path
 from jobdeck.providers.profile import AccessKeys, Bearer
+from jobdeck.wiring import data_dir
 
 Write = Callable[..., Path]
 HOG = {"THE_HOG_ACCESS_KEY": "ak_canary_0123456789", "THE_HOG_SECRET_KEY": "sk_canary_0123456789"}
@@ -112,6 +116,50 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
 def test_a_wrong_file_is_an_error_that_names_the_place(write: Write, text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         load_settings({}, write(text))
+
+
+VALUES = (
+    "1",
+    "1.5",
+    "true",
+    '"a"',
+    "[]",
+    "[1]",
+    '["a"]',
+    "{}",
+    "{ a = 1 }",
+    "{ a = { b = [1] } }",
+    "2026-04-28",
+    "nan",
+)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_value_of_any_type_is_accepted_or_refused(write: Write, value: str) -> None:
+    profile = '[profiles.p]\nprovider = "thehog"\n'
+    texts = [f"{key} = {value}\n" for key in TOP_KEYS]
+    texts += [f"default_profile = {value}\n{profile}", f"[profiles]\np = {value}\n", f"[providers]\np = {value}\n"]
+    texts += [f'[profiles.p]\nprovider = "github-actions"\nvariables = {value}\n']
+    texts += [f"[profiles.p]\n{key} = {value}\n" for key in PROFILE_KEYS]
+    texts += [f"{profile}{key} = {value}\n" for key in PROFILE_KEYS if key != "provider"]
+    texts += [f'{profile}[[hooks]]\nrun = ["x"]\n{key} = {value}\n' for key in HOOK_KEYS if key != "run"]
+    texts += [f"{profile}[[hooks]]\nrun = {value}\n"]
+    for text in texts:
+        with contextlib.suppress(ConfigError):
+            load_settings({}, write(text))
+
+
+def test_a_user_without_a_home_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    env = {"THE_HOG_API_KEY": "hog_live_0123456789"}
+    assert list(load_settings(env).profiles) == ["thehog"]
+    with pytest.raises(ConfigError, match="there is no configuration file ~nobody-of-this-name/x"):
+        load_settings({**env, "JOBDECK_CONFIG": "~nobody-of-this-name/x"})
+    with pytest.raises(ConfigError, match="set HOME or JOBDECK_DATA_DIR, or use --no-store"):
+        data_dir({})
+    assert data_dir({"JOBDECK_DATA_DIR": "/x"}) == Path("/x")
 
 
 def test_a_plain_secret_is_accepted_in_a_private_file_only(write: Write) -> None:

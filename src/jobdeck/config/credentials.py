@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobdeck.config.errors import ConfigError
+from jobdeck.config.home import at_home
 from jobdeck.providers.secret import MalformedSecretError, Secret
 
 KEYRING_SECONDS = 3.0
@@ -58,7 +59,7 @@ class SecretRef:
             case "env":
                 value = _from_env(rest, env, self.where)
             case "file":
-                value = _from_file(Path(rest).expanduser(), self.where)
+                value = _from_file(at_home(rest), self.where)
             case "keyring":
                 value = _from_keyring(rest, self.where)
             case _:

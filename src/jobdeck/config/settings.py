@@ -10,6 +10,7 @@ from types import MappingProxyType
 from jobdeck.config.apis import Apis
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
+from jobdeck.config.home import at_home, platform_place
 from jobdeck.config.hooks import Hook, read_hooks
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
 from jobdeck.providers.ids import is_id
@@ -141,7 +142,7 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
 
     Raises `ConfigError`; a file that was named must exist, the user's own may be missing.
     """
-    named = path or (Path(env["JOBDECK_CONFIG"]).expanduser() if env.get("JOBDECK_CONFIG") else None)
+    named = path or (at_home(env["JOBDECK_CONFIG"]) if env.get("JOBDECK_CONFIG") else None)
     found = named or default_path(env)
     try:
         data = found.read_bytes()
@@ -159,12 +160,13 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
 
 def default_path(env: Mapping[str, str]) -> Path:
     """Return where the user's configuration is looked for: ``~/.config/jobdeck``, else the platform's own place."""
-    dotconfig = Path("~/.config/jobdeck/config.toml").expanduser()
+    dotconfig = at_home("~/.config/jobdeck/config.toml")
     if not env.get("XDG_CONFIG_HOME") and dotconfig.exists():
         return dotconfig
     import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
 
-    return Path(platformdirs.user_config_dir("jobdeck", appauthor=False)) / "config.toml"
+    place = platform_place(platformdirs.user_config_dir)
+    return dotconfig if place is None else place / "config.toml"
 
 
 def _from_environment(env: Mapping[str, str]) -> Settings:
@@ -196,7 +198,7 @@ def _from_toml(data: bytes, path: Path) -> Settings:
     apis = Apis.read(table.get("providers", {}), path)
     profiles = {name: _profile_settings(name, body, path, apis) for name, body in raw.items()}
     default = table.get("default_profile", next(iter(profiles), None))
-    if default is not None and default not in profiles:
+    if default is not None and not (isinstance(default, str) and default in profiles):
         raise ConfigError(f"{path}: default_profile names no profile: {one_line(str(default), 80)}")
     hooks = read_hooks(table.get("hooks", []), f"{path}", profiles)
     if hooks:

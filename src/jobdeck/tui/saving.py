@@ -1,6 +1,7 @@
 """Texts as files that only their owner can read."""
 
 import asyncio
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +26,7 @@ async def save(text: str, subject: str, us: int, folder: Path | None = None, *, 
 
     The name is made of `subject` and the moment `us`. Raises `PrivateFileError` when neither can be written to.
     """
-    name = file_name(subject, us, suffix)
-    first = folder or Path.cwd()
-    return await asyncio.to_thread(_save, text, name, (first, Path.home()))
+    return await asyncio.to_thread(_save, text, file_name(subject, us, suffix), folder)
 
 
 def file_name(subject: str, us: int, suffix: str = ".md") -> str:
@@ -37,14 +36,12 @@ def file_name(subject: str, us: int, suffix: str = ".md") -> str:
     return f"jobdeck-{plain}-{moment:%Y%m%dT%H%M%SZ}{suffix}"
 
 
-def _save(text: str, name: str, folders: tuple[Path, Path]) -> Path:
-    first, second = folders
+def _save(text: str, name: str, folder: Path | None) -> Path:
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - pathlib's raises for a user of whom no home is known
     try:
-        return _write(first / name, text)
-    except PrivateFileError:
-        if first.resolve() == second.resolve():
-            raise
-        return _write(second / name, text)
+        return _write((folder or Path.cwd()) / name, text)
+    except (PrivateFileError, FileNotFoundError):  # the working directory may have been deleted
+        return _write(home / name, text)
 
 
 def _write(path: Path, text: str) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
+from jobdeck.config.home import at_home, platform_place
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
@@ -196,13 +197,16 @@ def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> "Opened":
 
 
 def data_dir(env: Mapping[str, str]) -> Path:
-    """Return where jobdeck keeps its data."""
+    """Return where jobdeck keeps its data; raises `ConfigError` where there is no place for them."""
     named = env.get("JOBDECK_DATA_DIR")
     if named:
-        return Path(named).expanduser()
+        return at_home(named)
     import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
 
-    return Path(platformdirs.user_data_dir("jobdeck", appauthor=False))
+    place = platform_place(platformdirs.user_data_dir)
+    if place is None:
+        raise ConfigError("no home directory is known for this user: set HOME or JOBDECK_DATA_DIR, or use --no-store")
+    return place
 
 
 def limit_of(profile: Profile) -> Limit:

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import jobdeck
+from jobdeck.config import ConfigError
 from jobdeck.domain.text import clean
 from jobdeck.providers.scrub import Scrubber
 from jobdeck.providers.secret import secrets_seen
@@ -35,12 +36,12 @@ def write_crash(error: BaseException, env: Mapping[str, str], command: str) -> P
     now = datetime.now(UTC)
     name = f"crash-{now.strftime('%Y%m%dT%H%M%SZ')}-{os.getpid()}-{time.monotonic_ns() % 10_000:04}.txt"
     text = _report(error, now, command)
-    folder = data_dir(env)
     try:
+        folder = data_dir(env)
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(folder / name, text)
-    except PrivateFileError:
+    except (PrivateFileError, ConfigError):
         folder = Path(tempfile.gettempdir())
         write_private(folder / name, text)
     return folder / name
