@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from jobdeck import __version__
+from jobdeck.cli.errors import CommandError
+from jobdeck.cli.exit_codes import ExitCode, worst
+from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.parser import COMMANDS, parse
+from jobdeck.wiring import Wiring
 from tests.cli.harness import environment, jobdeck
 
 
@@ -117,3 +121,21 @@ def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     assert command == "status"
     assert {"--discover", "--record", "--config", "--no-store"} <= set(bare.split())
     assert files == ["ids.txt", "ids.txt"]
+
+
+def test_an_id_is_one_in_a_folder_that_may_not_be_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    directory = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789"}).directory
+    assert [target.key.id for target in gather_targets(["op_1"], directory).targets] == ["op_1"]
+    with pytest.raises(CommandError, match=r"cannot read mine/ids\.txt: Permission denied"):
+        gather_targets(["mine/ids.txt"], directory)
+
+
+def test_of_several_problems_the_worst_is_the_exit_code() -> None:
+    assert worst([ExitCode.UNREACHABLE, ExitCode.NOT_ALLOWED, ExitCode.UNREACHABLE]) is ExitCode.NOT_ALLOWED
+    assert worst([ExitCode.OK, ExitCode.PARTIAL]) is ExitCode.PARTIAL
+    assert worst([]) is ExitCode.OK

@@ -1,6 +1,7 @@
 """Targets from the command line: arguments, files and standard input."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -97,9 +98,11 @@ def _data_of(argument: str) -> bytes | None:
             return None
         with path.open("rb") as file:
             return _capped(file.read(MAX_INPUT + 1), argument)
-    except (OSError, ValueError) as error:
-        if not isinstance(error, OSError):
-            return None
+    except ValueError:
+        return None
+    except OSError as error:
+        if "/" not in argument and not os.access(".", os.X_OK):
+            return None  # no file has been looked for: whoever became another user may not search this folder
         raise CommandError(f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}") from None
 
 

@@ -1,8 +1,8 @@
 """A command's name that went wrong, which would else be watched as a job of that name."""
 
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 _WORD = re.compile("[a-z]+")
 _ALIKE = 0.75
@@ -15,7 +15,7 @@ def mistyped_command(word: str, commands: Sequence[str]) -> str | None:
     The IDs of the APIs have digits or signs in them, so only a word of small letters is looked at, if it is no file and
     as long as a command, give or take a letter. Behind a profile's name or ``--`` it is an ID.
     """
-    if not _WORD.fullmatch(word) or Path(word).exists():
+    if not _WORD.fullmatch(word) or os.path.lexists(word):  # pathlib's raises in a folder that cannot be searched
         return None
     import difflib  # noqa: PLC0415 - for a mistake only
 
