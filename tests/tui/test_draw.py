@@ -18,8 +18,9 @@ from jobdeck.tui.draw.columns import Name, columns_for
 from jobdeck.tui.draw.detail import Outlook, detail_lines, next_step, result_lines
 from jobdeck.tui.draw.footer import footer
 from jobdeck.tui.draw.header import Overview, header_line
+from jobdeck.tui.draw.heading import DOWN, UP, heading_spans
 from jobdeck.tui.draw.jsontext import layout
-from jobdeck.tui.draw.row import DOWN, UP, heading_spans, steady_spans, ticking_spans, ticks, why
+from jobdeck.tui.draw.row import steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.draw.spans import Line, Role, line_width, plain
 from jobdeck.tui.draw.state import COUNTED, job_state
 from jobdeck.tui.draw.told import Told, told

@@ -1,12 +1,18 @@
 """Exit codes: a contract with other people's scripts."""
 
-import signal
-from collections.abc import Iterable
-from enum import IntEnum
+from __future__ import annotations
 
-from jobdeck.domain.job import Job
+import signal
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.problem import ProblemKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jobdeck.domain.job import Job
+    from jobdeck.domain.problem import ProblemKind
 
 
 class ExitCode(IntEnum):
@@ -78,10 +84,12 @@ def job_code(job: Job) -> ExitCode:
 
 def problem_code(kind: ProblemKind) -> ExitCode:
     """Return the code for a problem: 4 for a refused key or permission, 6 for not found, 7 for all others."""
+    from jobdeck.domain.problem import ProblemKind as Kind  # noqa: PLC0415 - 1 ms the first frame must not wait for
+
     match kind:
-        case ProblemKind.AUTH | ProblemKind.PERMISSION:
+        case Kind.AUTH | Kind.PERMISSION:
             return ExitCode.NOT_ALLOWED
-        case ProblemKind.NOT_FOUND:
+        case Kind.NOT_FOUND:
             return ExitCode.NOT_FOUND
         case _:
             return ExitCode.UNREACHABLE

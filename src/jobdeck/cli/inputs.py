@@ -10,6 +10,7 @@ from pathlib import Path
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.terminal import is_piped
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.providers.targets import MAX_INPUT, Directory, TargetError, parse_input, parse_target
@@ -64,11 +65,6 @@ def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
         more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
         raise CommandError("\n".join(refused[:20]) + more)
     return Inputs(tuple(found.values()), any(map(is_piped, arguments)))
-
-
-def is_piped(argument: str) -> bool:
-    """Whether an argument stands for standard input: ``-`` or ``PROFILE:-``."""
-    return argument == "-" or argument.endswith(":-")
 
 
 def read_source(argument: str) -> bytes:

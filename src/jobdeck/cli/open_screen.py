@@ -5,16 +5,18 @@ import os
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.crash import report_crash
-from jobdeck.cli.inputs import is_piped, open_targets
 from jobdeck.cli.narration import narrate
+from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
-from jobdeck.cli.terminal import read_keys_from_terminal, require_terminal
+from jobdeck.cli.terminal import is_piped, read_keys_from_terminal, require_terminal
 from jobdeck.config import ConfigError
 
 if TYPE_CHECKING:
+    from jobdeck.domain.job import Target
     from jobdeck.tui.session import Playback, Session
+    from jobdeck.wiring import Wiring
 
 RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
 """Variables of Textual that are for those who write screens, not for those who look at them."""
@@ -22,14 +24,15 @@ RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the screen on the targets and return its exit code."""
-    require_terminal(piped=any(map(is_piped, arguments.targets)))
-    wiring, inputs = open_targets(arguments, arguments.targets)
+    piped = any(map(is_piped, arguments.targets))
+    require_terminal(piped=piped)
+    wiring, targets = _named(arguments) if arguments.targets else (open_wiring(arguments), ())
     for settings in wiring.settings.profiles.values():
         settings.ask()
-    if inputs.piped:
+    if piped:
         read_keys_from_terminal()
     recorder = make_recorder(arguments.record, wiring)
-    return run_screen(Sitting(wiring, inputs.targets, lists=arguments.discover, recorder=recorder))
+    return run_screen(Sitting(wiring, targets, lists=arguments.discover, recorder=recorder))
 
 
 def run_screen(sitting: "Session", playback: "Playback | None" = None, *, command: str = "open") -> int:
@@ -49,6 +52,13 @@ def run_screen(sitting: "Session", playback: "Playback | None" = None, *, comman
     if app.fault is not None:
         return report_crash(app.fault, command)
     return app.return_code or 0
+
+
+def _named(arguments: argparse.Namespace) -> "tuple[Wiring, tuple[Target, ...]]":
+    from jobdeck.cli.inputs import open_targets  # noqa: PLC0415 - 15 ms that the watch list of last time does without
+
+    wiring, inputs = open_targets(arguments, arguments.targets)
+    return wiring, inputs.targets
 
 
 def _refuse_recording() -> None:

@@ -1,20 +1,21 @@
 """One sitting at the screen: the wiring's parts in the shape that the screen asks for."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.engine.batch import Batch
-from jobdeck.providers.targets import parse_input
-from jobdeck.tui.session import Choice, Parsed, Refused
-from jobdeck.wiring import Running, Wiring
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from jobdeck.domain.exchange import Exchange
+    from jobdeck.domain.instant import Clock
+    from jobdeck.domain.job import Job, JobKey, Target
+    from jobdeck.engine.batch import Batch
     from jobdeck.engine.engine import Engine
+    from jobdeck.tui.session import Choice, Parsed
+    from jobdeck.wiring import Running, Wiring
     from jobdeck.wiring.recording import Recorder
     from jobdeck.wiring.telling import Teller
 
@@ -35,7 +36,7 @@ class Sitting:
         notices: tuple[str, ...] = (),
         *,
         lists: bool = False,
-        recorder: "Recorder | None" = None,
+        recorder: Recorder | None = None,
     ) -> None:
         """Sit down to `targets`; with `lists`, also to what the APIs list as started lately."""
         self._wiring = wiring
@@ -69,12 +70,13 @@ class Sitting:
         """The names of the configured profiles."""
         return tuple(self._wiring.settings.profiles)
 
-    async def open(self) -> "Engine":
+    async def open(self) -> Engine:
         """Put the engine together: what is remembered in its last state, the rest new.
 
         Raises `ConfigError` for a profile without credentials.
         """
         from jobdeck.cli.telling import make_teller  # noqa: PLC0415 - after the first frame
+        from jobdeck.tui.session import Choice  # noqa: PLC0415 - the same
 
         running = self._running = self._wiring.open(listed=True, recorder=self._recorder)
         importing = asyncio.create_task(self._wiring.prepare())
@@ -177,5 +179,8 @@ class Sitting:
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""
+        from jobdeck.providers.targets import parse_input  # noqa: PLC0415 - after the first frame
+        from jobdeck.tui.session import Parsed, Refused  # noqa: PLC0415 - the same
+
         parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._wiring.directory)
         return Parsed(parsed.targets, tuple(Refused(text, reason) for text, reason in parsed.refused))

@@ -6,6 +6,11 @@ import sys
 from jobdeck.cli.errors import CommandError
 
 
+def is_piped(argument: str) -> bool:
+    """Whether an argument stands for standard input: ``-`` or ``PROFILE:-``."""
+    return argument == "-" or argument.endswith(":-")
+
+
 def require_terminal(*, piped: bool) -> None:
     """Raise `CommandError` (exit 2) naming the headless command, unless keys can be read and a screen drawn.
 

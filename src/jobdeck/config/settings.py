@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from jobdeck.config.apis import Apis
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.home import at_home, platform_place
-from jobdeck.config.hooks import Hook, read_hooks
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import (
@@ -23,6 +23,9 @@ from jobdeck.providers.profile import (
     OriginError,
     Profile,
 )
+
+if TYPE_CHECKING:
+    from jobdeck.config.hooks import Hook
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEY_VARIABLES = frozenset({"THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY", "THE_HOG_API_KEY", "SONARLY_API_KEY"})
@@ -127,7 +130,7 @@ class Settings:
     profiles: Mapping[str, ProfileSettings]
     default_profile: str | None
     path: Path | None
-    hooks: tuple[Hook, ...] = ()
+    hooks: "tuple[Hook, ...]" = ()
     apis: Apis = field(default_factory=Apis)
 
     @property
@@ -200,10 +203,17 @@ def _from_toml(data: bytes, path: Path) -> Settings:
     default = table.get("default_profile", next(iter(profiles), None))
     if default is not None and not (isinstance(default, str) and default in profiles):
         raise ConfigError(f"{path}: default_profile names no profile: {one_line(str(default), 80)}")
-    hooks = read_hooks(table.get("hooks", []), f"{path}", profiles)
+    hooks = _hooks(table["hooks"], path, profiles) if "hooks" in table else ()
+    return Settings(MappingProxyType(profiles), default, path, hooks, apis)
+
+
+def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...]":
+    from jobdeck.config.hooks import read_hooks  # noqa: PLC0415 - 8 ms that only those with hooks need to spend
+
+    hooks = read_hooks(raw, f"{path}", profiles)
     if hooks:
         require_own(path, "hooks, which are run")
-    return Settings(MappingProxyType(profiles), default, path, hooks, apis)
+    return hooks
 
 
 def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> ProfileSettings:

@@ -1,11 +1,15 @@
 """The order of need: which job a person should look at first, and how well each is seen."""
 
-from enum import IntEnum
-from typing import TypeAlias
+from __future__ import annotations
 
-from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey
+from enum import IntEnum
+from typing import TYPE_CHECKING, TypeAlias
+
 from jobdeck.domain.phase import Phase
+
+if TYPE_CHECKING:
+    from jobdeck.domain.instant import Instant
+    from jobdeck.domain.job import Job, JobKey
 
 Rank: TypeAlias = tuple[int, int, int]
 """Class of need, moment of entering it (the newest first), order of arrival. No two rows of a list share one."""

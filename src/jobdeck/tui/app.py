@@ -1,41 +1,47 @@
-"""The application: the deck on one engine, in one worker that the app owns."""
+"""The application: the deck on one engine, in one worker that the app owns.
+
+What the first frame does without is imported after it.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.actions import ActionParseResult, parse
+from textual.actions import parse
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
-from textual.dom import DOMNode
-from textual.driver import Driver
-from textual.filter import LineFilter
-from textual.screen import Screen
-from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed, WorkerState
 
-from jobdeck.engine.batch import Batch
 from jobdeck.tui.bridge import FRAME_SECONDS, bridge
-from jobdeck.tui.clipboard import Put, clipboard
-from jobdeck.tui.commands import ActionCommands
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.in_turn import InTurnApp
 from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
-from jobdeck.tui.saving import Save, save
-from jobdeck.tui.screens.deck import Deck
-from jobdeck.tui.screens.replay import ReplayDeck
-from jobdeck.tui.session import Engine, Playback, Session
-from jobdeck.tui.signs import Signs
-from jobdeck.tui.styles import style_sheets
+from jobdeck.tui.screens.opening import Opening
+from jobdeck.tui.styles import FIRST, SHEETS, style_sheets
 from jobdeck.tui.suspension import stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
 from jobdeck.tui.widgets.palette import ROLE_CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from textual.actions import ActionParseResult
+    from textual.command import Provider
+    from textual.dom import DOMNode
+    from textual.driver import Driver
+    from textual.filter import LineFilter
+    from textual.screen import Screen
+
+    from jobdeck.engine.batch import Batch
+    from jobdeck.tui.clipboard import Put
+    from jobdeck.tui.saving import Save
+    from jobdeck.tui.screens.deck import Deck
+    from jobdeck.tui.session import Engine, Playback, Session
 
 CLOSE_SECONDS = 2.0
 """Quitting takes at most this long, whatever a connection does."""
@@ -54,6 +60,12 @@ _SIGNALS = {
 """Signals that end the screen in order; on Windows an event loop takes none."""
 
 
+def _commands() -> type[Provider]:
+    from jobdeck.tui.commands import ActionCommands  # noqa: PLC0415 - when the palette is opened
+
+    return ActionCommands
+
+
 class JobdeckApp(InTurnApp):
     """The screen on a session.
 
@@ -65,7 +77,7 @@ class JobdeckApp(InTurnApp):
     TITLE = "jobdeck"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     ENABLE_SELECT_AUTO_SCROLL = False
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]  # noqa: RUF012 - as Textual types it
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "quit", show=False, priority=True)]
@@ -76,22 +88,26 @@ class JobdeckApp(InTurnApp):
         *,
         theme: str = DARK.name,
         put: Put | None = None,
-        save: Save = save,
+        save: Save | None = None,
         frame_seconds: float = FRAME_SECONDS,
         driver_class: type[Driver] | None = None,
         playback: Playback | None = None,
     ) -> None:
         """Take the screen; with `playback` the session is a recording that is played back, at its own pace."""
-        super().__init__(css_path=style_sheets(), driver_class=driver_class)
+        super().__init__(css_path=style_sheets(FIRST), driver_class=driver_class)
         self._session = session
         self._frame_seconds = frame_seconds if playback is None else 0.0
         # A driver of another kind has a terminal of its own kind at its other end.
         encoding = "utf-8" if driver_class is not None else getattr(sys.__stderr__, "encoding", None) or "utf-8"
-        self._walls: list[LineFilter] = [Wall()] if encoding.lower().startswith("utf") else [Wall(), Signs(encoding)]
+        self._walls: list[LineFilter] = [Wall()]
+        if not encoding.lower().startswith("utf"):
+            from jobdeck.tui.signs import Signs  # noqa: PLC0415 - for few terminals
+
+            self._walls.append(Signs(encoding))
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
-        deck = Deck if playback is None else partial(ReplayDeck, playback)
-        self._deck: Deck = deck(session, put or clipboard(self._write), self._write, save)
+        self._put, self._save, self._playback = put, save, playback
+        self._deck: Deck | None = None
         for one in THEMES.values():
             self.register_theme(one)
         # The first, and no change: that would have every style sheet parsed again, 10 ms of the first frame.
@@ -100,7 +116,9 @@ class JobdeckApp(InTurnApp):
 
     @property
     def deck(self) -> Deck:
-        """The main screen."""
+        """The main screen. It is made when it is asked for first."""
+        if self._deck is None:
+            self._deck = self._make_deck()
         return self._deck
 
     @property
@@ -110,8 +128,11 @@ class JobdeckApp(InTurnApp):
         return error.error if isinstance(error, WorkerFailed) else error
 
     def get_default_screen(self) -> Screen[Any]:
-        """Return the deck."""
-        return self._deck
+        """Return the deck; at first what looks like it, unless that is a replay's, which nobody waits for."""
+        if self._playback is not None:
+            return self._styled_deck()
+        self.hold_keys()
+        return Opening(self._session)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our colours for themes that do not know them."""
@@ -122,36 +143,46 @@ class JobdeckApp(InTurnApp):
         return [*super().get_line_filters(), *self._walls]
 
     def on_mount(self) -> None:
-        """Answer to signals; let time pass."""
-        self.set_interval(TICK_SECONDS, self._deck.tick)
+        """Answer to signals."""
         # In a browser the process is not this screen's own.
         if not (self.is_headless or self.is_web):
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
                 loop.add_signal_handler(number, self._on_signal, number)
 
-    def on_ready(self) -> None:
-        """Open the engine, now that the first frame is on the screen."""
+    async def on_ready(self) -> None:
+        """Go on, now that the first frame is on the screen."""
+        await self.begin()
+
+    async def begin(self) -> None:
+        """Put the deck there, let time pass and open the engine."""
+        if self.screen is not self.deck:
+            await self.push_screen(self._styled_deck())
+            self.deck.attend(present=self.app_focus)
+            await self.give_keys()
+        self.set_interval(TICK_SECONDS, self.deck.tick)
         self._engine_worker = self.run_worker(
             self._live(), name="engine", group=ENGINE_GROUP, exclusive=True, exit_on_error=False
         )
 
     def on_app_focus(self) -> None:
         """Ask as often as somebody who looks wants to know."""
-        self._deck.attend(present=True)
+        if self._deck is not None:
+            self._deck.attend(present=True)
 
     def on_app_blur(self) -> None:
         """Ask less often while the terminal is in the background."""
-        self._deck.attend(present=False)
+        if self._deck is not None:
+            self._deck.attend(present=False)
 
     def on_engine_opened(self, message: EngineOpened) -> None:
         """Give the engine to the deck."""
-        self._deck.attach(message.engine)
+        self.deck.attach(message.engine)
 
     def on_frame_ready(self, message: FrameReady) -> None:
         """Draw a batch, and let the bridge send the next."""
         try:
-            self._deck.draw(message.batch)
+            self.deck.draw(message.batch)
         finally:
             message.drawn.set()
 
@@ -164,20 +195,23 @@ class JobdeckApp(InTurnApp):
         worker = event.worker
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
             self._engine_fault = worker.error
-            self._deck.fail(f"the engine stopped: {failure_text(worker.error)}")
+            self.deck.fail(f"the engine stopped: {failure_text(worker.error)}")
 
     async def run_action(
         self,
-        action: "str | ActionParseResult",
+        action: str | ActionParseResult,
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
-        self._deck.hold((parse(action) if isinstance(action, str) else action)[1])
+        if self._deck is not None:
+            self._deck.hold((parse(action) if isinstance(action, str) else action)[1])
         return await super().run_action(action, default_namespace, namespaces)
 
     def action_command_palette(self) -> None:
         """Show the palette with a cursor that stands still: one that blinks draws for ever."""
+        from textual.widgets import Input  # noqa: PLC0415 - when the palette is opened
+
         super().action_command_palette()
         palette = self.screen
 
@@ -203,6 +237,23 @@ class JobdeckApp(InTurnApp):
     async def action_interrupt(self) -> None:
         """Quit as on an interrupt."""
         await self._leave(INTERRUPTED)
+
+    def _styled_deck(self) -> Deck:
+        for sheet in style_sheets(SHEETS[len(FIRST) :]):
+            self.stylesheet.read(sheet)
+        return self.deck
+
+    def _make_deck(self) -> Deck:
+        from jobdeck.tui.clipboard import clipboard  # noqa: PLC0415 - after the first frame
+        from jobdeck.tui.saving import save  # noqa: PLC0415 - the same
+        from jobdeck.tui.screens.deck import Deck  # noqa: PLC0415 - the same
+
+        ways = self._put or clipboard(self._write), self._write, self._save or save
+        if self._playback is None:
+            return Deck(self._session, *ways)
+        from jobdeck.tui.screens.replay import ReplayDeck  # noqa: PLC0415 - for a replay only
+
+        return ReplayDeck(self._playback, self._session, *ways)
 
     async def _live(self) -> None:
         engine = await self._session.open()

@@ -1,10 +1,15 @@
 """From the engine's stream to the screen, at the pace of the screen."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from __future__ import annotations
 
-from jobdeck.engine.batch import Batch
-from jobdeck.tui.session import Changes
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from jobdeck.engine.batch import Batch
+    from jobdeck.tui.session import Changes
 
 FRAME_SECONDS = 0.1
 """At most ten frames a second: a person reads no more, and 500 changes a second then cost 13–15 % of a core."""

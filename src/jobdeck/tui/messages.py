@@ -1,11 +1,15 @@
 """What the engine's worker tells the screen."""
 
+from __future__ import annotations
+
 import asyncio
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from jobdeck.engine.batch import Batch
-from jobdeck.tui.session import Engine
+if TYPE_CHECKING:
+    from jobdeck.engine.batch import Batch
+    from jobdeck.tui.session import Engine
 
 
 class EngineOpened(Message):

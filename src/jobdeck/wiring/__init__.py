@@ -4,9 +4,10 @@ Importing this is cheap: the engine, the scheduler and the store (100 ms) are im
 the HTTP client and the models (400 ms) when the first profile opens.
 """
 
+from __future__ import annotations
+
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -16,19 +17,21 @@ from typing import TYPE_CHECKING
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.config.home import at_home, platform_place
 from jobdeck.domain.curl import curl_line
-from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, Target
-from jobdeck.engine.clock import SystemClock, Timer
-from jobdeck.providers.profile import Profile
-from jobdeck.providers.targets import Directory
-from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.engine.clock import SystemClock
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+
+    from jobdeck.domain.exchange import Exchange
+    from jobdeck.domain.instant import Instant
+    from jobdeck.domain.job import Job, Target
+    from jobdeck.engine.clock import Timer
     from jobdeck.engine.engine import Engine
     from jobdeck.engine.ledger import Ledger
     from jobdeck.engine.registry import Registry
     from jobdeck.providers.base import Provider
+    from jobdeck.providers.directory import Directory
+    from jobdeck.providers.profile import Profile
     from jobdeck.store import Opened, Store
     from jobdeck.store.aio import AsyncStore
     from jobdeck.store.records import Annotation
@@ -36,9 +39,6 @@ if TYPE_CHECKING:
     from jobdeck.wiring.recording import Recorder
 
 DATABASE = "jobdeck.db"
-
-UNKNOWN_LIMIT = 60
-"""Requests a minute to begin with where nobody says anything."""
 
 
 class UseOfLists(Enum):
@@ -53,8 +53,8 @@ class UseOfLists(Enum):
 class Running:
     """An engine with what it remembers in."""
 
-    engine: "Engine"
-    store: "AsyncStore"
+    engine: Engine
+    store: AsyncStore
     notices: tuple[str, ...]
     unkept: str = ""
     """Why nothing is kept although it was to be, in one line."""
@@ -90,23 +90,25 @@ class Wiring:
     @property
     def directory(self) -> Directory:
         """The profiles that targets are parsed against; they hold no credentials."""
+        from jobdeck.providers.directory import Directory  # noqa: PLC0415 - what is parsed comes after the first frame
+
         profiles = {name: settings.profile for name, settings in self.settings.profiles.items()}
         return Directory(profiles, self.settings.default_profile)
 
     def engine(
         self,
-        ledger: "Ledger | None" = None,
+        ledger: Ledger | None = None,
         lists: UseOfLists = UseOfLists.ALL,
         learnt: Callable[[str], str | None] = lambda _: None,
-        registry: "Registry | None" = None,
-    ) -> "Engine":
+        registry: Registry | None = None,
+    ) -> Engine:
         """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
         from jobdeck.wiring.assembly import make_engine  # noqa: PLC0415 - 60 ms the first frame must not wait for
 
         return make_engine(self, ledger, lists, learnt, registry)
 
     def open(
-        self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL, recorder: "Recorder | None" = None
+        self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL, recorder: Recorder | None = None
     ) -> Running:
         """Open the store and an engine on it; closing the engine closes both, with what was learnt on disk.
 
@@ -120,7 +122,7 @@ class Wiring:
     @asynccontextmanager
     async def asking(
         self, names: Iterable[str], waits: Callable[[str, Instant], object] | None = None
-    ) -> AsyncIterator[dict[str, "Asker"]]:
+    ) -> AsyncIterator[dict[str, Asker]]:
         """Open the store and an asker of each profile; raises `ConfigError` when credentials cannot be had.
 
         `waits` is told of a profile that has to keep silent, and until when.
@@ -130,7 +132,7 @@ class Wiring:
         async with open_askers(self, names, lambda: open_own_store(self._env, keep=self._keep), waits) as askers:
             yield askers
 
-    async def recall(self, store: "AsyncStore", targets: Sequence[Target]) -> tuple[Job, ...]:
+    async def recall(self, store: AsyncStore, targets: Sequence[Target]) -> tuple[Job, ...]:
         """Return what is remembered of targets, or of the watch list of last time when there are none.
 
         Jobs of profiles that are no longer configured are left out.
@@ -139,7 +141,7 @@ class Wiring:
         keys = [target.key for target in targets]
 
         # One trip to the reader's thread, and one query for a whole list: ten thousand would take seconds.
-        def load(shelf: "Store") -> tuple[Job, ...]:
+        def load(shelf: Store) -> tuple[Job, ...]:
             if not targets:
                 return shelf.watched(now)
             found = (shelf.load_job(key) for key in keys)
@@ -160,6 +162,8 @@ class Wiring:
 
         Empty for a job whose profile is not configured: nobody knows where it would be asked for.
         """
+        from jobdeck.domain.exchange import Exchange  # noqa: PLC0415 - the first frame must not wait for it
+
         settings = self.settings.profiles.get(asked.profile if isinstance(asked, Exchange) else asked.key.profile)
         headers = settings.curl_headers if settings is not None else ()
         if isinstance(asked, Exchange):
@@ -174,7 +178,7 @@ class Wiring:
         """Import what providers are made of, beside whatever else there is to do."""
         await asyncio.to_thread(importlib.import_module, "jobdeck.providers.factory")
 
-    def provider(self, name: str) -> "Provider":
+    def provider(self, name: str) -> Provider:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
         from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
 
@@ -188,7 +192,7 @@ class Wiring:
         return settings
 
 
-def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> "Opened":
+def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> Opened:
     """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`."""
     from jobdeck.store import open_store  # noqa: PLC0415 - 30 ms the first frame must not wait for
     from jobdeck.store.actors import new_actor  # noqa: PLC0415
@@ -209,25 +213,7 @@ def data_dir(env: Mapping[str, str]) -> Path:
     return place
 
 
-def limit_of(profile: Profile) -> Limit:
-    """Return the limit to begin with: the configured one, else the lower one the vendor's pages give.
-
-    The Hog's older pages say 30 a minute, its newer ones 300: headers tell which holds. Sonarly says nothing; a
-    described API's description may.
-    """
-    if profile.requests_per_minute is not None:
-        return Limit(profile.requests_per_minute, LimitSource.CONFIGURED)
-    match profile.api:
-        case "thehog":
-            return Limit(30, LimitSource.DOCUMENTED)
-        case "sonarly":
-            return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN)
-        case described:
-            told = described.requests_per_minute
-            return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN) if told is None else Limit(told, LimitSource.DOCUMENTED)
-
-
-def _still_acknowledged(job: Job, note: "Annotation | None") -> bool:
+def _still_acknowledged(job: Job, note: Annotation | None) -> bool:
     """Whether a person acknowledged the job as it is: an end that came later is news."""
     if note is None or not note.acknowledged:
         return False

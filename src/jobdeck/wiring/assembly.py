@@ -18,9 +18,10 @@ from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store import Opened
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import NoticeKind
-from jobdeck.wiring import Running, UseOfLists, Wiring, limit_of
+from jobdeck.wiring import Running, UseOfLists, Wiring
 from jobdeck.wiring.asking import Asker
 from jobdeck.wiring.ledger import StoreLedger
+from jobdeck.wiring.limits import limit_of
 from jobdeck.wiring.recording import Recorder
 
 LISTS: dict[ProviderName, tuple[ListSupport, ...]] = {

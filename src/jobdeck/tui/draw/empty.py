@@ -2,6 +2,9 @@
 
 from jobdeck.tui.draw.spans import EMPTY, Line, Role
 
+OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))
+"""What is said until the engine is there."""
+
 NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs are watched.", Role.STRONG),))
 
 EMPTY_DECK: tuple[Line, ...] = (

@@ -10,17 +10,13 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.tui.cells import fit
 from jobdeck.tui.draw.bar import bar
-from jobdeck.tui.draw.columns import GAP, MARKER, TICKING, Column, Columns, Name
+from jobdeck.tui.draw.columns import GAP, TICKING, Column, Columns, Name
+from jobdeck.tui.draw.heading import INDENT
 from jobdeck.tui.draw.spans import Line, Role, Span
 from jobdeck.tui.draw.state import LOST, NEW, STALLED, State
 from jobdeck.tui.model import Row
-from jobdeck.tui.order import Order
 
 PERCENT = 5
-INDENT = " "
-"""Keeps the words of the last column off the ages beside it."""
-
-UP, DOWN = "▴", "▾"
 NOT_FOUND = "not found (404)"
 KNOWN = "~"
 """Stands before the state of a job whose trouble a person has acknowledged."""
@@ -78,26 +74,6 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
         if column is not None:
             spans.append((" " * GAP + fit(text, column.width, right=True), role))
     return tuple(spans)
-
-
-def heading_spans(columns: Columns, order: Order | None = None) -> Line:
-    """Return the line of column headings; an arrow stands at the column that the list is sorted by."""
-    spans: list[Span] = [(" " * MARKER, Role.HEAD)]
-    x = MARKER
-    for column in columns.columns:
-        sorts = order is not None and order.by is column.name
-        arrow = (UP if order is not None and order.reverse else DOWN) if sorts else ""
-        heading = f"{INDENT}{column.name}" if column.name is Name.WHY else column.name.value
-        gap, width = column.x - x, column.width
-        if column.name in TICKING:
-            # These fill their columns from the right: the arrow stands before them, in the gap if need be.
-            gap, width = gap - GAP, width + GAP
-            text = fit(arrow + heading[: column.width], width, right=True)
-        else:
-            text = fit(heading[: width - len(arrow)] + arrow, width)
-        spans += [(" " * gap, Role.HEAD), (text, Role.STRONG if sorts else Role.HEAD)]
-        x = column.x + column.width
-    return tuple(span for span in spans if span[0])
 
 
 def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:

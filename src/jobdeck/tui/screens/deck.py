@@ -17,9 +17,9 @@ from jobdeck.tui.calling import Calling
 from jobdeck.tui.clipboard import Put
 from jobdeck.tui.copier import Copier
 from jobdeck.tui.draw.banner import banner_lines
-from jobdeck.tui.draw.empty import EMPTY_DECK, NO_JOBS, NOTHING_PASSES
+from jobdeck.tui.draw.empty import EMPTY_DECK, NO_JOBS, NOTHING_PASSES, OPENING
 from jobdeck.tui.draw.header import header_line
-from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.draw.spans import Line, Role, clip_line
 from jobdeck.tui.handing import Handing
 from jobdeck.tui.marks import Marks
 from jobdeck.tui.saving import Save, save
@@ -282,7 +282,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         if self._failure is not None:
             return ()
         if self._watch.engine is None:
-            return (EMPTY, (("  opening…", Role.DIM),))
+            return OPENING
         lines = NOTHING_PASSES if self._watch.model.total else NO_JOBS if self._session.locked else EMPTY_DECK
         return tuple(clip_line(line, width) for line in lines)
 

@@ -1,19 +1,25 @@
 """Widgets of a few lines that neither scroll nor take the focus."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from jobdeck.tui.draw.columns import Columns, Name, columns_for
+from jobdeck.tui.draw.columns import columns_for
 from jobdeck.tui.draw.footer import Footer as FooterLine
 from jobdeck.tui.draw.footer import footer
-from jobdeck.tui.draw.row import heading_spans
+from jobdeck.tui.draw.heading import heading_spans
 from jobdeck.tui.draw.spans import Line, Role, clip_line, line_width
-from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.palette import Painted
+
+if TYPE_CHECKING:
+    from jobdeck.tui.draw.columns import Columns, Name
+    from jobdeck.tui.order import Order
 
 
 class Sentence(Painted):
