@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import sys
 from functools import cache
 from uuid import uuid4
 
@@ -23,13 +24,40 @@ def has_gone(actor: str) -> bool:
     named = _NAME.fullmatch(actor)
     if named is None or named[1] != _place():
         return False
-    try:
-        os.kill(int(named[2]), 0)
-    except ProcessLookupError:
+    return not _may_run(int(named[2]))
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    _INVALID_PARAMETER = 87
+    _QUERY = 0x1000  # PROCESS_QUERY_LIMITED_INFORMATION
+    _STILL_ACTIVE = 259
+    _LARGEST = 0xFFFFFFFF
+
+    def _may_run(number: int) -> bool:
+        # Here, os.kill() with 0 is not a question: it is Ctrl-C.
+        if number > _LARGEST:
+            return True
+        system = ctypes.WinDLL("kernel32", use_last_error=True)
+        system.OpenProcess.restype = ctypes.c_void_p
+        handle = system.OpenProcess(_QUERY, False, ctypes.c_uint32(number))
+        if not handle:
+            return ctypes.get_last_error() != _INVALID_PARAMETER
+        code = ctypes.c_uint32(_STILL_ACTIVE)
+        system.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(code))
+        system.CloseHandle(ctypes.c_void_p(handle))
+        return code.value == _STILL_ACTIVE
+else:
+
+    def _may_run(number: int) -> bool:
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return False
+        except (OSError, OverflowError):
+            return True
         return True
-    except (OSError, OverflowError):
-        return False
-    return False
 
 
 @cache
