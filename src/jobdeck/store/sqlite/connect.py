@@ -37,9 +37,13 @@ def connect(path: Path) -> apsw.Connection:
 def connect_reader(path: Path) -> apsw.Connection:
     """Open a second connection, for queries only: they need not wait for a transaction of the writer."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    _common(connection)
-    connection.pragma("query_only", True)
+    try:
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        _common(connection)
+        connection.pragma("query_only", True)
+    except apsw.Error:
+        connection.close()  # a damaged file is renamed next, and Windows renames none that is open
+        raise
     return connection
 
 

@@ -16,6 +16,7 @@ if sys.platform != "win32":
 _OTHERS = 0o077
 _COMPANIONS = ("", "-wal", "-shm")
 _LOCK_SECONDS = 5.0
+_RETRY_SECONDS = 0.02
 
 
 def stamp(now_us: int) -> str:
@@ -79,32 +80,45 @@ def free_name(path: Path) -> Path:
 def alone(directory: Path) -> Iterator[None]:
     """Be the only process that opens, migrates or sets aside a database in `directory`.
 
-    Raises `StoreLockedError` after 5 s. The lock is on the directory itself, so that no file is left behind, and
-    ends with the process. Where directories cannot be locked (some network file systems, Windows), nothing is.
+    Raises `StoreLockedError` after 5 s, and `OSError` for a directory that cannot be used. The lock ends with the
+    process and leaves no file behind. Where directories cannot be locked (some network file systems), nothing is.
     """
-    if sys.platform == "win32":
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while (descriptor := _take(directory)) is None:
+        if time.monotonic() >= deadline:
+            raise StoreLockedError(f"another jobdeck is still opening the database in {directory}")
+        time.sleep(_RETRY_SECONDS)
+    try:
         yield
-    else:
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+
+    def _take(directory: Path) -> int | None:
+        # The system deletes the file when it is closed, which it is when its process ends, however that ends.
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_TEMPORARY | os.O_NOINHERIT
+        try:
+            return _make(directory / ".opening", flags)
+        except FileExistsError:
+            return None
+
+    def _make(path: Path, flags: int) -> int:
+        try:
+            return os.open(path, flags, 0o600)
+        except PermissionError:
+            time.sleep(_RETRY_SECONDS)  # one that is just being deleted can be neither opened nor made
+            return os.open(path, flags, 0o600)
+else:
+
+    def _take(directory: Path) -> int | None:
         descriptor = os.open(directory, os.O_RDONLY)
         try:
-            _lock(descriptor, directory)
-            yield
-        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             os.close(descriptor)
-
-
-if sys.platform != "win32":
-
-    def _lock(descriptor: int, directory: Path) -> None:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise StoreLockedError(f"another jobdeck is still opening the database in {directory}") from None
-                time.sleep(0.02)
-            except OSError:
-                return
-            else:
-                return
+            return None
+        except OSError:
+            pass
+        return descriptor
