@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -69,6 +70,7 @@ class HookRunner:
                 stderr=silent,
                 env={**without_secrets(self._environ, self._secret_variables, secrets_seen()), **job_variables(job)},
                 start_new_session=True,
+                creationflags=_UNSEEN,
             )
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
@@ -80,17 +82,33 @@ class HookRunner:
             return f"killed, for it took longer than {HOOK_SECONDS:.0f} s"
         finally:
             # What the hook has started ends with it, also when we are told to stop.
-            with suppress(ProcessLookupError, PermissionError):
-                _kill(process)
+            with suppress(OSError):
+                await _kill(process)
             if process.returncode is None:
                 await process.wait()
         return f"ended with code {process.returncode}" if process.returncode else None
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    if sys.platform == "win32":
-        process.kill()  # there are no process groups to kill
-    else:
+if sys.platform == "win32":
+    # A console of its own: neither a window nor a share in the Ctrl-C that is meant for us.
+    _UNSEEN = subprocess.CREATE_NO_WINDOW
+
+    async def _kill(process: asyncio.subprocess.Process) -> None:
+        # There are no process groups: the tree is found from its root, and not at all when that has ended.
+        if process.returncode is None:
+            silent = asyncio.subprocess.DEVNULL
+            command = ("taskkill", "/F", "/T", "/PID", str(process.pid))
+            with suppress(OSError):
+                killer = await asyncio.create_subprocess_exec(
+                    *command, stdin=silent, stdout=silent, stderr=silent, creationflags=_UNSEEN
+                )
+                await killer.wait()
+            if process.returncode is None:
+                process.kill()
+else:
+    _UNSEEN = 0
+
+    async def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
