@@ -63,7 +63,7 @@ def native_tool(environ: Mapping[str, str], find: Find = shutil.which, platform:
     candidates: list[tuple[bool, Tool]] = [
         (platform == "darwin", Tool("pbcopy", ("pbcopy",))),
         # Windows' own program takes UTF-16 for what it is only when a byte order mark says so.
-        (bool(environ.get("WSL_DISTRO_NAME")), Tool("clip.exe", ("clip.exe",), "utf-16")),
+        (platform == "win32" or bool(environ.get("WSL_DISTRO_NAME")), Tool("clip.exe", ("clip.exe",), "utf-16")),
         (bool(environ.get("WAYLAND_DISPLAY")), Tool("wl-copy", ("wl-copy", "--type", "text/plain;charset=utf-8"))),
         (bool(environ.get("DISPLAY")), Tool("xclip", ("xclip", "-selection", "clipboard", "-in"))),
         (bool(environ.get("DISPLAY")), Tool("xsel", ("xsel", "--clipboard", "--input"))),
@@ -81,15 +81,17 @@ def tools(environ: Mapping[str, str], find: Find = shutil.which, platform: str =
     return ((TMUX,) if environ.get("TMUX") else ()) + ((native,) if native is not None else ())
 
 
-def described(environ: Mapping[str, str]) -> str:
+def described(environ: Mapping[str, str], platform: str = sys.platform) -> str:
     """Return in words how a text would leave."""
-    found = " and ".join(" ".join(tool.argv) for tool in tools(environ))
+    found = " and ".join(" ".join(tool.argv) for tool in tools(environ, platform=platform))
     return found or "OSC 52, to the terminal, which does not say whether it took it"
 
 
-def clipboard(write: Callable[[str], object], environ: Mapping[str, str] | None = None) -> Put:
+def clipboard(
+    write: Callable[[str], object], environ: Mapping[str, str] | None = None, platform: str = sys.platform
+) -> Put:
     """Return how to reach the clipboard: by the programs that lead there, else by OSC 52 through `write`."""
-    found = tools(os.environ if environ is None else environ)
+    found = tools(os.environ if environ is None else environ, platform=platform)
 
     async def put(text: str) -> str:
         taken: list[str] = []

@@ -1,5 +1,6 @@
 """Sending texts to the clipboard: what is said about it, and what is kept of it for those it did not reach."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from jobdeck.wiring.private_file import PrivateFileError
 
 SHOWN = 160
 """Characters of a text that are repeated when it has been sent."""
+
+_READABLE = "" if sys.platform == "win32" else ", readable by you alone"
+"""On Windows the folder decides who reads its files."""
 
 Say = Callable[[str, bool], None]
 """Tells a person something, as a warning or not."""
@@ -58,7 +62,7 @@ class Copier:
         except PrivateFileError as error:
             self._say(str(error), True)
             return None
-        self._say(f"{path}\n{what} saved, {words.size(len(text.encode()))}, readable by you alone", False)
+        self._say(f"{path}\n{what} saved, {words.size(len(text.encode()))}{_READABLE}", False)
         return path
 
 
