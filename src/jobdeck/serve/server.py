@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import sys
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,12 @@ from jobdeck.serve.web import Site
 
 CLOSE_SECONDS = 2.0
 _QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access")
+
+if sys.platform == "win32":
+    # What lets a port be taken again at once elsewhere, there lets anybody take it while it is in use.
+    _OURS_ALONE = socket.SO_EXCLUSIVEADDRUSE
+else:
+    _OURS_ALONE = socket.SO_REUSEADDR
 
 
 class ScreenServer:
@@ -75,7 +82,7 @@ class ScreenServer:
 def _bind(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, _OURS_ALONE, 1)
         listening.bind(("127.0.0.1", port))
         listening.setblocking(False)
     except OSError:

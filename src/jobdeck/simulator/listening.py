@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -118,7 +119,8 @@ def bind(host: str, port: int) -> socket.socket:
     # asyncio turns Nagle's delay off only where the protocol is named; with it an answer takes 46 ms instead of 3.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it would let two servers have one port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1" if host == "localhost" else host, port))
         listening.setblocking(False)
     except OSError:
