@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TextIO
 
 from jobdeck import __version__
 from jobdeck.cli.discover import hindrance, profiles_of
@@ -16,6 +17,7 @@ from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.shapes import CheckObject
 from jobdeck.cli.silence import Silences
+from jobdeck.cli.terminal import screen_stream
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.domain.exchange import Exchange
@@ -198,11 +200,11 @@ def _store(arguments: argparse.Namespace) -> Check:
 
 
 def _terminal() -> Iterator[Check]:
-    term = os.environ.get("TERM", "")
-    drawable = sys.stderr.isatty() and term not in {"", "dumb"}
+    term = os.environ.get("TERM", "" if sys.platform != "win32" else "a console of Windows")
+    screen = screen_stream()
     colours = "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else _colours(term)
-    if drawable:
-        yield Check("terminal", Verdict.OK, f"{term}, {colours}, {_size()}")
+    if screen is not None and screen.isatty() and term not in {"", "dumb"}:
+        yield Check("terminal", Verdict.OK, f"{term}, {colours}, {_size(screen)}")
     else:
         yield Check("terminal", Verdict.WARNING, f"none to draw on (TERM={term or 'unset'}); headless commands work")
     from jobdeck.tui import clipboard, herald  # noqa: PLC0415 - only this command wants to know
@@ -212,14 +214,14 @@ def _terminal() -> Iterator[Check]:
 
 
 def _colours(term: str) -> str:
-    if os.environ.get("COLORTERM") in {"truecolor", "24bit"}:
+    if sys.platform == "win32" or os.environ.get("COLORTERM") in {"truecolor", "24bit"}:
         return "true colour"
     return "256 colours" if "256" in term else "few colours"
 
 
-def _size() -> str:
+def _size(screen: TextIO) -> str:
     try:
-        size = os.get_terminal_size(sys.stderr.fileno())
+        size = os.get_terminal_size(screen.fileno())
     except OSError:
         return "unknown size"
     return f"{size.columns}×{size.lines}"

@@ -86,7 +86,7 @@ def _source(argument: str, directory: Directory) -> tuple[str | None, bytes | No
 def _data_of(argument: str) -> bytes | None:
     if argument == "-":
         if sys.stdin.isatty():
-            narrate("reading standard input; end with Ctrl-D")
+            narrate(f"reading standard input; end with {'Ctrl-Z and Enter' if sys.platform == 'win32' else 'Ctrl-D'}")
         return _capped(sys.stdin.buffer.read(MAX_INPUT + 1), "standard input")
     path = Path(argument)
     try:

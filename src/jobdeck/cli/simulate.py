@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,13 +67,22 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
 
 
 def _explain(url: str, targets: Sequence[str]) -> None:
+    hog = {"THEHOG_BASE_URL": url, "THE_HOG_ACCESS_KEY": "ak_simulated", "THE_HOG_SECRET_KEY": "sk_simulated"}
+    sonarly = {"SONARLY_BASE_URL": url, "SONARLY_API_KEY": "sk_live_simulated"}
     sys.stderr.write(
         f"jobdeck: simulating {len(targets)} jobs of both APIs on {url} (Ctrl-C ends it); in another terminal:\n\n"
-        f"  export THEHOG_BASE_URL={url} THE_HOG_ACCESS_KEY=ak_simulated THE_HOG_SECRET_KEY=sk_simulated\n"
-        f"  export SONARLY_BASE_URL={url} SONARLY_API_KEY=sk_live_simulated\n"
+        f"  {_setting(hog)}\n"
+        f"  {_setting(sonarly)}\n"
         f"  jobdeck {' '.join(targets[:3])}\n\n"
     )
     sys.stderr.flush()
     for target in targets:
         sys.stdout.write(f"{target}\n")
     sys.stdout.flush()
+
+
+def _setting(variables: Mapping[str, str]) -> str:
+    """Return the line that sets variables in the shell that people have: on Windows, PowerShell."""
+    if sys.platform == "win32":
+        return "; ".join(f"$env:{name}='{value}'" for name, value in variables.items())
+    return "export " + " ".join(f"{name}={value}" for name, value in variables.items())
