@@ -1,19 +1,24 @@
 """What leaves the deck: request IDs, curl lines and tickets, to the clipboard, a file, or a pair of eyes."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from textual import events
 
+from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.store.errors import StoreClosedError
 from jobdeck.tui.clipboard import ClipboardError, TooBigError
+from jobdeck.tui.handing import TicketPaper
 from jobdeck.tui.saving import save
 from jobdeck.tui.screens.sent import SentScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.widgets.document import Document
 from tests.tui.drive import Driven, driven, toasts
-from tests.tui.world import UUID, exchange, job, key
+from tests.tui.fake import FakeEngine, FakeSession
+from tests.tui.world import UUID, FrozenClock, exchange, job, key
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +219,33 @@ async def test_the_trace_of_a_job_that_is_gone_lends_its_ids_to_no_other() -> No
         await run.until(lambda: run.app.deck.watch_state.model.total == 1)
         await run.press("y")
         assert run.clipboard.sent == ["of-" + left.id[-1]]
+
+
+async def test_a_copy_that_was_asked_for_waits_for_the_ticket_that_is_made_anew() -> None:
+    async with driven([job("op_a", Phase.SUCCEEDED, result='{"email": "someone@example.com"}')]) as run:
+        run.session.ticket_gate.clear()
+        await run.press("Y", "y", "i")
+        run.session.ticket_gate.set()
+        await run.until(lambda: bool(run.clipboard.sent))
+        assert "someone@" in run.clipboard.sent[0]
+        await run.until(lambda: not isinstance(run.app.screen, TicketScreen))
+
+
+async def test_a_note_that_was_faster_than_the_kept_one_stays() -> None:
+    class Slow(FakeSession):
+        async def note(self, keys: Sequence[JobKey]) -> str:
+            await read.wait()
+            return "an older one"
+
+        async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+            """Keep nothing, as for a browser."""
+
+    read = asyncio.Event()
+    session = Slow(FakeEngine(FrozenClock(), [job("op_a")]))
+    paper = TicketPaper(session, (key("op_a"),))
+    recalling = asyncio.create_task(paper.note())
+    await asyncio.sleep(0)
+    paper.keep("a newer one")
+    read.set()
+    assert await recalling == "an older one"
+    assert "a newer one" in await paper.make(include_result=False)

@@ -29,8 +29,10 @@ class TicketPaper:
 
     async def note(self) -> str:
         """Return the kept note."""
-        self._note = await self._session.note(self._keys)
-        return self._note
+        kept = await self._session.note(self._keys)
+        if self._keeping is None:
+            self._note = kept
+        return kept
 
     def keep(self, note: str) -> None:
         """Keep another note, whether or not anybody still looks at the ticket."""

@@ -169,9 +169,14 @@ class TicketScreen(Sheet[None]):
             self.query_one("#ticket-heading", Sentence).tell(self._heading)
 
     async def _text(self) -> str | None:
-        """Return the ticket when it is made; None, and said why, when it cannot be."""
+        """Return the ticket when it is made, or made anew meanwhile; None, and said why, when it cannot be."""
+        making = self._making
         try:
-            return await asyncio.shield(self._making)
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            if making is self._making:
+                raise
+            return await self._text()
         except TimeoutError:
             reason = "what is remembered could not be read in time"
         except Exception as error:  # noqa: BLE001 - the session may raise what the store raises
