@@ -10,23 +10,9 @@ from jobdeck.domain.job import Job, JobError, JobKey, Observation, Stage, StageR
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment
+from jobdeck.recording import facts as f
 from jobdeck.recording import wire
 from jobdeck.recording.encoding import BUDGET_MOMENTS, MOMENTS
-from jobdeck.recording.facts import (
-    Acknowledged,
-    Added,
-    Adopted,
-    Darkened,
-    Expected,
-    Fact,
-    Happened,
-    Header,
-    Recalled,
-    Removed,
-    Replied,
-    Restored,
-    Standing,
-)
 from jobdeck.recording.limits import MAX_BODIES, MAX_TEXT, MAX_WEIGHT, WEIGHT_OF_ROWS
 from jobdeck.recording.patch import apply_patch
 from jobdeck.scheduling.actions import BudgetView
@@ -44,7 +30,7 @@ class Decoder:
     Raises `DecodingError` and `PatchError` for what does not fit what came before it, or is too much.
     """
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: f.Header) -> None:
         self.position = 0
         self.ended = False
         self._us = header.started_us
@@ -60,7 +46,7 @@ class Decoder:
         self._weight = 0
         self._unpacked = 0
 
-    def facts(self, line: wire.AnyLine) -> tuple[Fact, ...]:
+    def facts(self, line: wire.AnyLine) -> tuple[f.Fact, ...]:
         """Return the facts of a line, often one."""
         if line.w is not None:
             self._skew = line.w
@@ -71,12 +57,12 @@ class Decoder:
         self._weigh(1)
         match line:
             case wire.DarkLine():
-                return (Darkened(at, line.of, None if line.p is None else self._problem(line.p, at)),)
+                return (f.Darkened(at, line.of, None if line.p is None else self._problem(line.p, at)),)
             case wire.ExpectLine():
                 self._weigh(len(line.e))
                 return tuple(self._expected(one, at) for one in line.e)
             case wire.EventLine():
-                return (Happened(at, self._event(line, at)),)
+                return (f.Happened(at, self._event(line, at)),)
             case wire.StandLine():
                 return (self._standing(line, at),)
             case wire.ListLine():
@@ -91,26 +77,26 @@ class Decoder:
             case _:
                 return (self._of_job(line, at),)
 
-    def _of_job(self, line: wire.LineOfJob, at: Instant) -> Fact:
+    def _of_job(self, line: wire.LineOfJob, at: Instant) -> f.Fact:
         match line:
             case wire.AddLine():
-                return Added(at, self._target(line.j))
+                return f.Added(at, self._target(line.j))
             case wire.RestoreLine():
-                return Restored(at, self._job(line.j, line.s, at))
+                return f.Restored(at, self._job(line.j, line.s, at))
             case wire.AdoptLine():
                 exchange = None if line.x is None else self._exchange(line.x, at, self._key(line.j).profile)
-                return Adopted(at, self._job(line.j, line.s, at), exchange, line.missing)
+                return f.Adopted(at, self._job(line.j, line.s, at), exchange, line.missing)
             case wire.RemoveLine():
-                return Removed(at, self._key(line.j))
+                return f.Removed(at, self._key(line.j))
             case wire.AckLine():
-                return Acknowledged(at, self._key(line.j), line.on)
+                return f.Acknowledged(at, self._key(line.j), line.on)
             case wire.PollLine():
                 return self._polled(line, at)
             case wire.RecallLine():
                 key = self._key(line.j)
                 self._weigh(len(line.x) + len(line.m))
                 exchanges = tuple(self._exchange(one, at, key.profile) for one in line.x)
-                return Recalled(at, key, exchanges, tuple(Moment(*one) for one in line.m))
+                return f.Recalled(at, key, exchanges, tuple(Moment(*one) for one in line.m))
             case _:
                 assert_never(line)
 
@@ -134,19 +120,19 @@ class Decoder:
     def _key(self, number: int) -> JobKey:
         return self._target(number).key
 
-    def _polled(self, line: wire.PollLine, at: Instant) -> Replied:
+    def _polled(self, line: wire.PollLine, at: Instant) -> f.Replied:
         key = self._key(line.j)
         seen = () if line.o is None else (self._observation(line.j, line.o),)
         body = self._body(line.b, line.j, seen[0].result if seen else None)
         exchange = self._exchange(line.x, at, key.profile, line.j, body)
-        return Replied(at, key, replace(exchange, job=key), seen, body)
+        return f.Replied(at, key, replace(exchange, job=key), seen, body)
 
-    def _listed(self, line: wire.ListLine, at: Instant) -> Replied:
+    def _listed(self, line: wire.ListLine, at: Instant) -> f.Replied:
         self._weigh(len(line.rows) // WEIGHT_OF_ROWS)
         rows = tuple(self._row(row) for row in line.rows)
         url = line.x.u if line.x.u is not None else self._urls.get(line.of, "")
         body = self._body(line.b, url, None)
-        return Replied(at, None, self._exchange(line.x, at, line.of, None, body), rows, body)
+        return f.Replied(at, None, self._exchange(line.x, at, line.of, None, body), rows, body)
 
     def _row(self, row: int | tuple[int, wire.ObservationWire]) -> Observation:
         if isinstance(row, int):
@@ -237,10 +223,10 @@ class Decoder:
             )
         return Job(**{"target": self._target(number), "added": at, **values})
 
-    def _expected(self, row: tuple[int, float, float | None, float | None, float | None], at: Instant) -> Expected:
+    def _expected(self, row: tuple[int, float, float | None, float | None, float | None], at: Instant) -> f.Expected:
         number, interval, least, most, stall_after = row
         eta = None if least is None or most is None else (least, most)
-        return Expected(at, self._key(number), interval, eta, stall_after)
+        return f.Expected(at, self._key(number), interval, eta, stall_after)
 
     def _event(self, line: wire.EventLine, at: Instant) -> ProfileEvent | SleepNoticed:
         problem = _NO_PROBLEM if line.p is None else self._problem(line.p, at)
@@ -256,7 +242,7 @@ class Decoder:
             case _:
                 assert_never(line.e)
 
-    def _standing(self, line: wire.StandLine, at: Instant) -> Standing:
+    def _standing(self, line: wire.StandLine, at: Instant) -> f.Standing:
         if line.paused is not None:
             self._paused = line.paused
         for name, budget in line.b.items():
@@ -267,7 +253,7 @@ class Decoder:
             self._budgets[name] = replace(self._budgets.get(name) or BudgetView(0, 0), **values)
         if line.h is not None:
             self._halted = {name: self._problem(problem, at) for name, problem in line.h.items()}
-        return Standing(at, self._paused, dict(self._budgets), dict(self._halted))
+        return f.Standing(at, self._paused, dict(self._budgets), dict(self._halted))
 
 
 def _error(line: wire.Error | None) -> JobError | None:

@@ -12,21 +12,7 @@ from jobdeck.domain.job import Job, JobError, JobKey, Observation, StageRecord, 
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
-from jobdeck.recording.facts import (
-    Acknowledged,
-    Added,
-    Adopted,
-    Darkened,
-    Expected,
-    Fact,
-    Happened,
-    Header,
-    Recalled,
-    Removed,
-    Replied,
-    Restored,
-    Standing,
-)
+from jobdeck.recording import facts as f
 from jobdeck.recording.limits import FORMAT, MAX_TEXT, VERSION
 from jobdeck.recording.patch import make_patch
 from jobdeck.scheduling.actions import BudgetView
@@ -65,16 +51,16 @@ class Encoder:
         self._budgets: dict[str, BudgetView] = {}
         self._halted: dict[str, Problem] = {}
         self._paused = False
-        self._expected: list[Expected] = []
+        self._expected: list[f.Expected] = []
 
-    def header(self, header: Header) -> str:
+    def header(self, header: f.Header) -> str:
         """Return the first line."""
         values = {"format": FORMAT, "version": VERSION, "jobdeck": header.version, "started_us": header.started_us}
         return _text({**values, "profiles": dict(header.profiles)})
 
-    def lines(self, fact: Fact) -> Iterator[str]:
+    def lines(self, fact: f.Fact) -> Iterator[str]:
         """Yield the lines of a fact; those of expectations come with the next fact of another kind."""
-        if isinstance(fact, Expected):
+        if isinstance(fact, f.Expected):
             self._expected.append(fact)
             return
         yield from self.rest()
@@ -96,32 +82,32 @@ class Encoder:
         yield from self.rest()
         yield self._line(at, "end", {})
 
-    def _lines(self, fact: Fact) -> Iterator[str]:
+    def _lines(self, fact: f.Fact) -> Iterator[str]:
         match fact:
-            case Added(at, target):
+            case f.Added(at, target):
                 yield from self._declare(at, target)
                 yield self._line(at, "add", {"j": self._current[target.key]})
-            case Restored(at, job):
+            case f.Restored(at, job):
                 yield from self._declare(at, job.target)
                 yield self._line(at, "restore", {"j": self._current[job.key], "s": self._job(job, at)})
-            case Adopted(at, job, exchange, missing) if job.key in self._current:
+            case f.Adopted(at, job, exchange, missing) if job.key in self._current:
                 told: Values = {"x": self._exchange(exchange, at)} if exchange is not None else {}
                 told |= {"missing": True} if missing else {}
                 yield self._line(at, "adopt", {"j": self._current[job.key], "s": self._job(job, at), **told})
-            case Removed(at, key) if key in self._current:
+            case f.Removed(at, key) if key in self._current:
                 yield self._line(at, "remove", {"j": self._current[key]})
-            case Acknowledged(at, key, acknowledged) if key in self._current:
+            case f.Acknowledged(at, key, acknowledged) if key in self._current:
                 yield self._line(at, "ack", {"j": self._current[key], "on": acknowledged})
-            case Replied(at, asked) if asked is None or asked in self._current:
+            case f.Replied(at, asked) if asked is None or asked in self._current:
                 yield self._replied(fact)
-            case Recalled(at, key, exchanges, moments) if key in self._current:
+            case f.Recalled(at, key, exchanges, moments) if key in self._current:
                 past = {"x": [self._exchange(one, at) for one in exchanges], "m": [_moment(one) for one in moments]}
                 yield self._line(at, "recall", {"j": self._current[key], **past})
-            case Darkened(at, profile, outage):
+            case f.Darkened(at, profile, outage):
                 yield self._line(at, "dark", {"of": profile, "p": _problem(outage, at)})
-            case Happened(at, event):
+            case f.Happened(at, event):
                 yield self._line(at, "event", _event(event, at))
-            case Standing(at):
+            case f.Standing(at):
                 values = self._standing(fact)
                 if values:
                     yield self._line(at, "stand", values)
@@ -148,7 +134,7 @@ class Encoder:
             yield self._line(at, "job", {"key": key, **api, **_told(ids)})
         self._current[target.key] = number
 
-    def _replied(self, fact: Replied) -> str:
+    def _replied(self, fact: f.Replied) -> str:
         at, exchange = fact.at, fact.exchange
         body = _capped(fact.body, "body")
         if fact.asked is not None:
@@ -246,7 +232,7 @@ class Encoder:
         }
         return {**values, **_told(parts), **_told(moments)}
 
-    def _standing(self, fact: Standing) -> Values:
+    def _standing(self, fact: f.Standing) -> Values:
         values: Values = {}
         if fact.paused != self._paused:
             values["paused"] = self._paused = fact.paused

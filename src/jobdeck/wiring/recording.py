@@ -18,21 +18,7 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.registry import Applied, Registry
 from jobdeck.engine.subscription import Subscription
 from jobdeck.providers.base import Reply
-from jobdeck.recording.facts import (
-    Acknowledged,
-    Added,
-    Adopted,
-    Darkened,
-    Expected,
-    Fact,
-    Happened,
-    Header,
-    Recalled,
-    Removed,
-    Replied,
-    Restored,
-    Standing,
-)
+from jobdeck.recording import facts as f
 from jobdeck.recording.writer import Writer
 
 STANDING_SECONDS = 1.0
@@ -51,7 +37,7 @@ class Recorder:
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._writer = Writer(path, Header(__version__, start.us, profiles), start, self._fail)
+        self._writer = Writer(path, f.Header(__version__, start.us, profiles), start, self._fail)
         self.registry: Registry = RecordedRegistry(self._writer.take, clock)
 
     def follow(self, engine: Engine) -> None:
@@ -80,7 +66,7 @@ class Recorder:
             async for batch in changes:
                 for event in batch.events:
                     if isinstance(event, ProfileHalted | OutageBegan | OutageEnded | SleepNoticed):
-                        self._writer.take(Happened(event.at, event))
+                        self._writer.take(f.Happened(event.at, event))
         finally:
             changes.close()
 
@@ -89,7 +75,7 @@ class Recorder:
         never = asyncio.Event()
         while True:
             at = self._clock.now()
-            self._writer.take(Standing(at, engine.paused, dict(engine.budgets()), dict(engine.halted())))
+            self._writer.take(f.Standing(at, engine.paused, dict(engine.budgets()), dict(engine.halted())))
             await self._clock.wait(never, STANDING_SECONDS)
 
     def _fail(self, message: str) -> None:
@@ -109,7 +95,7 @@ class Recorder:
 class RecordedRegistry(Registry):
     """A registry that tells everything that changes it, in order; told to another one, it makes the same jobs."""
 
-    def __init__(self, tell: Callable[[Fact], object], clock: Clock) -> None:
+    def __init__(self, tell: Callable[[f.Fact], object], clock: Clock) -> None:
         super().__init__()
         self._tell = tell
         self._clock = clock
@@ -118,41 +104,41 @@ class RecordedRegistry(Registry):
         """Tell and add."""
         added = super().add(target, now)
         if added is not None:
-            self._tell(Added(now, target))
+            self._tell(f.Added(now, target))
         return added
 
     def restore(self, job: Job, now: Instant) -> bool:
         """Tell and restore."""
         restored = super().restore(job, now)
         if restored:
-            self._tell(Restored(now, job))
+            self._tell(f.Restored(now, job))
         return restored
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
         """Tell and remove."""
-        self._tell(Removed(now, key))
+        self._tell(f.Removed(now, key))
         return super().remove(key, now)
 
     def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> Job | None:
         """Tell and recall."""
         if exchanges or moments:
-            self._tell(Recalled(self._clock.now(), key, tuple(exchanges), tuple(moments)))
+            self._tell(f.Recalled(self._clock.now(), key, tuple(exchanges), tuple(moments)))
         return super().recall(key, exchanges, moments)
 
     def darken(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
         """Tell and darken."""
-        self._tell(Darkened(self._clock.now(), profile, outage))
+        self._tell(f.Darkened(self._clock.now(), profile, outage))
         return super().darken(profile, outage)
 
     def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
         """Tell and note."""
-        self._tell(Acknowledged(self._clock.now(), key, acknowledged))
+        self._tell(f.Acknowledged(self._clock.now(), key, acknowledged))
         return super().acknowledge(key, acknowledged=acknowledged)
 
     def adopt(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> Applied:
         """Tell and adopt."""
         if heard.key in self.jobs:
-            self._tell(Adopted(self._clock.now(), heard, exchange, result_missing))
+            self._tell(f.Adopted(self._clock.now(), heard, exchange, result_missing))
         return super().adopt(heard, exchange, result_missing=result_missing)
 
     def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:
@@ -160,12 +146,12 @@ class RecordedRegistry(Registry):
         before = self.jobs[key]
         after = super().expect(key, interval, eta, stall_after)
         if after is not before:
-            self._tell(Expected(self._clock.now(), key, interval, eta, stall_after))
+            self._tell(f.Expected(self._clock.now(), key, interval, eta, stall_after))
         return after
 
     def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
         """Tell and apply."""
         if asked is None or asked in self.jobs:
             body = reply.body.decode("utf-8", "replace") if reply.body is not None else None
-            self._tell(Replied(now, asked, reply.exchange, reply.observations, body))
+            self._tell(f.Replied(now, asked, reply.exchange, reply.observations, body))
         return super().apply(asked, reply, now)

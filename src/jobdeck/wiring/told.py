@@ -10,20 +10,7 @@ from jobdeck.domain.job import Job, JobKey, Observation
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.registry import Applied, Registry
 from jobdeck.providers.base import Reply
-from jobdeck.recording.facts import (
-    Acknowledged,
-    Added,
-    Adopted,
-    Darkened,
-    Expected,
-    Fact,
-    Happened,
-    Recalled,
-    Removed,
-    Replied,
-    Restored,
-    Standing,
-)
+from jobdeck.recording import facts as f
 from jobdeck.recording.reader import Placed
 
 TOGETHER_SECONDS = 0.05
@@ -91,27 +78,27 @@ class State:
         self.zero_us = zero_us
         self.registry = Registry()
         self.ranks = Ranks()
-        self.standing = Standing(Instant(0, 0.0), paused=False, budgets={}, halted={})
+        self.standing = f.Standing(Instant(0, 0.0), paused=False, budgets={}, halted={})
         self.told = 0
-        self._waiting: dict[JobKey, Replied] = {}
+        self._waiting: dict[JobKey, f.Replied] = {}
         self._applied: dict[JobKey, Observation] = {}
         self._keys: dict[int, JobKey] = {}
 
-    def take(self, fact: Fact, changes: Changes) -> None:
+    def take(self, fact: f.Fact, changes: Changes) -> None:
         """Take in a fact, and note what it changed."""
         match fact:
-            case Standing():
+            case f.Standing():
                 self.standing = fact
-            case Happened(_, event):
+            case f.Happened(_, event):
                 changes.events.append(event)
-            case Darkened(_, profile, outage):
+            case f.Darkened(_, profile, outage):
                 self.settle(changes)
                 changes.touch(self.registry.darken(profile, outage))
-            case Replied(asked=asked, exchange=exchange, observations=observations):
+            case f.Replied(asked=asked, exchange=exchange, observations=observations):
                 # A poll without a problem has one observation; who wrote the file may not have known.
                 if asked is None or exchange.problem is not None or observations:
                     self._replied(fact, changes)
-            case Adopted(_, job, exchange, missing):
+            case f.Adopted(_, job, exchange, missing):
                 self._settle_one(job.key, changes)
                 self._applied.pop(job.key, None)
                 changes.apply(self.registry.adopt(job, exchange, result_missing=missing), exchange)
@@ -119,7 +106,7 @@ class State:
                 self._of_job(fact, changes)
         self.zero_us = fact.at.us - round(fact.at.mono * 1e6)
 
-    def _replied(self, fact: Replied, changes: Changes) -> None:
+    def _replied(self, fact: f.Replied, changes: Changes) -> None:
         if fact.asked is None:
             self._listed(fact, changes)
             return
@@ -129,7 +116,7 @@ class State:
         reply = Reply(fact.exchange, fact.observations, body=body)
         changes.apply(self.registry.apply(fact.asked, reply, fact.at), fact.exchange)
 
-    def _listed(self, fact: Replied, changes: Changes) -> None:
+    def _listed(self, fact: f.Replied, changes: Changes) -> None:
         """Take in a list: rows that say again what they said wait until something else is said of their job."""
         jobs, waiting, applied = self.registry.jobs, self._waiting, self._applied
         news: dict[JobKey, Observation] = {}
@@ -172,29 +159,31 @@ class State:
             key = self._keys[id(row)] = JobKey(profile, row.account_group, row.id)
         return key
 
-    def _of_job(self, fact: Added | Restored | Removed | Acknowledged | Recalled | Expected, changes: Changes) -> None:
+    def _of_job(
+        self, fact: f.Added | f.Restored | f.Removed | f.Acknowledged | f.Recalled | f.Expected, changes: Changes
+    ) -> None:
         registry = self.registry
-        if not isinstance(fact, Added | Restored | Expected):
+        if not isinstance(fact, f.Added | f.Restored | f.Expected):
             self._settle_one(fact.key, changes)
         match fact:
-            case Added(at, target):
+            case f.Added(at, target):
                 added = registry.add(target, at)
                 if added is not None:
                     changes.touch([added[0]])
                     changes.events.append(added[1])
-            case Restored(at, job):
+            case f.Restored(at, job):
                 changes.touch([job] if registry.restore(job, at) else [])
-            case Removed(at, key):
+            case f.Removed(at, key):
                 self._applied.pop(key, None)
                 event = registry.remove(key, at)
                 if event is not None:
                     changes.remove(key)
                     changes.events.append(event)
-            case Acknowledged(_, key, acknowledged):
+            case f.Acknowledged(_, key, acknowledged):
                 self._touched(changes, registry.acknowledge(key, acknowledged=acknowledged))
-            case Recalled(_, key, exchanges, moments):
+            case f.Recalled(_, key, exchanges, moments):
                 self._touched(changes, registry.recall(key, exchanges, moments))
-            case Expected(_, key, interval, eta, stall_after):
+            case f.Expected(_, key, interval, eta, stall_after):
                 if key in registry.jobs:
                     changes.touch([registry.expect(key, interval, eta, stall_after)])
 
@@ -209,7 +198,7 @@ def stops_of(facts: Iterable[Placed]) -> list[float]:
     stops: list[float] = []
     begun = 0.0
     for placed in facts:
-        aside = isinstance(placed.fact, Standing | Expected)
+        aside = isinstance(placed.fact, f.Standing | f.Expected)
         if aside and stops and placed.at - begun <= TOGETHER_SECONDS:
             stops[-1] = placed.at
         elif not aside:
@@ -226,14 +215,14 @@ def looks_of(facts: Iterable[Placed]) -> dict[JobKey, list[float]]:
     by_row: dict[int, list[float]] = {}
     for placed in facts:
         match placed.fact:
-            case Replied(_, None, exchange, observations):
+            case f.Replied(_, None, exchange, observations):
                 for row in observations:
                     known = by_row.get(id(row))
                     if known is None:
                         key = JobKey(exchange.profile, row.account_group, row.id)
                         known = by_row[id(row)] = looks.setdefault(key, [])
                     known.append(placed.at)
-            case Replied(asked=JobKey() as asked):
+            case f.Replied(asked=JobKey() as asked):
                 looks.setdefault(asked, []).append(placed.at)
             case _:
                 pass
