@@ -223,7 +223,7 @@ def test_a_list_that_is_described_wrongly_is_a_problem_and_no_empty_list(home: P
     with scripted_apart({"/blue/jobs": [Say([{"job": {"id": "7", "state": "ok"}}])]}) as server:
         found = told(home, server, "discover")
     assert found.code == 7
-    assert "profile own: unexpected answer: none of 1 rows could be read: nothing at $.id" in found.err
+    assert found.err == "jobdeck: profile own: unexpected answer: none of 1 rows could be read: nothing at $.id\n"
 
 
 def test_a_job_that_is_asked_for_by_a_parameter(home: Path) -> None:

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             print_json(job_object(job, now))
     elif jobs:
         print_table(STATUS_HEADER, [describe_row(job, now) for job in jobs])
-    else:
+    elif not any(part.problems for part in found.values()):
         narrate("the lists show no jobs")
     for name, part in found.items():
         for problem in part.problems:

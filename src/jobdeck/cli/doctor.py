@@ -163,13 +163,16 @@ def _keyless(profile: Profile) -> bool:
 
 def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:
     """Tell the limits: configured, announced just now, and as all jobdecks on this machine hold to them."""
-    configured = wiring.settings.profiles[name].profile.requests_per_minute
+    profile = wiring.settings.profiles[name].profile
+    configured, described = profile.requests_per_minute, profile.described
     told = "; ".join(
         f"{window.name + ' ' if window.name else ''}{window.limit}, {window.remaining} left"
         for window in windows
         if window.limit is not None
     )
     ours = "not configured" if configured is None else f"{configured} a minute configured"
+    if configured is None and described is not None and described.requests_per_minute is not None:
+        ours = f"{described.requests_per_minute} a minute described"
     with open_store_for(arguments) as store:
         learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
     kept = (

@@ -70,6 +70,8 @@ def parse_description(name: str, raw: object, file: str, base: Callable[[str], R
         list=read_list(table.table("list"), url) if table.has("list") else None,
     )
     job.finish()
+    if description.list is not None and not fields.id:
+        raise table.wrong("list", "needs the field id: only its ID says which job a row is about")
     _check_variables(description, table)
     return description
 
