@@ -11,7 +11,6 @@ from jobdeck.cli.follow import follow
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, print_json
-from jobdeck.cli.private_file import write_private
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.silence import unbearable
 from jobdeck.domain.exchange import Exchange
@@ -20,6 +19,7 @@ from jobdeck.domain.ticket import ticket_markdown, ticket_object
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring import UseOfLists
+from jobdeck.wiring.private_file import PrivateFileError, write_private
 from jobdeck.wiring.tickets import ticket_source
 
 
@@ -48,15 +48,22 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if arguments.output is None:
             print_json(made)
         else:
-            write_private(Path(arguments.output), _json_text(made))
+            _save(arguments.output, _json_text(made))
     elif arguments.output is None:
         sys.stdout.write(ticket_markdown(source))
         sys.stdout.flush()
     else:
-        write_private(Path(arguments.output), ticket_markdown(source))
+        _save(arguments.output, ticket_markdown(source))
     if source.job.observed is not None:
         return ExitCode.OK
     return job_code(source.job if fresh or not silent else replace(source.job, problem=silent[job.key.profile]))
+
+
+def _save(name: str, text: str) -> None:
+    try:
+        write_private(Path(name), text)
+    except PrivateFileError as error:
+        raise CommandError(str(error)) from None
 
 
 def _json_text(value: object) -> str:
