@@ -53,3 +53,20 @@ def test_requests_and_sizes_are_worded_in_their_own_units() -> None:
 )
 def test_what_is_left_is_a_range_that_is_never_empty(low: float, high: float, shown: str) -> None:
     assert words.outlook(low, high) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("1h30m", 5_400),
+        ("1.5m", 90),
+        ("2d", 172_800),
+        ("", None),
+        ("1h 30m", None),
+        ("h", None),
+        ("１s", None),
+    ],
+)
+def test_a_length_of_time_is_read_as_people_write_it(text: str, seconds: float | None) -> None:
+    assert words.seconds_of(text) == seconds

@@ -3,19 +3,15 @@
 import argparse
 import re
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)(h|m|s)", re.ASCII)
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z?", re.ASCII)
 LONGEST = 366 * 86_400.0
 
 
 def duration(text: str) -> float:
-    """Return the seconds of ``90``, ``45s``, ``30m`` or ``1h30m``; for argparse, raises its ArgumentTypeError."""
-    seconds = None
-    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        seconds = float(text)
-    elif len(text) <= 40 and re.fullmatch(r"(?:\d+(?:\.\d+)?[hms])+", text, re.ASCII):
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    """Return the seconds of a length of time of up to a year; for argparse, raises its ArgumentTypeError."""
+    from jobdeck.domain.words import seconds_of  # noqa: PLC0415 - not for --version and --help
+
+    seconds = seconds_of(text)
     if seconds is None or not 0 < seconds <= LONGEST:
         message = "not a duration such as 45s, 30m or 1h30m"
         raise argparse.ArgumentTypeError(message)

@@ -1,8 +1,13 @@
 """Numbers and moments as a person reads them: short, steady in width, never more exact than what we know."""
 
+import re
+
 from jobdeck.domain.instant import Instant, date_of
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_UNITS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY}
+_LENGTH = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[smhd]){1,8}", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 
 
 def duration(seconds: float) -> str:
@@ -22,6 +27,15 @@ def span(seconds: float) -> str:
     """Return a length of time in running text or as an age (``4s``, ``1m36s``, ``1h04m``)."""
     whole = max(0, int(seconds))
     return f"{whole}s" if whole < _MINUTE else duration(whole)
+
+
+def seconds_of(text: str) -> float | None:
+    """Return the seconds of a length of time (``90``, ``45s``, ``1h30m``, ``2d``); None for what is none."""
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        return float(text)
+    if not _LENGTH.fullmatch(text):
+        return None
+    return sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))
 
 
 def took(seconds: float) -> str:

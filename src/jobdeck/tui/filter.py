@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
@@ -17,10 +18,7 @@ Test: TypeAlias = Callable[[Job, str, Instant], bool]
 _TOKEN = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^\s"])+')
 _TERM = re.compile(r"([A-Za-z_]+)(<=|>=|:|=|<|>)(.*)", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?')
-_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[smhd])+", re.ASCII)
-_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _PERCENT = re.compile(r"\d{1,3}(?:\.\d{1,3})?%?", re.ASCII)
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 SAID = 24
 """Characters of a term that a complaint repeats."""
 
@@ -137,14 +135,6 @@ def _unquoted(text: str) -> str:
     return _QUOTED.sub(lambda match: re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL), text)
 
 
-def _duration(text: str) -> float | None:
-    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        return float(text)
-    if not _DURATION.fullmatch(text):
-        return None
-    return sum(float(count) * _SECONDS[unit] for count, unit in _PART.findall(text))
-
-
 def _fraction(text: str) -> float | None:
     return float(text.rstrip("%")) / 100 if _PERCENT.fullmatch(text) else None
 
@@ -182,8 +172,8 @@ _TEXTS: dict[str, Callable[[Job, str], tuple[str, ...]]] = {
     "id": _ids,
 }
 _MEASURES: dict[str, tuple[Callable[[Job, Instant], float | None], Callable[[str], float | None], str]] = {
-    "age": (_age, _duration, "30s"),
-    "elapsed": (lambda job, now: None if job.observed is None else job.elapsed(now), _duration, "5m"),
+    "age": (_age, words.seconds_of, "30s"),
+    "elapsed": (lambda job, now: None if job.observed is None else job.elapsed(now), words.seconds_of, "5m"),
     "progress": (lambda job, _: job.shown_progress, _fraction, "50%"),
 }
 
