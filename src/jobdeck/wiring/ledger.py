@@ -25,6 +25,9 @@ RETENTION_DAYS = 30
 TIDY_AFTER_SECONDS = 20.0
 """Not at the start, which should be quick, and not at all in a run that only takes a look."""
 
+TIDY_EVERY_SECONDS = 86_400.0
+"""A screen may stay open for weeks."""
+
 UNKNOWN_RETRY_SECONDS = 1.0
 
 HISTORY = 100
@@ -125,7 +128,7 @@ class StoreLedger:
                 _log.exception("a lease could not be ended")
 
     async def news(self) -> AsyncIterator[Heard]:
-        """Yield what other processes learn of any job; meanwhile what is too old is forgotten, once a run."""
+        """Yield what other processes learn of any job; meanwhile what is too old is forgotten, once a day."""
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
         async for changes in self._store.watch_changes():
             for key in await self._changed(changes):
@@ -153,10 +156,12 @@ class StoreLedger:
 
     async def _tidy(self) -> None:
         await asyncio.sleep(TIDY_AFTER_SECONDS)
-        try:
-            await self._store.purge(self._clock.now().us - RETENTION_DAYS * 86_400 * 1_000_000)
-        except StoreError:
-            _log.exception("what is too old could not be forgotten")
+        while True:
+            try:
+                await self._store.purge(self._clock.now().us - RETENTION_DAYS * 86_400 * 1_000_000)
+            except StoreError:
+                _log.exception("what is too old could not be forgotten")
+            await asyncio.sleep(TIDY_EVERY_SECONDS)
 
     async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
         if not changes:
