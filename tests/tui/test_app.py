@@ -366,6 +366,16 @@ async def test_every_size_is_drawn_line_by_line_to_its_width() -> None:
             assert {strip.cell_length for strip in strips} == {size[0]}
 
 
+async def test_a_zoomed_pane_has_the_whole_width_and_else_what_it_is_made_for() -> None:
+    async with driven([job("op_a")], size=(200, 40)) as run:
+        panes = [run.app.deck.query_one(kind) for kind in (Detail, Trace)]
+        assert [pane.size.width for pane in panes] == [79, 79]
+        await run.press("tab", "z")
+        await run.until(lambda: panes[0].size.width == 200)
+        await run.press("tab")
+        await run.until(lambda: panes[1].size.width == 200)
+
+
 async def test_a_terminal_that_changes_its_size_keeps_the_selected_job_in_view() -> None:
     jobs = [job(f"op_{number:03d}") for number in range(60)]
     async with driven(jobs, size=(120, 50)) as run:
