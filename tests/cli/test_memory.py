@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.domain.job import JobKey
+from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.simulator.vocabulary import Api
@@ -131,6 +132,21 @@ def test_a_ticket_as_json_has_its_timeline_and_leaves_the_result_out(env: dict[s
     assert made["client"]["clock_offset_seconds"] is not None
     assert "someone@example.com" not in jobdeck("ticket", "op_done", env=env).out
     assert "someone@example.com" in jobdeck("ticket", "--include-result", "op_done", env=env).out
+
+
+def test_a_ticket_has_the_refusals_that_others_of_its_profile_met_while_it_was_going(tmp_path: Path) -> None:
+    broken = Fault(FaultKind.STATUS, job="en_2", status=503)
+    scripts = tuple(JobScript(id=f"en_{n}", resource=Resource.ENRICHMENT, duration=1e5) for n in (1, 2))
+    with ThreadedSimulator(Scenario(jobs=scripts, faults=(broken,))) as running:
+        env = environment(running.url, tmp_path)
+        jobdeck("status", "/api/enrichments/en_1", env=env)
+        assert "failed meanwhile" not in jobdeck("ticket", "/api/enrichments/en_1", env=env).out
+        jobdeck("status", "/api/enrichments/en_2", env=env)
+        refused = running.requests[-1].request_id
+        _, _, section = jobdeck("ticket", "en_1", env=env).out.partition("### Requests about other jobs that failed")
+        assert "en_2 503 " in section
+        assert f"request {refused} server error" in section
+        assert "failed meanwhile" not in jobdeck("ticket", "en_2", env=env).out, "its own are among its exchanges"
 
 
 def test_a_ticket_can_be_written_to_a_private_file(env: dict[str, str], tmp_path: Path) -> None:

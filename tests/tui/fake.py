@@ -10,7 +10,8 @@ from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.ticket import TicketSource, tickets_markdown
+from jobdeck.domain.ticket import TicketSource
+from jobdeck.domain.tickets import tickets_markdown
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription

@@ -7,6 +7,7 @@ import pytest
 from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
+from jobdeck.domain.tickets import MAX_BYTES
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.tui.screens.sent import SentScreen
 from jobdeck.tui.screens.ticket import TicketScreen
@@ -73,4 +74,6 @@ async def test_a_ticket_of_many_jobs_is_made_and_scrolls() -> None:
         await run.shows("Ticket of 200 jobs")
         await run.press("y")
         await run.until(lambda: run.app.screen is run.app.deck)
-        assert run.clipboard.sent[0].count("## Support ticket\n") == 200
+        (sent,) = run.clipboard.sent
+        assert all(f"- `op_{number:04}` `failed`" in sent for number in range(200))
+        assert len(sent.encode()) <= MAX_BYTES

@@ -10,10 +10,13 @@ from markdown_it import MarkdownIt
 
 from jobdeck.cli.output import job_object
 from jobdeck.domain.curl import curl_line
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import utc
 from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.ticket import TicketSource, code_block, code_span, ticket_markdown, ticket_object, tickets_markdown
+from jobdeck.domain.ticket import MAX_OUTAGE, TicketSource, code_block, code_span, ticket_markdown, ticket_object
+from jobdeck.domain.tickets import MAX_BYTES, tickets_markdown
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.domain.transitions import observe
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
@@ -100,6 +103,75 @@ def test_a_note_that_several_jobs_share_is_said_once_and_another_stays_with_its_
     assert shared.count("it hangs") == 1
     mixed = tickets_markdown([make_source(note="it hangs"), make_source(note="ask Ada")], "it hangs")
     assert (mixed.count("it hangs"), mixed.count("ask Ada")) == (1, 1)
+
+
+def failing(at: int, kind: ProblemKind = ProblemKind.SERVER_ERROR) -> Exchange:
+    problem = Problem(kind, f"trouble {at}", 503)
+    return replace(make_exchange(START.later(at), problem), request_id=f"refused-{at}", job=None)
+
+
+def test_of_many_exchanges_those_that_told_something_are_shown_and_the_rest_is_counted() -> None:
+    looks = [replace(make_exchange(START.later(at)), request_id=f"look-{at}") for at in range(100)]
+    looks[3], looks[40] = failing(3), failing(40)
+    told = Moment(START.later(7).us, MomentKind.PHASE, "processing", None, "queued", "running", "look-7")
+    source = replace(make_source(), exchanges=tuple(reversed(looks)), timeline=(told,), most=8, ends=())
+    source = replace(source, job=make_job())
+    markdown = ticket_markdown(source)
+    shown = [line for line in markdown.splitlines() if "GET https" in line or "left out" in line]
+    ids = [
+        "look-99",
+        "look-98",
+        "look-97",
+        "look-96",
+        "look-95",
+        "(54",
+        "refused-40",
+        "(32",
+        "look-7",
+        "(3 l",
+        "refused-3",
+        "(3 l",
+    ]
+    assert [one in line for one, line in zip(ids, shown, strict=True)] == [True] * len(ids)
+    made = ticket_object(source, job_object(source.job, START))
+    assert (len(made["exchanges"]), made["exchanges_left_out"]) == (8, 92)
+
+
+def test_a_ticket_has_what_failed_meanwhile_of_the_whole_profile() -> None:
+    source = replace(make_source(), outage=tuple(failing(at) for at in reversed(range(MAX_OUTAGE + 3))))
+    markdown = ticket_markdown(source)
+    assert "### Requests about other jobs that failed meanwhile" in markdown
+    assert "refused-3 " in markdown
+    assert "(3 left out here)" in markdown
+    assert len(ticket_object(source, job_object(source.job, START))["outage"]) == MAX_OUTAGE
+    assert tickets_markdown([source, source]).count("refused-3 ") == 1
+
+
+def test_a_first_look_is_no_change_from_unknown() -> None:
+    seen = Moment(START.us, MomentKind.PHASE, "queued", None, "unknown", "queued", "r-1")
+    assert "phase first seen -> queued r-1" in ticket_markdown(replace(make_source(), timeline=(seen,)))
+
+
+def test_a_ticket_about_many_says_what_they_have_in_common_and_fits_where_it_is_pasted() -> None:
+    def one(number: int, code: str) -> TicketSource:
+        source = make_source("x" * 900)
+        now = START.later(60 + number)
+        failed = replace(make_observation(Phase.FAILED, id_=f"op_{number}"), error=JobError(code, "y" * 900, None))
+        job, _ = observe(make_job(f"op_{number}"), failed, make_exchange(now), now)
+        return replace(source, job=job, note="", ends=(make_exchange(now),))
+
+    sources = [*(one(number, "UPSTREAM_TIMEOUT") for number in range(120)), one(120, "BAD_INPUT")]
+    text = tickets_markdown(sources)
+    assert len(text.encode()) <= MAX_BYTES
+    first, last = utc(START.later(60).us), utc(START.later(179).us)
+    assert f"- 120 jobs failed with `UPSTREAM_TIMEOUT`, from `{first}` to `{last}`" in text
+    assert "- 1 job failed with `BAD_INPUT`, at `" in text
+    assert all(f"- `op_{number}` `failed`" in text for number in range(121))
+    assert "- Job: `op_120`" in text, "one of each fault is there whole"
+    whole = text.count("- Job: `")
+    assert f"The other {121 - whole} jobs are in the list above alone" in text
+    short = tickets_markdown(sources[:2])
+    assert "The other" not in short
 
 
 def test_the_result_is_left_out_unless_asked_for() -> None:

@@ -13,7 +13,8 @@ from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange, told_offset
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
+from jobdeck.domain.ticket import TicketSource
+from jobdeck.domain.tickets import tickets_markdown
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.errors import RecordingError
 from jobdeck.recording.reader import Recording, read_recording
@@ -98,7 +99,7 @@ class ReplaySitting:
         return TicketSource(
             job=job,
             timeline=self._replay.timeline(job.key),
-            exchanges=exchanges[:MAX_EXCHANGES],
+            exchanges=exchanges,
             version=__version__,
             made_us=self._replay.now().us,
             curl=self.curl(job.target),

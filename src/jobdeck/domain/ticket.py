@@ -7,18 +7,21 @@ curl line names variables.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from jobdeck.domain.evidence import Piece, evidence
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import clean, one_line
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import Moment, first_look
 
 MAX_EXCHANGES = 40
 MAX_MOMENTS = 60
-LEAST_EXCHANGES = 4
+MAX_OUTAGE = 12
+"""Failed requests about other jobs: enough to find the outage by."""
+
 _FIELD = 400
 
 
@@ -26,8 +29,10 @@ _FIELD = 400
 class TicketSource:
     """What a ticket is made of.
 
-    `exchanges` are newest first; `ends` are the first and the last that showed the job's end, when they are known.
-    `clock_offset` is the server's clock minus ours in seconds, if known.
+    `exchanges` are newest first, of which a ticket shows the `most` that tell something; `outage` are the profile's
+    requests about other jobs and lists that failed since this job was watched, newest first. `ends` are the first and
+    the last that showed the job's end, when they are known. `clock_offset` is the server's clock minus ours in
+    seconds, if known.
     """
 
     job: Job
@@ -37,6 +42,8 @@ class TicketSource:
     made_us: int
     curl: str
     ends: tuple[Exchange, ...] = ()
+    outage: tuple[Exchange, ...] = ()
+    most: int = MAX_EXCHANGES
     clock_offset: float | None = None
     note: str = ""
     include_result: bool = False
@@ -53,33 +60,16 @@ class TicketSource:
         shown = [item for item in good if item.started.us + round(item.duration * 1e6) >= ended.us - 1]
         return tuple(sorted(shown, key=lambda item: item.started.us))
 
+    @property
+    def evidence(self) -> tuple[Piece, ...]:
+        """The exchanges that a ticket shows, newest first, and how many are left out in their place."""
+        told = {moment.request_id for moment in self.timeline} | {item.support_id for item in self.failing}
+        return evidence(self.exchanges, {id_ for id_ in told if id_}, self.most)
+
 
 def ticket_markdown(source: TicketSource) -> str:
     """Return the ticket as Markdown that data cannot break out of."""
     return "\n".join(_lines(source)) + "\n"
-
-
-def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
-    """Return one ticket about several jobs, first what they have in common, then each in turn.
-
-    A note that all of them share is said once. The more jobs, the fewer exchanges of each: support needs the first
-    and the last ID of all of them rather than every look at some of them. ValueError for no job at all.
-    """
-    if not sources:
-        raise ValueError("a ticket is about at least one job")
-    if len(sources) == 1:
-        return ticket_markdown(replace(sources[0], note=note or sources[0].note))
-    if not note and len({source.note for source in sources}) == 1:
-        note = sources[0].note
-    lines = [f"## Support ticket about {len(sources)} jobs", ""]
-    if note:
-        lines += [code_block(note), ""]
-    lines += [f"- {_summary(source)}" for source in sources]
-    most = max(LEAST_EXCHANGES, MAX_EXCHANGES // len(sources))
-    for source in sources:
-        own = "" if source.note == note else source.note
-        lines += ["", *_lines(replace(source, exchanges=source.exchanges[:most], ends=source.failing, note=own))]
-    return "\n".join(lines) + "\n"
 
 
 def ticket_object(source: TicketSource, job_object: Mapping[str, object]) -> dict[str, Any]:
@@ -95,7 +85,9 @@ def ticket_object(source: TicketSource, job_object: Mapping[str, object]) -> dic
         "first_failure_request_id": failing[0].support_id if failing else None,
         "last_failure_request_id": failing[-1].support_id if failing else None,
         "timeline": [_moment_object(moment) for moment in source.timeline[-MAX_MOMENTS:]],
-        "exchanges": [exchange_object(item) for item in source.exchanges[:MAX_EXCHANGES]],
+        "exchanges": [exchange_object(item) for item in source.evidence if isinstance(item, Exchange)],
+        "exchanges_left_out": sum(item for item in source.evidence if isinstance(item, int)),
+        "outage": [exchange_object(item) for item in source.outage[:MAX_OUTAGE]],
         "anomalies": list(source.job.anomalies),
         "note": source.note,
         "curl": source.curl,
@@ -152,25 +144,15 @@ def _lines(source: TicketSource) -> Iterator[str]:
         yield ""
     yield from _identity(source)
     yield from _error(source.job)
-    yield from _section("Timeline (UTC, as observed)", [_moment_line(item) for item in source.timeline[-MAX_MOMENTS:]])
-    newest = source.exchanges[:MAX_EXCHANGES]
-    yield from _section("Exchanges, newest first", [_exchange_line(item) for item in newest])
+    first, moments = first_look(source.timeline), source.timeline[-MAX_MOMENTS:]
+    yield from _section("Timeline (UTC, as observed)", [_moment_line(item, first=item is first) for item in moments])
+    yield from _section("Exchanges, newest first", [_piece_line(piece) for piece in source.evidence])
+    yield from outage_lines(source.outage)
     yield from _section("Ask again", [source.curl])
     if source.include_result and source.job.result is not None:
         yield from _section("Result", [source.job.result])
     offset = "" if source.clock_offset is None else f", server clock {source.clock_offset:+.1f} s from ours"
     yield f"Made by jobdeck {source.version} at {utc(source.made_us)}{offset}. Times are UTC."
-
-
-def _summary(source: TicketSource) -> str:
-    job = source.job
-    told = source.failing[0] if source.failing else job
-    parts = [code_span(job.key.id), code_span(job.status or "never seen")]
-    if job.error is not None and job.error.code:
-        parts.append(code_span(job.error.code))
-    if told.support_id is not None:
-        parts += ["request" if told.request_id else "trace", code_span(told.support_id)]
-    return " ".join(parts)
 
 
 def _identity(source: TicketSource) -> Iterator[str]:
@@ -216,11 +198,29 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield ""
 
 
-def _moment_line(moment: Moment) -> str:
+def _moment_line(moment: Moment, *, first: bool) -> str:
     what = moment.kind.value if moment.stage is None else f"{moment.kind.value} {moment.stage}"
     change = f"{moment.before} -> {moment.after}" if moment.before and moment.after else (moment.after or "")
-    parts = (utc(moment.at_us), what, change, moment.text, moment.request_id or "")
+    if first:
+        change = f"first seen -> {moment.after}"
+    text = moment.text if moment.text != moment.after else ""
+    parts = (utc(moment.at_us), what, change, text, moment.request_id or "")
     return one_line("  ".join(part for part in parts if part), 1_000)
+
+
+def outage_lines(outage: Sequence[Exchange]) -> Iterator[str]:
+    """Yield the section of the profile's requests that failed, whatever they were about; nothing when none did."""
+    more = [_left_out(len(outage) - MAX_OUTAGE)] if len(outage) > MAX_OUTAGE else []
+    lines = [_exchange_line(item) for item in outage[:MAX_OUTAGE]]
+    yield from _section("Requests about other jobs that failed meanwhile, newest first", [*lines, *more])
+
+
+def _piece_line(piece: Piece) -> str:
+    return _left_out(piece) if isinstance(piece, int) else _exchange_line(piece)
+
+
+def _left_out(count: int) -> str:
+    return f"({count} left out here)"
 
 
 def _exchange_line(item: Exchange) -> str:

@@ -1,7 +1,10 @@
 """What happened to a job, moment by moment, as far as we saw it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from jobdeck.domain.phase import Phase
 
 
 class MomentKind(StrEnum):
@@ -31,3 +34,9 @@ class Moment:
     before: str | None = None
     after: str | None = None
     request_id: str | None = None
+
+
+def first_look(moments: Iterable[Moment]) -> Moment | None:
+    """Return the moment that a job was first seen, of moments oldest first: nobody saw it unknown before that."""
+    first = next((moment for moment in moments if moment.kind is MomentKind.PHASE), None)
+    return first if first is not None and first.before == Phase.UNKNOWN else None

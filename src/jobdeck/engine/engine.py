@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from jobdeck.domain.events import Event, ProfileHalted, SleepNoticed
+from jobdeck.domain.events import Event, SleepNoticed
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
@@ -85,8 +85,7 @@ class Engine:
 
     def next_try(self, profile: str) -> float | None:
         """Return when a profile that cannot be seen is tried next (monotonic seconds); None while it can be."""
-        lane = self._lanes.get(profile)
-        return lane.scheduler.probe_at if lane is not None else None
+        return self._lanes[profile].scheduler.probe_at if profile in self._lanes else None
 
     def plan(self, key: JobKey) -> Plan | None:
         """Return when a job is due next; None when it is not scheduled (ended, or not watched)."""
@@ -336,15 +335,9 @@ class Engine:
         self._share_limit(lane)
         events: list[Event] = list(applied.events)
         jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
-        reason = lane.outage.reason
-        turn = lane.outage.note(problem, done.now)
-        if turn is not None:
-            events.append(turn)
-        halts = problem is not None and lane.halt is None and lane.scheduler.budget(mono).halted
-        if problem is not None and halts:
-            lane.halt = problem
-            events.append(ProfileHalted(done.now, lane.name, problem))
-        if lane.outage.reason != reason or halts:
+        told, other = lane.judge(problem, done.now)
+        events += told
+        if other:
             jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.unseen))
         self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 

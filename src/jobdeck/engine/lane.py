@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from jobdeck.domain.events import ProfileEvent, ProfileHalted
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
@@ -103,6 +104,20 @@ class Lane:
             (_coarse(eta[0]), _coarse(eta[1])) if eta is not None else None,
             _coarse(stall_after) if stall_after is not None else None,
         )
+
+    def judge(self, problem: Problem | None, now: Instant) -> tuple[list[ProfileEvent], bool]:
+        """Note what a request gave (None: all was well), of which the scheduler knows already.
+
+        Returns what that began or ended for the profile, and whether the reason why it cannot be seen is another.
+        """
+        reason = self.outage.reason
+        turn = self.outage.note(problem, now)
+        events: list[ProfileEvent] = [] if turn is None else [turn]
+        halts = problem is not None and self.halt is None and self.scheduler.budget(now.mono).halted
+        if problem is not None and halts:
+            self.halt = problem
+            events.append(ProfileHalted(now, self.name, problem))
+        return events, halts or self.outage.reason != reason
 
     def wake(self) -> None:
         """Make the loop ask its scheduler again: something was told to it."""

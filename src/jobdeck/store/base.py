@@ -150,6 +150,13 @@ class Store(Protocol):
         """Return the newest requests of a profile, or of all, newest first."""
         ...
 
+    def failures(self, profile: str, since_us: int, until_us: int, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        """Return a profile's requests begun within that time that brought no answer, newest first.
+
+        Looked for among the newest `FAILURES_AMONG` requests of all.
+        """
+        ...
+
     def find_request(self, id_: str, limit: int = 100) -> Found:
         """Return what is known of a request ID or a trace ID, of our requests and of accepting ones.
 

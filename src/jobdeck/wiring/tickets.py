@@ -1,6 +1,6 @@
 """What a ticket is made of: a job as it is now, joined with what is remembered of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -8,10 +8,18 @@ from jobdeck import __version__
 from jobdeck.domain.exchange import Exchange, told_offset
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
+from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource
+from jobdeck.domain.tickets import tickets_markdown
 from jobdeck.store import Store
 from jobdeck.store.errors import UnknownJobError
+from jobdeck.store.records import LedgerEntry
 from jobdeck.wiring import Running, Wiring
+
+LOOKED_THROUGH = 400
+"""Exchanges of a job that are looked through for those that tell something; of many jobs, as many as are shown."""
+
+MANY = 10
+MOST_FAILURES = 200
 
 
 class TicketError(Exception):
@@ -32,6 +40,7 @@ async def make_ticket(
     """
     jobs = running.engine.jobs
     known = [(key, jobs.get(key), running.engine.exchanges(key)) for key in keys]
+    among = LOOKED_THROUGH if len(keys) <= MANY else MAX_EXCHANGES
 
     def make(store: Store) -> list[TicketSource]:
         sources: list[TicketSource] = []
@@ -39,7 +48,8 @@ async def make_ticket(
             stored = store.load_job(key) if watched is None else None
             job = watched or (stored.at(wiring.clock.now()) if stored is not None else None)
             if job is not None:
-                sources.append(ticket_source(wiring, store, job, fresh, include_result=include_result))
+                source = ticket_source(wiring, store, job, fresh, include_result=include_result, among=among)
+                sources.append(source)
         return sources
 
     sources = await running.store.read(make)
@@ -81,10 +91,12 @@ def ticket_source(
     *,
     note: str = "",
     include_result: bool = False,
+    among: int = LOOKED_THROUGH,
 ) -> TicketSource:
     """Join a job and its newest exchanges with what is remembered, which spans earlier runs and other processes.
 
-    Without a `note`, the one that is kept with the job is taken. Asks nobody: it reads the store.
+    Without a `note`, the one that is kept with the job is taken. `among` so many exchanges those that tell something
+    are looked for. Asks nobody: it reads the store.
     """
     now = wiring.clock.now()
     stored = store.load_job(job.key)
@@ -97,14 +109,16 @@ def ticket_source(
     # What is kept may lag behind an answer that came this moment, and then shows another phase.
     known = stored is not None and stored.last.phase is job.phase
     ends = (shown.first, shown.last) if shown is not None and job.terminal and known else ()
-    kept = [item for entry in store.exchanges(job.key, MAX_EXCHANGES) if (item := entry.exchange(now)) is not None]
-    exchanges = _joined(fresh, kept)
+    kept = _answered(store.exchanges(job.key, among), now)
+    exchanges = _joined(fresh, kept, among)
+    timeline = tuple(entry.moment for entry in store.timeline(job.key))
     annotation = store.annotations([job.key]).get(job.key)
     return TicketSource(
         job=job,
-        timeline=tuple(entry.moment for entry in store.timeline(job.key)),
+        timeline=timeline,
         exchanges=exchanges,
-        ends=tuple(item for entry in ends if (item := entry.exchange(now)) is not None),
+        ends=tuple(_answered(ends, now)),
+        outage=_outage(store, job, exchanges, min([job.added.us, *(moment.at_us for moment in timeline)]), now),
         version=__version__,
         made_us=now.us,
         curl=wiring.curl(job.target),
@@ -114,16 +128,28 @@ def ticket_source(
     )
 
 
+def _outage(store: Store, job: Job, own: Sequence[Exchange], since_us: int, now: Instant) -> tuple[Exchange, ...]:
+    """Return what else failed of the profile while the job was watched and going."""
+    until_us = job.ended.us if job.terminal and job.ended is not None else now.us
+    known = {_mark(item) for item in own}
+    failed = _answered(store.failures(job.key.profile, since_us, until_us, MOST_FAILURES), now)
+    return tuple(item for item in failed if item.problem and item.problem.kind.of_profile and _mark(item) not in known)
+
+
+def _answered(entries: Iterable[LedgerEntry], now: Instant) -> list[Exchange]:
+    return [item for entry in entries if (item := entry.exchange(now)) is not None]
+
+
 def _is_newer(job: Job, remembered: Job) -> bool:
     return job.asked is not None and (remembered.asked is None or job.asked.us > remembered.asked.us)
 
 
-def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange]) -> tuple[Exchange, ...]:
+def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange], most: int) -> tuple[Exchange, ...]:
     """Return what is kept with what is not kept yet before it, newest first."""
     known = {_mark(item) for item in kept}
     late = [item for item in fresh if _mark(item) not in known]
     both = sorted((*late, *kept), key=_started, reverse=True)
-    return tuple(both[:MAX_EXCHANGES])
+    return tuple(both[:most])
 
 
 def _started(item: Exchange) -> int:

@@ -8,6 +8,9 @@ from jobdeck.store.records import Found, LedgerEntry, Shown, Sighting
 from jobdeck.store.sqlite.codec import entry_from, key_of
 from jobdeck.store.sqlite.rows import job_row, one
 
+FAILURES_AMONG = 20_000
+"""Requests that are gone through for those that failed, which no index knows: some ten milliseconds."""
+
 _ENTRIES = (
     "SELECT e.id, s.name, a.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
     " e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size, e.problem"
@@ -22,6 +25,11 @@ _OF_JOB = (
     ") ORDER BY e.seq DESC LIMIT ?2"
 )
 _ALL = _ENTRIES + " WHERE (?1 IS NULL OR s.name = ?1) ORDER BY e.seq DESC LIMIT ?2"
+_FAILURES = (
+    _ENTRIES  # noqa: S608 - constants only
+    + " WHERE e.seq > (SELECT max(seq) FROM exchanges) - ?5 AND s.name = ?1 AND e.problem IS NOT NULL"
+    + " AND e.started_us BETWEEN ?2 AND ?3 ORDER BY e.seq DESC LIMIT ?4"
+)
 _ANSWERING_TO = (
     "SELECT seq FROM exchanges WHERE request_id = ?1 UNION SELECT seq FROM exchanges WHERE trace_id = ?1"
     " UNION SELECT seq FROM exchanges WHERE body_request_id = ?1 AND body_request_id IS NOT request_id"
@@ -50,6 +58,14 @@ def exchanges(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[Led
 def all_exchanges(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[LedgerEntry, ...]:
     """See `Store.all_exchanges`."""
     return tuple(entry_from(row) for row in connection.execute(_ALL, (profile, limit)))
+
+
+def failures(
+    connection: apsw.Connection, profile: str, between: tuple[int, int], limit: int
+) -> tuple[LedgerEntry, ...]:
+    """See `Store.failures`."""
+    rows = connection.execute(_FAILURES, (profile, *between, limit, FAILURES_AMONG))
+    return tuple(entry_from(row) for row in rows)
 
 
 def find_request(connection: apsw.Connection, id_: str, limit: int) -> Found:

@@ -120,6 +120,9 @@ class SqliteStore:
     def all_exchanges(self, profile: str | None = None, limit: int = 100) -> tuple[LedgerEntry, ...]:
         return self._db.read(lambda connection: ledger.all_exchanges(connection, profile, limit))
 
+    def failures(self, profile: str, since_us: int, until_us: int, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        return self._db.read(lambda connection: ledger.failures(connection, profile, (since_us, until_us), limit))
+
     def find_request(self, id_: str, limit: int = 100) -> Found:
         return self._db.read(lambda connection: ledger.find_request(connection, id_, limit))
 

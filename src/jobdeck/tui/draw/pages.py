@@ -9,7 +9,7 @@ from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import clean
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import Moment, MomentKind, first_look
 from jobdeck.tui.cells import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
 from jobdeck.tui.draw.account import about_account
 from jobdeck.tui.draw.jsontext import layout, readable
@@ -82,7 +82,10 @@ def timeline_lines(moments: Sequence[Moment], now: Instant, width: int, id_name:
     """Return every change of phase and stage with its time and the ID that support asks for, the newest first."""
     if not moments:
         return [(("nothing has been seen to change yet", Role.DIM),)]
-    return [line for moment in reversed(moments) for line in _moment(moment, now, width, id_name)]
+    first = first_look(moments)
+    return [
+        line for moment in reversed(moments) for line in _moment(moment, now, width, id_name, first=moment is first)
+    ]
 
 
 def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[Line]:
@@ -105,8 +108,9 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
     return [clip_line(line, width) for line in lines]
 
 
-def _moment(moment: Moment, now: Instant, width: int, id_name: str) -> Iterator[Line]:
-    change = " → ".join(part for part in (moment.before, moment.after) if part)
+def _moment(moment: Moment, now: Instant, width: int, id_name: str, *, first: bool) -> Iterator[Line]:
+    before = "first seen" if first else moment.before
+    change = " → ".join(part for part in (before, moment.after) if part)
     kind = moment.kind.value if moment.stage is None else clip(moment.stage, 20)
     role = Role.TEXT
     if moment.after == "failed":
