@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -20,6 +21,22 @@ settings.load_profile("suite")
 
 # Whoever runs the suite in a shell's background has it ignored, and so would every process that is to be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_OF_POSIX = """
+cli/test_screen.py cli/test_waiting.py hostile/* packaging/* serve/test_browser.py snapshots/* tui/test_terminal.py
+"""
+"""Files in which most needs a terminal of its own, signals to another process or a shell."""
+
+collect_ignore_glob = _OF_POSIX.split() if sys.platform == "win32" else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out on Windows what cannot be there."""
+    if sys.platform == "win32":
+        for item in items:
+            if item.get_closest_marker("posix"):
+                item.add_marker(pytest.mark.skip(reason="this needs a POSIX system"))
 
 
 def pytest_collection_finish() -> None:

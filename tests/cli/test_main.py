@@ -92,6 +92,7 @@ def test_a_closed_pipe_is_no_fault(env: dict[str, str]) -> None:
     assert b"Exception ignored" not in run.stderr
 
 
+@pytest.mark.posix
 def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict[str, str]) -> None:
     code = (
         "import builtins, os, signal, jobdeck.__main__ as entry; of_python = builtins.__import__\n"
@@ -106,6 +107,7 @@ def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict
     assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
 
 
+@pytest.mark.posix
 def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     script = jobdeck("completion", "bash", env={"PATH": os.environ["PATH"]})
     (tmp_path / "jobdeck.bash").write_text(script.out)

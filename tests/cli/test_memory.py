@@ -149,6 +149,7 @@ def test_a_ticket_has_the_refusals_that_others_of_its_profile_met_while_it_was_g
         assert "failed meanwhile" not in jobdeck("ticket", "en_2", env=env).out, "its own are among its exchanges"
 
 
+@pytest.mark.posix
 def test_a_ticket_can_be_written_to_a_private_file(env: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "ticket.md"
     ran = jobdeck("ticket", "--output", str(path), "--note", "it hangs", "op_failed", env=env)
@@ -197,6 +198,7 @@ def test_doctor_fails_with_the_code_of_what_is_wrong(env: dict[str, str]) -> Non
     assert jobdeck("doctor", env=bare).code == 2
 
 
+@pytest.mark.posix
 def test_the_database_and_its_folder_are_private(env: dict[str, str], tmp_path: Path) -> None:
     jobdeck("status", "op_done", env=env)
     folder = tmp_path / "data"

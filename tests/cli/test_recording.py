@@ -23,6 +23,7 @@ SCENARIO = Scenario(
 TARGETS = ("/api/enrichments/en_done", "/api/enrichments/en_fails")
 
 
+@pytest.mark.posix
 def test_watch_and_wait_record_without_a_key_in_the_file(tmp_path: Path) -> None:
     with simulator(SCENARIO) as running:
         env = environment(running.url, tmp_path)

@@ -231,6 +231,7 @@ def test_without_any_profile_the_way_in_is_said(tmp_path: Path) -> None:
     assert "THE_HOG_ACCESS_KEY" in ran.err
 
 
+@pytest.mark.posix
 def test_what_a_shell_hands_over_as_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "ids"
     os.mkfifo(pipe)

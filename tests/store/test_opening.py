@@ -49,6 +49,7 @@ def unprivileged() -> Iterator[Path]:
             os.seteuid(0)
 
 
+@pytest.mark.posix
 def test_the_directory_and_every_file_are_the_owners_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -63,6 +64,7 @@ def test_the_directory_and_every_file_are_the_owners_alone(tmp_path: Path) -> No
     store.close()
 
 
+@pytest.mark.posix
 def test_a_file_that_others_could_read_is_closed_to_them_and_that_is_told(tmp_path: Path) -> None:
     path = tmp_path / "jobdeck.db"
     filled(path)
@@ -225,6 +227,7 @@ def test_without_a_file_everything_is_in_memory_and_nothing_is_told() -> None:
     assert opened.store.health().path is None
 
 
+@pytest.mark.posix
 def test_a_read_only_file_is_read_into_memory_and_that_is_told() -> None:
     with unprivileged() as folder:
         path = folder / "jobdeck.db"
@@ -240,6 +243,7 @@ def test_a_read_only_file_is_read_into_memory_and_that_is_told() -> None:
         folder.chmod(0o700)
 
 
+@pytest.mark.posix
 def test_a_directory_that_cannot_be_made_is_told() -> None:
     with unprivileged() as folder:
         folder.chmod(0o500)

@@ -1,5 +1,6 @@
 import base64
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,14 @@ from jobdeck.tui.copying import Copy, Nothing, curl_of, id_of_exchange, id_of_jo
 from tests.builders import make_target
 from tests.tui.world import UUID, exchange, job, problem
 
+pytestmark = pytest.mark.posix
+
+on_linux = partial(clipboard, platform="linux")
+
 
 async def test_a_text_leaves_as_osc_52_that_bel_ends() -> None:
     written: list[str] = []
-    await clipboard(written.append, {})("héllo")
+    await on_linux(written.append, {})("héllo")
     (sequence,) = written
     assert sequence == osc52("héllo")
     assert sequence.startswith("\x1b]52;c;")
@@ -34,7 +39,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_inside_tmux_the_text_goes_through_tmux(programs: Path) -> None:
     written: list[str] = []
-    assert await clipboard(written.append, {"TMUX": "/tmp/tmux-0/default,1,0"})(UUID) == "tmux"
+    assert await on_linux(written.append, {"TMUX": "/tmp/tmux-0/default,1,0"})(UUID) == "tmux"
     assert (programs / "tmux.args").read_text().split() == ["load-buffer", "-w", "-"]
     assert (programs / "tmux.text").read_text() == UUID
     assert written == []
@@ -42,12 +47,12 @@ async def test_inside_tmux_the_text_goes_through_tmux(programs: Path) -> None:
 
 async def test_at_a_desktop_the_text_goes_to_its_own_program_and_inside_tmux_to_both(programs: Path) -> None:
     written: list[str] = []
-    assert await clipboard(written.append, {"DISPLAY": ":0"})("héllo") == "xclip"
+    assert await on_linux(written.append, {"DISPLAY": ":0"})("héllo") == "xclip"
     assert (programs / "xclip.args").read_text().split() == ["-selection", "clipboard", "-in"]
     assert (programs / "xclip.text").read_bytes() == "héllo".encode()
-    assert await clipboard(written.append, {"WAYLAND_DISPLAY": "wayland-0", "TMUX": "x"})("both") == "tmux and wl-copy"
+    assert await on_linux(written.append, {"WAYLAND_DISPLAY": "wayland-0", "TMUX": "x"})("both") == "tmux and wl-copy"
     assert (programs / "wl-copy.text").read_text() == (programs / "tmux.text").read_text() == "both"
-    await clipboard(written.append, {"WSL_DISTRO_NAME": "Debian"})("héllo")
+    await on_linux(written.append, {"WSL_DISTRO_NAME": "Debian"})("héllo")
     assert (programs / "clip.exe.text").read_bytes().decode("utf-16") == "héllo"
     assert written == []
 
@@ -56,7 +61,7 @@ async def test_at_a_desktop_the_text_goes_to_its_own_program_and_inside_tmux_to_
 async def test_over_ssh_the_text_goes_to_the_terminal_whatever_display_there_is(programs: Path, name: str) -> None:
     written: list[str] = []
     assert (
-        await clipboard(written.append, {"DISPLAY": "localhost:10.0", name: "10.0.0.1 1 10.0.0.2 22"})(UUID) == "OSC 52"
+        await on_linux(written.append, {"DISPLAY": "localhost:10.0", name: "10.0.0.1 1 10.0.0.2 22"})(UUID) == "OSC 52"
     )
     assert written == [osc52(UUID)]
 
@@ -79,7 +84,7 @@ def test_each_desktop_has_its_program_where_it_is_installed() -> None:
 async def test_a_program_that_fails_gives_way_to_osc_52_and_is_named(programs: Path) -> None:
     (programs / "tmux").write_text("#!/bin/sh\ncat > /dev/null\nexit 3\n")
     written: list[str] = []
-    assert await clipboard(written.append, {"TMUX": "x"})(UUID) == "OSC 52, because tmux failed with code 3"
+    assert await on_linux(written.append, {"TMUX": "x"})(UUID) == "OSC 52, because tmux failed with code 3"
     assert written == [osc52(UUID)]
 
 
@@ -94,12 +99,12 @@ async def test_a_program_that_cannot_be_started_or_hangs_is_given_up(monkeypatch
 async def test_a_text_that_is_too_big_for_a_terminal_is_not_sent_in_part(programs: Path) -> None:
     written: list[str] = []
     with pytest.raises(TooBigError, match="60001 bytes"):
-        await clipboard(written.append, {})("x" * 60_001)
-    await clipboard(written.append, {})("x" * 60_000)
+        await on_linux(written.append, {})("x" * 60_001)
+    await on_linux(written.append, {})("x" * 60_000)
     assert len(written) == 1
-    assert await clipboard(written.append, {"TMUX": "x"})("x" * 60_001) == "tmux"
+    assert await on_linux(written.append, {"TMUX": "x"})("x" * 60_001) == "tmux"
     with pytest.raises(TooBigError, match="tmux"):
-        await clipboard(written.append, {"TMUX": "x"})("x" * 500_001)
+        await on_linux(written.append, {"TMUX": "x"})("x" * 500_001)
     assert len(written) == 1
 
 

@@ -120,6 +120,7 @@ async def test_the_result_goes_in_only_when_asked_for() -> None:
         assert "someone@" in run.clipboard.sent[0]
 
 
+@pytest.mark.posix
 async def test_a_ticket_can_be_saved_where_only_its_owner_reads_it(tmp_path: Path) -> None:
     async with driven([job("op_a")]) as run:
         await run.press("Y", "s")

@@ -163,6 +163,7 @@ async def test_a_long_result_is_read_without_holding_the_keys() -> None:
         await run.shows("[40,000 items]")
 
 
+@pytest.mark.posix
 async def test_the_whole_body_is_saved_for_its_owner_alone(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(str(tmp_path))
     async with driven([looked_at()]) as run:

@@ -149,6 +149,7 @@ def test_a_value_of_any_type_is_accepted_or_refused(write: Write, value: str) ->
             load_settings({}, write(text))
 
 
+@pytest.mark.posix
 def test_a_user_without_a_home_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -162,6 +163,7 @@ def test_a_user_without_a_home_needs_none(monkeypatch: pytest.MonkeyPatch) -> No
     assert data_dir({"JOBDECK_DATA_DIR": "/x"}) == Path("/x")
 
 
+@pytest.mark.posix
 def test_a_plain_secret_is_accepted_in_a_private_file_only(write: Write) -> None:
     text = '[profiles.s]\nprovider = "sonarly"\ntoken = "sk_live_canary_0123456789"'
     assert load_settings({}, write(text)).profiles["s"].resolve({}).credentials is not None
@@ -171,6 +173,7 @@ def test_a_plain_secret_is_accepted_in_a_private_file_only(write: Write) -> None
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.posix
 def test_a_secret_file_that_others_can_read_is_refused(write: Write, tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("sk_live_canary_0123456789\n")
