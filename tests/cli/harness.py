@@ -35,9 +35,18 @@ class Ran:
         return only
 
 
+HOST = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
+"""What no process does without on Windows."""
+
+if sys.platform != "linux":
+    # There is a clipboard, and it is that of whoever runs the tests; over SSH it is left alone.
+    HOST["SSH_TTY"] = "/dev/tty"
+
+
 def environment(url: str, home: Path) -> dict[str, str]:
     """An environment with nothing of the developer's in it but the way to Python."""
     return {
+        **HOST,
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),

@@ -15,7 +15,7 @@ from jobdeck.cli.sitting import Sitting
 from jobdeck.providers.targets import parse_target
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import Wiring
-from tests.cli.harness import jobdeck
+from tests.cli.harness import HOST, jobdeck
 from tests.hostile.canaries import ACCESS, BEARER, CANARIES, SECRET, SONARLY, Echo, leaking_files, leaks
 from tests.hostile.on_terminal import OnTerminal
 from tests.tui.drive import Clipboard, Driven
@@ -32,6 +32,7 @@ def url() -> Iterator[str]:
 
 def environment(url: str, home: Path, **keys: str) -> dict[str, str]:
     return {
+        **HOST,
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
@@ -250,14 +251,15 @@ base_url = "URL"
 token = "SONARLY"
 account_group = "group1"
 [[hooks]]
-run = ["/bin/sh", "-c", "env >> OUT; cat >> OUT; tr '\\\\0' ' ' < /proc/$PPID/cmdline >> OUT"]
+run = ["/bin/sh", "-c", "env >> OUT; cat >> OUT; WHO >> OUT"]
 """
 
 
 def test_rule_04_a_hook_is_given_no_key(url: str, tmp_path: Path) -> None:
     secret, out, config = tmp_path / "secret", tmp_path / "out", tmp_path / "config.toml"
     secret.write_text(SECRET)
-    words = {"URL": url, "SECRET_FILE": str(secret), "SONARLY": SONARLY, "OUT": str(out)}
+    who = "tr '\\\\0' ' ' < /proc/$PPID/cmdline" if sys.platform == "linux" else "ps -o args= -p $PPID"
+    words = {"URL": url, "SECRET_FILE": str(secret), "SONARLY": SONARLY, "OUT": str(out), "WHO": who}
     config.write_text(re.sub("|".join(words), lambda found: words[found[0]], HOOK))
     for path in (secret, config):
         path.chmod(0o600)

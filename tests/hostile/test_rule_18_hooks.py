@@ -14,6 +14,7 @@ import pytest
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
+from tests.processes import members
 
 EVIL = "$(touch hit) `touch hit`; touch hit\n\x1b[2J' \" %s {JOBDECK_JOB} \u202e"
 SCENARIO = Scenario(
@@ -58,19 +59,6 @@ def config(url: str, folder: Path, *hooks: list[str]) -> Path:
     )
     path.chmod(0o600)
     return path
-
-
-def members(group: int) -> list[str]:
-    """Return the processes of a group that still run."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, pgrp = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(pgrp) == group and state != "Z":
-            found.append(stat.parent.name)
-    return found
 
 
 def test_rule_18_a_hook_gets_data_as_data_and_no_key_and_is_killed_with_its_children(

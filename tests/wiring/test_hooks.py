@@ -23,6 +23,7 @@ from jobdeck.store import open_store
 from jobdeck.store.aio import AsyncStore
 from jobdeck.wiring.hooks import HookRunner, without_secrets
 from jobdeck.wiring.telling import Teller
+from tests.processes import runs
 from tests.tui.world import NOON, FrozenClock, job, key, target
 
 CANARY = "ak_canary_0123456789"
@@ -66,6 +67,7 @@ async def test_a_hook_gets_the_job_in_its_environment_and_as_json_and_no_key(tmp
     assert CANARY not in text
 
 
+@pytest.mark.posix
 async def test_nothing_of_a_job_is_ever_code(tmp_path: Path) -> None:
     complaints: list[str] = []
     touched = tmp_path / "touched"
@@ -76,6 +78,7 @@ async def test_nothing_of_a_job_is_ever_code(tmp_path: Path) -> None:
     assert not touched.exists()
 
 
+@pytest.mark.posix
 async def test_a_hook_that_takes_too_long_is_killed_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,18 +89,11 @@ async def test_a_hook_that_takes_too_long_is_killed_with_all_it_started(
     assert complaints == ["hook sh: killed, for it took longer than 0 s"]
     child = int((tmp_path / "child").read_text())
     async with asyncio.timeout(5):
-        while _alive(child):
+        while runs(child):
             await asyncio.sleep(0.01)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
+@pytest.mark.posix
 async def test_a_hook_that_fails_is_named() -> None:
     complaints: list[str] = []
     await runner(hook("/nowhere/notify"), complaints).run(failed())
@@ -169,6 +165,7 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
     assert notices == ["6 jobs ended: 6 failed"]
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("looked", [True, False])
 async def test_a_hook_waits_for_the_look_that_tells_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: bool
@@ -250,6 +247,7 @@ def test_a_hook_that_is_wrong_is_refused_by_name(tmp_path: Path, hooks: str, com
     assert complaint in str(caught.value)
 
 
+@pytest.mark.posix
 def test_hooks_are_read_from_a_file_that_nobody_else_can_change(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(CONFIG + '[[hooks]]\nrun = ["notify-slack", "--urgent"]\non = ["failed"]\nprofiles = ["hog"]\n')
