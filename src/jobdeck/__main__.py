@@ -1,5 +1,6 @@
 """The console script, and ``python -m jobdeck``."""
 
+import gc
 import os
 import sys
 import threading
@@ -9,9 +10,17 @@ from contextlib import suppress
 THREAD_SECONDS = 0.5
 """How long threads may still finish what they are at: saving a file takes less, a name look-up that hangs for ever."""
 
+COLLECT_EVERY = 20_000
+"""New objects, less those that went, after which cycles are looked for.
+
+After 700, Python's own number, what a start imports and what a store remembers is gone through again and again, to find
+nothing: 20 ms of the first frame, and 0.15 s of 0.9 until 10,000 jobs are shown.
+"""
+
 
 def run() -> None:
     """Run the command line and exit with its code, also when it is interrupted before it has begun."""
+    gc.set_threshold(COLLECT_EVERY)
     try:
         from jobdeck.cli.main import main  # noqa: PLC0415 - 50 ms in which somebody may press Ctrl-C
 
