@@ -33,8 +33,8 @@ def measure() -> Iterator[Number]:
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the command line of jobdeck in this interpreter."""
-    return [sys.executable, "-m", "jobdeck", *arguments]
+    """Return the command line of jobdeck as a person's shell finds it, installed beside this interpreter."""
+    return [str(Path(sys.executable).with_name("jobdeck")), *arguments]
 
 
 def _least(run: Callable[[int], tuple[float, float]]) -> tuple[float, float]:

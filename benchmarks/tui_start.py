@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.goal import Goal, Number
+from benchmarks.startup import command
 from benchmarks.terminal import Terminal, environment
 
 JOBS = 10_000
@@ -39,7 +40,7 @@ def measure() -> Iterator[Number]:
         for _ in range(ROUNDS):
             with Terminal([sys.executable, "-c", BARE], env) as terminal:
                 bares.append((terminal.until(rb"opening"), terminal.cpu))
-            with Terminal([sys.executable, "-m", "jobdeck"], env) as terminal:
+            with Terminal(command(), env) as terminal:
                 firsts.append((terminal.until(rb"opening"), terminal.cpu))
                 filled = terminal.until(rb"[^0-9]10,?000[^0-9]")
                 rows.append((filled - firsts[-1][0], terminal.cpu - firsts[-1][1]))
