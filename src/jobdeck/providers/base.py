@@ -34,26 +34,12 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """An account group that a key can see; `created_us` is in microseconds since the epoch."""
-
-    id: str
-    name: str | None = None
-    created_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class GroupPage:
-    """One page of the account groups that a key can see, or a problem; `next_cursor` continues it."""
+    """One page of the IDs of the account groups that a key can see, or a problem; `next_cursor` continues it."""
 
     exchange: Exchange
-    named: tuple[Group, ...] = ()
+    groups: tuple[str, ...] = ()
     next_cursor: str | None = None
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The IDs of the groups."""
-        return tuple(group.id for group in self.named)
 
     @property
     def problem(self) -> Problem | None:

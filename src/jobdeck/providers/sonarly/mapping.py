@@ -1,17 +1,17 @@
 """Sonarly's answers as observations: pure functions from bodies to what they say."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from jobdeck.domain.job import Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import CELL_LIMIT, clean
-from jobdeck.providers.base import Group
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.lenient import fraction, job_error, text
 from jobdeck.providers.problems import describe_error, kind_of_code
 from jobdeck.providers.reading import Reading, check_answer, cursor_of, parse, protocol
-from jobdeck.providers.sonarly.models import AccountGroup, Envelope, Job
+from jobdeck.providers.sonarly.models import Envelope, Job
 
 PHASES = {
     "queued": Phase.QUEUED,
@@ -44,30 +44,17 @@ def read_job(body: bytes, http_status: int, wanted: str, account_group: str | No
 
 def read_jobs(body: bytes, http_status: int, account_group: str | None) -> Reading:
     """Return what a page of jobs says: rows without stages, errors and results, those without an ID left out."""
-    envelope = parse(Envelope, body, http_status)
-    if not isinstance(envelope, Envelope):
-        return Reading(fault=envelope)
-    page = _page(envelope)
-    if isinstance(page, Fault):
-        return Reading(fault=page, ids=_ids(envelope))
-    rows, cursor = page
+    rows, page = _page(body, http_status)
     jobs = (Job.model_validate(row) for row in rows)
-    observations = tuple(_observation(job, account_group, whole=False) for job in jobs if is_id(job.id) and job.status)
-    return Reading(observations, ids=_ids(envelope), next_cursor=cursor)
+    told = (_observation(job, account_group, whole=False) for job in jobs if is_id(job.id) and job.status)
+    return replace(page, observations=tuple(told))
 
 
-def read_groups(body: bytes, http_status: int) -> tuple[tuple[Group, ...], Reading]:
-    """Return the account groups of a page, and the page's reading without observations."""
-    envelope = parse(Envelope, body, http_status)
-    if not isinstance(envelope, Envelope):
-        return (), Reading(fault=envelope)
-    page = _page(envelope)
-    if isinstance(page, Fault):
-        return (), Reading(fault=page, ids=_ids(envelope))
-    rows, cursor = page
-    groups = (AccountGroup.model_validate(row) for row in rows)
-    found = tuple(Group(group.id, group.name, group.created_us) for group in groups if group.id and is_id(group.id))
-    return found, Reading(ids=_ids(envelope), next_cursor=cursor)
+def read_groups(body: bytes, http_status: int) -> tuple[tuple[str, ...], Reading]:
+    """Return the IDs of the account groups of a page, and the page's reading without observations."""
+    rows, page = _page(body, http_status)
+    ids = (text(row.get("id")) for row in rows)
+    return tuple(id_ for id_ in ids if id_ is not None and is_id(id_)), page
 
 
 def _ids(envelope: Envelope) -> tuple[str | None, str | None]:
@@ -86,15 +73,19 @@ def _data(envelope: Envelope) -> Mapping[str, object] | Fault:
     return envelope.data
 
 
-def _page(envelope: Envelope) -> tuple[list[Mapping[str, object]], str | None] | Fault:
-    data = _data(envelope)
+def _page(body: bytes, http_status: int) -> tuple[list[Mapping[str, object]], Reading]:
+    """Return the rows of a list, and its reading so far: cursor and IDs, or the fault for which there are no rows."""
+    envelope = parse(Envelope, body, http_status)
+    if not isinstance(envelope, Envelope):
+        return [], Reading(fault=envelope)
+    ids, data = _ids(envelope), _data(envelope)
     if isinstance(data, Fault):
-        return data
+        return [], Reading(fault=data, ids=ids)
     items = data.get("items")
     if not isinstance(items, list):
-        return protocol("the answer has no list of items")
+        return [], Reading(fault=protocol("the answer has no list of items"), ids=ids)
     cursor = None if data.get("hasMore") is False else cursor_of(data.get("nextCursor"))
-    return [item for item in items if isinstance(item, dict)], cursor
+    return [item for item in items if isinstance(item, dict)], Reading(ids=ids, next_cursor=cursor)
 
 
 def _observation(job: Job, account_group: str | None, *, whole: bool) -> Observation:

@@ -27,11 +27,3 @@ class Job(Tolerant):
     updated_us: Moment = Field(None, alias="updatedAt")
     stages: Any = None
     error: Any = None
-
-
-class AccountGroup(Tolerant):
-    """A row of ``GET /v1/accounts``."""
-
-    id: Text = None
-    name: Text = None
-    created_us: Moment = Field(None, alias="createdAt")

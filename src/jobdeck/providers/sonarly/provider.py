@@ -3,7 +3,7 @@
 from functools import partial
 
 from jobdeck.domain.job import Resource, Target
-from jobdeck.providers.base import Group, GroupPage, Reply
+from jobdeck.providers.base import GroupPage, Reply
 from jobdeck.providers.http import Address, HttpLayer, path_of
 from jobdeck.providers.reading import Reading, ask, limit_within
 from jobdeck.providers.sonarly import mapping
@@ -40,7 +40,7 @@ class Sonarly:
 
     async def list_groups(self, cursor: str | None = None) -> GroupPage:
         """Ask for one page of the account groups that the key can see."""
-        found: list[Group] = []
+        found: list[str] = []
 
         def read(body: bytes, http_status: int) -> Reading:
             groups, reading = mapping.read_groups(body, http_status)
