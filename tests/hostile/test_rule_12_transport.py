@@ -141,6 +141,7 @@ def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
         ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "api.example:443"}, None),
         ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "api.example:8443"}, "HTTPS_PROXY"),
         ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "pi.example,,10.0.0.0/8"}, "HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "api.example:²"}, "HTTPS_PROXY"),
     ],
 )
 def test_the_environment_chooses_the_proxy(env: Mapping[str, str], variable: str | None) -> None:

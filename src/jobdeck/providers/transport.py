@@ -156,7 +156,7 @@ def _excepted(origin: Origin, no_proxy: str) -> bool:
         if name == "*":
             return True
         host, colon, port = name.rpartition(":")
-        if colon and port.isdigit() and "]" not in port and (":" not in host or host.startswith("[")):
+        if colon and port.isdecimal() and (":" not in host or host.startswith("[")):
             if int(port) != origin.port:
                 continue
             name = host
