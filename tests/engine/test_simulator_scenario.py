@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.simulator.demo import demo_scenario, demo_targets, targets_of
+from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.evolution import State, observe
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.loading import load_scenario, read_scenario
@@ -183,4 +183,3 @@ def test_targets_are_named_as_a_user_would_name_them() -> None:
         "/api/v1/search/op_c",
         "/v1/accounts/g1/prospecting/d",
     ]
-    assert [target.api for target in targets_of(scenario)] == [Api.THEHOG] * 3 + [Api.SONARLY]

@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 
-from jobdeck.simulator.demo import demo_scenario, targets_of
+from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobScript, Scenario
 from jobdeck.simulator.server import SimulatorServer
@@ -150,11 +150,10 @@ def test_what_was_never_started_says_so() -> None:
 async def test_every_job_of_the_demo_answers_at_its_target() -> None:
     scenario = demo_scenario(60)
     async with playing(scenario) as play:
-        for target in targets_of(scenario):
-            path = target.text if target.text.startswith("/") else f"/api/operations/{target.text}"
-            answer = await play.get(path)
+        for job, target in zip(scenario.jobs, demo_targets(scenario), strict=True):
+            answer = await play.get(target if target.startswith("/") else f"/api/operations/{target}")
             assert answer.status_code == 200
-            assert ("traceId" in answer.json()) == (target.api is Api.SONARLY)
+            assert ("traceId" in answer.json()) == (job.api is Api.SONARLY)
 
 
 def test_in_a_thread_it_can_be_paused_killed_and_revived_too() -> None:

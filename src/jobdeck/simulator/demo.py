@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
-from jobdeck.simulator.ids import dice
+from jobdeck.simulator.ids import dice, target_of
 from jobdeck.simulator.scenario import (
     AccountGroup,
     JobFailure,
@@ -46,14 +46,6 @@ _ORDINARY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DemoTarget:
-    """How a user would name a job of a scenario, and the API it belongs to."""
-
-    text: str
-    api: Api
-
-
 def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario:
     """A lively scenario of that many jobs, two thirds The Hog's; every job but one can always be found.
 
@@ -83,24 +75,8 @@ def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario
 
 def demo_targets(scenario: Scenario) -> list[str]:
     """Every job of `scenario` as a target: a relative poll URL or, for The Hog's operations, a bare ID."""
-    return [target.text for target in targets_of(scenario)]
-
-
-def targets_of(scenario: Scenario) -> list[DemoTarget]:
-    """Every job of `scenario` as a target, with its API."""
-    return [DemoTarget(_target(job), job.api) for job in scenario.jobs]
-
-
-def _target(job: JobScript) -> str:
-    match job.resource:
-        case Resource.OPERATION:
-            return job.id
-        case Resource.ENRICHMENT:
-            return f"/api/enrichments/{job.id}"
-        case Resource.SEARCH:
-            return f"/api/v1/search/{job.id}"
-        case Resource.PROSPECTING:
-            return f"/v1/accounts/{job.account_group}/prospecting/{job.id}"
+    named = (target_of(job.resource, job.id, job.account_group) for job in scenario.jobs)
+    return [target for target in named if target is not None]
 
 
 def _remarkable() -> Iterator[JobScript]:

@@ -6,6 +6,19 @@ import uuid
 DEFAULT_GROUP = "507f1f77bcf86cd799439011"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+_TARGETS = {
+    "operation": "{id}",
+    "enrichment": "/api/enrichments/{id}",
+    "search": "/api/v1/search/{id}",
+    "prospecting": "/v1/accounts/{group}/prospecting/{id}",
+}
+
+
+def target_of(resource: str, job_id: str, account_group: str | None) -> str | None:
+    """How a user names a job: by a relative poll URL, or its bare ID; None for one of another API's resources."""
+    form = _TARGETS.get(resource)
+    return None if form is None else form.format(id=job_id, group=account_group)
+
 
 def dice(key: str) -> random.Random:
     """A generator that depends on nothing but `key`."""

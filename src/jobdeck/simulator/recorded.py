@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from jobdeck.domain.job import Resource, Target
+from jobdeck.domain.job import Target
 from jobdeck.recording.facts import Added, Replied, Restored
 from jobdeck.simulator.dialect import Answer, Ask, Dialect, Refusal, Route
 from jobdeck.simulator.faults import Wire, of_bytes, plain
+from jobdeck.simulator.ids import target_of
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.simulation import Incoming, Outgoing, Simulation
 from jobdeck.simulator.world import Clock
@@ -69,7 +70,10 @@ class Answers:
     @property
     def targets(self) -> list[str]:
         """The jobs that were watched, as a user of the simulator would name them."""
-        return [_target(target, self._paths.get(id_)) for id_, target in self._targets.items()]
+        return [
+            target_of(target.resource, id_, target.key.account_group) or self._paths.get(id_) or str(target.key)
+            for id_, target in self._targets.items()
+        ]
 
     def find(self, path: str, query: str, now: float) -> tuple[float, Replied, str | None] | None:
         """Return when what answers a request was recorded, what was, and the body; None when nothing like it was."""
@@ -206,18 +210,3 @@ def _is_about(value: object, jobs: Collection[str]) -> bool:
     return isinstance(value, dict) and any(
         value.get(name) in jobs for name in ID_NAMES if isinstance(value.get(name), str)
     )
-
-
-def _target(target: Target, path: str | None) -> str:
-    id_, group = target.key.id, target.key.account_group
-    match target.resource:
-        case Resource.OPERATION if target.provider == "thehog":
-            return id_
-        case Resource.ENRICHMENT:
-            return f"/api/enrichments/{id_}"
-        case Resource.SEARCH:
-            return f"/api/v1/search/{id_}"
-        case Resource.PROSPECTING:
-            return f"/v1/accounts/{group}/prospecting/{id_}"
-        case _:
-            return path or str(target.key)
