@@ -102,7 +102,8 @@ async def test_a_claim_cancelled_in_the_queue_is_never_made(store: AsyncStore) -
     assert await store.exchanges(KEY) == ()
 
 
-async def test_a_claim_granted_to_one_who_has_gone_is_abandoned(store: AsyncStore) -> None:
+async def claim_for_one_who_goes(store: AsyncStore) -> threading.Event:
+    """Begin a claim, and cancel who waits for it; it is granted when the event is set."""
     begun, release = threading.Event(), threading.Event()
     blocking = store._store
     claim = blocking.claim
@@ -119,10 +120,25 @@ async def test_a_claim_granted_to_one_who_has_gone_is_abandoned(store: AsyncStor
         await asyncio.sleep(0.001)
     waiting.cancel()
     await asyncio.sleep(0)
-    release.set()
+    return release
+
+
+async def test_a_claim_granted_to_one_who_has_gone_is_abandoned(store: AsyncStore) -> None:
+    (await claim_for_one_who_goes(store)).set()
     while not (entries := await store.exchanges(KEY)) or entries[0].state is LedgerState.SENT:
         await asyncio.sleep(0.001)
     assert entries[0].state is LedgerState.ABANDONED
+
+
+async def test_a_claim_granted_while_the_store_closes_is_abandoned_too(store: AsyncStore, path: Path) -> None:
+    release = await claim_for_one_who_goes(store)
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    release.set()
+    assert await closing
+    again = open_store(path, "next", fallback=False).store
+    assert [entry.state for entry in again.exchanges(KEY)] == [LedgerState.ABANDONED]
+    again.close()
 
 
 async def test_an_answer_is_recorded_even_when_nobody_waits_any_more(store: AsyncStore) -> None:

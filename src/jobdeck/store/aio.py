@@ -192,14 +192,16 @@ class AsyncStore:
         self._closed = True
         self._writer.stop()
         self._reader.stop()
-        return await asyncio.to_thread(self._finish, within)
-
-    def _finish(self, within: float) -> bool:
-        deadline = time.monotonic() + within
-        ended = all(worker.join(max(0.0, deadline - time.monotonic())) for worker in (self._writer, self._reader))
+        ended = await asyncio.to_thread(self._join, within)
         if ended:
+            # By now this loop has heard of every answer, and what nobody waited for is queued to be taken back.
+            await asyncio.to_thread(self._writer.finish)
             self._store.close()
         return ended
+
+    def _join(self, within: float) -> bool:
+        deadline = time.monotonic() + within
+        return all(worker.join(max(0.0, deadline - time.monotonic())) for worker in (self._writer, self._reader))
 
     async def _changes(self, since: Cursor) -> tuple[tuple[Change, ...] | None, Cursor]:
         """Return a page of changes, or None and the newest cursor when those after `since` are gone."""

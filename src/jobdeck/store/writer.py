@@ -56,6 +56,11 @@ class Worker:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def finish(self) -> None:
+        """Run, in the caller's thread, what was queued after `stop`; only once the thread has ended."""
+        self.stop()
+        self._loop()
+
     def _loop(self) -> None:
         last = False
         while not last:
