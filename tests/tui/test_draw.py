@@ -23,7 +23,7 @@ from jobdeck.tui.draw.jsontext import layout
 from jobdeck.tui.draw.row import steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.draw.spans import Line, Role, line_width, plain
 from jobdeck.tui.draw.state import COUNTED, job_state
-from jobdeck.tui.draw.told import Told, told
+from jobdeck.tui.draw.told import Told, told, which
 from jobdeck.tui.draw.trace import trace_lines
 from jobdeck.tui.filter import parse
 from jobdeck.tui.model import Model
@@ -264,7 +264,7 @@ def test_of_the_exchange_that_is_wanted_whole_nothing_is_cut(width: int) -> None
 
 def test_an_exchange_tells_what_it_changed() -> None:
     one = exchange("op_a")
-    assert "queued → running" in plain(trace_lines(one, NOON, 78, Told({one.support_id or "": "queued → running"}))[0])
+    assert "queued → running" in plain(trace_lines(one, NOON, 78, Told({which(one): "queued → running"}))[0])
 
 
 def test_the_look_that_showed_the_failure_says_why() -> None:
@@ -274,9 +274,23 @@ def test_the_look_that_showed_the_failure_says_why() -> None:
         Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "end"),
         Moment(NOON.us, MomentKind.STAGE, "", "enrichment", "running", "failed", "end"),
     )
-    line = plain(trace_lines(one, NOON, 220, told(failed, moments))[0])
+    line = plain(trace_lines(one, NOON, 220, told(failed, moments, [one]))[0])
     assert line.startswith("✗ ")
     assert "running → failed, enrichment failed: UPSTREAM_TIMEOUT provider did not answer" in line
+
+
+def test_of_answers_with_one_and_the_same_id_each_tells_what_it_told() -> None:
+    newest, middle, oldest = (exchange("op_a", seconds, request_id="same") for seconds in (1, 4, 9))
+    failed = job("op_a", Phase.FAILED)
+    moments = (
+        Moment(NOON.later(-8).us, MomentKind.PHASE, "queued", None, "unknown", "queued", "same"),
+        Moment(NOON.later(-3).us, MomentKind.PHASE, "running", None, "queued", "running", "same"),
+        Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "same"),
+        Moment(NOON.us, MomentKind.STAGE, "", "import", "running", "failed", None),
+    )
+    seen = told(failed, moments, [newest, middle, oldest])
+    assert seen.words == {which(oldest): "queued", which(middle): "queued → running", which(newest): "running → failed"}
+    assert seen.bad == {which(newest)}
 
 
 @pytest.mark.parametrize("kind", ProblemKind)

@@ -70,7 +70,7 @@ class Watch:
         job = self.job(key)
         if job is None or self.engine is None:
             return Told()
-        return told(job, self.engine.timeline(job.key))
+        return told(job, self.engine.timeline(job.key), self.engine.exchanges(job.key))
 
     def past(self, key: JobKey) -> Past:
         """Return what led to a job's state."""

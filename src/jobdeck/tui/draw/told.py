@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.timeline import Moment, MomentKind
@@ -10,30 +12,45 @@ from jobdeck.domain.timeline import Moment, MomentKind
 BAD_ENDS = frozenset({Phase.FAILED.value, Phase.PARTIAL.value})
 
 
+Which: TypeAlias = tuple[str | None, int]
+"""Which exchange: its ID for support, and when it began, for some servers give every answer the same ID."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Words by the request or trace ID of an exchange, and the IDs of those that showed a job's bad end."""
+    """Words by exchange, and those exchanges that showed a job's bad end."""
 
-    words: Mapping[str, str] = field(default_factory=dict)
-    bad: frozenset[str] = frozenset()
+    words: Mapping[Which, str] = field(default_factory=dict)
+    bad: frozenset[Which] = frozenset()
 
 
-def told(job: Job, moments: Iterable[Moment]) -> Told:
-    """Return what a job's timeline says of each exchange."""
-    notes: dict[str, list[str]] = {}
-    bad: list[str] = []
+def which(exchange: Exchange) -> Which:
+    """Return what tells an exchange from all others of its job."""
+    return exchange.support_id, exchange.started.us
+
+
+def told(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exchange]) -> Told:
+    """Return what a job's timeline says of each of its `exchanges`, which are newest first."""
+    known: dict[str | None, list[Which]] = {}
+    for exchange in exchanges:
+        known.setdefault(exchange.support_id, []).append(which(exchange))
+    notes: dict[Which, list[str]] = {}
+    bad: list[Which] = []
     for moment in moments:
-        if moment.request_id is None:
+        same = known.get(moment.request_id)
+        if moment.request_id is None or not same:
             continue
+        # Of several with that ID, it was the newest one that had begun by then.
+        teller = next((each for each in same if each[1] <= moment.at_us), same[-1])
         text = _words(moment)
         if text:
-            notes.setdefault(moment.request_id, []).append(text)
+            notes.setdefault(teller, []).append(text)
         if moment.kind is MomentKind.PHASE and moment.after in BAD_ENDS:
-            bad.append(moment.request_id)
-    joined = {id_: ", ".join(parts) for id_, parts in notes.items()}
+            bad.append(teller)
+    joined = {teller: ", ".join(parts) for teller, parts in notes.items()}
     reason = " ".join(job.reason)
-    for id_ in bad:
-        joined[id_] = f"{joined[id_]}: {reason}" if reason else joined[id_]
+    for teller in bad:
+        joined[teller] = f"{joined[teller]}: {reason}" if reason else joined[teller]
     return Told(joined, frozenset(bad))
 
 

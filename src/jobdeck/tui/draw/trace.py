@@ -10,7 +10,7 @@ from jobdeck.domain.text import clean, one_line
 from jobdeck.tui.cells import clip, fit, middle, width_of, wrap
 from jobdeck.tui.draw.advice import advice
 from jobdeck.tui.draw.spans import Line, Role, Span, clip_line, justify, line_width
-from jobdeck.tui.draw.told import Told
+from jobdeck.tui.draw.told import Told, Which, which
 
 _PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
 NOTHING = Told()
@@ -28,11 +28,11 @@ def trace_lines(
 ) -> tuple[Line, ...]:
     """Return one line about an exchange, or two when the ID needs its own.
 
-    `told` knows by request or trace ID what an exchange changed (``queued → running``). What came of a request is
-    cut to its line unless the `whole` of it is wanted, which may take up to `MOST_LINES` more.
+    `told` knows what an exchange changed (``queued → running``). What came of a request is cut to its line unless the
+    `whole` of it is wanted, which may take up to `MOST_LINES` more.
     """
     head: Line = (
-        _glyph(exchange, bad=exchange.support_id in told.bad),
+        _glyph(exchange, bad=which(exchange) in told.bad),
         (f"{words.near(exchange.started.us, now)} ", Role.DIM),
         (f"{clip(exchange.method, 6)} ", Role.DIM),
     )
@@ -90,12 +90,12 @@ def _status(exchange: Exchange) -> Span:
     return fit(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
 
 
-def _outcome(exchange: Exchange, now: Instant, notes: Mapping[str, str]) -> Span:
+def _outcome(exchange: Exchange, now: Instant, notes: Mapping[Which, str]) -> Span:
     problem = exchange.problem
     if problem is not None:
         # What to do comes first: the server's own words are in the job's pane, whole.
         return f"{advice(problem, exchange, now)} · {one_line(problem.message[:1_024])}", Role.TEXT
-    note = notes.get(exchange.support_id or "")
+    note = notes.get(which(exchange))
     if note:
         return one_line(note[:512]), Role.STRONG
     return words.size(exchange.size), Role.DIM
