@@ -26,6 +26,8 @@ def main() -> int:
     unknown = [name for name in arguments.names if name not in (*NUMBERED, *OTHERS)]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
+    if sys.platform != "linux":
+        parser.error("processor time and memory are read where Linux keeps them, in /proc: run this there")
     chosen = arguments.names or [*NUMBERED, *(() if arguments.readme else OTHERS)]
     numbers: list[Number] = []
     missed = False
