@@ -138,9 +138,12 @@ async def test_a_filter_that_is_left_half_typed_is_shown_only_while_it_is_in_for
         await run.until(lambda: run.app.focused is typed)
         await run.press("d")
         await run.shows("1 of 3")
+        assert "enter keep the filter  esc show all  tab next pane" in run.text, "what keys do, and no action's"
+        assert "y request ID" not in run.text
         await run.press("tab")
         await run.until(lambda: not typed.has_focus)
         assert "/ bad" in run.text, "it is in force"
+        await run.shows("y request ID")
         await run.press("escape", "escape")
         await run.until(lambda: not bar.display and "op_old" in run.text)
         assert "/ bad" not in run.text

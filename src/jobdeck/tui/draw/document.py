@@ -1,9 +1,7 @@
 """Markdown and other long texts as lines: the text as it is, its own headings and fences a little quieter."""
 
-from collections.abc import Sequence
-
 from jobdeck.tui.cells import wrap
-from jobdeck.tui.draw.spans import EMPTY, Line, Role
+from jobdeck.tui.draw.spans import EMPTY, Keys, Line, Role
 
 
 def document_lines(text: str, width: int) -> list[Line]:
@@ -25,6 +23,6 @@ def document_lines(text: str, width: int) -> list[Line]:
     return lines
 
 
-def keys_line(keys: Sequence[tuple[str, str]]) -> Line:
+def keys_line(keys: Keys) -> Line:
     """Return the line of keys under a sheet."""
     return tuple(span for key, label in keys for span in ((f" {key}", Role.KEY), (f" {label} ", Role.DIM)))

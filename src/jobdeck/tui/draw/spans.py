@@ -34,6 +34,8 @@ class Role(StrEnum):
 
 Span: TypeAlias = tuple[str, Role]
 Line: TypeAlias = tuple[Span, ...]
+Keys: TypeAlias = Sequence[tuple[str, str]]
+"""Keys and what each does, in their order."""
 
 EMPTY: Line = ()
 

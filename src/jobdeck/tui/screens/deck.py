@@ -40,6 +40,9 @@ from jobdeck.tui.widgets.tabs import TabRule
 from jobdeck.tui.widgets.trace import Trace
 
 NOTICE_SECONDS = 10.0
+FILTERING = (("enter", "keep the filter"), ("esc", "show all"), ("tab", "next pane"))
+SEARCHING = (("enter", "to the first place"), ("esc", "back to the result"), ("tab", "next pane"))
+"""What keys do while a filter, or a text to look for, is typed."""
 
 
 class Side(Vertical):
@@ -68,7 +71,8 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._noticed = 0
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
         self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
-        self._triage, self._filter_bar, self._search_bar = Triage(self._watch.model), FilterBar(), FilterBar()
+        self._triage = Triage(self._watch.model)
+        self._filter_bar, self._search_bar = FilterBar(FILTERING), FilterBar(SEARCHING)
         self._jobs = JobList(self._watch.model, now, id="jobs")
         self._detail = Detail(now, id="detail")
         self._trace = Trace(now, id="trace")
@@ -158,8 +162,9 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self.action_open()
 
     def on_descendant_focus(self) -> None:
-        """Show which pane the keys are for."""
+        """Show which pane the keys are for, and what they do there."""
         self._draw_titles()
+        self._draw_footer()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave out what changes something where nothing can be changed, and what is only for a replay."""
@@ -250,10 +255,17 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         halted = self._watch.engine.halted() if self._watch.engine is not None else {}
         blind = self._watch.blind_profiles()
         failure, unkept = self._failure, one_line(self._session.unkept)
-        locked, replay = bool(self._session.locked), bool(self._watch.replay)
-        fixed = locked or replay
+        fixed = bool(self._session.locked or self._watch.replay)
         self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure, unkept=unkept, locked=fixed))
-        self._footer.label(self._labels, locked=locked, replay=replay)
+        self._draw_footer()
+
+    def _draw_footer(self) -> None:
+        typed = next((bar for bar in (self._filter_bar, self._search_bar) if bar.asking), None)
+        if typed is not None:
+            self._footer.say(typed.keys)
+        else:
+            locked, replay = bool(self._session.locked), bool(self._watch.replay)
+            self._footer.label(self._labels, locked=locked, replay=replay)
 
     def _let_pass(self, *, settle: bool = False) -> None:
         """Draw the present moment; with `settle` rows go where they belong now, however short a while they stood."""

@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
-from jobdeck.tui.draw.spans import Line, Role, clip_line
+from jobdeck.tui.draw.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.widgets.static import Sentence
 
 LONGEST = 500
@@ -57,8 +57,10 @@ class FilterBar(Horizontal):
     class Left(Told):
         """The keys went elsewhere while the text was typed, and are not to be taken back; it stays as it is."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, keys: Keys, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        """Ask for a text; `keys` says what the keys do that are no part of it."""
         super().__init__(id=id)
+        self.keys = keys
         self.display = False
         self._input = FilterInput(compact=True, max_length=LONGEST, select_on_focus=False)
         self._input.cursor_blink = False
@@ -70,6 +72,11 @@ class FilterBar(Horizontal):
         yield Sentence(lambda _: (((" /", Role.KEY),),), id="prompt")
         yield self._input
         yield self._told
+
+    @property
+    def asking(self) -> bool:
+        """Whether the keys are for the text."""
+        return self._asking
 
     def ask(self) -> None:
         """Take the keys for a filter."""

@@ -11,10 +11,11 @@ from textual.message import Message
 from textual.strip import Strip
 
 from jobdeck.tui.draw.columns import columns_for
+from jobdeck.tui.draw.document import keys_line
 from jobdeck.tui.draw.footer import Footer as FooterLine
 from jobdeck.tui.draw.footer import footer
 from jobdeck.tui.draw.heading import heading_spans
-from jobdeck.tui.draw.spans import Line, Role, clip_line, line_width
+from jobdeck.tui.draw.spans import Keys, Line, Role, clip_line, line_width
 from jobdeck.tui.widgets.palette import Painted
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ class Footer(Sentence):
             return (self._made.line,)
 
         self.tell(make)
+
+    def say(self, keys: Keys) -> None:
+        """Draw other keys, while those of the actions are for somebody else."""
+        self._made = FooterLine((), ())
+        self.tell(lambda width: (clip_line(keys_line(keys), width),))
 
     def on_click(self, event: events.Click) -> None:
         """Do the action under the pointer."""
