@@ -1,6 +1,6 @@
 """Goals, and what was measured beside them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 from time import process_time
@@ -71,7 +71,7 @@ def middle_of(run: Callable[[], object], rounds: int = 200) -> float:
     return median(spent)
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that `share` of the values stay below."""
+def percentile(values: Iterable[float], share: float) -> float:
+    """Return the value that `share` of the values stay below; NaN for none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")

@@ -9,9 +9,10 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.goal import percentile
 from benchmarks.simulation.ours import KINDS, Ours
 from benchmarks.simulation.policies import RoundRobin, azure, bound, core, naive
 from benchmarks.simulation.run import Measured, Policy, Scenario, World
@@ -82,7 +83,7 @@ class Row:
 
     def p(self, share: float) -> float:
         """Return a quantile of the delays in seconds."""
-        return quantile(self.delays, share)
+        return percentile(self.delays, share)
 
     def __str__(self) -> str:
         return f"{self.mean:.1f}/{self.p(0.95):.1f}" + (f" ({self.refused:.0f})" if self.refused >= 0.5 else "")
@@ -97,12 +98,6 @@ class Goal:
     measure: Callable[[Row], float]
     limit: float
     policy: Callable[[Scenario, int], Policy] | None = None
-
-
-def quantile(values: Iterable[float], share: float) -> float:
-    """Return the value that `share` of `values` stay below; NaN for none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 def run(scenario: Scenario, policy: Callable[[Scenario, int], Policy], seeds: int | None = None) -> Row:
@@ -177,7 +172,7 @@ def goals() -> list[Goal]:
     return [
         Goal("60 at 30, list+: mean", plus, mean, 1.8),
         Goal("60 at 30, list+: p95", plus, p95, 3.5),
-        Goal("60 at 30, list+: selected row p95", plus, lambda row: quantile(row.selected, 0.95), 3.5),
+        Goal("60 at 30, list+: selected row p95", plus, lambda row: percentile(row.selected, 0.95), 3.5),
         Goal("60 at 30, list+: share of budget", plus, lambda row: row.use, 0.45),
         Goal("60 at 30, list+: refusals", plus, lambda row: row.refused, 0.0),
         Goal("60 at 30, list+: others refused", plus, lambda row: row.others_refused, 0.0),
@@ -300,7 +295,7 @@ def main() -> int:
         missed += check(goal.name, goal.measure(row), goal.limit)
     for lists in (False, True):
         # Whatever else the machine does only ever adds to it, so the best of three runs is the nearest to the truth.
-        p99 = min(quantile(decisions(lists), 0.99) for _ in range(3))
+        p99 = min(percentile(decisions(lists), 0.99) for _ in range(3))
         missed += check(f"a decision at 10,000 jobs{', lists' if lists else ''}: p99 in µs", p99 * 1e6, 200.0)
     print(f"  {missed} goals missed" if missed else "  all goals met")
     return int(missed > 0)
