@@ -61,6 +61,8 @@ def test_history_is_empty_at_first_and_says_so(env: dict[str, str]) -> None:
     ran = jobdeck("history", env=env)
     assert (ran.code, ran.out) == (0, "")
     assert "nothing is remembered yet" in ran.err
+    assert "nothing is remembered of profile hgo yet" in jobdeck("history", "--profile", "hgo", env=env).err
+    assert "no request of profile hgo is on record yet" in jobdeck("requests", "--profile", "hgo", env=env).err
 
 
 def test_history_forgets_on_request_only(env: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ import argparse
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_store_for
-from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.output import job_object, of_profile, print_json, print_table
 from jobdeck.cli.shapes import HistoryObject
 from jobdeck.cli.words import describe_message, describe_progress, describe_state
 from jobdeck.domain import words
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         stored = store.jobs(arguments.profile, arguments.limit)
         notes = store.annotations(item.last.key for item in stored)
         if not arguments.json and not stored:
-            narrate("nothing is remembered yet")
+            narrate(f"nothing is remembered{of_profile(arguments)} yet")
         elif not arguments.json:
             print_table(_HEADER, [_row(item.at(now), now) for item in stored])
         for item in stored if arguments.json else ():

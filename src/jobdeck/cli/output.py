@@ -1,5 +1,6 @@
 """Standard output is data: one JSON object a line, or a plain table."""
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from jobdeck.cli.shapes import BudgetObject, JobObject, ProblemObject
 from jobdeck.domain.instant import Instant, date_of, utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.text import one_line
 from jobdeck.scheduling.actions import BudgetView
 
 
@@ -85,6 +87,11 @@ def budget_object(budget: BudgetView, now: Instant) -> BudgetObject:
         "paused": budget.paused,
         "halted": budget.halted,
     }
+
+
+def of_profile(arguments: argparse.Namespace) -> str:
+    """Return the words that say whom a command was asked about alone; empty when about all."""
+    return f" of profile {one_line(arguments.profile, 80)}" if arguments.profile is not None else ""
 
 
 def print_json(value: Mapping[str, Any]) -> None:

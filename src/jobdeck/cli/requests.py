@@ -8,7 +8,7 @@ from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_store_for, open_wiring
-from jobdeck.cli.output import print_json, print_table, problem_object, rfc3339
+from jobdeck.cli.output import of_profile, print_json, print_table, problem_object, rfc3339
 from jobdeck.cli.shapes import RequestObject
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
@@ -23,6 +23,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with open_store_for(arguments, needed=True) as store:
         if arguments.target is None:
             entries = store.all_exchanges(arguments.profile, arguments.limit)
+            if not entries and not arguments.json:
+                narrate(f"no request{of_profile(arguments)} is on record yet")
             _print(entries, as_json=arguments.json)
             return ExitCode.OK
         found = store.find_request(arguments.target, arguments.limit)
@@ -49,8 +51,6 @@ def _print(entries: Iterable[LedgerEntry], *, as_json: bool) -> None:
             print_json(ledger_object(entry))
     elif listed:
         print_table(_HEADER, [_row(entry) for entry in listed])
-    else:
-        narrate("no request is on record yet")
 
 
 def _print_found(found: Found, *, as_json: bool) -> None:
