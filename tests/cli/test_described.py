@@ -219,6 +219,24 @@ def test_a_server_that_gives_the_same_page_again_is_not_asked_for_it_for_ever(ho
         assert [asked.query_params.get("after") for asked in server.asked("/blue/jobs")] == [None, "2"]
 
 
+def test_numbered_pages_are_asked_for_until_one_is_not_full(home: Path) -> None:
+    def config(way: str) -> str:
+        return CONFIG.replace('limit_parameter = "n"', f'limit_parameter = "n"\npage = 2\n{way}_parameter = "{way}"')
+
+    def rows(*ids: str) -> Say:
+        return Say([{"id": each, "state": "ok"} for each in ids])
+
+    for way, asked in (("page", [None, "2", "3"]), ("offset", [None, "2", "4"])):
+        with scripted_apart({"/blue/jobs": [rows("6", "5"), rows("4", "3"), rows("2")]}) as server:
+            found = told(home, server, "discover", "--json", "--limit", "7", config=config(way))
+            assert [each["id"] for each in found.objects] == ["6", "5", "4", "3", "2"]
+            assert [request.query_params.get(way) for request in server.asked("/blue/jobs")] == asked
+            assert {request.query_params["n"] for request in server.asked("/blue/jobs")} == {"2"}
+    with scripted_apart({"/blue/jobs": [rows("6", "5"), rows("4", "3")]}) as server:
+        found = told(home, server, "discover", "--json", "--limit", "3", config=config("page"))
+        assert [each["id"] for each in found.objects] == ["6", "5", "4"]
+
+
 def test_a_list_that_is_described_wrongly_is_a_problem_and_no_empty_list(home: Path) -> None:
     with scripted_apart({"/blue/jobs": [Say([{"job": {"id": "7", "state": "ok"}}])]}) as server:
         found = told(home, server, "discover")

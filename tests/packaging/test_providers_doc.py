@@ -83,6 +83,8 @@ def test_every_line_to_write_is_one(row: str) -> None:
                     whole["profiles"]["acme"][key] = value
                 case "auth":
                     provider[key] = value
+                case "list" if "page_parameter" in value:
+                    provider[key] = {name: part for name, part in provider[key].items() if "cursor" not in name} | value
                 case _:
                     assert key in {"fields", "phases", "job", "list"}
                     provider[key].update(value)

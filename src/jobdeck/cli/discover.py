@@ -137,13 +137,14 @@ class _Read:
 
 async def _read(asker: Asker, page: ListPage, limit: int) -> _Read:
     """Page through one list until `limit` rows, its end, a cursor for the second time, a problem, or twenty pages."""
+    # The same limit for each page: a server that counts its pages would else begin the next one elsewhere.
     rows: list[tuple[Observation, Exchange]] = []
     gaps: list[str] = []
     asked: set[str | None] = set()
     for _ in range(MAX_PAGES):
         asked.add(page.cursor)
         try:
-            reply = await asker.list_page(replace(page, limit=min(100, limit - len(rows))))
+            reply = await asker.list_page(replace(page, limit=min(100, limit)))
         except SilencedError as error:
             return _Read(tuple(rows), error.problem, tuple(gaps))
         if reply.problem is not None:
@@ -153,7 +154,7 @@ async def _read(asker: Asker, page: ListPage, limit: int) -> _Read:
         if len(rows) >= limit or reply.next_cursor is None or reply.next_cursor in asked:
             break
         page = replace(page, cursor=reply.next_cursor)
-    return _Read(tuple(rows), None, tuple(gaps))
+    return _Read(tuple(rows[:limit]), None, tuple(gaps))
 
 
 async def _lists(wiring: Wiring, asker: Asker, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:

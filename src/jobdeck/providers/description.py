@@ -143,7 +143,8 @@ class JobList:
     """How jobs are listed: where, which parameters page and filter, and where in the answer rows and cursor are.
 
     `newest_first` and `whole` say what the scheduler may rely on: the order, and that rows tell all that a job's
-    own answer tells. `page` is the most rows that one request may ask for.
+    own answer tells. `page` is the most rows that one request may ask for. A list without a cursor may count its pages
+    from 1 (`page_parameter`), or its rows from 0 (`offset_parameter`).
     """
 
     url: UrlTemplate
@@ -151,11 +152,30 @@ class JobList:
     query: tuple[tuple[str, str], ...] = ()
     cursor: Paths = ()
     cursor_parameter: str | None = None
+    page_parameter: str | None = None
+    offset_parameter: str | None = None
     limit_parameter: str | None = None
     status_parameter: str | None = None
     page: int = 100
     newest_first: bool = False
     whole: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a way to a second page."""
+        return bool(self.cursor or self.page_parameter or self.offset_parameter)
+
+    def following(self, cursor: str | None, limit: int, rows: int) -> str | None:
+        """Return the page or row that a counted list goes on with after a page at `cursor`; None after its last.
+
+        A page that has fewer `rows` than the `limit` that it was asked with is the last one.
+        """
+        if rows < (min(limit, self.page) if self.limit_parameter is not None else 1):
+            return None
+        known = int(cursor) if cursor is not None and cursor.isascii() and cursor.isdigit() else None
+        if self.page_parameter is not None:
+            return str((1 if known is None else known) + 1)
+        return str((known or 0) + rows) if self.offset_parameter is not None else None
 
 
 @dataclass(frozen=True, slots=True)

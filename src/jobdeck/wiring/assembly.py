@@ -56,7 +56,7 @@ def lists_of(api: Api) -> tuple[ListSupport, ...]:
     listed = api.list
     if listed is None or not listed.newest_first:
         return ()
-    grouped, cursor = bool(api.place), bool(listed.cursor)
+    grouped, cursor = bool(api.place), listed.goes_on
     kinds = frozenset({Resource.JOB.value})
     return (ListSupport(Resource.JOB, kinds, listed.page, grouped, cursor, whole=listed.whole),)
 

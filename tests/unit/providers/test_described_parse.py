@@ -110,6 +110,10 @@ def test_each_description_that_comes_along_is_one(name: str) -> None:
         ('[list]\nurl = "/jobs/{id}"\nitems = "$[*]"', "url must not have {id} in it"),
         ('[list]\nurl = "/{who}/jobs"\nitems = "$[*]"', "url has {who}, which the URL of a job has not"),
         ('[list]\nurl = "/jobs"\nitems = "$[*]"\ncursor = "$.c"', "cursor and cursor_parameter need each other"),
+        (
+            '[list]\nurl = "/jobs"\nitems = "$[*]"\npage_parameter = "p"\noffset_parameter = "o"',
+            "offset_parameter and page_parameter are two ways to the next page: give one",
+        ),
         ('[list]\nurl = "/jobs"\nitems = "$[*]"\npage = 0', "page must be a whole number from 1 to 1000"),
         ('[auth]\nscheme = "digest"', "scheme must be one of bearer, header, basic, none, not digest"),
         ('[auth]\nscheme = "header"', "header is missing"),

@@ -44,7 +44,7 @@ class Described:
         def read(body: bytes, http_status: int) -> Reading:
             place = self._place(page)
             group = None if place is None else self._described.group_of(place)
-            return read_jobs(self._described, body, http_status, group)
+            return read_jobs(self._described, body, http_status, group, page)
 
         return await ask(self._http, self._address(page), read)
 
@@ -77,7 +77,7 @@ class Described:
             return f"a list of {described.title} jobs needs {', '.join(described.place)}"
         asking = {
             listed.limit_parameter: limit_within(listed.page, asked),
-            listed.cursor_parameter: asked.cursor,
+            listed.cursor_parameter or listed.page_parameter or listed.offset_parameter: asked.cursor,
             listed.status_parameter: asked.status,
         }
         named = {name: value for name, value in asking.items() if name is not None}

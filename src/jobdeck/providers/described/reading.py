@@ -15,6 +15,7 @@ from jobdeck.providers.json_text import json_text, read_json
 from jobdeck.providers.lenient import job_error, text
 from jobdeck.providers.problems import not_json
 from jobdeck.providers.reading import Reading, check_identity, protocol
+from jobdeck.scheduling.actions import ListPage
 
 MAX_STAGES = 100
 DONE, NOT_DONE, NO_STATUS = "done", "not done", "no status"
@@ -48,8 +49,13 @@ def read_job(described: Description, body: bytes, http_status: int, wanted: str 
     return Read(reading, tuple(look.findings), found)
 
 
-def read_jobs(described: Description, body: bytes, http_status: int, group: str | None) -> Reading:
-    """Return what a page of jobs says, and what of it could not be read; a page of such rows alone is a fault."""
+def read_jobs(
+    described: Description, body: bytes, http_status: int, group: str | None, asked: ListPage | None = None
+) -> Reading:
+    """Return what a page of jobs says, and what of it could not be read; a page of such rows alone is a fault.
+
+    Where pages are counted, what was `asked` for tells which one follows.
+    """
     listed = described.list
     if listed is None:
         return Reading(fault=protocol(f"the description of {described.name} has no list"))
@@ -71,6 +77,8 @@ def read_jobs(described: Description, body: bytes, http_status: int, group: str 
         if not observations:
             return Reading(fault=protocol(gap), ids=ids)
     cursor = page_cursor(look.up("cursor", listed.cursor), listed.cursor_parameter)
+    if cursor is None and asked is not None:
+        cursor = listed.following(asked.cursor, asked.limit, len(rows))
     return Reading(observations, ids=ids, next_cursor=cursor, gap=gap)
 
 

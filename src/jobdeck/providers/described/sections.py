@@ -217,6 +217,8 @@ def read_list(table: Table, job: UrlTemplate) -> JobList:
         query=read_query(table),
         cursor=table.paths("cursor"),
         cursor_parameter=table.text("cursor_parameter") or None,
+        page_parameter=table.text("page_parameter") or None,
+        offset_parameter=table.text("offset_parameter") or None,
         limit_parameter=table.text("limit_parameter") or None,
         status_parameter=table.text("status_parameter") or None,
         page=table.whole("page", 1, MAX_PAGE) or 100,
@@ -228,8 +230,11 @@ def read_list(table: Table, job: UrlTemplate) -> JobList:
         raise table.wrong("items", "is missing: the JSONPath of the rows, such as $.jobs[*]")
     if bool(found.cursor) is not bool(found.cursor_parameter):
         raise table.wrong("cursor", "and cursor_parameter need each other")
+    ways = [key for key in ("cursor_parameter", "page_parameter", "offset_parameter") if table.has(key)]
+    if len(ways) > 1:
+        raise table.wrong(ways[1], f"and {ways[0]} are two ways to the next page: give one")
     asked = [name for name, _ in found.query]
-    for key in ("cursor_parameter", "limit_parameter", "status_parameter"):
+    for key in (*ways, "limit_parameter", "status_parameter"):
         name = table.text(key)
         if name and name in asked:
             raise table.wrong(key, f"is {one_line(name, 80)!r}, which is asked with anyway")
