@@ -33,7 +33,8 @@ from jobdeck.store.aio import AsyncStore
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.session import Choice, Parsed
 from jobdeck.tui.theme import DARK, LIGHT, SAFE
-from jobdeck.wiring import Running, Wiring, limit_of
+from jobdeck.wiring import Running, Wiring
+from jobdeck.wiring.limits import limit_of
 from jobdeck.wiring.tickets import TicketError, make_ticket
 
 HERE = Path(__file__).parent

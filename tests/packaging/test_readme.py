@@ -29,6 +29,8 @@ def test_every_picture_is_there() -> None:
     pictures = re.findall(r"\]\((screenshots/[^)]+)\)", README)
     assert pictures
     assert all((ROOT / picture).is_file() for picture in pictures)
+    for script in ("make.py", "browser.py"):
+        assert "main" in runpy.run_path(str(ROOT / "screenshots" / script)), "what draws them has what it imports"
 
 
 def test_every_command_is_in_the_table() -> None:
