@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from jobdeck.providers.description import Description
 from jobdeck.providers.factory import make_provider
 from jobdeck.providers.profile import BUILT_IN, Basic, Credentials, HeaderToken, Profile
 from jobdeck.providers.secret import Secret
+from jobdeck.providers.targets import Directory, parse_input
 from jobdeck.scheduling.actions import ListPage
 from tests.cleanness import is_clean
 from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE
@@ -78,6 +80,7 @@ WRAPPED = describe(
     },
     "config.toml",
 )
+OWN = Profile.create("own", EVERYTHING, base_url="https://acme.example/v1", variables={"team": "blue"})
 DESCRIPTIONS = [EVERYTHING, WRAPPED, *(built_in(name) for name in BUILT_IN)]
 
 NAMES = st.sampled_from(
@@ -130,6 +133,13 @@ def check(described: Description, body: bytes) -> None:
         assert reading.fault.kind in {ProblemKind.PROTOCOL, ProblemKind.NOT_JSON}
         assert reading.fault.message.strip()
     rows = read_jobs(described, body, 200, None)
+    for said in (
+        reading.fault.message if reading.fault else "",
+        rows.fault.message if rows.fault else "",
+        rows.gap or "",
+    ):
+        assert is_clean(said)
+        assert len(said) < 5_000
     for seen in (*reading.observations, *rows.observations):
         check_observation(seen)
     assert all(seen.id == "1" for seen in reading.observations)
@@ -257,6 +267,56 @@ async def test_a_good_answer_may_ask_to_be_left_alone_and_is_clamped() -> None:
         reply, _ = await poll(answer(GOOD, headers={"Retry-After": told, "Date": NOON_DATE}))
         assert reply.problem is None
         assert reply.retry_after == seconds
+
+
+async def test_a_next_page_elsewhere_is_a_parameter_and_never_an_address() -> None:
+    following = "https://evil.example/v1/blue/jobs?c=p%262&key=x"
+    async with serve(answer({"rows": [GOOD], "next": following})) as wire:
+        provider = make_provider(
+            profile_at(wire, HeaderToken("X-Key", "", Secret(SECRET))), SteppingClock(), deadline=5
+        )
+        reply = await provider.list_page(ListPage(Resource.JOB, "blue"))
+        await provider.list_page(ListPage(Resource.JOB, "blue", cursor=reply.next_cursor))
+        await provider.aclose()
+    assert reply.next_cursor == "p&2"
+    assert wire.requests[1].startswith(b"GET /v1/blue/jobs?c=p%262 HTTP/1.1\r\n")
+
+
+async def test_an_id_that_is_a_parameter_stays_one() -> None:
+    async with serve(answer({"result": {"id": "a:b~c", "status": "over"}})) as wire:
+        provider = make_provider(profile_at(wire, described=WRAPPED), SteppingClock(), deadline=5)
+        reply = await provider.poll(Target(JobKey("own", None, "a:b~c"), "wrapped", Resource.JOB))
+        await provider.aclose()
+    assert wire.requests[0].startswith(b"GET /v1/runs/get?run=a%3Ab~c HTTP/1.1\r\n")
+    assert [seen.phase for seen in reply.observations] == [Phase.SUCCEEDED]
+
+
+JOB_URL = b"https://acme.example/v1/blue/jobs/7"
+HEADS = st.sampled_from(
+    [b"HTTP/1.1 202 Accepted\r\n", b"HTTP/2 100\n\n", b"Location: ", JOB_URL, b"\r\n", b"[", b"{", b"\x1b]52;c;x\x07",
+     b'{"id": "7", "self": "' + JOB_URL + b'"}', b"Content-Length: 0\r\n"]
+)  # fmt: skip
+
+
+@given(st.lists(HEADS | st.binary(max_size=10), max_size=12).map(b"".join))
+@settings(max_examples=200, deadline=None)
+def test_any_answer_with_a_head_is_a_target_or_is_refused_in_clean_words(data: bytes) -> None:
+    parsed = parse_input(data, Directory({"own": OWN}, "own"))
+    assert {target.key.account_group for target in parsed.targets} <= {"blue"}
+    assert all(is_clean(text) and is_clean(reason) for text, reason in parsed.refused)
+
+
+@pytest.mark.parametrize(
+    "part", [b"HTTP/1.1 100 x\n", b"HTTP/1.1 202 x\nA: b\n", b"HTTP/1.1 202 x\n\n{\n", b"HTTP/1.1 202 x\n\n[\n<p>"]
+)
+def test_a_flood_of_heads_is_read_in_proportion_to_its_size(part: bytes) -> None:
+    def seconds(size: int) -> float:
+        began = time.process_time()
+        parse_input((part * (size // len(part) + 1))[:size], Directory({"own": OWN}, "own"))
+        return time.process_time() - began
+
+    # A scan of the rest at each head would cost 256 times as much.
+    assert seconds(1 << 20) < 40 * max(seconds(1 << 16), 0.01)
 
 
 async def test_a_list_is_asked_for_with_place_and_cursor_and_has_no_account_groups() -> None:

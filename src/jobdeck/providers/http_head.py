@@ -8,6 +8,8 @@ _HEAD = re.compile(rb"HTTP/[0-9.]{1,4} ([0-9]{3})[^\r\n]{0,1000}(?:\r?\n|\Z)")
 _LINE = re.compile(rb"([A-Za-z0-9_-]{1,100}):[ \t]*([^\r\n]{0,16384})(?:\r?\n|\Z)")
 _BLANK = re.compile(rb"\r?\n")
 MAX_HEADERS = 200
+MAX_SKIPPED = 50
+"""Heads before the one that counts: curl follows as many redirects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,10 @@ def read_head(data: bytes, position: int = 0) -> tuple[Head, int] | None:
     Heads that only led to another one (``100 Continue``, a redirect that was followed, a proxy's ``200``) are skipped.
     """
     found = _one_head(data, position)
-    while found is not None and (found[0].status < 200 or 300 <= found[0].status < 400 or not found[0].headers):
-        following = _one_head(data, found[1])
-        if following is None:
+    for _ in range(MAX_SKIPPED):
+        if found is None or (200 <= found[0].status < 300 and found[0].headers) or found[0].status >= 400:
             break
-        found = following
+        found = _one_head(data, found[1]) or found
     return found
 
 
