@@ -13,7 +13,7 @@ import pytest
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.base import Reply
 from jobdeck.providers.credentials import ForeignOriginError, authorize
-from jobdeck.providers.http import HttpLayer
+from jobdeck.providers.http import Address, HttpLayer
 from jobdeck.providers.profile import Bearer, Profile
 from jobdeck.providers.scrub import Scrubber
 from jobdeck.providers.secret import Secret
@@ -107,7 +107,7 @@ def test_credentials_are_given_to_their_own_origin_however_it_is_spelt(url: str)
 async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
     async with serve(answer()) as wire:
         http = HttpLayer(profile_at(wire.base_url), SteppingClock())
-        reply = await http.get("@localhost/api/operations/op_1")
+        reply = await http.get(Address("@localhost/api/operations/op_1"))
         await http.aclose()
     assert wire.connections == 0
     problem = reply.exchange.problem
@@ -127,7 +127,7 @@ async def test_each_kind_of_credentials_sends_its_own_headers_and_the_project() 
             "hog", "thehog", base_url=wire.base_url, credentials=Bearer(Secret(TOKEN)), project_id="proj_1"
         )
         http = HttpLayer(profile, SteppingClock())
-        await http.get("/x")
+        await http.get(Address("/x"))
         await http.aclose()
     request = wire.requests[0].decode()
     assert f"Authorization: Bearer {TOKEN}\r\n" in request
@@ -175,7 +175,7 @@ async def test_a_malformed_key_is_not_in_the_message_about_it() -> None:
     bad._value = f"{TOKEN}\r\nX-Evil: 1"
     async with serve(answer()) as wire:
         http = HttpLayer(profile_at(wire.base_url, "sonarly", Bearer(bad)), SteppingClock())
-        reply = await http.get("/x")
+        reply = await http.get(Address("/x"))
         await http.aclose()
     assert wire.requests == []
     assert reply.exchange.problem is not None

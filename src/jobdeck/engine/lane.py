@@ -146,23 +146,25 @@ class Lane:
 
     async def _do(self, request: Request, owner: Owner) -> None:
         try:
-            permit = await self._ledger.permit(self.name, request, self._url_of(request, owner), self._clock.now())
+            asked = owner.target_of(request.key) if isinstance(request, Poll) else request
+            if asked is None:
+                # No longer watched.
+                mono = self._clock.now().mono
+                self.scheduler.defer(request, mono, mono)
+                return
+            permit = await self._ledger.permit(self.name, request, self._url_of(asked), self._clock.now())
             if isinstance(permit, Denied):
                 put_off = self.scheduler.hold if permit.spent else self.scheduler.defer
                 put_off(request, self._clock.now().mono, permit.until.mono)
                 if permit.silent and self._keep_silence(permit.until):
                     owner.on_silence(self.name)
                 return
-            reply = None
             try:
-                reply = await self._ask(request, owner)
-            finally:
-                if reply is None:
-                    await self._ledger.give_up(permit, self._clock.now())
+                reply = await self._ask(asked)
+            except asyncio.CancelledError:
+                await self._ledger.give_up(permit, self._clock.now())
+                raise
             now = self._clock.now()
-            if reply is None:
-                self.scheduler.defer(request, now.mono, now.mono)
-                return
             # First on record, then shown: else a process killed in between has shown an ID that nobody finds again.
             await self._ledger.record(permit, reply, self._next_poll(request, reply, now), now)
             owner.on_done(Done(self, request, reply, now))
@@ -179,26 +181,20 @@ class Lane:
         self.scheduler.be_quiet(mono, until.mono)
         return True
 
-    async def _ask(self, request: Request, owner: Owner) -> Reply | None:
-        """Return the reply; None when the job is no longer watched and nothing was sent."""
+    async def _ask(self, asked: Target | ListPage) -> Reply:
         started = self._clock.now()
         try:
-            match request:
-                case Poll(key):
-                    target = owner.target_of(key)
-                    return None if target is None else await self._provider.poll(target)
-                case ListPage():
-                    return await self._provider.list_page(request)
+            if isinstance(asked, Target):
+                return await self._provider.poll(asked)
+            return await self._provider.list_page(asked)
         except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not blind every job
             _log.exception("the provider of profile %s raised", self.name)
-            return Reply(self._internal_fault(request, error, started))
+            return Reply(self._internal_fault(asked, error, started))
 
-    def _url_of(self, request: Request, owner: Owner) -> str:
-        """Return where a request is going to go; nothing of a job that is no longer watched."""
-        asked = owner.target_of(request.key) if isinstance(request, Poll) else request
+    def _url_of(self, asked: Target | ListPage) -> str:
         # A provider that raises here does so when it is asked, too, and is heard of then.
         with suppress(Exception):
-            return "" if asked is None else self._provider.url_of(asked)
+            return self._provider.url_of(asked)
         return ""
 
     def _next_poll(self, request: Request, reply: Reply, now: Instant) -> Instant | None:
@@ -207,11 +203,11 @@ class Lane:
         ended = any(observation.phase.terminal for observation in reply.observations)
         return None if plan is None or ended else now.later(max(plan.interval, reply.retry_after or 0.0))
 
-    def _internal_fault(self, request: Request, error: Exception, started: Instant) -> Exchange:
+    def _internal_fault(self, asked: Target | ListPage, error: Exception, started: Instant) -> Exchange:
         problem = Problem(ProblemKind.PROTOCOL, f"internal error ({type(error).__name__}): please report it")
-        job = request.key if isinstance(request, Poll) else None
+        job = asked.key if isinstance(asked, Target) else None
         duration = self._clock.now().mono - started.mono
-        return Exchange(self.name, "GET", "", started, duration, job=job, problem=problem)
+        return Exchange(self.name, "GET", self._url_of(asked), started, duration, job=job, problem=problem)
 
 
 def _coarse(seconds: float) -> float:

@@ -106,13 +106,13 @@ class HttpLayer:
         """The profile that is asked for."""
         return self._profile
 
-    async def get(self, path: str, *, query: Mapping[str, str] | None = None, job: JobKey | None = None) -> Answer:
-        """Ask for `path` (made by `path_of`) below the profile's base URL; raises nothing but cancellation.
+    async def get(self, where: Address, job: JobKey | None = None) -> Answer:
+        """Send a request, about `job` if it is about one; raises nothing but cancellation.
 
         The deadline counts from when a connection slot is free: waiting for our own requests is no fault of the
         server.
         """
-        url = self._url(path, query or {})
+        url = self._url(where)
         async with self._slots:
             started = self._clock.now()
             attempt = _Attempt()
@@ -140,7 +140,7 @@ class HttpLayer:
 
     def url_of(self, where: Address | str) -> str:
         """Return the URL of an address as exchanges tell it; of what is not sent at all, the base URL."""
-        url = self._profile.base_url if isinstance(where, str) else self._url(where.path, where.query)
+        url = self._profile.base_url if isinstance(where, str) else self._url(where)
         return self._clean(url, MAX_URL)
 
     def finish(
@@ -159,9 +159,9 @@ class HttpLayer:
         if client is not None:
             await client.aclose()
 
-    def _url(self, path: str, query: Mapping[str, str]) -> str:
-        pairs = "&".join(f"{encode_piece(name)}={encode_piece(value)}" for name, value in query.items())
-        return self._profile.base_url + path + (f"?{pairs}" if pairs else "")
+    def _url(self, where: Address) -> str:
+        pairs = "&".join(f"{encode_piece(name)}={encode_piece(value)}" for name, value in where.query.items())
+        return self._profile.base_url + where.path + (f"?{pairs}" if pairs else "")
 
     def _open(self) -> httpx.AsyncClient:
         if self._closed:

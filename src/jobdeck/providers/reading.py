@@ -113,7 +113,7 @@ async def ask(
     """
     if isinstance(where, str):
         return Reply(http.refuse(where, job).exchange)
-    answer = await http.get(where.path, query=where.query, job=job)
+    answer = await http.get(where, job)
     if answer.body is None:
         return Reply(answer.exchange, windows=answer.windows, retry_after=answer.retry_after)
     reading = read(answer.body, answer.exchange.http_status or 0)
