@@ -74,6 +74,8 @@ HOUR_US = 3_600_000_000
         (START.us - 3 * HOUR_US, START.us - 2 * HOUR_US, START.us - HOUR_US, True),
         (START.us - HOUR_US, START.us + HOUR_US, None, False),
         (START.us - HOUR_US, START.us - HOUR_US, None, False),
+        (START.us - HOUR_US, 0, None, False),
+        (START.us - 2 * HOUR_US, START.us - 60_000_000, START.us + 9_000 * HOUR_US, False),
         (None, None, None, False),
     ],
 )

@@ -18,6 +18,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 
 MAX_ANOMALIES = 20
+_DAY = 86_400.0
 
 
 def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
@@ -94,13 +95,14 @@ def _with_what_is_known(job: Job, observation: Observation) -> Observation:
 def _last_change(observation: Observation, exchange: Exchange, now: Instant) -> Instant:
     """Return when a job that is seen for the first time changed last: when its server says so, else now.
 
-    The server's clock counts where the answer tells it. A job that was updated when it was created, and runs, is one
-    whose date nobody keeps up.
+    The server's clock counts where the answer tells it, and is not off by more than a day. Only an update after the
+    creation tells that this date is kept up.
     """
-    updated_us = observation.updated_us
-    if updated_us is None or updated_us == observation.created_us or observation.phase.terminal:
+    created_us, updated_us = observation.created_us, observation.updated_us
+    if created_us is None or updated_us is None or updated_us <= created_us or observation.phase.terminal:
         return now
-    return now.later(min(0.0, (updated_us - now.us) / 1e6 - (exchange.clock_offset or 0.0)))
+    offset = exchange.clock_offset or 0.0
+    return now.later(min(0.0, (updated_us - now.us) / 1e6 - (offset if abs(offset) < _DAY else 0.0)))
 
 
 def _take_over(job: Job, observation: Observation, now: Instant, changed: Instant | None) -> Job:
