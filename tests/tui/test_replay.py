@@ -63,7 +63,7 @@ async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path
         await run.press("p", "p")
         assert toasts(run.app) == []
         footer = run.text.splitlines()[-1]
-        assert " p play  . step  , step back  > faster  < slower  0–9 seek" in footer
+        assert " p play  . step  , step back  > faster  < slower  0–9 seek  @ go to" in footer
         assert " a add" not in footer
         await run.press("g", "y")
         assert run.clipboard.sent == [request_id(60, FAILS.key)]
@@ -84,6 +84,39 @@ async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path
         await run.shows("A recording that is played back")
         await run.shows("0–9  to the beginning, or to so many tenths of it")
         assert "stop watching it" not in run.text
+
+
+async def test_a_moment_can_be_named(tmp_path: Path) -> None:
+    async with replaying(tmp_path, playing=False, size=(100, 24)) as (run, replay):
+        for typed, place, shown in [
+            ("20:27", 20.0, "20:27:00Z"),
+            ("+30s", 50.0, "20:27:30Z"),
+            ("-10s", 40.0, "20:27:20Z"),
+            ("50%", 50.0, "20:27:30Z"),
+            ("20:26:45", 5.0, "20:26:45Z"),
+        ]:
+            await run.press("at")
+            await run.shows("14:02, 14:02:30, +5m, -30s, 50%")
+            await run.press(*typed)
+            await run.shows(f"enter goes to {shown}")
+            assert run.text.splitlines()[-1].startswith(" enter go there  esc stay here")
+            await run.press("enter")
+            await run.until(lambda: replay.position == place)  # noqa: B023 - awaited here
+            await run.shows(f"REPLAY {shown}")
+            assert "goes to" not in run.text
+        await run.press("at", "9", "9", "m", "enter")
+        await run.shows("the recording goes from 20:26:40Z to 20:28:20Z")
+        await run.press("backspace", "backspace", "backspace", "p", "enter")
+        await run.shows("no moment such as 14:02")
+        assert (replay.position, replay.playing) == (5.0, False)
+        await run.press("escape")
+        await run.until(lambda: "no moment" not in run.text)
+        await run.press("6")
+        await run.until(lambda: replay.position == 60.0)
+        await run.press("at")
+        await run.shows("14:02:30, +5m")
+        await run.press("tab")
+        await run.until(lambda: "14:02:30, +5m" not in run.text)
 
 
 async def played_to(run: Driven, replay: Replay, moment: float) -> str:

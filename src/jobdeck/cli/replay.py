@@ -8,7 +8,6 @@ from jobdeck import __version__
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.open_screen import run_screen
 from jobdeck.cli.terminal import require_terminal
-from jobdeck.domain import words
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange, told_offset
 from jobdeck.domain.instant import Clock
@@ -17,12 +16,12 @@ from jobdeck.domain.ticket import TicketSource
 from jobdeck.domain.tickets import tickets_markdown
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.errors import RecordingError
+from jobdeck.recording.moments import MomentError
 from jobdeck.recording.reader import Recording, read_recording
 from jobdeck.tui.session import Choice, Parsed
 from jobdeck.wiring.replaying import Replay
 from jobdeck.wiring.tickets import TicketError
 
-DAY = 86_400.0
 LOCKED = "this is a recording: what happened has happened, and nobody is asked"
 HEADERS = {
     "thehog": (("X-Access-Key", "$THE_HOG_ACCESS_KEY"), ("X-Secret-Key", "$THE_HOG_SECRET_KEY")),
@@ -37,9 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
         recording = read_recording(Path(arguments.file))
     except RecordingError as error:
         raise CommandError(str(error)) from None
-    at = 0.0 if arguments.at is None else _place(arguments.at, recording)
+    replay = Replay(recording, speed=arguments.speed, playing=not arguments.paused)
+    if arguments.at is not None:
+        try:
+            replay.seek(replay.find(arguments.at))
+        except MomentError as error:
+            raise CommandError(f"--at: {error}") from None
     require_terminal(piped=False)
-    replay = Replay(recording, at=at, speed=arguments.speed, playing=not arguments.paused)
     return run_screen(ReplaySitting(recording, replay), replay, command="replay")
 
 
@@ -126,21 +129,3 @@ class ReplaySitting:
     def parse(self, text: str) -> Parsed:
         """Understand nothing: nothing can be added."""
         return Parsed()
-
-
-def _place(at: float | str, recording: Recording) -> float:
-    """Return the seconds from the beginning to a time of day (in UTC), or those that were given.
-
-    Raises `CommandError` for a moment outside of the recording.
-    """
-    begun_us = recording.header.started_us
-    begun = begun_us / 1e6 % DAY
-    if isinstance(at, float):
-        seconds = at
-    else:
-        hours, minutes, rest = (float(part) for part in at.split(":"))
-        seconds = (hours * 3_600 + minutes * 60 + rest - int(begun)) % DAY
-    if seconds > recording.seconds:
-        first, last = (words.clock(begun_us + round(after * 1e6)) for after in (0.0, recording.seconds))
-        raise CommandError(f"--at is outside of the recording, which goes from {first} to {last}")
-    return seconds

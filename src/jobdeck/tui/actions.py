@@ -116,8 +116,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("faster", ("greater_than_sign",), ">", "faster", "play faster, up to 240 times", Group.REPLAY, 36),
     Action("slower", ("less_than_sign",), "<", "slower", "play slower, down to a quarter", Group.REPLAY, 37),
     Action(
-        "seek", tuple("0123456789"), "0–9", "seek", "to the beginning, or to so many tenths of it", Group.REPLAY, 19
+        "seek", tuple("0123456789"), "0–9", "seek", "to the beginning, or to so many tenths of it", Group.REPLAY, 20
     ),
+    Action("go_to", ("at",), "@", "go to", "to a moment: 14:02, 14:02:30, +5m, -30s, 50%", Group.REPLAY, 19),
 )
 
 BY_NAME = {action.name: action for action in ACTIONS}

@@ -186,6 +186,27 @@ class Playback(Protocol):
         """Go to the next thing that happened, or (negative) to the one before, and stand still."""
         ...
 
+    @property
+    def forms(self) -> str:
+        """How a person may name a moment, by example."""
+        ...
+
+    @property
+    def several_days(self) -> bool:
+        """Whether a time of day alone does not tell which moment is shown."""
+        ...
+
+    def find(self, text: str) -> float:
+        """Return the seconds after the beginning at which the moment is that a person means.
+
+        Raises ValueError, whose message says why there is no such moment.
+        """
+        ...
+
+    def date(self, seconds: float) -> int:
+        """Return the date of the moment so many seconds after the beginning, in microseconds since the epoch."""
+        ...
+
     def seek(self, seconds: float) -> None:
         """Go to the moment so many seconds after the beginning."""
         ...

@@ -25,6 +25,7 @@ class Watch:
         self.engine: Engine | None = None
         self.away = False
         self.replay = ""
+        self.dated = False
         self.faults = Faults()
         self._profiles = profiles
         self._locked = locked
@@ -99,7 +100,7 @@ class Watch:
         profiles = tuple(sorted(self.model.profiles)) or self._profiles
         budgets = self.engine.budgets() if self.engine is not None else {}
         in_use = {name: budget for name, budget in budgets.items() if name in self.model.profiles}
-        return Overview(profiles, self.model.counts, in_use, self.paused, now, self.away, self.replay)
+        return Overview(profiles, self.model.counts, in_use, self.paused, now, self.away, self.replay, self.dated)
 
     def blind_profiles(self) -> tuple[BlindProfile, ...]:
         """Return the profiles of which not one unfinished job can be seen, with the newest reason.

@@ -14,6 +14,7 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
+from jobdeck.recording.moments import FORMS, Clocks
 from jobdeck.recording.reader import Recording
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.wiring.told import Changes, State, looks_of, stops_of
@@ -38,6 +39,9 @@ class Replay:
         self._places = [placed.at for placed in recording.facts]
         self._stops = stops_of(recording.facts)
         self._looks = looks_of(recording.facts)
+        told = ((placed.at, placed.fact.at) for placed in recording.facts)
+        self._clocks = Clocks(recording.header.started_us, told, recording.seconds)
+        self._drawn = False
         self._wake = asyncio.Event()
         self._state = State(recording.header.started_us)
         self._wanted: float | None = min(max(at, 0.0), self.length)
@@ -77,6 +81,24 @@ class Replay:
         """Show the moment so many seconds after the beginning; the screen is drawn anew from it alone."""
         self._wanted = min(max(seconds, 0.0), self.length)
         self._wake.set()
+
+    @property
+    def forms(self) -> str:
+        """How a person may name a moment, by example."""
+        return FORMS
+
+    def find(self, text: str) -> float:
+        """Return the seconds after the beginning at which the moment is that a person means; raises `MomentError`."""
+        return self._clocks.find(text, self.position if self._drawn else None)
+
+    def date(self, seconds: float) -> int:
+        """Return the date of a moment, in microseconds since the epoch."""
+        return self._clocks.us(seconds)
+
+    @property
+    def several_days(self) -> bool:
+        """Whether a time of day alone does not tell which moment is meant."""
+        return self._clocks.several_days
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -179,6 +201,7 @@ class Replay:
             self._wake.clear()
             if self._wanted is not None:
                 wanted, self._wanted = self._wanted, None
+                self._drawn = True
                 return self._jump(wanted)
             if self.playing and self.over:
                 self.playing = False

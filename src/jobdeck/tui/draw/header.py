@@ -24,7 +24,8 @@ AWAY_FROM = 60
 class Overview:
     """What the header tells of the whole deck.
 
-    `away` while nobody looks and everything is asked less often; `replay` tells how a recording is played.
+    `away` while nobody looks and everything is asked less often; `replay` tells how a recording is played, `dated` that
+    it is one of several days.
     """
 
     profiles: Sequence[str]
@@ -34,6 +35,7 @@ class Overview:
     now: Instant
     away: bool = False
     replay: str = ""
+    dated: bool = False
 
 
 def header_line(view: Overview, width: int) -> Line:
@@ -43,7 +45,8 @@ def header_line(view: Overview, width: int) -> Line:
     tail: list[Span] = []
     clock: Span = (words.clock(view.now.us) + " ", Role.DIM)
     if view.replay:
-        tail = [("REPLAY ", Role.WARN), (words.clock(view.now.us), Role.TEXT), (f" {view.replay} ", Role.WARN)]
+        shown = words.stamp(view.now.us) if view.dated else words.clock(view.now.us)
+        tail = [("REPLAY ", Role.WARN), (shown, Role.TEXT), (f" {view.replay} ", Role.WARN)]
         clock = ("", Role.DIM)
     elif view.paused:
         tail.append(("PAUSED  ", Role.WARN))

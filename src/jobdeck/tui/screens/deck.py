@@ -260,7 +260,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._draw_footer()
 
     def _draw_footer(self) -> None:
-        typed = next((bar for bar in (self._filter_bar, self._search_bar) if bar.asking), None)
+        typed = next((bar for bar in self._bars if bar.asking), None)
         if typed is not None:
             self._footer.say(typed.keys)
         else:
@@ -275,6 +275,11 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._jobs.tick(now)
         self._draw_selected()
         self._draw_frame()
+
+    @property
+    def _bars(self) -> tuple[FilterBar, ...]:
+        """The lines in which something may be typed."""
+        return self._filter_bar, self._search_bar
 
     @property
     def _settled(self) -> bool:

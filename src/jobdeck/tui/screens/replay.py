@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from jobdeck.domain import words
+from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
 from jobdeck.tui.clipboard import Put
@@ -12,9 +15,13 @@ from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.session import Playback, Session
+from jobdeck.tui.widgets.filter_bar import FilterBar
 
 PLAYS, STANDS, ENDED = "►", "▮▮", "■ end"
 TENTHS = 10
+SEEKING = (("enter", "go there"), ("esc", "stay here"))
+"""What keys do while a moment is typed."""
+
 PLAYS_BACK = frozenset(action for action in ACTIONS if action.group is Group.REPLAY)
 
 
@@ -31,7 +38,15 @@ class ReplayDeck(Deck):
     ) -> None:
         super().__init__(session, put, write, save)
         self._playback = playback
+        self._seek_bar = FilterBar(SEEKING, prompt="@", id="seek")
         self._tell_playback()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the deck, with a line over its footer in which a moment is named."""
+        for widget in super().compose():
+            if widget is self._footer:
+                yield self._seek_bar
+            yield widget
 
     def draw(self, batch: Batch) -> None:
         """Draw a frame, with all that reads differently at its moment."""
@@ -47,7 +62,7 @@ class ReplayDeck(Deck):
 
         So a moment looks the same whichever way one came there.
         """
-        if BY_NAME.get(action) not in PLAYS_BACK:
+        if BY_NAME.get(action) not in PLAYS_BACK and not self._seek_bar.asking:
             super().hold(action)
 
     def action_play(self) -> None:
@@ -78,6 +93,45 @@ class ReplayDeck(Deck):
         """Go to so many tenths of the recording."""
         self._playback.seek(self._playback.length * tenth / TENTHS)
 
+    def action_go_to(self) -> None:
+        """Ask for a moment."""
+        self._seek_bar.ask()
+        self._tell_moment("")
+        self._draw_footer()
+
+    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+        """Tell which moment is meant by what has been typed so far."""
+        if message.bar is self._seek_bar:
+            self._tell_moment(message.text)
+
+    def on_filter_bar_done(self, message: FilterBar.Done) -> None:
+        """Go to the moment, or say why not and go on asking."""
+        if message.bar is self._seek_bar:
+            text = self._seek_bar.text
+            try:
+                place = self._playback.find(text)
+            except ValueError:
+                self._seek_bar.ask()
+                self._tell_moment(text)
+            else:
+                self._playback.seek(place)
+                self._leave_seek_bar()
+
+    def on_filter_bar_given_up(self, message: FilterBar.GivenUp) -> None:
+        """Stay where one is."""
+        if message.bar is self._seek_bar:
+            self._leave_seek_bar()
+
+    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+        """Stay where one is, and leave the keys where they went."""
+        if message.bar is self._seek_bar:
+            self._seek_bar.show("", (), wanted=False)
+            self._draw_footer()
+
+    @property
+    def _bars(self) -> tuple[FilterBar, ...]:
+        return *super()._bars, self._seek_bar
+
     @property
     def _settled(self) -> bool:
         return False
@@ -101,7 +155,30 @@ class ReplayDeck(Deck):
         self._tell_playback()
         self._draw_frame()
 
+    def _leave_seek_bar(self) -> None:
+        self.set_focus(self._jobs)
+        self._seek_bar.show("", (), wanted=False)
+        self._draw_footer()
+
+    def _tell_moment(self, text: str) -> None:
+        try:
+            place = self._playback.find(text) if text.strip() else None
+        except ValueError as error:
+            told: Line = ((one_line(str(error)), Role.WARN),)
+        else:
+            told = (
+                ((self._playback.forms, Role.DIM),)
+                if place is None
+                else (("enter", Role.KEY), (f" goes to {self._at(place)}", Role.TEXT))
+            )
+        self._seek_bar.show(text, told, wanted=True)
+
+    def _at(self, place: float) -> str:
+        us = self._playback.date(place)
+        return words.stamp(us) if self._playback.several_days else words.clock(us)
+
     def _tell_playback(self) -> None:
         play = self._playback
         sign = PLAYS if play.playing else ENDED if play.over else STANDS
         self._watch.replay = f"×{play.speed:g} {sign}"
+        self._watch.dated = play.several_days

@@ -57,10 +57,11 @@ class FilterBar(Horizontal):
     class Left(Told):
         """The keys went elsewhere while the text was typed, and are not to be taken back; it stays as it is."""
 
-    def __init__(self, keys: Keys, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, keys: Keys, *, prompt: str = "/", id: str | None = None) -> None:  # noqa: A002 - Textual's name
         """Ask for a text; `keys` says what the keys do that are no part of it."""
         super().__init__(id=id)
         self.keys = keys
+        self._prompt = prompt
         self.display = False
         self._input = FilterInput(compact=True, max_length=LONGEST, select_on_focus=False)
         self._input.cursor_blink = False
@@ -69,7 +70,7 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Put the prompt before the text, and what is found after it."""
-        yield Sentence(lambda _: (((" /", Role.KEY),),), id="prompt")
+        yield Sentence(lambda _: (((f" {self._prompt}", Role.KEY),),), id="prompt")
         yield self._input
         yield self._told
 
@@ -77,6 +78,11 @@ class FilterBar(Horizontal):
     def asking(self) -> bool:
         """Whether the keys are for the text."""
         return self._asking
+
+    @property
+    def text(self) -> str:
+        """What has been typed."""
+        return self._input.value
 
     def ask(self) -> None:
         """Take the keys for a filter."""
