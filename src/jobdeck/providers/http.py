@@ -224,7 +224,8 @@ class HttpLayer:
             method="GET",
             url=self._clean(url, MAX_URL),
             started=started,
-            duration=max(0.0, ended.mono - started.mono),
+            # In whole microseconds, as it is kept: what is reckoned from it is the same when it is read again.
+            duration=round(max(0.0, ended.mono - started.mono), 6),
             job=job,
             http_status=attempt.status,
             request_id=self._reference(attempt.first(self._request_headers)),
