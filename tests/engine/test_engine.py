@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from jobdeck.config import ConfigError, Settings
+from jobdeck.config.credentials import SecretRef
+from jobdeck.domain import job as domain
 from jobdeck.domain.attention import blind
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.job import JobKey, Target
@@ -249,6 +252,16 @@ async def test_a_provider_that_raises_is_a_problem_of_that_job_alone() -> None:
         assert any("internal error (ZeroDivisionError)" in job.problem.message for job in seen.jobs if job.problem)
         lane._provider = honest
         await seen.until(lambda: all(job.terminal for job in seen.jobs))
+
+
+async def test_of_targets_among_which_one_cannot_be_asked_none_is_watched() -> None:
+    profiles = settings_for("http://127.0.0.1:9").profiles
+    keyless = {**profiles, "sonarly": replace(profiles["sonarly"], token=SecretRef("env:NOT_SET", "token"))}
+    engine = Wiring({}, settings=Settings(keyless, "hog", None)).engine()
+    with pytest.raises(ConfigError, match="NOT_SET is not set"):
+        engine.add([make_target("op_1"), make_target("j", "sonarly", domain.Resource.PROSPECTING)])
+    assert not engine.jobs
+    await engine.aclose()
 
 
 async def test_unknown_keys_are_ignored() -> None:

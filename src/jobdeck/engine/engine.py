@@ -99,13 +99,17 @@ class Engine:
         return subscription
 
     def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
-        """Watch targets; returns the keys that are new. A new target is looked at as soon as the budget allows."""
+        """Watch targets; returns the keys that are new. A new target is looked at as soon as the budget allows.
+
+        Watches none of them when the lane of one cannot be made, and raises what that raises.
+        """
         now = self._clock.now()
         jobs: list[Job] = []
         events: list[Event] = []
         wanted = tuple(targets)
+        lanes = {name: self._lane(name) for name in dict.fromkeys(target.key.profile for target in wanted)}
         for target in wanted:
-            lane = self._lane(target.key.profile)
+            lane = lanes[target.key.profile]
             added = self._registry.add(target, now)
             if added is not None:
                 jobs.append(added[0])
