@@ -263,6 +263,18 @@ def test_an_answer_saved_with_its_head_tells_the_ids_of_its_headers(home: Path) 
     ] == "r-1"  # fmt: skip
 
 
+def test_a_saved_refusal_is_one_and_an_error_of_a_success_is_pointed_out(home: Path) -> None:
+    saved = 'HTTP/1.1 404 Not Found\r\nX-Request-Id: r-7\r\n\r\n{"detail": "no such job\\u001b"}'
+    refused = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin=saved)
+    assert refused.code == 1
+    assert refused.out.endswith("\n\nnot read as a job: not found: no such job\\x1b\n")
+    config = CONFIG.replace("[providers.acme.stages]", 'error = "$.why"\n[providers.acme.stages]')
+    body = '{"id": "1", "state": "ok", "why": {"code": "E1", "message": "it broke"}}'
+    good = told(home, None, "doctor", "--provider", "acme", "--body", "-", config=config, stdin=body)
+    assert good.code == 0
+    assert "E1 it broke   (and yet succeeded: see phases.done)\n" in good.out
+
+
 def test_what_was_found_and_not_read_is_said_beside_it(home: Path) -> None:
     body = {"id": "1", "state": "odd", "done": "3/4", "of": 4}
     ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin=json.dumps(body))

@@ -15,6 +15,7 @@ from jobdeck.cli.inputs import read_source
 from jobdeck.cli.output import print_json, print_table, rfc3339
 from jobdeck.config import load_settings
 from jobdeck.domain.job import Observation
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
 from jobdeck.providers.described.look import Finding
@@ -23,6 +24,7 @@ from jobdeck.providers.description import Description
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_head import Head, read_head
 from jobdeck.providers.json_text import json_text
+from jobdeck.providers.problems import fault_of_status, kind_of_status, read_error
 from jobdeck.providers.reading import Reading
 
 _ORDER = (
@@ -31,6 +33,7 @@ _ORDER = (
     *("error", "error_code", "error_message", "result", "created", "updated", "ended", "request_id", "trace_id"),
 )
 
+_GOOD = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.SUCCEEDED})
 SHOWN = 100
 """Characters of a value in the table; ``--json`` has the whole."""
 
@@ -44,11 +47,12 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
     if not isinstance(described, Description):
         raise CommandError(f"{described} has code of its own: only a described API's reading can be shown")
     head, body = _parted(read_source(arguments.body))
-    status = head.status if head is not None else 200
-    read = _with_ids_of(head, described, read_job(described, body, status, None, None))
+    refusal = _refusal(head, body)
+    read = Read(Reading(fault=refusal)) if refusal is not None else read_job(described, body, 200, None, None)
+    read = _with_ids_of(head, described, read)
     rows = Reading()
-    if read.reading.fault is not None and described.list is not None:
-        rows = read_jobs(described, body, status, None)
+    if read.reading.fault is not None and refusal is None and described.list is not None:
+        rows = read_jobs(described, body, 200, None)
     if arguments.json:
         print_json(_object(described, read, rows))
     else:
@@ -60,6 +64,14 @@ def _parted(data: bytes) -> tuple[Head | None, bytes]:
     """Return an answer's head, where it was saved with one, and its body."""
     found = read_head(data)
     return (None, data) if found is None else (found[0], data[found[1] :])
+
+
+def _refusal(head: Head | None, body: bytes) -> Fault | None:
+    """Return what a status that is no success is taken for, whatever the body says; None for a good one."""
+    kind = kind_of_status(head.status) if head is not None else None
+    if head is None or kind is None:
+        return None
+    return fault_of_status(head.status, kind, body, head.headers.get("location"), read_error(body))
 
 
 def _with_ids_of(head: Head | None, described: Description, read: Read) -> Read:
@@ -81,15 +93,16 @@ def _tell(described: Description, read: Read, rows: Reading) -> None:
         if described.list is not None and described.list.cursor:
             sys.stdout.write(f"\nnext page: {one_line(rows.next_cursor, SHOWN) if rows.next_cursor else 'none'}\n")
         return
-    print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
-    sys.stdout.write("\n")
+    if read.findings:
+        print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
+        sys.stdout.write("\n")
     for fault in _faults(read):
         sys.stdout.write(f"not read as a job: {fault.kind.words}: {one_line(fault.message)}\n")
     for job in read.reading.observations:
         print_table(("READ AS", ""), list(_summary(read, job)))
     if rows.fault is not None and rows.fault.kind is not ProblemKind.NOT_JSON:
         sys.stdout.write(f"not read as a list of jobs: {one_line(rows.fault.message)}\n")
-    elif read.reading.fault is not None and rows.fault is None and described.list is not None:
+    elif read.findings and read.reading.fault is not None and rows.fault is None and described.list is not None:
         sys.stdout.write(f"not read as a list of jobs: nothing at {one_line(' or '.join(described.list.items))}\n")
 
 
@@ -116,7 +129,9 @@ def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
         progress = "" if stage.progress is None else f" {stage.progress:.1%}"
         yield f"stage {stage.name}", f"{stage.phase.value} ({stage.status}){progress}"
     if job.error is not None:
-        yield "error", " ".join(part for part in (job.error.code, job.error.message) if part) or "of no known shape"
+        words = " ".join(part for part in (job.error.code, job.error.message) if part) or "of no known shape"
+        hint = ": see phases.done" if job.phase is Phase.SUCCEEDED else ""
+        yield "error", f"{words}   (and yet {job.phase.value}{hint})" if job.phase in _GOOD else words
     for name, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         yield name, rfc3339(us) or "–"
     request_id, trace_id = read.reading.ids
