@@ -211,6 +211,34 @@ async def test_changes_of_others_are_told_and_own_ones_are_not(store: AsyncStore
     other.close()
 
 
+async def test_others_are_asked_for_less_often_while_they_change_nothing(
+    store: AsyncStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = open_store(path, "you", fallback=False).store
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def sleeps(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+        if len(pauses) == 150:
+            other.annotate(KEY, now_us=NOW, note="yours")
+
+    monkeypatch.setattr("jobdeck.store.aio.asyncio.sleep", sleeps)
+    feed = store.watch_changes(await store.head())
+    await anext(feed)
+    awake = pauses.count(0.1)
+    assert 100 <= awake <= 101
+    assert pauses == [0.1] * awake + [0.25] * (150 - awake)
+    next_ = asyncio.create_task(anext(feed, None))
+    while len(pauses) == 150:
+        await sleep(0)
+    assert pauses[150] == 0.1
+    await store.close()
+    assert await next_ is None
+    other.close()
+
+
 async def test_changes_that_were_purged_before_they_were_read_are_said_to_be_missing(store: AsyncStore) -> None:
     begin = await store.head()
     await store.annotate(KEY, now_us=NOW, note="old")
