@@ -307,7 +307,8 @@ class JobList(LineView):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def _all_tokens(self) -> list[Token | None]:
-        return [self._token(self.scroll_offset.y + y) for y in range(self.scrollable_content_region.height)]
+        top = self.scroll_offset.y
+        return [self._token(index) for index in range(top, top + self.scrollable_content_region.height)]
 
     def _token(self, index: int) -> Token | None:
         if index >= len(self._model):

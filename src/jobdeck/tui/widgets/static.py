@@ -36,15 +36,21 @@ class Sentence(Painted):
         self._make = make
         self._lines: tuple[Line, ...] = ()
         self._made_for = 0
+        self._made_of: object = None
 
     @property
     def lines(self) -> tuple[Line, ...]:
         """The lines as drawn last."""
         return self._lines
 
-    def tell(self, make: Callable[[int], Sequence[Line]]) -> None:
-        """Draw what `make` makes of the width; only lines that differ from the last are painted again."""
-        self._make = make
+    def tell(self, make: Callable[[int], Sequence[Line]], of: object = None) -> None:
+        """Draw what `make` makes of the width; only lines that differ from the last are painted again.
+
+        `of` is all that they are made of beside the width: told the same again, nothing is made.
+        """
+        if of is not None and of == self._made_of:
+            return
+        self._make, self._made_of = make, of
         self._draw()
 
     def on_resize(self) -> None:
@@ -121,7 +127,7 @@ class Rule(Sentence):
 
     def title(self, text: str, *, strong: bool = False) -> None:
         """Set the title; `strong` while the pane under it has the focus."""
-        self.tell(lambda width: (rule_line(text, width, strong=strong),))
+        self.tell(lambda width: (rule_line(text, width, strong=strong),), (text, strong))
 
 
 class Footer(Sentence):
@@ -145,7 +151,7 @@ class Footer(Sentence):
             self._made = footer(width, labels, locked=locked, replay=replay)
             return (self._made.line,)
 
-        self.tell(make)
+        self.tell(make, (labels, locked, replay))
 
     def say(self, keys: Keys) -> None:
         """Draw other keys, while those of the actions are for somebody else."""

@@ -34,7 +34,7 @@ class TabRule(Rule):
             line, self._places = tab_line(name, shown, width, strong=strong, note=note)
             return (line,)
 
-        self.tell(make)
+        self.tell(make, (name, shown, strong, note))
 
     def on_click(self, event: events.Click) -> None:
         """Ask for the tab under the pointer."""
