@@ -40,14 +40,16 @@ def leave(how: Callable[["subprocess.Popen[bytes]", int], None], **environ: str)
     data = b""
     left = False
     end = time.monotonic() + 20
-    while time.monotonic() < end and (process.poll() is None or select.select([master], [], [], 0)[0]):
-        if select.select([master], [], [], 0.05)[0]:
-            data += os.read(master, 65_536)
-        if not left and b"op_a" in data:
-            left = True
-            how(process, master)
-    process.kill()
-    code = process.wait()
+    try:
+        while time.monotonic() < end and (process.poll() is None or select.select([master], [], [], 0)[0]):
+            if select.select([master], [], [], 0.05)[0]:
+                data += os.read(master, 65_536)
+            if not left and b"op_a" in data:
+                left = True
+                how(process, master)
+    finally:
+        process.kill()
+        code = process.wait()
     same = termios.tcgetattr(slave) == before
     os.close(master)
     os.close(slave)
@@ -91,3 +93,35 @@ def test_poor_terminals_are_survived(environ: dict[str, str]) -> None:
     code, data, same = leave(press(b"q"), **environ)
     assert (code, same) == (0, True)
     assert b"Traceback" not in data
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts how often a thread was woken in /proc")
+def test_an_escape_is_a_key_by_itself_and_nobody_looks_for_keys_while_none_are_pressed() -> None:
+    def look(process: "subprocess.Popen[bytes]", master: int) -> None:
+        os.write(master, b"?")
+        read_until(master, b"it was cancelled")
+        os.write(master, b"\x1b")
+        read_until(master, b"op_a")
+        while (before := woken(process.pid)) and (time.sleep(0.5) or woken(process.pid) != before):
+            assert time.monotonic() < end
+        os.write(master, b"q")
+
+    end = time.monotonic() + 15
+    assert leave(look)[0] == 0
+
+
+def read_until(master: int, text: bytes) -> None:
+    data = b""
+    end = time.monotonic() + 20
+    while text not in data:
+        assert time.monotonic() < end, data
+        if select.select([master], [], [], 0.1)[0]:
+            data += os.read(master, 65_536)
+
+
+def woken(process: int) -> int:
+    """How often a process's threads have waited for something, all but the first."""
+    states = [
+        path.read_text() for path in Path(f"/proc/{process}/task").glob("*/status") if path.parent.name != str(process)
+    ]
+    return sum(int(state.split("voluntary_ctxt_switches:")[1].split()[0]) for state in states)

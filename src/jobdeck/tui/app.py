@@ -134,6 +134,15 @@ class JobdeckApp(InTurnApp):
         self.hold_keys()
         return Opening(self._session)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Return Textual's choice, on Unix one that sleeps while nothing is typed."""
+        chosen = super().get_driver_class()
+        if chosen.__name__ != "LinuxDriver":
+            return chosen
+        from jobdeck.tui.driver import RestingDriver  # noqa: PLC0415 - what it imports is not there on Windows
+
+        return RestingDriver
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our colours for themes that do not know them."""
         return (DARK if self.current_theme.dark else LIGHT).variables
