@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,8 +75,9 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, reason:
 
 def test_no_recording_lasts_so_long_that_its_moments_have_no_dates(tmp_path: Path) -> None:
     lines = [HEADER, JOB, *({"t": 399 * 86_400 * 10**6, "k": "stand"} for _ in range(2))]
-    with pytest.raises(RecordingError, match="line 4: it goes on for longer than a recording does"):
-        read_recording(write_lines(tmp_path / "bad.jobdeck", lines))
+    read = read_recording(write_lines(tmp_path / "bad.jobdeck", lines))
+    assert "damaged in line 4 (it goes on for longer than a recording does)" in read.fault
+    assert len(read.facts) == 1
 
 
 def test_a_file_that_is_not_there_or_is_a_directory_is_named(tmp_path: Path) -> None:
@@ -92,8 +94,9 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: py
         read_recording(path)
     monkeypatch.setattr(reader, "MAX_BYTES", 100_000)
     write_lines(path, [HEADER, JOB, *[{"t": 0, "k": "add", "j": 0}] * 10_000])
-    with pytest.raises(RecordingError, match="there is more in it than a recording holds"):
-        read_recording(path)
+    read = read_recording(path)
+    assert "(there is more in it than a recording holds): it is shown as far as that" in read.fault
+    assert 0 < len(read.facts) < 10_000
 
 
 def test_bodies_and_facts_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,11 +104,12 @@ def test_bodies_and_facts_without_end_are_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("jobdeck.recording.decoding.MAX_BODIES", 1_000_000)
     first = {"t": 0, "k": "poll", "j": 0, "x": X, "b": ["x" * 100_000]}
     again = [{"t": 0, "k": "poll", "j": 0, "x": X, "b": [[0, 100_000 - n], "y"]} for n in range(1, 50)]
-    with pytest.raises(RecordingError, match="its bodies are more than a recording holds"):
-        read_recording(write_lines(tmp_path / "bodies", [HEADER, JOB, first, *again]))
+    read = read_recording(write_lines(tmp_path / "bodies", [HEADER, JOB, first, *again]))
+    assert "its bodies are more than a recording holds" in read.fault
     monkeypatch.setattr("jobdeck.recording.decoding.MAX_WEIGHT", 100)
-    with pytest.raises(RecordingError, match="line 102: there is more in it"):
-        read_recording(write_lines(tmp_path / "facts", [HEADER, JOB, *[{"t": 0, "k": "add", "j": 0}] * 200]))
+    read = read_recording(write_lines(tmp_path / "facts", [HEADER, JOB, *[{"t": 0, "k": "add", "j": 0}] * 200]))
+    assert "line 102 (there is more in it" in read.fault
+    assert len(read.facts) == 99
     assert limits.MAX_WEIGHT == 2_000_000
 
 
@@ -147,6 +151,38 @@ def test_one_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     assert not read.complete
     assert 100 < len(read.facts) < 500
     assert [placed.fact for placed in read.facts] == told[: len(read.facts)]
+
+
+def test_one_that_is_damaged_is_read_as_far_as_it_goes_and_says_so(tmp_path: Path) -> None:
+    told: list[f.Fact] = [f.Added(at(n), make_target(f"op_{n}")) for n in range(9)]
+    lines = lines_of(told, end=at(9))
+    path = tmp_path / "r"
+    write_lines(path, [*lines[:9], lines[9].replace(":", "!"), *lines[10:]])
+    read = read_recording(path)
+    assert (read.fault, read.damaged) == (
+        "the recording is damaged in line 10 (Invalid JSON: expected `:` at character 5): it is shown as far as that",
+        True,
+    )
+    assert [placed.fact for placed in read.facts] == told[:4]
+    # A figure that was changed since is no broken line: the sum of the whole tells.
+    data = bytearray(gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=0))
+    place = data.index(b"op_5")
+    data[place + 3] = ord("7")
+    path.write_bytes(data)
+    read = read_recording(path)
+    assert read.fault == "the recording is damaged: what is shown may differ from what was"
+    assert (len(read.facts), read.complete, read.damaged) == (9, False, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_one_that_comes_through_a_pipe_is_read(tmp_path: Path) -> None:
+    data = write(tmp_path / "r", [f.Added(at(1), make_target())], end=at(2)).read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=lambda: pipe.write_bytes(data))
+    writing.start()
+    assert read_recording(pipe).complete
+    writing.join()
 
 
 @settings(max_examples=60, deadline=None)

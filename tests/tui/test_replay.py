@@ -1,12 +1,14 @@
 """The screen on a recording: the keys that move through time, and those that do nothing and say why."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 
 from jobdeck.wiring.replaying import Replay
+from tests.recording.making import lines_of
 from tests.tui.drive import Driven, toasts
-from tests.tui.recorded import FAILS, LENGTH, replaying, request_id
+from tests.tui.recorded import FAILS, LENGTH, facts, replaying, request_id
 
 
 async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
@@ -117,6 +119,18 @@ async def test_a_moment_can_be_named(tmp_path: Path) -> None:
         await run.shows("14:02:30, +5m")
         await run.press("tab")
         await run.until(lambda: "14:02:30, +5m" not in run.text)
+
+
+async def test_a_recording_that_breaks_off_or_is_damaged_says_so_on_the_screen(tmp_path: Path) -> None:
+    whole = gzip.compress("".join(f"{line}\n" for line in lines_of(facts())).encode())
+    for data, words, sign in [
+        (whole, "the recording breaks off", "×1 ■ breaks off"),
+        (whole[:-8] + bytes(8), "the recording is damaged", "×1 ■ breaks off damaged"),
+    ]:
+        (tmp_path / "one.jobdeck").write_bytes(data)
+        async with replaying(tmp_path, playing=False, at=LENGTH) as (run, _):
+            await run.shows(f"REPLAY 20:28:10Z {sign}")
+            assert any(words in toast for toast in toasts(run.app))
 
 
 async def played_to(run: Driven, replay: Replay, moment: float) -> str:

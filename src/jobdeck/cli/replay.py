@@ -6,12 +6,14 @@ from pathlib import Path
 
 from jobdeck import __version__
 from jobdeck.cli.errors import CommandError
+from jobdeck.cli.narration import LINE
 from jobdeck.cli.open_screen import run_screen
 from jobdeck.cli.terminal import require_terminal
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange, told_offset
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.text import one_line
 from jobdeck.domain.ticket import TicketSource
 from jobdeck.domain.tickets import tickets_markdown
 from jobdeck.engine.batch import Batch
@@ -32,10 +34,13 @@ HEADERS = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the recording and open the screen on it; reads no configuration and writes nothing."""
+    LINE.show(f"jobdeck: reading {one_line(arguments.file, 60)} …")
     try:
         recording = read_recording(Path(arguments.file))
     except RecordingError as error:
         raise CommandError(str(error)) from None
+    finally:
+        LINE.clear()
     replay = Replay(recording, speed=arguments.speed, playing=not arguments.paused)
     if arguments.at is not None:
         try:
@@ -55,7 +60,7 @@ class ReplaySitting:
         self.locked = LOCKED
         self.unkept = ""
         self.chosen: Mapping[Choice, str] = {}
-        self.notices = () if recording.complete else ("the recording breaks off: whoever made it was stopped",)
+        self.notices = (recording.fault,) if recording.fault else ()
 
     @property
     def clock(self) -> Clock:

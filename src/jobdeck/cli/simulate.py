@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.narration import narrate
 from jobdeck.domain.text import one_line
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.loading import load_scenario
@@ -42,9 +43,12 @@ def _answers(arguments: argparse.Namespace) -> Answers:
     from jobdeck.recording.reader import read_recording  # noqa: PLC0415 - the same
 
     try:
-        return Answers(read_recording(Path(arguments.replay)))
+        recording = read_recording(Path(arguments.replay))
     except RecordingError as error:
         raise CommandError(str(error)) from None
+    if recording.fault:
+        narrate(recording.fault)
+    return Answers(recording)
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:

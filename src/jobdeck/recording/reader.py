@@ -1,23 +1,26 @@
 """Reading a recording: hostile until proven otherwise, and never more of it in memory than it is allowed to be."""
 
+import gc
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import ValidationError
 
 from jobdeck.domain.text import one_line
-from jobdeck.recording.decoding import Decoder, DecodingError
+from jobdeck.recording.decoding import Decoder
 from jobdeck.recording.errors import RecordingError
 from jobdeck.recording.facts import Fact, Header
 from jobdeck.recording.limits import MAX_BYTES, MAX_LINE, VERSION
-from jobdeck.recording.patch import PatchError
 from jobdeck.recording.wire import LINE, HeaderWire
 
 CHUNK = 64 * 1024
+_WHERE = re.compile(r" at line 1 column (\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,92 +33,127 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A whole recording. `complete` is False for one that breaks off: its writer was killed, or its disk was full."""
+    """A recording, as far as it could be read.
+
+    `fault` says in one line why that may not be all of it, or not all as it was written; it is empty for a sound one.
+    With `damaged` it is not what its writer wrote; without, it was never ended: whoever wrote it was killed, or its
+    disk was full.
+    """
 
     header: Header
     facts: tuple[Placed, ...]
     seconds: float
-    complete: bool
+    fault: str = ""
+    damaged: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is all there, as it was written."""
+        return not self.fault
 
 
 def read_recording(path: Path) -> Recording:
     """Read and check a whole recording; raises `RecordingError`.
 
-    One that breaks off anywhere after its header is read as far as it goes.
+    One that breaks off anywhere after its header, or that is damaged behind its first facts, is read as far as it
+    goes.
     """
     name = one_line(str(path), 200)
+    collecting = gc.isenabled()
+    # All that is made here stays: looking through it for garbage, again and again, takes a quarter of the time.
+    gc.disable()
     try:
         with path.open("rb") as file:
             return _read(name, file)
     except OSError as error:
         raise RecordingError(f"cannot read {name}: {error.strerror or type(error).__name__}") from None
+    finally:
+        if collecting:
+            gc.enable()
 
 
-def _read(name: str, file: BinaryIO) -> Recording:
-    if file.read(2) != b"\x1f\x8b":
+def _read(name: str, file: BufferedReader) -> Recording:
+    if file.peek(2)[:2] != b"\x1f\x8b":
         raise RecordingError(f"{name} is no recording: it is not compressed as one")
-    file.seek(0)
-    lines = _Lines(name, file)
-    header = _header(name, next(iter(lines), b""))
+    lines, facts, reason = _Lines(file), list[Placed](), ""
+    header = _header(name, lines)
     decoder = Decoder(header)
-    facts: list[Placed] = []
-    for number, line in enumerate(lines, 2):
-        try:
-            told = decoder.facts(LINE.validate_json(line))
-        except ValidationError as error:
-            raise _bad_line(name, number, _complaint(error)) from None
-        except (DecodingError, PatchError, ValueError, OverflowError) as error:
-            raise _bad_line(name, number, str(error)) from None
-        at = decoder.position / 1e6
-        facts.extend(Placed(at, fact) for fact in told)
-    return Recording(header, tuple(facts), decoder.position / 1e6, decoder.ended)
-
-
-def _header(name: str, line: bytes) -> Header:
     try:
-        wire = HeaderWire.model_validate_json(line)
+        for line in lines:
+            told = decoder.facts(LINE.validate_json(line))
+            at = decoder.position / 1e6
+            facts.extend(Placed(at, fact) for fact in told)
+    except ValidationError as error:
+        reason = _complaint(error)
+    except (ValueError, OverflowError) as error:
+        reason = str(error)
+    if reason and not facts:
+        raise _bad_line(name, lines.number, reason)
+    fault, damaged = "", bool(reason) or lines.damaged
+    if reason:
+        place = f"in line {lines.number} ({one_line(reason, 200)})"
+        fault = f"the recording is damaged {place}: it is shown as far as that"
+    elif damaged:
+        fault = "the recording is damaged: what is shown may differ from what was"
+    elif not decoder.ended:
+        fault = "the recording breaks off: whoever made it was stopped"
+    return Recording(header, tuple(facts), decoder.position / 1e6, fault, damaged)
+
+
+def _header(name: str, lines: "_Lines") -> Header:
+    try:
+        wire = HeaderWire.model_validate_json(next(lines, b""))
     except ValidationError:
         raise RecordingError(f"{name} is no recording: its first line is not that of one") from None
+    except ValueError as error:
+        raise _bad_line(name, lines.number, str(error)) from None
     if wire.version > VERSION:
         raise RecordingError(f"{name} was made by a newer jobdeck ({wire.jobdeck}): this one reads format {VERSION}")
     return Header(wire.jobdeck, wire.started_us, wire.profiles)
 
 
-class _Lines:
-    """The whole lines of a file, as far as it can be unpacked; `__iter__` goes on where the last one stopped."""
+class _Lines(Iterator[bytes]):
+    """The whole lines of a file, as far as it can be unpacked; raises ValueError for more than a recording holds.
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
-        self._name = name
+    `number` is that of the last line that was asked for, `damaged` whether the file is not what was packed.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.number = 0
+        self.damaged = False
         self._lines = self._split(file)
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self._lines
+    def __next__(self) -> bytes:
+        """Return the next line."""
+        self.number += 1
+        return next(self._lines)
 
     def _split(self, file: BinaryIO) -> Iterator[bytes]:
-        rest, number, size = b"", 1, 0
-        for chunk in _unpacked(file):
+        rest, size = b"", 0
+        for chunk in self._unpacked(file):
             size += len(chunk)
             if size > MAX_BYTES:
-                raise _bad_line(self._name, number, "there is more in it than a recording holds")
+                raise ValueError("there is more in it than a recording holds")
             *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line
-                number += 1
+            yield from whole
             if len(rest) > MAX_LINE:
-                raise _bad_line(self._name, number, f"it is longer than {MAX_LINE // 1024 // 1024} MiB")
+                raise ValueError(f"it is longer than {MAX_LINE // 1024 // 1024} MiB")
 
-
-def _unpacked(file: BinaryIO) -> Iterator[bytes]:
-    """Yield what a file unpacks to, in small pieces, until it ends or breaks off."""
-    with gzip.GzipFile(fileobj=file, mode="rb") as packed:
-        while True:
-            try:
-                chunk = packed.read1(CHUNK)
-            except (EOFError, zlib.error, gzip.BadGzipFile):
-                return
-            if not chunk:
-                return
-            yield chunk
+    def _unpacked(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield what a file unpacks to, in small pieces, until it ends or breaks off."""
+        with gzip.GzipFile(fileobj=file, mode="rb") as packed:
+            while True:
+                try:
+                    chunk = packed.read1(CHUNK)
+                except EOFError:
+                    return
+                except (zlib.error, gzip.BadGzipFile):
+                    # The sum at the end is of what was packed: where it is another, something in between is.
+                    self.damaged = True
+                    return
+                if not chunk:
+                    return
+                yield chunk
 
 
 def _bad_line(name: str, number: int, reason: str) -> RecordingError:
@@ -125,4 +163,6 @@ def _bad_line(name: str, number: int, reason: str) -> RecordingError:
 def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    # It counts lines of its own, of which there is one.
+    said = _WHERE.sub(r" at character \1", first["msg"])
+    return f"{where}: {said}" if where else said

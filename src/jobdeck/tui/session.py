@@ -187,6 +187,16 @@ class Playback(Protocol):
         ...
 
     @property
+    def whole(self) -> bool:
+        """Whether its end is where whoever recorded it stopped."""
+        ...
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it may not be as it was recorded."""
+        ...
+
+    @property
     def forms(self) -> str:
         """How a person may name a moment, by example."""
         ...

@@ -34,6 +34,8 @@ class Replay:
         self.playing = playing
         self.speed = speed
         self.length = recording.seconds
+        self.whole = recording.complete
+        self.damaged = recording.damaged
         self.position = 0.0
         self._recording = recording
         self._places = [placed.at for placed in recording.facts]

@@ -17,7 +17,7 @@ from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.session import Playback, Session
 from jobdeck.tui.widgets.filter_bar import FilterBar
 
-PLAYS, STANDS, ENDED = "►", "▮▮", "■ end"
+PLAYS, STANDS, ENDED, BREAKS_OFF = "►", "▮▮", "■ end", "■ breaks off"
 TENTHS = 10
 SEEKING = (("enter", "go there"), ("esc", "stay here"))
 """What keys do while a moment is typed."""
@@ -179,6 +179,7 @@ class ReplayDeck(Deck):
 
     def _tell_playback(self) -> None:
         play = self._playback
-        sign = PLAYS if play.playing else ENDED if play.over else STANDS
-        self._watch.replay = f"×{play.speed:g} {sign}"
+        end = ENDED if play.whole else BREAKS_OFF
+        sign = PLAYS if play.playing else end if play.over else STANDS
+        self._watch.replay = f"×{play.speed:g} {sign}{' damaged' if play.damaged else ''}"
         self._watch.dated = play.several_days
