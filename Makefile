@@ -10,8 +10,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 demo: $(STAMP)
 	@$(BIN)/jobdeck demo
 
+# Without byte code every worker of every run would compile all tests anew: four seconds of CPU each.
 test: $(STAMP)
-	@env -u NO_COLOR -u TEXTUAL_THEME $(BIN)/python -m pytest
+	@env -u NO_COLOR -u TEXTUAL_THEME -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check src tests benchmarks screenshots docs

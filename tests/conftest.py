@@ -1,7 +1,8 @@
-"""What holds for every test: no property is judged by a clock, garbage is seldom looked for, no sheet is read twice."""
+"""What holds for every test, and which run where: no property is judged by a clock, no sheet is read twice."""
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from textual.app import App
 from textual.css import parse, tokenize
 from textual.css.tokenizer import Token
+
+from jobdeck.engine import clock
 
 # A busy machine makes any example slow, which says nothing of the code.
 settings.register_profile("suite", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,6 +34,11 @@ cli/test_screen.py cli/test_waiting.py hostile/* packaging/* serve/test_browser.
 collect_ignore_glob = _OF_POSIX.split() if sys.platform == "win32" else []
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Take two workers a core, for half of the time one waits: for a server, a terminal, a moment to come."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out on Windows what cannot be there."""
     if sys.platform == "win32":
@@ -46,6 +54,12 @@ def pytest_collection_finish() -> None:
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_stall_of_a_busy_machine_is_a_sleep() -> None:
+    """On clocks that go sixty times as fast a quarter of a second would be one; the test of sleep sleeps an hour."""
+    clock.SLEEP_GAP_SECONDS = 1_800.0
 
 
 @pytest.fixture(scope="session", autouse=True)
