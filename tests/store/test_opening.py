@@ -46,7 +46,7 @@ def unprivileged() -> Iterator[Path]:
         os.seteuid(NOBODY)
         try:
             # They may be in a folder of root's.
-            with mock.patch.object(opening, "load_migrations", lambda: SHIPPED):
+            with mock.patch.object(opening, "load_migrations", return_value=SHIPPED):
                 yield folder
         finally:
             os.seteuid(0)
