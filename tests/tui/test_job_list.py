@@ -13,7 +13,7 @@ from jobdeck.tui.theme import DARK
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.palette import ROLE_CLASSES
-from tests.tui.drive import painted
+from tests.tui.drive import driven, painted
 from tests.tui.world import NOON, ago, job, key
 
 
@@ -287,3 +287,13 @@ async def test_ten_thousand_rows_are_drawn_from_those_in_view() -> None:
         await settle(pilot)
         assert len(app.jobs._steady) < 200
         assert app.model.row_at(9_999).job.key.id in painted(app)[app.jobs.region.bottom - 1]
+
+
+async def test_the_list_is_as_high_as_there_is_room_beside_a_filter_that_came_or_went() -> None:
+    async with driven([job(f"op_{number:03}") for number in range(60)]) as run:
+        jobs = run.app.deck.query_one(JobList)
+        await run.until(lambda: jobs.size.height == 10)
+        await run.press("slash", *"op_")
+        await run.until(lambda: jobs.size.height == 9)
+        await run.press("escape")
+        await run.until(lambda: jobs.size.height == 10)

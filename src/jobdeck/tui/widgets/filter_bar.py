@@ -57,6 +57,9 @@ class FilterBar(Horizontal):
     class Left(Told):
         """The keys went elsewhere while the text was typed, and are not to be taken back; it stays as it is."""
 
+    class Moved(Told):
+        """It came or went: what stands under it has another height."""
+
     def __init__(self, keys: Keys, *, prompt: str = "/", id: str | None = None) -> None:  # noqa: A002 - Textual's name
         """Ask for a text; `keys` says what the keys do that are no part of it."""
         super().__init__(id=id)
@@ -67,6 +70,14 @@ class FilterBar(Horizontal):
         self._input.cursor_blink = False
         self._told = Sentence()
         self._asking = False
+
+    def on_show(self) -> None:
+        """Tell that it came."""
+        self.post_message(self.Moved(self))
+
+    def on_hide(self) -> None:
+        """Tell that it went."""
+        self.post_message(self.Moved(self))
 
     def compose(self) -> ComposeResult:
         """Put the prompt before the text, and what is found after it."""

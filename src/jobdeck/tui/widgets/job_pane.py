@@ -34,5 +34,10 @@ class JobPane(Vertical):
         """Lay out the headings as the columns are."""
         self._heading.show(message.columns, message.order)
 
+    def on_filter_bar_moved(self, message: FilterBar.Moved) -> None:
+        """Measure the list anew, which Textual remembers the height of: its last row stayed away otherwise."""
+        message.stop()
+        self._jobs.refresh(layout=True)
+
     def _above(self) -> int:
         return 1 + int(self._filter_bar is not None and self._filter_bar.display)
