@@ -4,6 +4,8 @@ from textual.color import Color
 from textual.theme import Theme
 
 from jobdeck.domain.phase import Phase
+from jobdeck.tui.actions import BY_NAME
+from jobdeck.tui.commands import ALSO
 from jobdeck.tui.draw.columns import Name
 from jobdeck.tui.order import Order, read_order
 from jobdeck.tui.session import Choice
@@ -66,6 +68,14 @@ async def test_the_palette_sorts_by_a_column_that_is_not_on_the_screen() -> None
         await run.shows("sort by WHY")
         await run.press("enter")
         await run.until(lambda: run.app.deck.watch_state.model.order == Order(Name.WHY))
+
+
+async def test_the_palette_finds_an_action_by_what_it_is_called_elsewhere() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        await run.press("colon", *"copy")
+        await run.shows("y: send the request ID to the clipboard")
+        await run.shows("Y: the support ticket")
+        assert {name for name in ALSO if name not in BY_NAME} == set()
 
 
 async def test_a_click_on_a_heading_sorts_by_it_and_a_second_turns_it_round() -> None:

@@ -183,7 +183,8 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
     def action_theme(self) -> None:
         """Show everything in the next theme."""
         self.action_use_theme(after(self.app.theme).name)
-        self._say(next(name for name, one in THEMES.items() if one.name == self.app.theme))
+        # Gone before the next but one: who goes through them all looks at the screen, not at a pile of notices.
+        self.notify(next(name for name, one in THEMES.items() if one.name == self.app.theme), timeout=1.5, markup=False)
 
     def action_use_theme(self, name: str) -> None:
         """Show everything in the theme of that name, next time too."""
