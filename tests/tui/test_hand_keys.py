@@ -10,7 +10,7 @@ from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.herald import desktop_at_hand, terminal_notice
 from tests.tui.drive import driven, painted, toasts
-from tests.tui.world import NOON, job, key, stage
+from tests.tui.world import NOON, ago, job, key, stage
 
 
 def failed(id_: str, code: str | None = "UPSTREAM_TIMEOUT", message: str = "no answer", **changes: object) -> Job:
@@ -115,7 +115,7 @@ async def test_jobs_that_failed_alike_are_counted_and_shown_with_one_key() -> No
     jobs = [*(failed(f"op_{number}") for number in range(37)), failed("op_other", "BAD_INPUT"), job("op_fine")]
     async with driven(jobs, size=(120, 50)) as run:
         run.app.deck._jobs.select(key("op_3"))
-        await run.shows("= 37 jobs failed with UPSTREAM_TIMEOUT in enrichment")
+        await run.shows("= 37 jobs failed with UPSTREAM_TIMEOUT in enrichment since 14:0")
         await run.press("equals_sign")
         await run.until(lambda: len(run.app.deck.watch_state.model) == 37)
         assert run.app.deck._jobs.selected == key("op_3")
@@ -138,13 +138,18 @@ async def test_a_fault_without_a_code_is_grouped_by_what_its_messages_share() ->
 
 def test_faults_are_counted_as_jobs_come_change_and_go() -> None:
     faults = Faults()
-    faults.take([failed("op_a"), failed("op_b"), job("op_c")], [])
+    first = replace(failed("op_b"), ended_us=ago(600).us)
+    faults.take([failed("op_a"), first, job("op_c")], [])
     found = faults.of(key("op_a"))
     assert found is not None
-    assert found[1] == 2
-    assert found[0].words(2) == "2 jobs failed with UPSTREAM_TIMEOUT in enrichment"
+    assert (found.count, found.since_us) == (2, ago(600).us)
+    assert found.fault.words(2) == "2 jobs failed with UPSTREAM_TIMEOUT in enrichment"
     faults.take([replace(failed("op_b"), phase=Phase.SUCCEEDED)], [])
     assert faults.of(key("op_b")) is None
+    rest = faults.of(key("op_a"))
+    assert rest is not None
+    assert rest.since_us > ago(600).us
     faults.take([], [key("op_a")])
     assert faults.of(key("op_a")) is None
-    assert not faults._counts
+    assert not faults._ends
+    assert not faults._since

@@ -1,7 +1,6 @@
 """What failures have in common: one fault in many jobs is one thing to look at, not many."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -46,31 +45,56 @@ def _steady(message: str) -> str:
     return max(parts, key=len)[:LONGEST] or message[:LONGEST]
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """How many of the watched jobs failed with one fault, and when the first of them ended (microseconds)."""
+
+    fault: Fingerprint
+    count: int
+    since_us: int
+
+
 class Faults:
     """Counts fingerprints as jobs change."""
 
     def __init__(self) -> None:
         self._of: dict[JobKey, Fingerprint] = {}
-        self._counts: Counter[Fingerprint] = Counter()
+        self._ends: dict[Fingerprint, dict[JobKey, int]] = {}
+        self._since: dict[Fingerprint, int] = {}
 
     def take(self, jobs: Iterable[Job], removed: Iterable[JobKey]) -> None:
         """Take in changed jobs, and forget removed ones."""
         for key in removed:
-            self._put(key, None)
+            self._drop(key)
         for job in jobs:
-            self._put(job.key, fingerprint(job))
+            self._drop(job.key)
+            fault = fingerprint(job)
+            if fault is not None:
+                self._put(job.key, fault, _end_us(job))
 
-    def of(self, key: JobKey) -> tuple[Fingerprint, int] | None:
+    def of(self, key: JobKey) -> Alike | None:
         """Return how a job failed, and how many failed alike, itself among them."""
-        found = self._of.get(key)
-        return None if found is None else (found, self._counts[found])
+        fault = self._of.get(key)
+        return None if fault is None else Alike(fault, len(self._ends[fault]), self._since[fault])
 
-    def _put(self, key: JobKey, new: Fingerprint | None) -> None:
-        old = self._of.pop(key, None)
-        if old is not None:
-            self._counts[old] -= 1
-            if not self._counts[old]:
-                del self._counts[old]
-        if new is not None:
-            self._of[key] = new
-            self._counts[new] += 1
+    def _put(self, key: JobKey, fault: Fingerprint, end_us: int) -> None:
+        self._of[key] = fault
+        self._ends.setdefault(fault, {})[key] = end_us
+        self._since[fault] = min(end_us, self._since.get(fault, end_us))
+
+    def _drop(self, key: JobKey) -> None:
+        fault = self._of.pop(key, None)
+        if fault is None:
+            return
+        ends = self._ends[fault]
+        end_us = ends.pop(key)
+        if not ends:
+            del self._ends[fault], self._since[fault]
+        elif end_us == self._since[fault]:
+            self._since[fault] = min(ends.values())
+
+
+def _end_us(job: Job) -> int:
+    if job.ended_us is not None:
+        return job.ended_us
+    return job.ended.us if job.ended is not None else job.added.us

@@ -244,7 +244,10 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         count = len(self._watch.exchanges(key))
         counted = f" · {words.plural(count, 'exchange')}" if count else ""
         alike = self._watch.faults.of(key) if key is not None else None
-        fault = f" · = {alike[0].words(alike[1])}" if alike is not None and alike[1] > 1 else ""
+        fault = ""
+        if alike is not None and alike.count > 1:
+            since = words.near(alike.since_us, self._session.clock.now())
+            fault = f" · = {alike.fault.words(alike.count)} since {since}"
         self._trace_rule.title(f"Errors & trace{fault}{counted}", strong=focused is self._trace)
 
     def _draw_frame(self) -> None:

@@ -82,7 +82,7 @@ class HandKeys(DeckPart):
         if found is None:
             self._say("this job has not failed, or does not say why: there is nothing to group by")
         else:
-            self.filter_by(fault_filter(found[0]))
+            self.filter_by(fault_filter(found.fault))
 
     @property
     def _chosen(self) -> list[JobKey]:
