@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from jobdeck.simulator.scenario import JobScript, Scenario
@@ -132,3 +133,18 @@ def test_rule_16_a_directory_that_may_only_be_read_is_told_and_done_without(url:
         assert "Going on in memory" in line
         assert database.read_bytes() == before
         assert {file.name for file in database.parent.iterdir()} == {"jobdeck.db"}
+
+
+@pytest.mark.parametrize("garbage", ["x", "[1]", '{"a": 1}'])
+def test_a_value_that_no_jobdeck_wrote_costs_no_more_than_itself(
+    garbage: str, database: Path, env: dict[str, str]
+) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute("UPDATE jobs SET problem = ?1, stages = ?1, error = ?1, facts = ?1, anomalies = ?1", (garbage,))
+    connection.execute("UPDATE change_log SET jobs = ?1", (garbage,))
+    connection.close()
+    remembered = jobdeck("history", "--json", env=env).object
+    assert remembered["status"] == "succeeded"
+    assert jobdeck("requests", "op_done", env=env).code == 0
+    assert jobdeck("status", "op_done", env=env).code == 0
+    assert jobdeck("history", "--json", env=env).object["problem"] is None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from functools import lru_cache
 from sys import intern
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from jobdeck.domain.instant import Instant
@@ -21,6 +21,10 @@ Moment: TypeAlias = Callable[[int], Instant]
 
 Row: TypeAlias = tuple[Any, ...]
 """A row as SQLite gives it: its types are those of the STRICT columns that were selected."""
+
+T = TypeVar("T")
+
+_DAMAGED = "what was remembered here is damaged"
 
 # An enumeration called with a word takes 7 µs; a start with 10,000 jobs asks for 40,000.
 _PHASES = {phase.value: phase for phase in Phase}
@@ -41,14 +45,7 @@ def problem_text(problem: Problem | None) -> str | None:
 
 def problem_from(text: str | None) -> Problem | None:
     """Return a problem from its JSON text; a kind of a later version counts as an unexpected answer."""
-    if text is None:
-        return None
-    kind, message, http_status, request_id, trace_id, retry_at_us = json.loads(text)
-    try:
-        kind = ProblemKind(kind)
-    except ValueError:
-        kind = ProblemKind.PROTOCOL
-    return Problem(kind, clean(message), http_status, _text(request_id), _text(trace_id), retry_at_us)
+    return _decoded(text, _problem, None, Problem(ProblemKind.PROTOCOL, _DAMAGED))
 
 
 def fields_text(observation: Observation) -> str:
@@ -135,10 +132,10 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
         phase=phase_from(phase),
         kind=_word(kind),
         progress=progress,
-        stages=() if stages is None else tuple(_stage_from(values, moment) for values in json.loads(stages)),
-        error=None if error is None else JobError(*(_lines(part) for part in json.loads(error))),
+        stages=_decoded(stages, lambda rows: tuple(_stage_from(row, moment) for row in rows), (), ()),
+        error=_decoded(error, lambda parts: JobError(*map(_lines, parts)), None, JobError(message=_DAMAGED)),
         result=result,
-        facts=() if facts is None else tuple((clean(name), _lines(value) or "") for name, value in json.loads(facts)),
+        facts=_decoded(facts, lambda pairs: tuple((clean(name), _lines(value) or "") for name, value in pairs), (), ()),
         created_us=created_us,
         updated_us=updated_us,
         ended_us=ended_us,
@@ -148,13 +145,13 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
         ended=None if ended_seen_us is None else moment(ended_seen_us),
         seen_queued=bool(seen_queued),
         outlined=bool(outlined),
-        problem=problem_from(problem),
+        problem=problem_from(problem) if failures else None,
         failures=failures,
         misses=misses,
         http_status=http_status,
         request_id=_text(request_id),
         trace_id=_text(trace_id),
-        anomalies=() if anomalies is None else tuple(clean(text) for text in json.loads(anomalies)),
+        anomalies=_decoded(anomalies, lambda texts: tuple(map(clean, texts)), (), (_DAMAGED,)),
     )
 
 
@@ -205,9 +202,30 @@ def phase_from(word: str) -> Phase:
     return _PHASES.get(word, Phase.UNKNOWN)
 
 
+def numbers_from(text: str) -> list[int]:
+    """Return the row numbers of a JSON list."""
+    return _decoded(text, lambda numbers: [int(number) for number in numbers], [], [])
+
+
 def numbers_text(numbers: Iterable[int]) -> str:
     """Return row numbers as a JSON list."""
     return _encode(list(numbers))
+
+
+def _decoded(text: str | None, shape: Callable[[Any], T], nothing: T, damaged: T) -> T:
+    """Return what a column of JSON text holds; `damaged` for what no jobdeck wrote, which costs no more than itself."""
+    if text is None:
+        return nothing
+    try:
+        return shape(json.loads(text))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return damaged
+
+
+def _problem(values: list[Any]) -> Problem:
+    kind, message, http_status, request_id, trace_id, retry_at_us = values
+    known = ProblemKind(kind) if kind in list(ProblemKind) else ProblemKind.PROTOCOL
+    return Problem(known, clean(message), http_status, _text(request_id), _text(trace_id), retry_at_us)
 
 
 def _stage_values(record: StageRecord) -> Row:

@@ -1,6 +1,5 @@
 """The change log, read by cursor."""
 
-import json
 from uuid import UUID
 
 import apsw
@@ -9,7 +8,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import clean
 from jobdeck.store.errors import CursorLostError
 from jobdeck.store.records import Change, ChangeKind, Cursor
-from jobdeck.store.sqlite.codec import key_of
+from jobdeck.store.sqlite.codec import key_of, numbers_from
 
 _CHANGES = (
     "SELECT c.seq, c.at_us, c.kind, s.name, a.name, c.jobs, e.id FROM change_log c"
@@ -31,7 +30,8 @@ def changes(connection: apsw.Connection, since: Cursor | None, limit: int) -> tu
     found: list[Change] = []
     for seq, at_us, kind, profile, actor, jobs, exchange in connection.execute(_CHANGES, (place, limit)):
         place = seq
-        for job in json.loads(jobs):
+        rows = numbers_from(jobs)
+        for job in rows:
             if job not in keys:
                 keys[job] = next((key_of(*row) for row in connection.execute(_KEY, (job,))), None)
         found.append(
@@ -40,7 +40,7 @@ def changes(connection: apsw.Connection, since: Cursor | None, limit: int) -> tu
                 kind=ChangeKind(kind),
                 profile=None if profile is None else clean(profile),
                 actor=clean(actor),
-                keys=tuple(key for job in json.loads(jobs) if (key := keys[job]) is not None),
+                keys=tuple(key for job in rows if (key := keys[job]) is not None),
                 exchange_id=None if exchange is None else UUID(bytes=exchange),
             )
         )
