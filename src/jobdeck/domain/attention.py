@@ -88,8 +88,7 @@ def attention(job: Job, now: Instant) -> Attention:
 
 def attention_order(job: Job, now: Instant) -> tuple[int, int, JobKey]:
     """Return a sort key: the greatest need first, within a class the newest change first, then by key."""
-    moved = job.ended or job.changed or job.added
-    return (attention(job, now), -moved.us, job.key)
+    return (attention(job, now), _entered(job), job.key)
 
 
 def rank(job: Job, now: Instant, before: Rank | None, arrival: int) -> Rank:
@@ -100,4 +99,9 @@ def rank(job: Job, now: Instant, before: Rank | None, arrival: int) -> Rank:
     need = SUNK if job.acknowledged else int(attention(job, now))
     if before is not None and before[0] == need:
         return before
-    return need, attention_order(job, now)[1], arrival if before is None else before[2]
+    return need, _entered(job), arrival if before is None else before[2]
+
+
+def _entered(job: Job) -> int:
+    """Return a sort key by which the newest change comes first."""
+    return -(job.ended or job.changed or job.added).us
