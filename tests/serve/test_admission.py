@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from jobdeck.serve import web
 from jobdeck.serve.server import ScreenServer
 from jobdeck.serve.viewer import LONGEST_LAG
 from jobdeck.serve.web import MOST_VIEWERS
@@ -194,7 +195,22 @@ async def test_what_a_browser_sends_reaches_its_screen_and_nonsense_does_not() -
         assert screen.closed
 
 
-async def test_at_most_four_look_and_a_fifth_is_told_so() -> None:
+async def test_a_page_that_is_loaded_again_keeps_its_place() -> None:
+    async with served() as run:
+        sockets: list[ClientConnection] = [await run.look() for _ in range(MOST_VIEWERS)]
+        for socket_ in sockets:
+            await socket_.recv()
+        # The browser asks anew while the server has not yet heard that the old page is left.
+        async with run.look() as again:
+            await asyncio.sleep(0.05)
+            await sockets[0].close()
+            assert await again.recv() == b"hello"
+        for socket_ in sockets[1:]:
+            await socket_.close()
+
+
+async def test_at_most_four_look_and_a_fifth_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "PATIENCE_SECONDS", 0.05)
     async with served() as run:
         sockets: list[ClientConnection] = [await run.look() for _ in range(MOST_VIEWERS)]
         for socket_ in sockets:

@@ -1,5 +1,6 @@
 """The routes: the page, what it loads, and the socket of its terminal."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -14,6 +15,9 @@ from jobdeck.serve.view import MakeView
 from jobdeck.serve.viewer import TRY_AGAIN_LATER, Viewer
 
 MOST_VIEWERS = 4
+PATIENCE_SECONDS = 2.0
+"""How long somebody waits for a place: a page that is loaded again asks for one before its old one has been left."""
+
 FULL = f"\x1b[2J\x1b[H{MOST_VIEWERS} browsers look at this already; close one of them first.\r\n"
 STRANGER = "Open the address that jobdeck serve has printed: it has the token that lets you in."
 
@@ -27,6 +31,7 @@ class Site:
         self._admission = admission
         self._make_view = make_view
         self.viewers = 0
+        self._left = asyncio.Event()
 
     def app(self) -> Starlette:
         """Return the site as an ASGI application."""
@@ -79,7 +84,7 @@ class Site:
             await socket.close()  # before it was accepted: the browser is answered 403
             return
         await socket.accept()
-        if self.viewers >= MOST_VIEWERS:
+        if not await self._place():
             await socket.send_bytes(FULL.encode())
             await socket.close(TRY_AGAIN_LATER)
             return
@@ -88,6 +93,18 @@ class Site:
             await Viewer(socket, self._make_view).run()
         finally:
             self.viewers -= 1
+            self._left.set()
+
+    async def _place(self) -> bool:
+        """Wait for a place; the caller takes it at once."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while self.viewers >= MOST_VIEWERS:
+                    self._left.clear()
+                    await self._left.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 async def _not_found(_request: Request, _error: Exception | None) -> Response:
