@@ -8,9 +8,11 @@ import pytest
 from jobdeck.domain.attention import Rank
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
+from jobdeck.recording.facts import Fact
 from jobdeck.tui.model import Model
 from jobdeck.wiring import replaying
 from jobdeck.wiring.replaying import Replay
+from jobdeck.wiring.told import Changes, State
 from tests.recording.making import at
 from tests.tui.recorded import BLIND, FAILS, GOES_ON, LENGTH, recording
 
@@ -77,3 +79,34 @@ async def test_what_comes_next_is_known(tmp_path: Path) -> None:
     await replay.aclose()
     with pytest.raises(StopAsyncIteration):
         await anext(frames)
+
+
+async def test_going_back_begins_from_a_state_on_the_way_and_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "LEAST_SPACING", 5)
+    taken: list[Fact] = []
+    take = State.take
+
+    def counted(state: State, fact: Fact, changes: Changes) -> None:
+        taken.append(fact)
+        take(state, fact, changes)
+
+    monkeypatch.setattr(State, "take", counted)
+    told = recording(tmp_path)
+    one = Replay(told, at=LENGTH, playing=False)
+    frames = aiter(one.subscribe())
+    await anext(frames)
+    for place in (95.0, 31.0, 30.0, 62.5, 5.0, 88.0, 0.0, LENGTH):
+        taken.clear()
+        one.seek(place)
+        batch = await anext(frames)
+        assert len(taken) <= 5 + 4, place
+        anew = Replay(told, at=place, playing=False)
+        assert batch == await anext(aiter(anew.subscribe())), place
+        assert one.now() == anew.now()
+        for key in one.jobs:
+            assert one.exchanges(key) == anew.exchanges(key)
+            assert one.timeline(key) == anew.timeline(key)
+            assert one.progress_history(key) == anew.progress_history(key)
+            assert (one.body(key), one.previous(key)) == (anew.body(key), anew.previous(key))

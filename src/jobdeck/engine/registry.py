@@ -36,6 +36,14 @@ class Registry:
         self._traces: dict[JobKey, Trace] = {}
         self._bodies = Bodies()
 
+    def copy(self) -> "Registry":
+        """Return another that goes on from here by itself."""
+        other = Registry()
+        other._jobs = dict(self._jobs)
+        other._traces = {key: trace.copy() for key, trace in self._traces.items()}
+        other._bodies = self._bodies.copy()
+        return other
+
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
         """A live, read-only view of the jobs by key."""

@@ -47,6 +47,13 @@ class Trace:
         """(Monotonic seconds, fraction) of the progress each time it moved, oldest first."""
         return tuple(self._samples)
 
+    def copy(self) -> "Trace":
+        """Return another that goes on from here by itself."""
+        other = Trace.__new__(Trace)
+        other.previous, other._begun_us = self.previous, self._begun_us
+        other._exchanges, other._moments, other._samples = [*self._exchanges], [*self._moments], [*self._samples]
+        return other
+
     def put(self, exchange: Exchange) -> None:
         """Add the newest exchange."""
         self._exchanges.append(exchange)
@@ -127,6 +134,12 @@ class Bodies:
         if key in self._bodies:
             self._bodies.move_to_end(key)
         return self._bodies.get(key)
+
+    def copy(self) -> "Bodies":
+        """Return another that goes on from here by itself."""
+        other = Bodies(self._budget)
+        other._bodies, other._size = self._bodies.copy(), self._size
+        return other
 
     def drop(self, key: JobKey) -> None:
         """Forget a job's body."""

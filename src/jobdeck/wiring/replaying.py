@@ -23,6 +23,14 @@ FRAME_SECONDS = 0.1
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)
 
 
+LEAST_SPACING = 4_000
+MOST_KEPT = 32
+"""How many states are kept on the way, at most and not too near to each other: whoever goes back begins from one."""
+
+MOST_JOBS_KEPT = 40_000
+"""Jobs in all of them, of some 2 kB each."""
+
+
 class Replay:
     """An engine that plays a recording, and the controls of it. It belongs to one event loop."""
 
@@ -46,6 +54,8 @@ class Replay:
         self._drawn = False
         self._wake = asyncio.Event()
         self._state = State(recording.header.started_us)
+        self._kept: dict[int, State] = {}
+        self._spacing = max(LEAST_SPACING, len(recording.facts) // MOST_KEPT + 1)
         self._wanted: float | None = min(max(at, 0.0), self.length)
         self._closed = False
         self._due = 0.0
@@ -224,20 +234,32 @@ class Replay:
         return None
 
     def _jump(self, to: float) -> Batch:
-        if to < self.position:
-            self._state = State(self._recording.header.started_us)
+        told = bisect_right(self._places, to)
+        begin = max((number for number in self._kept if number <= told), default=0)
+        if to < self.position or begin > self._state.told:
+            known = self._kept.get(begin)
+            self._state = State(self._recording.header.started_us) if known is None else known.copy()
         self._advance(to)
         return Batch(tuple(self.jobs.values()), fresh=True, ranks=dict(self._state.ranks.of))
 
     def _advance(self, to: float) -> Batch:
         state, end = self._state, bisect_right(self._places, to)
         changed = Changes(state.ranks)
-        for placed in self._recording.facts[state.told : end]:
-            state.take(placed.fact, changed)
+        for number in range(state.told, end):
+            if number and number % self._spacing == 0:
+                self._keep(number)
+            state.take(self._recording.facts[number].fact, changed)
         state.settle(changed)
         state.told = end
         self.position = to
         return changed.batch(state.registry)
+
+    def _keep(self, number: int) -> None:
+        """Keep the state before a fact, unless all that are kept would be too much."""
+        state = self._state
+        if number not in self._kept and (len(self._kept) + 1) * len(state.registry.jobs) <= MOST_JOBS_KEPT:
+            state.told = number
+            self._kept[number] = state.copy()
 
 
 class Frames:

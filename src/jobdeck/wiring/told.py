@@ -24,6 +24,12 @@ class Ranks:
         self.of: dict[JobKey, Rank] = {}
         self._arrived = 0
 
+    def copy(self) -> "Ranks":
+        """Return others that go on from here by themselves."""
+        other = Ranks()
+        other.of, other._arrived = dict(self.of), self._arrived
+        return other
+
     def take(self, job: Job) -> None:
         """Note a job that looks different."""
         before = self.of.get(job.key)
@@ -83,6 +89,15 @@ class State:
         self._waiting: dict[JobKey, f.Replied] = {}
         self._applied: dict[JobKey, Observation] = {}
         self._keys: dict[int, JobKey] = {}
+
+    def copy(self) -> "State":
+        """Return another that goes on from here by itself."""
+        other = State(self.zero_us)
+        other.registry, other.ranks, other.standing = self.registry.copy(), self.ranks.copy(), self.standing
+        other.told = self.told
+        other._waiting, other._applied = dict(self._waiting), dict(self._applied)
+        other._keys = self._keys
+        return other
 
     def take(self, fact: f.Fact, changes: Changes) -> None:
         """Take in a fact, and note what it changed."""
