@@ -6,8 +6,10 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jobdeck.config.errors import ConfigError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Clock
@@ -73,7 +75,8 @@ class Sitting:
     async def open(self) -> Engine:
         """Put the engine together: what is remembered in its last state, the rest new.
 
-        Raises `ConfigError` for a profile without credentials.
+        Of the watch list and of the lists, profiles without credentials are left out, with a notice. Raises
+        `ConfigError` when none of them has any, or a target's has none.
         """
         from jobdeck.cli.telling import make_teller  # noqa: PLC0415 - after the first frame
         from jobdeck.tui.session import Choice  # noqa: PLC0415 - the same
@@ -92,6 +95,8 @@ class Sitting:
             engine.restore(await self._listed())
         if self._targets or not self._lists:
             known = await self._wiring.recall(running.store, self._targets)
+            asked = self._with_keys(job.key.profile for job in known)
+            known = tuple(job for job in known if job.key.profile in asked)
             await importing
             for start in range(0, len(known), AT_ONCE):
                 engine.restore(known[start : start + AT_ONCE], listed=not self._targets)
@@ -100,11 +105,30 @@ class Sitting:
         engine.add(self._targets)
         return engine
 
+    def _with_keys(self, profiles: Iterable[str]) -> list[str]:
+        """Return the profiles whose credentials can be had, and note why those of others cannot.
+
+        Raises the `ConfigError` of one when that are all.
+        """
+        found: list[str] = []
+        missing: dict[str, ConfigError] = {}
+        for name in dict.fromkeys(profiles):
+            try:
+                self._wiring.profile(name)
+            except ConfigError as error:
+                missing[name] = error
+            else:
+                found.append(name)
+        if missing and not found:
+            raise next(iter(missing.values()))
+        self.notices = (*self.notices, *(f"profile {name} left out: {error}" for name, error in missing.items()))
+        return found
+
     async def _listed(self) -> list[Job]:
         from jobdeck.cli.discover import discover, hindrance  # noqa: PLC0415 - only for this way in
 
         profiles = self._wiring.settings.profiles
-        names = [name for name, settings in profiles.items() if hindrance(settings.profile) is None]
+        names = self._with_keys(name for name, settings in profiles.items() if hindrance(settings.profile) is None)
         found = await discover(self._wiring, names, LISTED, None)
         for name, part in found.items():
             told = tuple(f"{name}: {problem.kind.words}: {problem.message}" for problem in part.problems)
