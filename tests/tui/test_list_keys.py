@@ -159,6 +159,16 @@ async def test_a_filter_that_is_left_half_typed_is_shown_only_while_it_is_in_for
         assert "/ bad" not in run.text
 
 
+async def test_a_filter_is_typed_in_sight_whatever_pane_is_alone_on_the_screen() -> None:
+    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+        for panes in (("tab",), ("tab", "tab"), ()):
+            await run.press(*panes, "z", "slash", *"bad")
+            await run.shows("/ bad")
+            await run.shows("1 of 3")
+            await run.press("escape", "escape")
+            await run.shows("op_old")
+
+
 async def test_the_selected_job_is_selected_again_when_the_whole_word_is_there() -> None:
     async with driven(three()) as run:  # type: ignore[arg-type] - jobs
         await run.press("j", "slash", *"x", "backspace", *"op_run")

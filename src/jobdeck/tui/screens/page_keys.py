@@ -34,7 +34,7 @@ class PageKeys(ListKeys):
 
     def action_filter(self) -> None:
         """Ask for a filter of the list, or in a result for what to look for."""
-        if self.focused is self._detail and self._detail.result_tree is not None:
+        if self._searches:
             self._search_bar.ask()
         else:
             super().action_filter()
@@ -84,6 +84,11 @@ class PageKeys(ListKeys):
         if message.bar is self._search_bar:
             self._query = ""
             self._leave_search()
+
+    @property
+    def _searches(self) -> bool:
+        """Whether a text is looked for in a result, not among the jobs."""
+        return self.focused is self._detail and self._detail.result_tree is not None
 
     def _turn(self, by: int) -> None:
         tabs = list(Tab)

@@ -39,6 +39,12 @@ class PaneKeys(PageKeys):
         """Give the whole screen to the pane of the keys, and take it back."""
         self._zoom(None if self._zoomed is not None else self._focused_pane)
 
+    def action_filter(self) -> None:
+        """Ask for a filter where it can be seen: a pane that is alone on the screen gives way to the list."""
+        if self._zoomed is not self._jobs and not self._searches:
+            self._zoom(None)
+        super().action_filter()
+
     @property
     def _focused_pane(self) -> LineView:
         return self.focused if isinstance(self.focused, LineView) else self._jobs
