@@ -376,6 +376,18 @@ async def test_a_zoomed_pane_has_the_whole_width_and_else_what_it_is_made_for() 
         await run.until(lambda: panes[1].size.width == 200)
 
 
+async def test_a_terminal_that_gets_too_small_for_a_pane_gives_its_keys_to_the_list() -> None:
+    async with driven([job("op_a"), job("op_b")], size=(120, 36)) as run:
+        await run.press("tab", "tab")
+        assert isinstance(run.app.focused, Trace)
+        await run.resize(40, 10)
+        await run.until(lambda: run.app.deck.query_one(JobList).has_focus)
+        await run.press("enter")
+        await run.until(lambda: run.app.deck.query_one(Detail).has_focus)
+        await run.press("z")
+        await run.until(lambda: run.app.deck.query_one(JobList).has_focus)
+
+
 async def test_a_terminal_that_changes_its_size_keeps_the_selected_job_in_view() -> None:
     jobs = [job(f"op_{number:03d}") for number in range(60)]
     async with driven(jobs, size=(120, 50)) as run:

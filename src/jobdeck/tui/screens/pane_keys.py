@@ -13,6 +13,10 @@ class PaneKeys(PageKeys):
     _trace: Trace
     _zoomed: LineView | None = None
 
+    def on_resize(self) -> None:
+        """Take the keys from a pane for which there is no room any more."""
+        self.call_after_refresh(self._keep_in_sight)
+
     def action_next_pane(self) -> None:
         """Go to the next pane."""
         self._step(1)
@@ -38,6 +42,7 @@ class PaneKeys(PageKeys):
     def action_zoom(self) -> None:
         """Give the whole screen to the pane of the keys, and take it back."""
         self._zoom(None if self._zoomed is not None else self._focused_pane)
+        self.call_after_refresh(self._keep_in_sight)
 
     def action_filter(self) -> None:
         """Ask for a filter where it can be seen: a pane that is alone on the screen gives way to the list."""
@@ -48,6 +53,10 @@ class PaneKeys(PageKeys):
     @property
     def _focused_pane(self) -> LineView:
         return self.focused if isinstance(self.focused, LineView) else self._jobs
+
+    def _keep_in_sight(self) -> None:
+        if not _on_screen(self._focused_pane):
+            self._focus(self._jobs)
 
     def _step(self, by: int) -> None:
         panes: list[LineView] = [self._jobs, self._detail, self._trace]
