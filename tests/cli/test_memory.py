@@ -57,6 +57,13 @@ def test_history_lists_what_was_looked_at_even_without_the_server(env: dict[str,
     assert "op_failed" in jobdeck("history", env=offline).out
 
 
+@pytest.mark.parametrize("command", [["history"], ["requests"], ["requests", "--json"]])
+def test_what_is_cut_at_the_limit_says_so(env: dict[str, str], command: list[str]) -> None:
+    jobdeck("status", "op_done", "op_failed", env=env)
+    assert "these are the newest 1: --limit N shows more" in jobdeck(*command, "--limit", "1", env=env).err
+    assert jobdeck(*command, "--limit", "2", env=env).err == ""
+
+
 def test_history_is_empty_at_first_and_says_so(env: dict[str, str]) -> None:
     ran = jobdeck("history", env=env)
     assert (ran.code, ran.out) == (0, "")

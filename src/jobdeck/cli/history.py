@@ -3,7 +3,7 @@
 import argparse
 
 from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.narration import narrate
+from jobdeck.cli.narration import narrate, newest
 from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.output import job_object, of_profile, print_json, print_table
 from jobdeck.cli.shapes import HistoryObject
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with open_store_for(arguments, needed=True) as store:
         if arguments.purge is not None:
             return _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
-        stored = store.jobs(arguments.profile, arguments.limit)
+        stored = newest(store.jobs(arguments.profile, arguments.limit + 1), arguments.limit)
         notes = store.annotations(item.last.key for item in stored)
         if not arguments.json and not stored:
             narrate(f"nothing is remembered{of_profile(arguments)} yet")

@@ -2,6 +2,10 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 class OverwrittenLine:
@@ -38,6 +42,13 @@ def narrate(line: str) -> None:
     LINE.clear()
     sys.stderr.write(f"jobdeck: {line}\n")
     sys.stderr.flush()
+
+
+def newest(found: Sequence[_T], limit: int) -> Sequence[_T]:
+    """Return the first `limit` of what was found, and say so when there is more: asked for was one more than that."""
+    if len(found) > limit:
+        narrate(f"these are the newest {limit}: --limit N shows more")
+    return found[:limit]
 
 
 def _columns() -> int:

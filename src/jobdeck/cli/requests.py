@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.narration import narrate
+from jobdeck.cli.narration import narrate, newest
 from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import of_profile, print_json, print_table, problem_object, rfc3339
 from jobdeck.cli.shapes import RequestObject
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest requests, those about a target, or what is known of one request or trace ID."""
     with open_store_for(arguments, needed=True) as store:
         if arguments.target is None:
-            entries = store.all_exchanges(arguments.profile, arguments.limit)
+            entries = newest(store.all_exchanges(arguments.profile, arguments.limit + 1), arguments.limit)
             if not entries and not arguments.json:
                 narrate(f"no request{of_profile(arguments)} is on record yet")
             _print(entries, as_json=arguments.json)
@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _of_target(store: Store, arguments: argparse.Namespace) -> ExitCode:
     targets = gather_targets([arguments.target], open_wiring(arguments).directory).targets
-    entries = [entry for target in targets for entry in store.exchanges(target.key, arguments.limit)]
+    most = arguments.limit
+    entries = [entry for target in targets for entry in newest(store.exchanges(target.key, most + 1), most)]
     if not entries:
         narrate(f"no request about {one_line(arguments.target, 200)} is on record")
         return ExitCode.NOT_FOUND
