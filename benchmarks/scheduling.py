@@ -36,6 +36,13 @@ HARDSHIPS: dict[str, dict[str, object]] = {
     "20 % errors": {"errors": 0.2},
     "foreign jobs": {"foreign": 2.0},
 }
+CHANCES: dict[str, tuple[float, bool]] = {
+    "none": (0.0, True),
+    "1 %": (0.01, False),
+    "1 % R": (0.01, True),
+    "5 %": (0.05, False),
+    "5 % R": (0.05, True),
+}
 STRICT = (
     ("sliding", "none", (60.0, 24.0)),
     ("sliding", "shared", (13.0, 3.5)),
@@ -75,6 +82,7 @@ class Row:
     others_refused: int
     use: float
     sent: float
+    pace: float
 
     @property
     def mean(self) -> float:
@@ -114,6 +122,7 @@ def run(scenario: Scenario, policy: Callable[[Scenario, int], Policy], seeds: in
         sum(each.others_refused for each in runs),
         sum(each.polls for each in runs) / allowed,
         sum(each.sent for each in runs) / count,
+        60.0 * sum(each.sent for each in runs) / sum(each.seconds for each in runs),
     )
 
 
@@ -162,6 +171,24 @@ def hardships() -> None:
     row = run(Scenario(60, 30, "own", stolen=0.0, headers=False), unknowing, 3)
     alone = run(Scenario(60, 30, stolen=0.0, headers=False), unknowing, 3)
     print(f"unknown limit, no headers: with lists {row} {row.own_refused:.1f}, without {alone} {alone.own_refused:.1f}")
+
+
+def chances() -> None:
+    """Print what refusals for no reason cost: delays, requests a minute, and all refusals a run."""
+    print("\nrefused for no reason, with (R) or without Retry-After: delays, requests a minute, refusals a run")
+    for headers in (True, False):
+        print(f"{'headers' if headers else 'no headers':>15}" + "".join(f"{name:>24}" for name in CHANCES))
+        for jobs, per_minute in ((60, 30), (300, 300)):
+            for lists in ("none", "own"):
+                cells = []
+                for chance, told in CHANCES.values():
+                    scenario = Scenario(jobs, per_minute, lists, headers=headers, chance=chance, told=told)
+                    row = run(scenario, ours)
+                    cells.append(f"{row.mean:.1f}/{row.p(0.95):.1f} {row.pace:.0f} {row.refused:.0f}")
+                print(
+                    f"{f'{jobs}, {per_minute} {NAMES[lists]}':>15}" + "".join(f"{cell:>24}" for cell in cells),
+                    flush=True,
+                )
 
 
 def goals() -> list[Goal]:
@@ -285,6 +312,7 @@ def main() -> int:
         print("the scheduler: seconds from a job's end to its being known, mean/p95 (refusals a run)")
         compare()
         hardships()
+        chances()
         print()
     print("goals of the scheduler: measured, and at most how much it may be")
     missed = 0

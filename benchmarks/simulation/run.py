@@ -10,6 +10,9 @@ from benchmarks.simulation.jobs import SimJob, make_jobs
 from benchmarks.simulation.server import METERS, Headers, Meter
 
 LATENCY = 0.2
+CHANCE_SECONDS = 5.0
+"""What a refusal for no reason asks for, when it does."""
+
 GIVE_UP = 1_800.0
 """Simulated seconds after the last job's end at which what is not known counts as learnt then."""
 
@@ -69,7 +72,8 @@ class Scenario:
     """One setting. `lists` is "none", "shared" (same bucket), "own" (600 a minute) or "pages" (cursor, no progress).
 
     With `batch` all jobs are submitted at once, so that what begins and ends is old in the list.
-    `configured` is the limit that the user wrote, None when we know the vendor's word.
+    `configured` is the limit that the user wrote, None when we know the vendor's word. `chance` is the part of requests
+    that is refused for no reason, with a Retry-After when `told`.
     """
 
     jobs: int
@@ -82,6 +86,8 @@ class Scenario:
     foreign: float = 0.0
     batch: bool = False
     configured: int | None = None
+    chance: float = 0.0
+    told: bool = True
 
 
 @dataclass(slots=True)
@@ -113,6 +119,7 @@ class World:
         self.measured = Measured()
         self._rng = random.Random(seed)
         self._neighbours = random.Random(f"neighbours {seed}")
+        self._chance = random.Random(f"chance {seed}")
         self._jobs = make_jobs(scenario.jobs, random.Random(f"jobs {seed}"), batch=scenario.batch)
         self._polls: Meter = METERS[scenario.meter](scenario.per_minute)
         self._lists: Meter = METERS[scenario.meter](600) if scenario.lists == "own" else self._polls
@@ -193,6 +200,9 @@ class World:
             self.measured.refused += 1
             self.measured.own_refused += too_many or early
             answer = Answer(429, retry_after=wait, headers=headers)
+        elif self._chance.random() < self.scenario.chance:
+            self.measured.refused += 1
+            answer = Answer(429, retry_after=CHANCE_SECONDS if self.scenario.told else None, headers=headers)
         elif self._rng.random() < self.scenario.errors:
             answer = Answer(500, headers=headers)
         elif ask.number is not None:

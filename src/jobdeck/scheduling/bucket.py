@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.delay import LONGEST
 from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.presumed import USED_UP, Presumed
 from jobdeck.scheduling.windows import MINUTE, PACE, Announced
 
 BURST = 0.15
@@ -21,25 +22,11 @@ BLIND_AFTER = 3
 SMALLEST_SHARE = 1 / 16
 RECOVERY_SECONDS = 10.0
 RECOVERY_STEP = 0.10
-FALL = 0.50
-CAUTION = 0.70
-"""Parts of what a minute let through before a refusal that no header explains: where to fall, and how far to recover.
-
-A token bucket, or two halves of fixed windows, let twice the limit through in such a minute; others may have taken
-the rest.
-"""
-
-CREEP = 0.01
-"""Part by which that is tried anew each minute that was used up: what refused may have been others."""
-
 DEBT = 0.05
 """Part of the limit that must come in after a 429 before the next request, which then goes alone, as a probe."""
 
 OLD_NEWS = 5.0
 """Seconds after which what an answer said of others' use is too old to send more than one request on it."""
-
-SAME_CAUSE = 2 * MINUTE
-"""Seconds after a refusal within which the next tells nothing new: what was sent since then is too little to be why."""
 
 FEW = 10
 """Requests in a minute after which a first refusal is others' doing rather than so low a limit."""
@@ -47,8 +34,9 @@ FEW = 10
 NEWS_COMES = 1.0
 """Seconds to wait for the answer to that one."""
 
-UNTRIED = 2
-"""Requests under way at once while no header tells what is left and a minute has never seen so many before."""
+TRIED_FOR_ANOTHER = 120
+"""While no header tells what is left, and a minute has never seen so many before, one request is under way at once (two
+of the first few), and another for each so many that a minute has seen: each may be one more that is refused."""
 
 FORGET_SECONDS = 600.0
 MOST_WINDOWS = 16
@@ -61,15 +49,14 @@ class Bucket:
 
     A documented limit of which no answer says what is left may be shared: 65 % of it then.
     Announced windows slow it down (the tightest wins) and never speed it past the limit; a 429 halves it once per
-    round trip, after which it recovers by a tenth every ten seconds. A 429 that no header explains bounds the limit
-    from then on by what the last minute let through. Times are monotonic seconds.
+    round trip, after which it recovers by a tenth every ten seconds. A 429 that no header explains may be that of a
+    limit nobody told (`Presumed`). Times are monotonic seconds.
     """
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self._own = limit.requests_per_minute
-        self._ceiling = float("inf")
-        self._safe = float("inf")
+        self._presumed = Presumed()
         self._share = 1.0
         self._cut_at = float("-inf")
         self._grown_at: float | None = None
@@ -89,8 +76,8 @@ class Bucket:
         """Requests a minute that hold now: ours, corrected by what was announced."""
         announced = [window.limit * MINUTE / window.length for window in self._windows.values() if window.limit]
         if not announced:
-            return min(self._own, self._safe)
-        lowest = min(*announced, self._safe)
+            return min(self._own, self._presumed.limit)
+        lowest = min(*announced, self._presumed.limit)
         return min(lowest, self._own) if self._limit.source is LimitSource.CONFIGURED else lowest
 
     def rate(self, now: float) -> float:
@@ -115,7 +102,7 @@ class Bucket:
             self._tokens = min(self._tokens, 1.0)
         if self._sent and self._flying >= self._at_once(now):
             opens = max(opens, self._sent[-1] + NEWS_COMES)
-        if self._safe < float("inf") and (over := self.used(now) - max(1, int(self.limit))) >= 0:
+        if self._presumed.active and (over := self.used(now) - max(1, int(self.limit))) >= 0:
             opens = max(opens, self._sent[over] + MINUTE)
         if self._tokens >= _ALMOST_ONE:
             return opens
@@ -178,7 +165,7 @@ class Bucket:
         self._fill(now)
         windows = tuple(windows)
         if windows and not self._windows:
-            self._safe = self._ceiling = float("inf")
+            self._presumed.drop()
         self._heard_at = now
         self._flying = in_flight
         self._silent += 1
@@ -190,6 +177,10 @@ class Bucket:
                 self._windows[window.name] = Announced.of(window, known, now, in_flight, self._sent)
         self._tokens = min([self._tokens, self._burst, *(max(0.0, w.left or 0.0) / 2 for w in self._live(now))])
 
+    def let_through(self, now: float) -> None:
+        """Note that a request was not refused."""
+        self._presumed.let_through(now, self.used(now))
+
     def refuse(self, now: float, sent: float, quiet: float = 0.0) -> None:
         """Note a 429 to a request sent at `sent`, after which nothing is sent for `quiet` seconds.
 
@@ -199,11 +190,9 @@ class Bucket:
         self._filled_at = max(self._filled_at or now, now + quiet)
         if sent < self._cut_at:
             return
-        if self._explained(now):
+        live = bool(self._live(now))
+        if self._explained(now) or not self._presumed.refuse(now, self.used(now) - 1, room=live):
             self._share = max(SMALLEST_SHARE, self._share / 2)
-        else:
-            self._ceiling = min(self._ceiling, self.limit, float(max(1, self.used(now) - 1)))
-            self._safe = max(1.0, FALL * self._ceiling)
         self._cut_at = now
         self._grown_at = now
         self._tokens = min(self._tokens, 1.0 - max(1.0, DEBT * self.limit))
@@ -217,21 +206,23 @@ class Bucket:
     @property
     def _searching(self) -> bool:
         """Whether nothing but refusals tells the limit."""
-        return self._safe < float("inf") or (self._limit.source is LimitSource.UNKNOWN and not self._windows)
+        return self._presumed.active or (self._limit.source is LimitSource.UNKNOWN and not self._windows)
 
     def _explained(self, now: float) -> bool:
         """Whether a refusal tells nothing of the limit: what is left was told, or others took more than we did."""
         since = now - self._cut_at
         few = self.used(now) <= FEW and since > FORGET_SECONDS
-        return few or since < SAME_CAUSE or any(window.opens(now) > now for window in self._live(now))
+        return few or any(window.opens(now) > now for window in self._live(now))
 
     def _at_once(self, now: float) -> float:
         """Return how many requests may be under way, since any of them may be the one that is refused."""
         if self._windows:
             return 1 if now - self._heard_at > OLD_NEWS else float("inf")
-        if self._searching and self._safe == float("inf"):
+        if self._searching and not self._presumed.active:
             return 1
-        return UNTRIED if self.used(now) >= self._record else float("inf")
+        if self.used(now) < self._record:
+            return float("inf")
+        return 2 if self._record < FEW else 1 + self._record // TRIED_FOR_ANOTHER
 
     @property
     def _blind(self) -> bool:
@@ -257,11 +248,8 @@ class Bucket:
         steps = int((now - self._grown_at) / RECOVERY_SECONDS)
         self._grown_at += steps * RECOVERY_SECONDS
         self._share = min(1.0, self._share + RECOVERY_STEP * steps)
-        if not self._searching or self.used(now) < 0.7 * PACE * self.limit:
-            return
-        # Only what was tried is known to be allowed, and what was refused once is tried again in small steps.
-        if self._safe < float("inf"):
-            self._ceiling *= 1.0 + CREEP * RECOVERY_SECONDS / MINUTE
-            self._safe = min(self._safe * (1.0 + RECOVERY_STEP), CAUTION * self._ceiling)
-        else:
+        if self._presumed.active:
+            self._presumed.grow(now, self.used(now), self._own)
+        elif self._searching and self.used(now) >= USED_UP * self.limit:
+            # Only what was tried is known to be allowed.
             self._own *= 1.0 + RECOVERY_STEP

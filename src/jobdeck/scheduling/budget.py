@@ -116,6 +116,10 @@ class Budget:
             return
         self._bucket(page=page).announce(now, windows, in_flight)
 
+    def let_through(self, now: float, *, page: bool) -> None:
+        """Note that a request was not refused."""
+        self._bucket(page=page).let_through(now)
+
     def refuse(self, now: float, sent: float, retry_after: float | None, *, page: bool) -> None:
         """Note a 429: silence until `retry_after` seconds from now, and half the pace once per round trip."""
         quiet = QUIET_AFTER_REFUSAL if retry_after is None else delay(retry_after)

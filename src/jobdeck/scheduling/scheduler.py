@@ -160,6 +160,7 @@ class Scheduler:
         page = chosen.offer is not None
         self._budget.announce(now, result.windows, len(self._in_flight), page=page)
         if result.problem is None:
+            self._budget.let_through(now, page=page)
             self._works(now)
             self._succeeded = now
         else:
