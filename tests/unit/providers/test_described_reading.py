@@ -196,6 +196,7 @@ def test_all_that_a_path_of_counts_finds_is_added_up() -> None:
         ("3", "ok", Phase.PARTIAL),
         ([{"why": 1}], "ok", Phase.PARTIAL),
         (0, "ok", Phase.SUCCEEDED),
+        (-1, "ok", Phase.SUCCEEDED),
         ([], "ok", Phase.SUCCEEDED),
         ("some", "ok", Phase.SUCCEEDED),
         (3, "bad", Phase.FAILED),
@@ -227,8 +228,16 @@ def test_an_answer_without_a_status_is_one_only_where_the_description_says_so_an
     seen = observed(described, {"id": "1"})
     assert (seen.status, seen.phase) == ("no status", Phase.RUNNING)
     assert observed(described, {"id": "1", "status": "ok"}).phase is Phase.SUCCEEDED
+    assert observed(described, {"id": "1", "status": None}).phase is Phase.RUNNING
     assert "does not say which job" in refused(described, {"error": "no"})
+    assert "no status" in refused(described, {"id": "1", "status": {"state": "ok"}})
     assert "no status" in refused(acme(), {"id": "1"})
+
+
+def test_a_stage_whose_word_only_says_over_neither_goes_on_nor_is_a_success() -> None:
+    described = acme(phases={"done": ["DONE"], "other": "running"}, stages={"items": "$.steps.*"})
+    seen = observed(described, {"id": "1", "status": "odd", "steps": {"a": "DONE", "b": "odd"}})
+    assert seen.stages == (Stage("a", "DONE", Phase.UNKNOWN), Stage("b", "odd", Phase.RUNNING))
 
 
 def test_a_boolean_is_enough_without_an_id_unless_it_is_left_out() -> None:

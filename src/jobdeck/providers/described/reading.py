@@ -179,9 +179,11 @@ def _state(
 ) -> tuple[str, Phase] | Fault:
     """Return status and phase: of the boolean where there is one, else of the status and its outcome."""
     fields, phases = described.fields, described.phases
-    word, phase = _meaning(described, look.word("status", fields.status), look, "", fields.outcome)
+    said = look.word("status", fields.status)
+    absent = said is None and not any(finding.field == "status" and finding.found for finding in look.findings)
+    word, phase = _meaning(described, said, look, "", fields.outcome)
     if not fields.done:
-        if word is None and (phases.missing is Phase.UNKNOWN or not look.named):
+        if word is None and (phases.missing is Phase.UNKNOWN or not (absent and look.named)):
             return protocol(f"the answer has no status: no word at {' or '.join(fields.status)}")
         if word is None:
             return NO_STATUS, phases.missing
@@ -219,7 +221,10 @@ def _meaning(
         if told not in phases.words:
             look.note("in none of the phases")
         return told, phases.words.get(told, Phase.UNKNOWN)
-    if word not in phases.words and word not in phases.done:
+    if word in phases.done:
+        # Over, and nothing here says how: `other` is for those that go on.
+        return word, Phase.UNKNOWN
+    if word not in phases.words:
         look.note("in none of the phases")
     return word, phases.words.get(word, phases.other)
 
@@ -227,7 +232,7 @@ def _meaning(
 def _gaps(described: Description, phase: Phase, look: Look) -> Phase:
     """Return what a success is of which parts failed."""
     failures = look.sum("failures", described.fields.failures)
-    return Phase.PARTIAL if failures and phase is Phase.SUCCEEDED else phase
+    return Phase.PARTIAL if failures is not None and failures > 0 and phase is Phase.SUCCEEDED else phase
 
 
 def _cancelled(described: Description, phase: Phase, error: JobError | None) -> Phase:
