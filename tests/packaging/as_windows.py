@@ -10,6 +10,7 @@ import ctypes
 import errno
 import importlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 MODULES = frozenset({"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"})
@@ -45,6 +46,7 @@ def pretend() -> None:
     for name in LIBRARIES.split():
         importlib.import_module(name)
     importlib.import_module("anyio._backends._asyncio")
+    asyncio.new_event_loop().close()  # chosen by the platform when the first is made
     _take_away()
     _bring()
     sys.platform = "win32"
@@ -87,6 +89,7 @@ def _bring() -> None:
     )
     for module, name, value in constants:
         setattr(module, name, value)
+    shutil._winapi = SimpleNamespace(NeedCurrentDirectoryForExePath=lambda _: False)  # type: ignore[attr-defined] - only there
     _bring_files()
     _bring_processes()
 
