@@ -14,7 +14,7 @@ def test_a_wall_clock_set_back_makes_nothing_younger() -> None:
 
 def test_a_late_tick_is_a_sleep_and_a_busy_second_is_none() -> None:
     assert slept(START, START.later(4), expected=1) is None
-    assert slept(START, START.later(601), expected=1) == 600
+    assert slept(START, START.later(3_601), expected=1) == 3_600
 
 
 def test_the_system_clock_moves_on() -> None:
