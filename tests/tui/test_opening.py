@@ -1,5 +1,7 @@
 """The first frame: it comes before the deck, looks like it, and loses no key."""
 
+import asyncio
+
 import pytest
 from rich.style import Style
 from textual import events
@@ -35,6 +37,21 @@ async def test_the_first_frame_is_the_deck_before_its_engine_is_there(size: tupl
         await app.go_on()
         assert app.screen is app.deck
         assert await _still(app, pilot) == first
+
+
+async def test_the_headings_stand_while_the_deck_takes_its_place() -> None:
+    session = FakeSession(FakeEngine(FrozenClock()))
+    session.gate.clear()
+    app = Standing(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        going = asyncio.create_task(app.go_on())
+        seen = [screen_text(app)]
+        while not going.done() or len(seen) < 50:
+            await asyncio.sleep(0)
+            seen.append(screen_text(app))
+        await going
+        assert all("STATE" in text for text in seen if "opening…" in text)
 
 
 async def test_keys_that_are_typed_before_the_deck_is_there_are_kept_for_it() -> None:

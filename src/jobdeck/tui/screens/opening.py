@@ -6,19 +6,14 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
-from jobdeck.tui.draw.columns import columns_for
 from jobdeck.tui.draw.empty import OPENING
 from jobdeck.tui.draw.header import Overview, header_line
-from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.static import Footer, Header, Heading, Sentence
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from jobdeck.tui.session import Session
-
-SCROLLBAR = 1
-"""Cells that the deck's list has less than the screen."""
 
 
 class Opening(Screen[None]):
@@ -35,17 +30,12 @@ class Opening(Screen[None]):
         super().__init__()
         self._overview = Overview(session.profiles, {}, {}, paused=False, now=session.clock.now())
         self._locked = bool(session.locked)
-        self._heading = Heading()
 
     def compose(self) -> ComposeResult:
         """Lay out the frame of the deck around a list without rows."""
         yield Header(lambda width: (header_line(self._overview, width),))
-        yield self._heading
+        yield Heading()
         yield Sentence(lambda _: OPENING, id="panes")
         footer = Footer()
         footer.label({}, locked=self._locked)
         yield footer
-
-    def on_resize(self) -> None:
-        """Put the headings over the columns that the list will have."""
-        self._heading.show(columns_for(max(0, self.size.width - SCROLLBAR)), Order())

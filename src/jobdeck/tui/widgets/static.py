@@ -16,11 +16,15 @@ from jobdeck.tui.draw.footer import Footer as FooterLine
 from jobdeck.tui.draw.footer import footer
 from jobdeck.tui.draw.heading import heading_spans
 from jobdeck.tui.draw.spans import Keys, Line, Role, clip_line, line_width
+from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.palette import Painted
 
 if TYPE_CHECKING:
     from jobdeck.tui.draw.columns import Columns, Name
-    from jobdeck.tui.order import Order
+
+
+SCROLLBAR = 1
+"""Cells that a list has for its columns less than the headings over it."""
 
 
 class Sentence(Painted):
@@ -97,7 +101,10 @@ class Banner(Sentence):
 
 
 class Heading(Sentence):
-    """The headings of the list's columns; a click on one asks to sort by it."""
+    """The headings of the list's columns; a click on one asks to sort by it.
+
+    Until it is told which columns the list has, those of its own width are drawn, so that it is never blank.
+    """
 
     class Chosen(Message):
         """A column's heading was clicked."""
@@ -107,7 +114,7 @@ class Heading(Sentence):
             self.column = column
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(lambda width: (heading_spans(columns_for(max(0, width - SCROLLBAR)), Order()),))
         self._columns = columns_for(0)
 
     def show(self, columns: Columns, order: Order) -> None:
