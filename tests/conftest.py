@@ -58,8 +58,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_stall_of_a_busy_machine_is_a_sleep() -> None:
-    """On clocks that go sixty times as fast a quarter of a second would be one; the test of sleep sleeps an hour."""
-    clock.SLEEP_GAP_SECONDS = 1_800.0
+    """On clocks that go sixty times as fast a quarter of a second would be one; tests of sleep sleep longer."""
+    clock.SLEEP_GAP_SECONDS = 400.0
 
 
 @pytest.fixture(scope="session", autouse=True)
