@@ -18,13 +18,13 @@ import pyte
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
-OWN_THE_TERMINAL = "import fcntl, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); sys.argv[0] = 'jobdeck'"
+OWN_THE_TERMINAL = "import fcntl, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0)"
 UNSET = ""
 """As the value of a variable: it is not there at all."""
 
 
 class OnTerminal:
-    """Runs ``jobdeck`` with arguments on a terminal of its own, which is its controlling one.
+    """Runs ``jobdeck`` with arguments on a terminal of its own, which is its controlling one unless told otherwise.
 
     `before` is Python that runs in the child first, to break what is to be broken. The streams named in `streams`
     are the terminal; the others are what is given.
@@ -38,6 +38,7 @@ class OnTerminal:
         size: tuple[int, int] = (100, 30),
         stdin: int | None = None,
         stdout: int | None = None,
+        controlling: bool = True,
     ) -> None:
         columns, lines = size
         self.screen = pyte.Screen(columns, lines)
@@ -46,7 +47,8 @@ class OnTerminal:
         self._master, self._slave = pty.openpty()
         termios.tcsetwinsize(self._slave, (lines, columns))
         self._modes = termios.tcgetattr(self._slave)
-        code = f"{OWN_THE_TERMINAL}\n{before}\nfrom jobdeck.__main__ import run\nrun()"
+        own = OWN_THE_TERMINAL if controlling else ""
+        code = f"import sys; sys.argv[0] = 'jobdeck'\n{own}\n{before}\nfrom jobdeck.__main__ import run\nrun()"
         environ = {"TERM": "xterm-256color", **env}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],

@@ -26,6 +26,8 @@ def hang(*_, **__):
 socket.getaddrinfo = hang
 """
 WITHIN = 2.0
+FLOOD = 400
+"""Keys, each of which has most of the screen drawn again: far more than a terminal takes before it is read."""
 
 AFTER = """
 import functools, os
@@ -111,6 +113,43 @@ def test_rule_13_a_signal_while_a_look_up_of_a_name_hangs(
         run.until_true(lambda: b"looking up" in run.data)
         assert in_time(run.signal(number))
         assert (run.process.returncode, run.restored) == (SIGNALS[number], True)
+
+
+def test_rule_13_a_terminal_that_nobody_is_told_of_ends_the_screen_when_it_is_gone(
+    server: ThreadedSimulator, tmp_path: Path
+) -> None:
+    with OnTerminal(TARGET, env=environment(server.url, tmp_path), controlling=False) as run:
+        run.until("en_0", "● run")
+        run.close()
+        assert run.process.wait(PATIENCE) == 129
+
+
+def test_rule_13_a_terminal_that_is_not_read_holds_back_no_poll_and_no_signal(
+    server: ThreadedSimulator, tmp_path: Path
+) -> None:
+    env = environment(server.url, tmp_path)
+
+    def asked() -> int:
+        return len(jobdeck("requests", "--json", env=env).objects)
+
+    with OnTerminal(TARGET, env=env) as run:
+        run.until("en_0", "● run")
+        run.press("z" * FLOOD)
+        end = time.monotonic() + PATIENCE
+        before = asked()
+        while asked() < before + 5:
+            assert time.monotonic() < end
+        # Read again, it has the whole screen, and what was pressed meanwhile.
+        run.press("?")
+        run.until("it was cancelled")
+        run.press("\x1b" + "z" * FLOOD)
+        before = asked()
+        while asked() < before + 5:
+            assert time.monotonic() < end
+        sent = time.monotonic()
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(PATIENCE) == 143
+        assert in_time(time.monotonic() - sent)
 
 
 def test_rule_13_a_terminal_that_closes_ends_the_screen_with_all_on_record(

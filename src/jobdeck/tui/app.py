@@ -30,6 +30,7 @@ from jobdeck.tui.widgets.palette import ROLE_CLASSES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from rich.console import RenderableType
     from textual.actions import ActionParseResult
     from textual.command import Provider
     from textual.dom import DOMNode
@@ -142,6 +143,11 @@ class JobdeckApp(InTurnApp):
         from jobdeck.tui.driver import RestingDriver  # noqa: PLC0415 - what it imports is not there on Windows
 
         return RestingDriver
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Draw, unless the terminal does not keep up: it gets the whole screen once it does, not what was missed."""
+        if not getattr(self._driver, "behind", False):
+            super()._display(screen, renderable)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our colours for themes that do not know them."""
