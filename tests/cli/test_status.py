@@ -180,6 +180,16 @@ def test_the_table_says_the_same_to_a_person(env: dict[str, str]) -> None:
     assert "\x1b" not in ran.out
 
 
+def test_a_first_look_at_four_is_as_quick_as_the_servers_limit_allows(tmp_path: Path) -> None:
+    jobs = tuple(hog(f"op_{number}", queued_for=1e6) for number in range(4))
+    with ThreadedSimulator(Scenario(jobs=jobs)) as server:
+        ran = jobdeck("status", *(job.id or "" for job in jobs), env=environment(server.url, tmp_path))
+        sent = [request.at for request in server.requests]
+    assert len(sent) == 4
+    assert sent[-1] - sent[0] < 2.0, "by 30 a minute, which the first answer refutes, it is two and a half at the least"
+    assert ran.code == 0
+
+
 def test_json_is_ascii_and_alone_on_standard_output(env: dict[str, str]) -> None:
     ran = jobdeck("status", "--json", "op_done", "op_partial", env=env, process=True)
     assert ran.out.isascii()

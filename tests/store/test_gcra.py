@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.store.gcra import MINUTE_US, Go, Later, Pace, admit
+from jobdeck.store.gcra import MINUTE_US, Go, Later, Pace, admit, rescale
 
 limits = st.integers(1, 700)
 
@@ -82,3 +82,20 @@ def test_a_clock_set_back_by_a_year_neither_blocks_nor_gives_another_burst() -> 
 def test_a_limit_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Pace.of(0)
+
+
+def test_a_limit_that_is_raised_counts_what_was_used_by_its_own_pace() -> None:
+    now_us, tat_us = 10**15, 0
+    while isinstance(verdict := admit(tat_us, now_us, Pace.of(30)), Go):
+        tat_us = verdict.tat_us
+    raised = rescale(tat_us, now_us, Pace.of(30), Pace.of(300))
+    assert len(grants(300, [now_us] * 9, raised)) == Pace.of(300).burst - Pace.of(30).burst
+    assert not grants(300, [now_us] * 9, tat_us)
+
+
+@given(limits, limits, st.integers(0, 1_000_000_000))
+def test_a_limit_that_goes_to_and_fro_gives_nothing_away(one: int, other: int, ahead_us: int) -> None:
+    now_us, low, high = 10**15, Pace.of(min(one, other)), Pace.of(max(one, other))
+    ahead_us %= low.burst * low.interval_us
+    again = rescale(rescale(now_us + ahead_us, now_us, low, high), now_us, high, low)
+    assert now_us + ahead_us <= again <= now_us + ahead_us + -(-low.interval_us // high.interval_us)

@@ -107,6 +107,16 @@ def test_claims_and_look_ups_of_all_share_one_bucket_and_lists_have_their_own(pa
     assert [entry.bucket for entry in me.all_exchanges()] == [POLL, LIST, POLL]
 
 
+def test_a_limit_that_is_raised_lets_through_at_once_what_the_lower_one_refused(pair: tuple[Store, Store]) -> None:
+    me, you = pair
+    you.set_limit("hog", POLL, 30, NOW)
+    while not isinstance(refused := me.spend("hog", POLL, NOW), Refused):
+        pass
+    assert refused.until_us - NOW >= 2 * SECOND
+    you.set_limit("hog", POLL, 300, NOW)
+    assert isinstance(me.spend("hog", POLL, NOW), Spent)
+
+
 def test_a_429_silences_the_bucket_for_every_process(pair: tuple[Store, Store]) -> None:
     me, you = pair
     poll(me, NOW, a_problem(ProblemKind.RATE_LIMIT, retry_at_us=NOW + 30 * SECOND))

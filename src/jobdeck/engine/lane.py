@@ -152,10 +152,14 @@ class Lane:
                 mono = self._clock.now().mono
                 self.scheduler.defer(request, mono, mono)
                 return
+            limits = self.shared_limits
             permit = await self._ledger.permit(self.name, request, self._url_of(asked), self._clock.now())
             if isinstance(permit, Denied):
+                mono = self._clock.now().mono
                 put_off = self.scheduler.hold if permit.spent else self.scheduler.defer
-                put_off(request, self._clock.now().mono, permit.until.mono)
+                # An answer may have told of another limit meanwhile, by which this one was not judged.
+                judged = limits == self.shared_limits or permit.silent or not permit.spent
+                put_off(request, mono, permit.until.mono if judged else mono)
                 if permit.silent and self._keep_silence(permit.until):
                     owner.on_silence(self.name)
                 return

@@ -70,6 +70,7 @@ class Bucket:
         self._silent = 0
         self._heard_at = float("-inf")
         self._held_until = float("-inf")
+        self._held_at = float("-inf")
 
     @property
     def limit(self) -> float:
@@ -142,6 +143,7 @@ class Bucket:
         """
         self.give_back(now)
         self._held_until = max(self._held_until, until)
+        self._held_at = now
         self._tokens = min(self._tokens, 1.0 - self.rate(now) * max(0.0, until - now))
 
     def used(self, now: float) -> int:
@@ -161,8 +163,12 @@ class Bucket:
         self._tokens = min(self._tokens, 1.0)
 
     def announce(self, now: float, windows: Iterable[RateWindow], in_flight: int) -> None:
-        """Take over what an answer's headers said; `in_flight` requests may not be counted in them yet."""
+        """Take over what an answer's headers said; `in_flight` requests may not be counted in them yet.
+
+        What those who share the budget refused under a lower limit is theirs to be asked again at once.
+        """
         self._fill(now)
+        before = self.limit
         windows = tuple(windows)
         if windows and not self._windows:
             self._presumed.drop()
@@ -175,7 +181,15 @@ class Bucket:
             known = self._windows.get(window.name)
             if known is not None or len(self._windows) < MOST_WINDOWS:
                 self._windows[window.name] = Announced.of(window, known, now, in_flight, self._sent)
+        if self.limit > before:
+            self._let_go(now)
         self._tokens = min([self._tokens, self._burst, *(max(0.0, w.left or 0.0) / 2 for w in self._live(now))])
+
+    def _let_go(self, now: float) -> None:
+        """Hold no longer, and with one token, unless a refusal of the server's has come since."""
+        if self._held_until > now and self._cut_at < self._held_at:
+            self._held_until = now
+            self._tokens = max(self._tokens, 1.0)
 
     def let_through(self, now: float) -> None:
         """Note that a request was not refused."""

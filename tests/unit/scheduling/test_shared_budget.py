@@ -1,12 +1,15 @@
 """A budget that others share is a wall in front of the scheduler: it slows everything, and changes no order."""
 
 import random
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobdeck.domain.job import Resource
 from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
@@ -125,3 +128,42 @@ def test_a_wall_makes_no_busy_loop_and_starves_nobody(
     if not lists and taken == 0.0:
         for name in range(jobs):
             assert world.times(job_key(name)) or tested.plan(job_key(name)) is None, f"{name} was never asked"
+
+
+def _told(action: Action, limit: int, remaining: int) -> Result:
+    return replace(running(action), windows=(RateWindow(limit, remaining, 60.0),))
+
+
+def _held(tested: Scheduler) -> tuple[Action, Action]:
+    """Return what is on its way, and what those who share the budget refused until 4.0."""
+    for name in "ab":
+        tested.add(job_key(name), "search", 0.0)
+    sent, refused = tested.next_action(0.0), tested.next_action(0.0)
+    tested.hold(refused, 0.1, 4.0)
+    assert tested.next_action(0.2) == Wait(4.0)
+    return sent, refused
+
+
+def test_what_was_refused_under_a_limit_goes_at_once_when_headers_raise_it() -> None:
+    tested = scheduler(30)
+    sent, refused = _held(tested)
+    tested.on_result(0.5, sent, _told(sent, 300, 299))
+    assert tested.next_action(0.5) == refused
+
+
+def test_a_limit_that_stays_and_one_that_is_used_up_let_nothing_go_sooner() -> None:
+    for limit, remaining in ((30, 29), (300, 0)):
+        tested = scheduler(30)
+        sent, _ = _held(tested)
+        tested.on_result(0.5, sent, _told(sent, limit, remaining))
+        wait = tested.next_action(0.5)
+        assert isinstance(wait, Wait)
+        assert wait.until is not None
+        assert wait.until >= 4.0
+
+
+def test_a_raised_limit_ends_no_silence_of_the_servers() -> None:
+    tested = scheduler(30)
+    sent, _ = _held(tested)
+    tested.on_result(0.5, sent, Result(problem=ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),)))
+    assert tested.next_action(0.5) == Wait(9.5)

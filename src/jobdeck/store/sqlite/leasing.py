@@ -8,7 +8,7 @@ import apsw
 from jobdeck.domain.job import JobKey
 from jobdeck.store.actors import has_gone
 from jobdeck.store.base import DEFAULT_PER_MINUTE, MAX_LEASE_SECONDS
-from jobdeck.store.gcra import Go, Later, Pace, admit
+from jobdeck.store.gcra import Go, Later, Pace, admit, rescale
 from jobdeck.store.records import ChangeKind, Claim, Granted, LedgerState, Refused, Spent
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.rows import job_row, log, scope_row
@@ -98,15 +98,17 @@ def release(session: Session, job: int, fence: int, next_poll_us: int | None = N
 
 def set_limit(session: Session, profile: str, bucket: str, per_minute: int, now_us: int) -> None:
     """See `Store.set_limit`."""
-    Pace.of(per_minute)
+    pace = Pace.of(per_minute)
     scope = scope_row(session, profile)
+    before, tat_us, _ = _state(session, scope, bucket)
+    if before == per_minute:
+        return
     session.connection.execute(
         "INSERT INTO budgets (scope, bucket, actor, per_minute) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT DO UPDATE SET actor = ?3, per_minute = ?4 WHERE per_minute IS NOT ?4",
-        (scope, bucket, session.actor, per_minute),
+        " ON CONFLICT DO UPDATE SET actor = ?3, per_minute = ?4, tat_us = ?5",
+        (scope, bucket, session.actor, per_minute, rescale(tat_us, now_us, _pace(before), pace)),
     )
-    if session.connection.changes():
-        log(session, ChangeKind.LIMITED, now_us, scope)
+    log(session, ChangeKind.LIMITED, now_us, scope)
 
 
 def limit(connection: apsw.Connection, profile: str, bucket: str) -> int | None:
@@ -127,19 +129,28 @@ def silence(session: Session, scope: int, bucket: str, until_us: int) -> None:
 
 
 def _pass_budget(session: Session, ask: Ask, scope: int) -> Refused | None:
-    per_minute, tat_us, blocked_until_us = session.connection.execute(
-        "SELECT per_minute, tat_us, blocked_until_us FROM budgets WHERE scope = ? AND bucket = ?",
-        (scope, ask.bucket),
-    ).fetchone() or (None, 0, 0)
+    per_minute, tat_us, blocked_until_us = _state(session, scope, ask.bucket)
     # A silence longer than any that can be asked for was begun before the clock was set back.
     if ask.now_us < blocked_until_us <= ask.now_us + _MAX_LEASE_US:
         return Refused("silence", blocked_until_us)
-    match admit(tat_us, ask.now_us, Pace.of(per_minute or DEFAULT_PER_MINUTE)):
+    match admit(tat_us, ask.now_us, _pace(per_minute)):
         case Later(until_us):
             return Refused("budget", until_us)
         case Go(after_us):
             session.connection.execute(_MOVE_ON, (scope, ask.bucket, session.actor, after_us))
             return None
+
+
+def _state(session: Session, scope: int, bucket: str) -> tuple[int | None, int, int]:
+    """Return a bucket's limit (None: nobody set it), theoretical arrival time and end of silence."""
+    row: tuple[int | None, int, int] | None = session.connection.execute(
+        "SELECT per_minute, tat_us, blocked_until_us FROM budgets WHERE scope = ? AND bucket = ?", (scope, bucket)
+    ).fetchone()
+    return row or (None, 0, 0)
+
+
+def _pace(per_minute: int | None) -> Pace:
+    return Pace.of(per_minute or DEFAULT_PER_MINUTE)
 
 
 def _send(session: Session, ask: Ask, scope: int, job: int | None) -> tuple[UUID, int]:
