@@ -33,7 +33,7 @@ MARKS = (
     ("*", "marked: the next ticket is about all that are"),
     ("~", "acknowledged: it stands at the end of the list"),
     ("≥ 2m00s", "we came late: it has taken at least that long"),
-    ("20–45s", "what is likely left, from how long others of its kind took; ? while fewer than five are known"),
+    ("20–45s", "what is likely left, from how long others of its kind took; ? while too little is known"),
     ("+2m", "by how much it is over the longest of its kind"),
     ("SEEN", "the age of the last good answer: what could not be seen is never shown as what happened"),
 )
