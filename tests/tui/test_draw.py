@@ -339,13 +339,13 @@ def header_text(width: int, away: bool = False, **budgets: BudgetView) -> str:
 
 def test_the_header_tells_the_budget_used_and_left_and_what_it_is_spent_on() -> None:
     spent = BudgetView(300, 38, pages=15, covered=57, alone=3)
-    assert "budget 38/300 per min, 262 left, 1 list a 4s covers 57, 3 singly" in header_text(120, hog=spent)
+    assert "budget 38/300 per min, 262 left, 57 by a list every 4s, 3 singly" in header_text(120, hog=spent)
     assert "budget 38/300 per min, 262 left" in header_text(72, hog=spent)
     assert "budget 38/300 per min" in header_text(56, hog=spent)
     assert "38/300" in header_text(40, hog=spent)
     both = header_text(160, hog=spent, sonarly=BudgetView(60, 12, alone=2))
     assert (
-        "budget hog 38/300 per min, 262 left, 1 list a 4s covers 57, 3 singly · sonarly 12/60 per min, 48 left" in both
+        "budget hog 38/300 per min, 262 left, 57 by a list every 4s, 3 singly · sonarly 12/60 per min, 48 left" in both
     )
 
 

@@ -43,10 +43,10 @@ def budget_lines(budgets: Mapping[str, BudgetView], now: Instant) -> list[Line]:
 
 
 def spending(budget: BudgetView) -> str:
-    """Return what a budget is spent on (``1 list a 4s covers 57, 3 singly``); empty when there is nothing to ask."""
+    """Return what a budget is spent on (``57 by a list every 4s, 3 singly``); empty when there is nothing to ask."""
     parts: list[str] = []
     if budget.pages and budget.covered:
-        parts.append(f"1 list a {words.span(max(1, WINDOW / budget.pages))} covers {budget.covered}")
+        parts.append(f"{budget.covered} by a list every {words.span(max(1, WINDOW / budget.pages))}")
     if budget.alone:
         parts.append(f"{budget.alone} singly")
     return ", ".join(parts)
