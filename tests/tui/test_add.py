@@ -73,17 +73,20 @@ async def test_a_click_on_the_keys_adds_as_well() -> None:
         await run.until(lambda: key("op_a") in run.engine.jobs)
 
 
-async def test_a_profile_that_cannot_be_opened_is_said_and_nothing_breaks() -> None:
+async def test_a_profile_that_cannot_be_opened_is_said_and_what_was_pasted_stays() -> None:
     async with driven() as run:
         run.session.parser = one_a_line
 
         def refuse(_: object) -> tuple[()]:
             raise KeyError("secret")
 
-        run.engine.add = refuse  # type: ignore[assignment] - an engine that refuses
+        takes, run.engine.add = run.engine.add, refuse  # type: ignore[assignment] - an engine that refuses
         await run.press("a", *"op_a", "ctrl+s")
         await run.until(lambda: bool(toasts(run.app)))
         assert toasts(run.app) == ["not added: an unexpected KeyError"]
+        run.engine.add = takes  # type: ignore[method-assign] - the profile has its key by now
+        await run.press("ctrl+s")
+        await run.until(lambda: key("op_a") in run.engine.jobs and "Add targets" not in run.text)
 
 
 def test_targets_of_several_profiles_are_counted_by_kind() -> None:

@@ -48,13 +48,19 @@ class AddHint(Sentence):
         self.post_message(self.Pressed())
 
 
-class AddScreen(Sheet[tuple[Target, ...]]):
-    """Asks for targets; its result is what was understood, or None."""
+class AddScreen(Sheet[None]):
+    """Asks for targets, and stays with what was pasted until `add` takes what is understood of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("ctrl+s", "add", "add")]
 
-    def __init__(self, parse: Callable[[str], Parsed], known: Callable[[JobKey], bool]) -> None:
+    def __init__(
+        self,
+        parse: Callable[[str], Parsed],
+        known: Callable[[JobKey], bool],
+        add: Callable[[Sequence[Target]], bool],
+    ) -> None:
         super().__init__()
+        self._add = add
         self._parse = parse
         self._known = known
         self._parsed = Parsed()
@@ -81,10 +87,11 @@ class AddScreen(Sheet[tuple[Target, ...]]):
         self.action_add()
 
     def action_add(self) -> None:
-        """Leave with what is understood of the text as it is now; stay when that is nothing."""
+        """Add what is understood of the text as it is now, and leave; stay when that is nothing, or is not taken."""
         self._understand()
         if self._parsed.targets:
-            self.dismiss(self._parsed.targets)
+            if self._add(self._parsed.targets):
+                self.dismiss(None)
         else:
             self.notify("No target is understood yet: nothing was added.", severity="warning", markup=False)
 

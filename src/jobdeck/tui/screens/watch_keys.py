@@ -68,11 +68,8 @@ class WatchKeys(DeckPart):
         """Ask for targets, and watch them."""
         from jobdeck.tui.screens.add import AddScreen  # noqa: PLC0415 - not for the first frame
 
-        def add(targets: tuple[Target, ...] | None) -> None:
-            if targets:
-                self._add(targets)
-
-        self.app.push_screen(AddScreen(self._session.parse, lambda key: self._watch.model.row(key) is not None), add)
+        known = self._watch.model.row
+        self.app.push_screen(AddScreen(self._session.parse, lambda key: known(key) is not None, self._add))
 
     def action_pause(self) -> None:
         """Send nothing more, or go on."""
@@ -85,14 +82,15 @@ class WatchKeys(DeckPart):
             self._draw_selected()
             self._draw_frame()
 
-    def _add(self, targets: Sequence[Target]) -> None:
+    def _add(self, targets: Sequence[Target]) -> bool:
         if self._watch.engine is None:
             self._say("not added: the engine is not open yet", warn=True)
-            return
+            return False
         try:
             new = self._watch.engine.add(targets)
         except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
             self._say(f"not added: {failure_text(error)}", warn=True)
-            return
+            return False
         again = len(targets) - len(new)
         self._say(f"{words.plural(len(new), 'job')} added" + (f", {again} watched already" if again else ""))
+        return True
