@@ -11,8 +11,8 @@ from jobdeck.engine.batch import Batch
 from jobdeck.recording.facts import Fact
 from jobdeck.tui.model import Model
 from jobdeck.wiring import replaying
+from jobdeck.wiring.recorded import Changes, State
 from jobdeck.wiring.replaying import Replay
-from jobdeck.wiring.told import Changes, State
 from tests.recording.making import at
 from tests.tui.recorded import BLIND, FAILS, GOES_ON, LENGTH, recording
 

@@ -17,7 +17,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.recording.moments import FORMS, Clocks
 from jobdeck.recording.reader import Recording
 from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.wiring.told import Changes, State, looks_of, stops_of
+from jobdeck.wiring.recorded import Changes, State, looks_of, stops_of
 
 FRAME_SECONDS = 0.1
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)
