@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from jobdeck.providers.profile import AccessKeys, Basic, Bearer, Credentials, HeaderToken
 
@@ -28,16 +28,29 @@ def secrets_of(credentials: Credentials | None) -> tuple[str, ...]:
 
 
 class Scrubber:
-    """Replaces secrets by ``[redacted]``, in upper and lower case, in base64 and hex, with URL and JSON escapes."""
+    """Replaces secrets by ``[redacted]``, in upper and lower case, in base64 and hex, with URL and JSON escapes.
 
-    __slots__ = ("_in_body", "_in_text")
+    One is shared by all profiles of a run: a server that knows the keys of two may say either back to either.
+    """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    __slots__ = ("_in_body", "_in_text", "_secrets")
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Prepare for `secrets`; those shorter than 4 characters would take words apart and are left alone."""
-        forms = {form for secret in secrets if len(secret) >= _LEAST for form in _forms(secret)}
-        self._in_text = _Search(forms)
+        self._secrets: dict[str, None] = {}
+        self._in_text = self._in_body = _Search(())
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Take these out as well, of all that is searched from now on; what is known already costs nothing."""
+        new = dict.fromkeys(secret for secret in secrets if len(secret) >= _LEAST and secret not in self._secrets)
+        if not new:
+            return
+        self._secrets |= new
+        finders = [_Finder(_forms(secret)) for secret in new]
+        self._in_text = self._in_text.with_more(finders)
         # A short one could be a word of the answer itself, such as "succeeded", and break it.
-        self._in_body = _Search(form for form in forms if len(form) >= _LEAST_IN_BODY)
+        self._in_body = self._in_body.with_more(finder.at_least(_LEAST_IN_BODY) for finder in finders)
 
     def text(self, text: str) -> str:
         """Return `text` without secrets."""
@@ -61,30 +74,65 @@ class Scrubber:
             yield piece.encode("latin-1")
 
     def __repr__(self) -> str:
-        return f"Scrubber({len(self._in_text)} forms)"
+        return f"Scrubber({len(self._secrets)} secrets)"
+
+
+class _Finder:
+    """Finds the forms of one secret. Their pattern takes milliseconds to compile: it waits until one of them is met."""
+
+    __slots__ = ("_ordered", "_pattern", "low")
+
+    def __init__(self, forms: Iterable[str]) -> None:
+        self._ordered = sorted(set(forms), key=len, reverse=True)
+        self._pattern: re.Pattern[str] | None = None
+        self.low = tuple({form.lower(): None for form in self._ordered})
+
+    @property
+    def longest(self) -> int:
+        return max(map(len, self._ordered), default=0)
+
+    def at_least(self, size: int) -> "_Finder":
+        """Return a finder of the forms of at least so many characters; a short secret may have none."""
+        long = [form for form in self._ordered if len(form) >= size]
+        return self if len(long) == len(self._ordered) else _Finder(long)
+
+    def is_in(self, low: str) -> bool:
+        # With the keys of twenty profiles, any() doubles what a header costs.
+        for form in self.low:  # noqa: SIM110 - see above
+            if form in low:
+                return True
+        return False
+
+    def spans(self, window: str, size: int) -> Iterator[tuple[int, int]]:
+        """Yield from where to where there is a form, for those that begin in the first `size` characters."""
+        if self._pattern is None:
+            self._pattern = re.compile("|".join(map(_spelled, self._ordered)), flags=re.IGNORECASE)
+        for match in self._pattern.finditer(window):
+            if match.start() >= size:
+                return
+            yield match.span()
 
 
 class _Search:
-    """Finds any of some forms, fast where there is none: 8 MiB take some 80 ms."""
+    """Finds the forms of some secrets, fast where there is none: 8 MiB take some 80 ms."""
 
-    __slots__ = ("_escaped", "_forms", "_overlap", "_pattern")
+    __slots__ = ("_escaped", "_finders", "_overlap")
 
-    def __init__(self, forms: Iterable[str]) -> None:
-        ordered = sorted(forms, key=len, reverse=True)
-        self._forms = tuple({form.lower(): None for form in ordered})
-        self._pattern = "|".join(map(_spelled, ordered))
-        self._escaped = re.compile(_escapes_of("".join(self._forms)))
-        self._overlap = _LONGEST_SPELLING * len(ordered[0]) if ordered else 0
+    def __init__(self, finders: Sequence[_Finder]) -> None:
+        self._finders = tuple(finders)
+        self._escaped: re.Pattern[str] | None = None
+        self._overlap = _LONGEST_SPELLING * max((finder.longest for finder in finders), default=0)
 
-    def __len__(self) -> int:
-        return len(self._forms)
+    def with_more(self, finders: Iterable[_Finder]) -> "_Search":
+        """Return a search for what these find too."""
+        return _Search((*self._finders, *(finder for finder in finders if finder.low)))
 
     def slices(self, text: str) -> Iterator[str]:
         """Yield `text` with the forms cut out, a slice at a time.
 
         A slice is searched together with as much of the next as a form that begins in it may take.
         """
-        if not self._forms:
+        if not self._finders:
             yield text
             return
         start = 0
@@ -97,25 +145,26 @@ class _Search:
 
     def _cut(self, window: str, size: int) -> tuple[str, int]:
         """Return the first `size` characters of a window without the forms that begin there, and where it goes on."""
-        if not self._may_have(window):
+        found = self._met(window)
+        if not found:
             return window[:size], size
         pieces: list[str] = []
         kept = 0
-        for match in re.finditer(self._pattern, window, flags=re.IGNORECASE):
-            if match.start() >= size:
-                break
-            pieces += (window[kept : match.start()], REDACTED)
-            kept = match.end()
+        for begin, end in sorted(span for finder in found for span in finder.spans(window, size)):
+            if begin >= kept:
+                pieces += (window[kept:begin], REDACTED)
+            kept = max(kept, end)
         return "".join((*pieces, window[kept:size])), max(kept, size)
 
-    def _may_have(self, window: str) -> bool:
+    def _met(self, window: str) -> Sequence[_Finder]:
+        """Return whose forms are in a window, whichever way they are written."""
         low = window.lower()
-        if self._has(low):
-            return True
-        return ("%" in low or "\\" in low) and self._has(self._escaped.sub(_plain, low))
-
-    def _has(self, low: str) -> bool:
-        return any(form in low for form in self._forms)
+        if "%" not in low and "\\" not in low:
+            return [finder for finder in self._finders if finder.is_in(low)]
+        if self._escaped is None:
+            self._escaped = re.compile(_escapes_of("".join(form for finder in self._finders for form in finder.low)))
+        plain = self._escaped.sub(_plain, low)
+        return [finder for finder in self._finders if finder.is_in(plain) or finder.is_in(low)]
 
 
 def _escapes_of(chars: str) -> str:
