@@ -50,6 +50,12 @@ def key_of(header: str) -> str:
     return header.removeprefix("Bearer ").removeprefix("Token ")
 
 
+def sent_keys(request: bytes) -> list[str]:
+    lines = [line.partition(b": ") for line in request.split(b"\r\n")[1:]]
+    names = (b"x-access-key", b"x-secret-key", b"x-api-token", b"authorization")
+    return [key_of(value.decode()) for name, _, value in lines if name.lower() in names]
+
+
 class Echo(HostileServer):
     """Says the keys of a request back: in bodies, headers, errors, IDs and destinations, in many spellings."""
 
@@ -57,9 +63,7 @@ class Echo(HostileServer):
         pieces = path_pieces(request)
         api = "sonarly" if "accounts" in pieces else "thehog"
         ask = Ask("sonarly" if api == "sonarly" else "thehog", pieces[-1])
-        lines = [line.partition(b": ") for line in request.split(b"\r\n")[1:]]
-        names = (b"x-access-key", b"x-secret-key", b"x-api-token", b"authorization")
-        keys = [key_of(value.decode()) for name, _, value in lines if name.lower() in names]
+        keys = self._keys(sent_keys(request))
         said = " ".join(spelt for key in keys for spelt in (
             key, key.upper(), quote(key, safe=""), quote(key), key.encode().hex(),
             *(base64.b64encode(b"x" * offset + key.encode()).decode() for offset in range(3)),
@@ -69,6 +73,10 @@ class Echo(HostileServer):
                    "Set-Cookie": f"key={keys[0]}", "Location": f"https://{keys[0]}.evil.example/{said}"}  # fmt: skip
         writer.write(self._say(ask, pieces[-1], keys, said, headers))
         await writer.drain()
+
+    def _keys(self, sent: list[str]) -> list[str]:
+        """Return the keys to say to one who sent some."""
+        return sent
 
     def _say(self, ask: Ask, id_: str, keys: list[str], said: str, headers: dict[str, str]) -> bytes:
         error = {"code": f"E {keys[0]}", "message": said, keys[-1]: said}
@@ -94,3 +102,10 @@ class Echo(HostileServer):
             for key in keys:
                 text = text.replace(json.dumps(key)[1:-1], "".join(f"\\u{ord(char):04x}" for char in key))
         return whole(text, headers=headers)
+
+
+class Gossip(Echo):
+    """Says to each the keys of all others."""
+
+    def _keys(self, sent: list[str]) -> list[str]:
+        return [key for key in CANARIES if key not in sent]

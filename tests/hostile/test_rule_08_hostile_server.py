@@ -157,7 +157,7 @@ async def test_answers_that_never_end_are_timeouts_and_the_others_are_asked_mean
     server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = factory.make_provider
-    monkeypatch.setattr(factory, "make_provider", lambda profile, clock: made(profile, clock, deadline=1.5))
+    monkeypatch.setattr(factory, "make_provider", lambda *given, **named: made(*given, **named, deadline=1.5))
     async with engine_on(server.url, SLOW) as engine:
         victims = {target(api, one, one.name).key: one for api in APIS for one in SLOW}
         others = [target(api, one, "well").key for api in APIS for one in SLOW]

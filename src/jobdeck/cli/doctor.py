@@ -94,14 +94,18 @@ def _described(wiring: Wiring) -> Check:
 
 
 async def _profiles(wiring: Wiring, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
+    # All before the first request: an answer to one profile may hold the key of another.
+    credentials = {name: _credentials(wiring, name) for name in names}
     checks: list[Check] = []
-    for name in names:
-        checks.extend(await _profile(wiring, arguments, name))
+    for name, found in credentials.items():
+        checks.extend(found)
+        if not any(check.verdict is Verdict.FAILED for check in found):
+            checks.extend(await _reached(wiring, arguments, name))
     return checks
 
 
-async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> list[Check]:
-    """Check one profile's credentials, then ask one authenticated request."""
+def _credentials(wiring: Wiring, name: str) -> list[Check]:
+    """Check that a profile's credentials can be had."""
     settings = wiring.settings.profiles[name]
     checks: list[Check] = []
     for ref in settings.secrets:
@@ -116,22 +120,28 @@ async def _profile(wiring: Wiring, arguments: argparse.Namespace, name: str) -> 
         checks.append(Check(f"{name}: credentials", Verdict.OK, "none, and none are needed"))
     elif not settings.secrets:
         checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none are configured", ExitCode.USAGE))
-    if any(check.verdict is Verdict.FAILED for check in checks):
-        return checks
+    if not any(check.verdict is Verdict.FAILED for check in checks):
+        with suppress(ConfigError):  # which the request tells
+            wiring.profile(name)
+    return checks
+
+
+async def _reached(wiring: Wiring, arguments: argparse.Namespace, name: str) -> list[Check]:
+    """Ask one authenticated request."""
+    settings = wiring.settings.profiles[name]
     if (reason := hindrance(settings.profile)) is not None:
         found = f"none sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
-        return [*checks, Check(f"{name}: request", Verdict.OK, found)]
+        return [Check(f"{name}: request", Verdict.OK, found)]
     origin = settings.profile.origin
     try:
         exchange, windows = await _request(wiring, settings.profile)
     except SilencedError as error:
-        return [*checks, _unanswered(name, origin, error.problem)]
+        return [_unanswered(name, origin, error.problem)]
     if exchange.problem is not None:
-        return [*checks, _unanswered(name, origin, exchange.problem)]
+        return [_unanswered(name, origin, exchange.problem)]
     trail = f", request {exchange.support_id}" if exchange.support_id else ""
     found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
-    checks.append(Check(f"{name}: request", Verdict.OK, found))
-    checks.append(_limits(wiring, arguments, name, windows))
+    checks = [Check(f"{name}: request", Verdict.OK, found), _limits(wiring, arguments, name, windows)]
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
     return checks

@@ -84,14 +84,18 @@ class HttpLayer:
     """Sends requests for one profile, at most 10 at once.
 
     The client is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
-    is that request's problem.
+    is that request's problem. A `scrubber` that others have too takes their credentials out as well, and ours of
+    what is said to them.
     """
 
-    def __init__(self, profile: Profile, clock: Clock, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, profile: Profile, clock: Clock, *, deadline: float = DEADLINE, scrubber: Scrubber | None = None
+    ) -> None:
         self._profile = profile
         self._clock = clock
         self._deadline = deadline
-        self._scrubber = Scrubber(secrets_of(profile.credentials))
+        self._scrubber = scrubber if scrubber is not None else Scrubber()
+        self._scrubber.add(secrets_of(profile.credentials))
         described = profile.described
         self._extra = dict(described.headers) if described is not None else {}
         self._request_headers = described.request_id_headers if described is not None else ("x-request-id",)
@@ -170,8 +174,7 @@ class HttpLayer:
             proxy = choose_proxy(self._profile)
             if proxy is not None:
                 self._proxy_variable = proxy.variable
-                secrets = (*secrets_of(self._profile.credentials), proxy.url.password)
-                self._scrubber = Scrubber(secrets)
+                self._scrubber.add((proxy.url.password,))
             self._client = open_client(self._profile, proxy)
         return self._client
 

@@ -11,6 +11,7 @@ import importlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from jobdeck.providers.base import Provider
     from jobdeck.providers.directory import Directory
     from jobdeck.providers.profile import Profile
+    from jobdeck.providers.scrub import Scrubber
     from jobdeck.store import Opened, Store
     from jobdeck.store.aio import AsyncStore
     from jobdeck.store.records import Annotation
@@ -154,8 +156,21 @@ class Wiring:
         )
 
     def profile(self, name: str) -> Profile:
-        """Return a profile with its credentials; raises `ConfigError` when they cannot be had."""
-        return self.settings_of(name).resolve(self._env)
+        """Return a profile with its credentials; raises `ConfigError` when they cannot be had.
+
+        From then on they are taken out of what any profile's server says.
+        """
+        from jobdeck.providers.scrub import secrets_of  # noqa: PLC0415 - see below
+
+        profile = self.settings_of(name).resolve(self._env)
+        self._scrubber.add(secrets_of(profile.credentials))
+        return profile
+
+    @cached_property
+    def _scrubber(self) -> Scrubber:
+        from jobdeck.providers.scrub import Scrubber  # noqa: PLC0415 - 2 ms that a wiring without secrets does not need
+
+        return Scrubber()
 
     def curl(self, asked: Exchange | Target) -> str:
         """Return a request, or one about a job, as a line for a shell, with variables where the secrets go.
@@ -182,7 +197,7 @@ class Wiring:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
         from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
 
-        return make_provider(self.profile(name), self.clock)
+        return make_provider(self.profile(name), self.clock, scrubber=self._scrubber)
 
     def settings_of(self, name: str) -> ProfileSettings:
         """Return the settings of a profile; raises `ConfigError` when there is none of this name."""
