@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     names = _listing(wiring, arguments.profile)
     for name in names:
         wiring.profile(name)
+    began = wiring.clock.now()
     found = run_async(discover(wiring, names, arguments.limit, arguments.status, Silences(wiring.clock).tell))
     now = wiring.clock.now()
     jobs = [job for part in found.values() for job in part.jobs]
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         for job in jobs:
             print_json(job_object(job, now))
     elif jobs:
-        print_table(STATUS_HEADER, [describe_row(job, now) for job in jobs])
+        print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
     elif not any(part.problems for part in found.values()):
         narrate("the lists show no jobs")
     for name, part in found.items():

@@ -31,6 +31,7 @@ GIVE_UP_AFTER = 3
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask once for each target, print what came, and return the exit code."""
     wiring, inputs = open_targets(arguments, arguments.targets)
+    began = wiring.clock.now()
     look = Look(inputs.targets, wiring.clock, as_json=arguments.json)
     try:
         lists = UseOfLists.WHOLE if len(inputs.targets) > MANY else UseOfLists.NONE
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     jobs = [look.done[target.key] for target in inputs.targets]
     if not arguments.json:
         now = wiring.clock.now()
-        print_table(STATUS_HEADER, [describe_row(job, now) for job in jobs])
+        print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
     return exit_code(jobs)
 
 

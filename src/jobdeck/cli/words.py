@@ -19,10 +19,14 @@ GLYPHS = {
 }
 
 
-def describe_row(job: Job, now: Instant) -> tuple[str, ...]:
-    """Return the cells of a job: state, target, kind, stage, progress, age, support ID, message."""
+def describe_row(job: Job, now: Instant, since: Instant) -> tuple[str, ...]:
+    """Return the cells of a job: state, target, kind, stage, progress, age, support ID, message.
+
+    What was observed `since` the look began is not stale: nobody promised to look again.
+    """
+    seen = job.observed
     return (
-        describe_state(job, now),
+        describe_state(job, seen if seen is not None and seen.us >= since.us else now),
         str(job.key),
         job.kind,
         job.current_stage.stage.name if job.current_stage is not None else "–",
