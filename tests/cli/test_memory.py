@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,41 @@ def test_an_accepting_request_id_is_kept_and_found(env: dict[str, str]) -> None:
     jobdeck("status", "-", env=env, stdin=json.dumps(body))
     assert "it accepted thehog:op_done" in jobdeck("requests", "accepting-1", env=env).out
     assert "- Accepted with request ID: `accepting-1`" in jobdeck("ticket", "op_done", env=env).out
+
+
+def test_an_end_that_is_remembered_stays_whatever_a_later_run_is_told(tmp_path: Path) -> None:
+    ended, back = ["op_back", "op_stays"], "the server now says processing"
+    scenario = Scenario(jobs=tuple(JobScript(id=id_, arrival=-60.0, duration=10.0) for id_ in ended))
+    with ThreadedSimulator(scenario) as server:
+        env = environment(server.url, tmp_path)
+        assert {job["phase"] for job in jobdeck("status", "--json", *ended, env=env).objects} == {"succeeded"}
+    jobs = (replace(scenario.jobs[0], duration=1e6), scenario.jobs[1])
+    with ThreadedSimulator(replace(scenario, jobs=jobs)) as server:
+        env = environment(server.url, tmp_path)
+        looked = jobdeck("status", *ended, env=env)
+        first, second = looked.out.splitlines()[1:]
+        assert first.startswith("✓ succeeded  thehog:op_back")
+        assert f"anomaly: ended as succeeded, but {back}" in first
+        assert "anomaly" not in second
+        told = jobdeck("status", "--json", *ended, env=env)
+        assert [job["status"] for job in told.objects] == ["succeeded", "succeeded"]
+        assert [job["problem"] for job in told.objects] == [None, None]
+        assert back in told.err
+        watched = jobdeck("watch", *ended, env=env)
+        assert f"op_back  anomaly: ended as succeeded, but {back}" in watched.out
+        assert "op_stays  first seen -> succeeded" in watched.out
+        waited = jobdeck("wait", "--json", *ended, env=env)
+        assert [job["phase"] for job in waited.objects] == ["succeeded", "succeeded"]
+        assert back in waited.err
+        assert "1 job: 1 succeeded" in jobdeck("wait", "op_back", env=env).err
+        assert (looked.code, told.code, watched.code, waited.code) == (0, 0, 0, 0)
+        assert len(server.requests) >= 7, "what is remembered is never passed off as seen"
+
+
+def test_an_end_that_is_remembered_stays_when_it_cannot_be_seen(env: dict[str, str]) -> None:
+    assert jobdeck("status", "op_done", "op_failed", env=env).code == 1
+    offline = {**env, "THEHOG_BASE_URL": "http://127.0.0.1:9"}
+    ran = jobdeck("status", "--json", "op_done", env=offline)
+    assert (ran.object["phase"], ran.object["problem"]["kind"], ran.code) == ("succeeded", "network", 0)
+    waited = jobdeck("wait", "--json", "op_failed", env=offline)
+    assert (waited.object["phase"], waited.object["problem"]["kind"], waited.code) == ("failed", "network", 1)

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from jobdeck.domain.events import JobAdded, JobRemoved, PhaseChanged, ProblemMet
+from jobdeck.domain.events import AnomalyMet, JobAdded, JobRemoved, PhaseChanged, ProblemMet
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
@@ -9,8 +9,10 @@ from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.trace import EXCHANGES_KEPT, Bodies
 from jobdeck.providers.base import Reply
+from jobdeck.recording.facts import Added, Fact, Replied, Restored
 from jobdeck.scheduling.actions import Seen
-from tests.builders import START, make_exchange, make_observation, make_target
+from jobdeck.wiring.recording import RecordedRegistry
+from tests.builders import START, ManualClock, make_exchange, make_observation, make_target
 
 KEY = JobKey("hog", None, "op_1")
 
@@ -194,3 +196,50 @@ def test_exchanges_without_any_id_are_told_apart_by_their_time() -> None:
     for seconds in (1.0, 1.0, 1.5):
         ours.adopt(ours.jobs[KEY], replace(mute, started=START.later(seconds)))
     assert len(ours.trace(KEY).exchanges) == 3
+
+
+def _with_an_end(registry: Registry) -> Registry:
+    """Return it with a job that is new, and remembered to have ended before an hour of failed looks."""
+    earlier = registry_with("op_1")
+    earlier.apply(KEY, Reply(make_exchange(), (make_observation(Phase.SUCCEEDED, 1.0),)), START)
+    registry.remember([replace(earlier.jobs[KEY], problem=GONE, failures=9, misses=9)])
+    registry.add(make_target(), START)
+    return registry
+
+
+GONE = Problem(ProblemKind.NOT_FOUND, "no such job", 404)
+LATER = START.later(9.0)
+ASKED_LATER = replace(make_exchange(), started=LATER)
+
+
+def test_a_remembered_end_stays_when_a_poll_or_a_list_contradicts_it() -> None:
+    for asked, exchange in ((KEY, ASKED_LATER), (None, replace(list_exchange(), started=LATER))):
+        registry = _with_an_end(Registry())
+        assert registry.jobs[KEY].observed is None, "what is remembered is not passed off as seen"
+        applied = registry.apply(asked, Reply(exchange, (make_observation(Phase.RUNNING, 0.3),)), LATER)
+        job = registry.jobs[KEY]
+        assert (job.phase, job.progress, job.problem) == (Phase.SUCCEEDED, 1.0, None)
+        assert [type(event) for event in applied.events] == [AnomalyMet]
+        assert [seen.terminal for seen in applied.seen] == [True]
+        assert registry.trace(KEY).exchanges == (exchange,)
+
+
+def test_a_remembered_end_stays_with_the_problem_of_a_failed_look_and_without_older_ones() -> None:
+    registry = _with_an_end(Registry())
+    registry.apply(KEY, Reply(replace(ASKED_LATER, problem=GONE)), LATER)
+    job = registry.jobs[KEY]
+    assert (job.phase, job.problem, job.misses, job.lost) == (Phase.SUCCEEDED, GONE, 1, False)
+
+
+def test_an_end_that_is_seen_again_is_seen_as_though_it_were_new() -> None:
+    registry = _with_an_end(Registry())
+    applied = registry.apply(KEY, Reply(ASKED_LATER, (make_observation(Phase.SUCCEEDED, 1.0),)), LATER)
+    assert isinstance(applied.events[0], PhaseChanged)
+    assert registry.jobs[KEY].ended == LATER
+
+
+def test_a_recorded_end_is_remembered_before_the_answer_that_contradicts_it() -> None:
+    facts: list[Fact] = []
+    recorded = _with_an_end(RecordedRegistry(facts.append, ManualClock()))
+    recorded.apply(KEY, Reply(ASKED_LATER, (make_observation(Phase.RUNNING, 0.3),)), LATER)
+    assert [type(fact) for fact in facts] == [Added, Restored, Replied]

@@ -131,6 +131,15 @@ def test_a_contradiction_after_the_end_is_an_anomaly_once() -> None:
     assert not any(isinstance(event, AnomalyMet) for event in events)
 
 
+def test_a_whole_look_that_contradicts_an_end_of_a_list_is_the_last_that_the_end_is_worth() -> None:
+    row = replace(make_observation(Phase.SUCCEEDED), whole=False)
+    job, _ = observe(make_job(), row, make_exchange(), START)
+    assert job.outlined
+    now = START.later(5)
+    job, _ = observe(job, make_observation(Phase.RUNNING, 0.3), make_exchange(now), now)
+    assert (job.phase, job.outlined) == (Phase.SUCCEEDED, False)
+
+
 def test_a_list_row_keeps_stages_error_and_result() -> None:
     stage = Stage("import", "running", Phase.RUNNING, 0.5)
     job, _ = observe(make_job(), make_observation(Phase.RUNNING, None, (stage,)), make_exchange(), START)

@@ -1,7 +1,7 @@
 """Running the engine headless until somebody has seen enough."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.narration import narrate
@@ -13,6 +13,7 @@ from jobdeck.engine.engine import Engine
 from jobdeck.wiring import UseOfLists, Wiring
 
 if TYPE_CHECKING:
+    from jobdeck.wiring import Running
     from jobdeck.wiring.recording import Recorder
 
 LOOKS_FOR_THE_REST = 3
@@ -28,7 +29,7 @@ class TimedOutError(Exception):
 
 async def follow(
     wiring: Wiring,
-    targets: Iterable[Target],
+    targets: Sequence[Target],
     enough: Callable[[Engine, Batch], bool],
     patience: float | None = None,
     lists: UseOfLists = UseOfLists.ALL,
@@ -38,6 +39,7 @@ async def follow(
 ) -> tuple[Job, ...]:
     """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
 
+    A job of which an end is remembered is looked at once more; should that fail or contradict, the end stays.
     With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
     With a `recorder`, all of it is recorded. A server that asks for silence and a disk that fails are told in a line.
 
@@ -53,7 +55,7 @@ async def follow(
     silences, kept = Silences(wiring.clock), True
     try:
         changes = engine.subscribe()
-        keys = engine.add(targets)
+        keys = engine.add(targets, await _ended(wiring, running, targets))
         polling = asyncio.create_task(engine.run())
         try:
             async with asyncio.timeout(patience):
@@ -80,6 +82,16 @@ async def follow(
             await recorder.close()
         await engine.aclose()
     return tuple(engine.jobs[key] for key in keys)
+
+
+async def _ended(wiring: Wiring, running: "Running", targets: Sequence[Target]) -> tuple[Job, ...]:
+    """Return those of the targets of which an end is remembered; none when the store gives no answer."""
+    from jobdeck.store import StoreError  # noqa: PLC0415 - with the store, which is imported when it opens
+
+    try:
+        return tuple(job for job in await wiring.recall(running.store, targets) if job.terminal)
+    except StoreError:
+        return ()
 
 
 def told(job: Job) -> bool:

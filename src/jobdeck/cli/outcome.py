@@ -1,8 +1,9 @@
 """What a wait says when it is over: how many ended how, and which are in trouble, with their reasons."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from jobdeck.cli.words import describe_id, describe_message, describe_reason
+from jobdeck.cli.narration import narrate
+from jobdeck.cli.words import describe_anomaly, describe_id, describe_message, describe_reason
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 
@@ -24,17 +25,24 @@ def describe_outcome(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
         yield f"  and {len(trouble) - MOST} more"
 
 
+def narrate_anomalies(jobs: Iterable[Job]) -> None:
+    """Say of jobs printed as JSON, whose keys tell a job and not its past, what contradicts their end."""
+    for job in jobs:
+        if anomaly := describe_anomaly(job):
+            narrate(f"{job.key}  {anomaly}")
+
+
 def _in_trouble(job: Job) -> bool:
-    """Whether a job ended otherwise than hoped for, or cannot be seen to end."""
+    """Whether a job ended otherwise than hoped for, cannot be seen to end, or has an end that is contradicted."""
     if job.terminal:
-        return job.phase is not Phase.SUCCEEDED
+        return job.phase is not Phase.SUCCEEDED or bool(job.anomalies)
     return job.trouble is not None
 
 
 def _reason(job: Job) -> str:
     what = describe_message(job)
     if job.terminal:
-        reason = describe_reason(job)
+        reason = "; ".join(part for part in (describe_reason(job), describe_anomaly(job)) if part)
         what = f"{job.phase.value}: {reason}" if reason else job.phase.value
     trail = describe_id(job.request_id, job.trace_id)
     return f"{what}  {trail}" if trail else what

@@ -9,6 +9,7 @@ from jobdeck.cli.follow import follow
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.narration import LINE
 from jobdeck.cli.opening import open_store_for
+from jobdeck.cli.outcome import narrate_anomalies
 from jobdeck.cli.output import job_object, print_json, print_table
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.silence import unbearable
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 class Look:
     """Takes each job's first exchange; JSON is printed as answers come.
 
-    `unasked` are the jobs whose profile has to keep silent for longer than anybody waits for one look.
+    `unasked` are the jobs whose profile is down, or has to keep silent for longer than anybody waits for one look.
     """
 
     def __init__(self, targets: tuple[Target, ...], clock: Clock, *, as_json: bool) -> None:
@@ -77,7 +78,7 @@ class Look:
         for profile, problem in self._down(engine, batch).items():
             for job in engine.jobs.values():
                 if job.key.profile == profile and job.key not in self.done:
-                    self._take(replace(job, problem=_not_asked(profile, problem)))
+                    self.unasked[job.key] = replace(job, problem=_not_asked(profile, problem))
         silent = unbearable(engine, self._clock.now())
         for job in engine.jobs.values():
             if job.key.profile in silent and job.key not in self.done:
@@ -88,14 +89,16 @@ class Look:
     def recall(self, store: Store) -> None:
         """Take the jobs that were not asked for in the state in which they are remembered."""
         now = self._clock.now()
-        for key, job in self.unasked.items():
+        for key, job in tuple(self.unasked.items()):
             stored = store.load_job(key)
             self._take(job if stored is None else replace(stored.at(now), problem=job.problem))
 
     def _take(self, job: Job) -> None:
         self.done[job.key] = job
+        self.unasked.pop(job.key, None)
         if self._as_json:
             print_json(job_object(job, self._clock.now()))
+            narrate_anomalies([job])
 
     def _down(self, engine: Engine, batch: Batch) -> dict[str, Problem]:
         """Return the profiles not worth another request, with the problem that says so."""

@@ -6,7 +6,7 @@ from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import TimedOutError, follow, hopeless, told
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.narration import LINE, narrate
-from jobdeck.cli.outcome import describe_outcome
+from jobdeck.cli.outcome import describe_outcome, narrate_anomalies
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.run_async import run_async
@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         now = wiring.clock.now()
         for job in jobs:
             print_json(job_object(job, now))
+        narrate_anomalies(jobs)
     else:
         if outcome := "\n".join(describe_outcome(jobs, brief=not LINE.possible or code is ExitCode.TIMED_OUT)):
             narrate(outcome)

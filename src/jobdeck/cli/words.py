@@ -63,10 +63,15 @@ def describe_age(job: Job, now: Instant) -> str:
 
 
 def describe_message(job: Job) -> str:
-    """The problem, else why the job is no plain success, in one line."""
+    """The problem, else why the job is no plain success and what contradicts its end, in one line."""
     if job.trouble is not None:
         return f"{job.trouble.kind.words}: {job.trouble.message}"
-    return describe_reason(job)
+    return "; ".join(part for part in (describe_reason(job), describe_anomaly(job)) if part)
+
+
+def describe_anomaly(job: Job) -> str:
+    """What the server said last that contradicts the job's end; nothing when it never did."""
+    return f"anomaly: {job.anomalies[-1]}" if job.anomalies else ""
 
 
 def describe_reason(job: Job) -> str:

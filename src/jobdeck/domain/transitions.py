@@ -51,7 +51,8 @@ def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant
         if message not in job.anomalies:
             seen = replace(seen, anomalies=(*job.anomalies, message)[-MAX_ANOMALIES:])
             events.append(AnomalyMet(now, job.key, message))
-        return seen, tuple(events)
+        # No look will tell more of an end that the server takes back.
+        return replace(seen, outlined=job.outlined and not observation.whole), tuple(events)
     if job.terminal and observation.whole:
         observation = _with_what_is_known(job, observation)
     changes = _changes(job, observation, exchange, now)

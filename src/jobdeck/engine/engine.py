@@ -98,20 +98,21 @@ class Engine:
         self._subscriptions.append(subscription)
         return subscription
 
-    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
+    def add(self, targets: Iterable[Target], ended: Iterable[Job] = ()) -> tuple[JobKey, ...]:
         """Watch targets; returns the keys that are new. A new target is looked at as soon as the budget allows.
 
+        Those that have `ended`, as is remembered, are looked at as well, and stay so whatever is seen.
         Watches none of them when the lane of one cannot be made, and raises what that raises.
         """
         now = self._clock.now()
         jobs: list[Job] = []
         events: list[Event] = []
+        self._registry.remember(ended)
         wanted = tuple(targets)
         lanes = {name: self._lane(name) for name in dict.fromkeys(target.key.profile for target in wanted)}
         for target in wanted:
             lane = lanes[target.key.profile]
-            added = self._registry.add(target, now)
-            if added is not None:
+            if (added := self._registry.add(target, now)) is not None:
                 jobs.append(added[0])
                 events.append(added[1])
                 lane.scheduler.add(target.key, target.resource.value, now.mono)

@@ -35,6 +35,7 @@ class Registry:
         self._jobs: dict[JobKey, Job] = {}
         self._traces: dict[JobKey, Trace] = {}
         self._bodies = Bodies()
+        self._ends: dict[JobKey, Job] = {}
 
     def copy(self) -> "Registry":
         """Return another that goes on from here by itself."""
@@ -67,12 +68,32 @@ class Registry:
         return job, JobAdded(now, target.key)
 
     def restore(self, job: Job, now: Instant) -> bool:
-        """Begin to watch a job in a remembered state; False when it is watched already."""
-        if job.key in self._jobs:
+        """Begin to watch a job in a remembered state; False when it is watched and was observed already."""
+        known = self._jobs.get(job.key)
+        if known is not None and known.observed is not None:
             return False
-        self._jobs[job.key] = job
-        self._traces[job.key] = Trace(now)
+        self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
+        self._traces.setdefault(job.key, Trace(now))
         return True
+
+    def remember(self, ended: Iterable[Job]) -> None:
+        """Note how jobs have ended, as far as is remembered, that are looked at once more as though they were new.
+
+        The end counts from the moment at which a look fails or contradicts it, which is told as met for the first time.
+        """
+        self._ends.update((job.key, replace(job, problem=None, failures=0, misses=0, anomalies=())) for job in ended)
+
+    def recollect(self, asked: JobKey | None, reply: Reply, now: Instant) -> None:
+        """Put jobs whose remembered end a reply contradicts, or whose first look failed, into that end."""
+        if not self._ends:
+            return
+        told = {JobKey(reply.exchange.profile, row.account_group, row.id): row for row in reply.observations}
+        if asked is not None:
+            told = dict.fromkeys([asked], reply.observations[0]) if reply.problem is None else {}
+        for key in told if asked is None else [asked]:
+            end = self._ends.pop(key, None)
+            if end is not None and key in self._jobs and (key not in told or told[key].phase is not end.phase):
+                self.restore(end, now)
 
     def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> Job | None:
         """Join what is remembered of a job's past, exchanges newest first; None when that changes nothing."""
@@ -147,6 +168,7 @@ class Registry:
 
     def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
         """Apply a reply to the job that was `asked` for, or to every watched job of a list (`asked` is None)."""
+        self.recollect(asked, reply, now)
         if asked is not None:
             job = self._jobs.get(asked)
             if job is None:

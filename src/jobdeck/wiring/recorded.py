@@ -187,7 +187,7 @@ class State:
                     changes.touch([added[0]])
                     changes.events.append(added[1])
             case f.Restored(at, job):
-                changes.touch([job] if registry.restore(job, at) else [])
+                changes.touch([registry.jobs[job.key]] if registry.restore(job, at) else [])
             case f.Removed(at, key):
                 self._applied.pop(key, None)
                 event = registry.remove(key, at)
