@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -11,19 +12,23 @@ from jobdeck.config.credentials import SecretRef
 from jobdeck.domain import job as domain
 from jobdeck.domain.attention import blind
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
+from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import MAX_IN_FLIGHT, Lane
+from jobdeck.engine.ledger import Denied, Limits, NoLedger, Permit, Request
 from jobdeck.providers.base import Reply
+from jobdeck.providers.profile import Profile
 from jobdeck.simulator.demo import demo_scenario
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import Credentials, JobScript, Outcome, Resource, Scenario, StageScript
+from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
-from jobdeck.wiring import Wiring
+from jobdeck.wiring import UseOfLists, Wiring
 from tests.builders import make_target
-from tests.engine.running import Sight, settings_for, sight, until
+from tests.engine.running import FastClock, Sight, settings_for, sight, until
 
 ENDLESS = replace(JobScript(id="op_endless"), outcome=Outcome.NEVER, duration=1e6)
 
@@ -312,3 +317,38 @@ async def test_a_lane_that_breaks_at_once_ends_the_engine_with_its_fault_alone(
     assert {type(error) for error in caught.value.exceptions} == {ZeroDivisionError}
     await asyncio.sleep(0)
     await engine.aclose()
+
+
+class LateToSay(NoLedger):
+    """Refuses the second request for ten minutes, by the limit that was assumed, when an answer has told another."""
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+        self.asked = 0
+
+    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
+        if not assumed:
+            self.told.set()
+
+    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
+        self.asked += 1
+        if self.asked != 2:
+            return await super().permit(profile, request, url, now)
+        await self.told.wait()
+        return Denied(now.later(600.0), spent=True)
+
+
+async def test_a_refusal_by_a_limit_that_no_longer_holds_is_asked_again_at_once() -> None:
+    clock, ledger = FastClock(1.0), LateToSay()
+    async with SimulatorServer(Scenario(jobs=(ENDLESS, replace(ENDLESS, id="op_other")))) as server:
+        settings = settings_for(server.url)
+        hog = replace(settings.profiles["hog"], profile=Profile.create("hog", "thehog", base_url=server.url))
+        wiring = Wiring({}, settings=replace(settings, profiles=MappingProxyType({"hog": hog})), clock=clock)
+        engine = wiring.engine(ledger, UseOfLists.NONE)
+        engine.add([make_target("op_endless"), make_target("op_other")])
+        polling = asyncio.create_task(engine.run())
+        await until(lambda: all(job.observed for job in engine.jobs.values()))
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        await engine.aclose()
+    assert ledger.told.is_set()
