@@ -169,3 +169,12 @@ def test_no_pattern_is_made_for_an_answer_that_a_former_one_had(monkeypatch: pyt
     assert settled - before <= 4, "those of escapes again, and one for the new key"
     scrubber.body(answer.encode())
     assert len(made) == settled
+
+
+def test_a_key_with_a_backslash_hides_no_other() -> None:
+    odd = "sk_\\odd_0123456789"
+    scrubber = Scrubber([odd, ACCESS])
+    escaped = "".join(f"\\u{ord(char):04x}" for char in ACCESS)
+    assert scrubber.text(f"\\{escaped} b") == "\\[redacted] b"
+    for spelt in (odd, odd.replace("\\", "\\\\"), odd.replace("\\o", "\\\\u006f"), odd.replace("\\", "%5c")):
+        assert scrubber.text(f"a {spelt} b") == "a [redacted] b"

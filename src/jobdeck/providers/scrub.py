@@ -120,7 +120,7 @@ class _Search:
 
     def __init__(self, finders: Sequence[_Finder]) -> None:
         self._finders = tuple(finders)
-        self._escaped: re.Pattern[str] | None = None
+        self._escaped: tuple[re.Pattern[str], ...] = ()
         self._overlap = _LONGEST_SPELLING * max((finder.longest for finder in finders), default=0)
 
     def with_more(self, finders: Iterable[_Finder]) -> "_Search":
@@ -161,22 +161,26 @@ class _Search:
         low = window.lower()
         if "%" not in low and "\\" not in low:
             return [finder for finder in self._finders if finder.is_in(low)]
-        if self._escaped is None:
-            self._escaped = re.compile(_escapes_of("".join(form for finder in self._finders for form in finder.low)))
-        plain = self._escaped.sub(_plain, low)
-        return [finder for finder in self._finders if finder.is_in(plain) or finder.is_in(low)]
+        if not self._escaped:
+            chars = "".join(form for finder in self._finders for form in finder.low)
+            # Two backslashes are one in JSON, or one and the beginning of an escape: with a key that has one, both.
+            quoted = ('"/\\', '"/') if "\\" in chars else ('"/',)
+            self._escaped = tuple(re.compile(_escapes_of(chars, each)) for each in quoted)
+        readings = (low, *(escaped.sub(_plain, low) for escaped in self._escaped))
+        return [finder for finder in self._finders if any(map(finder.is_in, readings))]
 
 
-def _escapes_of(chars: str) -> str:
+def _escapes_of(chars: str, quoted: str) -> str:
     """Return a pattern for printable ASCII as a URL or as JSON may write it, in lower case, if it is among `chars`.
 
-    What no form has in it, such as a blank, need not be understood, and is by far the most that is escaped.
+    Those in `quoted` may stand behind a backslash. What no form has in it, such as a blank, need not be understood, and
+    is by far the most that is escaped.
     """
     codes: dict[str, set[str]] = {}
     for code in {f"{ord(case):02x}" for char in chars if char.isascii() for case in (char, char.upper())}:
         codes.setdefault(code[0], set()).add(code[1])
     spelled = "|".join(f"{first}[{''.join(sorted(second))}]" for first, second in sorted(codes.items()))
-    with_backslash = "".join(re.escape(char) for char in '"/\\' if char in chars)
+    with_backslash = "".join(re.escape(char) for char in quoted if char in chars)
     behind = rf"|\\([{with_backslash}])" if with_backslash else "|(?!)()"
     return rf"%({spelled})|\\u00({spelled}){behind}"
 
