@@ -33,7 +33,10 @@ class PatientWriter(WriterThread):
     @property
     def behind(self) -> bool:
         """Whether the terminal does not keep up, so that nothing more should be drawn."""
-        self._was_behind = self._was_behind or self._queue.qsize() > BEHIND_WRITES
+        if not self._was_behind and self._queue.qsize() > BEHIND_WRITES:
+            self._was_behind = True
+            # The writer may have written all before it could know: with one thing more it looks again.
+            self._queue.put("")
         return self._was_behind
 
     def run(self) -> None:
