@@ -110,6 +110,8 @@ class Listener:
             await asyncio.sleep(0)
             for connection in list(state.connections):
                 connection.transport.abort()
+        # One that was dropped in the last of them closes its socket in the next.
+        await asyncio.sleep(0)
 
 
 def bind(host: str, port: int) -> socket.socket:
