@@ -120,9 +120,11 @@ def test_a_trace_id_is_said_to_be_one() -> None:
 
 def test_why_there_is_no_id_is_said() -> None:
     nothing = {"request_id": None, "http_status": None}
+    new = {**nothing, "observed": None}
     assert id_of_job(None) == Nothing("no job is selected")
-    assert id_of_job(job("op_a", **nothing)) == Nothing("no request ID yet: the first answer has not come")
-    unreachable = job("op_a", **nothing, problem=problem(ProblemKind.NETWORK))
+    assert id_of_job(job("op_a", **nothing)) == Nothing("no request ID: the newest request had no answer")
+    assert id_of_job(job("op_a", **new)) == Nothing("no request ID yet: the first answer has not come")
+    unreachable = job("op_a", **new, problem=problem(ProblemKind.NETWORK))
     assert id_of_job(unreachable) == Nothing("no request ID yet: unreachable, so no answer has come")
     assert id_of_exchange(exchange("op_a", **nothing)) == Nothing("no request ID: this request had no answer")
 

@@ -214,6 +214,8 @@ def test_what_happens_next_is_said_in_words() -> None:
 def test_a_job_without_an_answer_says_that_there_is_no_request_id_yet() -> None:
     new = Job(target=target("op_a"), added=ago(2))
     assert "none yet: the first answer has not come" in texts(detail_lines(new, Outlook(), NOON, 78))
+    unanswered = job("op_a", request_id=None, http_status=None, problem=problem(ProblemKind.NETWORK))
+    assert "none: the newest request had no answer" in texts(detail_lines(unanswered, Outlook(), NOON, 78))
 
 
 def test_a_result_shows_the_size_of_the_whole_and_its_first_lines() -> None:

@@ -31,6 +31,8 @@ def id_of_job(job: Job | None) -> Copy | Nothing:
     if job.support_id is None:
         if job.http_status is not None:
             return Nothing("no request ID: the newest answer named none")
+        if job.observed is not None:
+            return Nothing("no request ID: the newest request had no answer")
         if job.problem is not None:
             return Nothing(f"no request ID yet: {job.problem.kind.words}, so no answer has come")
         return Nothing("no request ID yet: the first answer has not come")

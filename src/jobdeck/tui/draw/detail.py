@@ -106,9 +106,12 @@ def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
 def support_line(job: Job) -> Line:
     """Return the line with the ID that support asks for, or what there is instead."""
     if job.support_id is None:
-        text = (
-            "not known: the newest answer named none" if job.http_status else "none yet: the first answer has not come"
-        )
+        if job.http_status is not None:
+            text = "not known: the newest answer named none"
+        elif job.observed is not None:
+            text = "none: the newest request had no answer"
+        else:
+            text = "none yet: the first answer has not come"
         return (("request".ljust(LABEL), Role.DIM), (text, Role.DIM))
     label = "request" if job.request_id else "trace"
     http = f"  HTTP {job.http_status}" if job.http_status is not None else ""
