@@ -1,10 +1,12 @@
 import asyncio
+import gc
 import logging
 import signal
 import socket
 import subprocess
 import sys
 import time
+import warnings
 
 import httpx
 import pytest
@@ -205,3 +207,23 @@ def test_alone_it_serves_until_a_signal_and_says_which(number: signal.Signals) -
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
     assert (out.strip(), err, process.returncode) == (number.name, "", 0)
+
+
+async def test_a_server_that_stops_while_it_accepts_leaves_no_connection_open() -> None:
+    """A client whose connection is being accepted when the server stops is disconnected, and its socket closed."""
+    server = SimulatorServer(ONE)
+    await server.start()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        for rounds_until_stop in (0, 1, 2) * 5:
+            # The kernel takes these connections; the loop has not yet had a round in which to accept them.
+            clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
+            for _ in range(rounds_until_stop):
+                await asyncio.sleep(0)
+            await server.stop()
+            await server.start()
+            for client in clients:
+                client.close()
+        await server.stop()
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []

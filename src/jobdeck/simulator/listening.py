@@ -94,6 +94,7 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening, drop every connection and end every answer; the port is free when this returns."""
+        await self._stop_accepting()
         for server in self._server.servers:
             server.close()
         state = self._server.server_state
@@ -111,6 +112,20 @@ class Listener:
             for connection in list(state.connections):
                 connection.transport.abort()
         # One that was dropped in the last of them closes its socket in the next.
+        await asyncio.sleep(0)
+
+    async def _stop_accepting(self) -> None:
+        """Let the connections that are being accepted reach their protocol, and accept no more.
+
+        asyncio gives an accepted socket its transport one round of the loop later. A server closed in between refuses it
+        with an assertion, and nobody closes the socket: 1,204 were left over in 400 times of opening and closing.
+        """
+        if sys.platform == "win32":  # its loop accepts without readers
+            return
+        loop = asyncio.get_running_loop()
+        for server in self._server.servers:
+            for listening in server.sockets:
+                loop.remove_reader(listening.fileno())
         await asyncio.sleep(0)
 
 
