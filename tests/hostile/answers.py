@@ -113,7 +113,8 @@ def swapped(old: str, new: str) -> Make:
 def with_headers(*lines: bytes) -> Make:
     def make(ask: Ask) -> bytes:
         body = ask.text().encode()
-        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(body) + b"\r\n".join(lines) + b"\r\n\r\n" + body
+        given = b"".join(line + b"\r\n" for line in lines)
+        return head(length=len(body)).removesuffix(b"\r\n") + given + b"\r\n" + body
 
     return make
 
