@@ -117,8 +117,8 @@ class Listener:
     async def _stop_accepting(self) -> None:
         """Let the connections that are being accepted reach their protocol, and accept no more.
 
-        asyncio gives an accepted socket its transport one round of the loop later. A server closed in between refuses it
-        with an assertion, and nobody closes the socket: 1,204 were left over in 400 times of opening and closing.
+        asyncio gives an accepted socket its transport one round of the loop later. A server closed in between refuses
+        it with an assertion, and nobody closes the socket: 1,204 were left over in 400 times of opening and closing.
         """
         if sys.platform == "win32":  # its loop accepts without readers
             return
