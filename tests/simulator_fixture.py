@@ -51,7 +51,7 @@ class Play:
 
 def client_of(url: str, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
     """A client without retries; on plain HTTP it need not spend 20 ms on loading certificates."""
-    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=5.0)
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=60.0)
 
 
 @asynccontextmanager

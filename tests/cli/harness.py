@@ -76,7 +76,7 @@ def jobdeck(
 
 def _in_a_process(arguments: Sequence[str], env: Mapping[str, str], stdin: bytes, cwd: Path | None) -> Ran:
     command = [sys.executable, "-m", "jobdeck", *arguments]
-    run = subprocess.run(command, env=dict(env), input=stdin, capture_output=True, timeout=40, check=False, cwd=cwd)
+    run = subprocess.run(command, env=dict(env), input=stdin, capture_output=True, timeout=150, check=False, cwd=cwd)
     return Ran(run.returncode, run.stdout.decode(), run.stderr.decode())
 
 

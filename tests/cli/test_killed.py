@@ -39,7 +39,7 @@ def shown_before_a_kill(env: dict[str, str], after: int) -> set[str]:
             process.kill()
             break
     rest = process.stdout.read()
-    process.wait(timeout=10)
+    process.wait(timeout=150)
     process.stdout.close()
     whole = rest[: rest.rfind(b"\n") + 1].splitlines()
     return shown | {item["request_id"] for line in whole if (item := json.loads(line)).get("request_id")}

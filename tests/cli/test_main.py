@@ -86,7 +86,7 @@ def test_a_closed_pipe_is_no_fault(env: dict[str, str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "jobdeck", "status", "--json", "op_1", "op_2"]
-    run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, timeout=40, check=False)
+    run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, timeout=150, check=False)
     os.close(writing)
     assert b"Traceback" not in run.stderr
     assert b"Exception ignored" not in run.stderr
@@ -103,7 +103,7 @@ def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict
         "builtins.__import__ = interrupted\n"
         "entry.run()"
     )
-    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=40, check=False)
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=150, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
 
 
@@ -117,7 +117,7 @@ def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
         f"COMP_WORDS=({line}) COMP_CWORD={line.count(' ')}; _shtab_jobdeck; echo ${{COMPREPLY[@]}}" for line in lines
     ]
     ask = "; ".join(["source ./jobdeck.bash", "complete -p jobdeck", *asks])
-    ran = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=20)
+    ran = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=150)
     options, command, bare, *files = map(str.strip, ran.stdout.splitlines())
     assert "-o default" in options
     assert command == "status"

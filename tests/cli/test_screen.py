@@ -21,7 +21,7 @@ JOBS = tuple(
     JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
     for number in range(3)
 )
-PATIENCE = 30.0
+PATIENCE = 150.0
 
 
 @dataclass
@@ -158,7 +158,7 @@ def test_a_key_that_is_to_be_typed_is_asked_for_once_before_the_screen_and_never
             stdin=subprocess.PIPE,
             capture_output=True,
             text=True,
-            timeout=40,
+            timeout=150,
             check=False,
             start_new_session=True,
         )

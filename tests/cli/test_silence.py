@@ -12,7 +12,7 @@ from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 
-PATIENCE = 20.0
+PATIENCE = 150.0
 """Seconds in which a command that does not wait has ended, on a machine with much else to do."""
 
 SILENCE = r"rate limited; the server asked for silence until \d\d:\d\d:\d\dZ \(\d+m\d\ds more\)"

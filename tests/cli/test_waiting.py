@@ -129,7 +129,7 @@ def test_a_signal_ends_a_watch_with_its_code_and_all_on_record(
         if seen["change"]["event"] == "phase":
             break
     os.kill(process.pid, number)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=150)
     assert process.returncode == code
     assert b"Traceback" not in err
     assert seen is not None

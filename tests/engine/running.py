@@ -21,7 +21,7 @@ from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.wiring import Wiring
 
-PATIENCE = 50.0
+PATIENCE = 150.0
 
 
 class FastClock:

@@ -201,7 +201,7 @@ def target(job_id: str = "1", group: str | None = "blue") -> Target:
 
 async def poll(raw: bytes, credentials: Credentials | None = None, **key: str) -> tuple[Reply, Wire]:
     async with serve(raw) as wire:
-        provider = make_provider(profile_at(wire, credentials), SteppingClock(), deadline=5)
+        provider = make_provider(profile_at(wire, credentials), SteppingClock(), deadline=60)
         try:
             return await provider.poll(target(**key)), wire
         finally:
@@ -273,7 +273,7 @@ async def test_a_next_page_elsewhere_is_a_parameter_and_never_an_address() -> No
     following = "https://evil.example/v1/blue/jobs?c=p%262&key=x"
     async with serve(answer({"rows": [GOOD], "next": following})) as wire:
         provider = make_provider(
-            profile_at(wire, HeaderToken("X-Key", "", Secret(SECRET))), SteppingClock(), deadline=5
+            profile_at(wire, HeaderToken("X-Key", "", Secret(SECRET))), SteppingClock(), deadline=60
         )
         reply = await provider.list_page(ListPage(Resource.JOB, "blue"))
         await provider.list_page(ListPage(Resource.JOB, "blue", cursor=reply.next_cursor))
@@ -284,7 +284,7 @@ async def test_a_next_page_elsewhere_is_a_parameter_and_never_an_address() -> No
 
 async def test_an_id_that_is_a_parameter_stays_one() -> None:
     async with serve(answer({"result": {"id": "a:b~c", "status": "over"}})) as wire:
-        provider = make_provider(profile_at(wire, described=WRAPPED), SteppingClock(), deadline=5)
+        provider = make_provider(profile_at(wire, described=WRAPPED), SteppingClock(), deadline=60)
         reply = await provider.poll(Target(JobKey("own", None, "a:b~c"), "wrapped", Resource.JOB))
         await provider.aclose()
     assert wire.requests[0].startswith(b"GET /v1/runs/get?run=a%3Ab~c HTTP/1.1\r\n")
@@ -321,7 +321,7 @@ def test_a_flood_of_heads_is_read_in_proportion_to_its_size(part: bytes) -> None
 
 async def test_a_list_is_asked_for_with_place_and_cursor_and_has_no_account_groups() -> None:
     async with serve(answer({"rows": [GOOD], "next": "n&1"})) as wire:
-        provider = make_provider(profile_at(wire), SteppingClock(), deadline=5)
+        provider = make_provider(profile_at(wire), SteppingClock(), deadline=60)
         reply = await provider.list_page(ListPage(Resource.JOB, "blue", cursor="a&b=c"))
         nowhere = await provider.list_page(ListPage(Resource.JOB))
         other = await provider.list_page(ListPage(Resource.SEARCH))

@@ -20,7 +20,7 @@ from tests.hostile.canaries import ACCESS, BEARER, CANARIES, SECRET, SONARLY, Ec
 from tests.hostile.on_terminal import OnTerminal
 from tests.tui.drive import Clipboard, Driven
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 FAILING = ("op_failed", "op_escaped", "op_broken", "op_refused", "op_redirected")
 
 
@@ -97,7 +97,7 @@ asyncio.base_events.BaseEventLoop.slow_callback_duration = 0.1
         [sys.executable, "-X", "faulthandler", "-c", code, *FAILING, "op_unauthorized"],
         env=env,
         capture_output=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -35,8 +35,8 @@ def replies_to(raw: bytes) -> list[Reply]:
     async def ask() -> list[Reply]:
         async with (
             serve(raw) as wire,
-            the_hog(wire.base_url, deadline=5) as hog,
-            sonarly(wire.base_url, deadline=5) as other,
+            the_hog(wire.base_url, deadline=60) as hog,
+            sonarly(wire.base_url, deadline=60) as other,
         ):
             return [
                 await hog.poll(hog_target("op_1")),

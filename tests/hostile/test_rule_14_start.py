@@ -54,7 +54,7 @@ def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
         env=env,
         start_new_session=True,
     ) as process:
-        out, err = process.communicate(TARGET.encode() if process.stdin else None, timeout=40)
+        out, err = process.communicate(TARGET.encode() if process.stdin else None, timeout=150)
     os.set_blocking(master, False)
     try:
         shown = os.read(master, 65_536)

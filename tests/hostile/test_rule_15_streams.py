@@ -38,7 +38,7 @@ def env(url: str, tmp_path: Path) -> dict[str, str]:
 def shell(script: str, env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
     """Run a line of shell in which ``"$@"`` is jobdeck."""
     command = ["sh", "-c", script, "sh", sys.executable, "-m", "jobdeck"]
-    return subprocess.run(command, env=env, capture_output=True, timeout=40, check=False, stdin=subprocess.DEVNULL)
+    return subprocess.run(command, env=env, capture_output=True, timeout=150, check=False, stdin=subprocess.DEVNULL)
 
 
 def test_json_is_ascii_and_one_object_a_line_whatever_the_server_says(env: dict[str, str]) -> None:
@@ -69,7 +69,7 @@ def test_a_reader_who_leaves_ends_a_command_in_silence_and_never_as_a_success_of
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "jobdeck", *arguments.split()]
-    run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, timeout=40, check=False)
+    run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, timeout=150, check=False)
     os.close(writing)
     assert (run.returncode, run.stderr) == (code, b"")
 

@@ -125,7 +125,7 @@ def test_rule_16_a_directory_that_may_only_be_read_is_told_and_done_without(url:
             file.chmod(0o644)
         before = database.read_bytes()
         run = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY], env=env, capture_output=True, text=True, timeout=40, check=False
+            [sys.executable, "-c", AS_NOBODY], env=env, capture_output=True, text=True, timeout=150, check=False
         )
         assert run.returncode == 0, run.stderr
         assert json.loads(run.stdout.splitlines()[-1])["phase"] == "succeeded"

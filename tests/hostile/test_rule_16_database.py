@@ -83,7 +83,7 @@ def test_a_disk_that_fills_up_is_done_without(env: dict[str, str], database: Pat
         # The limit would cut compiled modules short as well, for every later run.
         env={**env, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
-        timeout=40,
+        timeout=150,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )

@@ -13,7 +13,7 @@ def test_rule_09_a_short_soak_sees_no_false_end_and_leaves_nothing_over() -> Non
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

@@ -126,7 +126,7 @@ def _is_screen(command: str) -> bool:
 def test_a_command_of_the_documentation_runs(command: str, place: tuple[Path, dict[str, str], str]) -> None:
     folder, env, url = place
     line = command.replace("https://developer.thehog.ai", url)
-    ran = subprocess.run(["/bin/sh", "-c", line], cwd=folder, env=env, capture_output=True, timeout=50, check=False)
+    ran = subprocess.run(["/bin/sh", "-c", line], cwd=folder, env=env, capture_output=True, timeout=150, check=False)
     assert ran.returncode == 0, ran.stderr.decode()
 
 
@@ -136,7 +136,7 @@ def test_a_screen_of_the_documentation_opens(command: str, place: tuple[Path, di
     (folder / "night.jobdeck").unlink(missing_ok=True)
     if "replay" in command:
         recording = ["/bin/sh", "-c", f"jobdeck wait --record night.jobdeck {OPERATION}"]
-        subprocess.run(recording, cwd=folder, env=env, check=True, capture_output=True, timeout=50)
+        subprocess.run(recording, cwd=folder, env=env, check=True, capture_output=True, timeout=150)
     line = command.replace("https://developer.thehog.ai", url)
     terminal = Terminal(f"cd {folder}; {'exec ' if ' serve' in line else ''}{line}", env)
     if " serve" in command:

@@ -65,7 +65,7 @@ def test_the_archive_of_the_source_builds_the_same_wheel(archive: Path, tmp_path
 
 def _build(kind: str, source: Path, folder: Path) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
-    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=60)
+    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=150)
     (built,) = folder.iterdir()
     return built
 
@@ -100,6 +100,6 @@ def test_the_audit_fails_on_what_is_known_and_never_calls_unaudited_clean(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=150,
     )
     assert (run.returncode, said in run.stdout) == (code, True), run.stdout + run.stderr

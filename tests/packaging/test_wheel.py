@@ -37,7 +37,7 @@ print("left with", asyncio.run(main()))
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=150)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -66,7 +66,7 @@ def test_the_app_starts_headless_from_the_wheel_alone(wheel: Path, tmp_path: Pat
         env={"HOME": str(tmp_path), "TERM": "xterm-256color", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert run.returncode == 0, run.stderr

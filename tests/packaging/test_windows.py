@@ -38,7 +38,7 @@ def told(folder: Path) -> dict[str, Any]:
             env={**env, "LOCALAPPDATA": str(folder / "local")},
             capture_output=True,
             text=True,
-            timeout=55,
+            timeout=150,
             check=False,
         )
     assert run.returncode == 0, run.stderr

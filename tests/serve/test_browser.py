@@ -26,7 +26,7 @@ async def serving(*targets: str, env: dict[str, str]) -> AsyncIterator[tuple[str
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             url = (await process.stdout.readline()).decode().strip()
         yield url, process
     finally:
@@ -54,7 +54,7 @@ async def test_two_tabs_show_the_screen_take_keys_and_load_nothing_from_elsewher
             elsewhere = [one for one in browser.requested if not one.startswith((origin, origin.replace("http", "ws")))]
             assert elsewhere == []
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(100):
                 assert await process.wait() == 143
             for tab in tabs:
                 await tab.until("document.body.classList.contains('-closed')")
@@ -64,7 +64,7 @@ async def copied_id(tab: Tab) -> str:
     """Copy the selected job's request ID as a person does, and return what the browser was given to copy."""
     await tab.send("Page.bringToFront")
     await tab.evaluate("window.copied = ''; navigator.clipboard.writeText = async text => { window.copied = text }")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while not (text := await tab.evaluate("window.copied")):
             await tab.type("y")
             await asyncio.sleep(0.2)

@@ -17,7 +17,7 @@ from jobdeck.tui.widgets.job_list import JobList
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock
 
-PATIENCE = 30.0
+PATIENCE = 150.0
 """Seconds until a condition is given up: the machine may be busy with something else."""
 
 

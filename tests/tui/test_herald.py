@@ -75,7 +75,7 @@ def ran(*command: str, **environ: str) -> list[str]:
     env = {name: value for name, value in os.environ.items() if name not in {"DBUS_SESSION_BUS_ADDRESS", "DISPLAY"}}
     script = Path(__file__).with_name("on_desktop.py")
     run = subprocess.run(
-        [*command, sys.executable, str(script)], env={**env, **environ}, capture_output=True, timeout=30, check=True
+        [*command, sys.executable, str(script)], env={**env, **environ}, capture_output=True, timeout=150, check=True
     )
     said = [line for line in run.stderr.decode().splitlines() if not line.startswith("dbus-daemon")]
     assert said == [], "standard error is where the screen is drawn"

@@ -111,7 +111,7 @@ def profile_at(base_url: str, provider: ProviderName = "thehog", credentials: Cr
 
 
 @asynccontextmanager
-async def the_hog(base_url: str, deadline: float = 10.0) -> AsyncIterator[TheHog]:
+async def the_hog(base_url: str, deadline: float = 60.0) -> AsyncIterator[TheHog]:
     provider = make_provider(profile_at(base_url), SteppingClock(), deadline=deadline)
     assert isinstance(provider, TheHog)
     try:
@@ -121,7 +121,7 @@ async def the_hog(base_url: str, deadline: float = 10.0) -> AsyncIterator[TheHog
 
 
 @asynccontextmanager
-async def sonarly(base_url: str, deadline: float = 10.0) -> AsyncIterator[Sonarly]:
+async def sonarly(base_url: str, deadline: float = 60.0) -> AsyncIterator[Sonarly]:
     provider = make_provider(profile_at(base_url, "sonarly"), SteppingClock(), deadline=deadline)
     assert isinstance(provider, Sonarly)
     try:
