@@ -20,6 +20,9 @@ from tests.tui.world import FrozenClock
 PATIENCE = 150.0
 """Seconds until a condition is given up: the machine may be busy with something else."""
 
+STILL_SECONDS = 0.35
+"""So long nothing changes on a screen that is still: three flushes of the deck."""
+
 
 async def wait_until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
     """Let the app run until `condition` holds."""
@@ -107,15 +110,18 @@ class Driven:
         await wait_until(self.pilot, condition)
 
     async def still(self) -> str:
-        """Return what is on the screen once it is laid out and changes no more."""
+        """Return what is on the screen once it is laid out and has not changed over several flushes of the deck.
+
+        The deck draws what changed every tenth of a second, so two equal looks in a row may lie within one of them.
+        """
         self.app.screen.refresh(layout=True)
-        before = ""
-        while True:
-            await self.pilot.pause()
-            await self.pilot.pause()
-            if self.text == before:
-                return before
-            before = self.text
+        loop = asyncio.get_running_loop()
+        before, since = "", loop.time()
+        while loop.time() - since < STILL_SECONDS:
+            await self.pilot.pause(0.02)
+            if self.text != before:
+                before, since = self.text, loop.time()
+        return before
 
     async def shows(self, text: str) -> None:
         """Wait until a text is on the screen."""

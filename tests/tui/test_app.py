@@ -347,7 +347,7 @@ async def test_quitting_waits_two_seconds_at_most(monkeypatch: pytest.MonkeyPatc
     async with driven([job("op_a")]) as run:
 
         async def never() -> None:
-            await asyncio.sleep(60)
+            await asyncio.sleep(3_600)
 
         monkeypatch.setattr(run.engine, "aclose", never)
         async with asyncio.timeout(100):
