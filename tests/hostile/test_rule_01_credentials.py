@@ -54,27 +54,48 @@ async def test_no_redirect_is_followed_and_the_other_origin_gets_nothing(status:
     assert other.connections == 0
     assert reply.problem is not None
     assert reply.problem.kind is ProblemKind.REDIRECT
-    assert reply.problem.message == f"unexpected redirect to {other.base_url}"
+    assert reply.problem.message == f"unexpected redirect to {other.base_url}/api/operations/op_1?…"
 
 
 @pytest.mark.parametrize(
     ("location", "words"),
     [
-        ("https://evil.example:8443/a?b", "to https://evil.example:8443"),
-        ("//evil.example/a", "to //evil.example"),
-        ("/elsewhere", "within the same origin"),
-        ("https://me:hunter2@evil.example/", "to https://evil.example"),
-        ("https://[::1]:1/", "to https://[::1]:1"),
+        ("https://evil.example:8443/a?b", "to https://evil.example:8443/a?…"),
+        ("//evil.example/a", "to http://evil.example/a"),
+        ("/api/v2/operations/op_1", "to BASE/api/v2/operations/op_1"),
+        ("op_1/", "to BASE/api/operations/op_1/"),
+        ("../jobs/op_1", "to BASE/api/jobs/op_1"),
+        ("?next=1", "to BASE/api/operations/op_1?…"),
+        ("https://me:hunter2@evil.example/", "to https://evil.example/"),
+        ("https://evil.example/login;jsessionid=hunter2/x#hunter2", "to https://evil.example/login/x"),
+        (f"https://evil.example/reset/{'hunter2' * 10}/x", "to https://evil.example/reset/…/x"),
+        (f"https://evil.example/{SECRET}/{quote(SECRET)}", "to https://evil.example/[redacted]/[redacted]"),
+        ("https://evil.example/sk_live_0123456789abcdef", "to https://evil.example/sk_live_…"),
+        ("https://[::1]:1/", "to https://[::1]:1/"),
+        ("https://evil.example/\x9b2J", "to https://evil.example/\\x9b2J"),
         ("https://[broken/", "to an unreadable address"),
         ("https://h:99999999/", "to an unreadable address"),
+        ("file:///etc/passwd", "to an unreadable address"),
         ("", "without a destination"),
+        (" ", "without a destination"),
     ],
 )
-async def test_a_redirect_is_named_by_its_origin_alone(location: str, words: str) -> None:
-    async with serve(answer(b"", 302, {"Location": location})) as wire, the_hog(wire.base_url) as hog:
+async def test_a_redirect_is_named_by_origin_and_path_and_nothing_that_may_be_a_token(
+    location: str, words: str
+) -> None:
+    raw = answer(b"", 302, {"Location": "LOCATION"}).replace(b"LOCATION", location.encode("latin-1"))
+    async with serve(raw) as wire, the_hog(wire.base_url) as hog:
         reply = await hog.poll(hog_target("op_1"))
     assert reply.problem is not None
-    assert reply.problem.message == f"unexpected redirect {words}"
+    assert reply.problem.message == f"unexpected redirect {words.replace('BASE', wire.base_url)}"
+
+
+async def test_a_redirect_is_named_in_bounds() -> None:
+    async with serve(answer(b"", 302, {"Location": "/x" * 10_000})) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    assert reply.problem is not None
+    assert len(reply.problem.message) < 500
+    assert reply.problem.message.endswith("bytes)")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from jobdeck.providers.http_head import Head, read_head
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.problems import fault_of_status, kind_of_status, read_error
 from jobdeck.providers.reading import Reading
+from jobdeck.providers.redirects import describe_redirect
 
 _ORDER = (
     *("item", "id", "kind", "status", "outcome", "done", "failures", "progress", "progress_total"),
@@ -71,7 +72,8 @@ def _refusal(head: Head | None, body: bytes) -> Fault | None:
     kind = kind_of_status(head.status) if head is not None else None
     if head is None or kind is None:
         return None
-    return fault_of_status(head.status, kind, body, head.headers.get("location"), read_error(body))
+    destination = describe_redirect(head.headers.get("location"), "")
+    return fault_of_status(head.status, kind, body, destination, read_error(body))
 
 
 def _with_ids_of(head: Head | None, described: Description, read: Read) -> Read:

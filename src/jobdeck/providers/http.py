@@ -20,6 +20,7 @@ from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigE
 from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
 from jobdeck.providers.profile import Profile
 from jobdeck.providers.ratelimit import parse_windows
+from jobdeck.providers.redirects import describe_redirect
 from jobdeck.providers.retry_after import RetryAfter, parse_retry_after
 from jobdeck.providers.scrub import Scrubber, secrets_of
 from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
@@ -247,7 +248,8 @@ class HttpLayer:
         if kind is not None and attempt.status is not None:
             # A status that is an error says more than what then went wrong with its body.
             said = read_error(attempt.body)
-            fault = fault_of_status(attempt.status, kind, attempt.body, attempt.header("location"), said)
+            destination = describe_redirect(attempt.header("location"), url)
+            fault = fault_of_status(attempt.status, kind, attempt.body, destination, said)
             if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
                 fault = Fault(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
         exchange = self._with_ids(exchange, said.request_id, said.trace_id)

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.text import one_line
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.json_text import read_json
 
@@ -67,10 +65,13 @@ def kind_of_code(code: str) -> ProblemKind:
     return ProblemKind.PROTOCOL
 
 
-def fault_of_status(status: int, kind: ProblemKind, body: bytes, location: str | None, said: ErrorBody) -> Fault:
-    """Return the fault of a status that is no success, in the server's words where there are any."""
+def fault_of_status(status: int, kind: ProblemKind, body: bytes, destination: str, said: ErrorBody) -> Fault:
+    """Return the fault of a status that is no success, in the server's words where there are any.
+
+    `destination` is where a redirect leads, in words.
+    """
     if kind is ProblemKind.REDIRECT:
-        return Fault(kind, f"unexpected redirect {_destination(location)}")
+        return Fault(kind, f"unexpected redirect {destination}")
     if said.message is not None:
         return Fault(kind, said.message)
     return Fault(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an explanation")
@@ -161,19 +162,3 @@ def _kind_of_body(body: bytes) -> str:
     if start.startswith(b"<"):
         return "an HTML page"
     return _JSON_VALUE if start[:1] in {b"{", b"["} else "a body that is no JSON"
-
-
-def _destination(location: str | None) -> str:
-    """Name where a redirect leads by its origin alone: paths and queries may hold tokens."""
-    if not location:
-        return "without a destination"
-    try:
-        parts = urlsplit(location)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return "to an unreadable address"
-    if not host:
-        return "within the same origin" if not parts.scheme else "to an unreadable address"
-    shown = f"[{host}]" if ":" in host else host
-    scheme = f"{parts.scheme}://" if parts.scheme else "//"
-    return f"to {one_line(scheme + shown + (f':{port}' if port is not None else ''), 300)}"
