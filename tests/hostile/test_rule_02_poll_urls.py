@@ -20,7 +20,10 @@ HOG_URL = "https://developer.thehog.ai"
         ("https://developer.thehog.ai:8443/api/operations/op_1", "not the origin of any profile"),
         ("https://127.0.0.1/api/operations/op_1", "not the origin of any profile"),
         ("http://developer.thehog.ai/api/operations/op_1", "http is accepted for a loopback address only"),
-        ("http://localhost/api/operations/op_1", "http is accepted for a loopback address only"),
+        ("http://localhost/api/operations/op_1", "not the origin of any profile"),
+        ("http://localhost.evil.example/api/operations/op_1", "http is accepted for a loopback address only"),
+        ("http://notlocalhost/api/operations/op_1", "http is accepted for a loopback address only"),
+        ("http://localhost@evil.example/api/operations/op_1", "user information"),
         ("http://2130706433/api/operations/op_1", "http is accepted for a loopback address only"),
         ("ftp://developer.thehog.ai/api/operations/op_1", "not an https URL"),
         ("file:///api/operations/op_1", "not an https URL"),
@@ -79,7 +82,22 @@ def test_a_refusal_names_the_origin(url: str, name: str) -> None:
     assert refusal(url).startswith(f"{name}: ")
 
 
-def test_a_loopback_profile_is_reached_by_its_literal_address_only() -> None:
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("http://localhost", "http://localhost/api/operations/op_1"),
+        ("http://localhost", "http://LocalHost:80/api/operations/op_1"),
+        ("http://localhost:8080", "http://localhost:8080/api/operations/op_1"),
+        ("http://api.localhost:8080", "http://api.localhost:8080/api/operations/op_1"),
+        ("http://[::1]:8080", "http://[::1]:8080/api/operations/op_1"),
+    ],
+)
+def test_plain_http_is_accepted_for_localhost(base: str, url: str) -> None:
+    here = Directory({"sim": Profile.create("sim", "thehog", base_url=base)})
+    assert parse_target(url, here) == hog("op_1", profile="sim")
+
+
+def test_a_loopback_profile_is_reached_by_its_own_address_only() -> None:
     sim = Directory({"sim": Profile.create("sim", "thehog", base_url="http://127.0.0.1:8080")})
     assert parse_target("http://127.0.0.1:8080/api/operations/op_1", sim) == hog("op_1", profile="sim")
     for host in ("localhost:8080", "127.1:8080", "127.0.0.1:8081", "127.0.0.1", "0x7f000001:8080"):

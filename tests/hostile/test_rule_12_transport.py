@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -158,7 +159,50 @@ def test_networks_and_addresses_can_be_excepted() -> None:
     assert choose_proxy(six, {"HTTPS_PROXY": "http://p", "NO_PROXY": "2001:db8::/32"}) is None
 
 
-@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8080", "https://127.0.0.1:8080", "http://[::1]:8080"])
+def skip_without(address: str) -> None:
+    """Skip on a machine that has no such address: containers often have no IPv6."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            pytest.skip(f"cannot listen on {address}: {error}")
+
+
+@pytest.mark.parametrize("host", ["localhost", "api.localhost"])
+@pytest.mark.parametrize("listening_on", ["127.0.0.1", "::1"])
+async def test_localhost_is_where_it_listens_on_loopback_and_no_resolver_is_asked(
+    host: str, listening_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_without(listening_on)
+    looked_up: list[object] = []
+    look_up = socket.getaddrinfo
+
+    def noting(name: str | bytes | None, *args: object, **options: object) -> object:
+        looked_up.append(name)
+        return look_up(name, *args, **options)  # type: ignore[call-overload]
+
+    async with serve(answer(GOOD), on=listening_on) as wire, the_hog(f"http://{host}:{wire.port}") as hog:
+        monkeypatch.setattr(socket, "getaddrinfo", noting)
+        replies = [await hog.poll(hog_target("op_1")) for _ in range(2)]
+    assert [reply.problem for reply in replies] == [None, None]
+    assert replies[0].exchange.url == f"http://{host}:{wire.port}/api/operations/op_1"
+    assert f"Host: {host}:{wire.port}\r\n".encode() in wire.requests[0]
+    assert set(looked_up) <= {"127.0.0.1", "::1"}
+
+
+async def test_localhost_where_nothing_listens_is_refused_once() -> None:
+    async with serve(b"") as gone:
+        port = gone.port
+    async with the_hog(f"http://localhost:{port}") as hog:
+        problem = (await hog.poll(hog_target("op_1"))).problem
+    assert problem is not None
+    assert problem.message == f"cannot connect to http://localhost:{port}: connection refused"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://127.0.0.1:8080", "https://127.0.0.1:8080", "http://[::1]:8080", "https://localhost", "http://localhost"],
+)
 def test_a_loopback_address_never_goes_through_a_proxy(base_url: str) -> None:
     env = {"HTTPS_PROXY": "http://proxy", "HTTP_PROXY": "http://proxy", "ALL_PROXY": "http://proxy"}
     assert choose_proxy(profile_at(base_url), env) is None

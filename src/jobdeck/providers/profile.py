@@ -50,7 +50,7 @@ class Origin:
     def of(cls, url: str) -> "Origin":
         """Return the origin of an absolute URL.
 
-        Raises `OriginError` unless it is https, or http to a literal loopback address, without user information.
+        Raises `OriginError` unless it is https, or http to a loopback address or localhost, without user information.
         """
         try:
             parts = urlsplit(url)
@@ -86,11 +86,16 @@ def origin_of_base(url: str) -> Origin:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is a literal loopback address (a name like ``localhost`` can resolve to anything)."""
+    """Whether `host` is a loopback address, or ``localhost``, which is never looked up (see `is_localhost`)."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return False
+        return is_localhost(host)
+
+
+def is_localhost(host: str) -> bool:
+    """Whether `host` is ``localhost`` or a name below it, which a resolver can be made to lead anywhere."""
+    return host == "localhost" or host.endswith(".localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,14 @@ import httpx
 
 from jobdeck import __version__
 from jobdeck.domain.text import one_line
-from jobdeck.providers.profile import Origin, Profile, is_loopback
+from jobdeck.providers.profile import Origin, Profile, is_localhost, is_loopback
 
 MAX_CONNECTIONS = 10
 """httpcore's cost of a request grows with its pool: 2.8 ms of CPU at 10 connections, 12.9 at 50, 32 at 100."""
+
+_LIMITS = httpx.Limits(
+    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=30.0
+)
 
 # At DEBUG httpcore logs an answer's headers, and httpx its reason: either may say our keys back.
 for _library in ("httpcore", "httpx"):
@@ -122,20 +126,51 @@ def open_client(profile: Profile, proxy: ProxyChoice | None, env: Mapping[str, s
     """
     # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
     context = tls_context(env) if profile.origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    plain_localhost = profile.origin.scheme == "http" and is_localhost(profile.origin.host)
     return httpx.AsyncClient(
         headers={"User-Agent": f"jobdeck/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"},
         verify=context,
         proxy=None if proxy is None else _proxy(proxy.url, context),
+        transport=_LocalhostTransport(limits=_LIMITS) if plain_localhost else None,
         http2=False,
         follow_redirects=False,
         trust_env=False,
         cookies=_NoCookies(),
         event_hooks={"response": [_stop_at_redirect]},
         timeout=None,  # noqa: S113 - the total deadline of `HttpLayer` is around every request
-        limits=httpx.Limits(
-            max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=30.0
-        ),
+        limits=_LIMITS,
     )
+
+
+class _LocalhostTransport(httpx.AsyncHTTPTransport):
+    """Connects to 127.0.0.1, and where nothing listens there to ::1, whatever a resolver says ``localhost`` is.
+
+    The ``Host`` header stays that of the URL.
+    """
+
+    def __init__(self, limits: httpx.Limits) -> None:
+        super().__init__(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False, limits=limits)
+        self._addresses = ("127.0.0.1", "::1")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request without a body to the address that answered last, else to the other."""
+        first, second = self._addresses
+        try:
+            return await self._send(request, first)
+        except httpx.ConnectError as refused:
+            try:
+                response = await self._send(request, second)
+            except httpx.ConnectError:
+                # It says more than that there is no IPv6 here.
+                raise refused from None
+        self._addresses = (second, first)
+        return response
+
+    async def _send(self, request: httpx.Request, address: str) -> httpx.Response:
+        url = request.url.copy_with(host=address)
+        return await super().handle_async_request(
+            httpx.Request(request.method, url, headers=request.headers, extensions=request.extensions)
+        )
 
 
 async def _stop_at_redirect(response: httpx.Response) -> None:

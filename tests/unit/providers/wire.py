@@ -79,9 +79,11 @@ class Wire:
 
 
 @asynccontextmanager
-async def serve(*answers: bytes, stall: bool = False, drip: float = 0.0, keep: bool = False) -> AsyncIterator[Wire]:
+async def serve(
+    *answers: bytes, stall: bool = False, drip: float = 0.0, keep: bool = False, on: str = "127.0.0.1"
+) -> AsyncIterator[Wire]:
     wire = Wire(list(answers), stall=stall, drip=drip, keep=keep)
-    server = await asyncio.start_server(wire.handle, "127.0.0.1", 0, limit=2**20)
+    server = await asyncio.start_server(wire.handle, on, 0, limit=2**20)
     wire.port = server.sockets[0].getsockname()[1]
     try:
         yield wire
