@@ -19,7 +19,7 @@ from jobdeck.domain.ticket import ticket_markdown, ticket_object
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring import UseOfLists
-from jobdeck.wiring.private_file import PrivateFileError, write_private
+from jobdeck.wiring.private_file import PrivateFileError, write_output
 from jobdeck.wiring.tickets import ticket_source
 
 
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _save(name: str, text: str) -> None:
     try:
-        write_private(Path(name), text)
+        write_output(Path(name), text)
     except PrivateFileError as error:
         raise CommandError(str(error)) from None
 

@@ -1,6 +1,7 @@
 """Files that only their owner can read, whole or not at all."""
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -15,19 +16,56 @@ class PrivateFileError(Exception):
 def write_private(path: Path, text: str) -> None:
     """Write a file with mode 0600 through a temporary one beside it, so that a reader never sees half of it.
 
-    Raises `PrivateFileError` when it cannot be written; the file that was there before then stays.
+    A link stays a link: what it leads to is written. Raises `PrivateFileError` when it cannot be written; the file
+    that was there before then stays.
     """
     temporary = ""
     try:
+        # Renaming onto the link would replace the link.
+        path = path.resolve() if path.is_symlink() else path
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # pathlib's RuntimeError: links that lead in a circle
         if temporary:
             with suppress(OSError):
                 Path(temporary).unlink()
-        message = f"cannot write {one_line(str(path), 200)}: {error.strerror or type(error).__name__}"
-        raise PrivateFileError(message) from None
+        raise _unwritten(path, error) from None
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write to what a person named: a file as `write_private` does, a pipe, a device or standard output as it is.
+
+    Replacing those would put a file where /dev/null was. Raises `PrivateFileError`.
+    """
+    try:
+        descriptor = _open_stream(path)
+        if descriptor is None:
+            return write_private(path, text)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def _open_stream(path: Path) -> int | None:
+    """Open a path that is no regular file, or is where standard output goes; None for any other."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    with suppress(OSError):
+        # Reopened, a file would be written from its beginning.
+        if os.path.samestat(found, os.fstat(1)):
+            return os.dup(1)
+    if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
+        return None
+    return os.open(path, os.O_WRONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0))
+
+
+def _unwritten(path: Path, error: Exception) -> PrivateFileError:
+    why = error.strerror if isinstance(error, OSError) else None
+    return PrivateFileError(f"cannot write {one_line(str(path), 200)}: {why or type(error).__name__}")
