@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,36 +80,81 @@ def test_no_recording_lasts_so_long_that_its_moments_have_no_dates(tmp_path: Pat
 
 
 def test_a_file_that_is_not_there_or_is_a_directory_is_named(tmp_path: Path) -> None:
-    for path, reason in [(tmp_path / "none", "No such file"), (tmp_path, "Is a directory")]:
+    for path, reason in [(tmp_path / "none", "No such file"), (tmp_path, "it is a directory, not a file")]:
         with pytest.raises(RecordingError, match=reason):
             read_recording(path)
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "bomb"
-    path.write_bytes(gzip.compress(HEADER.encode() + b"\n" + bytes(64 * 1024 * 1024)))
-    assert path.stat().st_size < 100_000
+TOO_MUCH: dict[str, Sequence[str | dict[str, object]]] = {
+    "one line": [HEADER, "x" * 16 * 1024 * 1024],
+    "lines": [HEADER, *["x" * 100_000] * 150],
+    "facts": [HEADER, JOB, *['{"t":0,"k":"add","j":0}'] * 100_000],
+    "blank lines": [HEADER, "\n" * 200_000],
+    "rows": [HEADER, JOB, '{"t":0,"k":"list","of":"hog","x":{"a":1,"d":1},"rows":[[0,{}]' + ",0" * 6_000_000 + "]}"],
+}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_what_unpacks_out_of_proportion_is_refused_before_it_is_read(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_lines(tmp_path / "bomb", TOO_MUCH[kind])
+    assert path.stat().st_size < 145_000
+    monkeypatch.setattr(reader, "Decoder", None)
+    with pytest.raises(RecordingError, match=r"is no recording: it unpacks to more than \d+ MiB or [\d,]+ lines"):
+        read_recording(path)
+
+
+def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "bomb", [HEADER, "x" * 5 * 1024 * 1024])
     with pytest.raises(RecordingError, match="line 2: it is longer than 4 MiB"):
         read_recording(path)
-    monkeypatch.setattr(reader, "MAX_BYTES", 100_000)
-    write_lines(path, [HEADER, JOB, *[{"t": 0, "k": "add", "j": 0}] * 10_000])
-    read = read_recording(path)
+
+
+def test_facts_out_of_proportion_are_refused(tmp_path: Path) -> None:
+    rows = [{"t": 0, "k": "list", "of": "hog", "x": X, "rows": [[0, {}], *[0] * 9_000]}] * 150
+    read = read_recording(write_lines(tmp_path / "rows", [HEADER, JOB, *rows]))
     assert "(there is more in it than a recording holds): it is shown as far as that" in read.fault
-    assert 0 < len(read.facts) < 10_000
+    assert 0 < len(read.facts) < 150
 
 
-def test_bodies_and_facts_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_out_of_proportion_are_left_out_and_the_rest_is_read(tmp_path: Path) -> None:
     """A short line may stand for a large body, made of the last one: all of them together have a limit."""
-    monkeypatch.setattr("jobdeck.recording.decoding.MAX_BODIES", 1_000_000)
-    first = {"t": 0, "k": "poll", "j": 0, "x": X, "b": ["x" * 100_000]}
-    again = [{"t": 0, "k": "poll", "j": 0, "x": X, "b": [[0, 100_000 - n], "y"]} for n in range(1, 50)]
-    read = read_recording(write_lines(tmp_path / "bodies", [HEADER, JOB, first, *again]))
-    assert "its bodies are more than a recording holds" in read.fault
-    monkeypatch.setattr("jobdeck.recording.decoding.MAX_WEIGHT", 100)
-    read = read_recording(write_lines(tmp_path / "facts", [HEADER, JOB, *[{"t": 0, "k": "add", "j": 0}] * 200]))
-    assert "line 102 (there is more in it" in read.fault
-    assert len(read.facts) == 99
-    assert limits.MAX_WEIGHT == 2_000_000
+    first = {"t": 0, "k": "poll", "j": 0, "x": X, "b": ["x" * 200_000]}
+    again = [{"t": 0, "k": "poll", "j": 0, "x": X, "b": [[0, 199_999], "yz"[n % 2]]} for n in range(400)]
+    read = read_recording(write_lines(tmp_path / "bodies", [HEADER, JOB, first, *again, {"t": 0, "k": "end"}]))
+    assert read.fault == "there are more bodies in the recording than are kept: the later ones are left out"
+    assert len(read.facts) == 401
+    bodies = [placed.fact.body for placed in read.facts if isinstance(placed.fact, f.Replied)]
+    assert sum(len(body) for body in {id(body): body for body in bodies if body is not None}.values()) < 64e6
+    assert (bodies[0], bodies[-1]) == ("x" * 200_000, None)
+
+
+def test_a_body_that_stays_costs_nothing(tmp_path: Path) -> None:
+    first = {"t": 0, "k": "poll", "j": 0, "x": X, "b": ["x" * 200_000]}
+    same = {"t": 0, "k": "poll", "j": 0, "x": X, "b": [[0, 200_000]]}
+    read = read_recording(write_lines(tmp_path / "same", [HEADER, JOB, first, *[same] * 3_000, {"t": 0, "k": "end"}]))
+    assert read.complete
+    assert len({id(placed.fact.body) for placed in read.facts if isinstance(placed.fact, f.Replied)}) == 1
+
+
+def test_a_large_recording_may_hold_more_than_a_small_one() -> None:
+    small, large = limits.Allowance(145_000), limits.Allowance(10**9)
+    assert small.unpacked < 32 * 1024 * 1024
+    assert large.unpacked == 256 * 1024 * 1024
+    assert (small.weight < 400_000, large.weight) == (True, 2_000_000)
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("what", ["a pipe", "a device"])
+def test_what_has_no_end_is_refused_without_waiting_for_it(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "r"
+    if what == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(RecordingError, match=f"it is {what}, not a file"):
+        read_recording(path)
 
 
 def test_hostile_words_are_cleaned(tmp_path: Path) -> None:
@@ -172,17 +216,6 @@ def test_one_that_is_damaged_is_read_as_far_as_it_goes_and_says_so(tmp_path: Pat
     read = read_recording(path)
     assert read.fault == "the recording is damaged: what is shown may differ from what was"
     assert (len(read.facts), read.complete, read.damaged) == (9, False, True)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
-def test_one_that_comes_through_a_pipe_is_read(tmp_path: Path) -> None:
-    data = write(tmp_path / "r", [f.Added(at(1), make_target())], end=at(2)).read_bytes()
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writing = threading.Thread(target=lambda: pipe.write_bytes(data))
-    writing.start()
-    assert read_recording(pipe).complete
-    writing.join()
 
 
 @settings(max_examples=60, deadline=None)

@@ -95,3 +95,15 @@ def test_a_disk_that_does_not_keep_up_never_fills_the_memory(tmp_path: Path, mon
     held.set()
     assert said.said == [f"no longer recorded: {tmp_path / 'one.jobdeck'}: the disk does not keep up"]
     assert not writer.close(at(10))
+
+
+def test_a_recording_ends_before_it_is_too_long_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "MAX_BYTES", writing.MAX_LINE + 10_000)
+    path, said = tmp_path / "long.jobdeck", Complaints()
+    writer = Writer(path, HEADER, ZERO, said)
+    for number in range(500):
+        writer.take(f.Added(at(number), make_target(f"op_{number}")))
+    assert said.told.wait(10)
+    assert said.said == [f"no longer recorded: {path}: a recording holds no more"]
+    assert not writer.close(at(501))
+    assert 50 < len(read_recording(path).facts) < 200

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from jobdeck.providers.description import Description
 
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+MAX_PROVIDERS = 200
+"""Each is read at every start, in a quarter of a millisecond."""
+
 _OWN: dict[str, ProviderName] = {name: name for name in DEFAULT_BASE_URL}
 
 
@@ -33,6 +36,8 @@ class Apis:
             raise ConfigError(f"{path}: providers must be tables, written [providers.NAME]")
         if not raw:
             return cls()
+        if len(raw) > MAX_PROVIDERS:
+            raise ConfigError(f"{path}: at most {MAX_PROVIDERS} tables [providers.NAME], not {len(raw)}")
         for name in raw:
             if not PROVIDER_NAME.fullmatch(name):
                 where = f"{path}: [providers.{one_line(name, 80)}]"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.home import at_home
+from jobdeck.files import open_regular
 from jobdeck.providers.secret import MalformedSecretError, Secret
 
 KEYRING_SECONDS = 3.0
@@ -104,7 +105,7 @@ def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
 
 def _from_file(path: Path, where: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             # The file that is open, not what has its name by now.
             _check_mode(path, os.fstat(file.fileno()), "a secret")
             data = file.read(_MAX_SECRET_BYTES + 1)

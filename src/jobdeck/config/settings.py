@@ -1,7 +1,6 @@
 """Settings: profiles from a TOML file, or from the environment when there is none."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,9 @@ from jobdeck.config.apis import Apis
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.home import at_home, platform_place
+from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
+from jobdeck.files import read_regular
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import (
     MAX_REQUESTS_PER_MINUTE,
@@ -148,7 +149,7 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
     named = path or (at_home(env["JOBDECK_CONFIG"]) if env.get("JOBDECK_CONFIG") else None)
     found = named or default_path(env)
     try:
-        data = found.read_bytes()
+        data = read_regular(found, MAX_TOML)
     except FileNotFoundError:
         if named is not None:
             raise ConfigError(f"there is no configuration file {named}") from None
@@ -190,8 +191,8 @@ def _from_environment(env: Mapping[str, str]) -> Settings:
 
 def _from_toml(data: bytes, path: Path) -> Settings:
     try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        table = parse_toml(data.decode("utf-8"))
+    except (UnicodeDecodeError, DocumentError) as error:
         # A TOML error tells line and column; its text can quote a character of the file, never a whole value.
         raise ConfigError(f"{path} is not valid TOML: {one_line(str(error), 200)}") from None
     _refuse_unknown(table, TOP_KEYS, f"{path}")

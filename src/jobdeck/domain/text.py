@@ -53,7 +53,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean …?)"`` with the one of `known` that `word` looks like; nothing when none does."""
     import difflib  # noqa: PLC0415 - for a mistake only
 
-    near = difflib.get_close_matches(word, list(known), 1)
+    # Comparing takes time by the length of both: nobody misspells a name of more than a hundred characters.
+    near = difflib.get_close_matches(word[:100], list(known), 1)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

@@ -13,7 +13,7 @@ from jobdeck.domain.timeline import Moment
 from jobdeck.recording import facts as f
 from jobdeck.recording import wire
 from jobdeck.recording.encoding import BUDGET_MOMENTS, MOMENTS
-from jobdeck.recording.limits import MAX_BODIES, MAX_TEXT, MAX_WEIGHT, WEIGHT_OF_ROWS
+from jobdeck.recording.limits import MAX_TEXT, WEIGHT_OF_ROWS, Allowance
 from jobdeck.recording.patch import apply_patch
 from jobdeck.scheduling.actions import BudgetView
 
@@ -27,12 +27,15 @@ class DecodingError(ValueError):
 class Decoder:
     """Turns lines into facts. Moments count both clocks from the recording's start, with the dates of then.
 
-    Raises `DecodingError` and `PatchError` for what does not fit what came before it, or is too much.
+    `bodies_left_out` says whether there were more bodies than may be kept. Raises `DecodingError` and `PatchError` for
+    what does not fit what came before it, or is too much.
     """
 
-    def __init__(self, header: f.Header) -> None:
+    def __init__(self, header: f.Header, allowance: Allowance) -> None:
         self.position = 0
         self.ended = False
+        self.bodies_left_out = False
+        self._allowance = allowance
         self._us = header.started_us
         self._skew = 0
         self._targets: list[Target] = []
@@ -44,7 +47,8 @@ class Decoder:
         self._halted: dict[str, Problem] = {}
         self._paused = False
         self._weight = 0
-        self._unpacked = 0
+        self._bodies_size = 0
+        self._copied = 0
 
     def facts(self, line: wire.AnyLine) -> tuple[f.Fact, ...]:
         """Return the facts of a line, often one."""
@@ -102,7 +106,7 @@ class Decoder:
 
     def _weigh(self, weight: int) -> None:
         self._weight += weight
-        if self._weight > MAX_WEIGHT:
+        if self._weight > self._allowance.weight:
             raise DecodingError("there is more in it than a recording holds")
 
     def _instant(self, mono_us: int) -> Instant:
@@ -166,15 +170,21 @@ class Decoder:
         return seen
 
     def _body(self, patch: tuple[wire.PatchPiece, ...] | None, source: int | str, result: str | None) -> str | None:
-        if patch is None:
+        if patch is None or self.bodies_left_out:
             return None
         before = self._bodies.get(source, "")
-        body = apply_patch(before + (result or ""), patch, MAX_TEXT)
+        if tuple(patch) == ((0, len(before)),):
+            return before
+        old = before + result if result else before
+        body = apply_patch(old, patch, MAX_TEXT)
+        self._copied += len(old) + len(body)
         if body == before:
             return before
-        self._unpacked += len(body)
-        if self._unpacked > MAX_BODIES:
-            raise DecodingError("its bodies are more than a recording holds")
+        self._bodies_size += len(body)
+        if self._bodies_size > self._allowance.bodies or self._copied > self._allowance.copied:
+            self.bodies_left_out = True
+            self._bodies.clear()
+            return None
         self._bodies[source] = body
         return body
 

@@ -16,6 +16,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.recording.encoding import Encoder
 from jobdeck.recording.errors import RecordingError
 from jobdeck.recording.facts import Fact, Header
+from jobdeck.recording.limits import MAX_BYTES, MAX_LINE
 
 FLUSH_SECONDS = 5.0
 """How often what was recorded reaches the disk: a killed process loses at most so much of it."""
@@ -76,7 +77,7 @@ class Writer:
             self._fail(f"internal error ({type(error).__name__})")
 
     def _write(self, packed: gzip.GzipFile) -> None:
-        flushed, dirty = 0.0, True
+        flushed, dirty, written = 0.0, True, 0
         while not self._failed:
             # The first lines go to the disk at once, then never more often than is worth a block of its own.
             due = flushed + FLUSH_SECONDS - time.monotonic()
@@ -91,10 +92,12 @@ class Writer:
                 continue
             lines = self._encoder.end(fact) if isinstance(fact, Instant) else self._encoder.lines(fact)
             for line in lines:
-                packed.write(line.encode() + b"\n")
+                written += packed.write(line.encode() + b"\n")
             dirty = True
             if isinstance(fact, Instant):
                 return
+            if written > MAX_BYTES - MAX_LINE:
+                self._fail("a recording holds no more")
 
     def _fail(self, reason: str) -> None:
         if not self._failed:

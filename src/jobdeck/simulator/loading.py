@@ -1,12 +1,16 @@
 """Scenarios from TOML and JSON files."""
 
 import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobdeck.documents import MAX_JSON, MAX_TOML, DocumentError, parse_json, parse_toml
+from jobdeck.files import read_regular
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.vocabulary import ScenarioError
+
+MOST = 20
+"""Complaints about one file that are told."""
 
 
 def load_scenario(path: Path | str) -> Scenario:
@@ -16,18 +20,17 @@ def load_scenario(path: Path | str) -> Scenario:
     file cannot be read.
     """
     path = Path(path)
-    content = path.read_bytes()
     try:
         match path.suffix.lower():
             case ".toml":
-                data: object = tomllib.loads(content.decode())
+                data: object = parse_toml(read_regular(path, MAX_TOML).decode())
             case ".json":
-                data = json.loads(content)
+                data = parse_json(read_regular(path, MAX_JSON))
             case other:
                 raise ScenarioError(
                     f"{path}: a scenario is a .toml or .json file, not {other or 'one without a suffix'}"
                 )
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, DocumentError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     return read_scenario(data, name=str(path))
 
@@ -40,14 +43,14 @@ def read_scenario(data: object, name: str = "scenario") -> Scenario:
         # By way of JSON, where strictness still lets arrays be tuples and strings be enumerations.
         return TypeAdapter(Scenario).validate_json(json.dumps(data, default=str))
     except ValidationError as error:
-        complaints = [
-            _complaint(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors(include_url=False)
-        ]
-        raise ScenarioError(f"{name}: " + "; ".join(complaints)) from error
+        problems = error.errors(include_url=False, include_input=False)
+        complaints = [_complaint(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:MOST]]
+        more = f"; and {len(problems) - MOST} more" if len(problems) > MOST else ""
+        raise ScenarioError(f"{name}: " + "; ".join(complaints) + more) from error
 
 
 def _complaint(location: Sequence[int | str], kind: str, message: str) -> str:
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:80]}" for part in location).lstrip(".")
     match kind:
         case "unexpected_keyword_argument":
             return f"{where}: unknown key"

@@ -66,7 +66,7 @@ def test_each_description_that_comes_along_is_one(name: str) -> None:
         ('[fields]\nstatus = "status"', "status is not a valid JSONPath: 'status': a JSONPath begins with $"),
         ('[fields]\nstatus = "$..s"', "status is not a valid JSONPath: '$..s': descendants (..) are not searched"),
         ("[fields]\nstatus = 3", "[providers.acme.fields]: status must be a JSONPath such as $.status, or a list"),
-        ('[fields]\nstatus = ["$.a", 3]', "status must be a JSONPath such as $.status, or a list of them"),
+        ('[fields]\nstatus = ["$.a", 3]', "status must be a JSONPath such as $.status of at most 1000 characters, or"),
         ('[fields]\nstate = "$.s"', "unknown key state (did you mean status?)"),
         ('[fields]\nstatus = "$.s"\nprogress_unit = "percents"', "fraction, percent, ratio, count, not percents (did"),
         ('[fields]\nstatus = "$.s"\nprogress_unit = "count"', "progress_total is missing"),

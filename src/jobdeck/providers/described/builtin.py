@@ -10,6 +10,9 @@ from jobdeck.providers.described.tables import DescriptionError
 from jobdeck.providers.description import Description
 from jobdeck.providers.profile import BUILT_IN
 
+MAX_LIKE = 8
+"""Descriptions that one may be ``like``, in a row."""
+
 
 @cache
 def built_in(name: str) -> Description:
@@ -38,6 +41,8 @@ def describe(name: str, tables: Mapping[str, object], file: str) -> Description:
             raise DescriptionError(f"{file}: [providers.{of}]: like leads back to itself: {' → '.join((*path, of))}")
         if of not in tables:
             return None
+        if len(path) >= MAX_LIKE:
+            raise DescriptionError(f"{file}: [providers.{path[0]}]: like leads through more than {MAX_LIKE} others")
         return merge(tables[of], f"{file}: [providers.{of}]", lambda next_: base(next_, (*path, of)))
 
     return parse_description(name, tables[name], file, lambda of: base(of, (name,)))

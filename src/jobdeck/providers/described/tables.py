@@ -16,6 +16,7 @@ _SIMPLE = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}|\.\*|\[\*\]|\[[0-9]\])
 """Paths that nobody has to look at: importing what does costs 30 ms, for which the first frame need not wait."""
 
 MAX_ALTERNATIVES = 16
+MAX_PATH = 1_000
 
 
 class DescriptionError(ValueError):
@@ -87,8 +88,10 @@ class Table:
         if not isinstance(found, list) or len(found) > MAX_ALTERNATIVES:
             raise self.wrong(key, f"must be a JSONPath such as $.status, or a list of at most {MAX_ALTERNATIVES}")
         for path in found:
-            if not isinstance(path, str):
-                raise self.wrong(key, "must be a JSONPath such as $.status, or a list of them")
+            if not isinstance(path, str) or len(path) > MAX_PATH:
+                raise self.wrong(
+                    key, f"must be a JSONPath such as $.status of at most {MAX_PATH} characters, or a list of them"
+                )
             reason = None if _SIMPLE.fullmatch(path) else _objection(path)
             if reason is not None:
                 raise self.wrong(key, f"is not a valid JSONPath: {one_line(path, 120)!r}: {reason}")
