@@ -9,29 +9,46 @@ _T = TypeVar("_T")
 
 
 class OverwrittenLine:
-    """The last line of the terminal while a command works; nothing where it cannot be written over."""
+    """The last line of the terminal while a command works; nothing where it cannot be written over.
+
+    In the background of a shell it is not drawn: it would erase what is being typed. It comes back with `refresh`.
+    """
 
     def __init__(self) -> None:
+        self._text = ""
         self._stands = False
 
     @property
     def possible(self) -> bool:
-        """Whether standard error is a terminal that can do so."""
-        return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        """Whether standard error is a terminal that can do so, and one whose shell says when it is ours to draw on."""
+        return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" and _foreground() is not None
 
     def show(self, text: str) -> None:
         """Put a text in the place of the one before, as much of it as fits."""
         if self.possible:
-            sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
+            self._text = text
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Draw the text again, should it have been hidden; nothing in the background."""
+        if self._text and self._may_draw():
+            sys.stderr.write(f"\r\x1b[K{self._text[: _columns() - 1]}")
             sys.stderr.flush()
             self._stands = True
 
     def clear(self) -> None:
         """Take the text away."""
-        if self._stands:
+        self._text = ""
+        if self._may_draw() and self._stands:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
-            self._stands = False
+        self._stands = False
+
+    def _may_draw(self) -> bool:
+        foreground = bool(_foreground())
+        # Since it was drawn, the shell has written its own lines below.
+        self._stands = self._stands and foreground
+        return foreground
 
 
 LINE = OverwrittenLine()
@@ -49,6 +66,20 @@ def newest(found: Sequence[_T], limit: int) -> Sequence[_T]:
     if len(found) > limit:
         narrate(f"these are the newest {limit}: --limit N shows more")
     return found[:limit]
+
+
+def _foreground() -> bool | None:
+    """Whether we are in the foreground of the terminal on standard error; None where it is not our controlling one."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (OSError, ValueError):
+        return True  # a stand-in for a terminal, which has no shell
+    if sys.platform == "win32":
+        return True
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return None
 
 
 def _columns() -> int:

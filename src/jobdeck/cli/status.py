@@ -11,7 +11,7 @@ from jobdeck.cli.narration import LINE
 from jobdeck.cli.opening import open_store_for
 from jobdeck.cli.outcome import narrate_anomalies
 from jobdeck.cli.output import job_object, print_json, print_table
-from jobdeck.cli.run_async import run_async
+from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.silence import unbearable
 from jobdeck.cli.words import STATUS_HEADER, describe_row
 from jobdeck.domain.instant import Clock
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     look = Look(inputs.targets, wiring.clock, as_json=arguments.json)
     try:
         lists = UseOfLists.WHOLE if len(inputs.targets) > MANY else UseOfLists.NONE
-        run_async(follow(wiring, inputs.targets, look, lists=lists))
+        run_printing(follow(wiring, inputs.targets, look, lists=lists))
     finally:
         LINE.clear()
     if look.unasked:

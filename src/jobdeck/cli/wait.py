@@ -9,7 +9,7 @@ from jobdeck.cli.narration import LINE, narrate
 from jobdeck.cli.outcome import describe_outcome, narrate_anomalies
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
-from jobdeck.cli.run_async import run_async
+from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.watch import ChangePrinter
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     recorder = make_recorder(arguments.record, wiring)
     waiting = Waiting(arguments, wiring.clock)
     try:
-        jobs = run_async(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder))
+        jobs = run_printing(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder))
         code = exit_code([job for job in jobs if job.terminal] if waiting.ended_by_any else jobs)
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT

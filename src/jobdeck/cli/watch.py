@@ -9,7 +9,7 @@ from jobdeck.cli.follow import follow, hopeless, told
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.output import budget_object, job_object, print_json, rfc3339
 from jobdeck.cli.recording import make_recorder
-from jobdeck.cli.run_async import run_async
+from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.shapes import BudgetEvent, WatchedObject
 from jobdeck.domain import words
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         return all(told(job) or hopeless(engine, job) for job in engine.jobs.values())
 
     recorder = make_recorder(arguments.record, wiring)
-    return exit_code(run_async(follow(wiring, inputs.targets, enough, hooks=True, recorder=recorder)))
+    return exit_code(run_printing(follow(wiring, inputs.targets, enough, hooks=True, recorder=recorder)))
 
 
 class ChangePrinter:
