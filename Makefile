@@ -5,7 +5,7 @@ STAMP  := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint format screenshots docs browser bench soak dist requirements clean
+.PHONY: demo test lint format screenshots docs browser shells bench soak dist requirements clean
 
 demo: $(STAMP)
 	@$(BIN)/jobdeck demo
@@ -39,6 +39,14 @@ browser:
 		{ command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
 		echo "no Chromium here, and no way to install one"
+
+# The shells and terminals of the tests that are in real ones; each is skipped by name where it is missing.
+SHELLS := zsh fish tmux screen
+shells:
+	@for each in $(SHELLS); do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+		test -z "$$missing" || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 || \
+		echo "not here, and no way to install it:$$missing"
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks $(if $(FULL),--full)

@@ -2,8 +2,12 @@
 
 import json
 import os
+import pty
+import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,18 +25,22 @@ SCENARIO = Scenario(
         JobScript(id="en_never", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6),
     )
 )
-READING = (["status", "op_done"], ["status", "--json", "op_done"], ["watch", "op_done"], ["wait", "--json", "op_done"])
+NEVER = "/api/enrichments/en_never"
+READING = (
+    *("status op_done", "watch --json op_done", "wait --json op_done"),
+    *("--version", "--help", "completion zsh", "history", "doctor", "ticket op_done", "simulate"),
+)
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def server() -> Iterator[ThreadedSimulator]:
     with ThreadedSimulator(SCENARIO) as running:
-        yield running.url
+        yield running
 
 
 @pytest.fixture
-def env(url: str, tmp_path: Path) -> dict[str, str]:
-    return environment(url, tmp_path)
+def env(server: ThreadedSimulator, tmp_path: Path) -> dict[str, str]:
+    return environment(server.url, tmp_path)
 
 
 def shell(script: str, env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
@@ -52,13 +60,98 @@ def test_json_is_ascii_and_one_object_a_line_whatever_the_server_says(env: dict[
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("arguments", READING, ids=" ".join)
-def test_a_full_disk_behind_standard_output_is_one_line_and_no_success(
-    env: dict[str, str], arguments: list[str]
+@pytest.mark.parametrize("arguments", READING)
+def test_a_full_disk_behind_standard_output_is_one_line_and_no_success(env: dict[str, str], arguments: str) -> None:
+    jobdeck("status", "op_done", env=env)
+    ran = shell(f'"$@" {arguments} > /dev/full', env)
+    assert ran.returncode == 70
+    assert re.search(rb"jobdeck: cannot write( to standard output)?: No space left on device\n\Z", ran.stderr)
+    assert ran.stderr.count(b"\n") == 1 or arguments == "simulate"
+
+
+@pytest.mark.parametrize("descriptors", [5, 6, 8, 14])
+def test_too_few_descriptors_are_a_fault_of_our_own_and_no_job_that_failed(
+    env: dict[str, str], descriptors: int
 ) -> None:
-    ran = shell(f'"$@" {" ".join(arguments)} > /dev/full', env)
-    assert ran.returncode == 1
-    assert ran.stderr == b"jobdeck: cannot go on: No space left on device\n"
+    ran = shell(f'ulimit -n {descriptors}; "$@" wait op_done', env)
+    assert ran.returncode in {0, 70}
+    assert ran.returncode == 0 or ran.stderr.endswith(b": Too many open files\n")
+    assert b"Traceback" not in ran.stderr
+
+
+def test_too_little_memory_is_a_fault_of_our_own_and_no_job_that_failed(env: dict[str, str]) -> None:
+    ran = shell('ulimit -v 60000; "$@" status op_done', env)
+    assert ran.returncode == 70
+    assert ran.stderr.startswith(b"jobdeck: ")
+    assert ran.stderr.count(b"\n") == 1
+
+
+BROKEN = {
+    "import of jobdeck": ("sys.modules['jobdeck.cli.main'] = None", "cannot go on: import of jobdeck.cli.main"),
+    "no such module": ("sys.modules['argparse'] = None", "cannot go on: import of argparse"),
+    "recursion": ("import jobdeck.cli.main as m; m.parse = lambda _: m.parse(_)", "an unexpected RecursionError"),
+    "a word": ("import jobdeck.cli.main as m; m.parse = lambda _: sys.exit('gone')", ""),
+}
+
+
+@pytest.mark.parametrize(("before", "said"), BROKEN.values(), ids=BROKEN)
+def test_what_breaks_before_a_command_has_begun_is_a_fault_of_our_own(
+    env: dict[str, str], before: str, said: str
+) -> None:
+    code = f"import sys; from jobdeck.__main__ import run\n{before}\nrun()"
+    ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=40, check=False)
+    assert ran.returncode == 70
+    assert said.encode() in ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_directory_that_is_gone_is_none_that_is_needed(env: dict[str, str], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    ran = shell(f'mkdir {gone} && cd {gone} && rmdir {gone} && "$@" status op_done', env)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("command", "gone"),
+    [
+        ("watch", "pipe"),
+        ("watch --json", "socket"),
+        ("wait", "standard error"),
+        ("wait --json", "terminal"),
+        ("wait --json", "pipe"),
+    ],
+)
+def test_a_reader_who_leaves_ends_a_command_before_it_has_more_to_print(
+    server: ThreadedSimulator, env: dict[str, str], command: str, gone: str
+) -> None:
+    reading, writing, quiet = _stream(gone)
+    before = len(server.requests)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jobdeck", *command.split(), NEVER],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if quiet else writing,
+        stderr=writing if quiet else subprocess.PIPE,
+        start_new_session=True,
+    )
+    os.close(writing)
+    try:
+        while len(server.requests) < before + 3:  # when all there is to print has been
+            assert process.poll() is None
+            time.sleep(0.02)
+        os.close(reading)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert (process.returncode, said or b"") == (141, b"")
+
+
+def _stream(gone: str) -> tuple[int, int, bool]:
+    """Return the two ends of a stream, and whether it is the one of errors."""
+    if gone == "socket":
+        ours, theirs = socket.socketpair()
+        return ours.detach(), theirs.detach(), False
+    return (*(pty.openpty() if gone == "terminal" else os.pipe()), gone == "standard error")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [("watch --json /api/enrichments/en_never", 141), ("history", 0)])

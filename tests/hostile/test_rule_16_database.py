@@ -99,5 +99,5 @@ def test_a_newer_database_is_not_taken_for_an_empty_one(database: Path, env: dic
         connection.execute("PRAGMA user_version = 9999")
     for command in ("history", "requests"):
         ran = jobdeck(command, "--json", env=env)
-        assert (ran.code, ran.out) == (2, "")
+        assert (ran.code, ran.out) == (70, "")
         assert "newer" in ran.err

@@ -208,7 +208,7 @@ def _store(arguments: argparse.Namespace) -> Check:
     place = f"{health.path or 'in memory'}, {health.size / 1024:.0f} KiB"
     found = f"{place}, schema {health.schema}, SQLite {health.sqlite_version}"
     if health.check not in {None, "ok"}:
-        return Check("store", Verdict.FAILED, f"{found}: {health.check}", ExitCode.FAILED)
+        return Check("store", Verdict.FAILED, f"{found}: {health.check}", ExitCode.INTERNAL)
     return Check("store", Verdict.OK, f"{found}{'; ' + rows if rows else ''}")
 
 

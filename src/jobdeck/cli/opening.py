@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.errors import CommandError
+from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.narration import narrate
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
@@ -43,7 +44,7 @@ def open_store_for(arguments: argparse.Namespace, *, needed: bool = False) -> It
     try:
         for notice in opened.notices:
             if needed and notice.kind is NoticeKind.IN_MEMORY:
-                raise CommandError(notice.reason)
+                raise CommandError(notice.reason, ExitCode.INTERNAL)
             narrate(notice.message)
         yield opened.store
     finally:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from jobdeck.cli.errors import CommandError
+from jobdeck.cli.errors import LISTEN_ERRORS, CommandError
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.run_async import run_async
@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             _serve(Sitting(wiring, inputs.targets, lists=arguments.discover), arguments.port, tell, complain)
         )
     except OSError as error:
+        if error.errno not in LISTEN_ERRORS:
+            raise
         raise CommandError(f"cannot listen on port {arguments.port}: {error.strerror}") from None
     finally:
         # Textual lends the process's streams to each screen, and gives them back in the wrong order when there are two.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jobdeck.cli.errors import CommandError
+from jobdeck.cli.errors import LISTEN_ERRORS, CommandError
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.narration import narrate
 from jobdeck.domain.text import one_line
@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     try:
         serve_forever(scenario, port=arguments.port, on_ready=lambda url: _explain(url, targets), answers=answers)
     except OSError as error:
+        if error.errno not in LISTEN_ERRORS:
+            raise
         message = f"cannot listen on port {arguments.port}: {error.strerror or type(error).__name__}"
         raise CommandError(message) from None
     return ExitCode.OK

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 SIGNS = "jobdeck.signs"
 """The name under which Python knows how to write what a stream's encoding does not."""
@@ -21,9 +22,20 @@ def prepare_streams() -> None:
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as we run
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
+    sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=SIGNS)
+
+
+def _buffered(stream: TextIO) -> TextIO:
+    """Return a stream that PYTHONUNBUFFERED has left without a buffer with one.
+
+    What a short write left over would be lost without, and no later flush could tell which stream has failed.
+    """
+    if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
+        return open(stream.fileno(), "w", encoding=stream.encoding, closefd=False)
+    return stream
 
 
 def silence_stdout() -> None:
