@@ -164,3 +164,17 @@ def test_rule_13_a_terminal_that_closes_ends_the_screen_with_all_on_record(
     entries = jobdeck("requests", "--json", env=env).objects
     assert {entry["state"] for entry in entries} == {"answered"}
     assert not list((tmp_path / "data").glob("crash-*"))
+
+
+def test_rule_13_a_signal_that_was_ignored_at_the_start_stays_ignored(
+    server: ThreadedSimulator, tmp_path: Path
+) -> None:
+    ignored = "import signal\nfor name in ('SIGTERM', 'SIGTSTP'): signal.signal(getattr(signal, name), signal.SIG_IGN)"
+    with OnTerminal(TARGET, env=environment(server.url, tmp_path), before=ignored) as run:
+        run.until("en_0", "● run")
+        for number in (signal.SIGTERM, signal.SIGTSTP):
+            run.process.send_signal(number)
+        run.press("\x1a")
+        run.until("not suspended: whoever started jobdeck has it ignore ctrl+z")
+        run.press("q")
+        assert run.leave() == 0

@@ -156,6 +156,8 @@ async def _serve(
             stopped.set_result(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue
         if sys.platform == "win32":  # where an event loop takes no signals
             signal.signal(number, lambda got, _: loop.call_soon_threadsafe(stop, signal.Signals(got)))
         else:

@@ -60,6 +60,8 @@ _SIGNALS = {
 }
 """Signals that end the screen in order; on Windows an event loop takes none."""
 
+_HANG_UP = getattr(signal, "SIGHUP", None)
+
 
 def _commands() -> type[Provider]:
     from jobdeck.tui.commands import ActionCommands  # noqa: PLC0415 - when the palette is opened
@@ -163,7 +165,9 @@ class JobdeckApp(InTurnApp):
         if not (self.is_headless or self.is_web):
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
-                loop.add_signal_handler(number, self._on_signal, number)
+                # One that was ignored stays so, but for the hang-up: a screen does not outlive its terminal.
+                if number is _HANG_UP or signal.getsignal(number) is not signal.SIG_IGN:
+                    loop.add_signal_handler(number, self._on_signal, number)
 
     async def on_ready(self) -> None:
         """Go on, now that the first frame is on the screen."""

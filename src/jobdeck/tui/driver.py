@@ -10,6 +10,7 @@ from typing import Any
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from jobdeck.tui import suspension
 from jobdeck.tui.writer import PatientWriter
 
 LOOK_SECONDS = 0.1
@@ -30,6 +31,8 @@ class RestingDriver(LinuxDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._ending, self._end = os.pipe()
+        if suspension.IGNORED:
+            signal.signal(signal.SIGTSTP, signal.SIG_IGN)
 
     @property
     def behind(self) -> bool:

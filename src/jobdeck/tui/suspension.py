@@ -4,6 +4,9 @@ import os
 import signal
 import sys
 
+IGNORED = sys.platform != "win32" and signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN
+"""Whether we were started with the signal that stops a process ignored; Textual's driver replaces that."""
+
 
 def why_not_suspended(*, remote: bool) -> str:
     """Return in a line why nobody could bring a suspended screen back; empty where a shell can."""
@@ -11,6 +14,8 @@ def why_not_suspended(*, remote: bool) -> str:
         return "not suspended: this screen is not in a terminal of its own"
     if sys.platform == "win32":
         return "not suspended: Windows knows no such thing"
+    if IGNORED:
+        return "not suspended: whoever started jobdeck has it ignore ctrl+z"
     if os.getpgrp() == os.getsid(0):
         # Whatever opened this terminal runs us alone in it, and would wait for ever.
         return "not suspended: no shell has started this screen that could bring it back"
