@@ -264,10 +264,17 @@ def _refusals() -> list[Goal]:
         scenario = Scenario(jobs, per_minute, stolen=0.0, headers=False)
         name = f"{jobs} at {per_minute}, unknown limit, no headers: own refusals"
         found.append(Goal(name, scenario, _own_refusals, 2.0, unknowing))
+    for chance, limit in ((0.01, 16.0), (0.05, 30.0)):
+        scenario = Scenario(60, 30, headers=False, chance=chance, told=False)
+        found.append(Goal(f"60 at 30, no headers, {chance:.0%} refused by chance: mean", scenario, _mean, limit))
     for meter in ("sliding", "bucket", "fixed"):
         scenario = Scenario(60, 60, meter=meter, stolen=0.0, headers=False, configured=300)
         found.append(Goal(f"60 at 60, {meter}, configured 300, no headers: own refusals", scenario, _own_refusals, 2.0))
     return found
+
+
+def _mean(row: Row) -> float:
+    return row.mean
 
 
 def _own_refusals(row: Row) -> float:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.delay import LONGEST
+from jobdeck.scheduling.inferred import InferredLimit
 from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.presumed import USED_UP, Presumed
 from jobdeck.scheduling.windows import MINUTE, PACE, Announced
 
 BURST = 0.15
@@ -15,6 +15,13 @@ BLIND_PACE = 0.65
 
 With a quarter of the limit taken by others, 80 % overdraws it: two refusals in each run of 300 jobs at 300 a minute.
 """
+
+INFERRED_PACE = 0.90
+INFERRED_PART = 0.95
+"""Parts of an inferred limit that are used, evenly and in any minute: it is known exactly, and may be chance."""
+
+USED_UP = 0.56
+"""Part of a limit that must have been used in the last minute before more is tried, while nobody states one."""
 
 BLIND_AFTER = 3
 """Answers in a row that must say nothing of the limit."""
@@ -50,13 +57,13 @@ class Bucket:
     A documented limit of which no answer says what is left may be shared: 65 % of it then.
     Announced windows slow it down (the tightest wins) and never speed it past the limit; a 429 halves it once per
     round trip, after which it recovers by a tenth every ten seconds. A 429 that no header explains may be that of a
-    limit nobody told (`Presumed`). Times are monotonic seconds.
+    limit nobody told (`InferredLimit`). Times are monotonic seconds.
     """
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self._own = limit.requests_per_minute
-        self._presumed = Presumed()
+        self._inferred = InferredLimit()
         self._share = 1.0
         self._cut_at = float("-inf")
         self._grown_at: float | None = None
@@ -75,16 +82,22 @@ class Bucket:
     @property
     def limit(self) -> float:
         """Requests a minute that hold now: ours, corrected by what was announced."""
+        return min(self._stated_limit, self._inferred.limit)
+
+    @property
+    def _stated_limit(self) -> float:
         announced = [window.limit * MINUTE / window.length for window in self._windows.values() if window.limit]
         if not announced:
-            return min(self._own, self._presumed.limit)
-        lowest = min(*announced, self._presumed.limit)
+            return self._own
+        lowest = min(announced)
         return min(lowest, self._own) if self._limit.source is LimitSource.CONFIGURED else lowest
 
     def rate(self, now: float) -> float:
         """Requests a second that may be sent from `now` on."""
         pace = BLIND_PACE if self._blind else PACE
-        return min([self._share * pace * self.limit / MINUTE, *(window.rate(now) for window in self._live(now))])
+        stated = self._share * pace * self._stated_limit
+        most = min(stated, INFERRED_PACE * self._inferred.limit) / MINUTE
+        return min([most, *(window.rate(now) for window in self._live(now))])
 
     def ready(self, now: float) -> float:
         """Return when the next request may be sent: `now` or later.
@@ -103,7 +116,7 @@ class Bucket:
             self._tokens = min(self._tokens, 1.0)
         if self._sent and self._flying >= self._at_once(now):
             opens = max(opens, self._sent[-1] + NEWS_COMES)
-        if self._presumed.active and (over := self.used(now) - max(1, int(self.limit))) >= 0:
+        if self._inferred.active and (over := self.used(now) - max(1, int(INFERRED_PART * self.limit))) >= 0:
             opens = max(opens, self._sent[over] + MINUTE)
         if self._tokens >= _ALMOST_ONE:
             return opens
@@ -171,7 +184,7 @@ class Bucket:
         before = self.limit
         windows = tuple(windows)
         if windows and not self._windows:
-            self._presumed.drop()
+            self._inferred.drop()
         self._heard_at = now
         self._flying = in_flight
         self._silent += 1
@@ -193,7 +206,7 @@ class Bucket:
 
     def let_through(self, now: float) -> None:
         """Note that a request was not refused."""
-        self._presumed.let_through(now, self.used(now))
+        self._inferred.let_through(now)
 
     def refuse(self, now: float, sent: float, quiet: float = 0.0) -> None:
         """Note a 429 to a request sent at `sent`, after which nothing is sent for `quiet` seconds.
@@ -205,7 +218,7 @@ class Bucket:
         if sent < self._cut_at:
             return
         live = bool(self._live(now))
-        if self._explained(now) or not self._presumed.refuse(now, self.used(now) - 1, room=live):
+        if self._explained(now) or not self._inferred.refuse(now, room=live):
             self._share = max(SMALLEST_SHARE, self._share / 2)
         self._cut_at = now
         self._grown_at = now
@@ -220,7 +233,7 @@ class Bucket:
     @property
     def _searching(self) -> bool:
         """Whether nothing but refusals tells the limit."""
-        return self._presumed.active or (self._limit.source is LimitSource.UNKNOWN and not self._windows)
+        return self._inferred.active or (self._limit.source is LimitSource.UNKNOWN and not self._windows)
 
     def _explained(self, now: float) -> bool:
         """Whether a refusal tells nothing of the limit: what is left was told, or others took more than we did."""
@@ -232,7 +245,7 @@ class Bucket:
         """Return how many requests may be under way, since any of them may be the one that is refused."""
         if self._windows:
             return 1 if now - self._heard_at > OLD_NEWS else float("inf")
-        if self._searching and not self._presumed.active:
+        if self._searching and not self._inferred.active:
             return 1
         if self.used(now) < self._record:
             return float("inf")
@@ -262,8 +275,6 @@ class Bucket:
         steps = int((now - self._grown_at) / RECOVERY_SECONDS)
         self._grown_at += steps * RECOVERY_SECONDS
         self._share = min(1.0, self._share + RECOVERY_STEP * steps)
-        if self._presumed.active:
-            self._presumed.grow(now, self.used(now), self._own)
-        elif self._searching and self.used(now) >= USED_UP * self.limit:
+        if self._searching and not self._inferred.active and self.used(now) >= USED_UP * self.limit:
             # Only what was tried is known to be allowed.
             self._own *= 1.0 + RECOVERY_STEP

@@ -1,0 +1,327 @@
+"""A rate limit that nobody states: inferred from refusals that come back at one level of use, and only there.
+
+A true limit refuses when, and only when, what it counts has come to one level; refusals by chance come at any. What it
+counts is not known, so each way that is in use is tried: the last minute, minutes of a clock (at any phase), a bucket.
+A limit that others share refuses at any level of ours, but at high ones far more often.
+"""
+
+import math
+from collections import deque
+from statistics import median
+
+MINUTE = 60.0
+INFINITE = float("inf")
+PHASES = 12
+"""Minutes of a clock are tried every five seconds."""
+
+SLACK = 0.05
+"""Part of a level, beside one request, by which it may differ: answers come in another order than requests."""
+
+ODDS = 40.0
+FEW_LEVELS = 13.0
+"""How much rarer chance must make refusals at one level before a limit is inferred from them.
+
+There are some fourteen ways to count, and a coincidence in one of them is nothing rare, least of all at low levels.
+"""
+
+ONE_REFUSAL, FEW_REQUESTS = 1.0, 20.0
+"""What counts as seen before the first answer: one refusal for another reason, in twenty requests."""
+
+MOST_BEYOND = 2
+"""So many requests may go through just above a level: what makes few requests stays near one level all the time."""
+
+FEWEST_REQUESTS = 60
+FEWEST_REFUSALS, MOST_REFUSALS, BY_CHANCE = 3, 6, 0.06
+"""Of the newest refusals so many are compared, and so unlikely must their levels be to make high use their cause."""
+
+USUAL = 300
+HIGHEST_RANK = 0.95
+"""While use grows, after a beginning or a pause, every refusal is at the highest level yet, and tells little."""
+
+SHARED_PART = 0.85
+SHARED_SECONDS = 900.0
+"""Part of the usual level of refusals that is used when others share a limit, and for how long.
+
+Of 30 a minute in a sliding window, a quarter taken by others, 60 believed: 6 refusals in 25 minutes, else 11.
+"""
+
+MEMORY = 600.0
+"""Requests after which what was seen counts half."""
+
+MOST_REQUESTS = 4_096
+
+SAME_CAUSE = 3
+"""Requests let through since a refusal below which the next has the same cause."""
+
+KEPT_SECONDS = 1_800.0
+LONGER, MOST_LONGER = 4.0, 4
+"""How long an inferred limit is kept before more is tried, and how many times longer after each further refusal."""
+
+
+class Counter:
+    """One way in which a server may count: requests of the last minute."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def level(self, now: float) -> float:
+        """Return what it has counted."""
+        while self._times and self._times[0] <= now - MINUTE:
+            self._times.popleft()
+        return float(len(self._times))
+
+    def add(self, now: float) -> None:
+        """Count a request that was let through."""
+        self._times.append(now)
+
+
+class ClockCounter(Counter):
+    """Requests of the current minute of a clock that is `phase` seconds late."""
+
+    def __init__(self, phase: float) -> None:
+        self._phase = phase
+        self._minute = 0
+        self._count = 0
+
+    def level(self, now: float) -> float:
+        """Return what it has counted."""
+        minute = math.floor((now - self._phase) / MINUTE)
+        if minute != self._minute:
+            self._minute, self._count = minute, 0
+        return float(self._count)
+
+    def add(self, now: float) -> None:
+        """Count a request that was let through."""
+        self.level(now)
+        self._count += 1
+
+
+class Level:
+    """Refusals at one level of a counter, while nothing goes through above it.
+
+    `lowest` is the lowest of those levels; `passed_before` says that something had gone through above it before.
+    """
+
+    def __init__(self, counter: Counter) -> None:
+        self.lowest = INFINITE
+        self.refusals = 0
+        self.passed_before = False
+        self._counter = counter
+        self._first = INFINITE
+        self._beyond = 0
+        self._highest = 0.0
+
+    def let_through(self, now: float) -> None:
+        """Count a request; one far above the level disproves it, and so do several just above it."""
+        self._counter.add(now)
+        level = self._counter.level(now)
+        self._highest = max(self._highest, level)
+        if level > self._first:
+            self._beyond += 1
+            if self._beyond > MOST_BEYOND or level > self._first + _slack(self._first):
+                self.clear()
+
+    def refuse(self, now: float) -> None:
+        """Count a refusal, at the level of those before or, if lower, as the first at its own."""
+        level = self._counter.level(now)
+        if level >= self._first - _slack(self._first):
+            self.refusals += 1
+            self.lowest = min(self.lowest, level)
+            return
+        self.clear()
+        self.lowest = self._first = level
+        self.refusals = 1
+        self.passed_before = self._highest > level + _slack(level)
+
+    def clear(self) -> None:
+        """Forget the refusals."""
+        self.lowest = self._first = INFINITE
+        self.refusals = self._beyond = 0
+
+    def accept(self) -> None:
+        """Take this for the limit, whatever went through before: it may have been lowered."""
+        self._highest = self.lowest
+
+
+class BucketLevel:
+    """The same for a bucket that holds a minute's worth of requests and refills evenly: it refuses while empty."""
+
+    def __init__(self) -> None:
+        self.lowest = INFINITE
+        self.refusals = 0
+        self.passed_before = False
+        self._times: deque[float] = deque(maxlen=MOST_REQUESTS)
+        self._tokens = 0.0
+        self._filled_at = 0.0
+        self._beyond = 0
+
+    def let_through(self, now: float) -> None:
+        """Count a request; one that finds the bucket long empty disproves it, and so do several that find it empty."""
+        self._times.append(now)
+        if self.refusals:
+            self._fill(now)
+            self._tokens -= 1.0
+            if self._tokens < -1.0:
+                self._beyond += 1
+                if self._beyond > MOST_BEYOND or self._tokens < -_slack(self.lowest):
+                    self.clear()
+
+    def refuse(self, now: float) -> None:
+        """Count a refusal by the bucket of those before or, if that is not empty, as the first by its own."""
+        if self.refusals:
+            self._fill(now)
+            if self._tokens < 1.0 + _slack(self.lowest):
+                self.refusals += 1
+                return
+        self.clear()
+        # Full when some request came, and empty now: it has let that and all later ones through, and no more.
+        newest = enumerate(reversed(self._times), 1)
+        self.lowest = max((count / (1.0 + (now - at) / MINUTE) for count, at in newest), default=0.0)
+        self.refusals, self._tokens, self._filled_at = 1, 0.0, now
+        self.passed_before = self._would_have_refused()
+
+    def clear(self) -> None:
+        """Forget the refusals."""
+        self.lowest = INFINITE
+        self.refusals = self._beyond = 0
+
+    def accept(self) -> None:
+        """Take this for the limit, whatever went through before: it may have been lowered."""
+        self._times.clear()
+
+    def _fill(self, now: float) -> None:
+        self._tokens = min(self.lowest, self._tokens + (now - self._filled_at) * self.lowest / MINUTE)
+        self._filled_at = now
+
+    def _would_have_refused(self) -> bool:
+        tokens, filled_at = self.lowest, 0.0
+        for at in self._times:
+            tokens = min(self.lowest, tokens + (at - filled_at) * self.lowest / MINUTE) - 1.0
+            filled_at = at
+            if tokens < -_slack(self.lowest):
+                return True
+        return False
+
+
+class HighUse:
+    """Refusals that come when use is high, if at no one level: others take their part of the same limit.
+
+    By chance the ranks of the levels at which requests are refused, among those at which they go through, are uniform;
+    sums of their logarithms then follow a gamma distribution (Fisher's method).
+    """
+
+    def __init__(self) -> None:
+        self._minute = Counter()
+        self._usual: deque[float] = deque(maxlen=USUAL)
+        self._refused: deque[tuple[float, float]] = deque(maxlen=MOST_REFUSALS)
+
+    def let_through(self, now: float) -> None:
+        """Count a request."""
+        self._usual.append(self._minute.level(now))
+        self._minute.add(now)
+
+    def refuse(self, now: float) -> None:
+        """Note how high use is, compared with the usual."""
+        level = self._minute.level(now)
+        below = sum(1.0 if each < level else 0.5 if each == level else 0.0 for each in self._usual)
+        rank = below / (len(self._usual) + 1)
+        self._refused.append((-math.log(1.0 - min(HIGHEST_RANK, rank)), level))
+
+    def clear(self) -> None:
+        """Forget the refusals: they come at low use as well."""
+        self._refused.clear()
+
+    def limit(self) -> float:
+        """Return what is safe to use, infinite while the refusals may be by chance."""
+        count = len(self._refused)
+        total = sum(rank for rank, _ in self._refused)
+        by_chance = math.exp(-total) * sum(total**power / math.factorial(power) for power in range(count))
+        if count < FEWEST_REFUSALS or len(self._usual) < FEWEST_REQUESTS or by_chance > BY_CHANCE:
+            return INFINITE
+        return SHARED_PART * median(level for _, level in self._refused)
+
+
+class InferredLimit:
+    """A limit in requests a minute, infinite while there is no reason to infer one. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.limit = INFINITE
+        clocks = (Level(ClockCounter(number * MINUTE / PHASES)) for number in range(PHASES))
+        self._levels: list[Level | BucketLevel] = [Level(Counter()), BucketLevel(), *clocks]
+        self._high_use = HighUse()
+        self._requests = 0.0
+        self._refusals = 0.0
+        self._met = self._shared = False
+        self._passed = 0
+        self._kept_until = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether there is a limit to keep."""
+        return self.limit < INFINITE
+
+    def let_through(self, now: float) -> None:
+        """Note that a request was not refused."""
+        self._passed += 1
+        self._requests += 1.0
+        if self._requests > MEMORY:
+            self._requests /= 2
+            self._refusals /= 2
+        for level in self._levels:
+            level.let_through(now)
+        self._high_use.let_through(now)
+        if self.active and now >= self._kept_until:
+            self.limit = INFINITE
+
+    def refuse(self, now: float, *, room: bool = False) -> bool:
+        """Note a refusal that nothing explains; return whether it is a limit's.
+
+        With `room` the server tells of a limit that has room: another one, of which it says nothing, is less likely.
+        """
+        passed, self._passed = self._passed, 0
+        if passed < SAME_CAUSE:
+            return self.active
+        met_before, self._met = self._met, True
+        self._refusals += 1.0
+        for level in self._levels:
+            level.refuse(now)
+        if self._shared:
+            self._high_use.clear()
+        self._high_use.refuse(now)
+        likely = [level for level in self._levels if self._is_limit(level, room=room)]
+        self._shared = False
+        if likely:
+            found = min(likely, key=lambda level: (-level.refusals, level.lowest))
+            found.accept()
+            self.limit = max(1.0, found.lowest)
+            self._kept_until = now + KEPT_SECONDS * LONGER ** min(found.refusals - 2, MOST_LONGER)
+            return True
+        self._keep_for_now(now, room=room, met_before=met_before)
+        return False
+
+    def drop(self) -> None:
+        """Infer no limit any more."""
+        self.limit = INFINITE
+        for level in self._levels:
+            level.clear()
+
+    def _keep_for_now(self, now: float, *, room: bool, met_before: bool) -> None:
+        """Keep below what was refused while it may be the first meeting with a limit, or is one that others share."""
+        last_minute = self._levels[0]
+        self.limit = INFINITE if room else max(1.0, self._high_use.limit())
+        self._kept_until = now + SHARED_SECONDS
+        self._shared = self.active
+        if not self.active and not met_before:
+            # Until that minute is over a window that slides would refuse again and again.
+            self.limit = max(1.0, last_minute.lowest)
+            self._kept_until = now + MINUTE
+
+    def _is_limit(self, level: Level | BucketLevel, *, room: bool) -> bool:
+        others = self._refusals - level.refusals
+        chance = (max(0.0, others) + ONE_REFUSAL) / (self._requests + FEW_REQUESTS)
+        rare = max(1.0, level.lowest / (level.lowest + FEW_LEVELS) / chance)
+        return (level.refusals - 1) * math.log(rare) >= math.log(ODDS) * (1 + level.passed_before + room)
+
+
+def _slack(level: float) -> float:
+    return 1.0 + SLACK * level if level < INFINITE else 0.0
