@@ -8,6 +8,7 @@ import pytest
 from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.hooks import KEYS as HOOK_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS, default_path
+from jobdeck.domain.scope import Scope, format_scope, parse_scope
 from jobdeck.providers.profile import AccessKeys, Bearer
 from jobdeck.wiring import data_dir
 
@@ -85,6 +86,33 @@ def test_jobdeck_config_names_the_file(write: Write) -> None:
     assert load_settings({"JOBDECK_CONFIG": str(write(FULL))}).path is not None
 
 
+def test_a_scope_is_the_origin_and_the_organization_else_the_name(write: Write) -> None:
+    text = """
+[profiles.one]
+provider = "thehog"
+base_url = "https://API.example.com:443/hog"
+organization = "acme"
+[profiles.two]
+provider = "sonarly"
+base_url = "https://api.example.com"
+organization = "acme"
+[profiles.three]
+provider = "sonarly"
+base_url = "https://api.example.com:8443"
+"""
+    settings = load_settings({}, write(text))
+    acme = Scope("https://api.example.com", "acme")
+    assert settings.scopes == {"one": acme, "two": acme, "three": Scope("https://api.example.com:8443", "three")}
+    assert settings.profiles["three"].profile.organization is None
+    settings = load_settings({}, write(text.replace("acme", "other.org-1")))
+    assert {scope.organization for scope in settings.scopes.values()} == {"other.org-1", "three"}
+
+
+@pytest.mark.parametrize("scope", [Scope("https://a.example:8443", "acme"), Scope("", "acme")])
+def test_a_scope_is_read_as_it_was_written(scope: Scope) -> None:
+    assert parse_scope(format_scope(scope)) == scope
+
+
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no configuration file"):
         load_settings({}, tmp_path / "none.toml")
@@ -107,6 +135,10 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
         ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = 0', "whole number"),
         ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = true', "whole number"),
         ('[profiles.s]\nprovider = "sonarly"\naccount_group = "../x"', "account_group is not a valid ID"),
+        ('[profiles.s]\nprovider = "sonarly"\norganization = "a b"', "organization is letters, digits"),
+        ('[profiles.s]\nprovider = "sonarly"\norganization = 7', "organization must be a text"),
+        ('[profiles.s]\nprovider = "sonarly"\norganization = ""', "organization must be a text"),
+        ('[profiles.s]\nprovider = "sonarly"\norganization = "sk_live_0123456789abcdef"', "organization is letters"),
         ('[profiles."a b"]\nprovider = "sonarly"', "letters, digits"),
         ('default_profile = "nope"', "default_profile names no profile"),
         ("profiles = 3", "must be tables"),

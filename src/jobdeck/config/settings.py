@@ -12,6 +12,7 @@ from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.home import at_home, platform_place
 from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
+from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
 from jobdeck.files import read_regular
 from jobdeck.providers.ids import is_id
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from jobdeck.config.hooks import Hook
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEY_VARIABLES = frozenset({"THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY", "THE_HOG_API_KEY", "SONARLY_API_KEY"})
 TOP_KEYS = MappingProxyType(
     {
@@ -49,6 +51,8 @@ PROFILE_KEYS = MappingProxyType(
         "token": "a token for `Authorization: Bearer`, instead of the two",
         "project_id": "The Hog's project, sent as `X-Project-Id`",
         "account_group": "Sonarly's account group of bare job IDs",
+        "organization": "whose jobs and rate limit these are; profiles of one organization at one origin share what is "
+        "remembered and the limit; left out, the profile's name",
         "requests_per_minute": "the limit of everything sent through the profile; left out, it begins at the lower "
         "documented one and headers tell more",
         "variables": "values of a described API's placeholders",
@@ -106,6 +110,7 @@ class ProfileSettings:
             account_group=self.profile.account_group,
             requests_per_minute=self.profile.requests_per_minute,
             variables=self.profile.variables,
+            organization=self.profile.organization,
         )
 
     def _credentials(self, env: Mapping[str, str]) -> Credentials | None:
@@ -133,6 +138,11 @@ class Settings:
     path: Path | None
     hooks: "tuple[Hook, ...]" = ()
     apis: Apis = field(default_factory=Apis)
+
+    @property
+    def scopes(self) -> Mapping[str, Scope]:
+        """Whose jobs and budget each profile's are, by the profile's name."""
+        return {name: settings.profile.scope for name, settings in self.profiles.items()}
 
     @property
     def secret_variables(self) -> frozenset[str]:
@@ -239,6 +249,11 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
     group = _text(body, "account_group", where)
     if group is not None and not is_id(group):
         raise ConfigError(f"{where}: account_group is not a valid ID")
+    organization = _text(body, "organization", where)
+    if organization is not None and (
+        not ORGANIZATION.fullmatch(organization) or mask_keys(organization) != organization
+    ):
+        raise ConfigError(f"{where}: organization is letters, digits, . - and _, at most 64")
     profile = _profile(
         name,
         api,
@@ -247,6 +262,7 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
         account_group=group,
         requests_per_minute=limit,
         variables=variables,
+        organization=organization,
         where=f"{where}: base_url",
     )
     return _with_secrets(profile, body, where)
@@ -278,6 +294,7 @@ def _profile(
     account_group: str | None = None,
     requests_per_minute: int | None = None,
     variables: Mapping[str, str] | None = None,
+    organization: str | None = None,
 ) -> Profile:
     try:
         return Profile.create(
@@ -288,6 +305,7 @@ def _profile(
             account_group=account_group,
             requests_per_minute=requests_per_minute,
             variables=variables,
+            organization=organization,
         )
     except OriginError as error:
         raise ConfigError(f"{where}: {error}") from None

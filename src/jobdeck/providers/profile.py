@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from jobdeck.domain.scope import Scope
 from jobdeck.providers.secret import Secret
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ class Profile:
 
     `base_url` has no trailing slash. `requests_per_minute` is None when nobody said: then the provider's
     lower documented limit holds until headers tell more. `variables` are those of a described API's URLs, its
-    defaults among them.
+    defaults among them. `organization` is whose jobs and rate limit these are, None when nobody said: then they are
+    those of the profile's name.
     """
 
     name: str
@@ -151,6 +153,12 @@ class Profile:
     account_group: str | None = None
     requests_per_minute: int | None = None
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    organization: str | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """Whose jobs and budget these are."""
+        return Scope(str(self.origin), self.organization or self.name)
 
     @property
     def provider(self) -> str:
@@ -174,6 +182,7 @@ class Profile:
         account_group: str | None = None,
         requests_per_minute: int | None = None,
         variables: Mapping[str, str] | None = None,
+        organization: str | None = None,
     ) -> "Profile":
         """Build a profile with the provider's defaults; raises `OriginError` for an unacceptable base URL."""
         described = None if isinstance(api, str) else api
@@ -187,5 +196,14 @@ class Profile:
         origin = origin_of_base(url)
         known = {**(described.variables if described is not None else {}), **(variables or {})}
         return cls(
-            name, api, url, origin, credentials, project_id, account_group, requests_per_minute, MappingProxyType(known)
+            name,
+            api,
+            url,
+            origin,
+            credentials,
+            project_id,
+            account_group,
+            requests_per_minute,
+            MappingProxyType(known),
+            organization,
         )
