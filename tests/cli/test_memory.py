@@ -50,12 +50,13 @@ def env(server: ThreadedSimulator, tmp_path: Path) -> dict[str, str]:
     return environment(server.url, tmp_path)
 
 
-def test_history_lists_what_was_looked_at_even_without_the_server(env: dict[str, str]) -> None:
-    jobdeck("status", "op_done", "op_failed", env=env)
-    offline = {**env, "THEHOG_BASE_URL": "http://127.0.0.1:9"}
-    listed = jobdeck("history", "--json", env=offline).objects
+def test_history_lists_what_was_looked_at_even_without_the_server(tmp_path: Path) -> None:
+    with ThreadedSimulator(SCENARIO) as running:
+        env = environment(running.url, tmp_path)
+        jobdeck("status", "op_done", "op_failed", env=env)
+    listed = jobdeck("history", "--json", env=env).objects
     assert {item["id"]: item["phase"] for item in listed} == {"op_done": "succeeded", "op_failed": "failed"}
-    assert "op_failed" in jobdeck("history", env=offline).out
+    assert "op_failed" in jobdeck("history", env=env).out
 
 
 @pytest.mark.parametrize("command", [["history"], ["requests"], ["requests", "--json"]])
@@ -231,8 +232,7 @@ def test_an_end_that_is_remembered_stays_whatever_a_later_run_is_told(tmp_path: 
         env = environment(server.url, tmp_path)
         assert {job["phase"] for job in jobdeck("status", "--json", *ended, env=env).objects} == {"succeeded"}
     jobs = (replace(scenario.jobs[0], duration=1e6), scenario.jobs[1])
-    with ThreadedSimulator(replace(scenario, jobs=jobs)) as server:
-        env = environment(server.url, tmp_path)
+    with ThreadedSimulator(replace(scenario, jobs=jobs), server.port) as server:
         looked = jobdeck("status", *ended, env=env)
         first, second = looked.out.splitlines()[1:]
         assert first.startswith("✓ succeeded  thehog:op_back")
@@ -253,10 +253,11 @@ def test_an_end_that_is_remembered_stays_whatever_a_later_run_is_told(tmp_path: 
         assert len(server.requests) >= 7, "what is remembered is never passed off as seen"
 
 
-def test_an_end_that_is_remembered_stays_when_it_cannot_be_seen(env: dict[str, str]) -> None:
-    assert jobdeck("status", "op_done", "op_failed", env=env).code == 1
-    offline = {**env, "THEHOG_BASE_URL": "http://127.0.0.1:9"}
-    ran = jobdeck("status", "--json", "op_done", env=offline)
+def test_an_end_that_is_remembered_stays_when_it_cannot_be_seen(tmp_path: Path) -> None:
+    with ThreadedSimulator(SCENARIO) as running:
+        env = environment(running.url, tmp_path)
+        assert jobdeck("status", "op_done", "op_failed", env=env).code == 1
+    ran = jobdeck("status", "--json", "op_done", env=env)
     assert (ran.object["phase"], ran.object["problem"]["kind"], ran.code) == ("succeeded", "network", 0)
-    waited = jobdeck("wait", "--json", "op_failed", env=offline)
+    waited = jobdeck("wait", "--json", "op_failed", env=env)
     assert (waited.object["phase"], waited.object["problem"]["kind"], waited.code) == ("failed", "network", 1)

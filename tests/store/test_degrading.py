@@ -101,7 +101,7 @@ def test_a_request_in_flight_finds_its_ledger_row_and_its_lease_again(kept: Sqli
 
 def test_a_batch_is_run_again_as_a_whole_in_memory(kept: SqliteStore) -> None:
     fill_up(kept)
-    notes = [f"{n} " * 2_000 for n in range(20)]
+    notes = [f"{n} " * 20_000 for n in range(20)]
 
     def annotate(store: Store, note: str) -> str:
         return store.annotate(KEY, now_us=NOW, note=note).note

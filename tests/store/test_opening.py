@@ -13,7 +13,7 @@ from jobdeck.store import NewerSchemaError, Store, StoreError, open_store
 from jobdeck.store.errors import StoreLockedError, StoreReadOnlyError
 from jobdeck.store.records import NoticeKind
 from jobdeck.store.sqlite import opening, place
-from jobdeck.store.sqlite.migrate import Migration, load_migrations
+from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate
 from tests.builders import make_observation, make_target
 from tests.store.conftest import prepared
 from tests.store.doing import KEY, NOW, SECOND, listed, poll
@@ -107,7 +107,10 @@ def test_a_newer_schema_is_neither_read_nor_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", range(1, len(SHIPPED) + 1))
 def test_every_older_schema_is_migrated_after_a_copy_was_made(tmp_path: Path, version: int) -> None:
     path = tmp_path / "jobdeck.db"
-    open_store(path, "me", migrations=SHIPPED[:version], fallback=False).store.close()
+    place.create_private(path)
+    old = apsw.Connection(str(path))
+    migrate(old, None, SHIPPED[:version], NOW)
+    old.close()
     opened = open_store(path, "me", migrations=(*SHIPPED, NEXT), now_us=NOW, fallback=False)
     (notice,) = opened.notices
     assert notice.kind is NoticeKind.MIGRATED

@@ -69,12 +69,13 @@ def test_health_tells_size_schema_and_rows(store: Store) -> None:
 
 
 def test_the_newest_hundred_requests_of_a_job_are_found_by_an_index(open_file: Open) -> None:
-    path = open_file("me").health().path
-    connection = apsw.Connection(str(path))
     from jobdeck.store.sqlite.ledger import _OF_JOB
+    from jobdeck.store.sqlite.store import SqliteStore
 
+    store = open_file("me")
+    assert isinstance(store, SqliteStore)
+    connection = store._db._session.connection
     plan = [detail for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {_OF_JOB}", (1, 100))]
-    connection.close()
     assert not [
         step for step in plan if step.startswith("SCAN") and step.split()[1] in {"exchanges", "observations", "e"}
     ]

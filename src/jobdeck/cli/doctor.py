@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,12 +18,13 @@ from jobdeck.cli.run_async import run_async
 from jobdeck.cli.shapes import CheckObject
 from jobdeck.cli.silence import Silences
 from jobdeck.cli.terminal import screen_stream
-from jobdeck.config import ConfigError
+from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.domain.scope import Scope
 from jobdeck.providers.profile import BUILT_IN, Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
@@ -59,18 +60,19 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
         return show_body(arguments)
     checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
+    scopes: Mapping[str, Scope] = {}
     try:
         wiring = open_wiring(arguments)
     except ConfigError as error:
         checks.append(Check("configuration", Verdict.FAILED, str(error), ExitCode.USAGE))
     else:
-        names = profiles_of(wiring, arguments.profile)
+        scopes, names = wiring.settings.scopes, profiles_of(wiring, arguments.profile)
         checks.extend((_configuration(wiring), _described(wiring)))
         for name in names:
             with suppress(ConfigError):  # which the check of the credential tells
                 wiring.settings.profiles[name].ask()
         checks.extend(run_async(_profiles(wiring, arguments, names)))
-    checks.extend((_store(arguments), *_terminal()))
+    checks.extend((_store(arguments, scopes), *_terminal()))
     _report(checks, as_json=arguments.json)
     return next((check.code for check in checks if check.verdict is Verdict.FAILED), ExitCode.OK)
 
@@ -78,10 +80,16 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _configuration(wiring: Wiring) -> Check:
     settings = wiring.settings
     origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
-    profiles = ", ".join(
-        f"{name}{' (default)' if name == settings.default_profile else ''}" for name in settings.profiles
-    )
+    profiles = ", ".join(_named(settings, name) for name in settings.profiles)
     return Check("configuration", Verdict.OK, f"{origin}; profiles: {profiles}")
+
+
+def _named(settings: Settings, name: str) -> str:
+    """Return a profile's name with what is to be known of it: that it is the default one, and its organization."""
+    organization = settings.profiles[name].profile.organization
+    notes = ["default"] if name == settings.default_profile else []
+    notes += [f"organization {organization}"] if organization is not None else []
+    return f"{name} ({', '.join(notes)})" if notes else name
 
 
 def _described(wiring: Wiring) -> Check:
@@ -183,7 +191,7 @@ def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: t
     ours = "not configured" if configured is None else f"{configured} a minute configured"
     if configured is None and described is not None and described.requests_per_minute is not None:
         ours = f"{described.requests_per_minute} a minute described"
-    with open_store_for(arguments) as store:
+    with open_store_for(arguments, wiring.settings.scopes) as store:
         learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
     kept = (
         "; in force: " + ", ".join(f"{bucket} {limit} a minute" for bucket, limit in learnt.items()) if learnt else ""
@@ -196,8 +204,8 @@ def _clock(name: str, offset: float) -> Check:
     return Check(f"{name}: clock", Verdict.OK if abs(offset) <= CLOCK_TOLERANCE else Verdict.WARNING, found)
 
 
-def _store(arguments: argparse.Namespace) -> Check:
-    opened = open_own_store(os.environ, keep=not arguments.no_store)
+def _store(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> Check:
+    opened = open_own_store(os.environ, scopes, keep=not arguments.no_store)
     try:
         health = opened.store.health(check=True)
     finally:

@@ -4,8 +4,8 @@ import argparse
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.narration import narrate, newest
-from jobdeck.cli.opening import open_store_for
-from jobdeck.cli.output import job_object, of_profile, print_json, print_table
+from jobdeck.cli.opening import open_store_for, read_scopes
+from jobdeck.cli.output import job_object, of_profile, print_json, print_table_of_scopes
 from jobdeck.cli.shapes import HistoryObject
 from jobdeck.cli.words import describe_message, describe_progress, describe_state
 from jobdeck.domain import words
@@ -21,19 +21,23 @@ _HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "LAST SEEN", "REQUEST ID", "MESSA
 def run(arguments: argparse.Namespace) -> ExitCode:
     """List remembered jobs, newest activity first, or forget old ones with ``--purge``."""
     now = SystemClock().now()
-    with open_store_for(arguments, needed=True) as store:
+    scopes = read_scopes(arguments)
+    with open_store_for(arguments, scopes, needed=True) as store:
         if arguments.purge is not None:
             return _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
         stored = newest(store.jobs(arguments.profile, arguments.limit + 1), arguments.limit)
         notes = store.annotations(item.last.key for item in stored)
         if not arguments.json and not stored:
-            narrate(f"nothing is remembered{of_profile(arguments)} yet")
+            narrate(f"nothing is remembered{of_profile(arguments, scopes)} yet")
         elif not arguments.json:
-            print_table(_HEADER, [_row(item.at(now), now) for item in stored])
+            named = [(item.last.key.profile, item.scope) for item in stored]
+            print_table_of_scopes(_HEADER, [_row(item.at(now), now) for item in stored], named)
         for item in stored if arguments.json else ():
             note = notes.get(item.last.key)
             line: HistoryObject = {
                 **job_object(item.at(now), now),
+                "origin": item.scope.origin or None,
+                "organization": item.scope.organization,
                 "watched": item.watched_us is not None,
                 "acknowledged": note is not None and note.acknowledged,
                 "note": note.note if note is not None else "",

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.narration import narrate
-from jobdeck.config import ConfigError
+from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.settings import default_path
 from jobdeck.wiring import Wiring, open_own_store
 
 if TYPE_CHECKING:
+    from jobdeck.domain.scope import Scope
     from jobdeck.store import Store
 
 
@@ -31,16 +32,23 @@ def open_wiring(arguments: argparse.Namespace) -> Wiring:
     return wiring
 
 
+def read_scopes(arguments: argparse.Namespace) -> Mapping[str, "Scope"]:
+    """Return the scopes of the configured profiles, of which there may be none; raises `ConfigError`."""
+    return load_settings(os.environ, Path(arguments.config) if arguments.config else None).scopes
+
+
 @contextmanager
-def open_store_for(arguments: argparse.Namespace, *, needed: bool = False) -> Iterator["Store"]:
-    """Open the store; its notices go to standard error.
+def open_store_for(
+    arguments: argparse.Namespace, scopes: Mapping[str, "Scope"], *, needed: bool = False
+) -> Iterator["Store"]:
+    """Open the store as profiles with these `scopes` know it; its notices go to standard error.
 
     Where it is `needed`, because the command does nothing but read it, one that cannot be used raises
     `CommandError`: an empty stand-in would say that nothing is remembered.
     """
     from jobdeck.store.records import NoticeKind  # noqa: PLC0415 - not before the first frame
 
-    opened = open_own_store(os.environ, keep=not arguments.no_store)
+    opened = open_own_store(os.environ, scopes, keep=not arguments.no_store)
     try:
         for notice in opened.notices:
             if needed and notice.kind is NoticeKind.IN_MEMORY:

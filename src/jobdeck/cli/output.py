@@ -10,6 +10,7 @@ from jobdeck.cli.shapes import BudgetObject, JobObject, ProblemObject
 from jobdeck.domain.instant import Instant, date_of, utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import one_line
 from jobdeck.scheduling.actions import BudgetView
 
@@ -89,9 +90,18 @@ def budget_object(budget: BudgetView, now: Instant) -> BudgetObject:
     }
 
 
-def of_profile(arguments: argparse.Namespace) -> str:
-    """Return the words that say whom a command was asked about alone; empty when about all."""
-    return f" of profile {one_line(arguments.profile, 80)}" if arguments.profile is not None else ""
+def of_profile(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> str:
+    """Return the words that say whom a command was asked about alone, and at which server; empty when about all."""
+    name = arguments.profile
+    if name is None:
+        return ""
+    return f" of profile {one_line(name, 80)}" + (f" at {scopes[name].origin}" if name in scopes else "")
+
+
+def describe_scope(name: str, scope: Scope) -> str:
+    """Return the origin of what is shown under a profile's name, with the organization where that is another name."""
+    origin = scope.origin or "unknown"
+    return origin if scope.organization == name else f"{origin} ({one_line(scope.organization, 80)})"
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -107,6 +117,20 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
     sys.stdout.flush()
+
+
+def print_table_of_scopes(
+    header: Sequence[str], rows: Sequence[Sequence[str]], named: Sequence[tuple[str, Scope]]
+) -> None:
+    """Write a table of what is remembered under profiles' names; `named` has name and scope of each row.
+
+    A name that is not configured any more may stand for several servers: then a column tells them apart.
+    """
+    known: dict[str, Scope] = {}
+    if any(known.setdefault(name, scope) != scope for name, scope in named):
+        header = ("SERVER", *header)
+        rows = [(describe_scope(*pair), *row) for pair, row in zip(named, rows, strict=True)]
+    print_table(header, rows)
 
 
 def _parsed(text: str | None) -> Any:

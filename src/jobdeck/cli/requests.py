@@ -2,13 +2,20 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.cli.narration import narrate, newest
-from jobdeck.cli.opening import open_store_for, open_wiring
-from jobdeck.cli.output import of_profile, print_json, print_table, problem_object, rfc3339
+from jobdeck.cli.opening import open_store_for, open_wiring, read_scopes
+from jobdeck.cli.output import (
+    describe_scope,
+    of_profile,
+    print_json,
+    print_table_of_scopes,
+    problem_object,
+    rfc3339,
+)
 from jobdeck.cli.shapes import RequestObject
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
@@ -20,17 +27,22 @@ _HEADER = ("TIME", "STATUS", "TOOK", "JOB", "REQUEST ID", "WHAT CAME")
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """List the newest requests, those about a target, or what is known of one request or trace ID."""
-    with open_store_for(arguments, needed=True) as store:
+    scopes = read_scopes(arguments)
+    with open_store_for(arguments, scopes, needed=True) as store:
         if arguments.target is None:
             entries = newest(store.all_exchanges(arguments.profile, arguments.limit + 1), arguments.limit)
             if not entries and not arguments.json:
-                narrate(f"no request{of_profile(arguments)} is on record yet")
+                narrate(f"no request{of_profile(arguments, scopes)} is on record yet")
             _print(entries, as_json=arguments.json)
             return ExitCode.OK
         found = store.find_request(arguments.target, arguments.limit)
         if found.exchanges or found.accepted:
             _print_found(found, as_json=arguments.json)
             return ExitCode.OK
+        if found.elsewhere:
+            where = ", ".join(describe_scope("", scope) for scope in found.elsewhere)
+            narrate(f"{one_line(arguments.target, 200)} is on record for {where}, where no profile points now")
+            return ExitCode.NOT_FOUND
         return _of_target(store, arguments)
 
 
@@ -51,7 +63,12 @@ def _print(entries: Iterable[LedgerEntry], *, as_json: bool) -> None:
         for entry in listed:
             print_json(ledger_object(entry))
     elif listed:
-        print_table(_HEADER, [_row(entry) for entry in listed])
+        _print_table(listed)
+
+
+def _print_table(entries: Sequence[LedgerEntry]) -> None:
+    named = [(entry.profile, entry.scope) for entry in entries]
+    print_table_of_scopes(_HEADER, [_row(entry) for entry in entries], named)
 
 
 def _print_found(found: Found, *, as_json: bool) -> None:
@@ -64,7 +81,7 @@ def _print_found(found: Found, *, as_json: bool) -> None:
             print_json({"accepted": str(key)})
         return
     if found.exchanges:
-        print_table(_HEADER, [_row(entry) for entry in found.exchanges])
+        _print_table(found.exchanges)
     for item in found.sightings:
         said = f": {one_line(item.fields, 2_000)}" if item.fields else ""
         sys.stdout.write(f"it told of {item.key}{' something new' if item.changed else ' nothing new'}{said}\n")

@@ -78,6 +78,8 @@ class JobObject(TypedDict):
 class HistoryObject(JobObject):
     """A remembered job. Written by `history`."""
 
+    origin: Annotated[str | None, "the server that it was seen at; null where an older jobdeck did not note it"]
+    organization: Annotated[str, "whose job it is: the profile's `organization`, else its name"]
     watched: Annotated[bool, "whether it is on the watch list"]
     acknowledged: Annotated[bool, "whether a person knows of its trouble"]
     note: Annotated[str, "the note of its ticket"]

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     finally:
         LINE.clear()
     if look.unasked:
-        with open_store_for(arguments) as store:
+        with open_store_for(arguments, wiring.settings.scopes) as store:
             look.recall(store)
     jobs = [look.done[target.key] for target in inputs.targets]
     if not arguments.json:

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         return bool(fresh) or bool(engine.halted()) or bool(silent)
 
     (job,) = run_async(follow(wiring, targets, looked, lists=UseOfLists.NONE))
-    with open_store_for(arguments) as store:
+    with open_store_for(arguments, wiring.settings.scopes) as store:
         source = ticket_source(
             wiring, store, job, fresh, note=arguments.note or "", include_result=arguments.include_result
         )

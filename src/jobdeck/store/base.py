@@ -47,8 +47,12 @@ class Store(Protocol):
 
     Blocking, and safe to call from several threads. Each method is one transaction that is on disk when it
     returns: a killed process loses nothing it was told was done. Raises `StoreError` only; `now_us` is the
-    caller's time. Every change names its scope (the profile) and the actor given when the store was opened, and
-    is in the change log, from which `changes` reads.
+    caller's time. Every change names its scope and the actor given when the store was opened, and is in the change
+    log, from which `changes` reads.
+
+    A profile's name stands for its scope (origin and organization) as configured when the store was opened. Profiles
+    of one scope share everything but their places on the watch list and what they have learnt of durations; a name
+    that had another scope once knows nothing of it. Rows of profiles that are not configured any more keep their name.
     """
 
     @property
@@ -131,7 +135,10 @@ class Store(Protocol):
         ...
 
     def jobs(self, profile: str | None = None, limit: int = 10_000) -> tuple[StoredJob, ...]:
-        """Return the jobs of a profile, or of all, by their newest activity, newest first, without results."""
+        """Return the jobs of a profile's scope, or of all, by their newest activity, newest first, without results.
+
+        Of all, each is shown under the profile that watched it last.
+        """
         ...
 
     def watched(self, now: Instant) -> tuple[Job, ...]:
@@ -147,11 +154,11 @@ class Store(Protocol):
         ...
 
     def all_exchanges(self, profile: str | None = None, limit: int = 100) -> tuple[LedgerEntry, ...]:
-        """Return the newest requests of a profile, or of all, newest first."""
+        """Return the newest requests of a profile's scope, or of all, newest first."""
         ...
 
     def failures(self, profile: str, since_us: int, until_us: int, limit: int = 100) -> tuple[LedgerEntry, ...]:
-        """Return a profile's requests begun within that time that brought no answer, newest first.
+        """Return the requests of a profile's scope begun within that time that brought no answer, newest first.
 
         Looked for among the newest `FAILURES_AMONG` requests of all.
         """
@@ -173,7 +180,7 @@ class Store(Protocol):
         ...
 
     def load_estimates(self, profile: str) -> str | None:
-        """Return what `save_estimates` kept last."""
+        """Return what `save_estimates` kept last of the profile, else of another one of its scope."""
         ...
 
     def save_choice(self, name: str, value: str, now_us: int) -> None:

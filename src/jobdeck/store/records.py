@@ -11,6 +11,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.scope import Scope
 from jobdeck.domain.timeline import Moment, MomentKind
 
 Cursor = NewType("Cursor", str)
@@ -91,11 +92,13 @@ class LedgerEntry:
     """One request on record. No headers, no bodies.
 
     `sent_us` is when leave was given; the fields of the answer are None or empty while the state is SENT.
-    `started_us` and `duration` (seconds) are the exchange's own; `key` is None for a list.
+    `started_us` and `duration` (seconds) are the exchange's own; `key` is None for a list. `profile` is the one that
+    it was sent through, `scope` the one whose budget paid for it.
     """
 
     id: UUID
     profile: str
+    scope: Scope
     actor: str
     state: LedgerState
     bucket: str
@@ -143,11 +146,15 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is known of a request or trace ID: our exchanges, what they told, and the jobs it had accepted."""
+    """What is known of a request or trace ID: our exchanges, what they told, and the jobs it had accepted.
+
+    Where no configured profile's scope knows it, `elsewhere` are the scopes that do.
+    """
 
     exchanges: tuple[LedgerEntry, ...] = ()
     sightings: tuple[Sighting, ...] = ()
     accepted: tuple[JobKey, ...] = ()
+    elsewhere: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

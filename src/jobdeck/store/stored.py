@@ -6,6 +6,7 @@ from uuid import UUID
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, StageRecord
+from jobdeck.domain.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class StoredJob:
     """
 
     id: UUID
+    scope: Scope
     last: Job
     fence: int
     lease_owner: str | None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Instant
     from jobdeck.domain.job import Job, Target
+    from jobdeck.domain.scope import Scope
     from jobdeck.engine.clock import Timer
     from jobdeck.engine.engine import Engine
     from jobdeck.engine.ledger import Ledger
@@ -119,7 +120,9 @@ class Wiring:
         """
         from jobdeck.wiring.assembly import open_engine  # noqa: PLC0415 - 60 ms the first frame must not wait for
 
-        return open_engine(self, open_own_store(self._env, keep=self._keep), lists, recorder, listed=listed)
+        return open_engine(
+            self, open_own_store(self._env, self.settings.scopes, keep=self._keep), lists, recorder, listed=listed
+        )
 
     @asynccontextmanager
     async def asking(
@@ -131,7 +134,9 @@ class Wiring:
         """
         from jobdeck.wiring.assembly import open_askers  # noqa: PLC0415 - 60 ms the first frame must not wait for
 
-        async with open_askers(self, names, lambda: open_own_store(self._env, keep=self._keep), waits) as askers:
+        async with open_askers(
+            self, names, lambda: open_own_store(self._env, self.settings.scopes, keep=self._keep), waits
+        ) as askers:
             yield askers
 
     async def recall(self, store: AsyncStore, targets: Sequence[Target]) -> tuple[Job, ...]:
@@ -207,12 +212,16 @@ class Wiring:
         return settings
 
 
-def open_own_store(env: Mapping[str, str], *, keep: bool = True) -> Opened:
-    """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`."""
+def open_own_store(env: Mapping[str, str], scopes: Mapping[str, Scope], *, keep: bool = True) -> Opened:
+    """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`.
+
+    `scopes` are those of the configured profiles: what is remembered under the same name of another server is not
+    theirs.
+    """
     from jobdeck.store import open_store  # noqa: PLC0415 - 30 ms the first frame must not wait for
     from jobdeck.store.actors import new_actor  # noqa: PLC0415
 
-    return open_store(data_dir(env) / DATABASE if keep else None, new_actor())
+    return open_store(data_dir(env) / DATABASE if keep else None, new_actor(), scopes=scopes)
 
 
 def data_dir(env: Mapping[str, str]) -> Path:

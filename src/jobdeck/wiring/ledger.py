@@ -166,7 +166,7 @@ class StoreLedger:
     async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
         if not changes:
             # Changes were purged before they were read: everything has to be looked at.
-            return [stored.last.key for stored in await self._store.jobs()]
+            return [stored.last.key for name in tuple(self._apart) for stored in await self._store.jobs(name)]
         answered = (change for change in changes if change.kind is ChangeKind.ANSWERED)
         return dict.fromkeys(key for change in answered for key in change.keys)
 

@@ -10,7 +10,7 @@ from jobdeck.store.records import ChangeKind, Claim, Completed, Granted
 from jobdeck.store.sqlite.codec import problem_text
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.leasing import release, silence
-from jobdeck.store.sqlite.rows import job_row, log, scope_row
+from jobdeck.store.sqlite.rows import job_row, log, profile_rows, scope_row
 from jobdeck.store.sqlite.telling import Answer, Told, note_problem, tell
 
 _ANSWER = (
@@ -19,8 +19,8 @@ _ANSWER = (
 )
 _ANSWER_ANEW = (
     "INSERT INTO exchanges (started_us, duration_us, method, url, http_status, request_id, body_request_id, trace_id,"
-    " size, problem, id, scope, actor, job, bucket, sent_us, state)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'answered')"
+    " size, problem, id, scope, profile, actor, job, bucket, sent_us, state)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'answered')"
 )
 
 
@@ -36,7 +36,7 @@ def complete(
     """See `Store.complete`."""
     found = None if granted.key is None else job_row(session.connection, granted.key)
     job, scope = found if found is not None else (None, scope_row(session, granted.profile))
-    row = _record(session, granted, exchange, scope, job)
+    row = _record(session, granted, exchange, job)
     problem = exchange.problem
     if problem is not None and problem.kind is ProblemKind.RATE_LIMIT:
         silence(session, scope, granted.bucket, _silent_until(problem, now_us))
@@ -83,7 +83,7 @@ def _silent_until(problem: Problem, now_us: int) -> int:
     return now_us + round(QUIET_SECONDS * 1e6)
 
 
-def _record(session: Session, granted: Granted, exchange: Exchange, scope: int, job: int | None) -> int:
+def _record(session: Session, granted: Granted, exchange: Exchange, job: int | None) -> int:
     """Fill in the ledger row, or write it anew where it was purged or left behind in a file; returns its number."""
     values = (
         exchange.started.us,
@@ -102,5 +102,6 @@ def _record(session: Session, granted: Granted, exchange: Exchange, scope: int, 
     connection.execute(_ANSWER, (*values, granted.row, id_))
     if connection.changes():
         return granted.row
-    connection.execute(_ANSWER_ANEW, (*values, id_, scope, session.actor, job, granted.bucket, exchange.started.us))
+    rows = profile_rows(session, granted.profile)
+    connection.execute(_ANSWER_ANEW, (*values, id_, *rows, session.actor, job, granted.bucket, exchange.started.us))
     return connection.last_insert_rowid()

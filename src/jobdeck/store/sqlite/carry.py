@@ -13,6 +13,7 @@ _WAIT_MS = 500
 _COPIES = (
     "INSERT OR REPLACE INTO main.meta SELECT * FROM old.meta",
     "INSERT INTO main.scopes SELECT * FROM old.scopes",
+    "INSERT INTO main.profiles SELECT * FROM old.profiles",
     "INSERT INTO main.actors SELECT * FROM old.actors",
     "INSERT INTO main.jobs SELECT * FROM old.jobs",
     "INSERT INTO main.watches SELECT * FROM old.watches",

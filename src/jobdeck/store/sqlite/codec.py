@@ -12,6 +12,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobError, JobKey, Observation, Resource, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.store.records import LedgerEntry, LedgerState
 from jobdeck.store.stored import StoredJob, wall
@@ -77,8 +78,8 @@ STATE_COLUMNS = (
 )
 """The columns that `state_values` gives and `job_from` takes, in this order."""
 
-TARGET_COLUMNS = "s.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id"
-"""The columns that `target_from` takes; `s` are the scopes."""
+TARGET_COLUMNS = "n.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id"
+"""The columns that `target_from` takes; `n.name` is the name that the job's profile is shown as."""
 
 
 def state_values(job: Job) -> Row:
@@ -157,10 +158,11 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
 
 def stored_from(row: Row, result: str | None = None) -> StoredJob:
     """Return a stored job from a row as `history` selects it."""
-    id_, fence, owner, lease_until_us, next_poll_us, watched_us, result_bytes, added_us = row[:8]
+    scope, id_, fence, owner, lease_until_us, next_poll_us, watched_us, result_bytes, added_us = row[:9]
     return StoredJob(
         id=UUID(bytes=id_),
-        last=job_from(target_from(row[8:15]), added_us, row[15:], result),
+        scope=parse_scope(clean(scope)),
+        last=job_from(target_from(row[9:16]), added_us, row[16:], result),
         fence=fence,
         lease_owner=_text(owner),
         lease_until_us=lease_until_us,
@@ -173,12 +175,13 @@ def stored_from(row: Row, result: str | None = None) -> StoredJob:
 def entry_from(row: Row) -> LedgerEntry:
     """Return a ledger entry from a row as `ledger` selects it."""
     (
-        id_, profile, actor, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
+        id_, profile, scope, actor, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
         http_status, request_id, body_request_id, trace_id, size, problem,
     ) = row  # fmt: skip
     return LedgerEntry(
         id=UUID(bytes=id_),
         profile=clean(profile),
+        scope=parse_scope(clean(scope)),
         actor=clean(actor),
         state=LedgerState(state),
         bucket=clean(bucket),

@@ -35,12 +35,11 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def connect_reader(path: Path) -> apsw.Connection:
-    """Open a second connection, for queries only: they need not wait for a transaction of the writer."""
+    """Open a second connection, for queries: they need not wait for a transaction of the writer."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         _common(connection)
-        connection.pragma("query_only", True)
     except apsw.Error:
         connection.close()  # a damaged file is renamed next, and Windows renames none that is open
         raise
@@ -56,5 +55,7 @@ def connect_memory() -> apsw.Connection:
 
 def _common(connection: apsw.Connection) -> None:
     connection.pragma("foreign_keys", True)
+    # What a connection keeps for itself alone needs no directory that can be written.
+    connection.pragma("temp_store", "memory")
     # The file might not be ours: no function it names may run on its behalf.
     connection.pragma("trusted_schema", False)

@@ -1,7 +1,7 @@
 """Transactions: one writer, one reader, and the way out when the file can no longer be written."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,13 @@ from uuid import UUID
 
 import apsw
 
+from jobdeck.domain.scope import Scope
 from jobdeck.store.errors import StoreClosedError
 from jobdeck.store.records import Notice, NoticeKind
 from jobdeck.store.sqlite.carry import carry_over
 from jobdeck.store.sqlite.faults import BUSY, DAMAGED, LOST, typed
 from jobdeck.store.sqlite.place import create_private, suspicion
+from jobdeck.store.sqlite.scopes import add_scopes, make_views
 from jobdeck.store.uuid7 import Uuid7
 
 T = TypeVar("T")
@@ -50,11 +52,13 @@ class Database:
         *,
         keep_results: bool,
         make_memory: Callable[[], apsw.Connection],
+        scopes: Mapping[str, Scope],
     ) -> None:
         self.path = path
         self.actor = actor
         self.degraded: Notice | None = None
         self._make_memory = make_memory
+        self._scopes = scopes
         self._keep_results = keep_results
         self._new_id = Uuid7().new
         self._write_lock = threading.RLock()
@@ -139,7 +143,12 @@ class Database:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("INSERT OR IGNORE INTO actors (name) VALUES (?)", (self.actor,))
         actor = writer.execute("SELECT id FROM actors WHERE name = ?", (self.actor,)).get
+        add_scopes(writer, self._scopes)
         writer.execute("COMMIT")
+        make_views(writer, self._scopes)
+        if reader is not None:
+            make_views(reader, self._scopes)
+            reader.pragma("query_only", True)
         self._session = Session(writer, int(actor), self.actor, self._keep_results, self._new_id)
 
     def _query(self, work: Callable[[apsw.Connection], T]) -> T:

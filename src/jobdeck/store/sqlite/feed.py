@@ -11,11 +11,13 @@ from jobdeck.store.records import Change, ChangeKind, Cursor
 from jobdeck.store.sqlite.codec import key_of, numbers_from
 
 _CHANGES = (
-    "SELECT c.seq, c.at_us, c.kind, s.name, a.name, c.jobs, e.id FROM change_log c"
-    " LEFT JOIN scopes s ON s.id = c.scope JOIN actors a ON a.id = c.actor LEFT JOIN exchanges e ON e.seq = c.exchange"
+    "SELECT c.seq, c.at_us, c.kind, (SELECT n.name FROM profile_scopes n WHERE n.scope = c.scope LIMIT 1), a.name,"
+    " c.jobs, e.id FROM change_log c JOIN actors a ON a.id = c.actor LEFT JOIN exchanges e ON e.seq = c.exchange"
     " WHERE c.seq > ? ORDER BY c.seq LIMIT ?"
 )
-_KEY = "SELECT s.name, j.account_group, j.job_id FROM jobs j JOIN scopes s ON s.id = j.scope WHERE j.seq = ?"
+_KEYS = (
+    "SELECT n.name, j.account_group, j.job_id FROM jobs j JOIN profile_scopes n ON n.scope = j.scope WHERE j.seq = ?"
+)
 
 
 def head(connection: apsw.Connection) -> Cursor:
@@ -26,21 +28,21 @@ def head(connection: apsw.Connection) -> Cursor:
 def changes(connection: apsw.Connection, since: Cursor | None, limit: int) -> tuple[tuple[Change, ...], Cursor]:
     """See `Store.changes`."""
     place = 0 if since is None else _place(connection, since)
-    keys: dict[int, JobKey | None] = {}
+    keys: dict[int, tuple[JobKey, ...]] = {}
     found: list[Change] = []
     for seq, at_us, kind, profile, actor, jobs, exchange in connection.execute(_CHANGES, (place, limit)):
         place = seq
         rows = numbers_from(jobs)
         for job in rows:
             if job not in keys:
-                keys[job] = next((key_of(*row) for row in connection.execute(_KEY, (job,))), None)
+                keys[job] = tuple(key_of(*row) for row in connection.execute(_KEYS, (job,)))
         found.append(
             Change(
                 at_us=at_us,
                 kind=ChangeKind(kind),
                 profile=None if profile is None else clean(profile),
                 actor=clean(actor),
-                keys=tuple(key for job in rows if (key := keys[job]) is not None),
+                keys=tuple(key for job in rows for key in keys[job]),
                 exchange_id=None if exchange is None else UUID(bytes=exchange),
             )
         )

@@ -10,29 +10,37 @@ from jobdeck.domain.text import clean
 from jobdeck.store.records import TimelineEntry, TimelineKind
 from jobdeck.store.sqlite.codec import STATE_COLUMNS, TARGET_COLUMNS, job_from, phase_from, stored_from, target_from
 from jobdeck.store.sqlite.rows import job_row
+from jobdeck.store.sqlite.scopes import NAMES
 from jobdeck.store.stored import StoredJob
 
 _COLUMNS = (
-    "SELECT j.id, j.fence, a.name, j.lease_until_us, j.next_poll_us, w.since_us, j.result_bytes, j.added_us,"
+    "SELECT s.name, j.id, j.fence, a.name, j.lease_until_us, j.next_poll_us,"  # noqa: S608 - constants only
+    " (SELECT min(w.since_us) FROM watches w WHERE w.job = j.seq), j.result_bytes, j.added_us,"
     f" {TARGET_COLUMNS}, {STATE_COLUMNS}"
 )
-_FROM = (
-    " FROM jobs j JOIN scopes s ON s.id = j.scope LEFT JOIN actors a ON a.id = j.lease_owner"
-    " LEFT JOIN watches w ON w.job = j.seq"
-)
+_JOINED = " JOIN scopes s ON s.id = j.scope LEFT JOIN actors a ON a.id = j.lease_owner"
 _ONE = (
     _COLUMNS  # noqa: S608 - constants only
     + ", (SELECT r.body FROM results r WHERE r.job = j.seq)"
-    + _FROM
-    + " WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
+    + " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope"
+    + _JOINED
+    + " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?"
 )
 _WATCHED = (
-    _COLUMNS  # noqa: S608 - constants only
-    + ", (SELECT r.body FROM results r WHERE r.job = j.seq)"
-    + _FROM
-    + " WHERE w.job IS NOT NULL ORDER BY w.seq"
+    NAMES  # noqa: S608 - constants only
+    + "SELECT j.added_us, (SELECT r.body FROM results r WHERE r.job = j.seq), "
+    + f"{TARGET_COLUMNS}, {STATE_COLUMNS}"
+    + " FROM watches w JOIN jobs j ON j.seq = w.job JOIN names n ON n.profile = w.profile ORDER BY w.seq"
 )
-_MANY = _COLUMNS + _FROM + " WHERE (?1 IS NULL OR s.name = ?1) ORDER BY j.active_us DESC, j.seq DESC LIMIT ?2"
+_MANY = NAMES + _COLUMNS + " FROM jobs j JOIN names n ON n.profile = j.profile" + _JOINED
+_ALL = _MANY + " ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
+_NAMED = _MANY + " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
+_OF_PROFILE = (
+    _COLUMNS
+    + " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope"
+    + _JOINED
+    + " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
+)
 _TIMELINE = (
     "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM timeline"
     " WHERE job = ? ORDER BY seq"
@@ -53,14 +61,24 @@ def watched(connection: apsw.Connection, now: Instant) -> tuple[Job, ...]:
     def moment(us: int) -> Instant:
         return Instant(us, now.mono + (us - now.us) / 1e6)
 
-    return tuple(
-        job_from(target_from(row[8:15]), row[7], row[15:-1], row[-1], moment) for row in connection.execute(_WATCHED)
-    )
+    found: dict[JobKey, Job] = {}
+    for row in connection.execute(_WATCHED):
+        target = target_from(row[2:9])
+        # Two profiles of one scope that watched it may be one by now.
+        if target.key not in found:
+            found[target.key] = job_from(target, row[0], row[9:], row[1], moment)
+    return tuple(found.values())
 
 
 def jobs(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[StoredJob, ...]:
     """See `Store.jobs`."""
-    return tuple(stored_from(row) for row in connection.execute(_MANY, (profile, limit)))
+    if profile is None:
+        rows = connection.execute(_ALL, (limit,))
+    elif connection.execute("SELECT 1 FROM profile_scopes WHERE name = ?", (profile,)).get is not None:
+        rows = connection.execute(_OF_PROFILE, (profile, limit))
+    else:
+        rows = connection.execute(_NAMED, (profile, limit))
+    return tuple(stored_from(row) for row in rows)
 
 
 def timeline(connection: apsw.Connection, key: JobKey) -> tuple[TimelineEntry, ...]:

@@ -10,7 +10,7 @@ from jobdeck.store.sqlite.rows import one
 
 _LOAD = (
     "SELECT j.result_bytes, j.result_digest, j.whole_digest, j.row_digest, j.first_shown, j.last_shown, j.added_us,"  # noqa: S608 - constants only
-    f" {TARGET_COLUMNS}, {STATE_COLUMNS} FROM jobs j JOIN scopes s ON s.id = j.scope WHERE j.seq = ?"
+    f" {TARGET_COLUMNS}, {STATE_COLUMNS} FROM jobs j JOIN profiles n ON n.id = j.profile WHERE j.seq = ?"
 )
 _SAVE = (
     "UPDATE jobs SET status = ?, phase = ?, kind = ?, progress = ?, stages = ?, error = ?, facts = ?, created_us = ?,"

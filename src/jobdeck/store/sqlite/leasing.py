@@ -11,13 +11,14 @@ from jobdeck.store.base import DEFAULT_PER_MINUTE, MAX_LEASE_SECONDS
 from jobdeck.store.gcra import Go, Later, Pace, admit, rescale
 from jobdeck.store.records import ChangeKind, Claim, Granted, LedgerState, Refused, Spent
 from jobdeck.store.sqlite.database import Session
-from jobdeck.store.sqlite.rows import job_row, log, scope_row
+from jobdeck.store.sqlite.rows import job_row, log, profile_rows, scope_row
 
 _MAX_LEASE_US = round(MAX_LEASE_SECONDS * 1e6)
 
 _LEASE = (
-    "SELECT j.seq, j.scope, j.fence, a.name, j.lease_until_us FROM jobs j JOIN scopes s ON s.id = j.scope"
-    " LEFT JOIN actors a ON a.id = j.lease_owner WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
+    "SELECT j.seq, j.scope, n.profile, j.fence, a.name, j.lease_until_us FROM profile_scopes n"
+    " JOIN jobs j ON j.scope = n.scope LEFT JOIN actors a ON a.id = j.lease_owner"
+    " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?"
 )
 _TAKE_LEASE = "UPDATE jobs SET fence = ?, lease_owner = ?, lease_until_us = ? WHERE seq = ?"
 _MOVE_ON = (
@@ -25,8 +26,8 @@ _MOVE_ON = (
     " ON CONFLICT DO UPDATE SET actor = ?3, tat_us = ?4"
 )
 _SEND = (
-    "INSERT INTO exchanges (id, scope, actor, job, bucket, state, sent_us, method, url)"
-    " VALUES (?, ?, ?, ?, ?, 'sent', ?, 'GET', ?)"
+    "INSERT INTO exchanges (id, scope, profile, actor, job, bucket, state, sent_us, method, url)"
+    " VALUES (?, ?, ?, ?, ?, ?, 'sent', ?, 'GET', ?)"
 )
 
 
@@ -45,7 +46,7 @@ def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Clai
     row = connection.execute(_LEASE, (key.profile, key.account_group or "", key.id)).fetchone()
     if row is None:
         return Refused("unknown", 0)
-    job, scope, fence, owner, until_us = row
+    job, scope, profile, fence, owner, until_us = row
     held = owner is not None and owner != session.name and now_us < until_us <= now_us + _MAX_LEASE_US
     if held and not has_gone(owner):
         return Refused("leased", until_us)
@@ -54,17 +55,17 @@ def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Clai
         return refused
     lease_us = min(round(lease_seconds * 1e6), _MAX_LEASE_US)
     connection.execute(_TAKE_LEASE, (fence + 1, session.actor, now_us + lease_us, job))
-    exchange_id, sent = _send(session, ask, scope, job)
+    exchange_id, sent = _send(session, ask, (scope, profile), job)
     return Claim(key, ask.bucket, fence + 1, exchange_id, sent)
 
 
 def spend(session: Session, ask: Ask, profile: str) -> Spent | Refused:
     """See `Store.spend`."""
-    scope = scope_row(session, profile)
-    refused = _pass_budget(session, ask, scope)
+    rows = profile_rows(session, profile)
+    refused = _pass_budget(session, ask, rows[0])
     if refused is not None:
         return refused
-    exchange_id, sent = _send(session, ask, scope, None)
+    exchange_id, sent = _send(session, ask, rows, None)
     return Spent(profile, ask.bucket, exchange_id, sent)
 
 
@@ -114,7 +115,8 @@ def set_limit(session: Session, profile: str, bucket: str, per_minute: int, now_
 def limit(connection: apsw.Connection, profile: str, bucket: str) -> int | None:
     """See `Store.limit`."""
     rows = connection.execute(
-        "SELECT b.per_minute FROM budgets b JOIN scopes s ON s.id = b.scope WHERE s.name = ? AND b.bucket = ?",
+        "SELECT b.per_minute FROM profile_scopes n JOIN budgets b ON b.scope = n.scope"
+        " WHERE n.name = ? AND b.bucket = ?",
         (profile, bucket),
     )
     return next((per_minute for (per_minute,) in rows), None)
@@ -153,10 +155,11 @@ def _pace(per_minute: int | None) -> Pace:
     return Pace.of(per_minute or DEFAULT_PER_MINUTE)
 
 
-def _send(session: Session, ask: Ask, scope: int, job: int | None) -> tuple[UUID, int]:
+def _send(session: Session, ask: Ask, rows: tuple[int, int], job: int | None) -> tuple[UUID, int]:
+    """Put a request on record; `rows` are those of the scope and of the profile that it is sent through."""
     id_ = session.new_id(ask.now_us)
     connection = session.connection
-    connection.execute(_SEND, (id_.bytes, scope, session.actor, job, ask.bucket, ask.now_us, ask.url or None))
+    connection.execute(_SEND, (id_.bytes, *rows, session.actor, job, ask.bucket, ask.now_us, ask.url or None))
     row = connection.last_insert_rowid()
-    log(session, ChangeKind.SENT, ask.now_us, scope, () if job is None else (job,), exchange=row)
+    log(session, ChangeKind.SENT, ask.now_us, rows[0], () if job is None else (job,), exchange=row)
     return id_, row

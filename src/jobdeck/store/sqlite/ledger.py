@@ -1,21 +1,26 @@
 """Reading the request ledger."""
 
+from dataclasses import replace
+
 import apsw
 
 from jobdeck.domain.job import JobKey
+from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.store.records import Found, LedgerEntry, Shown, Sighting
 from jobdeck.store.sqlite.codec import entry_from, key_of
 from jobdeck.store.sqlite.rows import job_row, one
+from jobdeck.store.sqlite.scopes import NAMES
 
 FAILURES_AMONG = 20_000
 """Requests that are gone through for those that failed, which no index knows: some ten milliseconds."""
 
 _ENTRIES = (
-    "SELECT e.id, s.name, a.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
+    NAMES  # noqa: S608 - constants only
+    + "SELECT e.id, n.name, s.name, a.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
     " e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size, e.problem"
-    " FROM exchanges e JOIN scopes s ON s.id = e.scope JOIN actors a ON a.id = e.actor"
-    " LEFT JOIN jobs j ON j.seq = e.job"
+    " FROM exchanges e CROSS JOIN names n ON n.profile = e.profile JOIN scopes s ON s.id = e.scope"
+    " JOIN actors a ON a.id = e.actor LEFT JOIN jobs j ON j.seq = e.job"
 )
 _OF_JOB = (
     _ENTRIES  # noqa: S608 - constants only
@@ -24,27 +29,41 @@ _OF_JOB = (
     " UNION SELECT exchange FROM (SELECT exchange FROM observations WHERE job = ?1 ORDER BY exchange DESC LIMIT ?2)"
     ") ORDER BY e.seq DESC LIMIT ?2"
 )
-_ALL = _ENTRIES + " WHERE (?1 IS NULL OR s.name = ?1) ORDER BY e.seq DESC LIMIT ?2"
+_ALL = (
+    _ENTRIES  # noqa: S608 - constants only
+    + " WHERE ?1 IS NULL OR n.name = ?1 OR e.scope = (SELECT scope FROM profile_scopes WHERE name = ?1)"
+    + " ORDER BY e.seq DESC LIMIT ?2"
+)
 _FAILURES = (
     _ENTRIES  # noqa: S608 - constants only
-    + " WHERE e.seq > (SELECT max(seq) FROM exchanges) - ?5 AND s.name = ?1 AND e.problem IS NOT NULL"
+    + " WHERE e.seq > (SELECT max(seq) FROM exchanges) - ?5 AND e.problem IS NOT NULL"
+    + " AND e.scope = (SELECT scope FROM profile_scopes WHERE name = ?1)"
     + " AND e.started_us BETWEEN ?2 AND ?3 ORDER BY e.seq DESC LIMIT ?4"
 )
+_WITH_ID = (
+    "SELECT seq, scope, profile FROM exchanges WHERE request_id = ?1"
+    " UNION SELECT seq, scope, profile FROM exchanges WHERE trace_id = ?1"
+    " UNION SELECT seq, scope, profile FROM exchanges WHERE body_request_id = ?1 AND body_request_id IS NOT request_id"
+)
 _ANSWERING_TO = (
-    "SELECT seq FROM exchanges WHERE request_id = ?1 UNION SELECT seq FROM exchanges WHERE trace_id = ?1"
-    " UNION SELECT seq FROM exchanges WHERE body_request_id = ?1 AND body_request_id IS NOT request_id"
-    " ORDER BY seq DESC LIMIT ?2"
+    f"SELECT seq FROM ({_WITH_ID})"  # noqa: S608 - constants only
+    " WHERE profile IN (SELECT profile FROM profile_names) ORDER BY seq DESC LIMIT ?2"
+)
+_ELSEWHERE = (
+    f"SELECT name FROM scopes WHERE id IN (SELECT scope FROM ({_WITH_ID})"  # noqa: S608 - constants only
+    " UNION SELECT scope FROM jobs WHERE accepted_request_id = ?1 OR accepted_trace_id = ?1) ORDER BY id"
 )
 _BY_SEQ = _ENTRIES + " WHERE e.seq = ?"
 _SIGHTINGS = (
     # CROSS JOIN keeps the order of the tables: a probe for each job instead of a search through all observations.
-    "SELECT s.name, j.account_group, j.job_id, st.exchange = o.exchange, st.fields"
-    " FROM jobs j CROSS JOIN observations o ON o.job = j.seq AND o.exchange = ?1 JOIN scopes s ON s.id = j.scope"
+    "SELECT n.name, j.account_group, j.job_id, st.exchange = o.exchange, st.fields"
+    " FROM jobs j CROSS JOIN observations o ON o.job = j.seq AND o.exchange = ?1"
+    " JOIN profile_names n ON n.profile = j.profile"
     " LEFT JOIN states st ON st.seq = (SELECT seq FROM states WHERE job = j.seq AND exchange <= ?1"
     " ORDER BY exchange DESC LIMIT 1)"
 )
 _ACCEPTED = (
-    "SELECT s.name, j.account_group, j.job_id FROM jobs j JOIN scopes s ON s.id = j.scope"
+    "SELECT n.name, j.account_group, j.job_id FROM jobs j JOIN profile_names n ON n.profile = j.profile"
     " WHERE j.accepted_request_id = ?1 OR j.accepted_trace_id = ?1"
 )
 
@@ -52,7 +71,9 @@ _ACCEPTED = (
 def exchanges(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[LedgerEntry, ...]:
     """See `Store.exchanges`."""
     found = job_row(connection, key)
-    return () if found is None else tuple(entry_from(row) for row in connection.execute(_OF_JOB, (found[0], limit)))
+    entries = () if found is None else map(entry_from, connection.execute(_OF_JOB, (found[0], limit)))
+    # Sent through another profile of the same scope, they are about the same job.
+    return tuple(replace(entry, key=key) if entry.key is not None else entry for entry in entries)
 
 
 def all_exchanges(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[LedgerEntry, ...]:
@@ -71,10 +92,13 @@ def failures(
 def find_request(connection: apsw.Connection, id_: str, limit: int) -> Found:
     """See `Store.find_request`."""
     rows = [int(seq) for (seq,) in connection.execute(_ANSWERING_TO, (id_, limit))]
+    accepted = tuple(key_of(*row) for row in connection.execute(_ACCEPTED, (id_,)))
+    if not rows and not accepted:
+        return Found(elsewhere=tuple(parse_scope(clean(name)) for (name,) in connection.execute(_ELSEWHERE, (id_,))))
     return Found(
         exchanges=tuple(_entry(connection, row) for row in rows),
         sightings=tuple(sighting for row in rows for sighting in _sightings(connection, row)),
-        accepted=tuple(key_of(*row) for row in connection.execute(_ACCEPTED, (id_,))),
+        accepted=accepted,
     )
 
 

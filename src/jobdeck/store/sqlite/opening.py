@@ -1,11 +1,13 @@
 """Opening a database whatever state its file is in."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
+from jobdeck.domain.scope import Scope
 from jobdeck.store.base import Store
 from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError
 from jobdeck.store.records import Notice, NoticeKind
@@ -16,6 +18,7 @@ from jobdeck.store.sqlite.faults import DAMAGED, typed
 from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate
 from jobdeck.store.sqlite.place import alone, prepare, set_aside, suspicion
 from jobdeck.store.sqlite.store import SqliteStore
+from jobdeck.store.sqlite.watching import adopt_watches
 
 _QUICK_CHECK_BYTES = 4 * 1024 * 1024
 """A file up to this size is checked whole at every start, in 10 ms. Damage in a larger one shows when it is met;
@@ -38,19 +41,22 @@ def open_store(
     fallback: bool = True,
     now_us: int | None = None,
     migrations: tuple[Migration, ...] | None = None,
+    scopes: Mapping[str, Scope] | None = None,
 ) -> Opened:
     """Open the database at `path`, made when there is none; None keeps everything in memory.
 
-    `actor` says who writes and is unique to this run. A damaged file is renamed aside with its time and a new one
-    begun; an older schema is migrated after a copy was made. When the file cannot be used at all (newer, full,
-    locked, not writable), the store is in memory with what could be read, and a notice says why; without
-    `fallback` that raises `StoreError`.
+    `actor` says who writes and is unique to this run; `scopes` are those of the configured profiles by name. A profile
+    that is not among them has a scope of its own name, without an origin. A damaged file is renamed aside with its
+    time and a new one begun; an older schema is migrated after a copy was made. When the file cannot be used at all
+    (newer, full, locked, not writable), the store is in memory with what could be read, and a notice says why;
+    without `fallback` that raises `StoreError`.
     """
     opening = _Opening(
         actor,
         keep_results,
         now_us if now_us is not None else time.time_ns() // 1_000,
         load_migrations() if migrations is None else migrations,
+        scopes or {},
     )
     if path is None:
         return Opened(opening.in_memory(None))
@@ -71,6 +77,7 @@ class _Opening:
     keep_results: bool
     now_us: int
     migrations: tuple[Migration, ...]
+    scopes: Mapping[str, Scope]
 
     def in_memory(self, path: Path | None) -> Store:
         memory = self._memory()
@@ -104,7 +111,7 @@ class _Opening:
                 suspicion(path).unlink(missing_ok=True)
             backup = migrate(writer, path, self.migrations, self.now_us)
             reader = connect_reader(path)
-            store = self._store(path, writer, reader)
+            store = self._store(path, writer, reader, adopt=True)
         except BaseException:
             writer.close()
             raise
@@ -113,8 +120,20 @@ class _Opening:
             notices.append(Notice(NoticeKind.MIGRATED, message, backup))
         return store
 
-    def _store(self, path: Path | None, writer: apsw.Connection, reader: apsw.Connection | None) -> Store:
-        database = Database(path, writer, reader, self.actor, keep_results=self.keep_results, make_memory=self._memory)
+    def _store(
+        self, path: Path | None, writer: apsw.Connection, reader: apsw.Connection | None, *, adopt: bool = False
+    ) -> Store:
+        database = Database(
+            path,
+            writer,
+            reader,
+            self.actor,
+            keep_results=self.keep_results,
+            make_memory=self._memory,
+            scopes=self.scopes,
+        )
+        if adopt:
+            database.write(lambda session: adopt_watches(session, self.now_us))
         return SqliteStore(database)
 
     def _memory(self) -> apsw.Connection:

@@ -5,24 +5,31 @@ from collections.abc import Iterable
 import apsw
 
 from jobdeck.domain.job import JobKey
+from jobdeck.domain.scope import Scope
 from jobdeck.store.errors import StoreCorruptError, UnknownJobError
 from jobdeck.store.records import ChangeKind
 from jobdeck.store.sqlite.codec import Row, numbers_text
 from jobdeck.store.sqlite.database import Session
+from jobdeck.store.sqlite.scopes import add_scopes
 
 _JOB = (
-    "SELECT j.seq, j.scope FROM jobs j JOIN scopes s ON s.id = j.scope"
-    " WHERE s.name = ? AND j.account_group = ? AND j.job_id = ?"
+    "SELECT j.seq, j.scope FROM profile_scopes n JOIN jobs j ON j.scope = n.scope"
+    " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?"
 )
 
 
 def scope_row(session: Session, profile: str) -> int:
-    """Return the row of a profile, made when it is new."""
+    """Return the row of a profile's scope."""
+    return profile_rows(session, profile)[0]
+
+
+def profile_rows(session: Session, profile: str) -> tuple[int, int]:
+    """Return the rows of a profile's scope and of itself, made when it is new."""
     connection = session.connection
-    for (row,) in connection.execute("SELECT id FROM scopes WHERE name = ?", (profile,)):
-        return int(row)
-    connection.execute("INSERT INTO scopes (name) VALUES (?)", (profile,))
-    return connection.last_insert_rowid()
+    for scope, row in connection.execute("SELECT scope, profile FROM profile_scopes WHERE name = ?", (profile,)):
+        return scope, row
+    add_scopes(connection, {profile: Scope("", profile)})
+    return profile_rows(session, profile)
 
 
 def job_row(connection: apsw.Connection, key: JobKey) -> tuple[int, int] | None:

@@ -1,6 +1,7 @@
 """What people say: which jobs to watch, what they think of them, and what was told once."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import groupby
 
 import apsw
@@ -8,24 +9,25 @@ import apsw
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean
 from jobdeck.store.records import Annotation, ChangeKind
-from jobdeck.store.sqlite.codec import Row, key_of
+from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, key_of, target_from
 from jobdeck.store.sqlite.database import Session
-from jobdeck.store.sqlite.rows import job_row, known_job, log, one, scope_row
+from jobdeck.store.sqlite.rows import job_row, known_job, log, one, profile_rows
 
 _ADD_JOB = (
-    "INSERT INTO jobs (id, scope, actor, account_group, job_id, provider, resource, kind, accepted_request_id,"
-    " accepted_trace_id, added_us, active_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO jobs (id, scope, profile, actor, account_group, job_id, provider, resource, kind,"
+    " accepted_request_id, accepted_trace_id, added_us, active_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ACCEPTED = (
     "UPDATE jobs SET accepted_request_id = coalesce(accepted_request_id, ?2),"
-    " accepted_trace_id = coalesce(accepted_trace_id, ?3), active_us = max(active_us, ?4) WHERE seq = ?1"
+    " accepted_trace_id = coalesce(accepted_trace_id, ?3), active_us = max(active_us, ?4), profile = ?5 WHERE seq = ?1"
 )
+_UNWATCH = "DELETE FROM watches WHERE job = ? AND profile IN (SELECT n.profile FROM profile_names n WHERE n.name = ?)"
 _ANNOTATION = (
     "SELECT n.acknowledged, n.note, a.name, n.at_us FROM annotations n JOIN actors a ON a.id = n.actor WHERE n.job = ?"
 )
 _ANNOTATIONS = (
-    "SELECT s.name, j.account_group, j.job_id, n.acknowledged, n.note, a.name, n.at_us FROM annotations n"
-    " JOIN jobs j ON j.seq = n.job JOIN scopes s ON s.id = j.scope JOIN actors a ON a.id = n.actor"
+    "SELECT p.name, j.account_group, j.job_id, n.acknowledged, n.note, a.name, n.at_us FROM annotations n"
+    " JOIN jobs j ON j.seq = n.job JOIN profile_scopes p ON p.scope = j.scope JOIN actors a ON a.id = n.actor"
 )
 _FEW = 50
 """Jobs up to which each is looked up by itself: few of many have an annotation."""
@@ -34,6 +36,19 @@ _ANNOTATE = (
     "INSERT INTO annotations (job, actor, acknowledged, note, at_us) VALUES (?1, ?2, ?3, ?4, ?5)"
     " ON CONFLICT DO UPDATE SET actor = ?2, acknowledged = ?3, note = ?4, at_us = ?5"
 )
+
+_ESTIMATES = (
+    "SELECT e.data FROM profile_scopes n JOIN profiles p ON p.scope = n.scope JOIN estimates e ON e.profile = p.id"
+    " WHERE n.name = ? ORDER BY e.profile <> n.profile, e.at_us DESC LIMIT 1"
+)
+"""Those of the profile itself, else the newest of its scope."""
+
+_WITHOUT_ORIGIN = (
+    f"SELECT w.seq, coalesce(x.note, ''), {TARGET_COLUMNS} FROM configured n JOIN scopes s ON s.name = n.name"  # noqa: S608 - constants only
+    " JOIN jobs j ON j.scope = s.id JOIN watches w ON w.job = j.seq LEFT JOIN annotations x ON x.job = j.seq"
+    " ORDER BY w.seq"
+)
+"""Watched jobs of scopes that are no more than a profile's name, as all were once."""
 
 _CHOICE = "choice."
 """Begins the names of choices, which share a table with what the database knows of itself."""
@@ -45,22 +60,37 @@ def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: b
     new: list[tuple[int, int, JobKey]] = []
     for target in targets:
         key = target.key
+        _, profile = profile_rows(session, key.profile)
         found = job_row(connection, key)
         if found is None:
             found = _add_job(session, target, now_us)
         else:
             ids = (target.accepted_request_id, target.accepted_trace_id)
-            connection.execute(_ACCEPTED, (found[0], *ids, now_us))
+            connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile))
         if not listed:
             continue
         connection.execute(
-            "INSERT OR IGNORE INTO watches (job, actor, since_us) VALUES (?, ?, ?)",
-            (found[0], session.actor, now_us),
+            "INSERT OR IGNORE INTO watches (job, profile, actor, since_us) VALUES (?, ?, ?, ?)",
+            (found[0], profile, session.actor, now_us),
         )
         if connection.changes():
             new.append((*found, key))
     _log_by_scope(session, ChangeKind.WATCHED, now_us, new)
     return tuple(key for *_, key in new)
+
+
+def adopt_watches(session: Session, now_us: int) -> None:
+    """Take over watched jobs of an older database whose origin nothing tells, each to the profile of its name.
+
+    That a person wants them watched is taken over, and their notes. Their states are not: they may be of another
+    server. Those stay where they are.
+    """
+    for row, note, *target in session.connection.execute(_WITHOUT_ORIGIN).fetchall():
+        wanted = replace(target_from(tuple(target)), accepted_request_id=None, accepted_trace_id=None)
+        watch(session, [wanted], now_us, listed=True)
+        if note:
+            annotate(session, wanted.key, now_us, acknowledged=None, note=str(note))
+        session.connection.execute("DELETE FROM watches WHERE seq = ?", (row,))
 
 
 def unwatch(session: Session, keys: Iterable[JobKey], now_us: int) -> tuple[JobKey, ...]:
@@ -71,7 +101,7 @@ def unwatch(session: Session, keys: Iterable[JobKey], now_us: int) -> tuple[JobK
         found = job_row(connection, key)
         if found is None:
             continue
-        connection.execute("DELETE FROM watches WHERE job = ?", (found[0],))
+        connection.execute(_UNWATCH, (found[0], key.profile))
         if connection.changes():
             gone.append((*found, key))
     _log_by_scope(session, ChangeKind.UNWATCHED, now_us, gone)
@@ -122,19 +152,17 @@ def once(session: Session, key: JobKey, event: str, now_us: int) -> bool:
 
 def save_estimates(session: Session, profile: str, data: str, now_us: int) -> None:
     """See `Store.save_estimates`."""
-    scope = scope_row(session, profile)
+    scope, row = profile_rows(session, profile)
     session.connection.execute(
-        "INSERT OR REPLACE INTO estimates (scope, actor, data, at_us) VALUES (?, ?, ?, ?)",
-        (scope, session.actor, data, now_us),
+        "INSERT OR REPLACE INTO estimates (profile, actor, data, at_us) VALUES (?, ?, ?, ?)",
+        (row, session.actor, data, now_us),
     )
     log(session, ChangeKind.LEARNT, now_us, scope)
 
 
 def load_estimates(connection: apsw.Connection, profile: str) -> str | None:
     """See `Store.load_estimates`."""
-    rows = connection.execute(
-        "SELECT e.data FROM estimates e JOIN scopes s ON s.id = e.scope WHERE s.name = ?", (profile,)
-    )
+    rows = connection.execute(_ESTIMATES, (profile,))
     return next((str(data) for (data,) in rows), None)
 
 
@@ -152,11 +180,11 @@ def load_choice(connection: apsw.Connection, name: str) -> str | None:
 
 
 def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:
-    key, scope = target.key, scope_row(session, target.key.profile)
+    key, (scope, profile) = target.key, profile_rows(session, target.key.profile)
     named = (key.account_group or "", key.id, target.provider, target.resource.value, target.resource.value)
     ids = (target.accepted_request_id, target.accepted_trace_id)
     id_ = session.new_id(now_us).bytes
-    session.connection.execute(_ADD_JOB, (id_, scope, session.actor, *named, *ids, now_us, now_us))
+    session.connection.execute(_ADD_JOB, (id_, scope, profile, session.actor, *named, *ids, now_us, now_us))
     return session.connection.last_insert_rowid(), scope
 
 
