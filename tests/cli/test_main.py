@@ -47,7 +47,10 @@ def test_words_that_are_no_command_are_targets() -> None:
     assert parse([]).targets == []
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("statsu", "status"), ("wach", "watch"), ("histry", "history")])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("statsu", "status"), ("wach", "watch"), ("histry", "history"), ("Status", "status"), ("WAIT", "wait")],
+)
 def test_a_mistyped_command_is_no_job(env: dict[str, str], typed: str, meant: str) -> None:
     ran = jobdeck(typed, "--json", "op_1", env=env)
     assert (ran.code, ran.out) == (2, "")
@@ -63,7 +66,6 @@ def test_what_may_be_a_target_is_never_taken_for_a_mistyped_command(tmp_path: Pa
         "507f1f77bcf86cd799439012",
         "-",
         "demo1",
-        "Demo",
     ]
     for target in [*real, "import", "watcher", "thehog:statsu", "owner/repo/waits", str(file)]:
         assert parse([target, "statsu"]).targets == [target, "statsu"]
@@ -125,13 +127,43 @@ def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     assert files == ["ids.txt", "ids.txt"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["help"], "\n    watch "),
+        (["help", "watch"], "usage: jobdeck watch "),
+        (["version"], f"jobdeck {__version__}\n"),
+        (["--no-store", "version"], f"jobdeck {__version__}\n"),
+    ],
+)
+def test_help_and_version_are_words_too(env: dict[str, str], words: list[str], said: str) -> None:
+    ran = jobdeck(*words, env=env)
+    assert (ran.code, ran.err) == (0, "")
+    assert said in ran.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["ls", "quit", "open op_1", "help nothing", "status help", "watch Status op_1", "op_1 status", "requests wait"],
+)
+def test_a_command_that_is_none_or_stands_elsewhere_is_no_job(env: dict[str, str], words: str) -> None:
+    ran = jobdeck(*words.split(), env=env)
+    assert (ran.code, ran.out) == (2, "")
+    assert "command" in ran.err
+
+
+def test_behind_two_hyphens_every_word_is_a_target() -> None:
+    assert parse(["status", "--", "help", "wait"]).targets == ["help", "wait"]
+
+
 def test_an_id_is_one_in_a_folder_that_may_not_be_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789"}).directory
+
     def refuse(_: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    directory = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789"}).directory
     assert [target.key.id for target in gather_targets(["op_1"], directory).targets] == ["op_1"]
     with pytest.raises(CommandError, match=r"cannot read mine/ids\.txt: Permission denied"):
         gather_targets(["mine/ids.txt"], directory)

@@ -1,16 +1,16 @@
 """Targets from the command line: arguments, files and standard input."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_wiring
+from jobdeck.cli.sources import Source, find_source
 from jobdeck.cli.terminal import is_piped
+from jobdeck.config.home import at_home
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.providers.targets import MAX_INPUT, Directory, TargetError, parse_input, parse_target
@@ -40,27 +40,28 @@ def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[W
 def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
     """Parse every argument: ``-`` is standard input, an existing file is read, anything else is a target.
 
+    One that may be meant as either is refused, with both ways to say it.
     ``PROFILE:-`` is standard input of which every job that says no more than its ID is one of that profile.
     Raises `CommandError` (exit 2) that names each refused target with its reason; nothing was sent by then.
     """
     found: dict[object, Target] = {}
     refused: list[str] = []
     for argument in arguments:
-        profile, data = _source(argument, directory)
-        if data is None:
-            try:
-                target = parse_target(argument, directory)
-            except TargetError as error:
-                refused.append(str(error))
-            else:
+        try:
+            source = find_source(argument, directory)
+            if source is None:
+                target = parse_target(argument.strip(), directory)
                 found.setdefault(target.key, target)
+                continue
+        except TargetError as error:
+            refused.append(str(error))
             continue
-        parsed = parse_input(data, directory if profile is None else replace(directory, default=profile))
+        parsed = parse_input(_read(source), replace(directory, default=source.profile or directory.default))
         for target in parsed.targets:
             found.setdefault(target.key, target)
         refused.extend(reason if reason.startswith(text) else f"{text}: {reason}" for text, reason in parsed.refused)
         if not parsed.targets and not parsed.refused:
-            refused.append(f"{'standard input' if is_piped(argument) else one_line(argument, 200)} names no target")
+            refused.append(f"{'standard input' if source.path is None else one_line(argument, 200)} names no target")
     if refused:
         more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
         raise CommandError("\n".join(refused[:20]) + more)
@@ -69,37 +70,23 @@ def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
 
 def read_source(argument: str) -> bytes:
     """Return what a file holds, or standard input for ``-``; raises `CommandError` when there is none."""
-    data = _data_of(argument)
-    if data is None:
+    path = None if argument == "-" else at_home(argument)
+    if path is not None and not path.exists():
         raise CommandError(f"there is no file {one_line(argument, 200)}")
-    return data
+    return _read(Source(argument, path))
 
 
-def _source(argument: str, directory: Directory) -> tuple[str | None, bytes | None]:
-    """Return the profile that an argument reads its jobs with (None: the default one) and the bytes that it names."""
-    name = argument.removesuffix(":-")
-    if name == argument or name not in directory.profiles:
-        return None, _data_of(argument)
-    return name, _data_of("-")
-
-
-def _data_of(argument: str) -> bytes | None:
-    if argument == "-":
+def _read(source: Source) -> bytes:
+    if source.path is None:
         if sys.stdin.isatty():
             narrate(f"reading standard input; end with {'Ctrl-Z and Enter' if sys.platform == 'win32' else 'Ctrl-D'}")
         return _capped(sys.stdin.buffer.read(MAX_INPUT + 1), "standard input")
-    path = Path(argument)
     try:
-        if not (path.is_file() or path.is_fifo()):  # a shell's <(…) is a pipe
-            return None
-        with path.open("rb") as file:
-            return _capped(file.read(MAX_INPUT + 1), argument)
-    except ValueError:
-        return None
+        with source.path.open("rb") as file:
+            return _capped(file.read(MAX_INPUT + 1), source.name)
     except OSError as error:
-        if "/" not in argument and not os.access(".", os.X_OK):
-            return None  # no file has been looked for: whoever became another user may not search this folder
-        raise CommandError(f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}") from None
+        reason = error.strerror or type(error).__name__
+        raise CommandError(f"cannot read {one_line(source.name, 200)}: {reason}") from None
 
 
 def _capped(data: bytes, name: str) -> bytes:

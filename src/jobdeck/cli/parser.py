@@ -17,7 +17,8 @@ targets:
   ACCOUNT_GROUP/JOB_ID                 a Sonarly prospecting job
   OWNER/REPO/ID                        a job of a described API, where its URL has such variables
   https://…/api/operations/op_01HZ…    a poll URL, absolute or relative
-  FILE, -                              a file or standard input with any of these, or accepted bodies
+  FILE, -                              a file or standard input with any of these, or accepted bodies;
+                                       ./FILE for one whose name may be an ID
   PROFILE:-                            the same, of which what has an ID alone is of that profile
   (none)                               the watch list of last time
   --discover                           what the APIs list as started lately
@@ -68,16 +69,45 @@ def build_parser(*wanted: str) -> argparse.ArgumentParser:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the arguments; exits with 2 and a usage line on standard error when they make no sense."""
     globals_, rest = _split_globals(list(argv))
-    if rest and rest[0] in COMMANDS:
-        return build_parser(rest[0]).parse_args([rest[0], *globals_, *rest[1:]])
+    rest = _as_options(rest)
     if rest and rest[0] in {"-h", "--help", "--version"}:
         return build_parser().parse_args(rest[:1])
-    if rest:
-        from jobdeck.cli.mistyped import mistyped_command  # noqa: PLC0415 - not for --version and --help
+    if rest and rest[0] in COMMANDS:
+        parser, line = build_parser(rest[0]), [rest[0], *globals_, *rest[1:]]
+    else:
+        if rest:
+            from jobdeck.cli.mistyped import mistyped_command  # noqa: PLC0415 - not for --version and --help
 
-        if (mistake := mistyped_command(rest[0], COMMANDS)) is not None:
-            build_parser().error(mistake)
-    return build_parser("open").parse_args(["open", *globals_, *rest])
+            if (mistake := mistyped_command(rest[0], WORDS)) is not None:
+                build_parser().error(mistake)
+        parser, line = build_parser("open"), ["open", *globals_, *rest]
+    arguments = parser.parse_args(line)
+    if typed := _targets_typed(arguments, rest):
+        from jobdeck.cli.mistyped import misplaced_command  # noqa: PLC0415 - the same
+
+        if (mistake := misplaced_command(typed, WORDS)) is not None:
+            parser.error(mistake)
+    return arguments
+
+
+def _as_options(words: list[str]) -> list[str]:
+    """Return what is meant by ``help``, ``help COMMAND`` and ``version``, which are options here."""
+    if words[:1] == ["version"]:
+        return ["--version"]
+    if words[:1] != ["help"]:
+        return words
+    if len(words) == 1:
+        return ["--help"]
+    if words[1] not in COMMANDS:
+        build_parser().error(f"no command {words[1]!r}; jobdeck help has them all")
+    return [words[1], "--help"]
+
+
+def _targets_typed(arguments: argparse.Namespace, words: list[str]) -> list[str]:
+    """Return the targets that are written as they are, and not behind ``--``, where every word is one."""
+    end = words.index("--") if "--" in words else len(words)
+    named = getattr(arguments, "targets", None) or [getattr(arguments, "target", None)]
+    return [target for target in named if target in words[:end]]
 
 
 def _split_globals(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -390,3 +420,5 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
 
 COMMANDS = tuple(name for name in _ADD if name != "open")
 """Words that are commands when they come first; ``jobdeck -- demo`` watches a job called demo."""
+
+WORDS = (*COMMANDS, "help", "version")

@@ -10,6 +10,7 @@ from jobdeck.providers.accepted import rows_of, target_of_answer, target_of_body
 from jobdeck.providers.directory import Directory, TargetError, make_target, shown
 from jobdeck.providers.http_head import Head, read_head
 from jobdeck.providers.json_scan import MAX_DEPTH, scan_value
+from jobdeck.providers.mistakes import mistake_in, without_scheme
 from jobdeck.providers.poll_url import is_absolute, name_of, parse_poll_url
 from jobdeck.providers.profile import Profile
 
@@ -53,6 +54,8 @@ def parse_target(text: str, directory: Directory) -> Target:
     if prefixed is None:
         return _parse_plain(text, directory)
     name, rest = prefixed.groups()
+    if name not in directory.profiles and (mistake := without_scheme(text)) is not None:
+        raise TargetError(mistake)
     profile = directory.named(name, text)
     if rest.startswith("/"):
         return parse_poll_url(rest, directory, profile=profile)
@@ -63,6 +66,8 @@ def parse_target(text: str, directory: Directory) -> Target:
 
 
 def _parse_plain(text: str, directory: Directory) -> Target:
+    if (mistake := mistake_in(text)) is not None:
+        raise TargetError(mistake)
     default = directory.default_profile
     if default is not None and default.described is not None:
         return _named(default, default.described, text)

@@ -1,0 +1,117 @@
+"""Which arguments name a file of targets, which a target, and which neither."""
+
+import os
+import re
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobdeck.cli.errors import CommandError
+from jobdeck.config.home import at_home
+from jobdeck.domain.text import one_line
+from jobdeck.providers.directory import Directory, TargetError
+from jobdeck.providers.mistakes import is_file_name
+from jobdeck.providers.poll_url import is_absolute
+from jobdeck.providers.targets import parse_target
+
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$")
+_SIGNS_OF_AN_ID = re.compile(r"[0-9_~:-]")
+_CERTAINLY_AN_ID = re.compile(r"[a-z]{2,12}_[A-Za-z0-9]{10,}|[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WAYS_OF_PATHS = ("./", "../", "~", ".\\", "..\\")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A list of targets: a file, or standard input (no `path`), of which bare IDs are of `profile` (None: default)."""
+
+    name: str
+    path: Path | None = None
+    profile: str | None = None
+
+
+def find_source(argument: str, directory: Directory) -> Source | None:
+    """Return the list of targets that an argument names; None where it is a target itself.
+
+    Raises `TargetError` for one that may be meant as either and for a path with nothing to read, and `CommandError`
+    where that cannot be found out.
+    """
+    name = argument.removesuffix(":-")
+    if argument == "-" or (name != argument and name in directory.profiles):
+        return Source(argument, profile=None if argument == "-" else name)
+    if not argument or is_absolute(argument) or (":" in argument and argument.partition(":")[0] in directory.profiles):
+        return None
+    path = at_home(argument)
+    state = _state_of(argument, path)
+    if state is None:
+        _refuse_missing(argument, directory)
+        return None
+    if stat.S_ISDIR(state.st_mode):
+        if _CERTAINLY_AN_ID.fullmatch(argument):
+            return None  # whoever keeps results in folders of their own means the job
+        job = _as_job(argument, directory)
+        hint = f"; {job} is the job" if job else ""
+        raise TargetError(f"{one_line(argument, 200)} is a directory, not a list of targets{hint}")
+    if not (stat.S_ISREG(state.st_mode) or stat.S_ISFIFO(state.st_mode)):  # a shell's <(…) is a pipe
+        if _same(state, 0):
+            return Source(argument)  # /dev/stdin
+        raise TargetError(f"{one_line(argument, 200)} is a device or a socket, not a list of targets")
+    if job := _as_job(argument, directory):
+        if stat.S_ISREG(state.st_mode) and (state.st_size == 0 or _same(state, 1) or _same(state, 2)):
+            return None  # made by a `> ID` of the same command line
+        raise TargetError(f"{one_line(argument, 200)} is a file here, and may be a job: write ./{argument} or {job}")
+    return Source(argument, path)
+
+
+def _state_of(argument: str, path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        if "/" not in argument and not os.access(".", os.X_OK):
+            return None  # no file has been looked for: whoever became another user may not search this folder
+        if not _is_path(argument):
+            return None  # a name too long for a file
+        raise CommandError(f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}") from None
+
+
+def _refuse_missing(argument: str, directory: Directory) -> None:
+    shown = one_line(argument, 200)
+    if argument.startswith("/"):
+        try:
+            parse_target(argument, directory)
+        except TargetError as error:
+            raise TargetError(f"{error}; and no such file") from None
+    elif _is_path(argument):
+        raise TargetError(f"{shown}: no such file")
+    elif argument in directory.profiles:
+        raise TargetError(f"{shown} is a profile, not a job: {shown}:ID is a job of it")
+
+
+def _is_path(argument: str) -> bool:
+    """Whether an argument is written as paths are, or as names of files."""
+    if argument.startswith(_WAYS_OF_PATHS) or argument in {".", ".."} or is_file_name(argument):
+        return True
+    first, slash, _ = argument.partition("/")
+    return bool(slash) and os.path.isdir(first or "/")  # noqa: PTH112 - pathlib's raises where nothing may be searched
+
+
+def _as_job(argument: str, directory: Directory) -> str:
+    """Return how to name the job that an argument may be meant as; empty where it looks like no ID, or is none."""
+    if _EXTENSION.search(argument) or not all(_SIGNS_OF_AN_ID.search(piece) for piece in argument.split("/")):
+        return ""
+    try:
+        return str(parse_target(argument, directory).key)
+    except TargetError:
+        return ""
+
+
+def _same(state: os.stat_result, descriptor: int) -> bool:
+    """Whether a file is what one of our streams reads or writes."""
+    if sys.platform == "win32":
+        return False
+    try:
+        return os.path.samestat(state, os.fstat(descriptor))
+    except OSError:
+        return False
