@@ -45,17 +45,25 @@ def test_attention_follows_state_and_sight(job: Job, expected: Attention) -> Non
 
 
 def test_a_job_is_stalled_when_we_see_it_and_it_does_not_move() -> None:
-    job = seen(Phase.RUNNING)
+    job = replace(seen(Phase.RUNNING), stall_after=540.0)
     late = START.later(541)
     job, _ = observe(job, make_observation(Phase.RUNNING), make_exchange(late), late)
     assert stalled(job, late)
     assert attention(job, late) is Attention.STALLED
 
 
+def test_nothing_is_unusual_of_a_kind_of_which_nobody_knows_how_long_it_takes() -> None:
+    late = START.later(100_000)
+    job, _ = observe(seen(Phase.RUNNING), make_observation(Phase.RUNNING), make_exchange(late), late)
+    assert job.stall_after is None
+    assert not stalled(job, late)
+    assert attention(job, late) is Attention.RUNNING
+
+
 def test_a_list_that_tells_no_progress_cannot_tell_that_there_was_none() -> None:
     late, later = START.later(541), START.later(600)
     row = replace(make_observation(Phase.RUNNING), whole=False)
-    job, _ = observe(seen(Phase.RUNNING), row, make_exchange(late), late)
+    job, _ = observe(replace(seen(Phase.RUNNING), stall_after=540.0), row, make_exchange(late), late)
     assert not stalled(job, late)
     job, _ = observe(job, make_observation(Phase.RUNNING), make_exchange(later), later)
     assert stalled(job, later)
@@ -84,14 +92,15 @@ def test_a_job_that_stood_still_before_we_looked_is_stalled_at_the_first_whole_l
 ) -> None:
     told = replace(make_observation(Phase.RUNNING), kind="prospecting", created_us=created, updated_us=updated)
     asked = replace(make_exchange(), date_us=date)
-    row, _ = observe(make_job(), replace(told, whole=False), asked, START)
+    job = replace(make_job(), stall_after=1_800.0)
+    row, _ = observe(job, replace(told, whole=False), asked, START)
     assert not stalled(row, START)
     whole, _ = observe(row, told, asked, START.later(1))
     assert stalled(whole, START.later(1)) is expected
 
 
 def test_a_job_that_we_cannot_see_is_not_called_stalled() -> None:
-    assert not stalled(seen(Phase.RUNNING), START.later(10_000))
+    assert not stalled(replace(seen(Phase.RUNNING), stall_after=180.0), START.later(10_000))
 
 
 def test_the_order_of_need_puts_the_newest_change_first_within_a_class() -> None:

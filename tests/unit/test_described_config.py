@@ -8,6 +8,7 @@ import pytest
 
 from jobdeck.config import ConfigError, ProfileSettings, load_settings
 from jobdeck.providers.profile import Basic, Bearer, HeaderToken
+from jobdeck.wiring.assembly import typical_of
 
 ENV = {"TOKEN": "tok_canary_0123456789"}
 ACME = """
@@ -55,6 +56,18 @@ def test_a_profile_of_a_built_in_description_needs_no_table_and_no_token_where_n
     assert settings.curl_headers == (("X-GitHub-Api-Version", "2022-11-28"),)
     assert profile.described is not None
     assert profile.described.group_of(profile.variables) == "octocat/.github"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[profiles.ci]\nprovider = "github-actions"\n', {}),
+        (ACME.replace("base_url", 'typical = "1h30m"\nbase_url') + PROFILE + VERSION, {"*": 5_400.0}),
+    ],
+)
+def test_how_long_jobs_take_is_the_pages_word_or_unknown(load: Load, text: str, expected: dict[str, float]) -> None:
+    described = load(text).profile.api
+    assert typical_of(described) == expected
 
 
 def test_the_place_may_have_several_parts(load: Load) -> None:

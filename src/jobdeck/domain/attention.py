@@ -23,12 +23,6 @@ STALE_FACTOR = 3.0
 BLIND_FAILURES = 2
 """A job is blind when this many of its newest exchanges failed in a row: one failure may be a hiccup."""
 
-TYPICAL_SECONDS = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
-"""Typical durations by kind to begin with; `operation` stands for deep research, the slowest of its kind."""
-
-STALL_FACTOR = 3.0
-"""A job is stalled when nothing changed for this many times its kind's typical duration, while no more is learnt."""
-
 
 class Attention(IntEnum):
     """Classes of need; the smaller, the sooner a person should look."""
@@ -56,17 +50,14 @@ def blind(job: Job) -> bool:
 
 
 def stalled(job: Job, now: Instant) -> bool:
-    """Whether a running job that we do see has not moved for much longer than jobs of its kind take.
+    """Whether a running job that we do see has not moved for much longer than jobs of its kind take, if that is known.
 
     Only a look that tells of stages and progress shows that neither moved: a list's row may say no more than that the
     job still runs.
     """
-    if job.phase is not Phase.RUNNING or job.changed is None or job.whole is None:
+    if job.phase is not Phase.RUNNING or job.changed is None or job.whole is None or job.stall_after is None:
         return False
-    limit = job.stall_after
-    if limit is None:
-        limit = STALL_FACTOR * TYPICAL_SECONDS.get(job.kind, TYPICAL_SECONDS["operation"])
-    return job.whole.since(job.changed) > limit
+    return job.whole.since(job.changed) > job.stall_after
 
 
 def attention(job: Job, now: Instant) -> Attention:

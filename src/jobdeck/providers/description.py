@@ -183,6 +183,7 @@ class Description:
     """A described API. `source` says where it is described, for messages.
 
     `item` is where in an answer its job is (empty: the answer is the job); `query` may hold the ID instead of `url`.
+    `typical` is how many seconds a job usually takes, None where that cannot be said.
     """
 
     name: str
@@ -194,6 +195,7 @@ class Description:
     dropped_query: frozenset[str] = frozenset()
     item: Paths = ()
     kind: str = "job"
+    typical: float | None = None
     requests_per_minute: int | None = None
     request_id_headers: tuple[str, ...] = ("x-request-id",)
     trace_id_headers: tuple[str, ...] = ("x-trace-id",)

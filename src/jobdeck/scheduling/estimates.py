@@ -7,26 +7,41 @@ from jobdeck.scheduling.sketch import Sketch
 TYPICAL = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
 """Seconds to begin with, until enough is learnt; `operation` stands for deep research, the slowest of its kind."""
 
+ANY_KIND = "*"
+"""In place of a kind: what the API's page says of all kinds that it does not name."""
+
 DEFAULT_TYPICAL = 60.0
+"""What orders the polls of kinds of which nobody says anything; nothing that is shown comes from it."""
+
+GUESSED = "~"
+"""Before the name of what was learnt from jobs that may have begun before they were first seen."""
+
 PRIOR_WEIGHT = 3.0
 SAMPLES_FOR_ETA = 5
 SHORTEST_REMAINING = 2.0
 LONGEST_REMAINING = 3_600.0
 STALL_QUANTILE = 0.99
 STALL_FACTOR = 3.0
-"""Times the typical duration after which a job counts as stalled while too few of its kind have ended to know."""
+"""Times the duration that the API's page calls typical, while too few have ended to know what is unusual."""
+
+SLACK_SAMPLES = 10.0
+"""Of few samples the 99th percentile is no more than the slowest: it gets this many parts, by their number, more.
+
+Of durations that spread by a factor of e, 9 % exceed 1.5 times the slowest of five, and 3 % three times it.
+"""
 
 SLOWEST_KNOWN = 40
-"""Samples below which the 99th percentile is no more than the slowest seen, and deserves some slack."""
 
 
 class Estimates:
     """Durations learnt per kind, and per stage of a kind. Everything is in seconds; progress is a fraction.
 
-    `learnt` is what `export` gave earlier; what in it is not understood is left out.
+    `learnt` is what `export` gave earlier; what in it is not understood is left out. `typical` is what the API's page
+    says of its kinds.
     """
 
-    def __init__(self, learnt: Mapping[str, object] | None = None) -> None:
+    def __init__(self, learnt: Mapping[str, object] | None = None, typical: Mapping[str, float] | None = None) -> None:
+        self._stated = TYPICAL if typical is None else typical
         self._sketches: dict[str, Sketch] = {}
         self._typical: dict[str, float] = {}
         for name, data in (learnt or {}).items():
@@ -37,18 +52,22 @@ class Estimates:
         """Return all that was learnt as plain data that JSON can hold."""
         return {name: sketch.export() for name, sketch in self._sketches.items()}
 
-    def learn(self, kind: str, seconds: float, stage: str | None = None) -> None:
-        """Take in how long a job of `kind`, or its `stage`, took from beginning to end."""
+    def learn(self, kind: str, seconds: float, stage: str | None = None, *, guessed: bool = False) -> None:
+        """Take in how long a job of `kind`, or its `stage`, took from beginning to end.
+
+        A `guessed` beginning, which may have been earlier, orders polls and tells nobody of stalls or of what is left.
+        """
         name = _name(kind, stage)
-        self._sketches.setdefault(name, Sketch()).add(seconds)
+        self._sketches.setdefault(GUESSED + name if guessed else name, Sketch()).add(seconds)
         self._typical.pop(name, None)
 
     def typical(self, kind: str) -> float:
         """Return the median duration, leaning on the documented one while few are known."""
         known = self._typical.get(kind)
         if known is None:
-            known = TYPICAL.get(kind, DEFAULT_TYPICAL)
-            sketch = self._sketches.get(kind)
+            known = self._stated_typical(kind) or DEFAULT_TYPICAL
+            sketches = (self._sketches.get(kind), self._sketches.get(GUESSED + kind))
+            sketch = max((each for each in sketches if each), key=lambda each: each.count, default=None)
             median = sketch.quantile(0.5) if sketch else None
             if sketch and median is not None:
                 known = (PRIOR_WEIGHT * known + sketch.count * median) / (PRIOR_WEIGHT + sketch.count)
@@ -103,13 +122,23 @@ class Estimates:
             return 0.0, (sketch.quantile(1.0) or 0.0) - elapsed
         return low - elapsed if exact else 0.0, high - elapsed
 
-    def stall_after(self, kind: str, stage: str | None = None) -> float:
-        """Return the seconds without any change after which a job (in `stage`) counts as stalled."""
-        sketch = self._sketches.get(_name(kind, stage))
-        slowest = sketch.quantile(STALL_QUANTILE) if sketch and sketch.count >= SAMPLES_FOR_ETA else None
-        if sketch is None or slowest is None:
-            return STALL_FACTOR * self.typical(kind)
-        return slowest * (1.0 if sketch.count >= SLOWEST_KNOWN else 1.5)
+    def stall_after(self, kind: str, stage: str | None = None) -> float | None:
+        """Return the seconds without any change after which a job (in `stage`) counts as stalled.
+
+        None while neither the API's page nor enough jobs tell how long its kind takes.
+        """
+        # No stage takes longer than its job, so what is known of the job will do.
+        for name in dict.fromkeys((_name(kind, stage), kind)):
+            sketch = self._sketches.get(name)
+            if sketch is not None and sketch.count >= SAMPLES_FOR_ETA:
+                slowest = sketch.quantile(STALL_QUANTILE) or 0.0
+                return slowest if sketch.count >= SLOWEST_KNOWN else slowest * (1.0 + SLACK_SAMPLES / sketch.count)
+        if self._stated_typical(kind) is None:
+            return None
+        return STALL_FACTOR * self.typical(kind)
+
+    def _stated_typical(self, kind: str) -> float | None:
+        return self._stated.get(kind, self._stated.get(ANY_KIND))
 
     def _length(self, kind: str, stage: str) -> float | None:
         sketch = self._sketches.get(_name(kind, stage))

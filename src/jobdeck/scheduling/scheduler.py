@@ -34,7 +34,8 @@ class Scheduler:
 
     Deterministic: the same calls with the same `rng` seed give the same actions. A decision is O(log n). No method
     raises for a key it does not know; time that runs backwards counts as standing still. `lists` says what the
-    API can list; `learnt` is what `learnt()` gave in an earlier run.
+    API can list; `learnt` is what `learnt()` gave in an earlier run; `typical` is how many seconds the API's page says
+    that jobs of a kind take (`*` for any other), without which nothing of a kind is unusual until it is learnt.
     """
 
     def __init__(
@@ -43,11 +44,12 @@ class Scheduler:
         rng: random.Random,
         lists: Sequence[ListSupport] = (),
         learnt: Mapping[str, object] | None = None,
+        typical: Mapping[str, float] | None = None,
     ) -> None:
         self._rng = rng
         self._budget = Budget(limit)
         self._breaker = Breaker()
-        self._estimates = Estimates(learnt)
+        self._estimates = Estimates(learnt, typical)
         self._watch = Watch(lists, self._estimates, rng)
         self._choice = Choice(self._watch, self._budget)
         self._in_flight: dict[Action, tuple[float, bool, Chosen]] = {}
@@ -259,7 +261,7 @@ class Scheduler:
         return job is not None and job.stalled(now, self._estimates)
 
     def stall_after(self, key: JobKey) -> float | None:
-        """Return the seconds without a change after which a job counts as stalled; None for one unknown or ended."""
+        """Return the seconds without a change after which a job is a stall; None where nothing tells that."""
         job = self._watch.jobs.get(key)
         return None if job is None or job.terminal else job.stall_after(self._estimates)
 

@@ -43,7 +43,8 @@ class Tracked:
     `failed` the last failure. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
     singles' virtual time of the last look. `progress` is how far the job has come at a guess, `told` as far as it can
     be told to somebody; `gauged` is when it was first known, and what it was; `begun` is the server's date if `exact`,
-    and no better than a guess unless `dated`. `runs` says
+    and no better than a guess unless `dated`; `guessed` says that the job already ran when it was first seen, and that
+    nothing told since when. `runs` says
     that it was running then; `suspect` that it is gone from a list of unfinished jobs, so that it has probably ended;
     `grave` that it ended in a way that has a reason.
     """
@@ -54,6 +55,7 @@ class Tracked:
     added: float
     begun: float
     from_start: bool = True
+    guessed: bool = False
     looked: float | None = None
     asked: float | None = None
     whole: float | None = None
@@ -93,9 +95,10 @@ class Tracked:
         """Whether nothing has changed for longer than nearly all jobs of its kind take."""
         if self.changed is None or self.terminal:
             return False
-        return now - self.changed > self.stall_after(estimates)
+        limit = self.stall_after(estimates)
+        return limit is not None and now - self.changed > limit
 
-    def stall_after(self, estimates: Estimates) -> float:
+    def stall_after(self, estimates: Estimates) -> float | None:
         """Return the seconds without a change that nearly all jobs of its kind, or in its stage, stay below."""
         return estimates.stall_after(self.kind, self.stage if self.stage_since else None)
 

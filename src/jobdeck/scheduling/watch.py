@@ -352,8 +352,10 @@ class Watch:
         if seen.elapsed is not None:
             job.begun = now - max(0.0, seen.elapsed)
             job.from_start = True
-        elif job.looked is None and ((seen.progress or 0.0) > BEGINNING or seen.terminal):
-            job.from_start = False
+            job.guessed = False
+        elif job.looked is None:
+            job.from_start = not ((seen.progress or 0.0) > BEGINNING or seen.terminal)
+            job.guessed = seen.progress is None and seen.phase is not Phase.QUEUED and job.begun >= job.added
         if seen.stage != job.stage:
             if job.stage is not None and job.stage_since is not None and seen.phase in {None, Phase.RUNNING}:
                 self.estimates.learn(job.kind, now - job.stage_since, job.stage)
@@ -368,4 +370,4 @@ class Watch:
         ):
             seen_before = job.looked if job.looked is not None else now
             ended = now if seen.elapsed is not None else (seen_before + now) / 2
-            self.estimates.learn(seen.kind or job.kind, max(0.0, ended - job.begun))
+            self.estimates.learn(seen.kind or job.kind, max(0.0, ended - job.begun), guessed=job.guessed)

@@ -12,6 +12,7 @@ from jobdeck.engine.lane import Lane
 from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.engine.registry import Registry
 from jobdeck.providers.profile import Api, ProviderName
+from jobdeck.scheduling.estimates import ANY_KIND
 from jobdeck.scheduling.limits import LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
@@ -61,6 +62,20 @@ def lists_of(api: Api) -> tuple[ListSupport, ...]:
     return (ListSupport(Resource.JOB, kinds, listed.page, grouped, cursor, whole=listed.whole),)
 
 
+TYPICAL: dict[ProviderName, dict[str, float]] = {
+    "thehog": {"enrichment": 20.0, "search": 60.0, "operation": 180.0},
+    "sonarly": {"prospecting": 600.0},
+}
+"""Seconds that jobs of each API with code of its own take; an operation may be a deep research, the slowest kind."""
+
+
+def typical_of(api: Api) -> dict[str, float]:
+    """Return how many seconds jobs of each kind of an API take, as far as that is said."""
+    if isinstance(api, str):
+        return TYPICAL[api]
+    return {} if api.typical is None else {ANY_KIND: api.typical}
+
+
 def lists_for(use: UseOfLists, api: Api) -> tuple[ListSupport, ...]:
     """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
     match use:
@@ -85,7 +100,8 @@ def make_engine(
         profile = wiring.settings_of(name).profile
         limit = limit_of(profile)
         durations = _durations(learnt(name))
-        scheduler = Scheduler(limit, random.Random(), lists_for(lists, profile.api), durations)  # noqa: S311 - jitter
+        jitter = random.Random()  # noqa: S311 - not for secrets
+        scheduler = Scheduler(limit, jitter, lists_for(lists, profile.api), durations, typical_of(profile.api))
         assumed = limit.source is not LimitSource.CONFIGURED
         return Lane(wiring.provider(name), scheduler, wiring.clock, ledger, limit_assumed=assumed)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jobdeck.domain.phase import Phase
 from jobdeck.scheduling.actions import Poll, Result, Seen
-from jobdeck.scheduling.estimates import SAMPLES_FOR_ETA, Estimates
+from jobdeck.scheduling.estimates import ANY_KIND, SAMPLES_FOR_ETA, Estimates
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.scheduling.sketch import Sketch
@@ -80,10 +80,45 @@ def test_a_stall_is_longer_than_99_of_100_jobs_took_with_slack_while_few_are_kno
     assert estimates.stall_after("search") == 3 * 60.0
     for _ in range(5):
         estimates.learn("search", 40.0)
-    assert 1.4 * 40 < estimates.stall_after("search") < 1.6 * 40
+    assert 2.8 * 40 < (estimates.stall_after("search") or 0.0) < 3.2 * 40
     for number in range(200):
         estimates.learn("search", 10.0 if number < 199 else 900.0)
-    assert 35 < estimates.stall_after("search") < 45, "the slowest of 205 is not what is usual, the next slowest are"
+    assert 35 < (estimates.stall_after("search") or 0.0) < 45, (
+        "the slowest of 205 is not what is usual, the next slowest are"
+    )
+
+
+def test_without_a_word_of_the_page_or_five_ends_there_is_no_stall() -> None:
+    estimates = Estimates(typical={})
+    for _ in range(SAMPLES_FOR_ETA):
+        for kind in ("operation", "CI"):
+            assert estimates.stall_after(kind) is None, "a kind of another API has the same name"
+            assert estimates.stall_after(kind, "build") is None
+            estimates.learn(kind, 7_200.0)
+    assert (estimates.stall_after("CI") or 0.0) > 2 * 7_200
+    assert (estimates.stall_after("CI", "build") or 0.0) > 2 * 7_200, "no stage takes longer than its job"
+
+
+def test_what_the_page_says_holds_for_all_kinds_that_it_does_not_name() -> None:
+    estimates = Estimates(typical={"short": 10.0, ANY_KIND: 3_600.0})
+    assert estimates.stall_after("short") == 30.0
+    assert estimates.stall_after("CI", "build") == 3 * 3_600.0
+    assert estimates.typical("CI") == 3_600.0
+
+
+def test_a_job_that_ran_when_it_was_found_teaches_nobody_when_to_call_one_stalled() -> None:
+    tested = Scheduler(Limit(600, LimitSource.CONFIGURED), random.Random(0), typical={})
+    for number in range(8):
+        key = job_key(number)
+        tested.add(key, "CI", 100.0 * number)
+        for at, over in ((0.0, False), (20.0, True)):
+            phase = Phase.SUCCEEDED if over else Phase.RUNNING
+            look(tested, 100.0 * number + at, Seen(key, "CI", over, None, over, phase=phase))
+    key = job_key("a")
+    tested.add(key, "CI", 1_000.0)
+    assert look(tested, 1_000.0, Seen(key, "CI", terminal=False, progress=None, changed=True)) is None
+    assert tested.stall_after(key) is None
+    assert Estimates(tested.learnt()).typical("CI") < 40.0, "it orders the polls"
 
 
 def test_progress_says_more_than_the_clock() -> None:
@@ -175,7 +210,7 @@ def test_a_scheduler_learns_from_ends_and_hands_it_on() -> None:
             tested.ask(key, 100.0 * name + at)
             action = tested.next_action(100.0 * name + at)
             assert action == Poll(key)
-            phase = Phase.SUCCEEDED if over else Phase.RUNNING
+            phase = Phase.SUCCEEDED if over else Phase.QUEUED
             tested.on_result(
                 100.0 * name + at, action, Result(seen=(Seen(key, "search", over, None, over, phase=phase),))
             )

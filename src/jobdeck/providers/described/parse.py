@@ -57,6 +57,7 @@ def parse_description(name: str, raw: object, file: str, base: Callable[[str], R
         dropped_query=frozenset(job.texts("dropped_query")),
         item=job.paths("item"),
         kind=plain.kind,
+        typical=plain.typical,
         requests_per_minute=plain.requests_per_minute,
         request_id_headers=plain.request_id_headers,
         trace_id_headers=plain.trace_id_headers,
@@ -83,6 +84,7 @@ class _Plain:
     title: str
     base_url: str | None
     kind: str
+    typical: float | None
     requests_per_minute: int | None
     request_id_headers: tuple[str, ...]
     trace_id_headers: tuple[str, ...]
@@ -94,6 +96,7 @@ class _Plain:
             title=table.text("title", name),
             base_url=_base_url(table),
             kind=table.text("kind", "job"),
+            typical=table.duration("typical"),
             requests_per_minute=table.whole("requests_per_minute", 1, MAX_REQUESTS_PER_MINUTE),
             request_id_headers=_header_names(table, "request_id_headers", ("x-request-id",)),
             trace_id_headers=_header_names(table, "trace_id_headers", ("x-trace-id",)),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from jobdeck.domain.text import did_you_mean, one_line
+from jobdeck.domain.words import seconds_of
 from jobdeck.providers.description import Paths
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -17,6 +18,7 @@ _SIMPLE = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}|\.\*|\[\*\]|\[[0-9]\])
 
 MAX_ALTERNATIVES = 16
 MAX_PATH = 1_000
+LONGEST_DURATION = 366 * 86_400.0
 
 
 class DescriptionError(ValueError):
@@ -67,6 +69,16 @@ class Table:
         if value is not None and (type(value) is not int or not low <= value <= high):
             raise self.wrong(key, f"must be a whole number from {low} to {high}")
         return value if type(value) is int else None
+
+    def duration(self, key: str) -> float | None:
+        """Return the seconds of a length of time of up to a year; None when it is not there."""
+        text = self.text(key)
+        if not text:
+            return None
+        seconds = seconds_of(text)
+        if seconds is None or not 0 < seconds <= LONGEST_DURATION:
+            raise self.wrong(key, f"must be a length of time such as 45s, 30m or 1h30m, not {one_line(text, 40)!r}")
+        return seconds
 
     def choice(self, key: str, default: EnumT) -> EnumT:
         """Return one of the words of the enumeration of `default`."""
