@@ -134,7 +134,7 @@ async def test_half_a_character_in_one_job_hides_no_other() -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b'{"id": "op_1", "status": "\\ud83d"', "HTTP 200 OK, with damaged JSON"),
+        (b'{"id": "op_1" "status": "failed"}', "HTTP 200 OK, with damaged JSON"),
         (b"<html>", "HTTP 200 OK, with an HTML page instead of JSON"),
     ],
 )

@@ -18,6 +18,7 @@ from jobdeck.domain.job import Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
+from jobdeck.providers.charset import charset_of
 from jobdeck.providers.described.look import Finding
 from jobdeck.providers.described.reading import Read, read_job, read_jobs
 from jobdeck.providers.description import Description
@@ -25,8 +26,9 @@ from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_head import Head, read_head
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.problems import fault_of_status, kind_of_status, read_error
-from jobdeck.providers.reading import Reading
+from jobdeck.providers.reading import Reading, noted, read_repaired
 from jobdeck.providers.redirects import describe_redirect
+from jobdeck.providers.repair import Repaired, repair
 
 _ORDER = (
     *("item", "id", "kind", "status", "outcome", "done", "failures", "progress", "progress_total"),
@@ -49,11 +51,11 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
         raise CommandError(f"{described} has code of its own: only a described API's reading can be shown")
     head, body = _parted(read_source(arguments.body))
     refusal = _refusal(head, body)
-    read = Read(Reading(fault=refusal)) if refusal is not None else read_job(described, body, 200, None, None)
+    read = Read(Reading(fault=refusal)) if refusal is not None else _read(head, body, described)
     read = _with_ids_of(head, described, read)
     rows = Reading()
     if read.reading.fault is not None and refusal is None and described.list is not None:
-        rows = read_jobs(described, body, 200, None)
+        rows = _rows(head, body, described)
     if arguments.json:
         print_json(_object(described, read, rows))
     else:
@@ -74,6 +76,32 @@ def _refusal(head: Head | None, body: bytes) -> Fault | None:
         return None
     destination = describe_redirect(head.headers.get("location"), "")
     return fault_of_status(head.status, kind, body, destination, read_error(body))
+
+
+def _read(head: Head | None, body: bytes, described: Description) -> Read:
+    """Return how a job's answer is read, leniently where it is no strict JSON."""
+    read = read_job(described, body, 200, None, None)
+    repaired = _repaired(head, body, read.reading)
+    if repaired is None:
+        return read
+    read = read_job(described, repaired.body, 200, None, None)
+    reading = read_repaired(lambda *_: read.reading, repaired, 200, one=True)
+    return replace(read, reading=noted(reading, repaired.notes, one=True))
+
+
+def _rows(head: Head | None, body: bytes, described: Description) -> Reading:
+    rows = read_jobs(described, body, 200, None)
+    repaired = _repaired(head, body, rows)
+    if repaired is None:
+        return rows
+    reading = read_repaired(lambda document, _: read_jobs(described, document, 200, None), repaired, 200, one=False)
+    return noted(reading, repaired.notes, one=False)
+
+
+def _repaired(head: Head | None, body: bytes, reading: Reading) -> Repaired | None:
+    if reading.fault is None or reading.fault.kind is not ProblemKind.NOT_JSON:
+        return None
+    return repair(body, None if head is None else charset_of(head.headers.get("content-type")))
 
 
 def _with_ids_of(head: Head | None, described: Description, read: Read) -> Read:
@@ -141,6 +169,8 @@ def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
     yield "trace ID", trace_id or "– (or in a header)"
     for fact, value in job.facts:
         yield fact, one_line(value, SHOWN)
+    if job.note is not None:
+        yield "note", job.note
 
 
 def _object(described: Description, read: Read, rows: Reading) -> dict[str, Any]:

@@ -73,7 +73,8 @@ class Observation:
 
     `progress` is None or a fraction within 0–1. `result` is JSON text in ASCII: immutable, compact, and parsed
     only when somebody looks. `facts` are further scalar fields of the answer by name. `whole` is False for a
-    list row that says nothing of stages, error and result: what was known of those stays.
+    list row that says nothing of stages, error and result: what was known of those stays. `note` says in words how the
+    answer was damaged, None when it was not.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Observation:
     ended_us: int | None = None
     facts: tuple[tuple[str, str], ...] = ()
     whole: bool = True
+    note: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a progress outside 0–1 (ValueError)."""

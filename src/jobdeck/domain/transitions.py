@@ -46,11 +46,10 @@ def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant
         trace_id=exchange.trace_id,
         version=job.version + 1,
     )
+    seen = _with_anomaly(seen, observation.note, now, events)
     if job.terminal and observation.phase is not job.phase:
         message = f"ended as {job.status}, but the server now says {observation.status}"
-        if message not in job.anomalies:
-            seen = replace(seen, anomalies=(*job.anomalies, message)[-MAX_ANOMALIES:])
-            events.append(AnomalyMet(now, job.key, message))
+        seen = _with_anomaly(seen, message, now, events)
         # No look will tell more of an end that the server takes back.
         return replace(seen, outlined=job.outlined and not observation.whole), tuple(events)
     if job.terminal and observation.whole:
@@ -60,6 +59,14 @@ def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
     return _take_over(seen, observation, now, changed), (*events, *changes)
+
+
+def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobEvent]) -> Job:
+    """Return the job with an anomaly added, once, and its event."""
+    if message is None or message in job.anomalies:
+        return job
+    events.append(AnomalyMet(now, job.key, message))
+    return replace(job, anomalies=(*job.anomalies, message)[-MAX_ANOMALIES:])
 
 
 def miss(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:

@@ -12,6 +12,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import bytes_of, clean, one_line
+from jobdeck.providers.charset import charset_of
 from jobdeck.providers.credentials import ForeignOriginError, authorize
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
@@ -50,6 +51,8 @@ class Address:
 class Answer:
     """What one request gave: `body` is the decoded body of a 2xx, None whenever the exchange has a problem.
 
+    `charset` is what the headers say it is in, and `notes` what was wrong with its encoding.
+
     `retry_after` is in seconds: how long not to ask, or with a good answer, how long not to ask about that job.
     """
 
@@ -57,6 +60,8 @@ class Answer:
     body: bytes | None = None
     windows: tuple[RateWindow, ...] = ()
     retry_after: float | None = None
+    charset: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,6 +73,7 @@ class _Attempt:
     body: bytes = b""
     size: int = 0
     fault: Fault | None = None
+    notes: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
         return next((value for known, value in self.headers if known == name), None)
@@ -210,7 +216,7 @@ class HttpLayer:
                 inflater.feed(chunk)
             attempt.body = (await self._scrubbed(inflater.finish())).removeprefix(b"\xef\xbb\xbf")
         finally:
-            attempt.size = inflater.size
+            attempt.size, attempt.notes = inflater.size, tuple(inflater.notes)
 
     async def _scrubbed(self, body: bytes) -> bytes:
         """Return a body without credentials; a long one lets everything else have its turn meanwhile."""
@@ -243,11 +249,12 @@ class HttpLayer:
         wait = self._retry_after(attempt, now)
         seconds = None if wait is None else wait.seconds
         if kind is None and attempt.fault is None:
-            return Answer(exchange, attempt.body, windows, seconds)
+            charset = charset_of(attempt.header("content-type"))
+            return Answer(exchange, attempt.body, windows, seconds, charset, attempt.notes)
         fault, said = attempt.fault, ErrorBody()
         if kind is not None and attempt.status is not None:
             # A status that is an error says more than what then went wrong with its body.
-            said = read_error(attempt.body)
+            said = read_error(attempt.body, charset_of(attempt.header("content-type")))
             destination = describe_redirect(attempt.header("location"), url)
             fault = fault_of_status(attempt.status, kind, attempt.body, destination, said)
             if attempt.fault is not None and kind is not ProblemKind.REDIRECT:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.json_text import read_json
+from jobdeck.providers.repair import repair
 
 MAX_REFERENCE = 200
 _MAX_ITEMS = 20
@@ -77,12 +78,15 @@ def fault_of_status(status: int, kind: ProblemKind, body: bytes, destination: st
     return Fault(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an explanation")
 
 
-def read_error(body: bytes) -> ErrorBody:
-    """Return what an error body says; nothing at all for HTML or garbage. Never raises."""
+def read_error(body: bytes, charset: str | None = None) -> ErrorBody:
+    """Return what an error body says, damaged as it may be; nothing at all for HTML or garbage. Never raises."""
     try:
         value = read_json(body)
     except ValueError:
-        return ErrorBody()
+        repaired = repair(body, charset)
+        if repaired is None:
+            return ErrorBody()
+        value = read_json(repaired.body)
     if isinstance(value, list) and value:
         value = value[0]
     if not isinstance(value, dict):

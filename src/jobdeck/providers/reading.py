@@ -1,12 +1,14 @@
 """What a 2xx body says, before it is joined with its exchange."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jobdeck.domain.job import JobKey, Observation
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import clean
 from jobdeck.providers.base import Reply
@@ -14,6 +16,7 @@ from jobdeck.providers.fault import Fault
 from jobdeck.providers.http import Address, HttpLayer
 from jobdeck.providers.json_text import read_json, without_lone_surrogates
 from jobdeck.providers.problems import not_json
+from jobdeck.providers.repair import Repaired, repair_in_slices
 from jobdeck.scheduling.actions import ListPage
 
 MAX_CURSOR = 2_048
@@ -104,6 +107,43 @@ def limit_within(most: int, page: ListPage) -> str:
     return str(min(max(page.limit, 1), most))
 
 
+async def _repaired(body: bytes, charset: str | None) -> Repaired | None:
+    repaired = None
+    for step in repair_in_slices(body, charset):
+        repaired = step
+        await asyncio.sleep(0)
+    return repaired
+
+
+def read_repaired(read: Callable[[bytes, int], Reading], repaired: Repaired, status: int, *, one: bool) -> Reading:
+    """Return what `read` finds in a body that was no strict JSON; `one` says that it is about one job.
+
+    Of an answer that is cut short a success is not believed, for what contradicts it may be what is missing, nor is the
+    last row of a list.
+    """
+    reading = read(repaired.body, status)
+    if not repaired.cut:
+        return reading
+    if not one:
+        return replace(reading, observations=reading.observations[:-1], next_cursor=None)
+    told = next((row.status for row in reading.observations if row.phase is Phase.SUCCEEDED), None)
+    if told is None:
+        return reading
+    return Reading(
+        fault=protocol(f"answer cut short: it says {told}, but what may contradict that is missing"), ids=reading.ids
+    )
+
+
+def noted(reading: Reading, notes: tuple[str, ...], *, one: bool) -> Reading:
+    """Return a reading that says how its answer was damaged: the job of a poll, or what of a list could not be read."""
+    if not notes or reading.fault is not None:
+        return reading
+    note = f"damaged answer, read leniently: {', '.join(notes)}"
+    if one:
+        return replace(reading, observations=tuple(replace(row, note=note) for row in reading.observations))
+    return replace(reading, gap=f"{reading.gap}; {note}" if reading.gap else note)
+
+
 async def ask(
     http: HttpLayer, where: Address | str, read: Callable[[bytes, int], Reading], job: JobKey | None = None
 ) -> Reply:
@@ -116,7 +156,13 @@ async def ask(
     answer = await http.get(where, job)
     if answer.body is None:
         return Reply(answer.exchange, windows=answer.windows, retry_after=answer.retry_after)
-    reading = read(answer.body, answer.exchange.http_status or 0)
+    status, one = answer.exchange.http_status or 0, job is not None
+    reading, notes = read(answer.body, status), answer.notes
+    if reading.fault is not None and reading.fault.kind is ProblemKind.NOT_JSON:
+        repaired = await _repaired(answer.body, answer.charset)
+        if repaired is not None:
+            reading, notes = read_repaired(read, repaired, status, one=one), (*notes, *repaired.notes)
+    reading = noted(reading, notes, one=one)
     exchange = http.finish(answer, reading.fault, reading.ids)
     if reading.fault is not None:
         return Reply(exchange, windows=answer.windows, body=answer.body)

@@ -233,8 +233,13 @@ def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]
     try:
         value = read_json(raw)
     except ValueError as error:
-        yield _Broken(_text(raw[:200]), f"not valid JSON: {shown(str(error))}")
-        return
+        from jobdeck.providers.repair import repair  # noqa: PLC0415 - for damaged answers only
+
+        repaired = repair(raw)
+        if repaired is None or repaired.cut:
+            yield _Broken(_text(raw[:200]), f"not valid JSON: {shown(str(error))}")
+            return
+        value = read_json(repaired.body)
     for row in rows_of(value):
         # The head of a list's answer is not that of the answer which accepted any of its jobs.
         yield _Answer(head, row) if head is not None and row is value and isinstance(row, dict) else row

@@ -22,7 +22,19 @@ Values: TypeAlias = dict[str, Any]
 SKEW_US = 2_000
 """The clocks may differ by so much from how they last stood to each other without a word."""
 
-_SAME_JOB = ("status", "phase", "progress", "error", "result", "kind", "created_us", "updated_us", "ended_us", "facts")
+_SAME_JOB = (
+    "status",
+    "phase",
+    "progress",
+    "error",
+    "result",
+    "kind",
+    "created_us",
+    "updated_us",
+    "ended_us",
+    "facts",
+    "note",
+)
 _PLAIN = frozenset(
     {"status", "kind", "progress", "result", "facts", "created_us", "updated_us", "ended_us", "seen_queued", "outlined",
      "failures", "misses", "http_status", "request_id", "trace_id", "anomalies", "acknowledged", "interval", "eta",

@@ -89,6 +89,7 @@ class ObservationWire(Wire):
     facts: Facts = ()
     stages: Stages = ()
     moved: tuple[Fraction | None, ...] = ()
+    note: Line | None = None
     row: bool = False
 
 

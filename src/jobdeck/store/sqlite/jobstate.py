@@ -106,6 +106,7 @@ def observation_digest(observation: Observation) -> bytes:
         observation.updated_us,
         observation.ended_us,
         observation.facts,
+        observation.note,
     )
     return digest_of(repr(told))
 

@@ -1,0 +1,69 @@
+"""Text out of a body's bytes: UTF-8 as JSON has to be, else what the bytes or the headers say it is."""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_NULS = (
+    (re.compile(rb"[\[{]\0\0\0"), "utf-32-le"),
+    (re.compile(rb"\0\0\0[\[{]"), "utf-32-be"),
+    (re.compile(rb"[\[{]\0[^\0]\0"), "utf-16-le"),
+    (re.compile(rb"\0[\[{]\0[^\0]"), "utf-16-be"),
+)
+"""Where the NULs stand in a body that begins with ASCII, as JSON does."""
+
+_KNOWN = re.compile(
+    r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|iso8859-\d{1,2}|cp(?:125\d|437|85\d|866|874|932|949|950)|koi8-[ru]|mac-roman"
+    r"|shift_jis(?:_2004|x0213)?|euc_(?:jp|kr)|iso2022_jp|gb2312|gbk|gb18030|big5(?:hkscs)?|tis-620"
+)
+"""Python's names of charsets that servers write; it has others that are none (``idna``) or take quadratic time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A body as text, without a byte order mark. `note` says what was wrong with it; None when nothing was."""
+
+    text: str
+    note: str | None = None
+
+
+def charset_of(content_type: str | None) -> str | None:
+    """Return the charset that a ``Content-Type`` names, as Python spells it; None where it names none that is known."""
+    match = _CHARSET.search(content_type or "")
+    try:
+        name = None if match is None else codecs.lookup(match[1]).name
+    except LookupError:
+        return None
+    return name if name is not None and _KNOWN.fullmatch(name) else None
+
+
+def decode(body: bytes, charset: str | None) -> Decoded:
+    """Return a body as text. A byte order mark counts first, then UTF-8 if it is that, then `charset`.
+
+    Bytes that are in no charset that anybody named become U+FFFD, which is said.
+    """
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            return _decode(body.removeprefix(mark), name)
+    wide = next((name for pattern, name in _NULS if pattern.match(body)), None)
+    if wide is not None:
+        return _decode(body, wide)
+    try:
+        return Decoded(body.decode())
+    except UnicodeDecodeError:
+        return _decode(body, charset or "utf-8")
+
+
+def _decode(body: bytes, charset: str) -> Decoded:
+    try:
+        return Decoded(body.decode(charset))
+    except UnicodeDecodeError:
+        return Decoded(body.decode(charset, "replace"), f"bytes that are not {charset.upper()}")
