@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import html
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,11 +16,13 @@ SECRET = "sk_live_Canary2SecretRz3/+Vb8"
 BEARER = "hog_live_Canary3BearerTm5/+Hd2"
 SONARLY = "sk_live_Canary4SonarlyPq6/+Jc4"
 CANARIES = (ACCESS, SECRET, BEARER, SONARLY)
+SHORT = "Zk9/xQ7+wVr2m"
+"""A key that looks like none: nothing recognizes it by itself."""
 
 
 def _spellings(secret: str) -> Iterable[str]:
     # The masked form shows the last four characters: what is looked for is the middle.
-    core = secret[5:-4]
+    core = secret[5:-4] if len(secret) > 16 else secret
     yield from (core, core[::-1], quote(core, safe=""), json.dumps(core)[1:-1].replace("/", "\\/"))
     yield core.encode().hex()
     for offset in range(3):
@@ -28,7 +31,7 @@ def _spellings(secret: str) -> Iterable[str]:
         yield encoded[4:-4].translate(str.maketrans("+/", "-_"))
 
 
-SPELLINGS = {spelt.lower() for secret in CANARIES for spelt in _spellings(secret)}
+SPELLINGS = {spelt.lower() for secret in (*CANARIES, SHORT) for spelt in _spellings(secret)}
 
 
 def leaks(data: bytes | str) -> set[str]:
@@ -67,6 +70,8 @@ class Echo(HostileServer):
         said = " ".join(spelt for key in keys for spelt in (
             key, key.upper(), quote(key, safe=""), quote(key), key.encode().hex(),
             *(base64.b64encode(b"x" * offset + key.encode()).decode() for offset in range(3)),
+            quote(quote(key, safe=""), safe=""), html.escape(key).replace("/", "&#47;").replace("+", "&#x2b;"),
+            json.dumps(json.dumps(key).replace("/", "\\/")),
         ))  # fmt: skip
         begin = keys[0] if "/" not in keys[0] else "x"
         headers = {"X-Request-Id": f"req {said}", "X-Trace-Id": said, f"X-RateLimit-Limit-{begin}": "600",

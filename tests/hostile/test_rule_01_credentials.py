@@ -15,7 +15,7 @@ from jobdeck.providers.base import Reply
 from jobdeck.providers.credentials import ForeignOriginError, authorize
 from jobdeck.providers.http import Address, HttpLayer
 from jobdeck.providers.profile import Bearer, Profile
-from jobdeck.providers.scrub import Scrubber
+from jobdeck.providers.redactor import Redactor
 from jobdeck.providers.secret import Secret
 from jobdeck.providers.transport import open_client
 from tests.unit.providers.wire import (
@@ -208,8 +208,8 @@ async def test_nothing_that_holds_a_profile_shows_its_keys() -> None:
     async with serve(answer(status=401)) as wire, sonarly(wire.base_url) as provider:
         reply = await provider.poll(sonarly_target("j1"))
         http = provider._http
-        assert_no_canary(provider, http, http.profile, http._scrubber, http._client, reply)
-    assert_no_canary(Secret(TOKEN), Scrubber([TOKEN]), profile_at("https://api.example"))
+        assert_no_canary(provider, http, http.profile, http._redactor, http._client, reply)
+    assert_no_canary(Secret(TOKEN), Redactor([TOKEN]), profile_at("https://api.example"))
 
 
 async def test_no_log_at_debug_holds_a_key(caplog: pytest.LogCaptureFixture) -> None:
@@ -257,15 +257,15 @@ async def test_a_key_is_known_in_every_spelling_that_json_and_urls_have(spelt: s
 
 @pytest.mark.parametrize("quoted", ['a "quoted\\backslash" key', "plain"])
 def test_taking_a_key_out_leaves_json_whole(quoted: str) -> None:
-    scrubber = Scrubber([SECRET, quoted])
+    redactor = Redactor([SECRET, quoted])
     body = json.dumps({"a": f"\\{SECRET}\\", "b": quoted, "c": "100%", "d": "\\u0041"}).encode()
-    assert json.loads(scrubber.body(body)).keys() == {"a", "b", "c", "d"}
+    assert json.loads(redactor.body(body)).keys() == {"a", "b", "c", "d"}
 
 
 @pytest.mark.parametrize("odd", ["sk_live_\udcff_0123456789", "ключ_0123456789", "k" * 5_000])
 def test_a_malformed_key_can_be_taken_out_as_well(odd: str) -> None:
-    assert Scrubber([odd]).text(f"a {odd} b") == "a [redacted] b"
-    assert Scrubber([odd]).body(b"a b") == b"a b"
+    assert Redactor([odd]).text(f"a {odd} b") == "a [redacted] b"
+    assert Redactor([odd]).body(b"a b") == b"a b"
 
 
 SLICE_SECONDS = 0.05
@@ -274,15 +274,32 @@ MEBIBYTE = 2**20
 
 @pytest.mark.parametrize(
     "unit",
-    [b"%20", b"%41", b"%61a", b"\\n", b'\\"', b"\\/", b"\\u0041", b"a", SECRET[:-1].encode(), SECRET.encode()],
+    [
+        *(
+            b"%20",
+            b"%41",
+            b"%61a",
+            b"%2525",
+            b"\\n",
+            b'\\"',
+            b"\\/",
+            b"\\\\",
+            b"\\u0041",
+            b"&amp;",
+            b"&#97;",
+            b" ",
+            b"a",
+        ),
+        *(SECRET[:-1].encode(), SECRET.encode()),
+    ],
     ids=lambda unit: repr(unit.decode()[:8]),
 )
 def test_no_answer_keeps_everything_else_waiting_while_it_is_searched(unit: bytes) -> None:
-    scrubber = Scrubber([SECRET, "ak_" + SECRET])
-    body = unit * (8 * MEBIBYTE // len(unit))
+    redactor = Redactor([SECRET, "ak_" + SECRET])
+    body = unit * (MEBIBYTE // len(unit))
     taken: list[float] = []
     started = time.process_time()
-    for _ in scrubber.body_in_slices(body):
+    for _ in redactor.body_in_slices(body):
         taken.append(time.process_time() - started)
         started = time.process_time()
     assert len(taken) >= 8
@@ -292,17 +309,17 @@ def test_no_answer_keeps_everything_else_waiting_while_it_is_searched(unit: byte
 
 @pytest.mark.parametrize("spelt", [str, str.upper, lambda key: "".join(f"%{ord(char):02x}" for char in key)])
 def test_a_key_that_lies_across_two_slices_is_found(spelt: Callable[[str], str]) -> None:
-    scrubber = Scrubber([SECRET])
+    redactor = Redactor([SECRET])
     key = spelt(SECRET).encode()
     for before in range(65_536 - len(key) - 1, 65_536 + 2):
         body = b"x" * before + key + b"yy"
-        assert scrubber.body(body) == b"x" * before + b"[redacted]yy"
+        assert redactor.body(body) == b"x" * before + b"[redacted]yy"
     twice = b"x" * 65_530 + key + key + b"z" * 200_000 + key
-    assert scrubber.body(twice) == b"x" * 65_530 + b"[redacted]" * 2 + b"z" * 200_000 + b"[redacted]"
+    assert redactor.body(twice) == b"x" * 65_530 + b"[redacted]" * 2 + b"z" * 200_000 + b"[redacted]"
 
 
 @pytest.mark.parametrize("before", [0, 65_530, 65_536, 65_540])
 def test_the_beginning_of_a_long_text_holds_no_part_of_a_key(before: int) -> None:
-    start = Scrubber([SECRET]).start("x" * before + SECRET + "y" * 200_000)
+    start = Redactor([SECRET]).start("x" * before + SECRET + "y" * 200_000)
     assert len(start) <= 65_536
     assert SECRET[:6] not in start

@@ -16,7 +16,7 @@ from jobdeck.providers.targets import parse_target
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import Wiring
 from tests.cli.harness import HOST, jobdeck
-from tests.hostile.canaries import ACCESS, BEARER, CANARIES, SECRET, SONARLY, Echo, leaking_files, leaks
+from tests.hostile.canaries import ACCESS, BEARER, CANARIES, SECRET, SHORT, SONARLY, Echo, leaking_files, leaks
 from tests.hostile.on_terminal import OnTerminal
 from tests.tui.drive import Clipboard, Driven
 
@@ -47,6 +47,7 @@ KEYS: dict[str, dict[str, str]] = {
     "access and secret": {"THE_HOG_ACCESS_KEY": ACCESS, "THE_HOG_SECRET_KEY": SECRET},
     "bearer": {"THE_HOG_API_KEY": BEARER},
     "sonarly": {"SONARLY_API_KEY": SONARLY},
+    "short": {"THE_HOG_API_KEY": SHORT},
 }
 
 

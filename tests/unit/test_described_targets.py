@@ -193,7 +193,7 @@ def answer(*lines: str, body: str = "") -> bytes:
         (answer("Location: https://evil.example/1", body='{"id": 9}'), JobKey("ci", "octocat/hello", "9"), None),
         (answer("Content-Type: application/json", body='{\n "id": 9\n}'), JobKey("ci", "octocat/hello", "9"), None),
         (answer(f"Operation-Location: {RUN_URL}", body="<html>\n<p>wait</p>\n"), JobKey("ci", "a/b", "7"), None),
-        (answer(f"Location: {RUN_URL}", body='{"a": 01}'), JobKey("ci", "a/b", "7"), None),
+        (answer(f"Location: {RUN_URL}", body='{"a" 1}'), JobKey("ci", "a/b", "7"), None),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + answer(f"location: {RUN_URL}"), JobKey("ci", "a/b", "7"), None),
     ],
 )  # fmt: skip
@@ -224,7 +224,7 @@ def test_several_answers_with_heads_and_other_targets_are_told_apart() -> None:
         (answer("Location: https://me:secret@api.github.com/repos/a/b/actions/runs/7"), "user information is refused"),
         (answer("A: b"), "an answer without a body that could be read, and without a poll URL in its headers"),
         (answer("A: b", body="[1"), "an answer without a body that could be read"),
-        (answer("A: b", body='{"a": 01}'), "an answer without a body that could be read"),
+        (answer("A: b", body='{"a" 1}'), "an answer without a body that could be read"),
         (answer("A: b", body="[" * 300 + "]" * 300), "an answer without a body that could be read"),
     ],
 )  # fmt: skip

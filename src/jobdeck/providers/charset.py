@@ -2,11 +2,10 @@
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 _BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -45,21 +44,32 @@ def charset_of(content_type: str | None) -> str | None:
     return name if name is not None and _KNOWN.fullmatch(name) else None
 
 
+def narrowed(body: bytes) -> bytes:
+    """Return a body in UTF-8 if it is in UTF-16 or UTF-32: elsewhere ASCII is one byte a character, as here."""
+    wide = _wide(body)
+    return body if wide is None else _decode(body, wide).text.removeprefix("\ufeff").encode("utf-8", "replace")
+
+
 def decode(body: bytes, charset: str | None) -> Decoded:
     """Return a body as text. A byte order mark counts first, then UTF-8 if it is that, then `charset`.
 
     Bytes that are in no charset that anybody named become U+FFFD, which is said.
     """
-    for mark, name in _BOMS:
-        if body.startswith(mark):
-            return _decode(body.removeprefix(mark), name)
-    wide = next((name for pattern, name in _NULS if pattern.match(body)), None)
+    wide = _wide(body)
     if wide is not None:
-        return _decode(body, wide)
+        decoded = _decode(body, wide)
+        return replace(decoded, text=decoded.text.removeprefix("\ufeff"))
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
         return Decoded(body.decode())
     except UnicodeDecodeError:
         return _decode(body, charset or "utf-8")
+
+
+def _wide(body: bytes) -> str | None:
+    """Return which of UTF-16 and UTF-32 a body is in, by its byte order mark or its first NULs; None for neither."""
+    marked = next((name for mark, name in _BOMS if body.startswith(mark)), None)
+    return marked or next((name for pattern, name in _NULS if pattern.match(body)), None)
 
 
 def _decode(body: bytes, charset: str) -> Decoded:

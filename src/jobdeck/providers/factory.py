@@ -4,19 +4,19 @@ from jobdeck.domain.instant import Clock
 from jobdeck.providers.base import Provider
 from jobdeck.providers.http import DEADLINE, HttpLayer
 from jobdeck.providers.profile import Profile
-from jobdeck.providers.scrub import Scrubber
+from jobdeck.providers.redactor import Redactor
 from jobdeck.providers.sonarly.provider import Sonarly
 from jobdeck.providers.thehog.provider import TheHog
 
 
 def make_provider(
-    profile: Profile, clock: Clock, *, deadline: float = DEADLINE, scrubber: Scrubber | None = None
+    profile: Profile, clock: Clock, *, deadline: float = DEADLINE, redactor: Redactor | None = None
 ) -> Provider:
     """Return the provider of `profile`; nothing is opened before its first request. `deadline` is in seconds.
 
-    Its credentials are added to `scrubber`, and all that are in there are taken out of its answers.
+    Its credentials are added to `redactor`, and all that are in there are taken out of its answers.
     """
-    http = HttpLayer(profile, clock, deadline=deadline, scrubber=scrubber)
+    http = HttpLayer(profile, clock, deadline=deadline, redactor=redactor)
     match profile.api:
         case "thehog":
             return TheHog(http)

@@ -8,11 +8,11 @@ import httpx
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock, Instant
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.job import JobError, JobKey, Observation
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import bytes_of, clean, one_line
-from jobdeck.providers.charset import charset_of
+from jobdeck.providers.charset import charset_of, narrowed
 from jobdeck.providers.credentials import ForeignOriginError, authorize
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
@@ -21,9 +21,9 @@ from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigE
 from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
 from jobdeck.providers.profile import Profile
 from jobdeck.providers.ratelimit import parse_windows
+from jobdeck.providers.redactor import REDACTED, Redactor, secrets_of
 from jobdeck.providers.redirects import describe_redirect
 from jobdeck.providers.retry_after import RetryAfter, parse_retry_after
-from jobdeck.providers.scrub import Scrubber, secrets_of
 from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
 from jobdeck.providers.transport_faults import explain
 
@@ -91,18 +91,18 @@ class HttpLayer:
     """Sends requests for one profile, at most 10 at once.
 
     The client is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
-    is that request's problem. A `scrubber` that others have too takes their credentials out as well, and ours of
+    is that request's problem. A `redactor` that others have too takes their credentials out as well, and ours of
     what is said to them.
     """
 
     def __init__(
-        self, profile: Profile, clock: Clock, *, deadline: float = DEADLINE, scrubber: Scrubber | None = None
+        self, profile: Profile, clock: Clock, *, deadline: float = DEADLINE, redactor: Redactor | None = None
     ) -> None:
         self._profile = profile
         self._clock = clock
         self._deadline = deadline
-        self._scrubber = scrubber if scrubber is not None else Scrubber()
-        self._scrubber.add(secrets_of(profile.credentials))
+        self._redactor = redactor if redactor is not None else Redactor()
+        self._redactor.add(secrets_of(profile.credentials))
         described = profile.described
         self._extra = dict(described.headers) if described is not None else {}
         self._request_headers = described.request_id_headers if described is not None else ("x-request-id",)
@@ -163,6 +163,42 @@ class HttpLayer:
             return exchange
         return replace(exchange, problem=self._problem(fault, exchange))
 
+    async def without_words(
+        self, observations: Sequence[Observation], body: bytes
+    ) -> tuple[tuple[Observation, ...], bytes]:
+        """Return what was read, and the body it was read from, without secrets that could be words of an answer.
+
+        A status or a name that is nothing but such a word stays: without it nobody would know how the job ended.
+        """
+        if not self._redactor.has_words:
+            return tuple(observations), body
+        cut = await self._without_words(body.decode("latin-1"))
+        return tuple([await self._observation(row) for row in observations]), cut.encode("latin-1")
+
+    async def _observation(self, row: Observation) -> Observation:
+        text = self._redactor.text
+        error, facts = row.error, tuple((name, text(value)) for name, value in row.facts)
+        if error is not None:
+            parts = (error.code, error.message, error.details)
+            error = JobError(*(None if part is None else text(part) for part in parts))
+        result = None if row.result is None else await self._without_words(row.result)
+        stages = tuple(replace(one, name=self._word(one.name), status=self._word(one.status)) for one in row.stages)
+        kind = None if row.kind is None else self._word(row.kind)
+        return replace(
+            row, status=self._word(row.status), kind=kind, stages=stages, error=error, result=result, facts=facts
+        )
+
+    def _word(self, text: str) -> str:
+        cut = self._redactor.text(text)
+        return text if cut == REDACTED else cut
+
+    async def _without_words(self, text: str) -> str:
+        slices: list[str] = []
+        for piece in self._redactor.words_in_slices(text):
+            slices.append(piece)
+            await asyncio.sleep(0)
+        return "".join(slices)
+
     async def aclose(self) -> None:
         """Close the connections; later requests have a problem. Calling it twice is harmless."""
         self._closed = True
@@ -181,7 +217,7 @@ class HttpLayer:
             proxy = choose_proxy(self._profile)
             if proxy is not None:
                 self._proxy_variable = proxy.variable
-                self._scrubber.add((proxy.url.password,))
+                self._redactor.add((proxy.url.password,))
             self._client = open_client(self._profile, proxy)
         return self._client
 
@@ -204,24 +240,25 @@ class HttpLayer:
             await response.aclose()
 
     def _headers(self, response: httpx.Response) -> Iterator[tuple[str, str]]:
-        scrub = self._scrubber.text
+        redact = self._redactor.text
         for (raw_name, _), (_, value) in zip(response.headers.raw, response.headers.multi_items(), strict=True):
-            # Scrubbed before it is lower case: a key in a header's name would no longer be recognized after.
-            yield scrub(raw_name.decode("latin-1")).lower(), scrub(value)
+            # Before it is lower case: a key in base64 would no longer be recognized after.
+            yield redact(raw_name.decode("latin-1")).lower(), redact(value)
 
     async def _read(self, response: httpx.Response, attempt: _Attempt) -> None:
         inflater = Inflater(value for name, value in attempt.headers if name == "content-encoding")
         try:
             async for chunk in response.aiter_raw():
                 inflater.feed(chunk)
-            attempt.body = (await self._scrubbed(inflater.finish())).removeprefix(b"\xef\xbb\xbf")
+            body = narrowed(inflater.finish()).removeprefix(b"\xef\xbb\xbf")
+            attempt.body = await self._redacted(body)
         finally:
             attempt.size, attempt.notes = inflater.size, tuple(inflater.notes)
 
-    async def _scrubbed(self, body: bytes) -> bytes:
+    async def _redacted(self, body: bytes) -> bytes:
         """Return a body without credentials; a long one lets everything else have its turn meanwhile."""
         slices: list[bytes] = []
-        for piece in self._scrubber.body_in_slices(body):
+        for piece in self._redactor.body_in_slices(body):
             slices.append(piece)
             if len(slices) > 1:
                 await asyncio.sleep(0)
@@ -286,7 +323,7 @@ class HttpLayer:
     def _problem(
         self, fault: Fault, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
     ) -> Problem:
-        message = self._scrubber.text(one_line(self._scrubber.start(fault.message), size=bytes_of(fault.message)))
+        message = self._redactor.text(one_line(self._redactor.start(fault.message), size=bytes_of(fault.message)))
         if wait is not None and wait.note is not None:
             message = f"{message} ({wait.note})"
         return Problem(
@@ -311,8 +348,8 @@ class HttpLayer:
         return self._clean(text.strip(), MAX_REFERENCE) if text and text.strip() else None
 
     def _clean(self, text: str, limit: int) -> str:
-        # Cut last: half a credential would pass the scrubber. The beginning alone, for it may be megabytes long.
-        return clean(self._scrubber.start(text))[:limit]
+        # Cut last: half a credential would pass the redactor. The beginning alone, for it may be megabytes long.
+        return clean(self._redactor.start(text))[:limit]
 
 
 def _date_us(text: str | None) -> int | None:

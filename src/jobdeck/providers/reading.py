@@ -164,14 +164,15 @@ async def ask(
             reading, notes = read_repaired(read, repaired, status, one=one), (*notes, *repaired.notes)
     reading = noted(reading, notes, one=one)
     exchange = http.finish(answer, reading.fault, reading.ids)
+    observations, body = await http.without_words(reading.observations, answer.body)
     if reading.fault is not None:
-        return Reply(exchange, windows=answer.windows, body=answer.body)
+        return Reply(exchange, windows=answer.windows, body=body)
     return Reply(
         exchange,
-        reading.observations,
+        observations,
         answer.windows,
         answer.retry_after,
         reading.next_cursor,
-        answer.body,
+        body,
         reading.gap,
     )

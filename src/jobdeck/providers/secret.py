@@ -11,7 +11,7 @@ class MalformedSecretError(ValueError):
 
 
 def secrets_seen() -> frozenset[str]:
-    """Return every credential that this process has read, malformed ones too; for the scrubber of crash files only."""
+    """Return every credential that this process has read, malformed ones too; for the redactor of crash files only."""
     return frozenset(_seen)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jobdeck.providers.base import Provider
     from jobdeck.providers.directory import Directory
     from jobdeck.providers.profile import Profile
-    from jobdeck.providers.scrub import Scrubber
+    from jobdeck.providers.redactor import Redactor
     from jobdeck.store import Opened, Store
     from jobdeck.store.aio import AsyncStore
     from jobdeck.store.records import Annotation
@@ -165,17 +165,17 @@ class Wiring:
 
         From then on they are taken out of what any profile's server says.
         """
-        from jobdeck.providers.scrub import secrets_of  # noqa: PLC0415 - see below
+        from jobdeck.providers.redactor import secrets_of  # noqa: PLC0415 - see below
 
         profile = self.settings_of(name).resolve(self._env)
-        self._scrubber.add(secrets_of(profile.credentials))
+        self._redactor.add(secrets_of(profile.credentials))
         return profile
 
     @cached_property
-    def _scrubber(self) -> Scrubber:
-        from jobdeck.providers.scrub import Scrubber  # noqa: PLC0415 - 2 ms that a wiring without secrets does not need
+    def _redactor(self) -> Redactor:
+        from jobdeck.providers.redactor import Redactor  # noqa: PLC0415 - 2 ms that a wiring without secrets does not need
 
-        return Scrubber()
+        return Redactor()
 
     def curl(self, asked: Exchange | Target) -> str:
         """Return a request, or one about a job, as a line for a shell, with variables where the secrets go.
@@ -202,7 +202,7 @@ class Wiring:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
         from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
 
-        return make_provider(self.profile(name), self.clock, scrubber=self._scrubber)
+        return make_provider(self.profile(name), self.clock, redactor=self._redactor)
 
     def settings_of(self, name: str) -> ProfileSettings:
         """Return the settings of a profile; raises `ConfigError` when there is none of this name."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import jobdeck
 from jobdeck.config import ConfigError
 from jobdeck.domain.text import clean
-from jobdeck.providers.scrub import Scrubber
+from jobdeck.providers.redactor import Redactor
 from jobdeck.providers.secret import secrets_seen
 from jobdeck.wiring import data_dir
 from jobdeck.wiring.private_file import PrivateFileError, write_private
@@ -58,8 +58,8 @@ def _report(error: BaseException, now: datetime, command: str) -> str:
     ]
     told = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=False)
     lines.append("".join(told.format()))
-    # Scrubbed before it is cleaned: an escape in the middle of a secret would hide it from the scrubber.
-    return clean(Scrubber(secrets_seen()).text("\n".join(lines)), lines=True, limit=TRACE_LIMIT)
+    # Redacted before it is cleaned: an escape in the middle of a secret would hide it from the redactor.
+    return clean(Redactor(secrets_seen()).text("\n".join(lines)), lines=True, limit=TRACE_LIMIT)
 
 
 def _version(library: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from jobdeck.config.hooks import Hook
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
-from jobdeck.providers.scrub import Scrubber
+from jobdeck.providers.redactor import Redactor
 from jobdeck.providers.secret import secrets_seen
 
 HOOK_SECONDS = 30.0
@@ -120,9 +120,9 @@ def without_secrets(
     `secrets` are keys that came from elsewhere, out of a file perhaps.
     """
     known = {environ[name].strip() for name in secret_variables if name in environ}
-    scrubber = Scrubber({*known, *(secret for secret in secrets if len(secret) >= LEAST_KEY)})
+    redactor = Redactor({*known, *(secret for secret in secrets if len(secret) >= LEAST_KEY)})
     return {
-        name: value for name, value in environ.items() if name not in secret_variables and scrubber.text(value) == value
+        name: value for name, value in environ.items() if name not in secret_variables and redactor.text(value) == value
     }
 
 
