@@ -1,15 +1,19 @@
 """Screens of several viewers on one engine: each their own, all of the same jobs, and none that changes anything."""
 
 import asyncio
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 import pyte
 import pytest
+from textual._styles_cache import StylesCache
 
 from jobdeck.cli.viewing import LOCKED, Audience, Viewing
 from jobdeck.domain.phase import Phase
+from jobdeck.tui import remote
+from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.remote import RemoteView
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock, job
@@ -124,6 +128,23 @@ async def test_the_engine_hears_of_everybody_who_looks(session: FakeSession) -> 
     assert engine.asked[-3:] == [("attend", False), ("show", (one,)), ("focus", one)]
     second.focus(two)
     assert engine.asked[-1] == ("focus", one), "who has left is heard no more"
+
+
+async def test_views_that_have_ended_give_their_memory_back(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "COLLECT_SECONDS", 0.01)
+    audience, views, lines = Audience(session.engine), list[weakref.ref[JobdeckApp]](), list[weakref.ref[StylesCache]]()
+    for _ in range(4):
+        terminal = Terminal(session, audience, 120, 40)
+        await terminal.shows("op_b")
+        views.append(weakref.ref(terminal.view._app))
+        lines.append(weakref.ref(terminal.view._app.screen.children[0]._styles_cache))
+        await terminal.view.close()
+        await terminal.running
+        del terminal
+    # The last one's context is that of this test, too.
+    await until(lambda: not any(view() for view in views[:-1]) and not any(line() for line in lines[:-1]))
 
 
 async def test_a_view_that_was_never_drawn_can_be_closed(session: FakeSession) -> None:

@@ -17,11 +17,25 @@ class Admission:
         self.token = secrets.token_urlsafe(32)
         self.cookie = f"jobdeck_{port}"
         self.pass_ = secrets.token_urlsafe(32)
+        self._port = port
         self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
 
     def own_host(self, headers: Mapping[str, str]) -> bool:
         """Whether a request names this server, by one of its two names."""
         return headers.get("host", "") in self._hosts
+
+    def explain_host(self, headers: Mapping[str, str]) -> str:
+        """Say why a request does not name this server, and what to do about it."""
+        name, _, port = headers.get("host", "").rpartition(":")
+        if name in {"127.0.0.1", "localhost"} and port.isascii() and port.isdigit() and len(port) <= 5:
+            return (
+                f"jobdeck serve listens on port {self._port}, and this page was opened through port {port}. Forward the "
+                f"same port (ssh -L {self._port}:127.0.0.1:{self._port} HOST), or start jobdeck serve --port {port}."
+            )
+        return (
+            f"jobdeck serve answers to 127.0.0.1:{self._port} and localhost:{self._port} alone. From another machine: "
+            f"ssh -L {self._port}:127.0.0.1:{self._port} HOST, then open the address that it has printed."
+        )
 
     def own_origin(self, headers: Mapping[str, str]) -> bool:
         """Whether a request comes from a page of this server."""

@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import Self
 
 from uvicorn import Config
-from uvicorn.server import Server
+from uvicorn.server import ServerState
 
 from jobdeck.serve.admission import Admission
+from jobdeck.serve.connections import Connections
 from jobdeck.serve.view import MakeView
+from jobdeck.serve.viewer import LARGEST_MESSAGE
 from jobdeck.serve.web import Site
 
 CLOSE_SECONDS = 2.0
@@ -34,16 +36,18 @@ class ScreenServer:
         self._listening = _bind(port)
         self.port: int = self._listening.getsockname()[1]
         admission = Admission(self.port)
-        self.site = Site(admission, make_view)
+        self.connections = Connections(self._listening, self._protocol)
+        self.site = Site(admission, make_view, self.connections)
         self.url = f"http://127.0.0.1:{self.port}/?token={admission.token}"
         """The address that lets a person in."""
         for name in _QUIET:
             logging.getLogger(name).addHandler(logging.NullHandler())
             logging.getLogger(name).propagate = False
-        config = Config(
+        self._config = Config(
             self.site.app(),
             ws="websockets-sansio",
-            ws_max_size=256_000,
+            # Larger ones end the view; those between are read and ignored.
+            ws_max_size=4 * LARGEST_MESSAGE,
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
@@ -52,31 +56,33 @@ class ScreenServer:
             server_header=False,
             date_header=False,
         )
-        config.load()
-        self._server = Server(config)
-        self._server.lifespan = config.lifespan_class(config)
+        self._config.load()
+        self._state = ServerState()
 
     async def __aenter__(self) -> Self:
         """Accept connections."""
-        await self._server.startup(sockets=[self._listening])
+        self.connections.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every view, within two seconds; a browser that reads too slowly is not waited for."""
-        for server in self._server.servers:
-            server.close()
-        state = self._server.server_state
-        views = list(state.tasks)
+        await self.connections.stop_accepting()
+        views = list(self._state.tasks)
         for view in views:
             view.cancel()
         if views:
             await asyncio.wait(views, timeout=CLOSE_SECONDS)
-        for connection in list(state.connections):
-            connection.transport.abort()
-        # The transports report their loss in the loop's next round.
-        await asyncio.sleep(0)
+        await self.connections.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        # What uvicorn's own server makes of each connection, which takes over signals and accepts without end.
+        loop = asyncio.get_running_loop()
+        made: asyncio.Protocol = self._config.http_protocol_class(
+            config=self._config, server_state=self._state, app_state={}, _loop=loop
+        )
+        return made
 
 
 def _bind(port: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -12,11 +13,41 @@ LONGEST_LAG = 2_000_000
 """Characters that may wait for a browser; past it the view ends, for a screen must not wait for a connection."""
 
 CLOSE_SECONDS = 1.0
-LARGEST_INPUT = 64_000
-SIZES = range(1, 1_000)
+LARGEST_MESSAGE = 4_096
+"""Characters of one message of a browser: a larger one is ignored."""
+
+CHARACTERS_OF_A_KEY = 25
+"""A message costs as much as a key, and one more for so many characters."""
+
+RESIZE_COST = 10.0
+"""A new size costs as much as so many keys: everything is drawn anew."""
+
+KEYS_PER_SECOND = 40.0
+"""What a viewer may do for long: somebody types 10 keys a second, a mouse that moves reports 30 cells."""
+
+KEYS_AT_ONCE = 160.0
+MAX_WIDTH, MAX_HEIGHT = 500, 200
 TRY_AGAIN_LATER = 1013
 INTERNAL_ERROR = 1011
 NORMAL = 1000
+
+
+class TokenBucket:
+    """Lets `burst` through at once and `rate` a second for long; who asks for more waits."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = time.monotonic()
+
+    async def acquire(self, cost: float) -> None:
+        """Take `cost`, and wait until it has been earned."""
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - cost
+        self._at = now
+        if self._tokens < 0:
+            await asyncio.sleep(-self._tokens / self._rate)
 
 
 class Viewer:
@@ -29,8 +60,10 @@ class Viewer:
         self._lag = 0
         self._stirred = asyncio.Event()
         self._left_behind = asyncio.Event()
+        self._input = TokenBucket(KEYS_PER_SECOND, KEYS_AT_ONCE)
         query = socket.query_params
-        self._view: View = make_view(self._write, _cells(query.get("width"), 80), _cells(query.get("height"), 24))
+        width, height = _cells(query.get("width"), 80, MAX_WIDTH), _cells(query.get("height"), 24, MAX_HEIGHT)
+        self._view: View = make_view(self._write, width, height)
 
     async def run(self) -> None:
         """Serve until either side ends."""
@@ -79,22 +112,30 @@ class Viewer:
             self._lag -= len(text)
 
     async def _receive(self) -> None:
-        """Hand on what the browser sends; ends when it goes, or speaks otherwise than our page does."""
-        with suppress(WebSocketDisconnect, ValueError, TypeError, KeyError, RuntimeError):
-            while True:
-                self._take(json.loads(await self._socket.receive_text()))
+        """Hand on what the browser sends; ends when it goes, or speaks otherwise than our page does.
 
-    def _take(self, message: object) -> None:
+        What comes faster than anybody types waits in the browser: nothing more is read meanwhile.
+        """
+        with suppress(WebSocketDisconnect, ValueError, TypeError, KeyError, RuntimeError, RecursionError):
+            while True:
+                text = await self._socket.receive_text()
+                await self._input.acquire(1.0 + len(text) / CHARACTERS_OF_A_KEY)
+                if len(text) <= LARGEST_MESSAGE:
+                    await self._take(json.loads(text))
+
+    async def _take(self, message: object) -> None:
         match message:
-            case ["stdin", str(text)] if len(text) <= LARGEST_INPUT:
+            case ["stdin", str(text)]:
                 self._view.type(text)
-            case ["resize", {"width": int(width), "height": int(height)}] if width in SIZES and height in SIZES:
-                self._view.resize(width, height)
+            case ["resize", {"width": int(width), "height": int(height)}] if width > 0 and height > 0:
+                await self._input.acquire(RESIZE_COST)
+                self._view.resize(min(width, MAX_WIDTH), min(height, MAX_HEIGHT))
             case ["focus"] | ["blur"]:
                 self._view.attend(present=message == ["focus"])
             case _:
                 pass
 
 
-def _cells(text: str | None, otherwise: int) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and int(text) in SIZES else otherwise
+def _cells(text: str | None, otherwise: int, most: int) -> int:
+    usual = text is not None and len(text) <= 9 and text.isascii() and text.isdigit() and int(text) > 0
+    return min(int(text), most) if usual and text is not None else otherwise

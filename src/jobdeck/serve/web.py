@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from jobdeck.serve.admission import Admission
+from jobdeck.serve.connections import Connections
 from jobdeck.serve.page import FILES, HEADERS, OURS, asset, terminal_page, words_page
 from jobdeck.serve.view import MakeView
 from jobdeck.serve.viewer import TRY_AGAIN_LATER, Viewer
@@ -27,8 +28,9 @@ Answer = Callable[[Request], Awaitable[Response]]
 class Site:
     """The site on one port, and how many look at it."""
 
-    def __init__(self, admission: Admission, make_view: MakeView) -> None:
+    def __init__(self, admission: Admission, make_view: MakeView, connections: Connections) -> None:
         self._admission = admission
+        self._connections = connections
         self._make_view = make_view
         self.viewers = 0
         self._left = asyncio.Event()
@@ -47,7 +49,8 @@ class Site:
     def _guarded(self, answer: Answer) -> Answer:
         async def guarded(request: Request) -> Response:
             if not self._admission.own_host(request.headers):
-                return HTMLResponse(words_page("This is no name of jobdeck serve."), 421, HEADERS)
+                words = self._admission.explain_host(request.headers)
+                return HTMLResponse(words_page(words), 421, HEADERS)
             return await answer(request)
 
         return guarded
@@ -58,15 +61,18 @@ class Site:
             response = RedirectResponse("/", 303, HEADERS)
             # Not "strict": a link that was clicked in another program would arrive without it.
             response.set_cookie(self._admission.cookie, self._admission.pass_, httponly=True, samesite="lax")
+            self._let_stay(request)
             return response
         if token is not None or not self._admission.admits(request.cookies):
             return HTMLResponse(words_page(STRANGER), 403, HEADERS)
+        self._let_stay(request)
         return HTMLResponse(terminal_page(f"ws://{request.headers['host']}/socket"), headers=HEADERS)
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
         if not self._admission.admits(request.cookies):
             return HTMLResponse(words_page(STRANGER), 403, HEADERS)
+        self._let_stay(request)
         if name in OURS:
             text, media_type = OURS[name]
             return Response(text, headers=HEADERS, media_type=media_type)
@@ -83,17 +89,24 @@ class Site:
         ):
             await socket.close()  # before it was accepted: the browser is answered 403
             return
+        self._let_stay(socket)
         await socket.accept()
         if not await self._place():
             await socket.send_bytes(FULL.encode())
             await socket.close(TRY_AGAIN_LATER)
             return
         self.viewers += 1
+        address = _address_of(socket)
+        self._connections.set_viewing(address, viewing=True)
         try:
             await Viewer(socket, self._make_view).run()
         finally:
+            self._connections.set_viewing(address, viewing=False)
             self.viewers -= 1
             self._left.set()
+
+    def _let_stay(self, connection: HTTPConnection) -> None:
+        self._connections.admit(_address_of(connection))
 
     async def _place(self) -> bool:
         """Wait for a place; the caller takes it at once."""
@@ -105,6 +118,11 @@ class Site:
         except TimeoutError:
             return False
         return True
+
+
+def _address_of(connection: HTTPConnection) -> tuple[str, int]:
+    client = connection.client
+    return ("", 0) if client is None else (client.host, client.port)
 
 
 async def _not_found(_request: Request, _error: Exception | None) -> Response:

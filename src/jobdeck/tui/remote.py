@@ -1,12 +1,14 @@
 """The screen where no terminal of ours is: written to a function, and typed at by another."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from textual import events
+from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.driver import Driver
 from textual.geometry import Size
@@ -20,6 +22,8 @@ Write = Callable[[str], None]
 
 ESCAPE_SECONDS = 0.1
 """How long an escape may be the beginning of something."""
+
+COLLECT_SECONDS = 0.5
 
 _START = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1003h\x1b[?1006h\x1b[?2004h"
 """The alternate screen, no cursor, reports of the mouse, pasted text in brackets."""
@@ -90,6 +94,7 @@ class RemoteView:
             await self._app.run_async(size=self._size)
         finally:
             self._ended.set()
+            _release_memory()
         if self._app.fault is not None:
             raise self._app.fault
 
@@ -119,6 +124,16 @@ class RemoteView:
     def _driver(self) -> RemoteDriver | None:
         driver = self._app._driver
         return driver if isinstance(driver, RemoteDriver) and self._app._running else None
+
+
+def _release_memory() -> None:
+    """Give back what a screen took, once the stack that still refers to it has unwound.
+
+    A screen is one large cycle, and Textual keeps the lines of its widgets as keys of a cache for all screens: 50 views
+    of 500×200 cells, one after another, left 55 MB behind, and now none. A collection takes 50 ms.
+    """
+    StylesCache.get_inner_outer.cache_clear()
+    asyncio.get_running_loop().call_later(COLLECT_SECONDS, gc.collect)
 
 
 def _put(write: Write) -> Callable[[str], Any]:

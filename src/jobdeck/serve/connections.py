@@ -1,0 +1,140 @@
+"""Accepting connections, and ending those that nobody needs: anybody on the machine can open some."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+MAX_CONNECTIONS = 64
+BACKLOG = 1_024
+ADMISSION_SECONDS = 10.0
+"""How long a connection may stay that has not shown the token or the cookie."""
+
+RETRY_SECONDS = 0.5
+"""A process without a free file descriptor tries to accept so often; asyncio's own loop spins then."""
+
+CROWDED_SECONDS = 0.01
+"""After a connection that took another's place: who opens them without end does not keep the loop busy."""
+
+Address = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Connection:
+    transport: asyncio.Transport
+    admitted: bool = False
+    viewing: bool = False
+
+
+class Connections:
+    """The connections of one listening socket, at most `MAX_CONNECTIONS`.
+
+    When there are as many, the oldest makes room for a new one: first of those that were not admitted, then of those
+    without a view. Nothing is left behind by `close`.
+    """
+
+    def __init__(self, listening: socket.socket, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+        self._listening = listening
+        self._make_protocol = make_protocol
+        self._open: dict[Address, _Connection] = {}
+        self._accepting: asyncio.Task[None] | None = None
+        self._next: asyncio.Future[tuple[socket.socket, Address]] | None = None
+
+    def __len__(self) -> int:
+        """Return how many are open."""
+        self._forget_closed()
+        return len(self._open)
+
+    def start(self) -> None:
+        """Accept connections from now on, in the running loop."""
+        self._listening.listen(BACKLOG)
+        self._accepting = asyncio.create_task(self._accept(), name="accept")
+
+    def admit(self, client: Address) -> None:
+        """Let the connection from an address stay: it has shown that it may."""
+        if connection := self._open.get(client):
+            connection.admitted = True
+
+    def set_viewing(self, client: Address, *, viewing: bool) -> None:
+        """Note whether somebody looks at a screen through a connection: then it makes room for nobody."""
+        if connection := self._open.get(client):
+            connection.viewing = viewing
+
+    async def stop_accepting(self) -> None:
+        """Close the listening socket, with no connection half accepted."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait([self._accepting])
+        with suppress(NotImplementedError):  # an event loop of Windows has no readers
+            asyncio.get_running_loop().remove_reader(self._listening)
+        if self._next is not None:
+            # One that has just been accepted is known in the next round; cancelled before, it would be left open.
+            await asyncio.sleep(0)
+            self._next.cancel()
+            await asyncio.wait([self._next])
+            if not self._next.cancelled() and self._next.exception() is None:
+                self._next.result()[0].close()
+        self._listening.close()
+
+    async def close(self) -> None:
+        """End every connection."""
+        for connection in self._open.values():
+            connection.transport.abort()
+        self._open.clear()
+        # The transports report their loss in the loop's next round, and close their sockets in it.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._next = asyncio.ensure_future(loop.sock_accept(self._listening))
+            await asyncio.wait([self._next])
+            try:
+                accepted, client = self._next.result()
+            except OSError:  # no descriptor is free: one is, in a moment
+                self._make_room()
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self._next = None
+            crowded = len(self) >= MAX_CONNECTIONS
+            if crowded and not self._make_room():
+                accepted.close()
+            else:
+                await self._take(accepted, client[:2])
+            if crowded:
+                await asyncio.sleep(CROWDED_SECONDS)
+
+    async def _take(self, accepted: socket.socket, client: Address) -> None:
+        loop = asyncio.get_running_loop()
+        with suppress(OSError):
+            # With Nagle's delay, a key that is typed takes 40 ms longer.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            transport, _ = await loop.connect_accepted_socket(self._make_protocol, accepted)
+        except BaseException:
+            accepted.close()
+            raise
+        self._open[client] = connection = _Connection(transport)
+        loop.call_later(ADMISSION_SECONDS, self._expire, connection)
+
+    def _expire(self, connection: _Connection) -> None:
+        if not connection.admitted:
+            connection.transport.abort()
+            self._forget_closed()
+
+    def _make_room(self) -> bool:
+        """End the oldest connection that is needed least; False when all of them have views."""
+        self._forget_closed()
+        for admitted in (False, True):
+            for client, connection in self._open.items():
+                if connection.admitted is admitted and not connection.viewing:
+                    connection.transport.abort()
+                    del self._open[client]
+                    return True
+        return False
+
+    def _forget_closed(self) -> None:
+        for client in [client for client, connection in self._open.items() if connection.transport.is_closing()]:
+            del self._open[client]
