@@ -1,7 +1,9 @@
-"""Reading files that a person names: bounded, and never from a pipe or a device, which may have no end."""
+"""Reading files that a person names: bounded in size, and in time where it is no regular file."""
 
 import os
+import select
 import stat
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +14,7 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
 )
+_INHERITED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 class NotAFileError(OSError):
@@ -49,6 +52,36 @@ def read_regular(path: Path, limit: int) -> bytes:
         if too_large or len(data) > limit:
             raise NotAFileError(f"it is larger than {_size(limit)}")
         return data
+
+
+def is_inherited_pipe(path: Path) -> bool:
+    """Whether a path is a pipe that this process was started with, as a shell's ``<(…)`` is."""
+    try:
+        return str(path).startswith(_INHERITED) and stat.S_ISFIFO(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_pipe(path: Path, limit: int, seconds: float = 30.0) -> bytes:
+    """Return what comes out of a pipe until it ends; raises `NotAFileError` after `limit` bytes, or `seconds`.
+
+    Whoever writes may have to ask a person first.
+    """
+    deadline = time.monotonic() + seconds
+    descriptor = os.open(path, os.O_RDONLY | _flag("O_NONBLOCK") | _flag("O_CLOEXEC"))
+    try:
+        data = b""
+        while len(data) <= limit:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                raise NotAFileError(f"it is a pipe that did not end within {seconds:g} s")
+            chunk = os.read(descriptor, limit + 1 - len(data))
+            if not chunk:
+                return data
+            data += chunk
+        raise NotAFileError(f"it is larger than {_size(limit)}")
+    finally:
+        os.close(descriptor)
 
 
 def kind_of(mode: int) -> str:

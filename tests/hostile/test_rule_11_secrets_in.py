@@ -110,7 +110,7 @@ def test_rule_11_a_configuration_with_a_key_in_it_is_refused_open_and_one_withou
         ("env:KEY", "the environment variable KEY is not set"),
         ("env:BLANK", "the environment variable BLANK is not set"),
         ("file:/nowhere/token", "cannot read /nowhere/token: No such file or directory"),
-        ("file:/", "cannot read /: Is a directory"),
+        ("file:/", "cannot read /: it is a directory, not a file"),
         ("keyring:jobdeck", "a keyring reference reads keyring:SERVICE/USER"),
         ("keyring:/me", "a keyring reference reads keyring:SERVICE/USER"),
     ],

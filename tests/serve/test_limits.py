@@ -38,19 +38,18 @@ def has_ended(one: socket.socket) -> bool:
 
 
 async def test_idle_connections_never_take_the_page_away() -> None:
-    async with served() as run:
-        async with run.look() as looking:
-            assert await looking.recv() == b"hello"
-            with ExitStack() as stack:
-                idle = opened(run, 3 * MAX_CONNECTIONS, stack)
-                await until(lambda: sum(map(has_ended, idle)) > 2 * MAX_CONNECTIONS)
-                assert len(run.server.connections) <= MAX_CONNECTIONS
-                assert (await run.get("/", Cookie=run.cookie)).status_code == 200
-                async with run.look() as other:
-                    assert await other.recv() == b"hello"
-                assert (await run.get("/", Cookie=run.cookie)).status_code == 200
-            run.screens[0].write("still here")
-            assert await looking.recv() == b"still here", "who looks makes room for nobody"
+    async with served() as run, run.look() as looking:
+        assert await looking.recv() == b"hello"
+        with ExitStack() as stack:
+            idle = opened(run, 3 * MAX_CONNECTIONS, stack)
+            await until(lambda: sum(map(has_ended, idle)) > 2 * MAX_CONNECTIONS)
+            assert len(run.server.connections) <= MAX_CONNECTIONS
+            assert (await run.get("/", Cookie=run.cookie)).status_code == 200
+            async with run.look() as other:
+                assert await other.recv() == b"hello"
+            assert (await run.get("/", Cookie=run.cookie)).status_code == 200
+        run.screens[0].write("still here")
+        assert await looking.recv() == b"still here", "who looks makes room for nobody"
 
 
 async def test_a_connection_that_is_not_let_in_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:

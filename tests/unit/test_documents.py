@@ -11,7 +11,7 @@ import pytest
 from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.documents import MAX_DEPTH, MAX_TOML, DocumentError, parse_json, parse_toml
-from jobdeck.files import NotAFileError, open_regular, read_regular
+from jobdeck.files import NotAFileError, is_inherited_pipe, open_regular, read_pipe, read_regular
 from jobdeck.simulator.loading import load_scenario
 from jobdeck.simulator.vocabulary import ScenarioError
 
@@ -167,6 +167,26 @@ def test_what_is_no_file_is_an_error_and_never_waited_for(tmp_path: Path, reader
         os.close(writer)
     assert not thread.is_alive(), "it waits"
     assert f"it is {what}, not a file" in str(raised[0])
+
+
+@pytest.mark.posix
+def test_a_pipe_that_a_shell_hands_over_is_read_until_it_ends() -> None:
+    reading, writing = os.pipe()
+    path = Path(f"/dev/fd/{reading}")
+    try:
+        assert is_inherited_pipe(path)
+        os.write(writing, b"[providers]\n")
+        with pytest.raises(NotAFileError, match="larger than 0 KiB"):
+            read_pipe(path, 5)
+        os.write(writing, b"[hooks")
+        with pytest.raises(NotAFileError, match=r"did not end within 0\.05 s"):
+            read_pipe(path, 100, 0.05)
+        os.write(writing, b"colour = 1\n")
+        os.close(writing)
+        with pytest.raises(ConfigError, match="unknown key colour"):
+            load_settings({}, path)
+    finally:
+        os.close(reading)
 
 
 def test_a_name_that_no_file_can_have_is_an_error() -> None:

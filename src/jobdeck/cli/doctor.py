@@ -81,6 +81,8 @@ def _configuration(wiring: Wiring) -> Check:
     settings = wiring.settings
     origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
     profiles = ", ".join(_named(settings, name) for name in settings.profiles)
+    if settings.notices:
+        return Check("configuration", Verdict.WARNING, f"{'; '.join(settings.notices)}; profiles: {profiles}")
     return Check("configuration", Verdict.OK, f"{origin}; profiles: {profiles}")
 
 

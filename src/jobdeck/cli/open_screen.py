@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if piped:
         read_keys_from_terminal()
     recorder = make_recorder(arguments.record, wiring)
-    return run_screen(Sitting(wiring, targets, lists=arguments.discover, recorder=recorder))
+    return run_screen(Sitting(wiring, targets, wiring.settings.notices, lists=arguments.discover, recorder=recorder))
 
 
 def run_screen(sitting: "Session", playback: "Playback | None" = None, *, command: str = "open") -> int:

@@ -28,7 +28,9 @@ def open_wiring(arguments: argparse.Namespace) -> Wiring:
             "no profile: set THE_HOG_ACCESS_KEY and THE_HOG_SECRET_KEY (or THE_HOG_API_KEY), or SONARLY_API_KEY, "
             f"or write {place}; to look around first: jobdeck demo"
         )
-        raise ConfigError(message)
+        raise ConfigError("\n".join((*wiring.settings.notices, message)))
+    for notice in wiring.settings.notices:
+        narrate(notice)
     return wiring
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.home import at_home
-from jobdeck.files import open_regular
+from jobdeck.files import is_inherited_pipe, open_regular, read_pipe
 from jobdeck.providers.secret import MalformedSecretError, Secret
 
 KEYRING_SECONDS = 3.0
@@ -105,6 +105,8 @@ def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
 
 def _from_file(path: Path, where: str) -> str:
     try:
+        if is_inherited_pipe(path):  # how a password manager hands a key over without a file
+            return read_pipe(path, _MAX_SECRET_BYTES).decode("ascii")
         with open_regular(path) as file:
             # The file that is open, not what has its name by now.
             _check_mode(path, os.fstat(file.fileno()), "a secret")

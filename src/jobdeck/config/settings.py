@@ -1,12 +1,14 @@
 """Settings: profiles from a TOML file, or from the environment when there is none."""
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from jobdeck.access import explain_access
 from jobdeck.config.apis import Apis
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
@@ -14,7 +16,7 @@ from jobdeck.config.home import at_home, platform_place
 from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
 from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
-from jobdeck.files import read_regular
+from jobdeck.files import is_inherited_pipe, read_pipe, read_regular
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import (
     MAX_REQUESTS_PER_MINUTE,
@@ -130,7 +132,7 @@ class ProfileSettings:
 class Settings:
     """All settings. `path` is the file they came from, None when the environment alone gave them.
 
-    `apis` are those that a profile can speak, the described ones among them.
+    `apis` are those that a profile can speak, the described ones among them. `notices` are lines for a person.
     """
 
     profiles: Mapping[str, ProfileSettings]
@@ -138,6 +140,7 @@ class Settings:
     path: Path | None
     hooks: "tuple[Hook, ...]" = ()
     apis: Apis = field(default_factory=Apis)
+    notices: tuple[str, ...] = ()
 
     @property
     def scopes(self) -> Mapping[str, Scope]:
@@ -159,23 +162,51 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
     named = path or (at_home(env["JOBDECK_CONFIG"]) if env.get("JOBDECK_CONFIG") else None)
     found = named or default_path(env)
     try:
-        data = read_regular(found, MAX_TOML)
+        data = read_pipe(found, MAX_TOML) if is_inherited_pipe(found) else read_regular(found, MAX_TOML)
     except FileNotFoundError:
         if named is not None:
             raise ConfigError(f"there is no configuration file {named}") from None
-        return _from_environment(env)
+        return _without_file(env, found)
     except OSError as error:
-        raise ConfigError(f"cannot read {found}: {error.strerror or type(error).__name__}") from None
+        # Whether there is a file in a directory that may not be searched, nobody knows.
+        if named is None and not _is_there(found):
+            return _without_file(env, found)
+        why = error.strerror or type(error).__name__
+        if isinstance(error, PermissionError):
+            why = explain_access(found.parent) or f'{why}: sudo chown "$(id -un)" {shlex.quote(str(found))}'
+        raise ConfigError(f"cannot read {found}: {why}") from None
     settings = _from_toml(data, found)
     if any(ref.plain for profile in settings.profiles.values() for ref in profile.secrets):
         require_private(found, "a secret as a plain value")
     return settings
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
+
+
+def _without_file(env: Mapping[str, str], path: Path) -> Settings:
+    """Return the settings of the environment, with a notice where a file cannot be looked for."""
+    reason = ""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        if _is_there(path):
+            reason = f"{path} leads to a file that is not there"
+    except OSError as error:
+        reason = explain_access(path.parent) or f"{path}: {error.strerror or type(error).__name__}"
+    notices = (f"no configuration is read: {reason}",) if reason else ()
+    return replace(_from_environment(env), notices=notices)
+
+
 def default_path(env: Mapping[str, str]) -> Path:
     """Return where the user's configuration is looked for: ``~/.config/jobdeck``, else the platform's own place."""
     dotconfig = at_home("~/.config/jobdeck/config.toml")
-    if not env.get("XDG_CONFIG_HOME") and dotconfig.exists():
+    if not env.get("XDG_CONFIG_HOME") and _is_there(dotconfig):
         return dotconfig
     import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
 

@@ -29,8 +29,9 @@ class Admission:
         name, _, port = headers.get("host", "").rpartition(":")
         if name in {"127.0.0.1", "localhost"} and port.isascii() and port.isdigit() and len(port) <= 5:
             return (
-                f"jobdeck serve listens on port {self._port}, and this page was opened through port {port}. Forward the "
-                f"same port (ssh -L {self._port}:127.0.0.1:{self._port} HOST), or start jobdeck serve --port {port}."
+                f"jobdeck serve listens on port {self._port}, and this page was opened through port {port}. "
+                f"Forward the same port (ssh -L {self._port}:127.0.0.1:{self._port} HOST), or start "
+                f"jobdeck serve --port {port}."
             )
         return (
             f"jobdeck serve answers to 127.0.0.1:{self._port} and localhost:{self._port} alone. From another machine: "

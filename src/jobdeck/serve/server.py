@@ -4,8 +4,9 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -78,11 +79,9 @@ class ScreenServer:
 
     def _protocol(self) -> asyncio.Protocol:
         # What uvicorn's own server makes of each connection, which takes over signals and accepts without end.
+        make = cast("Callable[..., asyncio.Protocol]", self._config.http_protocol_class)
         loop = asyncio.get_running_loop()
-        made: asyncio.Protocol = self._config.http_protocol_class(
-            config=self._config, server_state=self._state, app_state={}, _loop=loop
-        )
-        return made
+        return make(config=self._config, server_state=self._state, app_state={}, _loop=loop)
 
 
 def _bind(port: int) -> socket.socket:

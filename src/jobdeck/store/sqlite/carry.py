@@ -4,7 +4,9 @@ from pathlib import Path
 
 import apsw
 
+from jobdeck.store.errors import StoreIOError
 from jobdeck.store.sqlite.migrate import schema_of
+from jobdeck.store.sqlite.place import require_files
 
 _WAIT_MS = 500
 
@@ -37,6 +39,10 @@ def carry_over(memory: apsw.Connection, path: Path) -> bool:
 
     All or nothing: a file that fails half-way leaves `memory` empty.
     """
+    try:
+        require_files(path)
+    except (StoreIOError, OSError):
+        return False
     memory.set_busy_timeout(_WAIT_MS)
     # A log cannot be read where its index cannot be written; then the file as of the last checkpoint must do.
     return any(_copy(memory, f"{path.absolute().as_uri()}?{mode}") for mode in ("mode=ro", "immutable=1"))

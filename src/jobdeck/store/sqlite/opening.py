@@ -7,9 +7,10 @@ from pathlib import Path
 
 import apsw
 
+from jobdeck.access import explain_access
 from jobdeck.domain.scope import Scope
 from jobdeck.store.base import Store
-from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError
+from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError, StoreReadOnlyError
 from jobdeck.store.records import Notice, NoticeKind
 from jobdeck.store.sqlite.carry import carry_over
 from jobdeck.store.sqlite.connect import connect, connect_memory, connect_reader
@@ -62,8 +63,8 @@ def open_store(
         return Opened(opening.in_memory(None))
     try:
         return opening.in_file(path)
-    except (StoreError, apsw.Error, OSError) as error:
-        why = typed(error, str(path))
+    except (StoreError, apsw.Error, OSError, ValueError) as error:
+        why = _explained(error, path)
         if not fallback:
             raise why from error
         message = f"{why}. Going on in memory: nothing is kept."
@@ -81,7 +82,7 @@ class _Opening:
 
     def in_memory(self, path: Path | None) -> Store:
         memory = self._memory()
-        if path is not None and path.exists():
+        if path is not None:
             carry_over(memory, path)
         return self._store(None, memory, None)
 
@@ -140,6 +141,17 @@ class _Opening:
         memory = connect_memory()
         migrate(memory, None, self.migrations, self.now_us)
         return memory
+
+
+def _explained(error: Exception, path: Path) -> StoreError:
+    """Return why a database cannot be opened, with the remedy where the directory is in the way."""
+    why = typed(error, str(path))
+    if not isinstance(error, NotADirectoryError | FileExistsError) and not isinstance(why, StoreReadOnlyError):
+        return why
+    explanation = explain_access(path.parent)
+    if not explanation:
+        return why
+    return StoreReadOnlyError(f"{path} cannot be written: {explanation}, or set JOBDECK_DATA_DIR to another place")
 
 
 def _check(connection: apsw.Connection, path: Path) -> None:

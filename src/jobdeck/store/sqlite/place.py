@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jobdeck.store.errors import StoreLockedError
+from jobdeck.files import kind_of
+from jobdeck.store.errors import StoreIOError, StoreLockedError
 
 if sys.platform != "win32":
     import fcntl
@@ -32,6 +33,7 @@ def prepare(path: Path) -> bool:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_private(path)
+    require_files(path)
     if sys.platform == "win32":
         return False  # the directory's access list is inherited; mode bits say nothing there
     tightened = False
@@ -47,6 +49,18 @@ def create_private(path: Path) -> None:
     """Create an empty file that only its owner can read; an existing one stays."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def require_files(path: Path) -> None:
+    """Raise `StoreIOError` when a database, or a file beside it, is a pipe or a device.
+
+    SQLite would wait for a pipe, and write to a device; its rights would be changed, and a journal put beside it.
+    """
+    for suffix in (*_COMPANIONS, "-journal"):
+        file = path.with_name(path.name + suffix)
+        with suppress(FileNotFoundError):
+            if kind := kind_of(file.stat().st_mode):
+                raise StoreIOError(f"{file} is {kind}, not a file")
 
 
 def companions(path: Path) -> list[Path]:

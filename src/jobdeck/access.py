@@ -1,0 +1,71 @@
+"""Why a directory cannot be used, and what its user can do about it."""
+
+import os
+import shlex
+import stat
+from pathlib import Path
+
+
+def explain_access(directory: Path) -> str:
+    """Return which part of a path is in the way, why, and the remedy, in one line; empty when nothing is.
+
+    A directory that is not there yet can be used when it can be made.
+    """
+    try:
+        return _explain(directory.expanduser().absolute())
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"{directory}: {getattr(error, 'strerror', None) or error}"
+
+
+def _explain(directory: Path) -> str:
+    above = Path(directory.anchor)
+    for place in (*reversed(directory.parents), directory):
+        try:
+            state = place.stat()
+        except FileNotFoundError:
+            if place.is_symlink():
+                target = place.parent / place.readlink()
+                return f"{place} leads to {target}, which is not there: mkdir -p {shlex.quote(str(target))}"
+            return _denied(above, os.W_OK | os.X_OK)
+        if not stat.S_ISDIR(state.st_mode):
+            return f"{place} is a file, not a directory: move it away"
+        if not _allowed(place, os.X_OK):
+            return _denied(place, os.X_OK)
+        above = place
+    return _denied(directory, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _denied(directory: Path, rights: int) -> str:
+    """Return why a directory that is there does not give some rights; empty when it does."""
+    if _allowed(directory, rights):
+        return ""
+    if hasattr(os, "statvfs") and os.statvfs(directory).f_flag & os.ST_RDONLY and not _owned_by_other(directory):
+        return f"{directory} is on a file system that is read-only"
+    quoted = shlex.quote(str(directory))
+    if not _owned_by_other(directory):
+        return f"you have no right to write to {directory}: chmod u+rwx {quoted}"
+    remedy = f'sudo chown -R "$(id -un)" {quoted}' if _is_below_own_home(directory) else "set HOME to your own"
+    return f"{directory} belongs to {_owner(directory)}: {remedy}"
+
+
+def _allowed(directory: Path, rights: int) -> bool:
+    return os.access(directory, rights, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _owned_by_other(path: Path) -> bool:
+    return hasattr(os, "geteuid") and path.stat().st_uid != os.geteuid()
+
+
+def _is_below_own_home(directory: Path) -> bool:
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - pathlib's raises RuntimeError where none is known
+    return home in directory.parents and not _owned_by_other(home)
+
+
+def _owner(path: Path) -> str:
+    import pwd  # noqa: PLC0415 - only where there is something to explain
+
+    number = path.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
