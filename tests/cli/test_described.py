@@ -81,6 +81,17 @@ async def test_a_screen_on_what_was_started_lately_asks_only_apis_that_can_tell(
         await engine.aclose()
 
 
+def test_a_refusal_that_is_a_rate_limit_in_words_is_waited_for(home: Path) -> None:
+    limited = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}
+    headers = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4312", "retry-after": "1"}
+    path = "/repos/o/r/actions/runs/30433642"
+    script = {path: [Say(run("in_progress", None)), Say(limited, 403, headers), Say(run("completed", "success"))]}
+    with scripted_apart(script) as server:
+        ran = told(home, server, "wait", "--json", "ci:o/r/30433642", "--timeout", "60")
+    assert (ran.code, ran.object["phase"]) == (0, "succeeded"), ran.err
+    assert len(server.asked(path)) == 3
+
+
 def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
     script = {
         "/blue/jobs/1": [Say(BUSY), Say({"id": "1", "state": "half", "rid": "r-2"})],

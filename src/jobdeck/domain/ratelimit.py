@@ -1,6 +1,13 @@
-"""What an answer's headers say about the rate limit."""
+"""What an answer's headers say about the rate limit, and how a wait that it causes is told."""
 
+import math
 from dataclasses import dataclass
+
+from jobdeck.domain import words
+from jobdeck.domain.problem import ProblemKind
+
+LONGEST_WAIT = 900.0
+"""Seconds that a server is left alone at most, whatever it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +23,24 @@ class RateWindow:
     reset_after: float | None = None
     window: float | None = None
     name: str = ""
+
+
+def describe_wait(kind: ProblemKind | None, asked: float | None) -> str:
+    """Return why nothing is sent for a while, and whose wish the wait is; see `describe_wish`."""
+    why = "server unavailable" if kind is ProblemKind.SERVER_ERROR else "rate limited"
+    wish = describe_wish(kind, asked)
+    return f"{why}; {wish}" if wish else why
+
+
+def describe_wish(kind: ProblemKind | None, asked: float | None) -> str:
+    """Return for how many seconds a server `asked` to be left alone (None: it named none) after a problem of that kind.
+
+    Empty when another process had the problem (None), of which only the end of the wait is known.
+    """
+    if kind is None:
+        return ""
+    if asked is None:
+        return "the server named no time"
+    whole = words.span(max(1, math.ceil(min(asked, 1e9))))
+    most = f", and jobdeck waits {words.span(LONGEST_WAIT)} at most" if asked > LONGEST_WAIT else ""
+    return f"the server asked to {'retry in' if kind is ProblemKind.SERVER_ERROR else 'wait'} {whole}{most}"

@@ -15,8 +15,9 @@ class Reply:
     """All that one request gave: the exchange for the ledger, and observations unless there was a problem.
 
     `retry_after` is in seconds, parsed and clamped to 0.2–900: silence after a problem, and with a good answer how
-    long the server wants not to be asked about that job again. `next_cursor` continues a list, `gap` says what of it
-    could not be read; `body` is a good answer's, decoded, without any credential.
+    long the server wants not to be asked about that job again; `retry_asked` is the same before it was clamped.
+    `next_cursor` continues a list, `gap` says what of it could not be read; `body` is a good answer's, decoded, without
+    any credential.
     """
 
     exchange: Exchange
@@ -26,6 +27,7 @@ class Reply:
     next_cursor: str | None = None
     body: bytes | None = field(default=None, repr=False, compare=False)
     gap: str | None = None
+    retry_asked: float | None = None
 
     @property
     def problem(self) -> Problem | None:

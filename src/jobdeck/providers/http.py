@@ -14,6 +14,7 @@ from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import bytes_of, clean, one_line
 from jobdeck.providers.charset import charset_of, narrowed
 from jobdeck.providers.credentials import ForeignOriginError, authorize
+from jobdeck.providers.description import RateLimitWords
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
 from jobdeck.providers.ids import encode_piece
@@ -23,7 +24,8 @@ from jobdeck.providers.profile import Profile
 from jobdeck.providers.ratelimit import parse_windows
 from jobdeck.providers.redactor import REDACTED, Redactor, secrets_of
 from jobdeck.providers.redirects import describe_redirect
-from jobdeck.providers.retry_after import RetryAfter, parse_retry_after
+from jobdeck.providers.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
+from jobdeck.providers.throttling import is_throttled
 from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
 from jobdeck.providers.transport_faults import explain
 
@@ -32,6 +34,9 @@ DEADLINE = 30.0
 
 MAX_URL = 4_096
 """Characters of a URL on record."""
+
+MAX_ERROR = 65_536
+"""Bytes of a good status's body that is looked through for a refusal: no error is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,13 @@ class Answer:
 
     `charset` is what the headers say it is in, and `notes` what was wrong with its encoding.
 
-    `retry_after` is in seconds: how long not to ask, or with a good answer, how long not to ask about that job.
+    `wait` is how long the server asks not to be asked, or with a good answer, not to be asked about that job.
     """
 
     exchange: Exchange
     body: bytes | None = None
     windows: tuple[RateWindow, ...] = ()
-    retry_after: float | None = None
+    wait: RetryAfter | None = None
     charset: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -104,6 +109,7 @@ class HttpLayer:
         self._redactor = redactor if redactor is not None else Redactor()
         self._redactor.add(secrets_of(profile.credentials))
         described = profile.described
+        self._throttling = described.rate_limit if described is not None else RateLimitWords()
         self._extra = dict(described.headers) if described is not None else {}
         self._request_headers = described.request_id_headers if described is not None else ("x-request-id",)
         self._trace_headers = described.trace_id_headers if described is not None else ("x-trace-id",)
@@ -161,7 +167,20 @@ class HttpLayer:
         exchange = self._with_ids(answer.exchange, *ids)
         if fault is None:
             return exchange
-        return replace(exchange, problem=self._problem(fault, exchange))
+        ended = exchange.started.later(exchange.duration)
+        return replace(exchange, problem=self._problem(fault, exchange, answer.wait, ended))
+
+    def refusal(self, answer: Answer, fault: Fault) -> tuple[Fault, Answer]:
+        """Return what is wrong with a 2xx that is not the answer asked for: it may be a rate limit by its words."""
+        body = answer.body or b""
+        if fault.kind is not ProblemKind.PROTOCOL or len(body) > MAX_ERROR:
+            return fault, answer
+        said = read_error(body)
+        if not is_throttled(fault.kind, said.value, said.message, self._throttling):
+            return fault, answer
+        ended = answer.exchange.started.later(answer.exchange.duration)
+        wait = answer.wait or find_in_body(said.value, ended.us / 1e6)
+        return Fault(ProblemKind.RATE_LIMIT, said.message or fault.message), replace(answer, wait=wait)
 
     async def without_words(
         self, observations: Sequence[Observation], body: bytes
@@ -283,22 +302,24 @@ class HttpLayer:
         now = ended.us / 1e6
         windows = parse_windows(attempt.headers, now)
         kind = self._kind(attempt, windows)
-        wait = self._retry_after(attempt, now)
-        seconds = None if wait is None else wait.seconds
+        wait = find_retry_after(attempt.headers, now)
         if kind is None and attempt.fault is None:
             charset = charset_of(attempt.header("content-type"))
-            return Answer(exchange, attempt.body, windows, seconds, charset, attempt.notes)
+            return Answer(exchange, attempt.body, windows, wait, charset, attempt.notes)
         fault, said = attempt.fault, ErrorBody()
         if kind is not None and attempt.status is not None:
             # A status that is an error says more than what then went wrong with its body.
             said = read_error(attempt.body, charset_of(attempt.header("content-type")))
+            if is_throttled(kind, said.value, said.message, self._throttling):
+                kind = ProblemKind.RATE_LIMIT
+            wait = wait or find_in_body(said.value, answered_at(attempt.headers, now))
             destination = describe_redirect(attempt.header("location"), url)
             fault = fault_of_status(attempt.status, kind, attempt.body, destination, said)
             if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
                 fault = Fault(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
         exchange = self._with_ids(exchange, said.request_id, said.trace_id)
         problem = self._problem(fault or Fault(ProblemKind.PROTOCOL, "no answer"), exchange, wait, ended)
-        return Answer(replace(exchange, problem=problem), None, windows, seconds)
+        return Answer(replace(exchange, problem=problem), None, windows, wait)
 
     def _kind(self, attempt: _Attempt, windows: Sequence[RateWindow]) -> ProblemKind | None:
         kind = None if attempt.status is None else kind_of_status(attempt.status)
@@ -307,18 +328,6 @@ class HttpLayer:
             spent = attempt.header("retry-after") is not None or any(window.remaining == 0 for window in windows)
             return ProblemKind.RATE_LIMIT if spent else kind
         return kind
-
-    def _retry_after(self, attempt: _Attempt, now: float) -> RetryAfter | None:
-        plain = attempt.header("retry-after")
-        # Named throttlers (NestJS) write `Retry-After-poll`.
-        values = (
-            [plain]
-            if plain is not None
-            else [value for name, value in attempt.headers if name.startswith("retry-after-")]
-        )
-        date = attempt.header("date")
-        waits = [wait for value in values if (wait := parse_retry_after(value, date, now)) is not None]
-        return max(waits, key=lambda wait: wait.seconds, default=None)
 
     def _problem(
         self, fault: Fault, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None

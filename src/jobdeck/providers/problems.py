@@ -1,13 +1,14 @@
 """What an HTTP status and an error body mean, in the closed set of problems and the server's own words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.json_text import read_json
 from jobdeck.providers.repair import repair
+from jobdeck.providers.throttling import is_throttling_code
 
 MAX_REFERENCE = 200
 _MAX_ITEMS = 20
@@ -18,11 +19,12 @@ _EXPLANATIONS = ("detail", "error_description", "errorMessage", "reason", "title
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error body says; every field may be missing, none is clean yet."""
+    """What an error body says; every field may be missing, none is clean yet. `value` is all of it, as JSON."""
 
     message: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    value: object = field(default=None, repr=False, compare=False)
 
 
 def kind_of_status(status: int) -> ProblemKind | None:
@@ -57,7 +59,7 @@ def kind_of_code(code: str) -> ProblemKind:
         return ProblemKind.PERMISSION
     if word.endswith("NOT_FOUND"):
         return ProblemKind.NOT_FOUND
-    if word.startswith("RATE_LIMIT") or word == "TOO_MANY_REQUESTS":
+    if word.startswith("RATE_LIMIT") or is_throttling_code(code):
         return ProblemKind.RATE_LIMIT
     if word in {"INSUFFICIENT_CREDITS", "PAYMENT_REQUIRED"}:
         return ProblemKind.PAYMENT
@@ -94,7 +96,7 @@ def read_error(body: bytes, charset: str | None = None) -> ErrorBody:
     ids = ids_of(value)
     error = value.get("error")
     message = _nested(error) if isinstance(error, dict) else _flat(value)
-    return ErrorBody(message, *ids)
+    return ErrorBody(message, *ids, value=value)
 
 
 def ids_of(body: Mapping[str, object]) -> tuple[str | None, str | None]:

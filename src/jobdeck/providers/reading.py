@@ -7,13 +7,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import clean
 from jobdeck.providers.base import Reply
 from jobdeck.providers.fault import Fault
-from jobdeck.providers.http import Address, HttpLayer
+from jobdeck.providers.http import Address, Answer, HttpLayer
 from jobdeck.providers.json_text import read_json, without_lone_surrogates
 from jobdeck.providers.problems import not_json
 from jobdeck.providers.repair import Repaired, repair_in_slices
@@ -155,7 +156,7 @@ async def ask(
         return Reply(http.refuse(where, job).exchange)
     answer = await http.get(where, job)
     if answer.body is None:
-        return Reply(answer.exchange, windows=answer.windows, retry_after=answer.retry_after)
+        return _reply(answer.exchange, answer)
     status, one = answer.exchange.http_status or 0, job is not None
     reading, notes = read(answer.body, status), answer.notes
     if reading.fault is not None and reading.fault.kind is ProblemKind.NOT_JSON:
@@ -163,16 +164,31 @@ async def ask(
         if repaired is not None:
             reading, notes = read_repaired(read, repaired, status, one=one), (*notes, *repaired.notes)
     reading = noted(reading, notes, one=one)
-    exchange = http.finish(answer, reading.fault, reading.ids)
-    observations, body = await http.without_words(reading.observations, answer.body)
-    if reading.fault is not None:
-        return Reply(exchange, windows=answer.windows, body=body)
+    fault = reading.fault
+    if fault is not None:
+        fault, answer = http.refusal(answer, fault)
+    exchange = http.finish(answer, fault, reading.ids)
+    observations, body = await http.without_words(reading.observations, answer.body or b"")
+    if fault is not None:
+        return _reply(exchange, answer, body=body)
+    return _reply(exchange, answer, observations, body, reading)
+
+
+def _reply(
+    exchange: Exchange,
+    answer: Answer,
+    observations: tuple[Observation, ...] = (),
+    body: bytes | None = None,
+    reading: Reading | None = None,
+) -> Reply:
+    wait = answer.wait
     return Reply(
         exchange,
         observations,
         answer.windows,
-        answer.retry_after,
-        reading.next_cursor,
+        None if wait is None else wait.seconds,
+        None if reading is None else reading.next_cursor,
         body,
-        reading.gap,
+        None if reading is None else reading.gap,
+        None if wait is None else wait.asked,
     )

@@ -48,6 +48,11 @@ def test_each_description_that_comes_along_is_one(name: str) -> None:
     [
         ("", "config.toml: [providers.acme.job]: url is missing: the path of a job, such as /v1/jobs/{id}"),
         ('[job]\nurl = "/jobs"', "[providers.acme.job]: url must have {id} in it, or query a parameter"),
+        ('[rate_limits]\ncodes = ["4"]', "[providers.acme]: unknown key rate_limits (did you mean rate_limit?)"),
+        ('[rate_limit]\nmesages = ["x"]', "[providers.acme.rate_limit]: unknown key mesages (did you mean messages?)"),
+        ('[rate_limit]\nmessages = "slow"', "[providers.acme.rate_limit]: messages must be a list of texts"),
+        ("[rate_limit]\ncodes = [4]", "[providers.acme.rate_limit]: codes must be a list of texts"),
+        ('[rate_limit]\nmessages = ["a"]', "messages has 'a', and must have at least 5 characters"),
         ('[field]\nid = "$.id"', "[providers.acme]: unknown key field (did you mean fields?)"),
         ('[job]\nurl = "jobs/{id}"', "url must be a path that begins with /"),
         ('[job]\nurl = "/jobs/{id}?a=b"', "parameters belong into the table query"),

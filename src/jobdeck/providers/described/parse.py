@@ -14,6 +14,7 @@ from jobdeck.providers.described.sections import (
     read_list,
     read_phases,
     read_query,
+    read_rate_limit,
     read_stages,
     read_template,
 )
@@ -23,7 +24,7 @@ from jobdeck.providers.profile import MAX_REQUESTS_PER_MINUTE, OriginError, orig
 from jobdeck.providers.url_template import ID
 
 VARIABLE = re.compile(r"\{([a-z][a-z0-9_]{0,31})\}")
-_TABLES = ("headers", "variables", "auth", "job", "list", "fields", "stages", "phases")
+_TABLES = ("headers", "variables", "auth", "job", "list", "fields", "stages", "phases", "rate_limit")
 
 Raw = Mapping[str, object]
 
@@ -63,6 +64,7 @@ def parse_description(name: str, raw: object, file: str, base: Callable[[str], R
         trace_id_headers=plain.trace_id_headers,
         headers=read_headers(table, auth),
         forbidden_may_be_rate_limit=plain.forbidden_may_be_rate_limit,
+        rate_limit=read_rate_limit(table.table("rate_limit")),
         variables=MappingProxyType(table.strings("variables")),
         auth=auth,
         fields=fields,

@@ -15,6 +15,7 @@ from jobdeck.providers.description import (
     Phases,
     ProgressPaths,
     ProgressUnit,
+    RateLimitWords,
     StageFields,
     TimeUnit,
 )
@@ -23,6 +24,7 @@ from jobdeck.providers.url_template import ID, TemplateError, UrlTemplate
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
 MAX_FACTS = 20
 MAX_PAGE = 1_000
+SHORTEST_MESSAGE = 5
 _PLAIN = re.compile(r"[A-Za-z0-9 ._:;,=/+*()@-]{0,200}")
 _OURS = frozenset(
     {"accept-encoding", "connection", "content-length", "cookie", "host", "transfer-encoding", "user-agent"}
@@ -203,6 +205,18 @@ def read_phases(table: Table, fields: Fields) -> Phases:
     if not fields.done and not done and not any(phase.terminal for phase in words.values()):
         raise table.wrong("succeeded", "or another phase that ends a job is missing: no status would ever end one")
     return Phases(MappingProxyType(words), outcome, done, other, missing, codes)
+
+
+def read_rate_limit(table: Table) -> RateLimitWords:
+    """Return what makes a rate limit of a refusal; a message of a letter or two would make one of any."""
+    words = RateLimitWords(frozenset(table.texts("codes")), table.texts("messages"))
+    table.finish()
+    short = next((text for text in words.messages if len(text.strip()) < SHORTEST_MESSAGE), None)
+    if short is not None:
+        raise table.wrong(
+            "messages", f"has {one_line(short, 80)!r}, and must have at least {SHORTEST_MESSAGE} characters"
+        )
+    return words
 
 
 def read_list(table: Table, job: UrlTemplate) -> JobList:

@@ -1,0 +1,83 @@
+"""Lengths of time and moments in headers and error bodies, as servers write them: seconds from the answer on."""
+
+import re
+from datetime import UTC, datetime
+
+from jobdeck.providers.http_date import parse_http_date
+
+NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
+"""`int()` and `float()` alone would take ``1_000``, ``1e3``, ``nan`` and Arabic digits."""
+
+DAY = 86_400.0
+MONTH = 31 * DAY
+_ANY_EPOCH = 1e9
+EPOCH_SCALES = (1.0, 1e3, 1e6, 1e9)
+"""A moment as a number counts seconds, milliseconds, microseconds or nanoseconds since 1970."""
+
+_PIECE = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
+_GO_PART = re.compile(rf"({_PIECE})(ms|us|µs|ns|d|h|m|s)")
+_GO = re.compile(rf"(?:{_PIECE}(?:ms|us|µs|ns|d|h|m|s)){{1,8}}", re.ASCII)
+_GO_SECONDS = {"d": DAY, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_ISO_LENGTH = re.compile(
+    rf"P(?!$)(?:({_PIECE})W)?(?:({_PIECE})D)?(?:T(?!$)(?:({_PIECE})H)?(?:({_PIECE})M)?(?:({_PIECE})S)?)?", re.ASCII
+)
+_ISO_SECONDS = (7 * DAY, DAY, 3_600.0, 60.0, 1.0)
+_ISO_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?",
+    re.ASCII,
+)
+
+
+def parse_length(text: str) -> float | None:
+    """Return the seconds of ``6m0s``, ``1m30.5s``, ``12ms`` (Go) or ``PT1M30S`` (ISO 8601); None for all else."""
+    if _GO.fullmatch(text):
+        return sum(float(count) * _GO_SECONDS[unit] for count, unit in _GO_PART.findall(text))
+    iso = _ISO_LENGTH.fullmatch(text)
+    if iso is None:
+        return None
+    return sum(float(count) * seconds for count, seconds in zip(iso.groups(), _ISO_SECONDS, strict=True) if count)
+
+
+def parse_moment(text: str) -> float | None:
+    """Return the seconds since the epoch of an HTTP date or an ISO 8601 date (UTC where it has no zone), else None."""
+    if not _ISO_MOMENT.fullmatch(text):
+        return parse_http_date(text)
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def seconds_to_epoch(value: float, moment: float) -> float | None:
+    """Return the seconds from `moment` to a number that is a moment itself, in whichever unit; None when it is none.
+
+    It is one when it lies within a day before and a month after: no length of time is that long.
+    """
+    if moment < MONTH:
+        return None
+    for scale in EPOCH_SCALES:
+        after = value / scale - moment
+        if -DAY <= after <= MONTH:
+            return after
+    return None
+
+
+def parse_delay(text: str, moment: float) -> float | None:
+    """Return the seconds from `moment` (since the epoch) that a text stands for, at least 0; None when for none.
+
+    That is a number of seconds, a length of time, a date of any form, or a moment as a number.
+    """
+    if NUMBER.fullmatch(text):
+        value = float(text)
+        after = seconds_to_epoch(value, moment)
+        if after is None:
+            # What no server can mean as a length of time is a moment long past.
+            return 0.0 if _ANY_EPOCH <= value < moment else value
+        return max(0.0, after)
+    length = parse_length(text)
+    if length is not None:
+        return length
+    until = parse_moment(text)
+    # A date that is past asks for nothing: now is as good as any time.
+    return None if until is None else max(0.0, until - moment)

@@ -1,0 +1,71 @@
+"""Refusals that are a rate limit in words only: known by an error body's code, or by its message."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.description import RateLimitWords
+
+_CODE = re.compile(
+    r"throttling[a-z]*|[a-z]*(?:throttl(?:ed|ing)|ratelimit(?:s|ed|ing|exceeded|reached)?|toomanyrequests|slowdown"
+    r"|requestlimit(?:exceeded|reached)|requestratetoolarge|throughputexceeded|enhanceyourcalm|resourceexhausted)"
+    r"(?:exception|error|fault)?",
+    re.ASCII,
+)
+"""Codes of many vendors, in lower case and without anything but letters; a longer name may stand before them."""
+
+_MESSAGE = re.compile(
+    r"exceeded\b.{0,60}\brate[ -]?limit|\brate[ -]?limit(?:s|ed|ing)?\b.{0,40}\b(?:exceeded|reached|hit)\b"
+    r"|\brate[ -]?limited\b|\bsecondary rate limit\b|\btoo many requests\b|\brate exceeded\b"
+    r"|\brequests? limit (?:exceeded|reached)\b|\brequests? (?:was|were|has been|have been|is being) throttled\b",
+    re.IGNORECASE,
+)
+_CODE_KEYS = frozenset({"code", "type", "__type", "status", "reason", "errorcode", "error_code", "errortype", "error"})
+_MAX_NODES = 50
+_MAX_CODE = 200
+
+_NEVER = frozenset(
+    {ProblemKind.AUTH, ProblemKind.PAYMENT, ProblemKind.NOT_FOUND, ProblemKind.REDIRECT, ProblemKind.RATE_LIMIT}
+)
+
+
+def is_throttling_code(code: str) -> bool:
+    """Whether a code of an error body is a rate limit's, as it is usual with many vendors."""
+    # AWS writes `com.amazon.coral.availability#ThrottlingException`.
+    return _CODE.fullmatch(re.sub(r"[^a-z]", "", code.rpartition("#")[2].lower())) is not None
+
+
+def is_throttled(kind: ProblemKind, body: object, message: str | None, words: RateLimitWords) -> bool:
+    """Whether an error is a rate limit by the codes in its JSON `body` or by its message: usual ones, or the API's own.
+
+    A message alone makes no rate limit of a server's own trouble: "too many requests" is what it may be suffering from.
+    """
+    if kind in _NEVER or body is None:
+        return False
+    if any(code in words.codes or is_throttling_code(code) for code in _codes(body)):
+        return True
+    said = (message or "")[:4_096]
+    if any(text.lower() in said.lower() for text in words.messages):
+        return True
+    return kind is not ProblemKind.SERVER_ERROR and _MESSAGE.search(said) is not None
+
+
+def _codes(value: object) -> Iterator[str]:
+    """Yield what stands near the top of an error body where codes do; numbers as their digits."""
+    nodes: list[object] = [value]
+    for index in range(_MAX_NODES):
+        if index == len(nodes):
+            return
+        node = nodes[index]
+        if isinstance(node, list):
+            nodes.extend(node[:5])
+        if not isinstance(node, Mapping):
+            continue
+        for name, inner in node.items():
+            if isinstance(inner, dict | list):
+                nodes.append(inner)
+            elif isinstance(name, str) and name.lower() in _CODE_KEYS:
+                if isinstance(inner, str) and len(inner) <= _MAX_CODE:
+                    yield inner.strip()
+                elif type(inner) is int and inner.bit_length() <= 64:
+                    yield str(inner)
