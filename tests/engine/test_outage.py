@@ -39,3 +39,43 @@ def test_a_problem_of_one_job_shows_that_the_server_answers() -> None:
     watch = OutageWatch("hog")
     for kind in (ProblemKind.NOT_FOUND, ProblemKind.PROTOCOL, ProblemKind.RATE_LIMIT) * 3:
         assert watch.note(Problem(kind, "x"), START) is None
+
+
+SLOW = Problem(ProblemKind.TIMEOUT, "no answer in 30 s")
+BROKEN = Problem(ProblemKind.SERVER_ERROR, "internal error", http_status=500)
+
+
+def test_jobs_that_each_have_a_fault_of_their_own_are_no_outage() -> None:
+    watch = OutageWatch("hog")
+    second = 0
+    for round_ in range(20):
+        for job in range(22):
+            second += 1
+            broken = job < min(12, round_)
+            assert watch.note((SLOW if job % 2 else BROKEN) if broken else None, START.later(second), job) is None
+
+
+def test_one_job_of_several_that_breaks_its_server_is_no_outage_although_nothing_else_is_asked() -> None:
+    watch = OutageWatch("hog")
+    assert watch.note(None, START, "other") is None
+    for second in range(1, 10):
+        assert watch.note(BROKEN, START.later(second), "broken") is None
+    assert isinstance(watch.note(BROKEN, START.later(10), "other"), OutageBegan)
+
+
+def test_the_only_job_that_is_asked_for_and_a_server_that_is_gone_make_an_outage() -> None:
+    for problem, jobs in ((BROKEN, ["only"]), (DOWN, ["one", "other"])):
+        watch = OutageWatch("hog")
+        for job in jobs:
+            watch.note(None, START, job)
+        told = [watch.note(problem, START.later(second), jobs[0]) for second in range(1, OUTAGE_FAILURES + 1)]
+        assert isinstance(told[-1], OutageBegan)
+
+
+def test_an_outage_is_not_over_by_a_job_whose_fault_is_its_own() -> None:
+    watch = OutageWatch("hog")
+    for second, (problem, job) in enumerate([(BROKEN, 1), (None, 2), (DOWN, 2), (DOWN, 3), (DOWN, 4)]):
+        watch.note(problem, START.later(second), job)
+    assert watch.problem == DOWN
+    assert watch.note(BROKEN, START.later(60), 1) is None
+    assert watch.problem == BROKEN, "the newest reason why nothing can be seen"

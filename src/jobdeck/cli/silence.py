@@ -3,7 +3,8 @@
 from jobdeck.cli.narration import narrate
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock, Instant
-from jobdeck.domain.problem import Problem
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring.patience import bearable, silenced
 
@@ -20,26 +21,26 @@ class Silences:
 
     def tell_of(self, engine: Engine) -> None:
         """Tell of every silence that an engine keeps."""
-        for profile, until in kept(engine, self._clock.now()).items():
-            self.tell(profile, until)
+        for profile, (until, kind, asked) in kept(engine, self._clock.now()).items():
+            self.tell(profile, until, kind, asked)
 
-    def tell(self, profile: str, until: Instant) -> None:
-        """Tell of one silence, unless that was said or it is over in a moment."""
+    def tell(self, profile: str, until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> None:
+        """Tell of one silence and what it is for, unless that was said or it is over in a moment."""
         seconds = until.since(self._clock.now())
         told = self._told.get(profile)
         if seconds < UNNOTICED_SECONDS or (told is not None and until.since(told) < UNNOTICED_SECONDS):
             return
         self._told[profile] = until
         narrate(
-            f"profile {profile}: rate limited; the server asked for silence until {words.clock(until.us)} "
+            f"profile {profile}: {describe_wait(kind, asked)}; no requests until {words.clock(until.us)} "
             f"({words.span(seconds)} more)"
         )
 
 
-def kept(engine: Engine, now: Instant) -> dict[str, Instant]:
-    """Return until when each profile that keeps silent does."""
+def kept(engine: Engine, now: Instant) -> dict[str, tuple[Instant, ProblemKind | None, float | None]]:
+    """Return until when each profile that keeps silent does, after which problem, and for how long it was asked to."""
     return {
-        name: now.later(budget.blocked_until - now.mono)
+        name: (now.later(budget.blocked_until - now.mono), budget.blocked_by, budget.blocked_asked)
         for name, budget in engine.budgets().items()
         if budget.blocked_until is not None
     }
@@ -47,4 +48,4 @@ def kept(engine: Engine, now: Instant) -> dict[str, Instant]:
 
 def unbearable(engine: Engine, now: Instant) -> dict[str, Problem]:
     """Return the profiles whose silence lasts longer than one look waits, with the problem that says so."""
-    return {name: silenced(until) for name, until in kept(engine, now).items() if not bearable(until, now)}
+    return {name: silenced(*wait) for name, wait in kept(engine, now).items() if not bearable(wait[0], now)}

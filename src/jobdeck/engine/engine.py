@@ -335,12 +335,13 @@ class Engine:
                 windows=reply.windows,
                 next_cursor=reply.next_cursor,
                 rows=len(reply.observations),
+                retry_asked=reply.retry_asked,
             ),
         )
         self._share_limit(lane)
         events: list[Event] = list(applied.events)
         jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
-        told, other = lane.judge(problem, done.now)
+        told, other = lane.judge(problem, done.now, done.request)
         events += told
         if other:
             jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.unseen))

@@ -16,9 +16,9 @@ from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Request
 from jobdeck.engine.outage import OutageWatch
 from jobdeck.providers.base import Provider, Reply
 from jobdeck.scheduling.actions import ListPage, Poll, Wait
-from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.scheduling.scheduler import MOST_SLOW, Scheduler
 
-MAX_IN_FLIGHT = 8
+MAX_IN_FLIGHT = 2 * MOST_SLOW
 """Requests at once to one profile. The gate stands before the HTTP client, whose pool costs time that grows with
 the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
 
@@ -105,13 +105,15 @@ class Lane:
             _coarse(stall_after) if stall_after is not None else None,
         )
 
-    def judge(self, problem: Problem | None, now: Instant) -> tuple[list[ProfileEvent], bool]:
+    def judge(
+        self, problem: Problem | None, now: Instant, request: Request | None = None
+    ) -> tuple[list[ProfileEvent], bool]:
         """Note what a request gave (None: all was well), of which the scheduler knows already.
 
         Returns what that began or ended for the profile, and whether the reason why it cannot be seen is another.
         """
         reason = self.outage.reason
-        turn = self.outage.note(problem, now)
+        turn = self.outage.note(problem, now, request, probing=self.scheduler.probing)
         events: list[ProfileEvent] = [] if turn is None else [turn]
         halts = problem is not None and self.halt is None and self.scheduler.budget(now.mono).halted
         if problem is not None and halts:

@@ -24,6 +24,9 @@ Place: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~:@+-]{1,200}(?:/
 
 Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Wish: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Seconds that a server asked to wait, which may be any."""
+
 Left: TypeAlias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=10**12)]
 Span: TypeAlias = Annotated[int, Field(ge=-DAYS_US, le=DAYS_US)]
@@ -142,6 +145,8 @@ class BudgetWire(Wire):
     pages: Count = 0
     covered: Count = 0
     alone: Count = 0
+    blocked_by: ProblemKind | None = None
+    blocked_asked: Wish | None = None
 
 
 class Timed(Wire):

@@ -63,7 +63,8 @@ class Seen:
 class Result:
     """What came of an action: `problem` is None when the exchange was good.
 
-    `retry_after` is in seconds from now, already parsed and clamped; `windows` are the announced rate limits.
+    `retry_after` is in seconds from now, already parsed and clamped, `retry_asked` what it was before; `windows` are
+    the announced rate limits.
     Of a list page, `seen` has the watched rows in the server's order, and `rows` counts all its rows, watched or not
     (None when unknown: then a row that is gone from the page is not known to be gone from the list).
     """
@@ -74,6 +75,7 @@ class Result:
     windows: tuple[RateWindow, ...] = ()
     next_cursor: str | None = None
     rows: int | None = None
+    retry_asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,9 @@ class Plan:
 class BudgetView:
     """A profile's budget for the screen: requests sent in the last minute of `limit` a minute.
 
-    `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests, `resets` when the server
-    has told when the budget is whole again; `halted` says that the
+    `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests: after a problem of the kind
+    `blocked_by` (None: another process had it), for the seconds that the server asked for (`blocked_asked`; None: the
+    wait is ours). `resets` is when the server has told that the budget is whole again; `halted` says that the
     key was refused and nothing is asked until the profile is released. `list_limit` is the limit of list pages
     where they are known to have a bucket of their own, None where they are paid from the same. `pages` list pages
     were sent in the last minute; they refresh `covered` unfinished jobs, and `alone` others are polled one by one.
@@ -110,3 +113,5 @@ class BudgetView:
     pages: int = 0
     covered: int = 0
     alone: int = 0
+    blocked_by: ProblemKind | None = None
+    blocked_asked: float | None = None

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
+from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.bucket import Bucket
 from jobdeck.scheduling.delay import delay
@@ -12,6 +13,9 @@ __all__ = ["QUIET_AFTER_REFUSAL", "Budget", "Limit", "LimitSource"]
 
 QUIET_AFTER_REFUSAL = 10.0
 """Seconds without a request after a 429 that names no Retry-After (the vendor's advice for polling)."""
+
+LONGEST_QUIET = 60.0
+"""The same after several in a row: each waits twice as long as the one before."""
 
 SIGHTINGS = 2
 """Answers in a row that must tell of two limits before we believe in two: a limit may just have been changed."""
@@ -33,6 +37,8 @@ class Budget:
         self._differed = 0
         self._pages: deque[float] = deque()
         self._quiet_until: float | None = None
+        self._cause: tuple[ProblemKind | None, float | None] = (None, None)
+        self._refused = 0
 
     @property
     def limit(self) -> float:
@@ -118,18 +124,32 @@ class Budget:
 
     def let_through(self, now: float, *, page: bool) -> None:
         """Note that a request was not refused."""
+        self._refused = 0
         self._bucket(page=page).let_through(now)
 
-    def refuse(self, now: float, sent: float, retry_after: float | None, *, page: bool) -> None:
-        """Note a 429: silence until `retry_after` seconds from now, and half the pace once per round trip."""
-        quiet = QUIET_AFTER_REFUSAL if retry_after is None else delay(retry_after)
-        self._bucket(page=page).refuse(now, sent, quiet)
-        self.be_quiet(now, quiet)
+    def refuse(
+        self, now: float, sent: float, retry_after: float | None, *, page: bool, asked: float | None = None
+    ) -> None:
+        """Note a 429: silence until `retry_after` seconds from now, and half the pace once per round trip.
 
-    def be_quiet(self, now: float, seconds: float) -> None:
-        """Send nothing for `seconds`."""
+        `asked` is what the server said before that was clamped; where it said nothing, the silence is ours.
+        """
+        if sent >= (self._quiet_until or sent):
+            self._refused += 1
+        ours = min(LONGEST_QUIET, QUIET_AFTER_REFUSAL * 2.0 ** min(max(self._refused - 1, 0), 10))
+        quiet = ours if retry_after is None else delay(retry_after)
+        self._bucket(page=page).refuse(now, sent, quiet)
+        self.be_quiet(now, quiet, ProblemKind.RATE_LIMIT, retry_after if asked is None else asked)
+
+    def be_quiet(self, now: float, seconds: float, kind: ProblemKind | None = None, asked: float | None = None) -> None:
+        """Send nothing for `seconds`, after a problem of that kind (None: somebody else's), as long as `asked`."""
         until = now + delay(seconds)
-        self._quiet_until = max(until, self._quiet_until or until)
+        if self.quiet_until(now) is None or until > (self._quiet_until or until):
+            self._quiet_until, self._cause = until, (kind, asked)
+
+    def quiet_cause(self, now: float) -> tuple[ProblemKind | None, float | None]:
+        """Return the kind of problem that forbids requests now, and the seconds that the server asked for."""
+        return (None, None) if self.quiet_until(now) is None else self._cause
 
     def _bucket(self, *, page: bool) -> Bucket:
         return self._lists if page and self._lists is not None else self._polls

@@ -164,7 +164,8 @@ class Choice:
 
     def _focus_due(self, now: float) -> float | None:
         job = self._watch.jobs.get(self.focus.key) if self.focus.key else None
-        if job is None or job.key not in self._watch.singles or job.failures > TRANSIENT:
+        watch = self._watch
+        if job is None or job.key not in watch.singles or job.key in watch.aside or job.failures > TRANSIENT:
             return None
         book = self._watch.book_of(job)
         # Where list rows say all, they count; where they lack the stages, only a poll is a look at the selected job.
@@ -242,6 +243,14 @@ class Choice:
         watch.singles.drop(key)
         watch.asking.add(key)
         return Chosen(Poll(key), queue=origin, focused=focused)
+
+    def put_aside(self, chosen: Chosen, now: float) -> None:
+        """Give back what a poll cost that must wait for a place; its job waits with it."""
+        self._budget.give_back(now, page=False)
+        if chosen.focused:
+            self.focus.earn_back()
+        if isinstance(chosen.action, Poll):
+            self._watch.put_aside(chosen.action.key, now)
 
     def take_back(self, chosen: Chosen, now: float) -> None:
         """Put a request that was not sent back in the place it had."""

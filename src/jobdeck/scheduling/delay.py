@@ -2,8 +2,10 @@
 
 import math
 
+from jobdeck.domain.ratelimit import LONGEST_WAIT
+
 SHORTEST = 0.2
-LONGEST = 900.0
+LONGEST = LONGEST_WAIT
 
 
 def delay(seconds: float) -> float:

@@ -62,6 +62,7 @@ class Book:
         self.ends = Ends(support.ended)
         self.refused = False
         self.failures = 0
+        self.failed_at = float("-inf")
         self.retry_at = float("-inf")
         self.not_before = float("-inf")
         self._jobs = jobs

@@ -18,6 +18,18 @@ from jobdeck.scheduling.watch import FORBIDDEN_SECONDS, Watch
 CROWDED = 0.75
 """Part of a minute's requests that, once used, shows that somebody has to wait."""
 
+MOST_SLOW = 4
+"""Requests at once for jobs that are slow to be answered, or that have been under way for long: half of all.
+
+With twelve jobs of 22 that never answer, the other ten were polled twice in 150 s, and now as though they were alone.
+"""
+
+MOST_UNSURE = 6
+"""The same together with jobs that were never answered yet, once others were."""
+
+SLOW_SECONDS = 5.0
+"""An answer that takes so long is slow."""
+
 LONG_WAIT = 15.0
 """Seconds that the last in the queue may wait before the selected job takes less."""
 
@@ -139,8 +151,13 @@ class Scheduler:
             if self._breaker.probe_at > now:
                 return Wait(later(now, self._breaker.probe_at)) if self._watch.jobs else Wait(None)
         chosen = self._choice.choose(now, self._in_flight, probe=self._breaker.opened)
+        while isinstance(chosen, Chosen) and not probing and self._must_wait(now, chosen):
+            self._choice.put_aside(chosen, now)
+            chosen = self._choice.choose(now, self._in_flight, probe=self._breaker.opened)
         if not isinstance(chosen, Chosen):
             return Wait(None if chosen is None else later(now, chosen))
+        if isinstance(chosen.action, Poll):
+            self._watch.aside.pop(chosen.action.key, None)
         self._in_flight[chosen.action] = (now, probing, chosen)
         self._begun = now if self._begun is None else self._begun
         return chosen.action
@@ -159,19 +176,25 @@ class Scheduler:
         sent, probe, chosen = self._in_flight.pop(action)
         if isinstance(action, Poll):
             self._watch.asking.discard(action.key)
+            slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
+            if self._watch.note_latency(action.key, slow=slow) or slow:
+                self._watch.take_up(now)
         page = chosen.offer is not None
-        self._budget.announce(now, result.windows, len(self._in_flight), page=page)
+        # One that has been under way for long was counted when it came; it keeps no other waiting for its news.
+        fresh = sum(now - sent < SLOW_SECONDS for sent, _, _ in self._in_flight.values())
+        self._budget.announce(now, result.windows, fresh, page=page)
         if result.problem is None:
             self._budget.let_through(now, page=page)
             self._works(now)
             self._succeeded = now
         else:
-            self._fail(now, sent, result, probe=probe, page=page)
+            own = not probe and self._is_own_fault(action, chosen)
+            self._fail(now, sent, result, probe=probe, page=page, own=own)
         if chosen.offer is not None:
             if result.problem is None:
                 self._watch.page(now, sent, chosen.offer, result)
             else:
-                self._watch.page_failed(now, chosen.offer, result.problem)
+                self._watch.page_failed(now, chosen.offer, result.problem, result.retry_after)
         elif isinstance(action, Poll):
             for seen in result.seen:
                 self._watch.see(now, sent, seen, result.retry_after, listed=False)
@@ -184,6 +207,7 @@ class Scheduler:
         if flight is None:
             return
         self._free(action, flight[2], now)
+        self._watch.take_up(now)
 
     def defer(self, action: Action, now: float, until: float) -> None:
         """Note that an action was not sent after all: its token comes back, and it is due again at `until`."""
@@ -237,6 +261,11 @@ class Scheduler:
         return Plan(due, interval, job.failures)
 
     @property
+    def probing(self) -> bool:
+        """Whether everything failed lately, so that only single probes are sent."""
+        return self._breaker.probe_at is not None
+
+    @property
     def probe_at(self) -> float | None:
         """When a profile that cannot be seen is tried next; None while it can be, or nobody will."""
         if self._paused or self._halted or self._breaker.probe_at is None:
@@ -272,7 +301,7 @@ class Scheduler:
     def budget(self, now: float) -> BudgetView:
         """Return the budget for the screen."""
         now = self._tick(now)
-        quiet = self._budget.quiet_until(now)
+        quiet, (kind, asked) = self._budget.quiet_until(now), self._budget.quiet_cause(now)
         covered, alone = self._watch.coverage()
         return BudgetView(
             limit=self._budget.limit,
@@ -285,6 +314,8 @@ class Scheduler:
             pages=self._budget.pages(now),
             covered=covered,
             alone=alone,
+            blocked_by=kind,
+            blocked_asked=asked,
         )
 
     def _tick(self, now: float) -> float:
@@ -312,18 +343,55 @@ class Scheduler:
         if self._breaker.close():
             self._watch.recover(now)
 
-    def _fail(self, now: float, sent: float, result: Result, *, probe: bool, page: bool) -> None:
+    def _must_wait(self, now: float, chosen: Chosen) -> bool:
+        """Whether a request must not take a place at once with others like it.
+
+        Slow jobs take half of all; two places stay free for jobs that answer while others are tried for the first time.
+        """
+        job = self._watch.jobs.get(chosen.action.key) if isinstance(chosen.action, Poll) else None
+        if job is None or self._watch.aside.get(job.key) == now:
+            # One that comes up again at once is wanted for something that no other job can give.
+            return False
+        first = job.untried and self._succeeded is not None
+        if not job.slow and not first:
+            return False
+        slow = untried = 0
+        for action, (sent, _, _) in self._in_flight.items():
+            other = self._watch.jobs.get(action.key) if isinstance(action, Poll) else None
+            if now - sent >= SLOW_SECONDS or (other is not None and other.slow):
+                slow += 1
+            elif other is not None and other.untried:
+                untried += 1
+        return slow + untried >= MOST_UNSURE if first else slow >= MOST_SLOW
+
+    def _is_own_fault(self, action: Action, chosen: Chosen) -> bool:
+        """Whether what was asked for failed before as well, and something else did not in between.
+
+        Its failures then tell nothing of the profile.
+        """
+        if chosen.offer is not None:
+            failed = self._watch.page_failed_at(chosen.offer)
+        else:
+            job = self._watch.jobs.get(action.key) if isinstance(action, Poll) else None
+            failed = job.failed if job is not None and job.failures else None
+        return failed is not None and self._succeeded is not None and self._succeeded > failed
+
+    def _fail(self, now: float, sent: float, result: Result, *, probe: bool, page: bool, own: bool) -> None:
         match result.problem:
             case ProblemKind.AUTH:
                 self._halted = True
             case ProblemKind.RATE_LIMIT:
-                self._budget.refuse(now, sent, result.retry_after, page=page)
+                self._budget.refuse(now, sent, result.retry_after, page=page, asked=result.retry_asked)
+            case ProblemKind.SERVER_ERROR if result.retry_after is not None and not own:
+                asked = result.retry_after if result.retry_asked is None else result.retry_asked
+                self._budget.be_quiet(now, result.retry_after, result.problem, asked)
             case ProblemKind.PERMISSION if not page:
                 since = self._succeeded if self._succeeded is not None else self._begun
                 self._halted = self._halted or (since is not None and now - since >= FORBIDDEN_SECONDS)
-        if result.retry_after is not None:
-            self._budget.be_quiet(now, result.retry_after)
         if result.problem is None or self._breaker.reached(result.problem):
             self._works(now)
-        elif not (page and result.problem is ProblemKind.PERMISSION):
+        elif result.problem is ProblemKind.TIMEOUT and not probe and self._watch.has_untried():
+            # Jobs that never answer take their time: what was not tried meanwhile may be well.
+            return
+        elif not own and not (page and result.problem is ProblemKind.PERMISSION):
             self._breaker.fail(result.problem, now, self._rng, probe=probe)

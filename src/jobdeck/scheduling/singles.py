@@ -81,7 +81,8 @@ class Singles:
         """Make all waiting jobs (or those that back off) ready at the next decision, in the order of their looks."""
         for key in list(self._waiting):
             if not failed_only or self._jobs[key].failures:
-                self._waiting.put(key, min(now, self._waiting.due(key) or now))
+                due = max(now, self._jobs[key].not_before) if failed_only else now
+                self._waiting.put(key, min(due, self._waiting.due(key) or due))
 
     def best(self, now: float) -> Tracked | None:
         """Return the job whose poll is worth most now; None when none is ready."""

@@ -39,8 +39,8 @@ class Tracked:
     """One watched job. Times are monotonic seconds.
 
     `looked` is the last good look, `asked` when it was sent, `whole` the last one that told stages and result, and
-    `changed` the last that told something new,
-    `failed` the last failure. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
+    `changed` the last that told something new, `failed` the last failure; `slow` says that the newest answer took long
+    or never came. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
     singles' virtual time of the last look. `progress` is how far the job has come at a guess, `told` as far as it can
     be told to somebody; `gauged` is when it was first known, and what it was; `begun` is the server's date if `exact`,
     and no better than a guess unless `dated`; `guessed` says that the job already ran when it was first seen, and that
@@ -75,6 +75,7 @@ class Tracked:
     runs: bool = False
     shown: bool = False
     not_before: float = float("-inf")
+    slow: bool = False
     failures: int = 0
     failed: float = float("-inf")
     misses: int = 0
@@ -126,6 +127,11 @@ class Tracked:
         """Return h·τ²/2: what a page's worth is the sum of, and is therefore compared with."""
         since = now - self.since
         return self.hazard * since * since / 2
+
+    @property
+    def untried(self) -> bool:
+        """Whether it was never answered, nor asked for in vain."""
+        return self.looked is None and self.failed == float("-inf")
 
     @property
     def since(self) -> float:

@@ -22,6 +22,9 @@ FORBIDDEN_SECONDS = 60.0
 STAGES_SECONDS = 10.0
 """Between two polls of a job on the screen whose list rows say nothing of its stages."""
 
+ASIDE_SECONDS = 30.0
+"""The longest that a slow job waits for a place: no request takes longer."""
+
 BARE_SECONDS = 25.0
 """The longest such a job is left without one, when pages are always worth more than any poll."""
 
@@ -63,6 +66,7 @@ class Watch:
         self.unfinished: dict[JobKey, None] = {}
         self._put_off: DueQueue[JobKey] = DueQueue()
         self.asking: set[JobKey] = set()
+        self.aside: dict[JobKey, float] = {}
         self.pace = 1.0
         self._lists = tuple(lists)
         self._rng = rng
@@ -192,6 +196,10 @@ class Watch:
                 wait = FORBIDDEN_SECONDS
             case _:
                 wait = backoff(job.failures, self._rng)
+        if result.problem not in {None, ProblemKind.RATE_LIMIT} and result.retry_after is not None:
+            # What it asks for about this job; about the profile, the budget knows.
+            wait = max(wait, result.retry_after)
+            job.not_before = now + wait
         self.singles.hold(job, now + wait)
 
     def wake(self, now: float) -> None:
@@ -204,6 +212,35 @@ class Watch:
         """Return when `wake` will find something; None when nothing waits."""
         times = (self.singles.next_due(), self._put_off.first_due())
         return min((at for at in times if at is not None), default=None)
+
+    def put_aside(self, key: JobKey, now: float) -> None:
+        """Leave a slow job alone until a place is free for it: at the latest when a request must have ended."""
+        self.unsent(key, now + ASIDE_SECONDS)
+        self.aside.pop(key, None)
+        self.aside[key] = now
+
+    def has_untried(self) -> bool:
+        """Whether there is a job that was never asked for."""
+        return bool(self.new) or any(self.jobs[key].untried for key in self.aside)
+
+    def take_up(self, now: float) -> None:
+        """Queue the job that has been aside for longest, now that a request has ended."""
+        key = next(iter(self.aside), None)
+        if key is None:
+            return
+        del self.aside[key]
+        if key in self.singles:
+            self.singles.hold(self.jobs[key], now)
+        elif key in self._put_off:
+            self._put_off.put(key, now)
+
+    def note_latency(self, key: JobKey, *, slow: bool) -> bool:
+        """Note whether a job's newest answer took long, or never came; return whether it did the time before."""
+        job = self.jobs.get(key)
+        if job is None:
+            return False
+        before, job.slow = job.slow, slow
+        return before
 
     def unsent(self, key: JobKey, due: float) -> None:
         """Queue a job again whose poll was cancelled or not sent."""
@@ -235,6 +272,8 @@ class Watch:
         cut = result.next_cursor is not None if book.support.cursor else (result.rows or 0) >= book.support.page
         full = cut or result.rows is None
         book.hurry()
+        if result.retry_after is not None:
+            book.not_before = max(book.not_before, now + delay(result.retry_after))
         if offer.arm.over:
             book.ends.take(offer, sent, told, full=full)
             return
@@ -248,10 +287,16 @@ class Watch:
                 book.homeless[key] = None
                 book.ends.gone(key, job.looked if job.looked is not None else job.added, now, sent)
 
-    def page_failed(self, now: float, offer: Offer, problem: ProblemKind) -> None:
+    def page_failed_at(self, offer: Offer) -> float | None:
+        """Return when the newest page of a list failed; None when it was answered."""
+        book = self.books[offer.page.resource, offer.page.account_group]
+        return book.failed_at if book.failures else None
+
+    def page_failed(self, now: float, offer: Offer, problem: ProblemKind, retry_after: float | None = None) -> None:
         """Note that a page was not answered; a refusal is remembered, and single polls go on."""
         book = self.books[offer.page.resource, offer.page.account_group]
         book.fail(offer.arm)
+        book.failed_at = now
         if problem in _REFUSALS:
             if offer.arm.status is None and offer.place == 0:
                 book.refused = True
@@ -263,7 +308,7 @@ class Watch:
             return
         book.failures += 1
         if problem is not ProblemKind.RATE_LIMIT:
-            book.retry_at = now + backoff(book.failures, self._rng)
+            book.retry_at = now + max(backoff(book.failures, self._rng), retry_after or 0.0)
 
     def bare(self, now: float) -> JobKey | None:
         """Return the row on the screen of whose stages nothing was told for longest; None when all are known.
@@ -313,6 +358,7 @@ class Watch:
         for queue in (self.new, self.suspects, self.unfinished):
             queue.pop(job.key, None)
         self._put_off.drop(job.key)
+        self.aside.pop(job.key, None)
         if (book := self._any_book_of(job)) is not None:
             book.drop(job.key)
 

@@ -91,6 +91,8 @@ class Watch:
             paused=engine.paused,
             halted=engine.halted().get(key.profile),
             blocked_until=budget.blocked_until if budget is not None else None,
+            blocked_by=budget.blocked_by if budget is not None else None,
+            blocked_asked=budget.blocked_asked if budget is not None else None,
             locked=self._locked,
             past=bool(self.replay),
         )

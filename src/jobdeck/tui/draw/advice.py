@@ -30,7 +30,7 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
         case ProblemKind.TIMEOUT:
             return "no whole answer in time: asked again, less often"
         case ProblemKind.SERVER_ERROR:
-            return "the server's own trouble: asked again, less often"
+            return _wait(problem, exchange, now, "the server's own trouble: ")
         case ProblemKind.TOO_BIG:
             return "more than is safe to read: the job itself may be well"
         case ProblemKind.NOT_JSON:
@@ -39,12 +39,12 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
             return "not what the API promises: Y makes a ticket for support"
 
 
-def _wait(problem: Problem, exchange: Exchange, now: Instant) -> str:
+def _wait(problem: Problem, exchange: Exchange, now: Instant, why: str = "") -> str:
     if problem.retry_at_us is None:
-        return "too many requests, and no time named: asked again, less often"
+        return f"{why or 'too many requests, and no time named: '}asked again, less often"
     answered = exchange.started.us + round(exchange.duration * 1e6)
     asked = words.span(round((problem.retry_at_us - answered) / 1e6))
     until = words.near(problem.retry_at_us, now)
     if problem.retry_at_us > now.us:
-        return f"asks to wait {asked}: waiting until {until}"
-    return f"asked to wait {asked}, until {until}"
+        return f"{why}asks to wait {asked}: waiting until {until}"
+    return f"{why}asked to wait {asked}, until {until}"

@@ -8,7 +8,8 @@ from jobdeck.domain.attention import blind, stale, stalled
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, StageRecord
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.problem import Problem
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
 from jobdeck.tui.cells import DETAIL_LIMIT, clip, fit, width_of, wrap
@@ -40,6 +41,8 @@ class Outlook:
     paused: bool = False
     halted: Problem | None = None
     blocked_until: float | None = None
+    blocked_by: ProblemKind | None = None
+    blocked_asked: float | None = None
     locked: bool = False
     past: bool = False
 
@@ -92,7 +95,8 @@ def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
     due = outlook.plan.due
     if outlook.blocked_until is not None and outlook.blocked_until > max(due, now.mono):
         until = now.later(outlook.blocked_until - now.mono)
-        return f"{attempt}no request before {words.near(until.us, now)}: the rate limit"
+        why = describe_wait(outlook.blocked_by, outlook.blocked_asked)
+        return f"{attempt}no request before {words.near(until.us, now)}: {why}"
     seconds = due - now.mono
     if outlook.past:
         return f"{attempt}next look came {f'{words.span(seconds)} later' if seconds >= 1 else 'at once'}"
