@@ -8,7 +8,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,8 @@ class OnTerminal:
     """Runs ``jobdeck`` with arguments on a terminal of its own, which is its controlling one unless told otherwise.
 
     `before` is Python that runs in the child first, to break what is to be broken. The streams named in `streams`
-    are the terminal; the others are what is given.
+    are the terminal; the others are what is given. `inside` is a program that runs ``jobdeck`` on a terminal that it
+    makes (tmux, GNU screen), with its arguments.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class OnTerminal:
         stdin: int | None = None,
         stdout: int | None = None,
         controlling: bool = True,
+        inside: Sequence[str] = (),
     ) -> None:
         columns, lines = size
         self.screen = pyte.Screen(columns, lines)
@@ -47,11 +49,12 @@ class OnTerminal:
         self._master, self._slave = pty.openpty()
         termios.tcsetwinsize(self._slave, (lines, columns))
         self._modes = termios.tcgetattr(self._slave)
-        own = OWN_THE_TERMINAL if controlling else ""
+        own = OWN_THE_TERMINAL if controlling and not inside else ""
         code = f"import sys; sys.argv[0] = 'jobdeck'\n{own}\n{before}\nfrom jobdeck.__main__ import run\nrun()"
+        around = f"import os, sys; {OWN_THE_TERMINAL}; os.execvp(sys.argv[1], sys.argv[1:])"
         environ = {"TERM": "xterm-256color", **env}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
+            [*([sys.executable, "-c", around, *inside] if inside else []), sys.executable, "-c", code, *arguments],
             stdin=self._slave if stdin is None else stdin,
             stdout=self._slave if stdout is None else stdout,
             stderr=self._slave,
@@ -98,6 +101,14 @@ class OnTerminal:
     def press(self, keys: str) -> None:
         """Type."""
         os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the terminal's size, absurd ones too: the screen of the test stays as large as it is."""
+        termios.tcsetwinsize(self._slave, (lines, columns))
+
+    def press_bytes(self, data: bytes) -> None:
+        """Send what need not be text."""
+        os.write(self._master, data)
 
     def close(self) -> None:
         """Close the terminal, as its window is closed: who runs on it is hung up on."""

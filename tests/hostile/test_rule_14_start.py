@@ -32,17 +32,26 @@ def env(url: str, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "terminals"),
+    ("arguments", "terminals", "term"),
     [
-        (["demo"], ()),
-        ([], ("stdin", "stdout")),
-        (["-"], ("stdout", "stderr")),
-        ([TARGET], ("stdout", "stderr")),
+        (["demo"], (), "xterm"),
+        ([], ("stdin", "stdout"), "xterm"),
+        (["-"], ("stdout", "stderr"), "xterm"),
+        ([TARGET], ("stdout", "stderr"), "xterm"),
+        (["demo"], ("stdin", "stdout", "stderr"), "dumb"),
+        ([TARGET], ("stdin", "stdout", "stderr"), "unknown"),
     ],
-    ids=["nowhere", "nothing to draw on", "a pipe and no controlling terminal", "nothing to read keys from"],
+    ids=[
+        "nowhere",
+        "nothing to draw on",
+        "a pipe and no controlling terminal",
+        "nothing to read keys from",
+        "an editor's window",
+        "TERM=unknown",
+    ],
 )
 def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
-    env: dict[str, str], arguments: list[str], terminals: tuple[str, ...]
+    env: dict[str, str], arguments: list[str], terminals: tuple[str, ...], term: str
 ) -> None:
     master, slave = pty.openpty()
     pipe = subprocess.PIPE
@@ -51,7 +60,7 @@ def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
         stdin=slave if "stdin" in terminals else pipe,
         stdout=slave if "stdout" in terminals else pipe,
         stderr=slave if "stderr" in terminals else pipe,
-        env=env,
+        env={**env, "TERM": term},
         start_new_session=True,
     ) as process:
         out, err = process.communicate(TARGET.encode() if process.stdin else None, timeout=150)
@@ -80,11 +89,11 @@ def test_rule_14_lines_are_in_signs_that_the_locale_knows_too(env: dict[str, str
 @pytest.mark.parametrize(
     ("environ", "size", "piped"),
     [
-        ({"TERM": "dumb", "LANG": "C", "LC_ALL": "C", "COLORTERM": UNSET}, (20, 5), False),
+        ({"TERM": "vt100", "LANG": "C", "LC_ALL": "C", "COLORTERM": UNSET}, (20, 5), False),
         ({"TERM": UNSET, "NO_COLOR": "1", "COLUMNS": "0", "LINES": "x"}, (80, 24), True),
         (ASCII, (80, 24), False),
     ],
-    ids=["dumb, C, 20x5", "TERM unset, NO_COLOR, COLUMNS=0, piped", "ASCII alone"],
+    ids=["vt100, C, 20x5", "TERM unset, NO_COLOR, COLUMNS=0, piped", "ASCII alone"],
 )
 def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
     env: dict[str, str], environ: dict[str, str], size: tuple[int, int], piped: bool

@@ -415,3 +415,17 @@ def test_importing_the_app_imports_no_http_and_no_models() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_key_leaves_the_mouse_to_the_terminal_and_takes_it_back_whatever_has_the_focus() -> None:
+    async with driven([job("op_a")]) as run:
+        driver = run.app._driver
+        assert driver is not None
+        written: list[str] = []
+        driver.write = written.append  # type: ignore[method-assign]
+        await run.press("slash", "ctrl+t")
+        await run.until(lambda: "mouse off: drag to select text" in toasts(run.app))
+        assert any("\x1b[?1000l" in text for text in written)
+        await run.press("ctrl+t")
+        await run.until(lambda: "mouse on" in toasts(run.app))
+        assert any("\x1b[?1000h" in text for text in written)

@@ -88,6 +88,18 @@ async def test_a_program_that_fails_gives_way_to_osc_52_and_is_named(programs: P
     assert written == [osc52(UUID)]
 
 
+async def test_gnu_screen_is_given_pieces_that_it_hands_on() -> None:
+    written: list[str] = []
+    text = "ticket " * 500
+    assert await on_linux(written.append, {"STY": "1.it", "SSH_TTY": "x"})(text) == "OSC 52"
+    pieces = written[0].split("\x1b\\")
+    assert pieces.pop() == ""
+    assert len(pieces) > 5
+    assert max(len(piece) + 2 for piece in pieces) <= 700
+    assert all(piece.startswith("\x1bP") for piece in pieces)
+    assert "".join(piece.removeprefix("\x1bP") for piece in pieces) == osc52(text)
+
+
 async def test_a_program_that_cannot_be_started_or_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClipboardError, match="could not be started"):
         await give(Tool("nothing", ("/nowhere/nothing",)), "x")

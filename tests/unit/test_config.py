@@ -54,6 +54,13 @@ def test_the_documented_file_reads_as_documented(write: Write) -> None:
     assert resolved.access_key.reveal() == "ak_canary_0123456789"
 
 
+def test_the_mouse_is_as_the_file_says_and_else_as_the_terminal_does(write: Write) -> None:
+    assert load_settings({}, write(FULL)).mouse is None
+    assert load_settings({}, write(f"mouse = false\n{FULL}")).mouse is False
+    with pytest.raises(ConfigError, match="mouse must be true or false"):
+        load_settings({}, write(f'mouse = "off"\n{FULL}'))
+
+
 def test_a_secret_is_fetched_only_when_its_profile_is_used(write: Write) -> None:
     settings = load_settings(HOG, write(FULL))
     settings.profiles["hog"].resolve(HOG)

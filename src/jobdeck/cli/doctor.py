@@ -17,7 +17,7 @@ from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.shapes import CheckObject
 from jobdeck.cli.silence import Silences
-from jobdeck.cli.terminal import screen_stream
+from jobdeck.cli.terminal import DUMB, screen_stream
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
 from jobdeck.domain.exchange import Exchange
@@ -28,6 +28,7 @@ from jobdeck.domain.scope import Scope
 from jobdeck.providers.profile import BUILT_IN, Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
+from jobdeck.tui.multiplexer import in_gnu_screen
 from jobdeck.wiring import Wiring, open_own_store
 from jobdeck.wiring.patience import SilencedError
 
@@ -226,8 +227,8 @@ def _terminal() -> Iterator[Check]:
     term = os.environ.get("TERM", "" if sys.platform != "win32" else "a console of Windows")
     screen = screen_stream()
     colours = "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else _colours(term)
-    if screen is not None and screen.isatty() and term not in {"", "dumb"}:
-        yield Check("terminal", Verdict.OK, f"{term}, {colours}, {_size(screen)}")
+    if screen is not None and screen.isatty() and term not in DUMB:
+        yield Check("terminal", Verdict.OK, f"{term or 'TERM is not set'}, {colours}, {_size(screen)}")
     else:
         yield Check("terminal", Verdict.WARNING, f"none to draw on (TERM={term or 'unset'}); headless commands work")
     from jobdeck.tui import clipboard, herald  # noqa: PLC0415 - only this command wants to know
@@ -237,7 +238,8 @@ def _terminal() -> Iterator[Check]:
 
 
 def _colours(term: str) -> str:
-    if sys.platform == "win32" or os.environ.get("COLORTERM") in {"truecolor", "24bit"}:
+    true_colour = os.environ.get("COLORTERM") in {"truecolor", "24bit"} and not in_gnu_screen(os.environ)
+    if sys.platform == "win32" or true_colour:
         return "true colour"
     return "256 colours" if "256" in term else "few colours"
 

@@ -12,6 +12,7 @@ from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
 from jobdeck.cli.terminal import is_piped, read_keys_from_terminal, require_terminal
 from jobdeck.config import ConfigError
+from jobdeck.tui.multiplexer import in_gnu_screen
 
 if TYPE_CHECKING:
     from jobdeck.domain.job import Target
@@ -32,21 +33,30 @@ def run(arguments: argparse.Namespace) -> int:
     if piped:
         read_keys_from_terminal()
     recorder = make_recorder(arguments.record, wiring)
-    return run_screen(Sitting(wiring, targets, wiring.settings.notices, lists=arguments.discover, recorder=recorder))
+    sitting = Sitting(wiring, targets, wiring.settings.notices, lists=arguments.discover, recorder=recorder)
+    return run_screen(sitting, mouse=wiring.settings.mouse)
 
 
-def run_screen(sitting: "Session", playback: "Playback | None" = None, *, command: str = "open") -> int:
+def run_screen(
+    sitting: "Session", playback: "Playback | None" = None, *, command: str = "open", mouse: bool | None = None
+) -> int:
     """Run the screen until it is left; a fault is reported when the terminal is as it was before.
 
-    With `playback`, the sitting is one on a recording; `command` is what the report names.
+    With `playback`, the sitting is one on a recording; `command` is what the report names. `mouse` says whether the
+    mouse is used; None leaves it to what is between us and the terminal.
 
     Raises `ConfigError` when the engine could not be opened for one.
     """
     _refuse_recording()
+    in_screen = in_gnu_screen(os.environ)
+    if in_screen:
+        # Inherited from the terminal around it, which has colours that GNU screen has not: the selection vanishes.
+        os.environ.pop("COLORTERM", None)
     from jobdeck.tui.app import JobdeckApp  # noqa: PLC0415 - Textual, for the commands that draw
 
-    app = JobdeckApp(sitting, playback=playback)
-    run_async(app.run_async())
+    # While the mouse is used, GNU screen keeps Esc until the next key.
+    app = JobdeckApp(sitting, playback=playback, mouse=not in_screen if mouse is None else mouse)
+    run_async(app.run_async(mouse=app.mouse))
     if isinstance(app.fault, ConfigError):
         raise app.fault
     if app.fault is not None:

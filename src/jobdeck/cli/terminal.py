@@ -9,6 +9,9 @@ from jobdeck.cli.errors import CommandError
 _KEYS = "CONIN$" if sys.platform == "win32" else "/dev/tty"
 """Where keys come from, whatever standard input is."""
 
+DUMB = frozenset({"dumb", "unknown"})
+"""Values of TERM by which a terminal, or an editor's window that is none, says that it knows no sequences."""
+
 
 def screen_stream() -> TextIO | None:
     """Return where a screen is drawn: standard error, so that standard output stays free; on Windows the latter."""
@@ -23,8 +26,9 @@ def is_piped(argument: str) -> bool:
 def require_terminal(*, piped: bool) -> None:
     """Raise `CommandError` (exit 2) naming the headless command, unless keys can be read and a screen drawn."""
     screen = screen_stream()
+    drawable = screen is not None and screen.isatty() and os.environ.get("TERM") not in DUMB
     readable = _has_controlling_terminal() if piped else sys.stdin is not None and sys.stdin.isatty()
-    if not (screen is not None and screen.isatty() and readable):
+    if not (drawable and readable):
         raise CommandError("the screen needs a terminal; without one use: jobdeck status [--json] TARGET…")
 
 

@@ -40,6 +40,7 @@ TOP_KEYS = MappingProxyType(
         "profiles": "one table a profile, `[profiles.NAME]`",
         "providers": "one table an API of your own, `[providers.NAME]`",
         "hooks": "programs to run when jobs end, `[[hooks]]`",
+        "mouse": "whether the screen uses the mouse (ctrl+t changes it); left out, it does, except in GNU screen",
     }
 )
 """The keys of the file, and what they are for."""
@@ -132,7 +133,8 @@ class ProfileSettings:
 class Settings:
     """All settings. `path` is the file they came from, None when the environment alone gave them.
 
-    `apis` are those that a profile can speak, the described ones among them. `notices` are lines for a person.
+    `apis` are those that a profile can speak, the described ones among them. `notices` are lines for a person. `mouse`
+    is None where nothing is said.
     """
 
     profiles: Mapping[str, ProfileSettings]
@@ -141,6 +143,7 @@ class Settings:
     hooks: "tuple[Hook, ...]" = ()
     apis: Apis = field(default_factory=Apis)
     notices: tuple[str, ...] = ()
+    mouse: bool | None = None
 
     @property
     def scopes(self) -> Mapping[str, Scope]:
@@ -246,7 +249,10 @@ def _from_toml(data: bytes, path: Path) -> Settings:
     if default is not None and not (isinstance(default, str) and default in profiles):
         raise ConfigError(f"{path}: default_profile names no profile: {one_line(str(default), 80)}")
     hooks = _hooks(table["hooks"], path, profiles) if "hooks" in table else ()
-    return Settings(MappingProxyType(profiles), default, path, hooks, apis)
+    mouse = table.get("mouse")
+    if not (mouse is None or isinstance(mouse, bool)):
+        raise ConfigError(f"{path}: mouse must be true or false")
+    return Settings(MappingProxyType(profiles), default, path, hooks, apis, mouse=mouse)
 
 
 def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...]":

@@ -107,6 +107,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("save_body", ("o",), "o", "save body", "save the last body, whole, as a file", Group.PANES),
     Action("theme", ("t",), "t", "theme", "dark, light, and both with hues for colour-blind eyes", Group.DECK),
+    Action("mouse", ("ctrl+t",), "ctrl+t", "mouse", "the mouse for jobdeck, or for the terminal to select", Group.DECK),
     Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
     Action("suspend", ("ctrl+z",), "ctrl+z", "suspend", "to the shell; nothing is asked until fg", Group.DECK),
     Action("quit", ("q",), "q", "quit", "quit; the remote jobs go on", Group.DECK, 12),

@@ -6,6 +6,7 @@ What the first frame does without is imported after it.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -20,9 +21,11 @@ from jobdeck.tui.bridge import FRAME_SECONDS, bridge
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.in_turn import InTurnApp
 from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
+from jobdeck.tui.multiplexer import in_gnu_screen
 from jobdeck.tui.screens.opening import Opening
 from jobdeck.tui.styles import FIRST, SHEETS, style_sheets
 from jobdeck.tui.suspension import stop_until_continued, why_not_suspended
+from jobdeck.tui.terminal import capture_mouse, is_backlogged, write_sequence
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
 from jobdeck.tui.widgets.palette import ROLE_CLASSES
@@ -50,9 +53,6 @@ CLOSE_SECONDS = 2.0
 TICK_SECONDS = 1.0
 ENGINE_GROUP = "engine"
 INTERRUPTED = 130
-MOUSE_MODES = (1000, 1003, 1015, 1006)
-"""What Textual turns on to hear of the mouse."""
-
 _SIGNALS = {
     getattr(signal, name): code
     for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129))
@@ -74,7 +74,7 @@ class JobdeckApp(InTurnApp):
 
     `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed
     (`fault` then is the error, and nothing was printed of it), 130 after ctrl+c, 128 + n after signal n. `put` stands
-    in for the way to the clipboard.
+    in for the way to the clipboard. Without `mouse` the mouse is left to the terminal until a key says otherwise.
     """
 
     TITLE = "jobdeck"
@@ -83,7 +83,10 @@ class JobdeckApp(InTurnApp):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]  # noqa: RUF012 - as Textual types it
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
+        Binding("ctrl+t", "mouse", "mouse", show=False, priority=True),
+    ]
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class JobdeckApp(InTurnApp):
         frame_seconds: float = FRAME_SECONDS,
         driver_class: type[Driver] | None = None,
         playback: Playback | None = None,
+        mouse: bool = True,
     ) -> None:
         """Take the screen; with `playback` the session is a recording that is played back, at its own pace."""
         super().__init__(css_path=style_sheets(FIRST), driver_class=driver_class)
@@ -107,6 +111,7 @@ class JobdeckApp(InTurnApp):
             from jobdeck.tui.signs import Signs  # noqa: PLC0415 - for few terminals
 
             self._walls.append(Signs(encoding))
+        self._mouse_wanted, self._mouse_lent = mouse, False
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
         self._put, self._save, self._playback = put, save, playback
@@ -116,6 +121,11 @@ class JobdeckApp(InTurnApp):
         # The first, and no change: that would have every style sheet parsed again, 10 ms of the first frame.
         self.set_reactive(App.theme, theme)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    @property
+    def mouse(self) -> bool:
+        """Whether the mouse is used, as far as nothing lends it to the terminal."""
+        return self._mouse_wanted
 
     @property
     def deck(self) -> Deck:
@@ -140,15 +150,15 @@ class JobdeckApp(InTurnApp):
     def get_driver_class(self) -> type[Driver]:
         """Return Textual's choice, on Unix one that sleeps while nothing is typed."""
         chosen = super().get_driver_class()
-        if chosen.__name__ != "LinuxDriver":
+        if sys.platform == "win32" or chosen.__name__ != "LinuxDriver":
             return chosen
-        from jobdeck.tui.driver import RestingDriver  # noqa: PLC0415 - what it imports is not there on Windows
+        from jobdeck.tui.terminal import TerminalDriver  # noqa: PLC0415 - not there on Windows
 
-        return RestingDriver
+        return TerminalDriver
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Draw, unless the terminal does not keep up: it gets the whole screen once it does, not what was missed."""
-        if not getattr(self._driver, "behind", False):
+        if not is_backlogged(self):
             super()._display(screen, renderable)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -207,7 +217,8 @@ class JobdeckApp(InTurnApp):
 
     def on_mouse_lent(self, message: MouseLent) -> None:
         """Let the terminal have the mouse, or take it back."""
-        self._write("".join(f"\x1b[?{mode}{'l' if message.lent else 'h'}" for mode in MOUSE_MODES))
+        self._mouse_lent = message.lent
+        self._capture_mouse()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say on the screen that the engine has failed; what is there stays, for its IDs are still good."""
@@ -239,6 +250,18 @@ class JobdeckApp(InTurnApp):
                 one.cursor_blink = False
 
         palette.call_after_refresh(hold_still)
+
+    def action_mouse(self) -> None:
+        """Use the mouse, or leave it to the terminal, which can then select text with it."""
+        self._mouse_wanted = not self._mouse_wanted
+        self._capture_mouse()
+        if not self._mouse_wanted:
+            note = "mouse off: drag to select text"
+        elif in_gnu_screen(os.environ):
+            note = "mouse on: GNU screen passes esc on with the next key"
+        else:
+            note = "mouse on"
+        self.notify(note, timeout=3, markup=False)
 
     async def action_quit(self) -> None:
         """Quit, with the engine closed and the terminal as it was."""
@@ -305,9 +328,11 @@ class JobdeckApp(InTurnApp):
         if self.is_running:
             self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
 
+    def _capture_mouse(self) -> None:
+        capture_mouse(self, captured=self._mouse_wanted and not self._mouse_lent)
+
     def _write(self, sequence: str) -> None:
-        if self._driver is not None:
-            self._driver.write(sequence)
+        write_sequence(self, sequence)
 
     def _fatal_error(self) -> None:
         """End without Textual's picture of the crash, which shows the values of variables: keys are among them."""

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from jobdeck.tui.multiplexer import in_gnu_screen, passed_through
+
 TOOL_SECONDS = 2.0
 
 OSC52_BYTES = 60_000
@@ -91,7 +93,8 @@ def clipboard(
     write: Callable[[str], object], environ: Mapping[str, str] | None = None, platform: str = sys.platform
 ) -> Put:
     """Return how to reach the clipboard: by the programs that lead there, else by OSC 52 through `write`."""
-    found = tools(os.environ if environ is None else environ, platform=platform)
+    environ = os.environ if environ is None else environ
+    found = tools(environ, platform=platform)
 
     async def put(text: str) -> str:
         taken: list[str] = []
@@ -108,7 +111,8 @@ def clipboard(
             raise errors[0]
         if len(text.encode()) > OSC52_BYTES:
             raise TooBigError(f"{len(text.encode())} bytes are more than a terminal takes")
-        write(osc52(text))
+        # Inside tmux without its program, the sequence itself is all there is: tmux reads it, as a terminal does.
+        write(passed_through(osc52(text), environ) if in_gnu_screen(environ) else osc52(text))
         return f"OSC 52, because {errors[0]}" if errors else "OSC 52"
 
     return put

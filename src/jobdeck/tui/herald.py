@@ -10,6 +10,7 @@ from typing import Any
 
 from jobdeck.domain.text import one_line
 from jobdeck.tui.clipboard import over_ssh
+from jobdeck.tui.multiplexer import passed_through
 
 NOTICE_CELLS = 200
 TITLE = "jobdeck"
@@ -69,9 +70,7 @@ def terminal_notice(text: str, environ: Mapping[str, str]) -> str:
     words = one_line(text, NOTICE_CELLS).replace(";", ",")
     knows_777 = environ.get("TERM", "").startswith(("rxvt", "foot")) or bool(environ.get("VTE_VERSION"))
     sequence = f"\x1b]777;notify;{TITLE};{words}\a" if knows_777 else f"\x1b]9;{TITLE}: {words}\a"
-    if environ.get("TMUX"):
-        return f"\x1bPtmux;{sequence.replace(chr(27), chr(27) * 2)}\x1b\\"
-    return sequence
+    return passed_through(sequence, environ)
 
 
 def desktop_at_hand(environ: Mapping[str, str]) -> bool:

@@ -2,26 +2,24 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from textual import events
 from textual._styles_cache import StylesCache
-from textual._xterm_parser import XTermParser
 from textual.driver import Driver
 from textual.geometry import Size
+from textual.message import Message
 
 from jobdeck.tui.app import CLOSE_SECONDS, JobdeckApp
 from jobdeck.tui.clipboard import OSC52_BYTES, TooBigError, osc52
 from jobdeck.tui.session import Session
+from jobdeck.tui.terminal import KeyReader, pin_clusters, usable_size
 from jobdeck.wiring.private_file import PrivateFileError
 
 Write = Callable[[str], None]
-
-ESCAPE_SECONDS = 0.1
-"""How long an escape may be the beginning of something."""
 
 COLLECT_SECONDS = 0.5
 
@@ -37,15 +35,16 @@ class RemoteDriver(Driver):
     """
 
     sink: Write
-    _parser: XTermParser
+    _reader: KeyReader
+    _waiting: asyncio.TimerHandle | None = None
 
     def write(self, data: str) -> None:
         """Hand on what is drawn."""
-        self.sink(data)
+        self.sink(pin_clusters(data))
 
     def start_application_mode(self) -> None:
         """Take over the terminal at the other end."""
-        self._parser = XTermParser()
+        self._reader = KeyReader()
         self.write(_START)
         self.resize(*(self._size or (80, 24)))
 
@@ -62,19 +61,25 @@ class RemoteDriver(Driver):
 
     def type(self, text: str) -> None:
         """Take what the terminal sends."""
-        for event in self._parser.feed(text):
-            self.process_message(event)
-        asyncio.get_running_loop().call_later(ESCAPE_SECONDS, self._tick)
+        self._process(self._reader.feed(text))
 
     def resize(self, width: int, height: int) -> None:
         """Draw for another size."""
-        self._size = (width, height)
-        size = Size(width, height)
+        self._size = usable_size(width, height)
+        size = Size(*self._size)
         self.send_message(events.Resize(size, size))
 
-    def _tick(self) -> None:
-        for event in self._parser.tick():
+    def _process(self, found: Iterable[Message]) -> None:
+        for event in found:
             self.process_message(event)
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if (wait := self._reader.wait) is not None:
+            self._waiting = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._process(self._reader.tick())
 
 
 class RemoteView:
@@ -105,7 +110,7 @@ class RemoteView:
 
     def resize(self, width: int, height: int) -> None:
         """Draw for another size."""
-        if (driver := self._driver) is not None and (width, height) != driver._size:
+        if (driver := self._driver) is not None and usable_size(width, height) != driver._size:
             driver.resize(width, height)
 
     def attend(self, *, present: bool) -> None:

@@ -58,8 +58,11 @@ class AddScreen(Sheet[None]):
         parse: Callable[[str], Parsed],
         known: Callable[[JobKey], bool],
         add: Callable[[Sequence[Target]], bool],
+        text: str = "",
     ) -> None:
+        """Ask for targets; `text` is what has been pasted already."""
         super().__init__()
+        self._text = text
         self._add = add
         self._parse = parse
         self._known = known
@@ -70,11 +73,18 @@ class AddScreen(Sheet[None]):
         """Lay out what to do, the text, what is understood of it, and the keys."""
         with Vertical(classes="sheet"):
             yield Sentence(_heading)
-            text = TextArea(placeholder=PLACEHOLDER, soft_wrap=False, show_line_numbers=False)
+            text = TextArea(self._text, placeholder=PLACEHOLDER, soft_wrap=False, show_line_numbers=False)
             text.cursor_blink = False
             yield text
             yield Understood(lambda width: understood_lines(Parsed(), (), width))
             yield AddHint(lambda _: hint_lines(0))
+
+    def on_mount(self) -> None:
+        """Understand what has been pasted already; what follows goes behind it."""
+        if self._text:
+            text = self.query_one(TextArea)
+            text.move_cursor(text.document.end)
+            self._understand()
 
     def on_text_area_changed(self) -> None:
         """Understand the text when it has come to rest."""

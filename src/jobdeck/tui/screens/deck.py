@@ -53,6 +53,9 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
     """Draws what the engine tells, and does what the keys ask for."""
 
     AUTO_FOCUS = "JobList"
+    TEXT_KEYS: ClassVar[str] = "/:a"
+    """The keys that ask for a text, so that what comes together with one may be typed."""
+
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings(Group.PANES, Group.JOB, Group.DECK)
 
@@ -76,6 +79,11 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._jobs = JobList(self._watch.model, now, id="jobs")
         self._detail = Detail(now, id="detail")
         self._trace = Trace(now, id="trace")
+
+    @property
+    def profile_names(self) -> Sequence[str]:
+        """The names that a target may begin with."""
+        return self._session.profiles
 
     @property
     def watch_state(self) -> Watch:
@@ -176,6 +184,14 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         if self._session.locked and missing and not any(event.key in action.keys for action in self._actions):
             self._say(self._session.locked)
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Offer to add what was pasted where there is no input for it."""
+        event.stop()
+        if self._session.locked or self._watch.replay:
+            self._say(self._session.locked or "not available in replay")
+        elif event.text.strip():
+            self.offer_to_add(event.text)
+
     async def on_footer_chosen(self, message: Footer.Chosen) -> None:
         """Do the action that was clicked."""
         await self.run_action(message.action)
@@ -200,6 +216,10 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
     async def action_palette(self) -> None:
         """Show the palette."""
         await self.app.run_action("command_palette")
+
+    async def action_mouse(self) -> None:
+        """Use the mouse, or leave it to the terminal."""
+        await self.app.run_action("mouse")
 
     async def action_suspend(self) -> None:
         """Go back to the shell."""

@@ -28,6 +28,7 @@ PLAYS_BACK = frozenset(action for action in ACTIONS if action.group is Group.REP
 class ReplayDeck(Deck):
     """Draws the frames of a recording. Time stands still between two of them, so that each is drawn but one way."""
 
+    TEXT_KEYS: ClassVar[str] = "/:@"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(one for one in bindings(Group.REPLAY) if isinstance(one, Binding) and one.action != "seek"),
         *(Binding(key, f"seek({key})", show=False) for key in BY_NAME["seek"].keys),

@@ -55,6 +55,7 @@ class TicketScreen(Sheet[None]):
         ("q", "leave", "back"),
     ]
     AUTO_FOCUS = "Document"
+    TEXT_KEYS: ClassVar[str] = "ne"
 
     def __init__(self, paper: Paper, copier: Copier, subject: str) -> None:
         """Begin to make the ticket; needs a running loop."""

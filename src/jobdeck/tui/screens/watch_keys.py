@@ -66,10 +66,14 @@ class WatchKeys(DeckPart):
 
     def action_add(self) -> None:
         """Ask for targets, and watch them."""
+        self.offer_to_add("")
+
+    def offer_to_add(self, text: str) -> None:
+        """Ask for targets; `text` is what has been pasted already."""
         from jobdeck.tui.screens.add import AddScreen  # noqa: PLC0415 - not for the first frame
 
         known = self._watch.model.row
-        self.app.push_screen(AddScreen(self._session.parse, lambda key: known(key) is not None, self._add))
+        self.app.push_screen(AddScreen(self._session.parse, lambda key: known(key) is not None, self._add, text))
 
     def action_pause(self) -> None:
         """Send nothing more, or go on."""

@@ -1,0 +1,344 @@
+"""All that we do to a terminal otherwise than Textual: its private parts are touched here alone.
+
+Each has a measured harm behind it that no public part cures:
+
+- `KeyReader`: Textual replays a sequence that it does not know letter by letter as keys. One late answer to a query
+  (XTGETTCAP) unwatched three of five jobs, acknowledged a failure and put a curl line on the clipboard; a paste that
+  lost its end, or a byte that is no UTF-8, killed every key.
+- `NonBlockingWriter`: Textual's holds the event loop after 30 writes, and with it every poll and every signal, for as
+  long as the terminal is stuck.
+- `TerminalDriver`: Textual's wakes ten times a second although nothing is typed, takes the size from COLUMNS and
+  LINES, and draws for whatever size it is told: one of 65,535 columns hangs it.
+"""
+
+import asyncio
+import os
+import re
+import selectors
+import signal
+import sys
+import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import Queue
+from typing import Any, TextIO
+
+from rich.cells import cell_len
+from textual import events, messages
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._keyboard_protocol import FUNCTIONAL_KEYS
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.drivers._writer_thread import WriterThread
+from textual.geometry import Size
+from textual.keys import Keys
+from textual.message import Message
+
+from jobdeck.tui import suspension
+from jobdeck.tui.input_splitter import EscapeSequence, InputSplitter, Pasted, Token, Typed
+from jobdeck.tui.multiplexer import in_gnu_screen
+
+DRAIN_SECONDS = 0.1
+"""How long what the terminal still answers is read at the end: the shell would get it as if it had been typed."""
+
+READ_BYTES = 4_096
+BACKLOG_WRITES = 30
+"""So many writes that nobody has read yet are a terminal that does not keep up: about three seconds of frames."""
+
+LEAVE_SECONDS = 0.5
+"""How long the last of what is drawn is waited for."""
+
+RESIZE_SECONDS = 0.05
+"""How long further changes of the size are waited for: whoever drags a window's edge sends dozens a second."""
+
+DEFAULT_SIZE = (80, 24)
+"""The size where a terminal does not know its own, and says 0 × 0."""
+
+MOST_COLUMNS, MOST_LINES = 500, 200
+"""No larger screen is drawn, whatever size is told: one frame of this size takes 0.5 s of CPU."""
+
+MOUSE_MODES = (1000, 1003, 1015, 1006)
+"""What Textual turns on to get reports of the mouse."""
+
+_MODE_REPORT = re.compile(r"\x1b\[\?2026;[123]\$y")
+_MOUSE = re.compile(r"\x1b\[<\d{1,3};-?\d{1,5};-?\d{1,5}[Mm]")
+_KEY = re.compile(r"\x1b\[(\d{1,8})(?::\d*)*(?:;(\d{0,3})(?::(\d))?(?:;([\d:]{0,64}))?)?([u~A-S])")
+"""A key with modifiers, in the form of xterm or kitty: number (and what the key is on other layouts), modifiers and
+kind of event, text."""
+
+_RELEASE = "3"
+
+_CLUSTER = re.compile(
+    "[0-9#*]\ufe0f?\u20e3"  # keycaps
+    "|[\U0001f1e6-\U0001f1ff]{2}"  # flags
+    "|(?:[\U0001f000-\U0001faff]|[\u00a9\u00ae\u2000-\u3300](?=[\ufe0e\ufe0f\u200d]))"
+    "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
+    "(?:\u200d[\u2000-\u3300\U0001f000-\U0001faff][\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*)*"
+)
+
+
+class Burst(events.Event, bubble=False):
+    """Characters that came faster than a hand types: a paste without brackets, or keys that a line held back."""
+
+    def __init__(self, text: str, keys: tuple[events.Key, ...]) -> None:
+        super().__init__()
+        self.text = text
+        self.keys = keys
+
+
+class KeyReader:
+    """Makes events of what a terminal sends: keys, the mouse, pastes; whatever else it says is swallowed.
+
+    After `wait` seconds without anything `tick` must be called. With `escape_apart` an escape that comes together with
+    a character is the key, and no Alt: GNU screen keeps it until then while the mouse is used.
+    """
+
+    def __init__(self, *, escape_apart: bool = False) -> None:
+        self._escape_apart = escape_apart
+        self._splitter = InputSplitter()
+        self._textual = XTermParser()
+
+    @property
+    def wait(self) -> float | None:
+        """How many seconds until time decides what has come so far; None when nothing waits."""
+        deadline = self._splitter.deadline
+        return None if deadline is None else max(deadline - time.monotonic(), 0.0)
+
+    def feed(self, text: str) -> Iterator[Message]:
+        """Take in what has been read."""
+        for token in self._splitter.feed(text, time.monotonic()):
+            yield from self._events(token)
+
+    def tick(self) -> Iterator[Message]:
+        """Take note that time has passed."""
+        for token in self._splitter.tick(time.monotonic()):
+            yield from self._events(token)
+
+    def _events(self, token: Token) -> Iterator[Message]:
+        match token:
+            case Typed(text):
+                keys = tuple(key for character in text for key in self._keys(character))
+                if len(keys) > 1:
+                    yield Burst(text, keys)
+                else:
+                    yield from keys
+            case Pasted(text):
+                yield events.Paste(text.replace("\r\n", "\n").replace("\r", "\n"))
+            case EscapeSequence("\x1b"):
+                yield events.Key("escape", "\x1b")
+            case EscapeSequence("\x1b[I"):
+                yield events.AppFocus()
+            case EscapeSequence("\x1b[O"):
+                yield events.AppBlur()
+            case EscapeSequence(text) if _MOUSE.fullmatch(text):
+                report = self._textual.parse_mouse_code(text)
+                if report is not None:
+                    yield report
+            case EscapeSequence(text) if _MODE_REPORT.fullmatch(text):
+                yield messages.TerminalSupportsSynchronizedOutput()
+            case EscapeSequence(text):
+                yield from self._sequence_keys(text)
+
+    def _sequence_keys(self, sequence: str) -> Iterator[events.Key]:
+        if sequence in ANSI_SEQUENCES_KEYS:
+            yield from self._keys(sequence)
+        elif len(sequence) == 2 and sequence != "\x1b\\":
+            if self._escape_apart:
+                yield events.Key("escape", "\x1b")
+                yield from self._keys(sequence[1])
+                return
+            yield from self._textual._sequence_to_key_events(sequence[1], alt=True)
+        elif (parts := _KEY.fullmatch(sequence)) is not None:
+            number, modifiers, kind, text, end = parts.groups(default="")
+            # A number that is no key would be taken for a character: CSI 113 ; 1 S for a q.
+            known = end == "u" or f"{number}{end}" in FUNCTIONAL_KEYS or f"{number}{end}" == "27~"
+            # CSI R with two numbers is where the cursor is. Textual fails on kinds of events and other layouts' keys.
+            if known and kind != _RELEASE and not (end == "R" and modifiers):
+                rest = f";{text}" if text else ""
+                yield from self._keys(f"\x1b[{number}{f';{modifiers}' if modifiers or rest else ''}{rest}{end}")
+
+    def _keys(self, sequence: str) -> Iterator[events.Key]:
+        try:
+            keys = list(self._textual._sequence_to_key_events(sequence))
+        except (ValueError, OverflowError):
+            # A number that is no character.
+            return
+        for key in keys:
+            surrogate = key.character is not None and "\ud800" <= key.character <= "\udfff"
+            if key.key != Keys.Ignore and not surrogate:
+                yield key
+
+
+def pin_clusters(text: str) -> str:
+    """Return what is written with each emoji held in the cells that we count for it.
+
+    How many cells a sequence takes is up to the terminal and its version: "⚠️" is one in xterm and tmux 3.4, two in
+    kitty and tmux 3.6; a family is two or eight. Whatever it draws, its cells are blank before, and what follows goes
+    where we mean it.
+    """
+    return _CLUSTER.sub(_pin, text)
+
+
+def _pin(found: re.Match[str]) -> str:
+    width = cell_len(found[0])
+    return f"\x1b7{' ' * width}\x1b8{found[0]}\x1b8\x1b[{width}C" if width else found[0]
+
+
+class NonBlockingWriter(WriterThread):
+    """Takes whatever is written at once, and never makes the event loop wait.
+
+    Whoever draws reads `backlogged` first, and draws the whole screen again when `caught_up` was called, in the thread
+    of the writer.
+    """
+
+    def __init__(self, file: TextIO, caught_up: Callable[[], object]) -> None:
+        super().__init__(file)
+        self._queue: Queue[str | None] = Queue()
+        self._terminal = file
+        self._caught_up = caught_up
+        self._backlogged = False
+
+    @property
+    def backlogged(self) -> bool:
+        """Whether the terminal does not keep up, so that nothing more should be drawn."""
+        if not self._backlogged and self._queue.qsize() > BACKLOG_WRITES:
+            self._backlogged = True
+            # The writer may have written all before it could know: with one thing more it looks again.
+            self._queue.put("")
+        return self._backlogged
+
+    def run(self) -> None:
+        """Write until `stop`, or until the terminal is gone."""
+        with suppress(OSError):
+            while (text := self._queue.get()) is not None:
+                self._write_all(pin_clusters(text))
+                if self._backlogged and self._queue.empty():
+                    self._backlogged = False
+                    self._caught_up()
+
+    def stop(self) -> None:
+        """Write out what there is, as far as it is read."""
+        self._queue.put(None)
+        self.join(LEAVE_SECONDS)
+
+    def _write_all(self, text: str) -> None:
+        # To the descriptor itself: a stream whose buffer is being written cannot be flushed at the exit.
+        data = memoryview(text.encode(self._terminal.encoding, self._terminal.errors or "backslashreplace"))
+        while data:
+            data = data[os.write(self._terminal.fileno(), data) :]
+
+
+def usable_size(columns: int, lines: int) -> tuple[int, int]:
+    """Return the size to draw for where a terminal has, or says it has, so many columns and lines."""
+    return min(columns or DEFAULT_SIZE[0], MOST_COLUMNS), min(lines or DEFAULT_SIZE[1], MOST_LINES)
+
+
+def is_backlogged(app: App[Any]) -> bool:
+    """Whether the terminal does not keep up with what is drawn; once it does, everything is drawn again."""
+    writer = getattr(app._driver, "_writer_thread", None)
+    return isinstance(writer, NonBlockingWriter) and writer.backlogged
+
+
+def write_sequence(app: App[Any], sequence: str) -> None:
+    """Send a sequence to the app's terminal."""
+    if app._driver is not None:
+        app._driver.write(sequence)
+
+
+def capture_mouse(app: App[Any], *, captured: bool) -> None:
+    """Have the mouse reported to us, or leave it to the terminal, which can select text with it."""
+    driver = app._driver
+    if driver is not None:
+        driver._mouse = captured
+        driver.write("".join(f"\x1b[?{mode}{'h' if captured else 'l'}" for mode in MOUSE_MODES))
+
+
+if sys.platform != "win32":
+    from textual.drivers.linux_driver import LinuxDriver
+
+    class TerminalDriver(LinuxDriver):
+        """Sleeps until something is typed, draws only what the terminal takes, and only for a size that can be."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._ending, self._end = os.pipe()
+            if suspension.IGNORED:
+                signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+            self._resizing = False
+            # The app takes its first size from here, and where there is none from COLUMNS and LINES.
+            self._size = self._size or self._get_terminal_size()
+
+        def start_application_mode(self) -> None:
+            """Take over the terminal."""
+            super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's has no annotations
+            if self._writer_thread is None or self._file is None:
+                return
+            loop = asyncio.get_running_loop()
+            self._writer_thread.stop()
+            self._writer_thread = NonBlockingWriter(self._file, lambda: loop.call_soon_threadsafe(self._app.refresh))
+            self._writer_thread.start()
+            loop.add_signal_handler(signal.SIGWINCH, self._on_resize_signal)
+
+        def run_input_thread(self) -> None:
+            """Tell the app what is typed, until the input is disabled."""
+            reader = KeyReader(escape_apart=in_gnu_screen(os.environ))
+            decode = getincrementaldecoder("utf-8")("surrogateescape").decode
+
+            def take(seconds: float | None) -> None:
+                ready = {key.fileobj for key, _ in selector.select(seconds)}
+                if self.fileno not in ready:
+                    found = reader.tick()
+                elif data := self._read():
+                    found = reader.feed(decode(data))
+                else:
+                    found = reader.tick()
+                    selector.unregister(self.fileno)
+                    if not self.exit_event.is_set():
+                        # Only who is on its controlling terminal is told by the system that it is gone.
+                        os.kill(os.getpid(), signal.SIGHUP)
+                for event in found:
+                    self.process_message(event)
+
+            with selectors.SelectSelector() as selector:
+                selector.register(self.fileno, selectors.EVENT_READ)
+                selector.register(self._ending, selectors.EVENT_READ)
+                while not self.exit_event.is_set():
+                    take(reader.wait)
+                selector.unregister(self._ending)
+                take(DRAIN_SECONDS)
+
+        def _read(self) -> bytes:
+            try:
+                return os.read(self.fileno, READ_BYTES)
+            except OSError:
+                return b""
+
+        def disable_input(self) -> None:
+            """Wake who waits for keys, to end."""
+            with suppress(RuntimeError):
+                asyncio.get_running_loop().remove_signal_handler(signal.SIGWINCH)
+            os.write(self._end, b".")
+            super().disable_input()
+            os.read(self._ending, 1)
+
+        def _get_terminal_size(self) -> tuple[int, int]:
+            # Of the terminal, not of COLUMNS and LINES: a shell that exports them does so once, for another size.
+            for stream in (sys.__stderr__, sys.__stdin__, sys.__stdout__):
+                with suppress(OSError, AttributeError, ValueError):
+                    return usable_size(*os.get_terminal_size(stream.fileno()))  # type: ignore[union-attr]
+            return DEFAULT_SIZE
+
+        def _on_resize_signal(self) -> None:
+            """Draw for the new size once it has come to rest: each size drawn takes up to half a second."""
+            if not self._resizing:
+                self._resizing = True
+                asyncio.get_running_loop().call_later(RESIZE_SECONDS, self._resize)
+
+        def _resize(self) -> None:
+            self._resizing = False
+            size = Size(*self._get_terminal_size())
+            self.send_message(events.Resize(size, size))
+
+        def _query_in_band_window_resize(self) -> None:
+            """Not asked: a terminal that answers tells sizes, and the mouse in pixels, and we use neither."""
