@@ -109,24 +109,6 @@ def test_an_interrupt_before_the_command_has_begun_leaves_no_traceback(env: dict
     assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
 
 
-@pytest.mark.posix
-def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
-    script = jobdeck("completion", "bash", env={"PATH": os.environ["PATH"]})
-    (tmp_path / "jobdeck.bash").write_text(script.out)
-    (tmp_path / "ids.txt").touch()
-    lines = ("jobdeck sta", "jobdeck --", "jobdeck --record ids", "jobdeck status ids")
-    asks = [
-        f"COMP_WORDS=({line}) COMP_CWORD={line.count(' ')}; _shtab_jobdeck; echo ${{COMPREPLY[@]}}" for line in lines
-    ]
-    ask = "; ".join(["source ./jobdeck.bash", "complete -p jobdeck", *asks])
-    ran = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=150)
-    options, command, bare, *files = map(str.strip, ran.stdout.splitlines())
-    assert "-o default" in options
-    assert command == "status"
-    assert {"--discover", "--record", "--config", "--no-store"} <= set(bare.split())
-    assert files == ["ids.txt", "ids.txt"]
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -363,7 +363,8 @@ def _add_completion(commands: "Commands") -> None:
         commands,
         "completion",
         summary="print a completion script for your shell",
-        description="Print a script that completes commands and options; put it where your shell looks for such.",
+        description="Print a script that completes commands, options and files. Put it where your shell looks for\n"
+        "such, or have it read at the start: source <(jobdeck completion zsh) in ~/.zshrc, behind compinit.",
         example="completion bash >> ~/.bash_completion",
         settings=False,
     )
