@@ -27,7 +27,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _OF_POSIX = """
-cli/test_completion.py cli/test_job_control.py cli/test_screen.py cli/test_waiting.py
+cli/test_completion.py cli/test_job_control.py cli/test_paths.py cli/test_screen.py cli/test_waiting.py
 hostile/* packaging/* serve/test_browser.py snapshots/* tui/test_terminal.py
 """
 """Files in which most needs a terminal of its own, signals to another process or a shell."""

@@ -1,5 +1,6 @@
-"""Reading files that a person names: bounded in size, and in time where it is no regular file."""
+"""Files that a person names: their paths, their encodings; read bounded in size, and in time if not regular files."""
 
+import codecs
 import os
 import select
 import stat
@@ -14,7 +15,34 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
 )
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # which begins like the next but one
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _INHERITED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+
+
+def expand_home(path: str) -> Path:
+    """Return a path with its ``~`` or ``~NAME`` filled in; as it is where no home is known, or none of that name.
+
+    A shell leaves both alone in ``--option=~/file``, in variables and in configurations.
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises RuntimeError there
+
+
+def as_utf8(data: bytes) -> bytes:
+    """Return a text in UTF-8 and without a byte order mark, whichever of the Unicode encodings an editor chose.
+
+    PowerShell writes UTF-16 with such a mark, other programs of Windows leave it out. Anything else stays as it is.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace").encode()
+    if len(data) > 1 and (data[0] == 0) != (data[1] == 0):
+        return data.decode("utf-16-le" if data[1] == 0 else "utf-16-be", "replace").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 class NotAFileError(OSError):

@@ -18,6 +18,7 @@ from jobdeck.domain.job import Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
+from jobdeck.files import as_utf8
 from jobdeck.providers.charset import charset_of
 from jobdeck.providers.described.look import Finding
 from jobdeck.providers.described.reading import Read, read_job, read_jobs
@@ -49,7 +50,7 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
     described = settings.apis.named(arguments.provider, "--provider")
     if not isinstance(described, Description):
         raise CommandError(f"{described} has code of its own: only a described API's reading can be shown")
-    head, body = _parted(read_source(arguments.body))
+    head, body = _parted(as_utf8(read_source(arguments.body)))
     refusal = _refusal(head, body)
     read = Read(Reading(fault=refusal)) if refusal is not None else _read(head, body, described)
     read = _with_ids_of(head, described, read)

@@ -10,9 +10,9 @@ from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_wiring
 from jobdeck.cli.sources import Source, find_source
 from jobdeck.cli.terminal import is_piped
-from jobdeck.config.home import at_home
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
+from jobdeck.files import expand_home
 from jobdeck.providers.targets import MAX_INPUT, Directory, TargetError, parse_input, parse_target
 from jobdeck.wiring import Wiring
 
@@ -70,7 +70,7 @@ def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
 
 def read_source(argument: str) -> bytes:
     """Return what a file holds, or standard input for ``-``; raises `CommandError` when there is none."""
-    path = None if argument == "-" else at_home(argument)
+    path = None if argument == "-" else expand_home(argument)
     if path is not None and not path.exists():
         raise CommandError(f"there is no file {one_line(argument, 200)}")
     return _read(Source(argument, path))

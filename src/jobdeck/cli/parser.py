@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from jobdeck import __version__
 from jobdeck.cli.durations import duration
+from jobdeck.files import expand_home
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -156,7 +157,7 @@ def add_open(parser: argparse.ArgumentParser) -> None:
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", metavar="FILE", help="the configuration to use (else JOBDECK_CONFIG, else the user's)"
+        "--config", type=_path, metavar="FILE", help="the configuration to use (else JOBDECK_CONFIG, else the user's)"
     )
     parser.add_argument("--no-store", action="store_true", help="remember nothing beyond this run")
 
@@ -164,6 +165,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def _add_record(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record",
+        type=_path,
         metavar="FILE",
         help="keep what is seen in a new file that only you can read, answers included, for jobdeck replay",
     )
@@ -251,7 +253,7 @@ def _add_ticket(commands: "Commands") -> None:
     ticket.add_argument("--format", choices=("markdown", "json"), default="markdown", help="default: markdown")
     ticket.add_argument("--include-result", action="store_true", help="with the job's result, which may be personal")
     ticket.add_argument("--note", metavar="TEXT", help="words of your own, at the top")
-    ticket.add_argument("--output", metavar="FILE", help="write a file that only you can read")
+    ticket.add_argument("--output", type=_path, metavar="FILE", help="write a file that only you can read")
     ticket.add_argument("target", metavar="TARGET", help="see jobdeck --help")
 
 
@@ -301,7 +303,9 @@ def _add_doctor(commands: "Commands") -> None:
     )
     doctor.add_argument("--profile", metavar="P", help="only this profile")
     doctor.add_argument("--provider", metavar="NAME", help="show how an answer of this described API is read")
-    doctor.add_argument("--body", metavar="FILE", help="the answer: a file with JSON, or - for standard input")
+    doctor.add_argument(
+        "--body", type=_path, metavar="FILE", help="the answer: a file with JSON, or - for standard input"
+    )
     doctor.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
 
 
@@ -329,8 +333,12 @@ def _add_simulate(commands: "Commands") -> None:
         settings=False,
     )
     simulate.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: a free one)")
-    simulate.add_argument("--scenario", metavar="FILE", help="a TOML or JSON scenario (default: that of the demo)")
-    simulate.add_argument("--replay", metavar="FILE", help="answer as was recorded with --record, at the same times")
+    simulate.add_argument(
+        "--scenario", type=_path, metavar="FILE", help="a TOML or JSON scenario (default: that of the demo)"
+    )
+    simulate.add_argument(
+        "--replay", type=_path, metavar="FILE", help="answer as was recorded with --record, at the same times"
+    )
     simulate.add_argument("--jobs", type=_count, metavar="N", help="how many jobs of the demo's kind (default 24)")
     simulate.add_argument("--seed", type=int, metavar="S", help="overrides the scenario's seed")
     simulate.add_argument("--speed", type=_speed, metavar="X", help="overrides the scenario's speed")
@@ -355,7 +363,7 @@ def _add_replay(commands: "Commands") -> None:
     )
     replay.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast it is played (default 1)")
     replay.add_argument("--paused", action="store_true", help="stand still at first")
-    replay.add_argument("file", metavar="FILE", help="what --record wrote")
+    replay.add_argument("file", type=_path, metavar="FILE", help="what --record wrote")
 
 
 def _add_completion(commands: "Commands") -> None:
@@ -369,6 +377,10 @@ def _add_completion(commands: "Commands") -> None:
         settings=False,
     )
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="the shell")
+
+
+def _path(text: str) -> str:
+    return str(expand_home(text)) if text.startswith("~") else text
 
 
 def _count(text: str) -> int:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobdeck.cli.errors import CommandError
-from jobdeck.config.home import at_home
 from jobdeck.domain.text import one_line
+from jobdeck.files import expand_home
 from jobdeck.providers.directory import Directory, TargetError
 from jobdeck.providers.mistakes import is_file_name
 from jobdeck.providers.poll_url import is_absolute
@@ -41,7 +41,7 @@ def find_source(argument: str, directory: Directory) -> Source | None:
         return Source(argument, profile=None if argument == "-" else name)
     if not argument or is_absolute(argument) or (":" in argument and argument.partition(":")[0] in directory.profiles):
         return None
-    path = at_home(argument)
+    path = expand_home(argument)
     state = _state_of(argument, path)
     if state is None:
         _refuse_missing(argument, directory)

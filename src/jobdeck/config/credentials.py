@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobdeck.config.errors import ConfigError
-from jobdeck.config.home import at_home
-from jobdeck.files import is_inherited_pipe, open_regular, read_pipe
+from jobdeck.files import as_utf8, expand_home, is_inherited_pipe, open_regular, read_pipe
 from jobdeck.providers.secret import MalformedSecretError, Secret
 
 KEYRING_SECONDS = 3.0
@@ -60,7 +59,7 @@ class SecretRef:
             case "env":
                 value = _from_env(rest, env, self.where)
             case "file":
-                value = _from_file(at_home(rest), self.where)
+                value = _from_file(expand_home(rest), self.where)
             case "keyring":
                 value = _from_keyring(rest, self.where)
             case _:
@@ -106,12 +105,12 @@ def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
 def _from_file(path: Path, where: str) -> str:
     try:
         if is_inherited_pipe(path):  # how a password manager hands a key over without a file
-            return read_pipe(path, _MAX_SECRET_BYTES).decode("ascii")
+            return as_utf8(read_pipe(path, _MAX_SECRET_BYTES)).decode("ascii")
         with open_regular(path) as file:
             # The file that is open, not what has its name by now.
             _check_mode(path, os.fstat(file.fileno()), "a secret")
             data = file.read(_MAX_SECRET_BYTES + 1)
-        return data.decode("ascii")
+        return as_utf8(data).decode("ascii")
     except OSError as error:
         raise ConfigError(f"{where}: cannot read {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:

@@ -8,11 +8,12 @@ from jobdeck.config.errors import ConfigError
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import did_you_mean, one_line
+from jobdeck.files import expand_home
 
 ENDS = tuple(phase.value for phase in Phase if phase.terminal)
 KEYS = MappingProxyType(
     {
-        "run": "the program and its arguments, a list: no shell takes it apart",
+        "run": "the program and its arguments, a list: no shell takes it apart; `~` before the program is filled in",
         "on": "the ends it is run for, of `succeeded`, `partial`, `failed`, `cancelled`; left out, all",
         "profiles": "the profiles it is run for; left out, all",
     }
@@ -66,6 +67,8 @@ def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> H
     for profile in chosen or ():
         if profile not in profiles:
             raise ConfigError(f"{where}: profiles names no profile: {one_line(profile, 80)}")
+    if run[0].startswith("~"):  # which no shell fills in
+        run = (str(expand_home(run[0])), *run[1:])
     return Hook(run, frozenset(Phase(end) for end in named), None if chosen is None else frozenset(chosen))
 
 

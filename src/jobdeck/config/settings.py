@@ -12,11 +12,11 @@ from jobdeck.access import explain_access
 from jobdeck.config.apis import Apis
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
-from jobdeck.config.home import at_home, platform_place
+from jobdeck.config.home import platform_place
 from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
 from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
-from jobdeck.files import is_inherited_pipe, read_pipe, read_regular
+from jobdeck.files import as_utf8, expand_home, is_inherited_pipe, read_pipe, read_regular
 from jobdeck.providers.ids import is_id
 from jobdeck.providers.profile import (
     MAX_REQUESTS_PER_MINUTE,
@@ -162,7 +162,7 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
 
     Raises `ConfigError`; a file that was named must exist, the user's own may be missing.
     """
-    named = path or (at_home(env["JOBDECK_CONFIG"]) if env.get("JOBDECK_CONFIG") else None)
+    named = path or (expand_home(env["JOBDECK_CONFIG"]) if env.get("JOBDECK_CONFIG") else None)
     found = named or default_path(env)
     try:
         data = read_pipe(found, MAX_TOML) if is_inherited_pipe(found) else read_regular(found, MAX_TOML)
@@ -208,7 +208,7 @@ def _without_file(env: Mapping[str, str], path: Path) -> Settings:
 
 def default_path(env: Mapping[str, str]) -> Path:
     """Return where the user's configuration is looked for: ``~/.config/jobdeck``, else the platform's own place."""
-    dotconfig = at_home("~/.config/jobdeck/config.toml")
+    dotconfig = expand_home("~/.config/jobdeck/config.toml")
     if not env.get("XDG_CONFIG_HOME") and _is_there(dotconfig):
         return dotconfig
     import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
@@ -235,7 +235,7 @@ def _from_environment(env: Mapping[str, str]) -> Settings:
 
 def _from_toml(data: bytes, path: Path) -> Settings:
     try:
-        table = parse_toml(data.decode("utf-8"))
+        table = parse_toml(as_utf8(data).decode())
     except (UnicodeDecodeError, DocumentError) as error:
         # A TOML error tells line and column; its text can quote a character of the file, never a whole value.
         raise ConfigError(f"{path} is not valid TOML: {one_line(str(error), 200)}") from None

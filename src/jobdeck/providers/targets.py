@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobdeck.domain.job import JobKey, Resource, Target
+from jobdeck.files import as_utf8
 from jobdeck.providers.accepted import rows_of, target_of_answer, target_of_body
 from jobdeck.providers.directory import Directory, TargetError, make_target, shown
 from jobdeck.providers.http_head import Head, read_head
@@ -98,7 +99,7 @@ def parse_input(data: bytes, directory: Directory) -> Parsed:
     if len(data) > MAX_INPUT:
         return Parsed(refused=(("the input", f"{len(data)} bytes are refused ({MAX_INPUT} at most)"),))
     collected = _Collected()
-    for item in _items(_as_utf8(data)):
+    for item in _items(as_utf8(data)):
         if len(collected.targets) >= MAX_TARGETS:
             collected.refuse("the rest of the input", f"more than {MAX_TARGETS} targets")
             break
@@ -159,13 +160,6 @@ def _name_of(item: object) -> str:
                 if isinstance(source, dict) and isinstance(source.get(name), str):
                     return str(source[name])
     return "an answer" if isinstance(item, _Answer) else "a JSON object"
-
-
-def _as_utf8(data: bytes) -> bytes:
-    # PowerShell pipes UTF-16 with a byte order mark.
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return data.decode("utf-16", "replace").encode()
-    return data.removeprefix(b"\xef\xbb\xbf")
 
 
 def _items(data: bytes) -> Iterator[object]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobdeck.documents import MAX_JSON, MAX_TOML, DocumentError, parse_json, parse_toml
-from jobdeck.files import read_regular
+from jobdeck.files import as_utf8, read_regular
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.vocabulary import ScenarioError
 
@@ -23,9 +23,9 @@ def load_scenario(path: Path | str) -> Scenario:
     try:
         match path.suffix.lower():
             case ".toml":
-                data: object = parse_toml(read_regular(path, MAX_TOML).decode())
+                data: object = parse_toml(as_utf8(read_regular(path, MAX_TOML)).decode())
             case ".json":
-                data = parse_json(read_regular(path, MAX_JSON))
+                data = parse_json(as_utf8(read_regular(path, MAX_JSON)))
             case other:
                 raise ScenarioError(
                     f"{path}: a scenario is a .toml or .json file, not {other or 'one without a suffix'}"

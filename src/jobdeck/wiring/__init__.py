@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
-from jobdeck.config.home import at_home, platform_place
+from jobdeck.config.home import platform_place
 from jobdeck.domain.curl import curl_line
 from jobdeck.engine.clock import SystemClock
+from jobdeck.files import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -228,7 +229,7 @@ def data_dir(env: Mapping[str, str]) -> Path:
     """Return where jobdeck keeps its data; raises `ConfigError` where there is no place for them."""
     named = env.get("JOBDECK_DATA_DIR")
     if named:
-        return at_home(named)
+        return expand_home(named)
     import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
 
     place = platform_place(platformdirs.user_data_dir)
