@@ -59,4 +59,6 @@ def make_exchange(started: Instant = START, problem: Problem | None = None, id_:
         http_status=200 if problem is None else problem.http_status,
         request_id="3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a",
         problem=problem,
+        # Sent when it was started: tests about order have no other clock.
+        sequence=round(started.mono * 1e6),
     )

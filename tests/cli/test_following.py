@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobdeck.cli.follow import follow, hopeless, told
-from jobdeck.domain.job import Job
+from jobdeck.cli.exit_codes import ExitCode, job_code
+from jobdeck.cli.follow import Settled, follow
+from jobdeck.cli.outcome import describe_outcome
+from jobdeck.cli.wait import describe_rest
+from jobdeck.domain.job import Job, Source
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.providers.targets import parse_target
@@ -43,8 +46,10 @@ async def followed(scenario: Scenario, env: Mapping[str, str] | None = None) -> 
         wiring = Wiring(env or {}, settings=settings_for(server.url), clock=clock, keep=env is not None)
         targets = [parse_target(text, wiring.directory) for text in demo_targets(scenario)]
 
+        settled = Settled(clock)
+
         def enough(engine: Engine, _: Batch) -> bool:
-            return all(told(job) or hopeless(engine, job) for job in engine.jobs.values())
+            return settled.all_of(engine)
 
         async with asyncio.timeout(PATIENCE):
             return await follow(wiring, targets, enough)
@@ -56,12 +61,23 @@ async def test_an_end_that_a_list_showed_is_told_with_its_error_and_stages() -> 
     assert all(any(record.stage.phase.terminal for record in job.stages) for job in jobs)
 
 
-async def test_when_the_rest_cannot_be_had_the_end_alone_has_to_do() -> None:
+async def test_an_end_that_only_a_list_tells_is_not_relied_on_and_given_up_when_nothing_comes() -> None:
     scripts = tuple(failing(number) for number in range(1, 4))
-    fault = Fault(FaultKind.STATUS, job=scripts[0].id, status=500)
-    jobs = await followed(Scenario(jobs=scripts, faults=(fault,)))
-    assert [job.phase.value for job in jobs] == ["failed"] * 3
-    assert [job.error is None for job in jobs] == [True, False, False]
+    faults = tuple(
+        Fault(FaultKind.STATUS, job=one.id, status=code) for one, code in zip(scripts, (500, 404), strict=False)
+    )
+    broken, gone, well = await followed(Scenario(jobs=scripts, faults=faults))
+    assert [job.phase.value for job in (broken, gone, well)] == ["failed"] * 3
+    assert [(job.source, job_code(job)) for job in (broken, gone, well)] == [
+        (Source.LIST, ExitCode.UNREACHABLE),
+        (Source.LIST, ExitCode.NOT_FOUND),
+        (Source.ANSWER, ExitCode.FAILED),
+    ]
+    assert "failed: listed" not in "\n".join(describe_outcome([well], brief=False))
+    assert "listed as failed, not confirmed by its own answer: not found" in "\n".join(
+        describe_outcome([gone, well], brief=False)
+    )
+    assert describe_rest((broken,)).startswith("the end of 1 of 1 not confirmed (server error: ")
 
 
 async def test_a_disk_that_fails_meanwhile_is_told_once(

@@ -1,6 +1,7 @@
 """What is remembered, and the commands that read it."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.domain.job import JobKey
+from jobdeck.engine.clock import SystemClock
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.threaded import ThreadedSimulator
@@ -15,6 +17,7 @@ from jobdeck.simulator.vocabulary import Api
 from jobdeck.store import open_store
 from jobdeck.wiring import DATABASE
 from tests.cli.harness import GROUP, environment, jobdeck
+from tests.scripted_server import Say, scripted_apart
 
 NASTY = "# heading\n[link](https://evil.example) ![image](x) <script>alert(1)</script> ``` ````"
 TARGET = f"{GROUP}/{'d' * 24}"
@@ -225,39 +228,70 @@ def test_an_accepting_request_id_is_kept_and_found(env: dict[str, str]) -> None:
     assert "- Accepted with request ID: `accepting-1`" in jobdeck("ticket", "op_done", env=env).out
 
 
-def test_an_end_that_is_remembered_stays_whatever_a_later_run_is_told(tmp_path: Path) -> None:
-    ended, back = ["op_back", "op_stays"], "the server now says processing"
+def test_an_id_that_is_used_again_is_what_the_server_says_now(tmp_path: Path) -> None:
+    ended = ["op_back", "op_stays", "op_fails"]
     scenario = Scenario(jobs=tuple(JobScript(id=id_, arrival=-60.0, duration=10.0) for id_ in ended))
     with ThreadedSimulator(scenario) as server:
         env = environment(server.url, tmp_path)
         assert {job["phase"] for job in jobdeck("status", "--json", *ended, env=env).objects} == {"succeeded"}
-    jobs = (replace(scenario.jobs[0], duration=1e6), scenario.jobs[1])
-    with ThreadedSimulator(replace(scenario, jobs=jobs), server.port) as server:
+    back, stays, fails = scenario.jobs
+    jobs = (replace(back, arrival=-1.0, duration=6.0), stays, replace(fails, outcome=Outcome.FAILED))
+    with ThreadedSimulator(replace(scenario, jobs=jobs), server.port):
         looked = jobdeck("status", *ended, env=env)
-        first, second = looked.out.splitlines()[1:]
-        assert first.startswith("✓ succeeded  thehog:op_back")
-        assert f"anomaly: ended as succeeded, but {back}" in first
+        first, second, third = looked.out.splitlines()[1:]
+        assert first.startswith("● running    thehog:op_back")
+        assert second.startswith("✓ succeeded  thehog:op_stays")
         assert "anomaly" not in second
-        told = jobdeck("status", "--json", *ended, env=env)
-        assert [job["status"] for job in told.objects] == ["succeeded", "succeeded"]
-        assert [job["problem"] for job in told.objects] == [None, None]
-        assert back in told.err
-        watched = jobdeck("watch", *ended, env=env)
-        assert f"op_back  anomaly: ended as succeeded, but {back}" in watched.out
+        assert third.startswith("✗ failed     thehog:op_fails")
+        watched = jobdeck("watch", "op_back", "op_stays", env=env)
+        assert "op_back  running -> succeeded" in watched.out or "op_back  first seen -> " in watched.out
         assert "op_stays  first seen -> succeeded" in watched.out
         waited = jobdeck("wait", "--json", *ended, env=env)
-        assert [job["phase"] for job in waited.objects] == ["succeeded", "succeeded"]
-        assert back in waited.err
-        assert "1 job: 1 succeeded" in jobdeck("wait", "op_back", env=env).err
-        assert (looked.code, told.code, watched.code, waited.code) == (0, 0, 0, 0)
-        assert len(server.requests) >= 7, "what is remembered is never passed off as seen"
+        assert [job["phase"] for job in waited.objects] == ["succeeded", "succeeded", "failed"]
+        assert (looked.code, watched.code, waited.code) == (1, 0, 1)
 
 
-def test_an_end_that_is_remembered_stays_when_it_cannot_be_seen(tmp_path: Path) -> None:
+def test_what_contradicts_an_end_that_is_remembered_is_named(tmp_path: Path) -> None:
+    poll = "/api/operations/op_1"
+    ends = [Say({"id": "op_1", "status": word}) for word in ("succeeded", "failed", "succeeded", "processing")]
+    with scripted_apart({poll: ends}) as server:
+        env = environment(server.url, tmp_path)
+        assert jobdeck("wait", "op_1", env=env).code == 0
+        failed = jobdeck("wait", "op_1", env=env)
+        assert failed.code == 1
+        assert re.search(r"anomaly: was succeeded at \d\d:\d\d:\d\dZ, the server now says failed", failed.out)
+        assert jobdeck("status", "--json", "op_1", env=env).object["phase"] == "succeeded"
+        again = jobdeck("status", "--json", "op_1", env=env)
+        assert (again.code, again.object["phase"]) == (0, "running")
+        assert "the server now says processing" in again.err
+        timed = jobdeck("wait", "--timeout", "1s", "op_1", env=env)
+        assert (timed.code, "1 of 1 not ended" in timed.err) == (124, True)
+
+
+def test_what_is_remembered_is_no_answer_when_none_comes(tmp_path: Path) -> None:
     with ThreadedSimulator(SCENARIO) as running:
-        env = environment(running.url, tmp_path)
-        assert jobdeck("status", "op_done", "op_failed", env=env).code == 1
-    ran = jobdeck("status", "--json", "op_done", env=env)
-    assert (ran.object["phase"], ran.object["problem"]["kind"], ran.code) == ("succeeded", "network", 0)
-    waited = jobdeck("wait", "--json", "op_failed", env=env)
-    assert (waited.object["phase"], waited.object["problem"]["kind"], waited.code) == ("failed", "network", 1)
+        offline = environment(running.url, tmp_path)
+        assert jobdeck("status", "op_done", "op_failed", env=offline).code == 1
+    ran = jobdeck("status", "--json", "op_done", env=offline)
+    assert (ran.object["phase"], ran.object["problem"]["kind"], ran.code) == ("succeeded", "network", 7)
+    assert ran.object["age_seconds"] > 0.0
+    assert re.search(r"✓ succeeded .* \d+s +", jobdeck("status", "op_done", env=offline).out), "with its age"
+    waited = jobdeck("wait", "--json", "--timeout", "1s", "op_failed", env=offline)
+    assert (waited.object["phase"], waited.object["problem"]["kind"], waited.code) == ("failed", "network", 124)
+    said = jobdeck("wait", "--timeout", "1s", "op_done", env=offline).err
+    assert "1 job: 1 not confirmed" in said
+    assert "remembered as succeeded, not confirmed: unreachable" in said
+    assert "the end of 1 of 1 not confirmed (unreachable: " in said
+
+
+def test_a_clock_that_was_ahead_hides_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poll = "/api/operations/op_1"
+    with scripted_apart({poll: [Say({"id": "op_1", "status": word}) for word in ("processing", "failed")]}) as server:
+        env = environment(server.url, tmp_path)
+        now = SystemClock.now
+        with monkeypatch.context() as ahead:
+            ahead.setattr(SystemClock, "now", lambda clock: replace(now(clock), us=now(clock).us + 10**13))
+            assert jobdeck("status", "--json", "op_1", env=env).object["phase"] == "running"
+        assert jobdeck("status", "--json", "op_1", env=env).object["phase"] == "failed"
+        listed = jobdeck("history", "--json", env=env).object
+        assert listed["phase"] == "failed"

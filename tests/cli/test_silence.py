@@ -53,7 +53,7 @@ def test_a_status_answers_at_once_with_what_is_remembered(env: dict[str, str], s
     assert (jobs["op_seen"]["status"], jobs["op_done"]["status"]) == ("queued", "succeeded"), "the last good state"
     assert jobs["op_seen"]["age_seconds"] is not None
     assert ran.code == 7
-    assert jobdeck("status", "op_done", env=env).code == 0, "what has ended has ended"
+    assert jobdeck("status", "op_done", env=env).code == 7, "what is remembered is no answer"
     table = jobdeck("status", "op_seen", env=env, process=True)
     assert "rate limited: not asked, no requests until" in table.out
 

@@ -218,7 +218,7 @@ async def test_asking_now_looks_at_an_ended_job_again() -> None:
 async def test_a_job_the_server_does_not_know_is_lost_and_the_others_go_on() -> None:
     async with sight(Scenario(jobs=enrichments(2, duration=60.0))) as seen:
         seen.watch("op_never_was")
-        await seen.until(lambda: seen.job("op_never_was").lost and seen.job("en_0").terminal)
+        await seen.until(lambda: seen.job("op_never_was").not_found and seen.job("en_0").terminal)
 
 
 async def test_bad_answers_of_every_sort_never_end_or_blind_the_others() -> None:
@@ -323,6 +323,7 @@ class LateToSay(NoLedger):
     """Refuses the second request for ten minutes, by the limit that was assumed, when an answer has told another."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.told = asyncio.Event()
         self.asked = 0
 

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
-from jobdeck.domain.events import AnomalyMet, JobAdded, JobRemoved, PhaseChanged, ProblemMet
+from jobdeck.domain.events import JobAdded, JobRemoved, PhaseChanged, ProblemMet, RunBegan
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
@@ -24,8 +25,8 @@ def registry_with(*ids: str) -> Registry:
     return registry
 
 
-def list_exchange() -> Exchange:
-    return replace(make_exchange(), job=None, url="https://developer.thehog.ai/api/operations")
+def list_exchange(seconds: float = 0.0) -> Exchange:
+    return replace(make_exchange(START.later(seconds)), job=None, url="https://developer.thehog.ai/api/operations")
 
 
 def test_a_target_is_added_once() -> None:
@@ -66,16 +67,15 @@ def test_lists_that_repeat_how_a_job_ended_are_no_looks_at_it() -> None:
     shown = replace(make_exchange(), request_id="showed the end")
     registry.apply(KEY, Reply(shown, (make_observation(Phase.FAILED),)), START)
     for seconds in range(1, EXCHANGES_KEPT + 1):
-        again = replace(list_exchange(), started=START.later(seconds), request_id=f"list {seconds}")
+        again = replace(list_exchange(seconds), request_id=f"list {seconds}")
         applied = registry.apply(None, Reply(again, (make_observation(Phase.FAILED),)), START.later(seconds))
         assert applied.jobs == ()
     assert registry.trace(KEY).exchanges == (shown,)
     assert registry.jobs[KEY].request_id == "showed the end"
     later = START.later(EXCHANGES_KEPT + 1)
-    denial = replace(list_exchange(), started=later, request_id="denies it")
+    denial = replace(list_exchange(EXCHANGES_KEPT + 1), request_id="denies it")
     registry.apply(None, Reply(denial, (make_observation(Phase.RUNNING),)), later)
-    assert registry.jobs[KEY].phase is Phase.FAILED
-    assert registry.jobs[KEY].anomalies
+    assert registry.jobs[KEY].phase is Phase.RUNNING, "what was sent later counts"
     assert registry.trace(KEY).exchanges[0] == denial
 
 
@@ -118,7 +118,8 @@ def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> N
     now = START.later(5)
     mine = make_exchange(now)
     registry.apply(KEY, Reply(mine, (make_observation(),)), now)
-    earlier = make_exchange(START.later(-60))
+    # A clock that was set back since makes nothing newer.
+    earlier = replace(make_exchange(START.later(-60)), started=Instant(START.us + 10**12, START.mono - 60))
     old = Moment(START.us - 60_000_000, MomentKind.PHASE, "queued", None, "unknown", "queued")
     own = Moment(now.us, MomentKind.PHASE, "processing", None, "queued", "running")
     assert registry.recall(KEY, [mine, earlier], [old, own]) is not None
@@ -154,13 +155,15 @@ def test_an_end_heard_of_without_its_result_is_only_outlined() -> None:
     theirs.apply(KEY, Reply(make_exchange(), (whole,)), START)
     ours = registry_with("op_1")
     applied = ours.adopt(replace(theirs.jobs[KEY], result=None), None, result_missing=True)
+    assert ours.jobs[KEY].source is Source.PEER, "another process's answer is no answer of this run"
     assert applied.jobs == (ours.jobs[KEY],)
     assert ours.jobs[KEY].phase is Phase.SUCCEEDED
-    assert ours.jobs[KEY].outlined
+    assert ours.jobs[KEY].summary_only
     assert [seen.whole for seen in applied.seen] == [False]
     later = START.later(1.0)
-    ours.apply(KEY, Reply(replace(make_exchange(), started=later), (whole,)), later)
-    assert not ours.jobs[KEY].outlined
+    ours.apply(KEY, Reply(make_exchange(later), (whole,)), later)
+    assert not ours.jobs[KEY].summary_only
+    assert ours.jobs[KEY].confirmed
 
 
 def test_a_result_that_another_process_did_not_share_never_wipes_ours() -> None:
@@ -168,7 +171,7 @@ def test_a_result_that_another_process_did_not_share_never_wipes_ours() -> None:
     whole = replace(make_observation(Phase.SUCCEEDED, 1.0), result='{"rows": 1}')
     ours.apply(KEY, Reply(make_exchange(), (whole,)), START)
     later = START.later(1.0)
-    heard = replace(ours.jobs[KEY], result=None, asked=later, observed=later)
+    heard = replace(ours.jobs[KEY], result=None, asked=later, observed=later, sequence=ours.jobs[KEY].sequence + 1)
     applied = ours.adopt(heard, None, result_missing=True)
     assert applied.jobs[0].observed == later
     assert ours.jobs[KEY].result == '{"rows": 1}'
@@ -178,24 +181,40 @@ def test_an_exchange_heard_of_with_every_change_stands_once_and_at_its_place() -
     ours = registry_with("op_1")
     row = make_observation(Phase.RUNNING, 0.1)
     first, theirs, last = (
-        replace(list_exchange(), started=START.later(seconds), request_id=name)
+        replace(list_exchange(seconds), request_id=name)
         for seconds, name in ((0.0, "first"), (1.0, "theirs"), (2.0, "last"))
     )
     for exchange in (first, last):
         ours.apply(KEY, Reply(exchange, (row,)), exchange.started)
-    # The ledger's newest may be our own.
-    for exchange in (theirs, theirs, replace(last, started=last.started.later(1e-6)), first):
+    # The ledger's newest may be our own; another process's clock may say anything.
+    theirs = replace(theirs, started=Instant(0, theirs.started.mono))
+    for exchange in (theirs, theirs, last, first):
         ours.adopt(ours.jobs[KEY], exchange)
     assert [item.request_id for item in ours.trace(KEY).exchanges] == ["last", "theirs", "first"]
 
 
-def test_exchanges_without_any_id_are_told_apart_by_their_time() -> None:
+def test_what_another_process_learnt_counts_by_the_order_of_sending_alone() -> None:
     ours = registry_with("op_1")
-    ours.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING, 0.1),)), START)
-    mute = replace(make_exchange(), request_id=None, trace_id=None)
-    for seconds in (1.0, 1.0, 1.5):
-        ours.adopt(ours.jobs[KEY], replace(mute, started=START.later(seconds)))
-    assert len(ours.trace(KEY).exchanges) == 3
+    ours.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING),)), START)
+    state = ours.jobs[KEY]
+    ahead = Instant(START.us + 10**13, START.mono)
+    old = replace(state, phase=Phase.QUEUED, status="queued", sequence=state.sequence - 1, asked=ahead, observed=ahead)
+    assert ours.adopt(old, None).jobs == ()
+    ended = replace(state, phase=Phase.FAILED, status="failed", sequence=state.sequence + 1, asked=Instant(0, 0.0))
+    ours.adopt(ended, None)
+    assert ours.jobs[KEY].phase is Phase.FAILED
+    now = START.later(1.0)
+    ours.apply(KEY, Reply(make_exchange(now), (make_observation(Phase.SUCCEEDED),)), now)
+    assert ours.jobs[KEY].phase is Phase.SUCCEEDED
+
+
+def test_a_run_that_another_process_saw_begin_is_counted_here_too() -> None:
+    ours = registry_with("op_1")
+    ours.apply(KEY, Reply(make_exchange(), (make_observation(Phase.SUCCEEDED),)), START)
+    state = ours.jobs[KEY]
+    applied = ours.adopt(replace(state, run=3, sequence=state.sequence + 1, phase=Phase.FAILED, status="failed"), None)
+    assert applied.jobs == (ours.jobs[KEY],)
+    assert ours.jobs[KEY].run == 3
 
 
 def _with_an_end(registry: Registry) -> Registry:
@@ -209,26 +228,27 @@ def _with_an_end(registry: Registry) -> Registry:
 
 GONE = Problem(ProblemKind.NOT_FOUND, "no such job", 404)
 LATER = START.later(9.0)
-ASKED_LATER = replace(make_exchange(), started=LATER)
+ASKED_LATER = make_exchange(LATER)
 
 
-def test_a_remembered_end_stays_when_a_poll_or_a_list_contradicts_it() -> None:
-    for asked, exchange in ((KEY, ASKED_LATER), (None, replace(list_exchange(), started=LATER))):
+def test_what_is_remembered_is_history_for_a_poll_or_a_list_that_says_otherwise() -> None:
+    for asked, exchange in ((KEY, ASKED_LATER), (None, list_exchange(9.0))):
         registry = _with_an_end(Registry())
         assert registry.jobs[KEY].observed is None, "what is remembered is not passed off as seen"
         applied = registry.apply(asked, Reply(exchange, (make_observation(Phase.RUNNING, 0.3),)), LATER)
         job = registry.jobs[KEY]
-        assert (job.phase, job.progress, job.problem) == (Phase.SUCCEEDED, 1.0, None)
-        assert [type(event) for event in applied.events] == [AnomalyMet]
-        assert [seen.terminal for seen in applied.seen] == [True]
+        assert (job.phase, job.progress, job.problem) == (Phase.RUNNING, 0.3, None)
+        assert any(isinstance(event, RunBegan) for event in applied.events) == (asked is not None)
+        assert [seen.terminal for seen in applied.seen] == [False]
         assert registry.trace(KEY).exchanges == (exchange,)
 
 
-def test_a_remembered_end_stays_with_the_problem_of_a_failed_look_and_without_older_ones() -> None:
+def test_a_remembered_end_is_what_is_known_when_a_look_fails_and_no_answer_of_this_run() -> None:
     registry = _with_an_end(Registry())
     registry.apply(KEY, Reply(replace(ASKED_LATER, problem=GONE)), LATER)
     job = registry.jobs[KEY]
-    assert (job.phase, job.problem, job.misses, job.lost) == (Phase.SUCCEEDED, GONE, 1, False)
+    assert (job.phase, job.problem, job.misses, job.not_found) == (Phase.SUCCEEDED, GONE, 1, False)
+    assert (job.source, job.confirmed) == (Source.MEMORY, False)
 
 
 def test_an_end_that_is_seen_again_is_seen_as_though_it_were_new() -> None:
@@ -236,6 +256,7 @@ def test_an_end_that_is_seen_again_is_seen_as_though_it_were_new() -> None:
     applied = registry.apply(KEY, Reply(ASKED_LATER, (make_observation(Phase.SUCCEEDED, 1.0),)), LATER)
     assert isinstance(applied.events[0], PhaseChanged)
     assert registry.jobs[KEY].ended == LATER
+    assert registry.jobs[KEY].confirmed
 
 
 def test_a_recorded_end_is_remembered_before_the_answer_that_contradicts_it() -> None:
@@ -243,3 +264,24 @@ def test_a_recorded_end_is_remembered_before_the_answer_that_contradicts_it() ->
     recorded = _with_an_end(RecordedRegistry(facts.append, ManualClock()))
     recorded.apply(KEY, Reply(ASKED_LATER, (make_observation(Phase.RUNNING, 0.3),)), LATER)
     assert [type(fact) for fact in facts] == [Added, Restored, Replied]
+
+
+def test_an_end_is_known_in_full_when_the_jobs_own_answer_has_told_it() -> None:
+    registry = registry_with("op_1")
+    row = replace(make_observation(Phase.SUCCEEDED, 1.0), result="[1]")
+    listed = registry.apply(None, Reply(list_exchange(), (row,)), START)
+    assert [(seen.terminal, seen.whole) for seen in listed.seen] == [(True, False)]
+    assert registry.jobs[KEY].summary_only, "a row that says everything is a row all the same"
+    later = START.later(1.0)
+    polled = registry.apply(KEY, Reply(make_exchange(later), (row,)), later)
+    assert [(seen.terminal, seen.whole) for seen in polled.seen] == [(True, True)]
+    assert registry.jobs[KEY].confirmed
+
+
+def test_an_answer_that_was_overtaken_tells_the_scheduler_what_holds() -> None:
+    registry = registry_with("op_1")
+    now = START.later(2.0)
+    registry.apply(KEY, Reply(make_exchange(START.later(1.0)), (make_observation(Phase.SUCCEEDED),)), now)
+    late = registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING),)), now)
+    assert registry.jobs[KEY].phase is Phase.SUCCEEDED
+    assert [seen.terminal for seen in late.seen] == [True]

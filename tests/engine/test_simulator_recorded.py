@@ -140,7 +140,7 @@ async def test_an_engine_sees_on_a_recording_what_the_one_saw_that_made_it(tmp_p
 
     def ends(engine: Engine) -> dict[str, object]:
         """How jobs ended, of those of which the whole is known."""
-        ended = [job for job in engine.jobs.values() if job.terminal and not job.outlined]
+        ended = [job for job in engine.jobs.values() if job.terminal and not job.summary_only]
         return {job.key.id: (job.status, job.progress, job.error, job.result, job.facts) for job in ended}
 
     @asynccontextmanager

@@ -181,7 +181,7 @@ async def test_the_damage_is_told_once_as_an_anomaly() -> None:
     job, events = Job(target=hog_target("op_1"), added=now), ()
     for _ in range(2):
         exchange = Exchange("hog", "GET", "", now, 0.0)
-        job, events = observe(job, seen, exchange, now)
+        job, events = apply_observation(job, seen, exchange, now)
     assert job.anomalies == ("damaged answer, read leniently: bytes that are not UTF-8",)
     assert events == ()
 

@@ -7,15 +7,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from jobdeck.domain.events import AnomalyMet, PhaseChanged
+from jobdeck.domain.ending import newly_ended
+from jobdeck.domain.events import PhaseChanged
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.transitions import miss, observe
-from jobdeck.engine.registry import Applied, Registry
+from jobdeck.domain.transitions import apply_failure, apply_observation
+from jobdeck.engine.registry import Registry
 from jobdeck.providers.base import Reply
-from tests.builders import START, STATUS_OF, make_exchange, make_job, make_observation, make_target
+from tests.builders import START, make_exchange, make_job, make_observation, make_target
 from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 KEY = make_target().key
@@ -30,10 +32,15 @@ rows = st.builds(
 
 @dataclass(frozen=True)
 class Asked:
-    """A request on its way: when it was sent, and whether it asks for the job alone."""
+    """A request on its way: when it was sent, as the how-manieth, and whether it asks for the job alone."""
 
     sent: Instant
+    place: int
     alone: bool
+
+    def exchange(self, problem: Problem | None = None) -> Exchange:
+        exchange = replace(make_exchange(self.sent, problem), sequence=self.place)
+        return exchange if self.alone else replace(exchange, job=None)
 
 
 class LifeOfAJob(RuleBasedStateMachine):
@@ -46,9 +53,10 @@ class LifeOfAJob(RuleBasedStateMachine):
         self.registry = Registry()
         self.registry.add(make_target(), START)
         self.now = START
-        self.newest_good = float("-inf")
-        self.believed = (None, Phase.UNKNOWN)
-        self.ended_as: tuple[str | None, Phase] | None = None
+        self.newest_good = 0
+        self.sent = 0
+        self.believed: tuple[str | None, Phase] = (None, Phase.UNKNOWN)
+        self.confirmed_by_own = False
 
     @property
     def job(self) -> Job:
@@ -61,24 +69,25 @@ class LifeOfAJob(RuleBasedStateMachine):
     @rule(target=flying, alone=st.booleans())
     def ask(self, alone: bool) -> Asked:
         self.now = self.now.later(0.001)
-        return Asked(self.now, alone)
+        self.sent += 1
+        return Asked(self.now, self.sent, alone)
 
     @rule(asked=consumes(flying), row=rows, foreign=st.booleans())
     def answered(self, asked: Asked, row: Observation, foreign: bool) -> None:
         before = self.job
         seen = (replace(row, whole=True),) if asked.alone else (row, *((replace(row, id="other"),) if foreign else ()))
-        applied = self.registry.apply(KEY if asked.alone else None, Reply(make_exchange(asked.sent), seen), self.now)
+        self.registry.apply(KEY if asked.alone else None, Reply(asked.exchange(), seen), self.now)
         assert set(self.registry.jobs) == {KEY}, "a list adds nothing of its own"
-        self.believe(asked.sent.mono, row, before, applied)
+        self.believe(asked, row, before, own=asked.alone)
 
     @rule(asked=consumes(flying), kind=st.sampled_from(ProblemKind))
     def failed(self, asked: Asked, kind: ProblemKind) -> None:
         before, problem = self.job, Problem(kind, "x")
-        reply = Reply(make_exchange(asked.sent, problem))
+        reply = Reply(asked.exchange(problem))
         applied = self.registry.apply(KEY if asked.alone else None, reply, self.now)
         assert all(getattr(self.job, name) == getattr(before, name) for name in STATE)
         assert not any(isinstance(event, PhaseChanged) for event in applied.events)
-        if asked.alone and asked.sent.mono < self.newest_good:
+        if asked.alone and asked.place < before.sequence:
             assert self.job.problem == before.problem, "an old failure says nothing of what is seen since"
         elif asked.alone:
             assert self.job.problem == problem
@@ -87,35 +96,38 @@ class LifeOfAJob(RuleBasedStateMachine):
     def heard_of_it(self, asked: Asked, row: Observation) -> None:
         """Take over what another process learnt."""
         before = self.job
-        heard, _ = observe(make_job(), row, make_exchange(asked.sent), self.now)
-        applied = self.registry.adopt(heard, None)
-        if applied.jobs:
-            self.believe(asked.sent.mono, row, before, applied)
+        exchange = replace(asked.exchange(), job=KEY if row.whole else None)
+        heard, _ = apply_observation(make_job(), row, exchange, self.now)
+        if self.registry.adopt(heard, None).jobs:
+            self.believe(asked, row, before, own=False)
         else:
             assert self.job == before
 
-    def believe(self, sent: float, row: Observation, before: Job, applied: Applied) -> None:
-        said = (row.status, row.phase)
-        if sent < self.newest_good:
+    def believe(self, asked: Asked, row: Observation, before: Job, *, own: bool) -> None:
+        if asked.place < before.sequence:
             assert self.job == before, "an older answer overwrites nothing"
             return
-        if self.ended_as == said and self.job == before:
+        if not own and before.terminal and self.job == before:
             # A list that repeats the end is no news.
+            assert row.status == before.status
             return
-        self.newest_good = sent
-        if self.ended_as is None:
-            self.believed = said
-            self.ended_as = said if row.phase.terminal else None
-        elif row.phase is not self.ended_as[1]:
-            new = [event for event in applied.events if isinstance(event, AnomalyMet)]
-            assert any(row.status in text for text in self.job.anomalies)
-            assert len(new) == len(self.job.anomalies) - len(before.anomalies)
+        self.newest_good = asked.place
+        same_end = before.terminal and row.phase is before.phase
+        self.confirmed_by_own = own or (same_end and self.confirmed_by_own)
+        self.believed = (row.status, row.phase)
 
     @invariant()
     def the_state_is_that_of_the_newest_good_answer(self) -> None:
         assert (self.job.status, self.job.phase) == self.believed
-        assert self.ended_as in {None, self.believed}
-        assert self.job.terminal == (self.ended_as is not None)
+        assert self.job.terminal == (self.job.ended is not None)
+
+    @invariant()
+    def only_the_jobs_own_answer_to_this_run_is_relied_on(self) -> None:
+        assert self.job.confirmed == self.confirmed_by_own
+
+    @invariant()
+    def a_new_run_has_nothing_of_the_old_one(self) -> None:
+        assert (self.job.begun is None) == (self.job.run == 1)
 
     @invariant()
     def no_age_is_negative(self) -> None:
@@ -130,10 +142,10 @@ TestRule09 = LifeOfAJob.TestCase
 
 def test_rule_09_a_failure_that_was_sent_before_the_newest_answer_does_not_blind_the_job() -> None:
     problem = Problem(ProblemKind.TIMEOUT, "no complete answer within 30 s")
-    seen, _ = observe(make_job(), make_observation(), make_exchange(START.later(20)), START.later(21))
-    late, events = miss(seen, make_exchange(START, problem), problem, START.later(30))
+    seen, _ = apply_observation(make_job(), make_observation(), make_exchange(START.later(20)), START.later(21))
+    late, events = apply_failure(seen, make_exchange(START, problem), problem, START.later(30))
     assert (late, events) == (seen, ())
-    newer, _ = miss(seen, make_exchange(START.later(25), problem), problem, START.later(30))
+    newer, _ = apply_failure(seen, make_exchange(START.later(25), problem), problem, START.later(30))
     assert (newer.problem, newer.failures) == (problem, 1)
 
 
@@ -142,8 +154,8 @@ def test_rule_09_what_an_ended_job_gave_is_not_lost_when_the_server_forgets_it(l
     from jobdeck.domain.job import JobError
 
     end = replace(make_observation(Phase.PARTIAL), result='{"rows": 3}', error=JobError("E", "half of it"))
-    job, _ = observe(make_job(), end, make_exchange(START.later(1)), START.later(2))
-    later, events = observe(job, replace(end, **lost), make_exchange(START.later(60)), START.later(61))  # type: ignore[arg-type]
+    job, _ = apply_observation(make_job(), end, make_exchange(START.later(1)), START.later(2))
+    later, events = apply_observation(job, replace(end, **lost), make_exchange(START.later(60)), START.later(61))  # type: ignore[arg-type]
     assert (later.result, later.error) == (job.result, job.error)
     assert events == ()
 
@@ -181,8 +193,8 @@ def test_rule_09_a_first_answer_that_contradicts_itself_ends_nothing_twice() -> 
     registry = Registry()
     registry.add(make_target(), START)
     twice = (make_observation(Phase.SUCCEEDED), make_observation(Phase.RUNNING))
-    applied = registry.apply(None, Reply(make_exchange(START.later(1)), twice), START.later(2))
-    assert registry.jobs[KEY].phase is Phase.SUCCEEDED
-    assert [event.message for event in applied.events if isinstance(event, AnomalyMet)] == [
-        f"ended as succeeded, but the server now says {STATUS_OF[Phase.RUNNING]}"
-    ]
+    page = replace(make_exchange(START.later(1)), job=None)
+    applied = registry.apply(None, Reply(page, twice), START.later(2))
+    job = registry.jobs[KEY]
+    assert (job.phase, job.anomalies, job.run) == (Phase.RUNNING, (), 1)
+    assert newly_ended(applied.events, registry.jobs) == ()

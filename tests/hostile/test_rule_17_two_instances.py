@@ -5,7 +5,7 @@ from bisect import bisect_right
 from itertools import pairwise
 from pathlib import Path
 
-from jobdeck.cli.follow import follow, told
+from jobdeck.cli.follow import Settled, follow
 from jobdeck.domain.job import Job
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
@@ -39,8 +39,10 @@ async def watch(clock: FastClock, url: str, data: Path) -> tuple[Job, ...]:
     wiring = Wiring({"JOBDECK_DATA_DIR": str(data)}, settings=settings_for(url, LIMIT), clock=clock)
     targets = [parse_target(text, wiring.directory) for text in demo_targets(SCENARIO)]
 
+    settled = Settled(clock)
+
     def enough(engine: Engine, _: Batch) -> bool:
-        return all(told(job) for job in engine.jobs.values())
+        return settled.all_of(engine)
 
     return await follow(wiring, targets, enough)
 

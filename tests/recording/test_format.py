@@ -15,6 +15,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.recording import facts as f
 from jobdeck.recording import wire
+from jobdeck.recording.encoding import WIRE_NAMES
 from jobdeck.recording.limits import MAX_TEXT
 from jobdeck.recording.patch import PatchError, apply_patch, make_patch
 from jobdeck.recording.reader import read_recording
@@ -73,6 +74,7 @@ def exchanges(profile: str, job: JobKey | None) -> st.SearchStrategy[Exchange]:
         size=st.integers(0, 10**9),
         date_us=maybe(st.integers(10**9, 2 * 10**9).map(lambda seconds: seconds * 1_000_000)),
         problem=maybe(PROBLEMS),
+        sequence=st.integers(-(10**9), 10**12),
     )
 
 
@@ -93,6 +95,8 @@ def observations(key: JobKey) -> st.SearchStrategy[Observation]:
         ended_us=maybe(US),
         facts=FACTS,
         whole=st.booleans(),
+        attempt=maybe(WORDS),
+        started_us=maybe(US),
     )
 
 
@@ -125,7 +129,15 @@ def jobs(target: Target) -> st.SearchStrategy[Job]:
         changed=maybe(instants()),
         ended=maybe(instants()),
         seen_queued=st.booleans(),
-        outlined=st.booleans(),
+        summary_only=st.booleans(),
+        disputed_end=maybe(st.tuples(WORDS, US)),
+        sequence=st.integers(0, 10**12),
+        run=st.integers(1, 99),
+        begun=maybe(instants()),
+        attempt=maybe(WORDS),
+        started_us=maybe(US),
+        missing_since=maybe(instants()),
+        not_found=st.booleans(),
         problem=maybe(PROBLEMS),
         failures=st.integers(0, 9),
         misses=st.integers(0, 9),
@@ -232,18 +244,22 @@ def test_no_field_is_left_out() -> None:
     def names(kind: type) -> set[str]:
         return {one.name for one in fields(kind)}
 
-    assert names(Job) - {"target", "version"} == wire.JobWire.model_fields.keys()
+    ours = {WIRE_NAMES.get(name, name) for name in names(Job)}
+    # Where a state comes from follows from the fact that tells it.
+    assert ours - {"target", "version", "source"} == wire.JobWire.model_fields.keys()
     assert names(BudgetView) == wire.BudgetWire.model_fields.keys()
     by_others = {"id", "account_group", "whole"}
     assert names(Observation) - by_others == wire.ObservationWire.model_fields.keys() - {"row", "moved", "percent"}
     told = "profile method url started duration job http_status request_id body_request_id trace_id size date_us"
-    assert names(Exchange) == {*told.split(), "problem"}
+    assert names(Exchange) == {*told.split(), "problem", "sequence"}
     assert names(Problem) == {"kind", "message", "http_status", "request_id", "trace_id", "retry_at_us"}
     assert names(StageRecord) | names(Stage) == {
         *["stage", "started", "changed", "ended", "name", "status", "phase", "progress"]
     }
     assert names(Moment) == {"at_us", "kind", "text", "stage", "before", "after", "request_id"}
-    assert names(Target) == {"key", "provider", "resource", "accepted_request_id", "accepted_trace_id"}
+    target = {"key", "provider", "resource", "accepted_request_id", "accepted_trace_id", "accepted"}
+    # What nobody asks of a recording is how long to wait before the first poll.
+    assert names(Target) - {"retry_after"} == target
 
 
 @settings(max_examples=40, deadline=None)

@@ -20,6 +20,7 @@ from tests.recording.making import at, lines_of, write, write_lines
 
 HEADER, *_ = lines_of([])
 JOB = {"t": 0, "k": "job", "key": ["hog", None, "op_1"], "api": "thehog", "resource": "operation"}
+OLD = {"status": "succeeded", "phase": "succeeded"}
 X = {"a": 1, "d": 1, "u": "https://a.example/"}
 BAD_LINES: Sequence[tuple[str | dict[str, object], str]] = [
     ("{", "Invalid JSON"),
@@ -60,7 +61,7 @@ def test_a_bad_line_is_named_with_its_number_and_reason(
         (gzip.compress(b""), "is no recording: its first line"),
         (gzip.compress(b'{"format":"other"}\n'), "is no recording: its first line"),
         (gzip.compress(b"\x00\xff\n"), "is no recording: its first line"),
-        (gzip.compress(HEADER.replace('"version":1', '"version":2').encode() + b"\n"), "made by a newer jobdeck"),
+        (gzip.compress(HEADER.replace('"version":2', '"version":99').encode() + b"\n"), "made by a newer jobdeck"),
     ],
     # Not the bytes themselves: the time is among them, and the processes that share the tests must name them alike.
     ids=["nothing", "text", "no line", "another format", "no letters", "a newer version"],
@@ -70,6 +71,20 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, reason:
     path.write_bytes(content)
     with pytest.raises(RecordingError, match=reason):
         read_recording(path)
+
+
+def test_in_a_recording_of_the_first_format_newer_is_what_was_sent_later(tmp_path: Path) -> None:
+    polls = [
+        {"t": 9_000_000, "k": "poll", "j": 0, "x": {"a": 0, "d": 1_000_000, "u": "https://a.example/"}, "o": OLD},
+        {"t": 1_000_000, "k": "poll", "j": 0, "x": {"a": 0, "d": 7_000_000}, "o": {"status": "processing"}},
+    ]
+    header = HEADER.replace('"version":2', '"version":1')
+    lines = [header, JOB, {"t": 0, "k": "add", "j": 0}, *polls, {"t": 0, "k": "end"}]
+    recording = read_recording(write_lines(tmp_path / "old.jobdeck", lines))
+    first, second = (placed.fact for placed in recording.facts[1:])
+    assert isinstance(first, f.Replied)
+    assert isinstance(second, f.Replied)
+    assert second.exchange.sequence < first.exchange.sequence, "it was overtaken on its way"
 
 
 def test_no_recording_lasts_so_long_that_its_moments_have_no_dates(tmp_path: Path) -> None:

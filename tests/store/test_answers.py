@@ -4,12 +4,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobError, Observation, Stage
+from jobdeck.domain.job import Job, JobError, Observation, Source, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.transitions import miss, observe
+from jobdeck.domain.transitions import apply_failure, apply_observation
 from jobdeck.store import POLL, Store, open_store
-from jobdeck.store.records import TimelineKind
+from jobdeck.store.records import Spent, TimelineKind
 from jobdeck.store.stored import on_wall, wall
 from tests.builders import START, STATUS_OF, make_job, make_observation, make_target
 from tests.store.doing import KEY, NOW, PLENTY, SECOND, a_problem, an_exchange, claim, list_page, poll
@@ -53,25 +53,32 @@ def test_what_is_remembered_is_what_the_rules_of_the_domain_say(
     store.watch([make_target()], NOW)
     store.set_limit("hog", POLL, PLENTY, NOW)
     job = make_job(added=wall(NOW), kind="operation")
-    at_us = NOW
+    at_us, sent = NOW, 0
     for what, as_list, repeat in steps:
         for _ in range(repeat + 1):
             at_us += SECOND
-            exchange, now = an_exchange(at_us), wall(at_us + SECOND // 10)
+            sent += 1
+            own, now = replace(an_exchange(at_us), sequence=sent), wall(at_us + SECOND // 10)
+            exchange = replace(own, job=None) if as_list and not isinstance(what, Problem) else own
             if isinstance(what, Problem):
                 poll(store, at_us, what)
-                job, _ = miss(job, replace(exchange, problem=what, http_status=500), what, now)
+                job, _ = apply_failure(job, replace(exchange, problem=what, http_status=500), what, now)
             elif as_list and job.terminal and what.phase is job.phase:
                 # An ended job that a list shows again is not written: its age no longer counts.
                 list_page(store, at_us, what)
-                before, (job, _) = job, observe(job, what, exchange, now)
+                before, (job, _) = job, apply_observation(job, what, exchange, now)
                 if (before.status, before.stages, before.error, before.facts) == (
                     job.status, job.stages, job.error, job.facts,
                 ):  # fmt: skip
-                    poll(store, at_us, what)
+                    poll(store, at_us, replace(what, whole=True))
+                    sent += 1
+                    job, _ = apply_observation(job, replace(what, whole=True), replace(own, sequence=sent), now)
+            elif as_list:
+                list_page(store, at_us, what)
+                job, _ = apply_observation(job, what, exchange, now)
             else:
-                list_page(store, at_us, what) if as_list else poll(store, at_us, what)
-                job, _ = observe(job, what, exchange, now)
+                poll(store, at_us, replace(what, whole=True))
+                job, _ = apply_observation(job, replace(what, whole=True), exchange, now)
     remembered = store.load_job(KEY)
     assert remembered is not None
     assert _comparable(remembered.last) == _comparable(job)
@@ -79,7 +86,7 @@ def test_what_is_remembered_is_what_the_rules_of_the_domain_say(
 
 
 def _comparable(job: Job) -> Job:
-    return replace(job, version=0, whole=None)
+    return replace(job, version=0, whole=None, source=Source.NONE)
 
 
 def test_a_job_comes_back_on_the_clocks_of_another_run(store: Store) -> None:
@@ -135,7 +142,10 @@ def test_the_timeline_tells_every_change_with_the_request_that_showed_it(store: 
         (TimelineKind.PHASE, None, Phase.QUEUED, Phase.RUNNING, "processing", "r-2"),
         (TimelineKind.STAGE, "import", Phase.QUEUED, Phase.RUNNING, "running", "r-2"),
         (TimelineKind.PHASE, None, Phase.RUNNING, Phase.FAILED, "failed", "r-4"),
-        (TimelineKind.ANOMALY, None, None, None, "ended as failed, but the server now says processing", "r-5"),
+        (TimelineKind.RUN, None, None, None, "was failed at 20:26:43Z, the server now says processing", "r-5"),
+        (TimelineKind.ANOMALY, None, None, None, "was failed at 20:26:43Z, the server now says processing", "r-5"),
+        (TimelineKind.PHASE, None, Phase.UNKNOWN, Phase.RUNNING, "processing", "r-5"),
+        (TimelineKind.STAGE, "import", None, Phase.RUNNING, "running", "r-5"),
     ]
     assert store.timeline(make_target("op_nobody").key) == ()
 
@@ -145,11 +155,15 @@ def test_the_first_and_last_exchange_that_showed_the_failure_are_known(store: St
     poll(store, NOW, request_id="running")
     for n, name in enumerate(["first", "again", "last"], 1):
         poll(store, NOW + n * SECOND, make_observation(Phase.FAILED), request_id=name)
-    poll(store, NOW + 4 * SECOND, make_observation(Phase.RUNNING), request_id="contradiction")
-    poll(store, NOW + 5 * SECOND, a_problem(), request_id="problem")
+    poll(store, NOW + 4 * SECOND, a_problem(), request_id="problem")
     shown = store.shown(KEY)
     assert shown is not None
     assert (shown.first.request_id, shown.last.request_id) == ("first", "last")
+    for n, phase in enumerate([Phase.RUNNING, Phase.FAILED], 5):
+        poll(store, NOW + n * SECOND, make_observation(phase), request_id=f"of the next run {n}")
+    shown = store.shown(KEY)
+    assert shown is not None
+    assert shown.first.request_id == "of the next run 6"
 
 
 def test_results_are_kept_only_when_that_was_asked_for() -> None:
@@ -172,17 +186,26 @@ def test_another_result_is_a_change_even_when_results_are_not_kept(store: Store)
     assert poll(store, NOW + 2 * SECOND, replace(done, result="[1,2]")).changed == (KEY,)
 
 
-def test_old_news_changes_nothing_unless_the_clock_was_set_back(store: Store) -> None:
+def test_old_news_is_what_was_sent_earlier_whatever_the_clock_says(store: Store) -> None:
     slow = store.spend("hog", POLL, NOW)
+    assert isinstance(slow, Spent)
     poll(store, NOW + SECOND, make_observation(Phase.SUCCEEDED))
-    assert not hasattr(slow, "until_us")
-    done = store.complete(slow, an_exchange(NOW, id_=None), [make_observation()], None, NOW + 2 * SECOND)  # type: ignore[arg-type] - checked above
-    assert (done.changed, done.seen) == ((), ())
-    store.watch([make_target("op_2")], NOW)
-    key = make_target("op_2").key
-    poll(store, NOW + 3 * SECOND, make_observation(Phase.QUEUED, id_="op_2"), key)
-    an_hour_ago = NOW - 3_600 * SECOND
-    assert poll(store, an_hour_ago, make_observation(id_="op_2"), key).changed == (key,)
+    for at_us in (NOW, NOW + 10**12):
+        done = store.complete(slow, an_exchange(at_us, id_=None), [make_observation()], None, at_us)
+        assert (done.changed, done.seen) == ((), ())
+    for at_us in (NOW - 3_600 * SECOND, NOW + 10**12, NOW):
+        phase = Phase.FAILED if at_us > NOW else Phase.RUNNING
+        assert poll(store, at_us, make_observation(phase)).changed == (KEY,)
+
+
+def test_an_own_answer_that_says_what_a_list_said_confirms_it(store: Store) -> None:
+    """A row may say all that the answer says, and is a row all the same."""
+    list_page(store, NOW, make_observation(Phase.SUCCEEDED))
+    for summary_only in (True, False):
+        remembered = store.load_job(KEY)
+        assert remembered is not None
+        assert remembered.last.summary_only == summary_only
+        poll(store, NOW + SECOND, make_observation(Phase.SUCCEEDED))
 
 
 def test_an_answer_whose_ledger_row_is_gone_is_written_anew(store: Store) -> None:

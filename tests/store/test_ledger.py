@@ -18,7 +18,8 @@ def test_an_exchange_comes_back_as_it_was(store: Store) -> None:
     )
     store.complete(claim(store, NOW), exchange, (), None, NOW + 2 * SECOND)
     (entry,) = store.exchanges(KEY)
-    assert entry.exchange(wall(NOW + 9 * SECOND)) == exchange
+    assert entry.exchange(wall(NOW + 9 * SECOND)) == replace(exchange, sequence=entry.sequence)
+    assert entry.sequence > 0, "its place in the order of sending is that of its record"
     again = entry.exchange(START.later(9))
     assert again is not None
     assert again.started == START

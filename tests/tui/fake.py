@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jobdeck.domain.curl import curl_line
-from jobdeck.domain.ending import ended
+from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
@@ -198,7 +198,7 @@ class FakeSession:
         self.told, self.complain = told, complain
 
     def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
-        jobs = [one for one in ended(batch.events, self.engine.jobs) if wanted is None or one.key in wanted]
+        jobs = [one for one in newly_ended(batch.events, self.engine.jobs) if wanted is None or one.key in wanted]
         if jobs:
             self.told(jobs)
 

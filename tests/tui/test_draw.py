@@ -96,7 +96,7 @@ def test_a_row_tells_state_stage_progress_elapsed_and_age() -> None:
 
 def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_before_that() -> None:
     stages = (stage("enrichment", Phase.RUNNING, 0.005, 100),)
-    one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, outlined=True, whole=ago(90), progress=0.4)
+    one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, summary_only=True, whole=ago(90), progress=0.4)
     assert row_text(one, 79).split() == ["✓", "done", "507f", "prospecting", "1m50s", "–", "final"]
     detail = texts(detail_lines(one, Outlook(), NOON, 100))
     assert "the stages as of 14:00:30Z, before it ended: r asks for them" in detail

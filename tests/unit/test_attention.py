@@ -7,18 +7,18 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.transitions import miss, observe
+from jobdeck.domain.transitions import apply_failure, apply_observation
 from tests.builders import START, make_exchange, make_job, make_observation
 
 
 def seen(phase: Phase, id_: str = "op_1", at: Instant = START) -> Job:
-    return observe(make_job(id_), make_observation(phase, id_=id_), make_exchange(at), at)[0]
+    return apply_observation(make_job(id_), make_observation(phase, id_=id_), make_exchange(at), at)[0]
 
 
 def failing(job: Job, times: int) -> Job:
     problem = Problem(ProblemKind.NETWORK, "no route")
     for _ in range(times):
-        job, _ = miss(job, make_exchange(START, problem), problem, START)
+        job, _ = apply_failure(job, make_exchange(START, problem), problem, START)
     return job
 
 
@@ -47,14 +47,14 @@ def test_attention_follows_state_and_sight(job: Job, expected: Attention) -> Non
 def test_a_job_is_stalled_when_we_see_it_and_it_does_not_move() -> None:
     job = replace(seen(Phase.RUNNING), stall_after=540.0)
     late = START.later(541)
-    job, _ = observe(job, make_observation(Phase.RUNNING), make_exchange(late), late)
+    job, _ = apply_observation(job, make_observation(Phase.RUNNING), make_exchange(late), late)
     assert stalled(job, late)
     assert attention(job, late) is Attention.STALLED
 
 
 def test_nothing_is_unusual_of_a_kind_of_which_nobody_knows_how_long_it_takes() -> None:
     late = START.later(100_000)
-    job, _ = observe(seen(Phase.RUNNING), make_observation(Phase.RUNNING), make_exchange(late), late)
+    job, _ = apply_observation(seen(Phase.RUNNING), make_observation(Phase.RUNNING), make_exchange(late), late)
     assert job.stall_after is None
     assert not stalled(job, late)
     assert attention(job, late) is Attention.RUNNING
@@ -63,9 +63,9 @@ def test_nothing_is_unusual_of_a_kind_of_which_nobody_knows_how_long_it_takes() 
 def test_a_list_that_tells_no_progress_cannot_tell_that_there_was_none() -> None:
     late, later = START.later(541), START.later(600)
     row = replace(make_observation(Phase.RUNNING), whole=False)
-    job, _ = observe(replace(seen(Phase.RUNNING), stall_after=540.0), row, make_exchange(late), late)
+    job, _ = apply_observation(replace(seen(Phase.RUNNING), stall_after=540.0), row, make_exchange(late), late)
     assert not stalled(job, late)
-    job, _ = observe(job, make_observation(Phase.RUNNING), make_exchange(later), later)
+    job, _ = apply_observation(job, make_observation(Phase.RUNNING), make_exchange(later), later)
     assert stalled(job, later)
 
 
@@ -93,9 +93,9 @@ def test_a_job_that_stood_still_before_we_looked_is_stalled_at_the_first_whole_l
     told = replace(make_observation(Phase.RUNNING), kind="prospecting", created_us=created, updated_us=updated)
     asked = replace(make_exchange(), date_us=date)
     job = replace(make_job(), stall_after=1_800.0)
-    row, _ = observe(job, replace(told, whole=False), asked, START)
+    row, _ = apply_observation(job, replace(told, whole=False), asked, START)
     assert not stalled(row, START)
-    whole, _ = observe(row, told, asked, START.later(1))
+    whole, _ = apply_observation(row, told, asked, START.later(1))
     assert stalled(whole, START.later(1)) is expected
 
 

@@ -18,7 +18,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ticket import MAX_OUTAGE, TicketSource, code_block, code_span, ticket_markdown, ticket_object
 from jobdeck.domain.tickets import MAX_BYTES, tickets_markdown
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.domain.transitions import observe
+from jobdeck.domain.transitions import apply_observation
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
 
 OURS = {"Support ticket", "The job's error, word for word", "Timeline (UTC, as observed)", "Ask again",
@@ -44,7 +44,7 @@ def make_source(text: str = "no answer", note: str = "") -> TicketSource:
         status=text or "failed",
         error=JobError(text, text, json.dumps({"x": text})),
     )
-    job, _ = observe(make_job(), failed, make_exchange(now), now)
+    job, _ = apply_observation(make_job(), failed, make_exchange(now), now)
     problem = Problem(ProblemKind.SERVER_ERROR, text or "x", 503)
     return TicketSource(
         job=replace(job, target=replace(make_target(), accepted_request_id=text or None), anomalies=(text,)),
@@ -157,7 +157,7 @@ def test_a_ticket_about_many_says_what_they_have_in_common_and_fits_where_it_is_
         source = make_source("x" * 900)
         now = START.later(60 + number)
         failed = replace(make_observation(Phase.FAILED, id_=f"op_{number}"), error=JobError(code, "y" * 900, None))
-        job, _ = observe(make_job(f"op_{number}"), failed, make_exchange(now), now)
+        job, _ = apply_observation(make_job(f"op_{number}"), failed, make_exchange(now), now)
         return replace(source, job=job, note="", ends=(make_exchange(now),))
 
     sources = [*(one(number, "UPSTREAM_TIMEOUT") for number in range(120)), one(120, "BAD_INPUT")]

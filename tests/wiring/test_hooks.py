@@ -14,15 +14,17 @@ import pytest
 from jobdeck.cli.output import job_object
 from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.hooks import Hook
-from jobdeck.domain.ending import end_words, ended
+from jobdeck.domain.ending import end_words, newly_ended
 from jobdeck.domain.events import PhaseChanged
-from jobdeck.domain.job import Job, JobError
+from jobdeck.domain.job import Job, JobError, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.batch import Batch
-from jobdeck.store import open_store
+from jobdeck.store import POLL, open_store
 from jobdeck.store.aio import AsyncStore
+from jobdeck.store.records import Claim
 from jobdeck.wiring.hooks import HookRunner, without_secrets
 from jobdeck.wiring.telling import Teller
+from tests.builders import make_exchange
 from tests.processes import runs
 from tests.tui.world import NOON, FrozenClock, job, key, target
 
@@ -166,39 +168,59 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
 
 
 @pytest.mark.posix
-@pytest.mark.parametrize("looked", [True, False])
-async def test_a_hook_waits_for_the_look_that_tells_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: bool
-) -> None:
-    """A list tells the end alone; the code comes with the next answer about the job, or with no answer in time."""
-    monkeypatch.setattr("jobdeck.wiring.telling.WHOLE_SECONDS", 20.0 if looked else 0.1)
-    outlined, whole = failed(error=None, outlined=True), failed()
+async def test_a_hook_waits_for_the_jobs_own_answer(tmp_path: Path) -> None:
+    """A list tells the end alone, and may be ahead of the job: a hook tells what the job's own answer says."""
+    listed, whole = failed(error=None, summary_only=True), failed()
     program = hook("sh", "-c", f'echo "code $JOBDECK_ERROR_CODE" >> {tmp_path / "ran"}')
     with telling(tmp_path, FrozenClock(), program) as teller:
         await teller._store.watch([whole.target], NOON.us)
-        jobs = {outlined.key: outlined}
-        teller.take(ending(outlined), jobs)
-        await asyncio.sleep(0.05)
-        if looked:
-            assert not (tmp_path / "ran").exists()
-            jobs[whole.key] = whole
-            teller.take(Batch(jobs=(whole,)), jobs)
+        jobs = {listed.key: listed}
+        for now in (listed, replace(listed, phase=Phase.RUNNING, summary_only=False), listed):
+            jobs[listed.key] = now
+            teller.take(ending(now) if now.terminal else Batch(jobs=(now,)), jobs)
+            await asyncio.sleep(0)
+            assert not teller._tasks, "nothing is told of an end that may be taken back"
+        jobs[whole.key] = whole
+        teller.take(Batch(jobs=(whole,)), jobs)
         while teller._tasks:
             await asyncio.sleep(0.01)
         await teller.close(5)
         await teller._store.close()
-    assert (tmp_path / "ran").read_text() == ("code E\n" if looked else "code \n")
+    assert (tmp_path / "ran").read_text() == "code E\n"
 
 
-async def test_leaving_runs_a_hook_that_waits_with_what_is_known(tmp_path: Path) -> None:
-    outlined = failed(error=None, outlined=True)
+async def test_leaving_tells_nothing_that_only_a_list_has_told(tmp_path: Path) -> None:
+    listed = failed(error=None, summary_only=True)
     with telling(tmp_path, FrozenClock(), hook("touch", str(tmp_path / "ran"))) as teller:
-        await teller._store.watch([outlined.target], NOON.us)
-        teller.take(ending(outlined), {outlined.key: outlined})
+        await teller._store.watch([listed.target], NOON.us)
+        teller.take(ending(listed), {listed.key: listed})
         await asyncio.sleep(0)
         await teller.close(5)
         await teller._store.close()
-    assert (tmp_path / "ran").exists()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.posix
+async def test_each_run_of_an_id_that_is_used_again_is_told_once(tmp_path: Path) -> None:
+    one = failed()
+    program = hook("sh", "-c", f"echo ran >> {tmp_path / 'ran'}")
+    with telling(tmp_path, FrozenClock(), program) as teller:
+        store = teller._store
+        await store.watch([one.target], NOON.us)
+        await store.write(lambda shelf: shelf.set_limit("hog", POLL, 600, NOON.us))
+        for n, phase in enumerate((Phase.FAILED, Phase.FAILED, Phase.RUNNING, Phase.FAILED, Phase.FAILED)):
+            claim = await store.claim(one.key, NOON.us + n * 10**6, 40.0)
+            assert isinstance(claim, Claim)
+            told = Observation(one.key.id, phase.value, phase)
+            exchange = replace(make_exchange(NOON, id_=one.key.id), job=one.key, sequence=claim.row)
+            await store.complete(claim, exchange, [told], None, NOON.us + n * 10**6)
+            if phase is Phase.FAILED:
+                teller.take(ending(one), {one.key: one})
+            while teller._tasks:
+                await asyncio.sleep(0.01)
+        await teller.close(5)
+        await store.close()
+    assert (tmp_path / "ran").read_text() == "ran\nran\n"
 
 
 def test_only_an_end_that_came_while_we_watched_is_one() -> None:
@@ -207,11 +229,14 @@ def test_only_an_end_that_came_while_we_watched_is_one() -> None:
     accepted = failed("op_accepted", target=replace(target("op_accepted"), accepted_request_id="just now"))
     undated = failed("op_undated")
     known = {one.key: one for one in (old, quick, accepted, undated)}
-    assert ended(ending(accepted, undated, before=Phase.UNKNOWN).events, known) == (accepted,)
-    assert ended(ending(old, quick, before=Phase.UNKNOWN).events, known) == (quick,)
-    assert ended(ending(old).events, known) == (old,)
-    assert ended(ending(replace(old, phase=Phase.SUCCEEDED), before=Phase.FAILED).events, known) == ()
-    assert ended(ending(failed("op_gone")).events, known) == ()
+    assert newly_ended(ending(accepted, undated, before=Phase.UNKNOWN).events, known) == (accepted,)
+    assert newly_ended(ending(old, quick, before=Phase.UNKNOWN).events, known) == (quick,)
+    assert newly_ended(ending(old).events, known) == (old,)
+    assert newly_ended(ending(old, before=Phase.SUCCEEDED).events, known) == (old,), "another end than was told"
+    assert newly_ended(ending(old, before=Phase.FAILED).events, known) == ()
+    again = {undated.key: replace(undated, run=2)}
+    assert newly_ended(ending(undated, before=Phase.UNKNOWN).events, again) == tuple(again.values())
+    assert newly_ended(ending(failed("op_gone")).events, known) == ()
 
 
 def test_many_ends_are_one_line() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.providers.targets import parse_target
+from jobdeck.recording.encoding import MOMENTS
 from jobdeck.recording.reader import Recording, read_recording
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
@@ -57,7 +58,7 @@ def on_dates(job: Job) -> Job:
         for one in job.stages
     )
     added = Instant(job.added.us, 0.0)
-    moments = {name: plain(getattr(job, name)) for name in ("observed", "asked", "whole", "changed", "ended")}
+    moments = {name: plain(getattr(job, name)) for name in MOMENTS if name != "added"}
     return replace(job, added=added, stages=stages, **moments)
 
 

@@ -17,6 +17,7 @@ from jobdeck.domain.events import (
     ProfileHalted,
     ProgressChanged,
     Recovered,
+    RunBegan,
     SleepNoticed,
     StageChanged,
 )
@@ -44,6 +45,8 @@ def describe_event(event: Event, job: Job | None = None) -> str | None:
             return f"no answer to show: {problem.kind.words}: {problem.message}{again}"
         case Recovered(failures=failures):
             return f"seen again after {failures} failed look{'s' if failures > 1 else ''}"
+        case RunBegan(message=message):
+            return f"new run: {message}"
         case AnomalyMet(message=message):
             return f"anomaly: {message}"
         case ProfileHalted(profile=profile, problem=problem):
@@ -79,6 +82,8 @@ def event_object(event: Event) -> dict[str, Any]:
             return {**head, "event": "problem", "problem": problem_object(problem), "failures": failures}
         case Recovered(failures=failures):
             return {**head, "event": "recovered", "failures": failures}
+        case RunBegan(run=run, message=message):
+            return {**head, "event": "run", "run": run, "message": message}
         case AnomalyMet(message=message):
             return {**head, "event": "anomaly", "message": message}
         case ProfileHalted(profile=profile, problem=problem):
@@ -89,10 +94,8 @@ def event_object(event: Event) -> dict[str, Any]:
             return {**head, "event": "outage_over", "profile": profile, "seconds": round(seconds, 1)}
         case SleepNoticed(seconds=seconds):
             return {**head, "event": "slept", "seconds": round(seconds, 1)}
-        case JobAdded():
-            return {**head, "event": "added"}
-        case JobRemoved():
-            return {**head, "event": "removed"}
+        case JobAdded() | JobRemoved():
+            return {**head, "event": "added" if isinstance(event, JobAdded) else "removed"}
 
 
 def _end(event: PhaseChanged, job: Job | None) -> str:

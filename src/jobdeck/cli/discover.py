@@ -18,7 +18,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
-from jobdeck.domain.transitions import observe
+from jobdeck.domain.transitions import apply_observation
 from jobdeck.providers.profile import Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.wiring import Wiring
@@ -179,5 +179,5 @@ def _job(wiring: Wiring, name: str, resource: Resource, row: Observation, exchan
     provider = wiring.settings.profiles[name].profile.provider
     now = wiring.clock.now()
     target = Target(JobKey(name, row.account_group, row.id), provider, resource)
-    job, _ = observe(Job(target=target, added=now, kind=resource.value), row, exchange, now)
+    job, _ = apply_observation(Job(target=target, added=now, kind=resource.value), row, exchange, now)
     return job

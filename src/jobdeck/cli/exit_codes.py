@@ -53,6 +53,14 @@ _ORDER = (
 )
 
 
+_OUTCOMES = {
+    Phase.SUCCEEDED: ExitCode.OK,
+    Phase.PARTIAL: ExitCode.PARTIAL,
+    Phase.FAILED: ExitCode.FAILED,
+    Phase.CANCELLED: ExitCode.CANCELLED,
+}
+
+
 def exit_code(jobs: Iterable[Job]) -> ExitCode:
     """Return the one code for several jobs.
 
@@ -68,18 +76,16 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 def job_code(job: Job) -> ExitCode:
-    """Return the code of one job: its outcome when it has ended, else why it could not be seen, else OK."""
-    match job.phase:
-        case Phase.FAILED:
-            return ExitCode.FAILED
-        case Phase.PARTIAL:
-            return ExitCode.PARTIAL
-        case Phase.CANCELLED:
-            return ExitCode.CANCELLED
-        case Phase.SUCCEEDED:
-            return ExitCode.OK
-        case Phase.QUEUED | Phase.RUNNING | Phase.UNKNOWN:
-            return ExitCode.OK if job.trouble is None else problem_code(job.trouble.kind)
+    """Return the code of one job: how its own answer to a request of this run says it ended, else why none did.
+
+    What is remembered, or told by a list or another process alone, decides nothing: without an answer of this run the
+    job could not be reached. OK for one that is still going.
+    """
+    if job.confirmed and job.terminal:
+        return _OUTCOMES[job.phase]
+    if job.trouble is not None:
+        return problem_code(job.trouble.kind)
+    return ExitCode.OK if job.answered and not job.terminal else ExitCode.UNREACHABLE
 
 
 def problem_code(kind: ProblemKind) -> ExitCode:

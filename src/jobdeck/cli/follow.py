@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.silence import Silences
 from jobdeck.cli.telling import make_teller
-from jobdeck.domain.job import Job, Target
+from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring import UseOfLists, Wiring
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from jobdeck.wiring import Running
     from jobdeck.wiring.recording import Recorder
 
-LOOKS_FOR_THE_REST = 3
+UNCONFIRMED_SECONDS = 60.0
+UNCONFIRMED_FAILURES = 3
+"""A list says that a job has ended, and its own answer cannot be had for so long: nothing more comes of waiting."""
 
 
 class TimedOutError(Exception):
@@ -39,7 +42,7 @@ async def follow(
 ) -> tuple[Job, ...]:
     """Watch targets and hand every batch to `enough` until it says True; returns the jobs in their order.
 
-    A job of which an end is remembered is looked at once more; should that fail or contradict, the end stays.
+    What is remembered of them is what is known when no answer comes, and never an answer itself.
     With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
     With a `recorder`, all of it is recorded. A server that asks for silence and a disk that fails are told in a line.
 
@@ -55,7 +58,8 @@ async def follow(
     silences, kept = Silences(wiring.clock), True
     try:
         changes = engine.subscribe()
-        keys = engine.add(targets, await _ended(wiring, running, targets))
+        engine.own_answers = True
+        keys = engine.add(targets, await _remembered(wiring, running, targets))
         polling = asyncio.create_task(engine.run())
         try:
             async with asyncio.timeout(patience):
@@ -84,24 +88,48 @@ async def follow(
     return tuple(engine.jobs[key] for key in keys)
 
 
-async def _ended(wiring: Wiring, running: "Running", targets: Sequence[Target]) -> tuple[Job, ...]:
-    """Return those of the targets of which an end is remembered; none when the store gives no answer."""
+async def _remembered(wiring: Wiring, running: "Running", targets: Sequence[Target]) -> tuple[Job, ...]:
+    """Return what earlier runs saw of the targets; nothing when the store gives no answer."""
     from jobdeck.store import StoreError  # noqa: PLC0415 - with the store, which is imported when it opens
 
     try:
-        return tuple(job for job in await wiring.recall(running.store, targets) if job.terminal)
+        return await wiring.recall(running.store, targets)
     except StoreError:
         return ()
 
 
-def told(job: Job) -> bool:
-    """Whether a job has ended and we know how: a list may tell the end alone, and the rest is asked for after it.
+class Settled:
+    """Tells of which jobs nothing more is to be learnt: their own answer has told an end, or none will come.
 
-    After three looks that failed, the end alone has to do.
+    With `appear`, jobs that nobody has seen are waited for so many seconds, however often the server does not know
+    them.
     """
-    return job.terminal and (not job.outlined or job.failures >= LOOKS_FOR_THE_REST)
 
+    def __init__(self, clock: Clock, appear: float | None = None) -> None:
+        self._clock = clock
+        self._appear = appear
+        self._started = clock.now()
+        self._unconfirmed: dict[JobKey, Instant] = {}
 
-def hopeless(engine: Engine, job: Job) -> bool:
-    """Whether no further look can tell more: the server knows no such job, or the profile's key was refused."""
-    return job.lost or (not told(job) and job.key.profile in engine.halted())
+    def __call__(self, engine: Engine, job: Job) -> bool:
+        """Whether a job is settled; one that only a list or another process has seen end is asked itself."""
+        if job.confirmed and job.terminal:
+            return True
+        if self._is_not_found(job) or job.key.profile in engine.halted():
+            return True
+        if not job.terminal:
+            self._unconfirmed.pop(job.key, None)
+            return False
+        engine.fetch(job.key)
+        now = self._clock.now()
+        since = self._unconfirmed.setdefault(job.key, now)
+        return job.failures >= UNCONFIRMED_FAILURES and now.mono - since.mono >= UNCONFIRMED_SECONDS
+
+    def all_of(self, engine: Engine) -> bool:
+        """Whether all jobs are settled; each is looked at, for those that need it are asked."""
+        return sum(self(engine, job) for job in engine.jobs.values()) == len(engine.jobs)
+
+    def _is_not_found(self, job: Job) -> bool:
+        if not job.not_found or self._appear is None or job.observed is not None:
+            return job.not_found
+        return self._clock.now().mono - self._started.mono >= self._appear

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from jobdeck.cli.narration import narrate
-from jobdeck.cli.words import describe_anomaly, describe_id, describe_message, describe_reason
+from jobdeck.cli.words import describe_anomaly, describe_id, describe_message, describe_reason, describe_unconfirmed
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 
@@ -16,8 +16,10 @@ def describe_outcome(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
     trouble = [job for job in jobs if _in_trouble(job)]
     if brief and not trouble:
         return
-    ends = [(sum(job.phase is phase for job in jobs), phase.value) for phase in Phase if phase.terminal]
-    counts = [*ends, (sum(not job.terminal for job in jobs), "not ended")]
+    known = [job for job in jobs if job.terminal and job.confirmed]
+    ends = [(sum(job.phase is phase for job in known), phase.value) for phase in Phase if phase.terminal]
+    unconfirmed = sum(job.terminal and not job.confirmed for job in jobs)
+    counts = [*ends, (sum(not job.terminal for job in jobs), "not ended"), (unconfirmed, "not confirmed")]
     told = ", ".join(f"{count} {word}" for count, word in counts if count)
     yield f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {told}"
     yield from (f"  {job.key}  {_reason(job)}" for job in trouble[:MOST])
@@ -34,14 +36,16 @@ def narrate_anomalies(jobs: Iterable[Job]) -> None:
 
 def _in_trouble(job: Job) -> bool:
     """Whether a job ended otherwise than hoped for, cannot be seen to end, or has an end that is contradicted."""
-    if job.terminal:
+    if job.terminal and job.confirmed:
         return job.phase is not Phase.SUCCEEDED or bool(job.anomalies)
-    return job.trouble is not None
+    return job.terminal or job.trouble is not None
 
 
 def _reason(job: Job) -> str:
     what = describe_message(job)
-    if job.terminal:
+    if job.terminal and not job.confirmed:
+        what = f"{describe_unconfirmed(job)}: {what}" if what else describe_unconfirmed(job)
+    elif job.terminal:
         reason = "; ".join(part for part in (describe_reason(job), describe_anomaly(job)) if part)
         what = f"{job.phase.value}: {reason}" if reason else job.phase.value
     trail = describe_id(job.request_id, job.trace_id)

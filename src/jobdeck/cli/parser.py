@@ -206,9 +206,19 @@ def _add_watch(commands: "Commands") -> None:
         description="Print a line for every change until all targets have ended. The exit code tells how.",
         example="watch --json - < ids.txt | jq -c .change",
     )
+    _add_appear(watch)
     watch.add_argument("--json", action="store_true", help="one JSON object a change")
     _add_record(watch)
     watch.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
+
+
+def _add_appear(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--appear",
+        type=duration,
+        metavar="DURATION",
+        help="keep waiting this long for jobs the server doesn't know yet (404)",
+    )
 
 
 def _add_wait(commands: "Commands") -> None:
@@ -222,7 +232,7 @@ def _add_wait(commands: "Commands") -> None:
     wait.add_argument("--any", action="store_true", help="until one has ended")
     wait.add_argument("--fail-fast", action="store_true", help="until one has failed")
     wait.add_argument("--timeout", type=duration, metavar="DURATION", help="exit with 124 after, say, 45s, 30m, 1h30m")
-    wait.add_argument("--appear", type=duration, metavar="DURATION", help="wait so long for targets not there yet")
+    _add_appear(wait)
     wait.add_argument("--json", action="store_true", help="nothing but one JSON object a job, at the end")
     _add_record(wait)
     wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")

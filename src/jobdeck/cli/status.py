@@ -69,11 +69,13 @@ class Look:
         for job in batch.jobs:
             if job.key in self.done:
                 continue
-            if job.problem or (job.observed and not job.outlined):
+            if job.problem or (job.answered and (job.confirmed or not job.terminal)):
                 engine.rest(job.key)
                 self._take(job)
-            elif job.outlined:
-                # Another process has just seen it in a list, which leaves stages and error out.
+            elif job.terminal:
+                # Told by a list or another process: only its own answer decides the exit code.
+                engine.fetch(job.key)
+            elif job.observed:
                 engine.ask(job.key)
         for profile, problem in self._down(engine, batch).items():
             for job in engine.jobs.values():

@@ -3,7 +3,7 @@
 import argparse
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import TimedOutError, follow, hopeless, told
+from jobdeck.cli.follow import Settled, TimedOutError, follow
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.narration import LINE, narrate
 from jobdeck.cli.outcome import describe_outcome, narrate_anomalies
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     waiting = Waiting(arguments, wiring.clock)
     try:
         jobs = run_printing(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder))
-        code = exit_code([job for job in jobs if job.terminal] if waiting.ended_by_any else jobs)
+        code = exit_code([job for job in jobs if has_ended(job)] if waiting.ended_by_any else jobs)
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT
     finally:
@@ -52,7 +52,7 @@ class Waiting:
         self.ended_by_any = False
         self._arguments = arguments
         self._clock = clock
-        self._started = clock.now()
+        self._settled = Settled(clock, arguments.appear)
         live = arguments.json or LINE.possible
         self._printer = None if live else ChangePrinter(clock, as_json=False)
 
@@ -63,31 +63,37 @@ class Waiting:
             self._printer.show(engine, batch)
         elif not self._arguments.json:
             LINE.show(describe_jobs(jobs, self._clock.now()))
-        over = [job for job in jobs if told(job) or self._hopeless(engine, job)]
-        if self._arguments.fail_fast and any(job.phase is Phase.FAILED for job in over):
+        over = [job for job in jobs if self._settled(engine, job)]
+        ended = [job for job in over if has_ended(job)]
+        if self._arguments.fail_fast and any(job.phase is Phase.FAILED for job in ended):
             return True
-        if self._arguments.any and any(job.terminal for job in over):
+        if self._arguments.any and ended:
             self.ended_by_any = True
             return True
         return len(over) == len(jobs)
 
-    def _hopeless(self, engine: Engine, job: Job) -> bool:
-        if job.lost and self._arguments.appear is not None and job.observed is None:
-            waited: float = self._clock.now().since(self._started)
-            return waited >= float(self._arguments.appear)
-        return hopeless(engine, job)
+
+def has_ended(job: Job) -> bool:
+    """Whether a job's own answer to a request of this run says that it has ended."""
+    return job.terminal and job.confirmed
 
 
 def describe_rest(jobs: tuple[Job, ...]) -> str:
-    """How many have not ended, and how many of those nobody has seen going, with the reason of the first."""
-    rest = [job for job in jobs if not job.terminal]
-    unseen = [job for job in rest if job.observed is None]
-    text = f"{len(rest)} of {len(jobs)} not ended"
-    if not unseen:
-        return text
-    problem = unseen[0].trouble
-    reason = "no answer yet" if problem is None else f"{problem.kind.words}: {problem.message}"
-    return f"{text}, {len(unseen)} never seen ({reason})"
+    """How many have not ended, how many of those were never seen, and how many ends no answer of the job confirmed."""
+    going = [job for job in jobs if not job.terminal]
+    unseen = [job for job in going if job.observed is None]
+    unconfirmed = [job for job in jobs if job.terminal and not job.confirmed]
+    parts = [f"{len(going)} of {len(jobs)} not ended"] if going or not unconfirmed else []
+    if unseen:
+        parts.append(f"{len(unseen)} never seen ({_why_unseen(unseen[0])})")
+    if unconfirmed:
+        parts.append(f"the end of {len(unconfirmed)} of {len(jobs)} not confirmed ({_why_unseen(unconfirmed[0])})")
+    return ", ".join(parts)
+
+
+def _why_unseen(job: Job) -> str:
+    problem = job.trouble
+    return "no answer yet" if problem is None else f"{problem.kind.words}: {problem.message}"
 
 
 def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:

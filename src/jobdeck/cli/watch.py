@@ -5,7 +5,7 @@ import sys
 
 from jobdeck.cli.changes import describe_event, describe_late_reason, event_object
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import follow, hopeless, told
+from jobdeck.cli.follow import Settled, follow
 from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.output import budget_object, job_object, print_json, rfc3339
 from jobdeck.cli.recording import make_recorder
@@ -24,13 +24,14 @@ BUDGET_SECONDS = 10.0
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Print changes until every job has ended or no look can tell more; returns the code for all."""
+    """Print changes until every job has ended or nothing more is to be learnt; returns the code for all."""
     wiring, inputs = open_targets(arguments, arguments.targets)
     printer = ChangePrinter(wiring.clock, as_json=arguments.json)
+    settled = Settled(wiring.clock, arguments.appear)
 
     def enough(engine: Engine, batch: Batch) -> bool:
         printer.show(engine, batch)
-        return all(told(job) or hopeless(engine, job) for job in engine.jobs.values())
+        return settled.all_of(engine)
 
     recorder = make_recorder(arguments.record, wiring)
     return exit_code(run_printing(follow(wiring, inputs.targets, enough, hooks=True, recorder=recorder)))
@@ -66,13 +67,18 @@ class ChangePrinter:
         if told is None:
             return
         sys.stdout.write(f"{words.clock(event.at.us)}  {f'{key}  ' if key is not None else ''}{told}\n")
-        if job is not None and job.outlined and isinstance(event, PhaseChanged) and event.after is not Phase.SUCCEEDED:
+        if (
+            job is not None
+            and job.summary_only
+            and isinstance(event, PhaseChanged)
+            and event.after is not Phase.SUCCEEDED
+        ):
             self._owed.add(job.key)
 
     def _reasons(self, batch: Batch) -> None:
         """Tell why jobs ended whose end a list had told without a reason."""
         for job in batch.jobs:
-            if job.key in self._owed and not job.outlined:
+            if job.key in self._owed and not job.summary_only:
                 self._owed.discard(job.key)
                 if job.reason:
                     sys.stdout.write(f"{words.clock(self._clock.now().us)}  {job.key}  {describe_late_reason(job)}\n")

@@ -3,7 +3,7 @@
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
 
 STATUS_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "SEEN", "REQUEST ID", "MESSAGE")
@@ -39,7 +39,7 @@ def describe_row(job: Job, now: Instant, since: Instant) -> tuple[str, ...]:
 
 def describe_state(job: Job, now: Instant) -> str:
     """Glyph and word: the server's own word when its meaning is not known."""
-    if job.lost:
+    if job.not_found and not job.terminal:
         return "? lost"
     if job.status is None:
         return "? unseen" if job.trouble is not None else "· new"
@@ -59,7 +59,7 @@ def describe_age(job: Job, now: Instant) -> str:
     age = job.age(now)
     if age is None:
         return "never"
-    return "final" if job.terminal else words.span(age)
+    return "final" if job.terminal and job.confirmed else words.span(age)
 
 
 def describe_message(job: Job) -> str:
@@ -67,6 +67,17 @@ def describe_message(job: Job) -> str:
     if job.trouble is not None:
         return f"{job.trouble.kind.words}: {job.trouble.message}"
     return "; ".join(part for part in (describe_reason(job), describe_anomaly(job)) if part)
+
+
+def describe_unconfirmed(job: Job) -> str:
+    """Whose word it is that a job has ended, where its own answer has not told it."""
+    match job.source:
+        case Source.LIST:
+            return f"listed as {job.phase.value}, not confirmed by its own answer"
+        case Source.PEER:
+            return f"seen as {job.phase.value} by another jobdeck, not confirmed"
+        case _:
+            return f"remembered as {job.phase.value}, not confirmed"
 
 
 def describe_anomaly(job: Job) -> str:

@@ -11,7 +11,7 @@ from jobdeck.domain.text import one_line
 _ORDER = (Phase.FAILED, Phase.PARTIAL, Phase.CANCELLED, Phase.SUCCEEDED)
 
 
-def ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Job, ...]:
+def newly_ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Job, ...]:
     """Return the jobs that the events show to have ended, each once, in their order.
 
     A job that had ended before anybody watched it is none of them: where the server gives no dates, one that had
@@ -19,7 +19,7 @@ def ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Job, ...
     """
     found: dict[JobKey, Job] = {}
     for event in events:
-        if not isinstance(event, PhaseChanged) or not event.after.terminal or event.before.terminal:
+        if not isinstance(event, PhaseChanged) or not event.after.terminal or event.before is event.after:
             continue
         job = jobs.get(event.key)
         if job is not None and job.terminal and not (event.before is Phase.UNKNOWN and _ended_before(job)):
@@ -41,6 +41,8 @@ def end_words(jobs: Sequence[Job]) -> str:
 def _ended_before(job: Job) -> bool:
     """Whether a job that had ended at the first look had done so before it was watched."""
     end_us = job.ended_us or job.updated_us
+    if end_us is None and job.run > 1:
+        return False
     if end_us is None:
         return job.target.accepted_request_id is None and job.target.accepted_trace_id is None
     return end_us < job.added.us

@@ -80,8 +80,18 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class RunBegan:
+    """An ID that had been seen is used again, or tried again: `run` counts its runs, `message` says how that shows."""
+
+    at: Instant
+    key: JobKey
+    run: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnomalyMet:
-    """The server contradicted what cannot change, such as an ended job that runs again."""
+    """The server contradicted what cannot change, such as the end of a job."""
 
     at: Instant
     key: JobKey
@@ -124,7 +134,15 @@ class SleepNoticed:
 
 
 JobEvent: TypeAlias = (
-    JobAdded | JobRemoved | PhaseChanged | StageChanged | ProgressChanged | ProblemMet | Recovered | AnomalyMet
+    JobAdded
+    | JobRemoved
+    | RunBegan
+    | PhaseChanged
+    | StageChanged
+    | ProgressChanged
+    | ProblemMet
+    | Recovered
+    | AnomalyMet
 )
 ProfileEvent: TypeAlias = ProfileHalted | OutageBegan | OutageEnded
 Event: TypeAlias = JobEvent | ProfileEvent | SleepNoticed

@@ -14,7 +14,8 @@ class Exchange:
 
     `job` is None for a list request, `date_us` what the server's clock said (microseconds since the epoch, whole
     seconds). `request_id` is what the answer's header said, else its body;
-    `duration` is in seconds from sending to the last byte, `size` in decoded bytes.
+    `duration` is in seconds from sending to the last byte, `size` in decoded bytes. `sequence` is its place in the
+    order of sending, among all requests of all processes that share a store.
     """
 
     profile: str
@@ -30,6 +31,7 @@ class Exchange:
     size: int = 0
     date_us: int | None = None
     problem: Problem | None = None
+    sequence: int = 0
 
     @property
     def clock_offset(self) -> float | None:

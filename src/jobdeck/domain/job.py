@@ -20,6 +20,19 @@ class Resource(StrEnum):
     JOB = "job"
 
 
+class Source(StrEnum):
+    """Where the state that is shown of a job comes from, the least reliable first.
+
+    Only `ANSWER`, the job's own answer to a request of this run, decides an exit code.
+    """
+
+    NONE = "none"
+    MEMORY = "memory"
+    LIST = "list"
+    PEER = "peer"
+    ANSWER = "answer"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class JobKey:
     """What identifies a job: the profile it is asked through, its account group if the API has one, its ID."""
@@ -35,13 +48,19 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a user named: which job, at which endpoint, and the IDs of the answer that accepted it."""
+    """What a user named: which job, at which endpoint, and what the answer that accepted it said.
+
+    `accepted` says that there was such an answer; `retry_after` is how many seconds it asked to wait before the first
+    poll.
+    """
 
     key: JobKey
     provider: str
     resource: Resource
     accepted_request_id: str | None = None
     accepted_trace_id: str | None = None
+    accepted: bool = False
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,8 @@ class Observation:
     `progress` is None or a fraction within 0–1. `result` is JSON text in ASCII: immutable, compact, and parsed
     only when somebody looks. `facts` are further scalar fields of the answer by name. `whole` is False for a
     list row that says nothing of stages, error and result: what was known of those stays. `note` says in words how the
-    answer was damaged, None when it was not.
+    answer was damaged, None when it was not. `attempt` and `started_us` tell one run of an ID from the next, where the
+    API has such.
     """
 
     id: str
@@ -92,6 +112,8 @@ class Observation:
     facts: tuple[tuple[str, str], ...] = ()
     whole: bool = True
     note: str | None = None
+    attempt: str | None = None
+    started_us: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a progress outside 0–1 (ValueError)."""
@@ -114,12 +136,19 @@ class Job:
 
     `observed` is the moment of the last good observation, `asked` the moment its request was sent, `changed` the
     last time status, progress or a stage changed (before our first look, as far as the server tells), `ended` when it
-    was first seen terminal. `problem` is that of the newest exchange, None when that one was good; `failures` counts
-    the exchanges since the last good one and `misses` how many of them in a row said "not found". `outage` is set
+    was first seen terminal. `sequence` is the place of that request among all that were sent: newer is what was sent
+    later, whatever the clocks say. `source` is where the state comes from.
+    `problem` is that of the newest exchange, None when that one was good; `failures` counts
+    the exchanges since the last good one and `misses` how many of them said "not found", the first at `missing_since`;
+    `not_found` is whether they have said so for long enough to believe it. `outage` is set
     while every request of the job's profile meets a problem, whether or not the job itself was asked for.
     `acknowledged` says that a person knows of its trouble.
-    `outlined` says that its status comes from a list row, and that no look since has told stages, error and result;
-    `whole` is the moment of the last look that told them, in this run.
+    `summary_only` says that its status comes from a list row, and that no answer of the job's own has come since;
+    `disputed_end` is the status and the moment (microseconds since the epoch) of an end that its own answer told and a
+    later row denies. `whole` is the moment of the last look that told stages, error and result, in this run.
+
+    An ID may be used again: `run` counts the runs of it that we know of, `begun` is when the present one was first
+    seen, None for the first; `attempt`, `created_us` and `started_us` tell them apart.
 
     `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
     `observed`, and `stall_after` the seconds without a change that are unusual, both None when too little is known.
@@ -141,14 +170,23 @@ class Job:
     ended_us: int | None = None
     observed: Instant | None = None
     asked: Instant | None = None
+    sequence: int = 0
+    source: Source = Source.NONE
     changed: Instant | None = None
     ended: Instant | None = None
     seen_queued: bool = False
-    outlined: bool = False
+    summary_only: bool = False
+    disputed_end: tuple[str, int] | None = None
     whole: Instant | None = None
+    run: int = 1
+    begun: Instant | None = None
+    attempt: str | None = None
+    started_us: int | None = None
     problem: Problem | None = None
     failures: int = 0
     misses: int = 0
+    missing_since: Instant | None = None
+    not_found: bool = False
     http_status: int | None = None
     request_id: str | None = None
     trace_id: str | None = None
@@ -171,9 +209,14 @@ class Job:
         return self.phase.terminal
 
     @property
-    def lost(self) -> bool:
-        """Whether the server has said at least twice in a row that it knows no such job."""
-        return self.misses >= 2
+    def confirmed(self) -> bool:
+        """Whether the state is that of the job's own answer to a request of this run: what an exit code relies on."""
+        return self.source is Source.ANSWER
+
+    @property
+    def answered(self) -> bool:
+        """Whether a request of this run told the state in full: the job's own answer, or a row that says as much."""
+        return self.source is Source.ANSWER or (self.source is Source.LIST and self.whole is not None)
 
     @property
     def current_stage(self) -> StageRecord | None:
@@ -233,10 +276,10 @@ class Job:
             if self.created_us is not None:
                 end_us = self.ended_us if self.ended_us is not None else self.ended.us
                 return max(0.0, (end_us - self.created_us) / 1e6)
-            return self.ended.since(self.added)
+            return self.ended.since(self.begun or self.added)
         if self.created_us is not None:
             return max(0.0, (now.us - self.created_us) / 1e6)
-        return now.since(self.added)
+        return now.since(self.begun or self.added)
 
     @property
     def elapsed_exact(self) -> bool:

@@ -164,6 +164,7 @@ def _identity(source: TicketSource) -> Iterator[str]:
         ("API", job.target.provider),
         ("Kind", job.kind),
         ("Status", job.status or "never seen"),
+        ("Told by", "a list alone: no answer of the job's own has confirmed it" if job.summary_only else None),
         ("Accepted with request ID", job.target.accepted_request_id),
         ("Accepted with trace ID", job.target.accepted_trace_id),
         ("Request ID of the first answer that showed the end", failing[0].request_id if failing else None),

@@ -12,6 +12,7 @@ class MomentKind(StrEnum):
 
     ACCEPTED = "accepted"
     WATCHED = "watched"
+    RUN = "run"
     PHASE = "phase"
     STAGE = "stage"
     PROBLEM = "problem"
@@ -24,7 +25,7 @@ class Moment:
     """One entry of a timeline: at `at_us` (microseconds since the epoch) we learnt this.
 
     `stage` names the stage for `STAGE`, `before` and `after` are phases, and `text` is the server's own word, a
-    problem's message or an anomaly. `request_id` is that of the answer that told.
+    problem's message, an anomaly, or how a new run of the ID shows. `request_id` is that of the answer that told.
     """
 
     at_us: int

@@ -1,7 +1,11 @@
-"""How a job changes: the pure rules that keep a problem from becoming an outcome, and an outcome from changing."""
+"""How a job changes: the pure rules by which the newest full answer is the state, and a problem never is.
+
+Newer is what was sent later (`Exchange.sequence`), never what a clock says.
+"""
 
 from dataclasses import replace
 
+from jobdeck.domain import words
 from jobdeck.domain.events import (
     AnomalyMet,
     JobEvent,
@@ -9,56 +13,95 @@ from jobdeck.domain.events import (
     ProblemMet,
     ProgressChanged,
     Recovered,
+    RunBegan,
     StageChanged,
 )
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, Observation, Stage, StageRecord
+from jobdeck.domain.instant import Instant, utc
+from jobdeck.domain.job import Job, Observation, Source, Stage, StageRecord
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 
 MAX_ANOMALIES = 20
+
+KNOWN_SECONDS = 30.0
+"""A job that was accepted or seen is not found when nothing but 404 has come for so long: a replica that lags, or a
+deployment, answers 404 for some seconds."""
+
+UNKNOWN_SECONDS = 5.0
+"""The same for an ID that nobody has seen: most often a mistyped one, for which nobody wants to wait long."""
+
+SAME_US = 1_000_000
+"""Two dates of one creation may differ by so much: one answer may have its milliseconds, another not."""
+
 _DAY = 86_400.0
 
+_GOING = frozenset({Phase.QUEUED, Phase.RUNNING})
+"""What begins a new run after an end; a word that nobody knows may as well be what becomes of ended jobs."""
 
-def observe(job: Job, observation: Observation, exchange: Exchange, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
+_RELIABILITY = {source: place for place, source in enumerate(Source)}
+
+_NO_ANSWER_ABOUT_JOB = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.RATE_LIMIT})
+"""What tells neither that a job is there nor that it is not, and so does not end a time in which it is not found."""
+
+
+def apply_observation(
+    job: Job, observation: Observation, exchange: Exchange, now: Instant, source: Source = Source.ANSWER
+) -> tuple[Job, tuple[JobEvent, ...]]:
     """Return the job after a good answer, and what changed.
 
-    An answer to a request sent before the one that gave the present state is old news and changes nothing.
-    Terminal is final: a later contradiction leaves status, progress, stages, error and result as they are and is
-    recorded as an anomaly; what a later answer leaves out, such as a result that has expired, stays.
+    An answer to a request sent before the one that gave the present state is old news and changes nothing. A list row
+    changes the state like any newer answer, but only an answer of the job's own (`exchange.job`) begins a new run by
+    going on after an end, or makes an anomaly: lists run some seconds ahead of it, or behind.
     """
-    if job.asked is not None and exchange.started.mono < job.asked.mono:
+    if exchange.sequence < job.sequence:
         return job, ()
+    own = exchange.job is not None
     events: list[JobEvent] = []
     if job.failures:
         events.append(Recovered(now, job.key, job.failures))
+    ended_as = _own_end(job)
+    listed_end = observation.phase.terminal and not own and (job.summary_only or not job.terminal)
+    denial = _denial(job, ended_as, observation, now) if own and observation.whole else None
+    new_run = _shows_new_run(job, observation, own=own)
+    if new_run or (denial is not None and observation.phase in _GOING):
+        message = _run_message(job, observation, ended_as) if new_run else denial or ""
+        job = _blank_run(job, now)
+        events.append(RunBegan(now, job.key, job.run, message))
+        ended_as = None
+    elif not own and job.disputed_end is None and ended_as is not None and observation.status != ended_as[0]:
+        job = replace(job, disputed_end=ended_as)
     seen = replace(
         job,
         observed=now,
         asked=exchange.started,
+        sequence=exchange.sequence,
         problem=None,
         outage=None,
         failures=0,
-        misses=0,
+        # A list may go on showing an ended job whose own answer is gone.
+        misses=job.misses if listed_end else 0,
+        missing_since=job.missing_since if listed_end else None,
+        not_found=False,
         http_status=exchange.http_status,
         request_id=exchange.request_id,
         trace_id=exchange.trace_id,
         version=job.version + 1,
     )
     seen = _with_anomaly(seen, observation.note, now, events)
-    if job.terminal and observation.phase is not job.phase:
-        message = f"ended as {job.status}, but the server now says {observation.status}"
-        seen = _with_anomaly(seen, message, now, events)
-        # No look will tell more of an end that the server takes back.
-        return replace(seen, outlined=job.outlined and not observation.whole), tuple(events)
-    if job.terminal and observation.whole:
+    if not new_run:
+        seen = _with_anomaly(seen, denial, now, events)
+    same_end = job.terminal and observation.phase is job.phase
+    if same_end and observation.whole:
         observation = _with_what_is_known(job, observation)
     changes = _changes(job, observation, exchange, now)
     changed = now if changes else job.changed
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
-    return _take_over(seen, observation, now, changed), (*events, *changes)
+    taken = _take_over(seen, observation, now, changed, own=own)
+    # An end that the job's own answer told is not told less well when a list repeats it.
+    better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
+    return replace(taken, source=better), (*events, *changes)
 
 
 def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobEvent]) -> Job:
@@ -69,25 +112,102 @@ def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobE
     return replace(job, anomalies=(*job.anomalies, message)[-MAX_ANOMALIES:])
 
 
-def miss(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
+def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
     """Return the job after an exchange that told nothing about it: its last good state stays, with its age.
 
     One that was sent before the request that gave this state is old news and changes nothing.
     """
-    if job.asked is not None and exchange.started.mono < job.asked.mono:
+    if exchange.sequence < job.sequence:
         return job, ()
-    misses = job.misses + 1 if problem.kind is ProblemKind.NOT_FOUND else 0
+    missing = problem.kind is ProblemKind.NOT_FOUND
+    misses, since = job.misses, job.missing_since
+    if missing:
+        misses, since = misses + 1, since or now
+    elif problem.kind not in _NO_ANSWER_ABOUT_JOB:
+        misses, since = 0, None
+    # By the monotonic clock: a wall clock that is set forward must not make 30 s of two looks.
+    waited = now.mono - since.mono if since is not None else 0.0
     seen = replace(
         job,
         problem=problem,
         failures=job.failures + 1,
         misses=misses,
+        missing_since=since,
+        not_found=missing and misses > 1 and waited >= not_found_seconds(job),
         http_status=exchange.http_status,
         request_id=exchange.request_id,
         trace_id=exchange.trace_id,
         version=job.version + 1,
     )
     return seen, (ProblemMet(now, job.key, problem, seen.failures),)
+
+
+def not_found_seconds(job: Job) -> float:
+    """Return for how long nothing but "not found" must come before it is believed."""
+    return KNOWN_SECONDS if job.observed is not None or job.target.accepted else UNKNOWN_SECONDS
+
+
+def is_new_run(job: Job, observation: Observation) -> bool:
+    """Whether an answer of a job's own shows by its dates or its attempt that it is about another run of the ID."""
+    return _shows_new_run(job, observation, own=True)
+
+
+def _own_end(job: Job) -> tuple[str, int] | None:
+    """Return the status and the moment of the end that a job's own answer told last; None when it told of none."""
+    if job.disputed_end is not None:
+        return job.disputed_end
+    if job.terminal and not job.summary_only:
+        return job.status or "", (job.ended or job.added).us
+    return None
+
+
+def _denial(job: Job, ended_as: tuple[str, int] | None, observation: Observation, now: Instant) -> str | None:
+    """Return in words how an answer contradicts an end; None when it does not."""
+    same = job.terminal and job.phase is observation.phase and job.disputed_end is None
+    if ended_as is None or same or observation.status == ended_as[0]:
+        return None
+    status, us = ended_as
+    return f"was {status} at {words.near(us, now)}, the server now says {observation.status}"
+
+
+def _shows_new_run(job: Job, observation: Observation, *, own: bool) -> bool:
+    if job.attempt is not None and observation.attempt is not None and job.attempt != observation.attempt:
+        return True
+    # Rows may be dated otherwise than the job's own answer.
+    dates = ((job.created_us, observation.created_us), (job.started_us, observation.started_us))
+    return own and any(_differ(known, told) for known, told in dates)
+
+
+def _differ(known: int | None, told: int | None) -> bool:
+    return known is not None and told is not None and abs(known - told) > SAME_US
+
+
+def _run_message(job: Job, observation: Observation, ended_as: tuple[str, int] | None) -> str:
+    """Return in words what the run before was, and how the new one shows."""
+    if job.attempt != observation.attempt and observation.attempt is not None:
+        sign = f"attempt {observation.attempt}"
+    elif _differ(job.created_us, observation.created_us):
+        sign = f"created {utc(observation.created_us or 0)}"
+    else:
+        sign = f"started {utc(observation.started_us or 0)}"
+    was = ended_as[0] if ended_as is not None else job.status
+    return f"{sign}; the run before was {was}"
+
+
+def _blank_run(job: Job, now: Instant) -> Job:
+    """Return the job as the next run of its ID, of which nothing is known yet."""
+    return Job(
+        target=job.target,
+        added=job.added,
+        kind=job.kind,
+        run=job.run + 1,
+        begun=now,
+        problem=job.problem,
+        outage=job.outage,
+        failures=job.failures,
+        interval=job.interval,
+        version=job.version,
+    )
 
 
 def _with_what_is_known(job: Job, observation: Observation) -> Observation:
@@ -113,29 +233,37 @@ def _last_change(observation: Observation, exchange: Exchange, now: Instant) -> 
     return now.later(min(0.0, (updated_us - now.us) / 1e6 - (offset if abs(offset) < _DAY else 0.0)))
 
 
-def _take_over(job: Job, observation: Observation, now: Instant, changed: Instant | None) -> Job:
-    whole = observation.whole
+def _take_over(job: Job, observation: Observation, now: Instant, changed: Instant | None, *, own: bool) -> Job:
+    whole, ends = observation.whole, observation.phase.terminal
+    ended = (job.ended if observation.phase is job.phase else None) or now if ends else None
     return replace(
         job,
         status=observation.status,
         phase=observation.phase,
         kind=observation.kind or job.kind,
         progress=observation.progress if whole else job.progress,
-        stages=_records(job.stages, observation.stages, now, job.ended or now) if whole else job.stages,
+        stages=_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
         error=observation.error if whole else job.error,
         result=observation.result if whole else job.result,
         facts=observation.facts or job.facts,
-        created_us=observation.created_us if observation.created_us is not None else job.created_us,
-        updated_us=observation.updated_us if observation.updated_us is not None else job.updated_us,
-        ended_us=observation.ended_us if observation.ended_us is not None else job.ended_us,
+        created_us=_kept(observation.created_us, job.created_us),
+        updated_us=_kept(observation.updated_us, job.updated_us),
+        ended_us=_kept(observation.ended_us, job.ended_us) if ends else None,
+        started_us=_kept(observation.started_us, job.started_us),
+        attempt=observation.attempt if observation.attempt is not None else job.attempt,
         changed=changed,
-        ended=job.ended or (now if observation.phase.terminal else None),
+        ended=ended,
         whole=now if whole else job.whole,
-        outlined=not whole and (job.outlined or observation.status != job.status),
+        summary_only=not (own and whole) and (job.summary_only or observation.status != job.status),
+        disputed_end=None if own and whole else job.disputed_end,
         # What a person knew of was the trouble of then.
         acknowledged=job.acknowledged and observation.phase is job.phase,
         seen_queued=job.seen_queued or observation.phase is Phase.QUEUED,
     )
+
+
+def _kept(told: int | None, known: int | None) -> int | None:
+    return told if told is not None else known
 
 
 def _changes(job: Job, observation: Observation, exchange: Exchange, now: Instant) -> tuple[JobEvent, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
 from jobdeck.domain.events import Event, SleepNoticed
 from jobdeck.domain.exchange import Exchange
@@ -48,6 +49,8 @@ class Engine:
         self._ticked = self._kept = clock.now()
         self._attended = True
         self.paused = False
+        self.own_answers = False
+        """Whether an end that another process learnt of is asked for again: an exit code relies on it."""
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -98,16 +101,16 @@ class Engine:
         self._subscriptions.append(subscription)
         return subscription
 
-    def add(self, targets: Iterable[Target], ended: Iterable[Job] = ()) -> tuple[JobKey, ...]:
-        """Watch targets; returns the keys that are new. A new target is looked at as soon as the budget allows.
+    def add(self, targets: Iterable[Target], remembered: Iterable[Job] = ()) -> tuple[JobKey, ...]:
+        """Watch targets; returns the keys that are new. A new target is polled as soon as the budget allows.
 
-        Those that have `ended`, as is remembered, are looked at as well, and stay so whatever is seen.
+        What is `remembered` of them counts from the moment at which an answer contradicts it, or there is none.
         Watches none of them when the lane of one cannot be made, and raises what that raises.
         """
         now = self._clock.now()
         jobs: list[Job] = []
         events: list[Event] = []
-        self._registry.remember(ended)
+        self._registry.remember(remembered)
         wanted = tuple(targets)
         lanes = {name: self._lane(name) for name in dict.fromkeys(target.key.profile for target in wanted)}
         for target in wanted:
@@ -115,7 +118,7 @@ class Engine:
             if (added := self._registry.add(target, now)) is not None:
                 jobs.append(added[0])
                 events.append(added[1])
-                lane.scheduler.add(target.key, target.resource.value, now.mono)
+                lane.scheduler.add(target.key, target.resource.value, now.mono, wait=target.retry_after)
                 lane.wake()
         self._ledger.watch(wanted, now)
         self._publish(jobs=self._darkened(jobs), events=events)
@@ -124,6 +127,7 @@ class Engine:
     def restore(self, jobs: Iterable[Job], *, listed: bool = False) -> None:
         """Watch jobs in the state in which they are remembered, as old as that is; those watched already stay.
 
+        Those that have ended are polled once, after all that is more pressing: their IDs may have been used again.
         With `listed` they come from the ledger's own list, which then is not told of them again.
         """
         now = self._clock.now()
@@ -131,11 +135,13 @@ class Engine:
         for job in jobs:
             lane = self._lane(job.key.profile)
             if self._registry.restore(job, now):
-                restored.append(job)
-                if not job.terminal or job.outlined:
+                restored.append(self.jobs[job.key])
+                if job.terminal:
+                    lane.scheduler.add_ended(job.key, job.target.resource.value, now.mono)
+                else:
                     elapsed = job.elapsed(now) if job.elapsed_exact else None
                     lane.scheduler.add(job.key, job.target.resource.value, now.mono, elapsed)
-                    lane.wake()
+                lane.wake()
         if not listed:
             self._ledger.watch([job.target for job in restored], now)
         self._publish(jobs=self._darkened(restored))
@@ -197,6 +203,13 @@ class Engine:
         if lane is not None and key in self.jobs:
             self._release(lane)
             lane.scheduler.ask(key, self._clock.now().mono)
+            lane.wake()
+
+    def fetch(self, key: JobKey) -> None:
+        """Poll an ended job for its own answer, where only a list, another process or memory has told of its end."""
+        lane = self._lanes.get(key.profile)
+        if lane is not None and key in self.jobs:
+            lane.scheduler.fetch(key)
             lane.wake()
 
     def ask_all(self) -> None:
@@ -379,7 +392,8 @@ class Engine:
             if lane is None or not applied.jobs:
                 continue
             for seen in applied.seen:
-                lane.scheduler.hear(self._clock.now().mono, seen)
+                told = replace(seen, whole=not seen.terminal) if self.own_answers else seen
+                lane.scheduler.hear(self._clock.now().mono, told)
             lane.wake()
             exchanges = [heard.exchange] if heard.exchange is not None else []
             jobs = [self._expect(lane, job) for job in applied.jobs]

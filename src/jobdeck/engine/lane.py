@@ -170,6 +170,7 @@ class Lane:
             except asyncio.CancelledError:
                 await self._ledger.give_up(permit, self._clock.now())
                 raise
+            reply = reply.sent_as(permit.sequence)
             now = self._clock.now()
             # First on record, then shown: else a process killed in between has shown an ID that nobody finds again.
             await self._ledger.record(permit, reply, self._next_poll(request, reply, now), now)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Protocol, TypeAlias
 
 from jobdeck.domain.exchange import Exchange
@@ -15,10 +16,14 @@ from jobdeck.scheduling.actions import ListPage, Poll
 Request: TypeAlias = Poll | ListPage
 
 
+@dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to send one request; what is behind it is the ledger's own business."""
+    """Leave to send one request; `sequence` is its place in the order of sending.
 
-    __slots__ = ()
+    What else is behind it is the ledger's own business.
+    """
+
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,8 @@ class Ledger(Protocol):
 class NoLedger:
     """Remembers nothing and permits everything: an engine alone in the world."""
 
-    _PERMIT = Permit()
+    def __init__(self) -> None:
+        self._sent = count(1)
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
         """Do nothing."""
@@ -134,7 +140,7 @@ class NoLedger:
 
     async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
         """Permit."""
-        return self._PERMIT
+        return Permit(next(self._sent))
 
     async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
         """Do nothing."""

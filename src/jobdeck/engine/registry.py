@@ -7,11 +7,11 @@ from types import MappingProxyType
 from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Resource, Stage, Target
+from jobdeck.domain.job import Job, JobKey, Observation, Resource, Source, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
-from jobdeck.domain.transitions import miss, observe
+from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_run
 from jobdeck.engine.trace import Bodies, Trace
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
@@ -35,7 +35,7 @@ class Registry:
         self._jobs: dict[JobKey, Job] = {}
         self._traces: dict[JobKey, Trace] = {}
         self._bodies = Bodies()
-        self._ends: dict[JobKey, Job] = {}
+        self._remembered: dict[JobKey, Job] = {}
 
     def copy(self) -> "Registry":
         """Return another that goes on from here by itself."""
@@ -72,28 +72,35 @@ class Registry:
         known = self._jobs.get(job.key)
         if known is not None and known.observed is not None:
             return False
+        if job.observed is not None:
+            job = _without_trouble(job)
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
         self._traces.setdefault(job.key, Trace(now))
         return True
 
-    def remember(self, ended: Iterable[Job]) -> None:
-        """Note how jobs have ended, as far as is remembered, that are looked at once more as though they were new.
+    def remember(self, jobs: Iterable[Job]) -> None:
+        """Note what earlier runs saw of jobs that are polled as though they were new.
 
-        The end counts from the moment at which a look fails or contradicts it, which is told as met for the first time.
+        It counts from the moment at which an answer contradicts it, or the first poll fails: then it is what is known.
         """
-        self._ends.update((job.key, replace(job, problem=None, failures=0, misses=0, anomalies=())) for job in ended)
+        self._remembered.update((job.key, _without_trouble(job)) for job in jobs if job.observed is not None)
 
-    def recollect(self, asked: JobKey | None, reply: Reply, now: Instant) -> None:
-        """Put jobs whose remembered end a reply contradicts, or whose first look failed, into that end."""
-        if not self._ends:
+    def restore_remembered(self, asked: JobKey | None, reply: Reply, now: Instant) -> None:
+        """Restore what is remembered of the jobs that a reply is the first about."""
+        if not self._remembered:
             return
         told = {JobKey(reply.exchange.profile, row.account_group, row.id): row for row in reply.observations}
         if asked is not None:
             told = dict.fromkeys([asked], reply.observations[0]) if reply.problem is None else {}
         for key in told if asked is None else [asked]:
-            end = self._ends.pop(key, None)
-            if end is not None and key in self._jobs and (key not in told or told[key].phase is not end.phase):
-                self.restore(end, now)
+            before, job = self._remembered.pop(key, None), self._jobs.get(key)
+            if before is None or job is None or job.observed is not None:
+                continue
+            row = told.get(key)
+            if row is None or row.phase is not before.phase or is_new_run(before, row):
+                self.restore(before, now)
+            elif before.run > 1:
+                self.restore(replace(job, run=before.run, begun=before.begun), now)
 
     def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> Job | None:
         """Join what is remembered of a job's past, exchanges newest first; None when that changes nothing."""
@@ -104,7 +111,7 @@ class Registry:
         """Note that no job of a profile can be seen because of `outage`, or (None) that it is over."""
         touched = []
         for key, job in self._jobs.items():
-            if key.profile == profile and not job.terminal and job.outage != outage:
+            if key.profile == profile and not _is_known_in_full(job) and job.outage != outage:
                 self._jobs[key] = replace(job, outage=outage, version=job.version + 1)
                 touched.append(self._jobs[key])
         return tuple(touched)
@@ -129,24 +136,27 @@ class Registry:
         end alone is known, as from a list.
         """
         known = self._jobs.get(heard.key)
-        if known is None or heard.asked is None or heard.observed is None:
+        if known is None or heard.observed is None:
             return Applied((), (), ())
         if exchange is not None:
             self._traces[heard.key].hear(exchange)
-        if known.asked is not None and heard.asked.us <= known.asked.us:
+        if heard.sequence <= known.sequence:
             return Applied((), (), ())
-        told = exchange if exchange is not None and exchange.problem is None else _exchange_of(heard)
-        observation = observation_of(heard)
-        if not result_missing:
-            return self._observe_all(((known, observation),), told, heard.observed)
-        applied = self._observe_all(((known, replace(observation, result=known.result)),), told, heard.observed)
-        return applied if known.result is not None else self._outline(applied)
+        told, observation = _exchange_of(heard), observation_of(heard)
+        if result_missing:
+            observation = replace(observation, result=known.result)
+        applied = self._observe_all(((known, observation),), told, heard.observed, Source.PEER)
+        job = self._jobs[heard.key]
+        if job.run < heard.run:
+            self._jobs[heard.key] = job = replace(job, run=heard.run, begun=heard.begun)
+            applied = replace(applied, jobs=(job,))
+        return self._outline(applied) if result_missing and known.result is None else applied
 
     def _outline(self, applied: Applied) -> Applied:
         """Note that of the jobs just seen the end alone is known, if they have ended."""
         for job in applied.jobs:
             if job.terminal:
-                self._jobs[job.key] = replace(job, outlined=True)
+                self._jobs[job.key] = replace(job, summary_only=True)
         jobs = tuple(self._jobs[job.key] for job in applied.jobs)
         return replace(applied, jobs=jobs, seen=tuple(replace(seen, whole=not seen.terminal) for seen in applied.seen))
 
@@ -168,7 +178,7 @@ class Registry:
 
     def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
         """Apply a reply to the job that was `asked` for, or to every watched job of a list (`asked` is None)."""
-        self.recollect(asked, reply, now)
+        self.restore_remembered(asked, reply, now)
         if asked is not None:
             job = self._jobs.get(asked)
             if job is None:
@@ -177,7 +187,7 @@ class Registry:
             if reply.body is not None:
                 self._bodies.put(asked, reply.body)
             if reply.problem is not None:
-                changed, events = miss(job, reply.exchange, reply.problem, now)
+                changed, events = apply_failure(job, reply.exchange, reply.problem, now)
                 self._jobs[asked] = changed
                 self._traces[asked].note(job, changed, events, now)
                 return Applied((changed,), events, ())
@@ -187,24 +197,31 @@ class Registry:
         watched = [(job, row) for key, row in keyed if (job := self._jobs.get(key)) and not _says_again(job, row)]
         for job, _ in watched:
             self._traces[job.key].put(reply.exchange)
-        return self._observe_all(watched, reply.exchange, now)
+        return self._observe_all(watched, reply.exchange, now, Source.LIST)
 
     def note(self, key: JobKey, exchange: Exchange) -> None:
         """Keep an exchange about a watched job, whatever it told; `observe` may follow."""
         self._traces[key].put(exchange)
 
-    def observe(self, key: JobKey, row: Observation, exchange: Exchange, now: Instant) -> Applied:
+    def apply_observation(self, key: JobKey, row: Observation, exchange: Exchange, now: Instant) -> Applied:
         """Apply what a noted exchange told about one watched job."""
-        return self._observe_all(((self._jobs[key], row),), exchange, now)
+        source = Source.LIST if exchange.job is None else Source.ANSWER
+        return self._observe_all(((self._jobs[key], row),), exchange, now, source)
 
-    def _observe_all(self, pairs: Iterable[tuple[Job, Observation]], exchange: Exchange, now: Instant) -> Applied:
+    def _observe_all(
+        self,
+        pairs: Iterable[tuple[Job, Observation]],
+        exchange: Exchange,
+        now: Instant,
+        source: Source = Source.ANSWER,
+    ) -> Applied:
         jobs: list[Job] = []
         events: list[JobEvent] = []
         seen: list[Seen] = []
         for known, row in pairs:
             # Not the job of when the answer came: a list may name one twice.
             before = self._jobs[known.key]
-            job, told = observe(before, row, exchange, now)
+            job, told = apply_observation(before, row, exchange, now, source)
             self._jobs[job.key] = job
             self._traces[job.key].note(before, job, told, now)
             jobs.append(job)
@@ -219,9 +236,11 @@ def _says_again(job: Job, row: Observation) -> bool:
 
     Lists show ended jobs for hours: counted as looks, they would soon crowd out the answers that showed the end.
     """
-    if not job.terminal or job.failures or row.status != job.status:
+    if not job.terminal or row.status != job.status or (job.failures and not job.summary_only):
         return False
-    return not row.whole or (not job.outlined and (row.error, row.result) == (job.error, job.result))
+    if row.attempt is not None and row.attempt != job.attempt:
+        return False
+    return not row.whole or job.summary_only or (row.error, row.result) == (job.error, job.result)
 
 
 def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
@@ -239,11 +258,16 @@ def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
         progress=job.progress,
         changed=changed,
         stages=tuple((record.stage.name, _done(record.stage)) for record in job.stages),
-        whole=row.whole,
+        whole=_is_known_in_full(job) if job.terminal else row.whole,
         phase=job.phase,
         elapsed=job.elapsed(now) if job.elapsed_exact else None,
         stage=stage.stage.name if stage is not None and not stage.stage.phase.terminal else None,
     )
+
+
+def _is_known_in_full(job: Job) -> bool:
+    """Whether a job has ended, as its own answer has told this run or another process."""
+    return job.terminal and not job.summary_only and job.source in {Source.ANSWER, Source.PEER}
 
 
 def _done(stage: Stage) -> float | None:
@@ -268,12 +292,14 @@ def observation_of(job: Job) -> Observation:
         updated_us=job.updated_us,
         ended_us=job.ended_us,
         facts=job.facts,
-        whole=not job.outlined,
+        whole=not job.summary_only,
+        attempt=job.attempt,
+        started_us=job.started_us,
     )
 
 
 def _exchange_of(job: Job) -> Exchange:
-    """Return an exchange with what is known of the one that gave a job its state."""
+    """Return an exchange with what is known of the one that gave a job its state: a list's has no job."""
     asked = job.asked or job.added
     return Exchange(
         profile=job.key.profile,
@@ -281,8 +307,16 @@ def _exchange_of(job: Job) -> Exchange:
         url="",
         started=asked,
         duration=0.0,
-        job=job.key,
+        job=None if job.summary_only else job.key,
         http_status=job.http_status,
         request_id=job.request_id,
         trace_id=job.trace_id,
+        sequence=job.sequence,
+    )
+
+
+def _without_trouble(job: Job) -> Job:
+    """Return a remembered job without the failures of the run that saw it."""
+    return replace(
+        job, problem=None, outage=None, failures=0, misses=0, missing_since=None, not_found=False, source=Source.MEMORY
     )

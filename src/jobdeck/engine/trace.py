@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobdeck.domain.events import AnomalyMet, JobEvent, PhaseChanged, ProblemMet, Recovered, StageChanged
+from jobdeck.domain.events import (
+    AnomalyMet,
+    JobEvent,
+    PhaseChanged,
+    ProblemMet,
+    Recovered,
+    RunBegan,
+    StageChanged,
+)
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
@@ -14,8 +22,6 @@ from jobdeck.domain.timeline import Moment, MomentKind
 EXCHANGES_KEPT = 200
 MOMENTS_KEPT = 500
 SAMPLES_KEPT = 240
-SAME_US = 10
-"""Microseconds by which a moment may have moved on its way through the ledger."""
 BODIES_BYTES = 64 * 1024 * 1024
 
 
@@ -62,12 +68,10 @@ class Trace:
     def hear(self, exchange: Exchange) -> None:
         """Add an exchange of another process at its place, once: the newest is heard again with each change."""
         at = len(self._exchanges)
-        while at and self._exchanges[at - 1].started.us >= exchange.started.us - SAME_US:
+        while at and self._exchanges[at - 1].sequence >= exchange.sequence:
             at -= 1
-            if _same(self._exchanges[at], exchange):
+            if self._exchanges[at].sequence == exchange.sequence:
                 return
-        while at < len(self._exchanges) and self._exchanges[at].started.us <= exchange.started.us:
-            at += 1
         self._exchanges.insert(at, exchange)
         _trim(self._exchanges, EXCHANGES_KEPT)
 
@@ -79,6 +83,8 @@ class Trace:
         # An API without request IDs has a trace ID to give instead.
         self._moments.extend(replace(moment, request_id=moment.request_id or after.support_id) for moment in told)
         _trim(self._moments, MOMENTS_KEPT)
+        if after.run != before.run:
+            self._samples.clear()
         progress = after.shown_progress
         if progress is not None and (not self._samples or self._samples[-1][1] != progress):
             self._samples.append((now.mono, progress))
@@ -89,21 +95,14 @@ class Trace:
 
         `exchanges` are newest first, `moments` oldest first. This run's own are in the ledger too.
         """
-        oldest = self._exchanges[0].started.us if self._exchanges else None
-        older = [item for item in reversed(exchanges) if oldest is None or item.started.us < oldest]
+        oldest = self._exchanges[0].sequence if self._exchanges else None
+        older = [item for item in reversed(exchanges) if oldest is None or item.sequence < oldest]
         earlier = [moment for moment in moments if moment.at_us < self._begun_us]
         self._exchanges[:0] = older
         self._moments[:0] = earlier
         _trim(self._exchanges, EXCHANGES_KEPT)
         _trim(self._moments, MOMENTS_KEPT)
         return bool(older or earlier)
-
-
-def _same(known: Exchange, heard: Exchange) -> bool:
-    """Whether two records are of one exchange: that of the ledger has gone through its clock."""
-    if known.support_id is not None or heard.support_id is not None:
-        return known.support_id == heard.support_id
-    return known.url == heard.url and abs(known.started.us - heard.started.us) <= SAME_US
 
 
 def _trim(items: list[Any], most: int) -> None:
@@ -160,6 +159,8 @@ def moment_of_event(event: JobEvent) -> Moment | None:
             return Moment(us, MomentKind.PROBLEM, text, request_id=problem.request_id or problem.trace_id)
         case Recovered(failures=failures):
             return Moment(us, MomentKind.RECOVERED, f"after {failures} failed looks" if failures > 1 else "")
+        case RunBegan(message=message):
+            return Moment(us, MomentKind.RUN, message)
         case AnomalyMet(message=message):
             return Moment(us, MomentKind.ANOMALY, message)
         case _:

@@ -1,6 +1,6 @@
 """The seam between the engine and an API: what a provider promises."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
@@ -33,6 +33,10 @@ class Reply:
     def problem(self) -> Problem | None:
         """Why there is no observation; None when the exchange was good."""
         return self.exchange.problem
+
+    def sent_as(self, sequence: int) -> "Reply":
+        """Return the reply to the request that has this place in the order of sending."""
+        return replace(self, exchange=replace(self.exchange, sequence=sequence))
 
 
 @dataclass(frozen=True, slots=True)

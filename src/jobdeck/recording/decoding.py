@@ -12,7 +12,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment
 from jobdeck.recording import facts as f
 from jobdeck.recording import wire
-from jobdeck.recording.encoding import BUDGET_MOMENTS, MOMENTS
+from jobdeck.recording.encoding import BUDGET_MOMENTS, MOMENTS, WIRE_NAMES
 from jobdeck.recording.limits import MAX_TEXT, WEIGHT_OF_ROWS, Allowance
 from jobdeck.recording.patch import apply_patch
 from jobdeck.scheduling.actions import BudgetView
@@ -31,7 +31,7 @@ class Decoder:
     what does not fit what came before it, or is too much.
     """
 
-    def __init__(self, header: f.Header, allowance: Allowance) -> None:
+    def __init__(self, header: f.Header, allowance: Allowance, *, by_clock: bool = False) -> None:
         self.position = 0
         self.ended = False
         self.bodies_left_out = False
@@ -49,6 +49,9 @@ class Decoder:
         self._weight = 0
         self._bodies_size = 0
         self._copied = 0
+        self._sequence = 0
+        # Recordings of the first format have no order of sending: what their clock says has to do.
+        self._by_clock = by_clock
 
     def facts(self, line: wire.AnyLine) -> tuple[f.Fact, ...]:
         """Return the facts of a line, often one."""
@@ -75,8 +78,9 @@ class Decoder:
                 self.ended = True
                 return ()
             case wire.JobLine():
-                target = Target(JobKey(*line.key), line.api, line.resource, line.accepted_r, line.accepted_tr)
-                self._targets.append(target)
+                ids = (line.accepted_r, line.accepted_tr)
+                accepted = line.accepted or (self._by_clock and any(ids))
+                self._targets.append(Target(JobKey(*line.key), line.api, line.resource, *ids, accepted=accepted))
                 return ()
             case _:
                 return (self._of_job(line, at),)
@@ -195,6 +199,7 @@ class Decoder:
         if line.u is not None:
             self._urls[known] = line.u
         started = self._earlier(at, line.a + line.d)
+        self._sequence = self._sequence + line.q if not self._by_clock else _place_of(started or at)
         date = None if line.date is None else (at.us // 1_000_000 + line.date) * 1_000_000
         return Exchange(
             profile=profile,
@@ -209,6 +214,7 @@ class Decoder:
             trace_id=line.tr,
             size=len(body or "") if line.n is None else line.n,
             date_us=date,
+            sequence=self._sequence,
             problem=None if line.p is None else self._problem(line.p, at),
         )
 
@@ -218,9 +224,14 @@ class Decoder:
 
     def _job(self, number: int, line: wire.JobWire, at: Instant) -> Job:
         values = wire.told(line)
+        for ours, theirs in WIRE_NAMES.items():
+            if theirs in values:
+                values[ours] = values.pop(theirs)
         for name in MOMENTS:
             if name in values:
                 values[name] = self._earlier(at, values[name])
+        if self._by_clock and values.get("asked") is not None:
+            values["sequence"] = _place_of(values["asked"])
         for name in ("problem", "outage"):
             problem = values.get(name)
             if problem is not None:
@@ -264,6 +275,11 @@ class Decoder:
         if line.h is not None:
             self._halted = {name: self._problem(problem, at) for name, problem in line.h.items()}
         return f.Standing(at, self._paused, dict(self._budgets), dict(self._halted))
+
+
+def _place_of(started: Instant) -> int:
+    """Return a request's place in the order of sending by the monotonic clock of its recording."""
+    return round(started.mono * 1e6)
 
 
 def _error(line: wire.Error | None) -> JobError | None:

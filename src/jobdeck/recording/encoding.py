@@ -23,25 +23,20 @@ SKEW_US = 2_000
 """The clocks may differ by so much from how they last stood to each other without a word."""
 
 _SAME_JOB = (
-    "status",
-    "phase",
-    "progress",
-    "error",
-    "result",
-    "kind",
-    "created_us",
-    "updated_us",
-    "ended_us",
-    "facts",
-    "note",
-)
+    "status", "phase", "progress", "error", "result", "kind", "created_us", "updated_us", "ended_us", "facts",
+    "attempt", "started_us", "note",
+)  # fmt: skip
 _PLAIN = frozenset(
-    {"status", "kind", "progress", "result", "facts", "created_us", "updated_us", "ended_us", "seen_queued", "outlined",
+    {"status", "kind", "progress", "result", "facts", "created_us", "updated_us", "ended_us", "seen_queued",
+     "summary_only", "disputed_end", "sequence", "run", "attempt", "started_us", "not_found",
      "failures", "misses", "http_status", "request_id", "trace_id", "anomalies", "acknowledged", "interval", "eta",
      "stall_after"}
 )  # fmt: skip
-MOMENTS = ("added", "observed", "asked", "whole", "changed", "ended")
+MOMENTS = ("added", "observed", "asked", "whole", "changed", "ended", "begun", "missing_since")
 """The fields of a job that are moments."""
+
+WIRE_NAMES = {"summary_only": "outlined"}
+"""The fields of a job that are called otherwise in a recording."""
 
 BUDGET_MOMENTS = {"blocked_until", "resets"}
 """The fields of a budget that are moments of the monotonic clock."""
@@ -63,6 +58,7 @@ class Encoder:
         self._budgets: dict[str, BudgetView] = {}
         self._halted: dict[str, Problem] = {}
         self._paused = False
+        self._sequence = 0
         self._expected: list[f.Expected] = []
 
     def header(self, header: f.Header) -> str:
@@ -142,7 +138,8 @@ class Encoder:
             number = self._numbers[target] = len(self._numbers)
             ids = {"accepted_r": target.accepted_request_id, "accepted_tr": target.accepted_trace_id}
             key = [target.key.profile, target.key.account_group, target.key.id]
-            api = {"api": target.provider, "resource": target.resource.value}
+            api: Values = {"api": target.provider, "resource": target.resource.value}
+            api |= {"accepted": True} if target.accepted else {}
             yield self._line(at, "job", {"key": key, **api, **_told(ids)})
         self._current[target.key] = number
 
@@ -217,6 +214,10 @@ class Encoder:
             values["br"] = exchange.body_request_id
         if exchange.size != size:
             values["n"] = exchange.size
+        # Mostly the next one after that of the line before.
+        if exchange.sequence != self._sequence + 1:
+            values["q"] = exchange.sequence - self._sequence
+        self._sequence = exchange.sequence
         # A server's clock is mostly ours.
         date = None if exchange.date_us is None else (exchange.date_us // 1_000_000) - at.us // 1_000_000
         if date != 0:
@@ -228,7 +229,7 @@ class Encoder:
         """Return what a job's state says otherwise than that of a new one, its moments as microseconds before now."""
         new = Job(target=job.target, added=at)
         values = {
-            one.name: _plain(getattr(job, one.name))
+            WIRE_NAMES.get(one.name, one.name): _plain(getattr(job, one.name))
             for one in fields(Job)
             if one.name in _PLAIN and getattr(job, one.name) != getattr(new, one.name)
         }

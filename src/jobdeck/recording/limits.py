@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 FORMAT = "jobdeck-recording"
-VERSION = 1
+VERSION = 2
+
+ORDERED_SINCE = 2
+"""The first version whose requests have their place in the order of sending."""
 
 MAX_LINE = 4 * 1024 * 1024
 """Bytes of one line."""

@@ -17,7 +17,7 @@ from jobdeck.files import open_regular
 from jobdeck.recording.decoding import Decoder
 from jobdeck.recording.errors import RecordingError
 from jobdeck.recording.facts import Fact, Header
-from jobdeck.recording.limits import MAX_LINE, VERSION, Allowance
+from jobdeck.recording.limits import MAX_LINE, ORDERED_SINCE, VERSION, Allowance
 from jobdeck.recording.wire import LINE, HeaderWire
 
 CHUNK = 64 * 1024
@@ -80,8 +80,8 @@ def _read(name: str, file: BinaryIO) -> Recording:
     _measure(name, file, allowance)
     file.seek(0)
     lines, facts, reason = _Lines(file), list[Placed](), ""
-    header = _header(name, lines)
-    decoder = Decoder(header, allowance)
+    header, version = _header(name, lines)
+    decoder = Decoder(header, allowance, by_clock=version < ORDERED_SINCE)
     try:
         for line in lines:
             told = decoder.facts(LINE.validate_json(line))
@@ -118,7 +118,7 @@ def _measure(name: str, file: BinaryIO, allowance: Allowance) -> None:
             raise RecordingError(f"{name} is no recording: it unpacks to more than {limit}")
 
 
-def _header(name: str, lines: "_Lines") -> Header:
+def _header(name: str, lines: "_Lines") -> tuple[Header, int]:
     try:
         wire = HeaderWire.model_validate_json(next(lines, b""))
     except ValidationError:
@@ -127,7 +127,7 @@ def _header(name: str, lines: "_Lines") -> Header:
         raise _bad_line(name, lines.number, str(error)) from None
     if wire.version > VERSION:
         raise RecordingError(f"{name} was made by a newer jobdeck ({wire.jobdeck}): this one reads format {VERSION}")
-    return Header(wire.jobdeck, wire.started_us, wire.profiles)
+    return Header(wire.jobdeck, wire.started_us, wire.profiles), wire.version
 
 
 class _Lines(Iterator[bytes]):

@@ -57,7 +57,10 @@ class ProblemWire(Wire):
 
 
 class ExchangeWire(Wire):
-    """An exchange of `d` microseconds that ended `a` microseconds before the line's moment."""
+    """An exchange of `d` microseconds that ended `a` microseconds before the line's moment.
+
+    `q` is by how much its place in the order of sending is beyond that of the exchange before it in the recording.
+    """
 
     a: Span
     d: Annotated[int, Field(ge=0, le=DAYS_US)]
@@ -69,6 +72,7 @@ class ExchangeWire(Wire):
     br: Line | None = None
     tr: Line | None = None
     n: Count | None = None
+    q: Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)] = 1
     date: Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)] | None = 0
     p: ProblemWire | None = None
 
@@ -90,6 +94,8 @@ class ObservationWire(Wire):
     updated_us: Epoch | None = None
     ended_us: Epoch | None = None
     facts: Facts = ()
+    attempt: Line | None = None
+    started_us: Epoch | None = None
     stages: Stages = ()
     moved: tuple[Fraction | None, ...] = ()
     note: Line | None = None
@@ -118,6 +124,14 @@ class JobWire(Wire):
     ended: Ago | None = None
     seen_queued: bool = False
     outlined: bool = False
+    disputed_end: tuple[Line, Epoch] | None = None
+    sequence: Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)] = 0
+    run: Annotated[int, Field(ge=1, le=10**9)] = 1
+    begun: Ago | None = None
+    attempt: Line | None = None
+    started_us: Epoch | None = None
+    missing_since: Ago | None = None
+    not_found: bool = False
     problem: ProblemWire | None = None
     failures: Count = 0
     misses: Count = 0
@@ -166,6 +180,7 @@ class JobLine(Timed):
     resource: Resource
     accepted_r: Line | None = None
     accepted_tr: Line | None = None
+    accepted: bool = False
 
 
 class AddLine(Timed):

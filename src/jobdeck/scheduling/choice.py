@@ -195,7 +195,7 @@ class Choice:
         if not self._budget.curious or self._watch.asking:
             return None
         first = self._watch.singles.least_tried(now)
-        return None if first is None else first.key
+        return None if first is None or first.not_before > now else first.key
 
     def _unfinished(self) -> JobKey | None:
         """Return an ended job of which a list told the end alone: the selected one, one that failed, any."""

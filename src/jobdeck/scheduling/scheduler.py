@@ -71,11 +71,24 @@ class Scheduler:
         self._paused = False
         self._halted = False
 
-    def add(self, key: JobKey, kind: str, now: float, elapsed: float | None = None) -> None:
-        """Watch a job, due at once; adding it again changes nothing. It began `elapsed` seconds ago, if known."""
+    def add(self, key: JobKey, kind: str, now: float, elapsed: float | None = None, wait: float | None = None) -> None:
+        """Watch a job, due at once, or in `wait` seconds; adding it again changes nothing.
+
+        It began `elapsed` seconds ago, if known.
+        """
         now = self._tick(now)
         if key not in self._watch.jobs:
-            self._watch.add(key, kind, now, elapsed)
+            self._watch.add(key, kind, now, elapsed, wait)
+
+    def add_ended(self, key: JobKey, kind: str, now: float) -> None:
+        """Watch a job that is remembered to have ended: it is polled once, after all that is more pressing."""
+        now = self._tick(now)
+        if key not in self._watch.jobs:
+            self._watch.add_ended(key, kind, now)
+
+    def fetch(self, key: JobKey) -> None:
+        """Have an ended job polled for its own answer, if only a list, another process or memory told of its end."""
+        self._watch.fetch(key)
 
     def remove(self, key: JobKey) -> None:
         """Stop watching a job; the answer to a request on its way is ignored."""
@@ -250,7 +263,7 @@ class Scheduler:
         interval = singles.interval(job, self._now, rate)
         if job.looked is not None:
             interval = max(interval, job.not_before - job.looked)
-        due = self._now
+        due = max(self._now, job.not_before)
         if key in singles and job.looked is not None:
             due = max(self._now, job.looked + interval, singles.until(key) or 0.0)
         if (book := self._watch.book_of(job)) is not None and key not in book.homeless:

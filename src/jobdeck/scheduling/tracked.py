@@ -38,9 +38,10 @@ SHOWN_FACTOR = 10.0
 class Tracked:
     """One watched job. Times are monotonic seconds.
 
-    `looked` is the last good look, `asked` when it was sent, `whole` the last one that told stages and result, and
-    `changed` the last that told something new, `failed` the last failure; `slow` says that the newest answer took long
-    or never came. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
+    `looked` is the last good look, `asked` when it was sent, `polled` the last good answer of the job's own, `whole`
+    the last one that told stages and result, `changed` the last that told something new, `failed` the last failure,
+    `missing_since` the first of those that said "not found"; `slow` says that the newest answer took long or never
+    came. `not_before` is until when the server wants not to be asked about it. `v_looked` is the
     singles' virtual time of the last look. `progress` is how far the job has come at a guess, `told` as far as it can
     be told to somebody; `gauged` is when it was first known, and what it was; `begun` is the server's date if `exact`,
     and no better than a guess unless `dated`; `guessed` says that the job already ran when it was first seen, and that
@@ -79,6 +80,8 @@ class Tracked:
     failures: int = 0
     failed: float = float("-inf")
     misses: int = 0
+    missing_since: float | None = None
+    polled: float | None = None
     v_looked: float = 0.0
     hazard: float = 0.02
 

@@ -14,10 +14,19 @@ from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport
 from jobdeck.scheduling.queue import DueQueue
 from jobdeck.scheduling.singles import Singles
-from jobdeck.scheduling.tracked import TRANSIENT, Tracked
+from jobdeck.scheduling.tracked import SHORTEST_FLOOR, TRANSIENT, Tracked
 
 NOT_FOUND_SECONDS = 60.0
-YOUNG_SECONDS = 30.0
+MISSING_SECONDS = 30.0
+"""After so long without anything but "not found" a job is polled rarely."""
+
+LONGEST_MISSING_WAIT = 5.0
+"""Between two polls until then: a replica that lags catches up within seconds."""
+
+TRIES_IN_FULL = 10
+RARE_SECONDS = 900.0
+"""An ended job whose own answer failed so often is polled for it as rarely as this."""
+
 FORBIDDEN_SECONDS = 60.0
 STAGES_SECONDS = 10.0
 """Between two polls of a job on the screen whose list rows say nothing of its stages."""
@@ -73,23 +82,58 @@ class Watch:
         self._shown: frozenset[JobKey] = frozenset()
         self._selected: JobKey | None = None
 
-    def add(self, key: JobKey, kind: str, now: float, elapsed: float | None) -> None:
-        """Watch a job that began `elapsed` seconds ago (None: now, as far as we know)."""
+    def add(self, key: JobKey, kind: str, now: float, elapsed: float | None, wait: float | None = None) -> None:
+        """Watch a job that began `elapsed` seconds ago (None: now, as far as we know).
+
+        With `wait`, it is not polled on its own before so many seconds have passed.
+        """
+        job = self._track(key, kind, now, elapsed)
+        self.singles.looked(job)
+        if wait is None:
+            self.singles.hold(job, now)
+            self.new[key] = None
+        else:
+            job.not_before = now + delay(wait)
+            self.singles.hold(job, job.not_before)
+        if (book := self._any_book_of(job)) is not None:
+            book.add(key)
+
+    def add_ended(self, key: JobKey, kind: str, now: float) -> None:
+        """Watch a job that is remembered to have ended: it is polled once, when there is room."""
+        job = self._track(key, kind, now, None)
+        job.terminal = True
+        self.unfinished[key] = None
+
+    def fetch(self, key: JobKey) -> None:
+        """Have an ended job polled for its own answer, if that has not been done."""
+        job = self.jobs.get(key)
+        if job is not None and job.terminal and key not in self.asking and key not in self._put_off:
+            job.finished = False
+            self.unfinished.setdefault(key)
+
+    def _track(self, key: JobKey, kind: str, now: float, elapsed: float | None) -> Tracked:
         job = Tracked(
             key, kind, kind, now, now - max(0.0, elapsed or 0.0), shown=key in self._shown or key == self._selected
         )
         job.hazard = 1.0 / self.estimates.remaining(kind, now - job.begun, None)
         self.jobs[key] = job
-        self.singles.looked(job)
-        self.singles.hold(job, now)
-        self.new[key] = None
         for support in self._lists:
             if kind in support.kinds:
                 name = (support.resource, key.account_group if support.grouped else None)
                 if name not in self.books:
                     self.books[name] = Book(support, name[1], self.jobs)
-                self.books[name].add(key)
                 break
+        return job
+
+    def _resume(self, job: Tracked, now: float) -> None:
+        """Go on with a job that was taken for ended: it is used again, or a list was ahead of it."""
+        job.terminal = job.finished = job.grave = job.exact = job.from_start = False
+        job.begun, job.gauged = now, None
+        job.stage = job.stage_since = job.changed = None
+        self.unfinished.pop(job.key, None)
+        self._put_off.drop(job.key)
+        if (book := self._any_book_of(job)) is not None:
+            book.add(job.key)
 
     def remove(self, key: JobKey) -> None:
         """Forget a job."""
@@ -125,19 +169,23 @@ class Watch:
         return covered, max(0, live - covered)
 
     def see(self, now: float, sent: float, seen: Seen, hint: float | None, *, listed: bool) -> None:
-        """Take over one observation, unless it was asked for before what we know already."""
+        """Take over what is known of a job after an answer; which answer is the newest is not decided here."""
         job = self.jobs.get(seen.key)
-        if job is None or (job.asked is not None and job.asked > sent):
+        if job is None:
             return
+        if job.terminal and not seen.terminal:
+            self._resume(job, now)
         self._learn(job, now, seen)
-        job.looked, job.asked = now, sent
+        job.looked, job.asked = now, sent if job.asked is None else max(sent, job.asked)
         job.kind = seen.kind or job.kind
         if seen.whole:
             job.whole = now
             self._gauge(job, now, seen)
+            job.polled = job.polled if listed else now
         if seen.changed or job.changed is None:
             job.changed = now
         job.failures = job.misses = 0
+        job.missing_since = None
         book = self._any_book_of(job)
         if book is not None and seen.terminal and not listed and not job.terminal:
             book.ends.heard(here=False)
@@ -146,12 +194,9 @@ class Watch:
         self.new.pop(job.key, None)
         self.suspects.pop(job.key, None)
         self.singles.looked(job)
-        job.terminal = job.terminal or seen.terminal
+        job.terminal = seen.terminal
         if job.terminal:
-            job.finished = job.finished or seen.whole
-            self._leave(job)
-            if not job.finished and job.key not in self.asking:
-                self._want_rest(job, grave=seen.phase in _GRAVE)
+            self._see_ended(job, now, seen)
             return
         if book is not None:
             book.see(job.key)
@@ -163,6 +208,19 @@ class Watch:
             job.listed = sent
         if job.key not in self.asking:
             self.singles.hold(job, now + wait)
+
+    def _see_ended(self, job: Tracked, now: float, seen: Seen) -> None:
+        job.finished = seen.whole or (job.finished and not seen.changed)
+        self._leave(job)
+        if job.finished or job.key in self.asking:
+            return
+        job.grave = job.grave or seen.phase in _GRAVE
+        # A list may be ahead of the job's own answer for some seconds, and tell of the end again and again.
+        again = now if job.polled is None else job.polled + SHORTEST_FLOOR
+        if again > now:
+            self._put_off.put(job.key, again)
+        else:
+            self._want_rest(job)
 
     def settle(self, now: float, key: JobKey, result: Result, quiet_until: float | None) -> None:
         """Queue a polled job again, unless its answer already did so."""
@@ -177,21 +235,15 @@ class Watch:
             job.failed = now
             if job.failures > TRANSIENT:
                 self.singles.looked(job)
-        if job.terminal:
-            if not job.finished and job.failures < 3:
-                self.unfinished[key] = None
+        if job.finished or key in self.singles or key in self.unfinished or key in self._put_off:
             return
         match result.problem:
             case None:
-                if key in self.singles:
-                    return
                 wait = job.floor(now, self.estimates)
             case ProblemKind.RATE_LIMIT:
                 wait = max(0.0, (quiet_until or now) - now)
             case ProblemKind.NOT_FOUND:
-                job.misses += 1
-                gone = job.misses >= 2 and now - job.added >= YOUNG_SECONDS
-                wait = NOT_FOUND_SECONDS if gone else backoff(job.misses, self._rng)
+                wait = self._after_miss(job, now)
             case ProblemKind.PERMISSION:
                 wait = FORBIDDEN_SECONDS
             case _:
@@ -200,13 +252,25 @@ class Watch:
             # What it asks for about this job; about the profile, the budget knows.
             wait = max(wait, result.retry_after)
             job.not_before = now + wait
-        self.singles.hold(job, now + wait)
+        if not job.terminal:
+            self.singles.hold(job, now + wait)
+        else:
+            self._put_off.put(key, now + (wait if job.failures <= TRIES_IN_FULL else RARE_SECONDS))
+
+    def _after_miss(self, job: Tracked, now: float) -> float:
+        """Return the seconds to leave a job alone that the server says it does not know."""
+        job.misses += 1
+        if job.missing_since is None:
+            job.missing_since = now
+        if job.misses > 1 and now - job.missing_since >= MISSING_SECONDS:
+            return NOT_FOUND_SECONDS
+        return delay(min(LONGEST_MISSING_WAIT, 2.0 ** (job.misses - 1)) * self._rng.uniform(0.5, 1.0))
 
     def wake(self, now: float) -> None:
         """Make ready whatever has waited long enough."""
         self.singles.wake(now)
         while (due := self._put_off.first_due()) is not None and due <= now:
-            self.unfinished[self._put_off.pop()] = None
+            self._want_rest(self.jobs[self._put_off.pop()])
 
     def next_due(self) -> float | None:
         """Return when `wake` will find something; None when nothing waits."""
@@ -336,9 +400,8 @@ class Watch:
         shown = next((each for each in self._shown if each in self.unfinished), None)
         return key if self.jobs[key].grave else shown
 
-    def _want_rest(self, job: Tracked, *, grave: bool) -> None:
+    def _want_rest(self, job: Tracked) -> None:
         """Queue an ended job of which a list told the end alone; why one failed is asked before what one gave."""
-        job.grave = job.grave or grave
         self.unfinished[job.key] = None
         if job.grave:
             others = dict(self.unfinished)

@@ -93,7 +93,7 @@ class LedgerEntry:
 
     `sent_us` is when leave was given; the fields of the answer are None or empty while the state is SENT.
     `started_us` and `duration` (seconds) are the exchange's own; `key` is None for a list. `profile` is the one that
-    it was sent through, `scope` the one whose budget paid for it.
+    it was sent through, `scope` the one whose budget paid for it, `sequence` its place in the order of sending.
     """
 
     id: UUID
@@ -114,6 +114,7 @@ class LedgerEntry:
     trace_id: str | None = None
     size: int = 0
     problem: Problem | None = None
+    sequence: int = 0
 
     def exchange(self, now: Instant) -> Exchange | None:
         """Return it as an exchange with moments relative to `now`; None unless it was answered."""
@@ -132,6 +133,7 @@ class LedgerEntry:
             trace_id=self.trace_id,
             size=self.size,
             problem=self.problem,
+            sequence=self.sequence,
         )
 
 
@@ -168,6 +170,7 @@ class Shown:
 class TimelineKind(StrEnum):
     """What a line of a job's timeline tells."""
 
+    RUN = "run"
     PHASE = "phase"
     STAGE = "stage"
     ANOMALY = "anomaly"
@@ -177,7 +180,7 @@ class TimelineKind(StrEnum):
 class TimelineEntry:
     """One change of a job. `stage` is set for a stage, `before` is None when it appeared.
 
-    `text` is the server's status word, or what an anomaly says.
+    `text` is the server's status word, what an anomaly says, or how a new run of the ID shows.
     """
 
     at_us: int

@@ -61,4 +61,6 @@ def _mapped(job: Job, shift: Callable[[Instant], Instant]) -> Job:
         asked=moved(job.asked),
         changed=moved(job.changed),
         ended=moved(job.ended),
+        begun=moved(job.begun),
+        missing_since=moved(job.missing_since),
     )

@@ -38,9 +38,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StorePermit(Permit):
-    """Leave that is on record; None when the store failed and the request goes unrecorded."""
+    """Leave that is on record; None when the store failed and the request goes unrecorded.
 
-    granted: Granted | None
+    Its place in the order of sending is that of its record, which was made before it is sent.
+    """
+
+    granted: Granted | None = None
 
 
 class StoreLedger:
@@ -53,6 +56,7 @@ class StoreLedger:
         self._apart: dict[str, bool] = {}
         self._tidying: asyncio.Task[None] | None = None
         self._learnt: dict[str, str] = {}
+        self._newest = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
@@ -101,9 +105,11 @@ class StoreLedger:
                 answer = await self._store.spend(profile, bucket, now.us, url)
         except StoreError:
             _log.exception("the store gave no answer")
-            return StorePermit(None)
+            # Sent as late as the newest that is on record, for all that anybody knows.
+            return StorePermit(self._newest)
         if not isinstance(answer, Refused):
-            return StorePermit(answer)
+            self._newest = max(self._newest, answer.row)
+            return StorePermit(answer.row, answer)
         wait = (answer.until_us - now.us) / 1e6 if answer.reason != "unknown" else UNKNOWN_RETRY_SECONDS
         silent = answer.reason == "silence"
         return Denied(now.later(max(0.0, wait)), spent=silent or answer.reason == "budget", silent=silent)

@@ -143,7 +143,7 @@ class State:
             if applied.get(key) is row and not job.terminal and not job.failures and job.outage is None:
                 self.registry.note(key, fact.exchange)
                 before = waiting.get(key)
-                if before is None or before.exchange.started.mono <= fact.exchange.started.mono:
+                if before is None or before.exchange.sequence <= fact.exchange.sequence:
                     waiting[key] = fact
                 continue
             self._settle_one(key, changes)
@@ -151,7 +151,7 @@ class State:
         changes.apply(self.registry.apply(None, Reply(fact.exchange, tuple(news.values())), fact.at), fact.exchange)
         for key, row in news.items():
             # An answer that came after that to a later request was no news, and is not what holds.
-            if jobs[key].asked == fact.exchange.started:
+            if jobs[key].sequence == fact.exchange.sequence:
                 applied[key] = row
             else:
                 applied.pop(key, None)
@@ -164,7 +164,7 @@ class State:
     def _settle_one(self, key: JobKey, changes: Changes) -> None:
         fact = self._waiting.pop(key, None)
         if fact is not None and key in self.registry.jobs:
-            applied = self.registry.observe(key, self._applied[key], fact.exchange, fact.at)
+            applied = self.registry.apply_observation(key, self._applied[key], fact.exchange, fact.at)
             changes.touch(applied.jobs)
 
     def _key_of(self, profile: str, row: Observation) -> JobKey:

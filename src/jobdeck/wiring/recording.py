@@ -150,8 +150,8 @@ class RecordedRegistry(Registry):
         return after
 
     def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
-        """Tell and apply; what an end is remembered for is told before the reply that makes it count."""
-        self.recollect(asked, reply, now)
+        """Tell and apply; what is remembered is told before the reply that makes it count."""
+        self.restore_remembered(asked, reply, now)
         if asked is None or asked in self.jobs:
             body = reply.body.decode("utf-8", "replace") if reply.body is not None else None
             self._tell(f.Replied(now, asked, reply.exchange, reply.observations, body))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from jobdeck.domain.ending import ended
+from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
@@ -23,12 +23,6 @@ GATHER_SECONDS = 5.0
 GATHER_AT_MOST = 15.0
 """A notice waits no longer than this, however many jobs go on ending."""
 
-WHOLE_SECONDS = 30.0
-"""How long a hook waits for a look at a job whose end a list has told alone, without its error and result.
-
-When 33 jobs of an API at 60 requests a minute failed within one, the look at 20 of them took longer than 10 s.
-"""
-
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +37,7 @@ class Teller:
         self._told: Callable[[Sequence[Job]], object] | None = None
         self._waiting: list[Job] = []
         self._closing = asyncio.Event()
-        self._outlined: dict[JobKey, asyncio.Event] = {}
+        self._listed: dict[JobKey, bool] = {}
         self._jobs: Mapping[JobKey, Job] = {}
 
     def notice(self, told: Callable[[Sequence[Job]], object]) -> None:
@@ -53,20 +47,29 @@ class Teller:
     def take(self, batch: Batch, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:
         """Take in a batch: hooks for every job that ended, notices for those `wanted` (None: all).
 
-        A hook is run when an answer about the job itself has come, where a list told of its end, or `WHOLE_SECONDS`
-        later.
+        Where a list told of an end, both wait for the job's own answer: lists run ahead of it, and one that denies the
+        end takes it back.
         """
         self._jobs = jobs
-        for job in batch.jobs:
-            if not job.outlined and job.key in self._outlined:
-                self._outlined[job.key].set()
-        for job in ended(batch.events, jobs):
-            if self._hooks.wants(job):
-                self._begin(self._run_hooks(job))
-            if self._told is not None and (wanted is None or job.key in wanted):
-                self._waiting.append(job)
-                if len(self._waiting) == 1:
-                    self._begin(self._give_notice(self._told))
+        confirmed = [job for job in batch.jobs if not job.summary_only and job.key in self._listed]
+        for job in confirmed:
+            is_wanted = self._listed.pop(job.key)
+            if job.terminal:
+                self._notify(job, wanted=is_wanted)
+        for job in newly_ended(batch.events, jobs):
+            is_wanted = wanted is None or job.key in wanted
+            if job.summary_only:
+                self._listed[job.key] = is_wanted
+            elif job not in confirmed:
+                self._notify(job, wanted=is_wanted)
+
+    def _notify(self, job: Job, *, wanted: bool) -> None:
+        if self._hooks.wants(job):
+            self._begin(self._run_hooks(job))
+        if self._told is not None and wanted:
+            self._waiting.append(job)
+            if len(self._waiting) == 1:
+                self._begin(self._give_notice(self._told))
 
     async def close(self, patience: float | None = None) -> None:
         """Let hooks that run come to their end for `patience` seconds (None: for as long as they may run).
@@ -75,8 +78,6 @@ class Teller:
         known now is told.
         """
         self._closing.set()
-        for looked in self._outlined.values():
-            looked.set()
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=patience)
@@ -86,15 +87,8 @@ class Teller:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run_hooks(self, job: Job) -> None:
-        if job.outlined and not self._closing.is_set():
-            await self._look(job.key)
         if await self._first("hooks", job):
             await self._hooks.run(self._newest(job))
-
-    async def _look(self, key: JobKey) -> None:
-        looked = self._outlined.setdefault(key, asyncio.Event())
-        await _wait(looked, WHOLE_SECONDS)
-        self._outlined.pop(key, None)
 
     def _newest(self, job: Job) -> Job:
         """Return the job as it is known by now; as it ended, if it is no longer watched or another end is told."""
@@ -114,9 +108,14 @@ class Teller:
             told(first)
 
     async def _first(self, what: str, job: Job) -> bool:
-        """Whether no process has told this yet; without a working store it is told rather than lost."""
+        """Whether no process has told this yet; without a working store it is told rather than lost.
+
+        Each run of an ID that is used again ends for itself; the store counts them for all processes.
+        """
         try:
-            return await self._store.once(job.key, f"{what}:{job.phase.value}", self._clock.now().us)
+            stored = await self._store.load_job(job.key)
+            run = f":{stored.last.run}" if stored is not None and stored.last.run > 1 else ""
+            return await self._store.once(job.key, f"{what}:{job.phase.value}{run}", self._clock.now().us)
         except StoreError:
             _log.exception("the store does not know whether the end of a job has been told")
             return True

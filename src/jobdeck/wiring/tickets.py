@@ -104,7 +104,7 @@ def ticket_source(
         remembered = stored.at(now)
         newer = job if _is_newer(job, remembered) else remembered
         target = job.target if job.target.accepted_request_id else remembered.target
-        job = replace(newer, target=target, result=job.result or remembered.result)
+        job = replace(newer, target=target, result=_result(newer, job, remembered))
     shown = store.shown(job.key)
     # What is kept may lag behind an answer that came this moment, and then shows another phase.
     known = stored is not None and stored.last.phase is job.phase
@@ -141,19 +141,25 @@ def _answered(entries: Iterable[LedgerEntry], now: Instant) -> list[Exchange]:
 
 
 def _is_newer(job: Job, remembered: Job) -> bool:
-    return job.asked is not None and (remembered.asked is None or job.asked.us > remembered.asked.us)
+    return job.sequence > remembered.sequence
+
+
+def _result(newest: Job, *others: Job) -> str | None:
+    """Return the result of a job; where the newest state was kept without it, that of the same run from the others."""
+    found = (job.result for job in others if (job.status, job.created_us) == (newest.status, newest.created_us))
+    return newest.result or next((result for result in found if result is not None), None)
 
 
 def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange], most: int) -> tuple[Exchange, ...]:
     """Return what is kept with what is not kept yet before it, newest first."""
     known = {_mark(item) for item in kept}
     late = [item for item in fresh if _mark(item) not in known]
-    both = sorted((*late, *kept), key=_started, reverse=True)
+    both = sorted((*late, *kept), key=_sequence, reverse=True)
     return tuple(both[:most])
 
 
-def _started(item: Exchange) -> int:
-    return item.started.us
+def _sequence(item: Exchange) -> int:
+    return item.sequence
 
 
 def _mark(item: Exchange) -> tuple[str | None, Instant | int]:

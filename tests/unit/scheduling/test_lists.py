@@ -186,20 +186,3 @@ def test_a_list_with_a_limit_of_its_own_is_learnt_from_the_headers() -> None:
     late = [at for at, _ in world.pages() if at > 60.0]
     assert len(late) >= 25
     assert world.tested.budget(120.0).used <= 3
-
-
-def test_an_older_page_never_overwrites_a_newer_poll() -> None:
-    server = Server([job_key(name) for name in range(4)], OPERATIONS)
-    tested = Scheduler(Limit(600), random.Random(0), (OPERATIONS,))
-    for key in server.keys:
-        tested.add(key, "operation", 0.0)
-    page = tested.next_action(0.0)
-    assert isinstance(page, ListPage)
-    tested.ask(server.keys[0], 0.1)
-    poll = tested.next_action(0.1)
-    assert poll == Poll(server.keys[0])
-    server.ended = {server.keys[0]}
-    tested.on_result(0.2, poll, server.answer(0.2, poll))
-    server.ended = set()
-    tested.on_result(0.3, page, server.answer(0.0, page))
-    assert tested.plan(server.keys[0]) is None

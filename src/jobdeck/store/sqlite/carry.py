@@ -10,6 +10,10 @@ from jobdeck.store.sqlite.place import require_files
 
 _WAIT_MS = 500
 
+FIRST_IN_MEMORY = 10**11
+"""Requests of a store that went on in memory are numbered from here: newer is what has the higher number, and the
+file's own highest may be what could not be read."""
+
 # The ledger's newest rows only: with requests in flight their answers find their row, and a million rows would
 # take 300 MB. Results and old observations stay in the file.
 _COPIES = (
@@ -45,7 +49,10 @@ def carry_over(memory: apsw.Connection, path: Path) -> bool:
         return False
     memory.set_busy_timeout(_WAIT_MS)
     # A log cannot be read where its index cannot be written; then the file as of the last checkpoint must do.
-    return any(_copy(memory, f"{path.absolute().as_uri()}?{mode}") for mode in ("mode=ro", "immutable=1"))
+    kept = any(_copy(memory, f"{path.absolute().as_uri()}?{mode}") for mode in ("mode=ro", "immutable=1"))
+    memory.execute("DELETE FROM sqlite_sequence WHERE name = 'exchanges'")
+    memory.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('exchanges', ?)", (FIRST_IN_MEMORY,))
+    return kept
 
 
 def _copy(memory: apsw.Connection, uri: str) -> bool:

@@ -62,7 +62,7 @@ def fields_text(observation: Observation) -> str:
     if observation.error is not None:
         error = observation.error
         said["error"] = {"code": error.code, "message": error.message, "details": error.details}
-    for name in ("kind", "created_us", "updated_us", "ended_us"):
+    for name in ("kind", "created_us", "updated_us", "ended_us", "attempt", "started_us"):
         value = getattr(observation, name)
         if value is not None:
             said[name] = value
@@ -74,11 +74,14 @@ def fields_text(observation: Observation) -> str:
 STATE_COLUMNS = (
     "j.status, j.phase, j.kind, j.progress, j.stages, j.error, j.facts, j.created_us, j.updated_us, j.ended_us,"
     " j.observed_us, j.asked_us, j.changed_us, j.ended_seen_us, j.seen_queued, j.problem, j.failures, j.misses,"
-    " j.http_status, j.request_id, j.trace_id, j.anomalies, j.outlined"
+    " j.http_status, j.request_id, j.trace_id, j.anomalies, j.outlined, j.sequence, j.run, j.begun_us, j.attempt,"
+    " j.started_us, j.disputed_end, j.missing_since_us, j.not_found"
 )
 """The columns that `state_values` gives and `job_from` takes, in this order."""
 
-TARGET_COLUMNS = "n.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id"
+TARGET_COLUMNS = (
+    "n.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id, j.accepted"
+)
 """The columns that `target_from` takes; `n.name` is the name that the job's profile is shown as."""
 
 
@@ -108,15 +111,23 @@ def state_values(job: Job) -> Row:
         job.request_id,
         job.trace_id,
         _encode(job.anomalies) if job.anomalies else None,
-        int(job.outlined),
+        int(job.summary_only),
+        job.sequence,
+        job.run,
+        _us(job.begun),
+        job.attempt,
+        job.started_us,
+        _encode(job.disputed_end) if job.disputed_end is not None else None,
+        _us(job.missing_since),
+        int(job.not_found),
     )
 
 
 def target_from(row: Row) -> Target:
     """Return a target from a row of `TARGET_COLUMNS`."""
-    profile, account_group, job_id, provider, resource, request_id, trace_id = row
+    profile, account_group, job_id, provider, resource, request_id, trace_id, accepted = row
     key = key_of(profile, account_group, job_id)
-    return Target(key, _word(provider), _RESOURCES[resource], _text(request_id), _text(trace_id))
+    return Target(key, _word(provider), _RESOURCES[resource], _text(request_id), _text(trace_id), bool(accepted))
 
 
 def job_from(target: Target, added_us: int, state: Row, result: str | None = None, moment: Moment = wall) -> Job:
@@ -124,7 +135,7 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
     (
         status, phase, kind, progress, stages, error, facts, created_us, updated_us, ended_us, observed_us, asked_us,
         changed_us, ended_seen_us, seen_queued, problem, failures, misses, http_status, request_id, trace_id, anomalies,
-        outlined,
+        outlined, sequence, run, begun_us, attempt, started_us, disputed_end, missing_since_us, not_found,
     ) = state  # fmt: skip
     return Job(
         target=target,
@@ -145,10 +156,18 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
         changed=None if changed_us is None else moment(changed_us),
         ended=None if ended_seen_us is None else moment(ended_seen_us),
         seen_queued=bool(seen_queued),
-        outlined=bool(outlined),
+        sequence=sequence,
+        summary_only=bool(outlined),
+        disputed_end=_decoded(disputed_end, _status_and_moment, None, None),
+        run=run,
+        begun=None if begun_us is None else moment(begun_us),
+        attempt=_text(attempt),
+        started_us=started_us,
         problem=problem_from(problem) if failures else None,
         failures=failures,
         misses=misses,
+        missing_since=None if missing_since_us is None else moment(missing_since_us),
+        not_found=bool(not_found),
         http_status=http_status,
         request_id=_text(request_id),
         trace_id=_text(trace_id),
@@ -162,7 +181,7 @@ def stored_from(row: Row, result: str | None = None) -> StoredJob:
     return StoredJob(
         id=UUID(bytes=id_),
         scope=parse_scope(clean(scope)),
-        last=job_from(target_from(row[9:16]), added_us, row[16:], result),
+        last=job_from(target_from(row[9:17]), added_us, row[17:], result),
         fence=fence,
         lease_owner=_text(owner),
         lease_until_us=lease_until_us,
@@ -176,7 +195,7 @@ def entry_from(row: Row) -> LedgerEntry:
     """Return a ledger entry from a row as `ledger` selects it."""
     (
         id_, profile, scope, actor, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
-        http_status, request_id, body_request_id, trace_id, size, problem,
+        http_status, request_id, body_request_id, trace_id, size, problem, sequence,
     ) = row  # fmt: skip
     return LedgerEntry(
         id=UUID(bytes=id_),
@@ -197,6 +216,7 @@ def entry_from(row: Row) -> LedgerEntry:
         trace_id=_text(trace_id),
         size=size or 0,
         problem=problem_from(problem),
+        sequence=sequence,
     )
 
 
@@ -229,6 +249,11 @@ def _problem(values: list[Any]) -> Problem:
     kind, message, http_status, request_id, trace_id, retry_at_us = values
     known = ProblemKind(kind) if kind in list(ProblemKind) else ProblemKind.PROTOCOL
     return Problem(known, clean(message), http_status, _text(request_id), _text(trace_id), retry_at_us)
+
+
+def _status_and_moment(values: list[Any]) -> tuple[str, int]:
+    status, us = values
+    return _word(status), int(us)
 
 
 def _stage_values(record: StageRecord) -> Row:

@@ -63,10 +63,10 @@ def watched(connection: apsw.Connection, now: Instant) -> tuple[Job, ...]:
 
     found: dict[JobKey, Job] = {}
     for row in connection.execute(_WATCHED):
-        target = target_from(row[2:9])
+        target = target_from(row[2:10])
         # Two profiles of one scope that watched it may be one by now.
         if target.key not in found:
-            found[target.key] = job_from(target, row[0], row[9:], row[1], moment)
+            found[target.key] = job_from(target, row[0], row[10:], row[1], moment)
     return tuple(found.values())
 
 

@@ -16,8 +16,9 @@ _SAVE = (
     "UPDATE jobs SET status = ?, phase = ?, kind = ?, progress = ?, stages = ?, error = ?, facts = ?, created_us = ?,"
     " updated_us = ?, ended_us = ?, observed_us = ?, asked_us = ?, changed_us = ?, ended_seen_us = ?, seen_queued = ?,"
     " problem = ?, failures = ?, misses = ?, http_status = ?, request_id = ?, trace_id = ?, anomalies = ?,"
-    " outlined = ?, result_bytes = ?, result_digest = ?, whole_digest = ?, row_digest = ?, first_shown = ?,"
-    " last_shown = ?, active_us = max(active_us, ?) WHERE seq = ?"
+    " outlined = ?, sequence = ?, run = ?, begun_us = ?, attempt = ?, started_us = ?, disputed_end = ?,"
+    " missing_since_us = ?, not_found = ?, result_bytes = ?, result_digest = ?, whole_digest = ?, row_digest = ?,"
+    " first_shown = ?, last_shown = ?, active_us = max(active_us, ?) WHERE seq = ?"
 )
 
 _AS_BEFORE = "the result that is remembered"
@@ -30,7 +31,7 @@ _DIGEST_SIZE = 16
 class Remembered:
     """A job and what is kept beside it.
 
-    That is the size and digest of its result, the digests of its last whole observation and of its last list row,
+    That is the size and digest of its result, the digests of its last own answer and of its last list row,
     and the first and last exchange (`exchanges.seq`) that showed its phase.
     """
 
@@ -42,25 +43,22 @@ class Remembered:
     first_shown: int | None
     last_shown: int | None
 
-    def with_digest(self, observation: Observation, digest: bytes, *, changed: bool) -> "Remembered":
-        """Note the digest of an observation that was applied.
+    def with_digest(self, digest: bytes, *, row: bool, changed: bool) -> "Remembered":
+        """Note the digest of an observation that was applied: of a list row, or of the job's own answer.
 
         After a change the other kind of observation has to be looked at again: a list row that says what it said
         before may now be old, or contradict an end.
         """
-        if observation.whole:
-            return replace(self, whole_digest=digest, row_digest=None if changed else self.row_digest)
-        return replace(self, row_digest=digest, whole_digest=None if changed else self.whole_digest)
+        if row:
+            return replace(self, row_digest=digest, whole_digest=None if changed else self.whole_digest)
+        return replace(self, whole_digest=digest, row_digest=None if changed else self.row_digest)
 
 
-def load(session: Session, seq: int, now_us: int) -> Remembered:
+def load(session: Session, seq: int) -> Remembered:
     """Return what is remembered of the job in row `seq`, its moments counted from the epoch."""
     row = one(session.connection, _LOAD, (seq,))
     result_bytes, added_us = row[0], row[6]
-    job = job_from(target_from(row[7:14]), added_us, row[14:], None if result_bytes is None else _AS_BEFORE)
-    if job.asked is not None and job.asked.us > now_us:
-        # A moment in the future was noted before the clock was set back: it must not make every answer old news.
-        job = replace(job, asked=None)
+    job = job_from(target_from(row[7:15]), added_us, row[15:], None if result_bytes is None else _AS_BEFORE)
     return Remembered(job, *row[:6])
 
 
@@ -107,6 +105,8 @@ def observation_digest(observation: Observation) -> bytes:
         observation.ended_us,
         observation.facts,
         observation.note,
+        observation.attempt,
+        observation.started_us,
     )
     return digest_of(repr(told))
 

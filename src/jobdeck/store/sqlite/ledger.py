@@ -18,7 +18,7 @@ FAILURES_AMONG = 20_000
 _ENTRIES = (
     NAMES  # noqa: S608 - constants only
     + "SELECT e.id, n.name, s.name, a.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
-    " e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size, e.problem"
+    " e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size, e.problem, e.seq"
     " FROM exchanges e CROSS JOIN names n ON n.profile = e.profile JOIN scopes s ON s.id = e.scope"
     " JOIN actors a ON a.id = e.actor LEFT JOIN jobs j ON j.seq = e.job"
 )

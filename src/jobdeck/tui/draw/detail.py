@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale, stalled
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, StageRecord
+from jobdeck.domain.job import Job, Source, StageRecord
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_wait
@@ -127,7 +127,7 @@ def _headline(job: Job, now: Instant) -> Line:
     spans: list[Span] = [(f"{state.glyph} {state.word}", state.role)]
     if job.status is not None:
         spans += [("  status ", Role.DIM), (clean(job.status[:256]), Role.STRONG)]
-    if job.progress is not None and not (job.terminal and job.outlined):
+    if job.progress is not None and not (job.terminal and job.summary_only):
         spans.append((f"  {words.percent(job.progress)}", Role.TEXT))
     if job.observed is not None:
         mark = "" if job.elapsed_exact else "at least "
@@ -141,6 +141,8 @@ def _headline(job: Job, now: Instant) -> Line:
 def _seen(job: Job, now: Instant) -> Line:
     if job.observed is None:
         return (("never", Role.DIM),)
+    if job.terminal and job.source is Source.MEMORY:
+        return ((f"{words.span(now.since(job.observed))} ago, by an earlier run", Role.TEXT),)
     if job.terminal:
         return ((f"{words.near(job.observed.us, now)}, final", Role.TEXT),)
     role = Role.BLIND if blind(job) else Role.WARN if stale(job, now) else Role.TEXT
@@ -182,7 +184,7 @@ def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
     name_width = min(max(longest, 6), 20 if width >= 70 else 12)
     bar_width = min(30, max(8, width - name_width - 46))
     lines = [_stage(record, now, name_width, bar_width) for record in job.stages]
-    if job.terminal and job.outlined:
+    if job.terminal and job.summary_only:
         seen = f"the stages as of {words.near(job.whole.us, now)}" if job.whole is not None else "the last known stages"
         ask = "" if locked else ": r asks for them"
         lines.insert(0, ((f"{seen}, before it ended{ask}", Role.DIM),))

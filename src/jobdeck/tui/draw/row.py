@@ -5,7 +5,7 @@ from typing import TypeAlias
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.tui.cells import fit
@@ -29,12 +29,14 @@ def ticks(job: Job, now: Instant) -> Ticks:
     """Return the texts of the cells that change as time passes."""
     mark = "" if job.elapsed_exact else "≥"
     elapsed = "–" if job.observed is None else mark + words.duration(job.elapsed(now))
-    if job.terminal:
-        return elapsed, "–", "final", Role.DIM
     age = job.age(now)
+    if job.terminal and (job.source is not Source.MEMORY or age is None):
+        return elapsed, "–", "final", Role.DIM
+    if job.terminal and age is not None:
+        return elapsed, "–", words.span(age), Role.DIM
     if age is None:
         return elapsed, "?", "never", Role.BLIND if blind(job) else Role.DIM
-    if job.lost:
+    if job.not_found:
         return elapsed, "–", words.span(age), Role.BLIND
     left = "?" if job.eta is None else words.outlook(job.eta[0] - age, job.eta[1] - age)
     if blind(job):
@@ -122,7 +124,7 @@ def _cell(row: Row, column: Column, name: str) -> Line:
         case Name.KIND:
             return ((fit(job.kind, width), Role.DIM),)
         case Name.STAGE:
-            current = job.current_stage if not (job.terminal and job.outlined) else None
+            current = job.current_stage if not (job.terminal and job.summary_only) else None
             return ((fit(current.stage.name if current else "", width), Role.TEXT),)
         case Name.PROGRESS:
             return _progress(job, state, width)
@@ -135,7 +137,7 @@ def _cell(row: Row, column: Column, name: str) -> Line:
 
 def _progress(job: Job, state: State, width: int) -> Line:
     progress = job.shown_progress
-    if job.terminal and (progress is None or job.outlined):
+    if job.terminal and (progress is None or job.summary_only):
         # What a list has told to have ended has its last progress from before that.
         return ((" " * width, Role.FAINT),)
     number = fit(words.percent(progress) if progress is not None else "", PERCENT, right=True)

@@ -62,7 +62,7 @@ _BY_PHASE = {
 
 def counted_state(job: Job, now: Instant) -> State:
     """Return which of `COUNTED` a job belongs to."""
-    if job.lost and not job.terminal:
+    if job.not_found and not job.terminal:
         return LOST
     if job.phase is Phase.CANCELLED:
         return CANCELLED

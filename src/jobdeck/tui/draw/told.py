@@ -61,7 +61,7 @@ def _words(moment: Moment) -> str:
             return moment.text if began else f"{moment.before} → {moment.text}"
         case MomentKind.STAGE:
             return f"{moment.stage} {moment.after}"
-        case MomentKind.ANOMALY:
+        case MomentKind.ANOMALY | MomentKind.RUN:
             return moment.text
         case MomentKind.RECOVERED:
             return f"seen again {moment.text}".rstrip()
