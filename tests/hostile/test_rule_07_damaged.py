@@ -14,7 +14,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Resource
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.transitions import observe
+from jobdeck.domain.transitions import apply_observation
 from jobdeck.providers.base import Reply
 from jobdeck.providers.repair import repair
 from jobdeck.scheduling.actions import ListPage

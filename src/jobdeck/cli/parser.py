@@ -226,7 +226,7 @@ def _add_wait(commands: "Commands") -> None:
         commands,
         "wait",
         summary="block until all have ended; the exit code tells how",
-        description="Wait until all targets have ended. A failed look never ends a wait.",
+        description="Wait until every target's own answer says how it ended. A failed look never ends a wait.",
         example="wait --timeout 30m --fail-fast - < ids.txt && ./import-results",
     )
     wait.add_argument("--any", action="store_true", help="until one has ended")

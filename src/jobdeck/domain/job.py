@@ -59,8 +59,8 @@ class Target:
     resource: Resource
     accepted_request_id: str | None = None
     accepted_trace_id: str | None = None
-    accepted: bool = False
-    retry_after: float | None = None
+    accepted: bool = field(default=False, compare=False)
+    retry_after: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Accepted answers: what came of the request that started a job names the job, and the ID to give to support."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -62,15 +63,43 @@ def target_of_answer(head: Head, body: Mapping[str, object] | None, directory: D
     described = directory.profiles[target.key.profile].described
     names = described.request_id_headers if described is not None else ("x-request-id",)
     told = next((_reference(head.headers[name]) for name in names if name in head.headers), None)
-    return replace(target, accepted_request_id=target.accepted_request_id or told)
+    return replace(
+        target,
+        accepted_request_id=target.accepted_request_id or told,
+        accepted=True,
+        retry_after=_seconds_to_wait(head.headers, time.time()),
+    )
+
+
+def _seconds_to_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """Return for how many seconds from `now` the answer wants its job left alone; None when that is over, or unsaid.
+
+    A file may be read long after the answer came, which its date tells.
+    """
+    from jobdeck.providers.http_date import parse_http_date  # noqa: PLC0415 - most targets are no answers
+    from jobdeck.providers.retry_after import parse_retry_after  # noqa: PLC0415 - the same
+
+    value, date = headers.get("retry-after"), headers.get("date")
+    wish = parse_retry_after(value, date, now) if value is not None else None
+    if wish is None:
+        return None
+    answered = parse_http_date(date) if date is not None else None
+    left = wish.seconds - max(0.0, now - answered if answered is not None else 0.0)
+    return left if left > 0 else None
 
 
 def target_of_body(body: Mapping[str, object], directory: Directory) -> Target:
     """Return the job that an accepted body names, with the request ID and trace ID of its acceptance.
 
+    That is a job the server has spoken of: one it does not know a moment later is not yet everywhere.
+
     Of The Hog: `operationId`, else `id`, plain or inside `data`; the poll URL decides resource and profile. Of
     Sonarly: `jobId`, with the profile's account group. Raises `TargetError`; for an error answer with its message.
     """
+    return replace(_target_of_body(body, directory), accepted=True)
+
+
+def _target_of_body(body: Mapping[str, object], directory: Directory) -> Target:
     inner = body.get("data")
     data: Mapping[str, object] = inner if isinstance(inner, dict) else body
     if body.get("success") is False:

@@ -81,7 +81,8 @@ class Fields:
 
     `id_after_last` cuts an ID out of a longer name; `id_required` says that an answer without one is no answer.
     `done` is a boolean, which absent means false; `done_needs_result` says that done without error and result is
-    neither a success nor a failure. `failures` are how many parts of it failed. `facts` are further scalars by name.
+    neither a success nor a failure. `failures` are how many parts of it failed. `created`, `started` and `attempt` tell
+    the runs of an ID that is used again apart. `facts` are further scalars by name.
     """
 
     id: Paths = ()
@@ -103,6 +104,8 @@ class Fields:
     created: Paths = ()
     updated: Paths = ()
     ended: Paths = ()
+    started: Paths = ()
+    attempt: Paths = ()
     time_unit: TimeUnit = TimeUnit.RFC3339
     facts: tuple[tuple[str, Paths], ...] = ()
 

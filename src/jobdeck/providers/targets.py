@@ -147,7 +147,7 @@ class _Collected:
 
     def _add(self, target: Target) -> None:
         known = self.targets.get(target.key)
-        if known is None or not (known.accepted_request_id or known.accepted_trace_id):
+        if known is None or not known.accepted:
             self.targets[target.key] = target
 
 

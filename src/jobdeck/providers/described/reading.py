@@ -171,6 +171,8 @@ def _observation(described: Description, look: Look, job_id: str, group: str | N
         updated_us=updated,
         ended_us=ended if phase.terminal else None,
         facts=tuple((name, value) for name, value in facts if value is not None),
+        attempt=look.word("attempt", fields.attempt),
+        started_us=_moment(described, look, "started", fields.started),
     )
 
 

@@ -146,6 +146,8 @@ def read_fields(table: Table) -> Fields:
         created=table.paths("created"),
         updated=table.paths("updated"),
         ended=table.paths("ended"),
+        started=table.paths("started"),
+        attempt=table.paths("attempt"),
         time_unit=table.choice("time_unit", TimeUnit.RFC3339),
         facts=tuple((one_line(name, 80), facts.paths(name)) for name in facts.keys()),  # noqa: SIM118 - a method
     )

@@ -16,6 +16,9 @@ _TEXT = re.compile(r"[\x20-\x7e]{0,500}")
 _SIMPLE = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}|\.\*|\[\*\]|\[[0-9]\]){0,7}")
 """Paths that nobody has to look at: importing what does costs 30 ms, for which the first frame need not wait."""
 
+_MEANT = {"state": "status"}
+"""What many APIs call it, where another key is spelt more like that."""
+
 MAX_ALTERNATIVES = 16
 MAX_PATH = 1_000
 LONGEST_DURATION = 366 * 86_400.0
@@ -145,7 +148,7 @@ class Table:
         for key in self._raw:
             if key not in self._asked:
                 known = list(self._asked)
-                hint = did_you_mean(key, known) or f" (known: {', '.join(known)})"
+                hint = did_you_mean(_MEANT.get(key, key), known) or f" (known: {', '.join(known)})"
                 raise DescriptionError(f"{self.where}: unknown key {one_line(key, 80)}{hint}")
 
     def _get(self, key: str) -> object:

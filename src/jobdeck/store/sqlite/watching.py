@@ -15,11 +15,13 @@ from jobdeck.store.sqlite.rows import job_row, known_job, log, one, profile_rows
 
 _ADD_JOB = (
     "INSERT INTO jobs (id, scope, profile, actor, account_group, job_id, provider, resource, kind,"
-    " accepted_request_id, accepted_trace_id, added_us, active_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " accepted_request_id, accepted_trace_id, accepted, added_us, active_us)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ACCEPTED = (
     "UPDATE jobs SET accepted_request_id = coalesce(accepted_request_id, ?2),"
-    " accepted_trace_id = coalesce(accepted_trace_id, ?3), active_us = max(active_us, ?4), profile = ?5 WHERE seq = ?1"
+    " accepted_trace_id = coalesce(accepted_trace_id, ?3), accepted = max(accepted, ?4),"
+    " active_us = max(active_us, ?5), profile = ?6 WHERE seq = ?1"
 )
 _UNWATCH = "DELETE FROM watches WHERE job = ? AND profile IN (SELECT n.profile FROM profile_names n WHERE n.name = ?)"
 _ANNOTATION = (
@@ -65,7 +67,7 @@ def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: b
         if found is None:
             found = _add_job(session, target, now_us)
         else:
-            ids = (target.accepted_request_id, target.accepted_trace_id)
+            ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted))
             connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile))
         if not listed:
             continue
@@ -182,7 +184,7 @@ def load_choice(connection: apsw.Connection, name: str) -> str | None:
 def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:
     key, (scope, profile) = target.key, profile_rows(session, target.key.profile)
     named = (key.account_group or "", key.id, target.provider, target.resource.value, target.resource.value)
-    ids = (target.accepted_request_id, target.accepted_trace_id)
+    ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted))
     id_ = session.new_id(now_us).bytes
     session.connection.execute(_ADD_JOB, (id_, scope, profile, session.actor, *named, *ids, now_us, now_us))
     return session.connection.last_insert_rowid(), scope
