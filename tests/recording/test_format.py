@@ -130,7 +130,6 @@ def jobs(target: Target) -> st.SearchStrategy[Job]:
         ended=maybe(instants()),
         seen_queued=st.booleans(),
         summary_only=st.booleans(),
-        disputed_end=maybe(st.tuples(WORDS, US)),
         sequence=st.integers(0, 10**12),
         run=st.integers(1, 99),
         begun=maybe(instants()),
@@ -245,8 +244,8 @@ def test_no_field_is_left_out() -> None:
         return {one.name for one in fields(kind)}
 
     ours = {WIRE_NAMES.get(name, name) for name in names(Job)}
-    # Where a state comes from follows from the fact that tells it.
-    assert ours - {"target", "version", "source"} == wire.JobWire.model_fields.keys()
+    # Where a state comes from, and what a row says against it, follows from the facts that tell it.
+    assert ours - {"target", "version", "source", "doubt", "disputed_end"} == wire.JobWire.model_fields.keys()
     assert names(BudgetView) == wire.BudgetWire.model_fields.keys()
     by_others = {"id", "account_group", "whole"}
     assert names(Observation) - by_others == wire.ObservationWire.model_fields.keys() - {"row", "moved", "percent"}

@@ -196,25 +196,29 @@ def test_an_end_that_a_list_told_too_early_is_taken_back_without_an_anomaly() ->
     assert (job.summary_only, job.error, job.source) == (False, JobError("E"), Source.ANSWER)
 
 
-def test_a_list_that_lags_behind_the_end_makes_neither_a_new_run_nor_an_anomaly() -> None:
-    job, _ = polled(make_job(), Phase.SUCCEEDED, 0, result="[1]")
-    job, _ = in_list(job, Phase.RUNNING, 1)
-    assert (job.phase, job.source, job.confirmed) == (Phase.RUNNING, Source.LIST, False), "what was sent later counts"
-    job, events = polled(job, Phase.SUCCEEDED, 2, result="[1]")
-    assert (job.run, job.anomalies, job.result, job.confirmed) == (1, (), "[1]", True)
-    assert kinds(events) == ["PhaseChanged"]
-
-
-def test_an_answer_that_says_what_a_list_said_against_an_end_is_what_contradicts_it() -> None:
-    job, _ = polled(make_job(), Phase.SUCCEEDED, 0)
-    job, _ = in_list(job, Phase.RUNNING, 1)
-    going, events = polled(job, Phase.RUNNING, 2)
+def test_a_list_that_lags_behind_the_end_is_a_doubt_that_the_next_answer_settles() -> None:
+    ended, _ = polled(make_job(), Phase.SUCCEEDED, 0, result="[1]")
+    doubted, events = in_list(ended, Phase.RUNNING, 1)
+    assert (doubted.phase, doubted.confirmed, doubted.doubt, events) == (Phase.SUCCEEDED, True, "processing", ())
+    job, events = polled(doubted, Phase.SUCCEEDED, 2, result="[1]")
+    assert (job.run, job.anomalies, job.result, job.doubt, events) == (1, (), "[1]", None, ())
+    job, events = polled(doubted, Phase.RUNNING, 2)
+    assert (job.run, job.phase, job.doubt) == (2, Phase.RUNNING, None)
     assert kinds(events) == ["RunBegan", "AnomalyMet", "PhaseChanged"]
-    assert going.run == 2
-    job, _ = in_list(job, Phase.FAILED, 3)
+
+
+def test_a_list_counts_for_more_than_what_is_only_remembered() -> None:
+    remembered, _ = polled(make_job(), Phase.SUCCEEDED, 0)
+    remembered = replace(remembered, source=Source.MEMORY)
+    job, _ = in_list(remembered, Phase.RUNNING, 1)
+    assert (job.phase, job.source, job.run) == (Phase.RUNNING, Source.LIST, 1)
+    going, events = polled(job, Phase.RUNNING, 2)
+    assert (kinds(events), going.run) == (["RunBegan", "AnomalyMet", "PhaseChanged"], 2)
+    lagged, events = polled(job, Phase.SUCCEEDED, 2)
+    assert (kinds(events), lagged.run, lagged.anomalies) == (["PhaseChanged"], 1, ())
+    job, _ = in_list(remembered, Phase.FAILED, 3)
     failed, events = polled(job, Phase.FAILED, 4)
-    assert kinds(events) == ["AnomalyMet"]
-    assert failed.run == 1
+    assert (kinds(events), failed.run) == (["AnomalyMet"], 1)
 
 
 def test_an_end_that_its_own_answer_told_is_not_told_less_well_when_a_list_repeats_it() -> None:

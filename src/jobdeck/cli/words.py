@@ -66,7 +66,8 @@ def describe_message(job: Job) -> str:
     """The problem, else why the job is no plain success and what contradicts its end, in one line."""
     if job.trouble is not None:
         return f"{job.trouble.kind.words}: {job.trouble.message}"
-    return "; ".join(part for part in (describe_reason(job), describe_anomaly(job)) if part)
+    doubt = f"a list says {job.doubt}" if job.doubt is not None else ""
+    return "; ".join(part for part in (describe_reason(job), describe_anomaly(job), doubt) if part)
 
 
 def describe_unconfirmed(job: Job) -> str:

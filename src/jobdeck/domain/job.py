@@ -144,8 +144,9 @@ class Job:
     while every request of the job's profile meets a problem, whether or not the job itself was asked for.
     `acknowledged` says that a person knows of its trouble.
     `summary_only` says that its status comes from a list row, and that no answer of the job's own has come since;
-    `disputed_end` is the status and the moment (microseconds since the epoch) of an end that its own answer told and a
-    later row denies. `whole` is the moment of the last look that told stages, error and result, in this run.
+    `doubt` is the status that a later row gives to a job whose own answer told an end, `disputed_end` the status and
+    the moment (microseconds since the epoch) of a remembered end that a row denies. `whole` is the moment of the last
+    look that told stages, error and result, in this run.
 
     An ID may be used again: `run` counts the runs of it that we know of, `begun` is when the present one was first
     seen, None for the first; `attempt`, `created_us` and `started_us` tell them apart.
@@ -176,6 +177,7 @@ class Job:
     ended: Instant | None = None
     seen_queued: bool = False
     summary_only: bool = False
+    doubt: str | None = None
     disputed_end: tuple[str, int] | None = None
     whole: Instant | None = None
     run: int = 1

@@ -51,12 +51,15 @@ def apply_observation(
     """Return the job after a good answer, and what changed.
 
     An answer to a request sent before the one that gave the present state is old news and changes nothing. A list row
-    changes the state like any newer answer, but only an answer of the job's own (`exchange.job`) begins a new run by
-    going on after an end, or makes an anomaly: lists run some seconds ahead of it, or behind.
+    changes the state like any newer answer, but lists run some seconds ahead of the job's own answer (`exchange.job`),
+    or behind: only that one ends a job for good, begins a new run by going on after an end, or makes an anomaly. A row
+    that denies an end which it told is noted as a doubt, which the next one settles.
     """
     if exchange.sequence < job.sequence:
         return job, ()
     own = exchange.job is not None
+    if not own and _is_doubt(job, observation):
+        return replace(job, doubt=observation.status, version=job.version + 1), ()
     events: list[JobEvent] = []
     if job.failures:
         events.append(Recovered(now, job.key, job.failures))
@@ -76,6 +79,7 @@ def apply_observation(
         observed=now,
         asked=exchange.started,
         sequence=exchange.sequence,
+        doubt=None,
         problem=None,
         outage=None,
         failures=0,
@@ -159,6 +163,11 @@ def _own_end(job: Job) -> tuple[str, int] | None:
     if job.terminal and not job.summary_only:
         return job.status or "", (job.ended or job.added).us
     return None
+
+
+def _is_doubt(job: Job, row: Observation) -> bool:
+    told_in_full = job.terminal and not job.summary_only and job.source is not Source.MEMORY
+    return told_in_full and row.phase is not job.phase and not _shows_new_run(job, row, own=False)
 
 
 def _denial(job: Job, ended_as: tuple[str, int] | None, observation: Observation, now: Instant) -> str | None:

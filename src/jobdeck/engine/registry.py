@@ -226,7 +226,7 @@ class Registry:
             self._traces[job.key].note(before, job, told, now)
             jobs.append(job)
             events.extend(told)
-            moved = job.changed is not before.changed
+            moved = job.changed is not before.changed or job.doubt != before.doubt
             seen.append(_seen(job, row, now, changed=moved))
         return Applied(tuple(jobs), tuple(events), tuple(seen))
 
@@ -236,9 +236,11 @@ def _says_again(job: Job, row: Observation) -> bool:
 
     Lists show ended jobs for hours: counted as looks, they would soon crowd out the answers that showed the end.
     """
-    if not job.terminal or row.status != job.status or (job.failures and not job.summary_only):
+    if not job.terminal or (row.attempt is not None and row.attempt != job.attempt):
         return False
-    if row.attempt is not None and row.attempt != job.attempt:
+    if job.doubt is not None:
+        return row.status in {job.status, job.doubt}
+    if row.status != job.status or (job.failures and not job.summary_only):
         return False
     return not row.whole or job.summary_only or (row.error, row.result) == (job.error, job.result)
 
@@ -266,8 +268,8 @@ def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
 
 
 def _is_known_in_full(job: Job) -> bool:
-    """Whether a job has ended, as its own answer has told this run or another process."""
-    return job.terminal and not job.summary_only and job.source in {Source.ANSWER, Source.PEER}
+    """Whether a job has ended, as its own answer has told this run or another process, and no list denies it."""
+    return job.doubt is None and job.terminal and not job.summary_only and job.source in {Source.ANSWER, Source.PEER}
 
 
 def _done(stage: Stage) -> float | None:

@@ -28,7 +28,7 @@ _SAME_JOB = (
 )  # fmt: skip
 _PLAIN = frozenset(
     {"status", "kind", "progress", "result", "facts", "created_us", "updated_us", "ended_us", "seen_queued",
-     "summary_only", "disputed_end", "sequence", "run", "attempt", "started_us", "not_found",
+     "summary_only", "sequence", "run", "attempt", "started_us", "not_found",
      "failures", "misses", "http_status", "request_id", "trace_id", "anomalies", "acknowledged", "interval", "eta",
      "stall_after"}
 )  # fmt: skip

@@ -124,7 +124,6 @@ class JobWire(Wire):
     ended: Ago | None = None
     seen_queued: bool = False
     outlined: bool = False
-    disputed_end: tuple[Line, Epoch] | None = None
     sequence: Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)] = 0
     run: Annotated[int, Field(ge=1, le=10**9)] = 1
     begun: Ago | None = None

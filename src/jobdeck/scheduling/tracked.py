@@ -47,7 +47,7 @@ class Tracked:
     and no better than a guess unless `dated`; `guessed` says that the job already ran when it was first seen, and that
     nothing told since when. `runs` says
     that it was running then; `suspect` that it is gone from a list of unfinished jobs, so that it has probably ended;
-    `grave` that it ended in a way that has a reason.
+    `grave` that it ended in a way that has a reason; `affirmed` is how often its own answer said so again.
     """
 
     key: JobKey
@@ -72,6 +72,7 @@ class Tracked:
     terminal: bool = False
     finished: bool = False
     grave: bool = False
+    affirmed: int = 0
     suspect: bool = False
     runs: bool = False
     shown: bool = False

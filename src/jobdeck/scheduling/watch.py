@@ -8,7 +8,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Result, Seen
 from jobdeck.scheduling.arms import Offer
-from jobdeck.scheduling.backoff import backoff
+from jobdeck.scheduling.backoff import LONGEST_BACKOFF, backoff
 from jobdeck.scheduling.delay import delay
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport
@@ -128,6 +128,7 @@ class Watch:
     def _resume(self, job: Tracked, now: float) -> None:
         """Go on with a job that was taken for ended: it is used again, or a list was ahead of it."""
         job.terminal = job.finished = job.grave = job.exact = job.from_start = False
+        job.affirmed = 0
         job.begun, job.gauged = now, None
         job.stage = job.stage_since = job.changed = None
         self.unfinished.pop(job.key, None)
@@ -194,8 +195,7 @@ class Watch:
         self.new.pop(job.key, None)
         self.suspects.pop(job.key, None)
         self.singles.looked(job)
-        job.terminal = seen.terminal
-        if job.terminal:
+        if seen.terminal:
             self._see_ended(job, now, seen)
             return
         if book is not None:
@@ -210,13 +210,16 @@ class Watch:
             self.singles.hold(job, now + wait)
 
     def _see_ended(self, job: Tracked, now: float, seen: Seen) -> None:
+        if seen.whole and job.terminal and not job.finished:
+            job.affirmed += 1
+        job.terminal = True
         job.finished = seen.whole or (job.finished and not seen.changed)
         self._leave(job)
         if job.finished or job.key in self.asking:
             return
         job.grave = job.grave or seen.phase in _GRAVE
         # A list may be ahead of the job's own answer for some seconds, and tell of the end again and again.
-        again = now if job.polled is None else job.polled + SHORTEST_FLOOR
+        again = now if job.polled is None else job.polled + min(LONGEST_BACKOFF, SHORTEST_FLOOR * 2.0**job.affirmed)
         if again > now:
             self._put_off.put(job.key, again)
         else:

@@ -75,7 +75,7 @@ STATE_COLUMNS = (
     "j.status, j.phase, j.kind, j.progress, j.stages, j.error, j.facts, j.created_us, j.updated_us, j.ended_us,"
     " j.observed_us, j.asked_us, j.changed_us, j.ended_seen_us, j.seen_queued, j.problem, j.failures, j.misses,"
     " j.http_status, j.request_id, j.trace_id, j.anomalies, j.outlined, j.sequence, j.run, j.begun_us, j.attempt,"
-    " j.started_us, j.disputed_end, j.missing_since_us, j.not_found"
+    " j.started_us, j.missing_since_us, j.not_found"
 )
 """The columns that `state_values` gives and `job_from` takes, in this order."""
 
@@ -117,7 +117,6 @@ def state_values(job: Job) -> Row:
         _us(job.begun),
         job.attempt,
         job.started_us,
-        _encode(job.disputed_end) if job.disputed_end is not None else None,
         _us(job.missing_since),
         int(job.not_found),
     )
@@ -135,7 +134,7 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
     (
         status, phase, kind, progress, stages, error, facts, created_us, updated_us, ended_us, observed_us, asked_us,
         changed_us, ended_seen_us, seen_queued, problem, failures, misses, http_status, request_id, trace_id, anomalies,
-        outlined, sequence, run, begun_us, attempt, started_us, disputed_end, missing_since_us, not_found,
+        outlined, sequence, run, begun_us, attempt, started_us, missing_since_us, not_found,
     ) = state  # fmt: skip
     return Job(
         target=target,
@@ -158,7 +157,6 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
         seen_queued=bool(seen_queued),
         sequence=sequence,
         summary_only=bool(outlined),
-        disputed_end=_decoded(disputed_end, _status_and_moment, None, None),
         run=run,
         begun=None if begun_us is None else moment(begun_us),
         attempt=_text(attempt),
@@ -249,11 +247,6 @@ def _problem(values: list[Any]) -> Problem:
     kind, message, http_status, request_id, trace_id, retry_at_us = values
     known = ProblemKind(kind) if kind in list(ProblemKind) else ProblemKind.PROTOCOL
     return Problem(known, clean(message), http_status, _text(request_id), _text(trace_id), retry_at_us)
-
-
-def _status_and_moment(values: list[Any]) -> tuple[str, int]:
-    status, us = values
-    return _word(status), int(us)
 
 
 def _stage_values(record: StageRecord) -> Row:

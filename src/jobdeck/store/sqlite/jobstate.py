@@ -16,7 +16,7 @@ _SAVE = (
     "UPDATE jobs SET status = ?, phase = ?, kind = ?, progress = ?, stages = ?, error = ?, facts = ?, created_us = ?,"
     " updated_us = ?, ended_us = ?, observed_us = ?, asked_us = ?, changed_us = ?, ended_seen_us = ?, seen_queued = ?,"
     " problem = ?, failures = ?, misses = ?, http_status = ?, request_id = ?, trace_id = ?, anomalies = ?,"
-    " outlined = ?, sequence = ?, run = ?, begun_us = ?, attempt = ?, started_us = ?, disputed_end = ?,"
+    " outlined = ?, sequence = ?, run = ?, begun_us = ?, attempt = ?, started_us = ?,"
     " missing_since_us = ?, not_found = ?, result_bytes = ?, result_digest = ?, whole_digest = ?, row_digest = ?,"
     " first_shown = ?, last_shown = ?, active_us = max(active_us, ?) WHERE seq = ?"
 )

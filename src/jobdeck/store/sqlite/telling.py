@@ -106,7 +106,7 @@ def _apply_observation(
     state = load(session, seq)
     before = state.job
     after, events = apply_observation(before, observation, answer.on_wall, wall(answer.now_us))
-    if after is before:
+    if after is before or after.doubt is not None:
         return None
     state = replace(state, job=after)
     changed = _essence(before) != _essence(after) or result_changed(state)

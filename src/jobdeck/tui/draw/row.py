@@ -86,6 +86,8 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
         return NOT_FOUND, Role.DIM
     if job.trouble is not None and not job.terminal:
         return _trouble(job.trouble), Role.DIM
+    if job.doubt is not None:
+        return _folded("", f"a list says {job.doubt}"), Role.WARN
     if job.anomalies:
         return _folded("", job.anomalies[-1]), Role.WARN
     if state is NEW:

@@ -7,7 +7,6 @@ ALTER TABLE jobs ADD COLUMN run INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE jobs ADD COLUMN begun_us INTEGER;
 ALTER TABLE jobs ADD COLUMN attempt TEXT;
 ALTER TABLE jobs ADD COLUMN started_us INTEGER;
-ALTER TABLE jobs ADD COLUMN disputed_end TEXT;    -- [status, moment] that the job's own answer told and a later row denies
 
 -- Not found takes time, not looks. The same of the answer that accepted a job: whether there was one.
 ALTER TABLE jobs ADD COLUMN missing_since_us INTEGER;
