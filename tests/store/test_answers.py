@@ -86,7 +86,7 @@ def test_what_is_remembered_is_what_the_rules_of_the_domain_say(
 
 
 def _comparable(job: Job) -> Job:
-    return replace(job, version=0, whole=None, source=Source.NONE)
+    return replace(job, version=0, whole=None, source=Source.NONE, doubt=None)
 
 
 def test_a_job_comes_back_on_the_clocks_of_another_run(store: Store) -> None:
