@@ -94,11 +94,13 @@ class Scenario:
 class Measured:
     """Delays in seconds from a job's end to its being known; ages of the selected row and of all live rows.
 
-    A refusal is of our own making (`own_refused`) when a server that had heard nobody else would have refused as well,
-    or when we were told to wait and did not. Else others took what we had left them before our request arrived.
+    `full` are the delays until an end is told in full: a list row may say no more than that it has ended. A refusal is
+    of our own making (`own_refused`) when a server that had heard nobody else would have refused as well, or when we
+    were told to wait and did not. Else others took what we had left them before our request arrived.
     """
 
     delays: list[float] = field(default_factory=list)
+    full: list[float] = field(default_factory=list)
     selected: list[float] = field(default_factory=list)
     ages: list[float] = field(default_factory=list)
     sent: int = 0
@@ -125,6 +127,7 @@ class World:
         self._lists: Meter = METERS[scenario.meter](600) if scenario.lists == "own" else self._polls
         self._listed: list[SimJob] = []
         self._unknown: dict[int, SimJob] = {}
+        self._outlined: dict[int, SimJob] = {}
         self._looked: dict[int, float] = {}
         self._selected: int | None = None
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -147,12 +150,14 @@ class World:
         self._at(5.0, self._select)
         self._at(5.0, self._sample)
         while self._events and self.now < last + GIVE_UP:
-            if self.now > self._jobs[-1].created and not self._unknown:
+            if self.now > self._jobs[-1].created and not self._unknown and not self._outlined:
                 break
             self.now, _, happen = heapq.heappop(self._events)
             happen()
         for job in self._unknown.values():
             self.measured.delays.append(self.now - job.ended)
+        for job in self._outlined.values():
+            self.measured.full.append(self.now - job.ended)
         self.measured.seconds = self.now
         return self.measured
 
@@ -167,7 +172,7 @@ class World:
 
     def _arrive(self, job: SimJob) -> None:
         self._listed.append(job)
-        self._unknown[job.number] = job
+        self._unknown[job.number] = self._outlined[job.number] = job
         self.policy.arrive(self.now, job.number, job.kind)
         self._drive()
 
@@ -222,6 +227,9 @@ class World:
             self._looked[row.number] = seen_at
             if row.status == "done" and row.number in self._unknown:
                 self.measured.delays.append(self.now - self._unknown.pop(row.number).ended)
+            full = ask.number is not None or self.scenario.lists != "pages"
+            if row.status == "done" and full and row.number in self._outlined:
+                self.measured.full.append(self.now - self._outlined.pop(row.number).ended)
         self.policy.answer(self.now, ask, answer)
         self._drive()
 

@@ -166,6 +166,22 @@ def test_of_a_batch_larger_than_the_newest_hundred_every_end_is_told_soon_and_mo
     assert len(polls(world, 0.0)) <= len(keys) / 3
 
 
+def test_what_a_list_told_the_end_of_alone_is_soon_asked_for_in_full_and_failures_first() -> None:
+    keys = [job_key(name, "g") for name in range(60)]
+    server = Server(PROSPECTING, dict.fromkeys(keys, "running"), own_limit=False, per_minute=30)
+    world = watched(server, keys, 30)
+    world.run(200.0)
+    server.end(keys[:12], "completed")
+    server.end(keys[12:15], "failed")
+    world.run(200.0 + 180.0)
+    told = {key: server.told[key] for key in keys[:15]}
+    full = {key: min((at for at in world.times(key) if at > 200.0), default=float("inf")) for key in told}
+    assert max(full[key] - told[key] for key in keys[12:15]) <= 30.0
+    assert max(full[key] - told[key] for key in keys[:12]) <= 150.0
+    asked = sorted(full, key=lambda key: full[key])
+    assert set(asked[:4]) >= set(keys[12:15]), "one may have been under way"
+
+
 def test_all_pages_of_a_cursor_list_are_read_before_any_of_them_again() -> None:
     keys = [job_key(name, "g") for name in range(250)]
     server = Server(PROSPECTING, dict.fromkeys(keys, "running"), own_limit=False)
