@@ -351,6 +351,18 @@ def test_the_header_tells_the_budget_used_and_left_and_what_it_is_spent_on() -> 
     )
 
 
+def test_the_header_tells_each_limit_for_the_time_that_the_server_tells_it_for() -> None:
+    second = BudgetView(300, 40, alone=3, window=1.0, window_limit=5, window_used=2)
+    hour = BudgetView(1.7, 1, alone=3, window=3_600.0, window_limit=100, window_used=12)
+    assert "budget 2/5 per s, 3 left, 3 singly" in header_text(120, hog=second)
+    assert "budget 12/100 per h, 88 left" in header_text(72, hog=hour)
+    assert "12/100/h" in header_text(40, hog=hour)
+    both = header_text(160, hog=second, sonarly=hour)
+    assert "budget hog 2/5 per s, 3 left, 3 singly · sonarly 12/100 per h, 88 left" in both
+    assert "hog 2/5/s sonarly 12/100/h" in header_text(64, hog=second, sonarly=hour)
+    assert "per min" in header_text(120, hog=BudgetView(60, 38))
+
+
 def test_the_header_tells_the_budget_before_the_time_of_day() -> None:
     model = Model()
     model.update(deck_of_every_state(), (), NOON)

@@ -20,6 +20,7 @@ from jobdeck.cli.silence import Silences
 from jobdeck.cli.terminal import DUMB, screen_stream
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
+from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import Problem
@@ -187,7 +188,7 @@ def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: t
     profile = wiring.settings.profiles[name].profile
     configured, described = profile.requests_per_minute, profile.described
     told = "; ".join(
-        f"{window.name + ' ' if window.name else ''}{window.limit}, {window.remaining} left"
+        f"{window.name + ' ' if window.name else ''}{window.limit}{_per(window)}, {_left(window)}"
         for window in windows
         if window.limit is not None
     )
@@ -200,6 +201,14 @@ def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: t
         "; in force: " + ", ".join(f"{bucket} {limit} a minute" for bucket, limit in learnt.items()) if learnt else ""
     )
     return Check(f"{name}: limits", Verdict.OK, f"{ours}; the server says {told or 'nothing'}{kept}")
+
+
+def _per(window: RateWindow) -> str:
+    return f" per {words.per(window.window)}" if window.window else ""
+
+
+def _left(window: RateWindow) -> str:
+    return "remaining unknown" if window.remaining is None else f"{window.remaining} left"
 
 
 def _clock(name: str, offset: float) -> Check:

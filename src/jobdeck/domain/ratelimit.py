@@ -15,7 +15,8 @@ class RateWindow:
     """One announced limit: `limit` requests a window, of which `remaining` are left for `reset_after` seconds.
 
     Every field may be None: servers announce what they like. `name` is the header's suffix or policy name
-    (``poll`` in ``X-RateLimit-Remaining-poll``), empty for the plain header. `window` is in seconds.
+    (``poll`` in ``X-RateLimit-Remaining-poll``), empty for the plain header. `window` is in seconds. Unless it is
+    `exact`, the reset is a bare number of seconds, milliseconds, or smaller units.
     """
 
     limit: int | None = None
@@ -23,6 +24,7 @@ class RateWindow:
     reset_after: float | None = None
     window: float | None = None
     name: str = ""
+    exact: bool = True
 
 
 def describe_wait(kind: ProblemKind | None, asked: float | None) -> str:

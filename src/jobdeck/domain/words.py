@@ -91,6 +91,13 @@ def near(us: int, now: Instant) -> str:
     return clock(us) if _same_day(us, now.us) else stamp(us)
 
 
+def per(seconds: float) -> str:
+    """Return the unit of a rate: ``s``, ``min``, ``h``, ``day``, or so many of one (``10s``)."""
+    names = {1: "s", _MINUTE: "min", _HOUR: "h", _DAY: "day", 7 * _DAY: "week", 30 * _DAY: "month"}
+    whole = round(seconds)
+    return names.get(whole) or (f"{whole}s" if whole < _MINUTE else span(whole))
+
+
 def percent(fraction: float) -> str:
     """Return a fraction as a percentage that never says 100 or 0 before it is true."""
     if 0.0 < fraction < 0.01:

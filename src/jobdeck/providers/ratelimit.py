@@ -1,83 +1,168 @@
-"""What headers announce about rate limits: ``X-RateLimit-*`` of any dialect, and the fields of the IETF draft."""
+"""What headers announce about rate limits: ``X-RateLimit-*`` of any dialect, and the fields of the IETF drafts."""
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.domain.text import clean
-from jobdeck.providers.http_date import parse_http_date
+from jobdeck.providers.delays import MONTH, NUMBER, parse_length, parse_moment, seconds_to_epoch
+from jobdeck.providers.limit_names import LimitName, parse_name, parse_unit
+from jobdeck.providers.retry_after import answered_at
 
-_FIELD = re.compile(r"(?:x-)?rate-?limit-(limit|remaining|reset)(?:-(.{1,64}))?", re.ASCII)
-_NUMBER = re.compile(r"([0-9]{1,15})(?:\.[0-9]{0,9})?", re.ASCII)
-_FIRST_NUMBER = re.compile(_NUMBER.pattern + r"(?=\s*(?:[,;]|$))", re.ASCII)
 _ITEM = re.compile(r'(?:[^",;]|"(?:[^"\\]|\\.)*")+|[,;]')
-_EPOCH_SECONDS = 1e9
-_EPOCH_MILLISECONDS = 1e12
-_LONGEST = 86_400.0
+_WORD = re.compile(r'"?([A-Za-z0-9_.:/-]{1,64})"?', re.ASCII)
+_RATE = re.compile(
+    r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(?:[a-z]{0,12}\s*)(?:/|:|\bper\b)\s*([0-9]{1,15}\s*[a-z]{0,12}|[a-z]{1,12})",
+    re.ASCII | re.IGNORECASE,
+)
+"""``100/60``, ``100:60``, ``5/s``, ``100 requests per hour``."""
+
+CERTAIN = 60.0
+"""A bare number as a reset that is larger may be of milliseconds; a smaller one costs nothing if it is."""
+
+_ANY_EPOCH = 1e9
 _MAX_COUNT = 10**9
 _MAX_WINDOWS = 16
 _MAX_VALUE = 1_024
+_NAMES = frozenset({"x-ratelimit-resource", "ratelimit-name", "x-ratelimit-name", "x-ratelimit-bucket"})
+_REQUESTS = frozenset({"requests", "request"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one header says: a window, and how many requests of it are `used`, where that is told and not the rest."""
+
+    window: RateWindow
+    used: int | None = None
 
 
 def parse_windows(headers: Iterable[tuple[str, str]], now: float) -> tuple[RateWindow, ...]:
-    """Return the announced limits, one a name, of at most 16 names; never raises, whatever the headers hold.
+    """Return the announced limits of requests, of at most 16 names; never raises, whatever the headers hold.
 
-    `now` is in seconds since the epoch. Resets may be seconds to go, or a moment as epoch seconds, epoch
-    milliseconds or an HTTP date; a moment is measured against the answer's own ``Date`` header if there is one.
+    `now` is in seconds since the epoch. Resets may be lengths of time or moments in any form; a moment is measured
+    against the answer's own ``Date`` header if there is one. What counts tokens, bytes or cost is no limit of requests.
     """
     pairs = [(name.lower(), value.strip()) for name, value in headers if len(value) <= _MAX_VALUE]
-    said = next((parse_http_date(value) for name, value in pairs if name == "date"), None)
-    moment = said if said is not None else now
-    found: dict[str, RateWindow] = {}
+    moment = answered_at(pairs, now)
+    called = next((match[1] for name, value in pairs if name in _NAMES and (match := _WORD.fullmatch(value))), "")
+    other = _not_requests(value for name, value in pairs if name in {"ratelimit-policy", "x-ratelimit-policy"})
+    known: dict[str, RateWindow] = {}
+    used: dict[str, int] = {}
     for name, value in pairs:
-        for window in _windows(name, value, moment):
-            known = found.get(window.name)
-            if known is not None:
-                found[window.name] = _merged(known, window)
-            elif len(found) < _MAX_WINDOWS:
-                found[window.name] = window
-    return tuple(found.values())
+        for found in _found(name, value, moment):
+            window = found.window if found.window.name else replace(found.window, name=called)
+            if window.name in other:
+                continue
+            if window.name in known:
+                known[window.name] = _merged(known[window.name], window)
+            elif len(known) < _MAX_WINDOWS:
+                known[window.name] = window
+            if found.used is not None:
+                used[window.name] = max(found.used, used.get(window.name, 0))
+    return tuple(_joined([_with_used(window, used.get(name)) for name, window in known.items()]))
 
 
-def _windows(name: str, value: str, now: float) -> Iterator[RateWindow]:
-    if name in {"ratelimit", "ratelimit-policy"}:
-        yield from _draft(value)
+def _found(name: str, value: str, moment: float) -> Iterator[_Found]:
+    if name in {"ratelimit", "ratelimit-policy", "x-ratelimit-policy"}:
+        yield from map(_Found, _draft(value))
         return
-    match = _FIELD.fullmatch(name)
+    field = parse_name(name)
+    if field is None:
+        return
+    items = list(_split(value)) if field.kind != "reset" or parse_moment(value) is None else [[value]]
+    several = len(items) > 1 and not any(len(item) > 1 for item in items)
+    for index, (head, *rest) in enumerate(items):
+        suffix = f"{field.name}#{index}" if several else field.name
+        if field.kind == "reset":
+            after, exact = _reset(head, moment, field)
+            if after is not None:
+                yield _Found(RateWindow(reset_after=after, name=suffix, exact=exact))
+        elif field.kind == "window":
+            length = parse_unit(head.lower()) or parse_length(head) or (_seconds(head) or 0.0) * (field.scale or 1.0)
+            if length:
+                yield _Found(RateWindow(window=_capped(length), name=suffix))
+        else:
+            yield from _counted(field, head, dict(filter(None, map(_pair, rest))), suffix, first=index == 0)
+
+
+def _counted(field: LimitName, head: str, params: dict[str, str], name: str, *, first: bool) -> Iterator[_Found]:
+    """Yield what one item of a header that counts says: ``100``, ``100;w=60``, ``5/s``, ``32/40``."""
+    window = _seconds(params.get("w")) or field.window
+    count = _count(head)
+    if count is None:
+        yield from _rated(field, head, window, name)
+    elif field.kind == "remaining":
+        yield _Found(RateWindow(remaining=count, window=field.window, name=name))
+    elif field.kind == "used":
+        yield _Found(RateWindow(window=field.window, name=name), used=count)
+    elif field.kind == "limit" and field.per_second:
+        rate = float(head)
+        if rate > 0:
+            yield _Found(RateWindow(max(1, int(rate)), window=_capped(max(1, int(rate)) / rate), name=name))
+    elif field.kind == "limit" or field.window is not None:
+        # Of several policies the first is the one that applies; others have a length of their own.
+        own = name if first or not params.get("w") else f"{name}{'-' if name else ''}{params['w']}s"
+        yield _Found(RateWindow(count, window=window, name=own))
+
+
+def _rated(field: LimitName, head: str, window: float | None, name: str) -> Iterator[_Found]:
+    """Yield what two numbers say: a limit and its window, or how much is used, or left, of how much."""
+    match = _RATE.fullmatch(head)
     if match is None:
         return
-    suffix = clean(match[2] or "")
-    number = _FIRST_NUMBER.match(value)
-    if match[1] == "reset":
-        after = _reset(value, now)
-        if after is not None:
-            yield RateWindow(reset_after=after, name=suffix)
-    elif number is not None:
-        count = min(int(number[1]), _MAX_COUNT)
-        if match[1] == "remaining":
-            yield RateWindow(remaining=count, name=suffix)
-        else:
-            seconds = re.search(r";\s*w=([0-9]{1,9})", value, re.ASCII)
-            yield RateWindow(limit=count, window=_capped(float(seconds[1])) if seconds else None, name=suffix)
+    one, unit = float(match[1]), match[2].replace(" ", "")
+    other = float(unit) if NUMBER.fullmatch(unit) else None
+    count = min(int(one), _MAX_COUNT)
+    if other is None:
+        per = parse_unit(unit.lower())
+        if per is not None and one > 0 and field.kind in {"limit", "plain"}:
+            yield _Found(RateWindow(max(1, count), window=_capped(per * max(1, count) / one), name=name))
+        return
+    most = min(int(other), _MAX_COUNT)
+    if ":" in head and other > 0:
+        # Riot's `20:1,100:120`, and how much of each is used: `3:1,7:120`.
+        own, length = f"{field.name}-{most}s", _capped(other)
+        yield _Found(
+            RateWindow(None if field.kind == "used" else max(1, count), window=length, name=own),
+            used=count if field.kind == "used" else None,
+        )
+    elif field.kind == "remaining":
+        yield _Found(RateWindow(most, min(count, most), window=window, name=name))
+    elif field.kind == "used" or one <= other:
+        yield _Found(RateWindow(most, window=window, name=name), used=count)
+    elif one > 0 and other > 0:
+        yield _Found(RateWindow(count, window=_capped(other), name=f"{name}{'-' if name else ''}{most}s"))
 
 
 def _draft(value: str) -> Iterator[RateWindow]:
     """Yield the windows of ``"poll";q=300;w=60``, ``"poll";r=38;t=12`` and ``limit=300, remaining=38, reset=12``."""
     plain: dict[str, str] = {}
-    for item in _split(value):
-        head, *rest = item
-        params = dict(pair for pair in map(_pair, rest) if pair is not None)
+    items = list(_split(value))
+    bare = sum(_count(head) is not None for head, *_ in items)
+    for head, *rest in items:
+        params = dict(filter(None, map(_pair, rest)))
         pair = _pair(head)
         if pair is not None:
-            plain.setdefault(*pair)
-        elif _NUMBER.fullmatch(head):
-            yield _of({"q": head, **params}, "")
-        elif head:
-            yield _of(params, clean(head.strip('"')[:64]))
-    if plain:
-        names = {"limit": "q", "remaining": "r", "reset": "t"}
-        yield _of({names[name]: text for name, text in plain.items() if name in names}, "")
+            plain = {**dict([pair]), **params, **plain}
+        elif _count(head) is not None:
+            yield _of({"q": head, **params}, f"{params['w']}s" if bare > 1 and "w" in params else "")
+        elif (word := _WORD.match(head)) is not None:
+            yield _of(params, word[1])
+    names = {"limit": "q", "remaining": "r", "reset": "t", "q": "q", "r": "r", "t": "t", "w": "w"}
+    told = {names[name]: text for name, text in plain.items() if name in names}
+    if told:
+        yield _of(told, "")
+
+
+def _not_requests(policies: Iterable[str]) -> frozenset[str]:
+    """Return the names of policies that count something else: their quota unit says what."""
+    names: set[str] = set()
+    for value in policies:
+        for head, *rest in _split(value):
+            unit = dict(filter(None, map(_quoted_pair, rest))).get("qu")
+            if unit is not None and unit not in _REQUESTS and (word := _WORD.match(head)) is not None:
+                names.add(word[1])
+    return frozenset(names)
 
 
 def _split(value: str) -> Iterator[list[str]]:
@@ -95,7 +180,12 @@ def _split(value: str) -> Iterator[list[str]]:
 
 def _pair(text: str) -> tuple[str, str] | None:
     name, equals, value = text.partition("=")
-    return (name.strip().lower(), value.strip().strip('"')) if equals and '"' not in name else None
+    return (name.strip().lower(), value.strip()) if equals and '"' not in text else None
+
+
+def _quoted_pair(text: str) -> tuple[str, str] | None:
+    name, equals, value = text.partition("=")
+    return (name.strip().lower(), value.strip().strip('"').lower()) if equals else None
 
 
 def _of(params: dict[str, str], name: str) -> RateWindow:
@@ -104,26 +194,60 @@ def _of(params: dict[str, str], name: str) -> RateWindow:
 
 
 def _count(text: str | None) -> int | None:
-    match = _NUMBER.fullmatch(text or "")
-    return min(int(match[1]), _MAX_COUNT) if match else None
+    return min(int(text.partition(".")[0]), _MAX_COUNT) if text is not None and NUMBER.fullmatch(text) else None
 
 
 def _seconds(text: str | None) -> float | None:
-    return _capped(float(text or "")) if _NUMBER.fullmatch(text or "") else None
+    return _capped(float(text)) if text is not None and NUMBER.fullmatch(text) else None
 
 
-def _reset(text: str, now: float) -> float | None:
-    if not _NUMBER.fullmatch(text):
-        date = parse_http_date(text)
-        return None if date is None else _capped(date - now)
+def _reset(text: str, moment: float, field: LimitName) -> tuple[float | None, bool]:
+    """Return the seconds to a reset, and whether they are; else the number as it is, of a unit that is not known."""
+    if not NUMBER.fullmatch(text):
+        length = parse_length(text)
+        if length is not None:
+            return _capped(length), True
+        date = parse_moment(text)
+        return (None if date is None else _capped(date - moment)), True
     value = float(text)
-    if value >= _EPOCH_MILLISECONDS:
-        return _capped(value / 1e3 - now)
-    return _capped(value - now if value >= _EPOCH_SECONDS else value)
+    after = None if field.relative else seconds_to_epoch(value, moment)
+    if after is not None:
+        return _capped(after), True
+    if field.scale is not None:
+        return _capped(value * field.scale), True
+    if _ANY_EPOCH <= value < moment:
+        return 0.0, True
+    return value, value <= CERTAIN
 
 
 def _capped(seconds: float) -> float:
-    return min(max(seconds, 0.0), _LONGEST)
+    return min(max(seconds, 0.0), MONTH)
+
+
+def _with_used(window: RateWindow, used: int | None) -> RateWindow:
+    if used is None or window.limit is None or window.remaining is not None:
+        return window
+    return replace(window, remaining=max(0, window.limit - used))
+
+
+def _joined(windows: list[RateWindow]) -> list[RateWindow]:
+    """Give windows whose length nobody told that of another with the same limit: they are one, told twice."""
+    joined = list(windows)
+    for window in windows:
+        if window.window is not None or window.limit is None:
+            continue
+        same = [
+            other
+            for other in joined
+            if other.window
+            and other.limit == window.limit
+            and other.window >= (window.reset_after or 0.0) * window.exact
+        ]
+        best = min(same, key=lambda other: other.window or 0.0, default=None)
+        if best is not None:
+            joined[joined.index(best)] = replace(_merged(best, window), name=window.name)
+            joined.remove(window)
+    return joined
 
 
 def _merged(known: RateWindow, window: RateWindow) -> RateWindow:
@@ -134,6 +258,7 @@ def _merged(known: RateWindow, window: RateWindow) -> RateWindow:
         remaining=_tighter(known.remaining, window.remaining),
         reset_after=known.reset_after if known.reset_after is not None else window.reset_after,
         window=known.window if known.window is not None else window.window,
+        exact=known.exact if known.reset_after is not None else window.exact,
     )
 
 

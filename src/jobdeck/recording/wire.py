@@ -158,6 +158,9 @@ class BudgetWire(Wire):
     pages: Count = 0
     covered: Count = 0
     alone: Count = 0
+    window: Seconds | None = None
+    window_limit: Count = 0
+    window_used: Count = 0
     blocked_by: ProblemKind | None = None
     blocked_asked: Wish | None = None
 

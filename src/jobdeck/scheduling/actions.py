@@ -95,6 +95,8 @@ class Plan:
 class BudgetView:
     """A profile's budget for the screen: requests sent in the last minute of `limit` a minute.
 
+    Where the server tells its limit for another `window` (in seconds), `window_used` of `window_limit` were sent in it.
+
     `blocked_until` (monotonic seconds) is set while a 429 or Retry-After forbids requests: after a problem of the kind
     `blocked_by` (None: another process had it), for the seconds that the server asked for (`blocked_asked`; None: the
     wait is ours). `resets` is when the server has told that the budget is whole again; `halted` says that the
@@ -113,5 +115,8 @@ class BudgetView:
     pages: int = 0
     covered: int = 0
     alone: int = 0
+    window: float | None = None
+    window_limit: int = 0
+    window_used: int = 0
     blocked_by: ProblemKind | None = None
     blocked_asked: float | None = None

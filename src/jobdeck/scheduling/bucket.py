@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.delay import LONGEST
@@ -47,6 +48,8 @@ of the first few), and another for each so many that a minute has seen: each may
 
 FORGET_SECONDS = 600.0
 MOST_WINDOWS = 16
+MOST_REMEMBERED = 5_000
+"""Requests older than a minute that are remembered, for windows that are longer: GitHub's hour."""
 
 _ALMOST_ONE = 1.0 - 1e-9
 
@@ -71,6 +74,7 @@ class Bucket:
         self._tokens = self._burst
         self._filled_at: float | None = None
         self._sent: deque[float] = deque()
+        self._older: deque[float] = deque(maxlen=MOST_REMEMBERED)
         self._last: float | None = None
         self._record = 0
         self._flying = 0
@@ -86,11 +90,23 @@ class Bucket:
 
     @property
     def _stated_limit(self) -> float:
-        announced = [window.limit * MINUTE / window.length for window in self._windows.values() if window.limit]
+        announced = [window.per_minute for window in self._windows.values() if window.limit]
         if not announced:
             return self._own
         lowest = min(announced)
         return min(lowest, self._own) if self._limit.source is LimitSource.CONFIGURED else lowest
+
+    def window(self) -> tuple[int, float] | None:
+        """Return the announced limit that holds and the seconds that it is told for; None when that is a minute."""
+        tightest = min(self._windows.values(), key=lambda window: window.per_minute, default=None)
+        if (
+            tightest is None
+            or not tightest.limit
+            or tightest.per_minute > self.limit
+            or tightest.unit in {None, MINUTE}
+        ):
+            return None
+        return tightest.limit, tightest.unit or MINUTE
 
     def rate(self, now: float) -> float:
         """Requests a second that may be sent from `now` on."""
@@ -162,8 +178,12 @@ class Bucket:
     def used(self, now: float) -> int:
         """Return how many requests were sent in the last minute."""
         while self._sent and self._sent[0] <= now - MINUTE:
-            self._sent.popleft()
+            self._older.append(self._sent.popleft())
         return len(self._sent)
+
+    def used_within(self, now: float, seconds: float) -> int:
+        """Return how many requests were sent in the last `seconds`, of the last thousands."""
+        return sum(at > now - seconds for at in chain(self._older, self._sent))
 
     def resets(self, now: float) -> float | None:
         """Return when the tightest announced window begins anew; None while none tells, or none ever does at once."""
@@ -193,10 +213,13 @@ class Bucket:
             self._silent = 0
             known = self._windows.get(window.name)
             if known is not None or len(self._windows) < MOST_WINDOWS:
-                self._windows[window.name] = Announced.of(window, known, now, in_flight, self._sent)
+                self._windows[window.name] = Announced.of(window, known, now, in_flight, self._sent_since(known))
         if self.limit > before:
             self._let_go(now)
         self._tokens = min([self._tokens, self._burst, *(max(0.0, w.left or 0.0) / 2 for w in self._live(now))])
+
+    def _sent_since(self, known: Announced | None) -> Iterable[float]:
+        return chain(self._older, self._sent) if known is not None and known.length > MINUTE else self._sent
 
     def _let_go(self, now: float) -> None:
         """Hold no longer, and with one token, unless a refusal of the server's has come since."""
@@ -228,7 +251,10 @@ class Bucket:
     def _burst(self) -> float:
         # At least one, or a limit below seven a minute would never let anything through. While the limit is unknown,
         # each refused request in a burst would be one more 429 of our own making.
-        return 1.0 if self._searching else max(1.0, BURST * self.limit)
+        if self._searching:
+            return 1.0
+        fewest = min((window.limit for window in self._windows.values() if window.limit), default=float("inf"))
+        return max(1.0, BURST * min(self.limit, fewest))
 
     @property
     def _searching(self) -> bool:

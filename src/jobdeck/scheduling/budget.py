@@ -8,6 +8,7 @@ from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.bucket import Bucket
 from jobdeck.scheduling.delay import delay
 from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.windows import MINUTE
 
 __all__ = ["QUIET_AFTER_REFUSAL", "Budget", "Limit", "LimitSource"]
 
@@ -33,7 +34,7 @@ class Budget:
         self._configured = limit.source is LimitSource.CONFIGURED
         self._polls = Bucket(limit)
         self._lists: Bucket | None = None
-        self._announced: dict[bool, tuple[str, int]] = {}
+        self._announced: dict[bool, tuple[str, float]] = {}
         self._differed = 0
         self._pages: deque[float] = deque()
         self._quiet_until: float | None = None
@@ -90,6 +91,14 @@ class Budget:
         if page and self._pages:
             self._pages.pop()
 
+    def window(self, now: float) -> tuple[int, float, int] | None:
+        """Return the polls' limit as the server tells it, the seconds that it is for, and how many were sent in those.
+
+        None when that is a minute, like all else here.
+        """
+        found = self._polls.window()
+        return None if found is None else (*found, self._polls.used_within(now, found[1]))
+
     def used(self, now: float) -> int:
         """Return how many requests were sent in the last minute from the polls' bucket."""
         return self._polls.used(now)
@@ -113,9 +122,10 @@ class Budget:
     def announce(self, now: float, windows: Iterable[RateWindow], in_flight: int, *, page: bool) -> None:
         """Take over what an answer's headers said, of which `in_flight` requests may not be part yet."""
         windows = tuple(windows)
-        limits = [(window.name, window.limit) for window in windows if window.limit]
+        limits = [window for window in windows if window.limit]
         if limits:
-            self._announced[page] = min(limits, key=lambda told: told[1])
+            tightest = min(limits, key=_per_minute)
+            self._announced[page] = tightest.name, _per_minute(tightest)
             self._tell_apart(now)
         if page and self._lists is None and self._announced.get(True) != self._announced.get(False):
             # Not yet known to be one limit: what a page's answer says must not speed up or slow down the polls.
@@ -165,3 +175,7 @@ class Budget:
         if self._differed >= SIGHTINGS and self._lists is None:
             self._lists = Bucket(Limit(self._announced[True][1]))
             self._lists.drain(now)
+
+
+def _per_minute(window: RateWindow) -> float:
+    return (window.limit or 0) * MINUTE / (window.window or MINUTE)

@@ -316,6 +316,7 @@ class Scheduler:
         now = self._tick(now)
         quiet, (kind, asked) = self._budget.quiet_until(now), self._budget.quiet_cause(now)
         covered, alone = self._watch.coverage()
+        window = self._budget.window(now)
         return BudgetView(
             limit=self._budget.limit,
             used=self._budget.used(now),
@@ -327,6 +328,9 @@ class Scheduler:
             pages=self._budget.pages(now),
             covered=covered,
             alone=alone,
+            window=window[1] if window is not None else None,
+            window_limit=window[0] if window is not None else 0,
+            window_used=window[2] if window is not None else 0,
             blocked_by=kind,
             blocked_asked=asked,
         )

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobdeck.domain.ratelimit import RateWindow
 
@@ -26,7 +26,30 @@ RETURNS = 0.5
 SLACK = 2.0
 """Seconds by which a reset's moment may seem to move because servers round it and answers take time."""
 
-LONGEST_WINDOW = 86_400.0
+LONGEST_WINDOW = 31 * 86_400.0
+ANY_NUMBER = 86_400.0
+"""Requests of a window that nobody has told the limit of."""
+
+USUAL = (1.0, MINUTE, 3_600.0, 86_400.0)
+NEARLY = 0.05
+"""Windows in use; one that is told by its reset alone is taken for one of them when it is no further away than this."""
+
+UNIT_SECONDS = 1.0
+UNIT_STEP = 1_000.0
+"""A reset whose unit is not certain is one of seconds if, over so many seconds, it does not fall hundreds of times
+faster than time passes: then it is of milliseconds, or smaller."""
+
+SURE_SECONDS = 86_400.0
+"""One that is larger is one of seconds only if it falls as time passes: it may as well mean nothing at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Falling:
+    """A bare number as a reset, as it was `first` told (at `since`) and as it was told last, since it last rose."""
+
+    since: float
+    first: float
+    newest: float
 
 
 @dataclass(slots=True)
@@ -39,7 +62,9 @@ class Announced:
     `largest` the largest such burst lately.
     `fixed` says whether all is given back at the moment of the reset, None until a reset came or moved on. With token
     buckets and sliding windows nothing special happens then, and only `left` can be relied on. `turns` is the first
-    reset told of which it is not yet known whether anything began then. Times are monotonic seconds.
+    reset told of which it is not yet known whether anything began then. `stated` says that the server told the length,
+    which is else a guess. `scale` makes seconds of its resets, None while their unit is not certain; how
+    one `falls` tells it. Times are monotonic seconds.
     """
 
     limit: int | None
@@ -53,6 +78,9 @@ class Announced:
     largest: float = 0.0
     fixed: bool | None = None
     turns: float = float("inf")
+    stated: bool = False
+    scale: float | None = None
+    falls: Falling | None = None
 
     @classmethod
     def of(
@@ -62,14 +90,19 @@ class Announced:
 
         `sent` is when our requests of the last minute were sent, of which `in_flight` may not be counted.
         """
-        reset_after = None if told.reset_after is None else _seconds(told.reset_after)
-        length = _seconds(told.window or 0.0) or max(MINUTE, reset_after or 0.0, known.length if known else 0.0)
+        scale, falls = _unit_of(told, known, now)
+        reset_after = None if told.reset_after is None else _reset_of(told.reset_after, 1.0 if told.exact else scale)
         left = None if told.remaining is None else float(told.remaining - in_flight)
-        resets = now + (length if reset_after is None else reset_after)
         limit = told.limit if told.limit and told.limit > 0 else (known.limit if known else None)
+        stated = _seconds(told.window or 0.0)
+        if not stated and known is not None and known.stated and limit == known.limit:
+            stated = known.length
+        length = stated or _guessed(limit, told.remaining, reset_after, known)
+        resets = now + (length if reset_after is None else reset_after)
         ours = tuple(at for at in sent if at > now - length)
-        most = max(1.0, min(limit or LONGEST_WINDOW, (left or 0.0) + 1.0))
+        most = max(1.0, min(limit or ANY_NUMBER, (left or 0.0) + 1.0))
         new = cls(limit, left, resets, length, now, ours, most, turns=resets)
+        new.stated, new.scale, new.falls = bool(stated), scale, falls
         if known is not None:
             new._follow(known, in_flight)
         return new
@@ -77,6 +110,18 @@ class Announced:
     def live(self, now: float) -> bool:
         """Whether it still says anything."""
         return self.left is not None and now < (self.resets if self.fixed else self.at + self.length)
+
+    @property
+    def per_minute(self) -> float:
+        """Requests a minute that it allows; infinite while nobody told how many."""
+        return self.limit * MINUTE / self.length if self.limit else float("inf")
+
+    @property
+    def unit(self) -> float | None:
+        """The seconds that its limit is told for; None while its length is no better than a guess."""
+        if self.stated:
+            return self.length
+        return next((usual for usual in USUAL if abs(self.length - usual) <= NEARLY * usual), None)
 
     def reserve(self) -> float:
         """Requests to keep free for others: what they may take before the next of ours arrives."""
@@ -87,7 +132,7 @@ class Announced:
         left, reserve = self._left(now), self.reserve()
         if self.fixed:
             return max(left - reserve, left / 4) / max(self.resets - now, 1.0)
-        pace = PACE * (self.limit or LONGEST_WINDOW) / self.length
+        pace = PACE * (self.limit or ANY_NUMBER) / self.length
         if left > self.most / 2:
             return pace
         # Whatever others do not hold is ours, evenly over the window.
@@ -156,3 +201,42 @@ class Announced:
 def _seconds(told: float) -> float:
     """Return a server's seconds, made finite and within a day; what is not a number counts as 0."""
     return min(told, LONGEST_WINDOW) if told > 0 else 0.0
+
+
+def _unit_of(told: RateWindow, known: Announced | None, now: float) -> tuple[float | None, Falling | None]:
+    """Return what makes seconds of a reset whose unit is not certain, None while nothing tells, and how it falls."""
+    scale, falls = (known.scale, known.falls) if known is not None else (None, None)
+    if told.reset_after is None or told.exact:
+        return scale, falls
+    reset = told.reset_after
+    if falls is None or reset > falls.newest:
+        return scale, Falling(now, reset, reset)
+    passed = now - falls.since
+    falls = replace(falls, newest=reset)
+    pace = (falls.first - reset) / passed if passed > 0 else 0.0
+    for power in (3, 2, 1):
+        if pace >= UNIT_STEP**power / 4:
+            return UNIT_STEP**-power, falls
+    if passed >= UNIT_SECONDS and (reset <= SURE_SECONDS or pace > 1.0 / 4):
+        return 1.0, falls
+    return scale, falls
+
+
+def _reset_of(told: float, scale: float | None) -> float:
+    """Return the seconds to a reset; while its unit is not known, no more than a minute.
+
+    To believe milliseconds to be seconds would be hours of silence.
+    """
+    return _seconds(told * scale) if scale is not None else min(_seconds(told), MINUTE)
+
+
+def _guessed(limit: int | None, left: int | None, reset: float | None, known: Announced | None) -> float:
+    """Return how long a window is that nobody told the length of: as long as the longest reset, and at least a minute.
+
+    The reset of a bucket that is full again soon says little. But where one request of ten is gone and back in a
+    second, ten are back in ten seconds: whatever counts them, they are allowed in no more than that.
+    """
+    if known is not None and known.limit == limit:
+        return max(known.length, reset or 0.0)
+    first = reset and limit and left is not None and limit - left == 1
+    return max(reset or 0.0, min(MINUTE, (reset or 0.0) * (limit or 0)) if first else MINUTE)

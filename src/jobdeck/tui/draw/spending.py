@@ -27,17 +27,21 @@ def budget_lines(budgets: Mapping[str, BudgetView], now: Instant) -> list[Line]:
     if len(budgets) == 1:
         only = budgets[tightest]
         ways = [_whole("budget", only, now), _renewed("budget", only, now)]
-        ways += [_left("budget", only, now), _short("budget", only, now, " per min")]
-        return [*(_line([way]) for way in ways), _line([_short("", only, now, "/min")]), ()]
+        ways += [_left("budget", only, now), _short("budget", only, now, f" per {_unit(only)}")]
+        return [*(_line([way]) for way in ways), _line([_short("", only, now, f"/{_unit(only)}")]), ()]
     each = sorted(budgets.items())
+    # Each with its own unit, unless all are told for a minute.
+    minutes = all(_unit(budget) == "min" for budget in budgets.values())
+    units = {name: "" if minutes else f"/{_unit(budget)}" for name, budget in each}
+    same = " per min" if minutes else ""
     head: Line = ((f"{GAP}budget", Role.DIM),)
     return [
         (*head, *_line([_whole(name, budget, now) for name, budget in each], " · ")),
         (*head, *_line([_renewed(name, budget, now) for name, budget in each], " · ")),
         (*head, *_line([_left(name, budget, now) for name, budget in each], " · ")),
-        (*head, *_line([_short(name, budget, now, "") for name, budget in each], " "), (" per min", Role.DIM)),
-        _line([_short(name, budget, now, "") for name, budget in each]),
-        _line([_short(tightest, budgets[tightest], now, "")]),
+        (*head, *_line([_short(name, budget, now, units[name]) for name, budget in each], " "), (same, Role.DIM)),
+        _line([_short(name, budget, now, units[name]) for name, budget in each]),
+        _line([_short(tightest, budgets[tightest], now, units[tightest])]),
         (),
     ]
 
@@ -75,9 +79,10 @@ def _renewed(name: str, budget: BudgetView, now: Instant) -> Line:
 
 
 def _left(name: str, budget: BudgetView, now: Instant) -> Line:
-    left = max(0, int(budget.limit) - budget.used)
+    used, limit = _counts(budget)
     blocked = _until(budget, now)
-    return (*_used(name, budget), (blocked or f" per min, {left} left", Role.WARN if blocked else Role.DIM))
+    told = blocked or f" per {_unit(budget)}, {max(0, int(limit) - used)} left"
+    return (*_used(name, budget), (told, Role.WARN if blocked else Role.DIM))
 
 
 def _short(name: str, budget: BudgetView, now: Instant, unit: str) -> Line:
@@ -86,9 +91,23 @@ def _short(name: str, budget: BudgetView, now: Instant, unit: str) -> Line:
 
 
 def _used(name: str, budget: BudgetView) -> Line:
-    tight = budget.blocked_until is not None or budget.used >= budget.limit
+    used, limit = _counts(budget)
+    tight = budget.blocked_until is not None or used >= limit
     label = f"{clip(name, NAME_CELLS)} " if name else ""
-    return ((label, Role.DIM), (f"{budget.used}/{budget.limit:.0f}", Role.WARN if tight else Role.TEXT))
+    # A limit of less than one is none that is used up.
+    shown = f"{limit:.0f}" if limit >= 1 else f"{limit:.2g}"
+    return ((label, Role.DIM), (f"{used}/{shown}", Role.WARN if tight else Role.TEXT))
+
+
+def _counts(budget: BudgetView) -> tuple[int, float]:
+    """Return requests sent and allowed, in the window that the server tells its limit for."""
+    if budget.window is None:
+        return budget.used, budget.limit
+    return budget.window_used, budget.window_limit
+
+
+def _unit(budget: BudgetView) -> str:
+    return words.per(WINDOW if budget.window is None else budget.window)
 
 
 def _until(budget: BudgetView, now: Instant) -> str:
