@@ -204,3 +204,44 @@ async def test_an_id_and_a_message_of_megabytes_are_looked_at_no_further_than_th
     assert reply.problem.message.endswith("… (truncated, 2100000 bytes)")
     assert (len(reply.exchange.request_id or ""), len(reply.exchange.trace_id or "")) == (200, 200)
     assert max(sizes) <= 65_536
+
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+JOB = b'{"id": "op_1", "status": "processing"}'
+
+
+def in_pieces(body: bytes) -> bytes:
+    """Return an answer whose body comes in chunks of one byte."""
+    chunks = b"".join(b"1\r\n" + body[index : index + 1] + b"\r\n" for index in range(len(body)))
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (EARLY * 10_000 + answer(JOB), "the answer would cost too much to read: no answer within"),
+        (in_pieces(JOB + b" " * 30_000), "the answer would cost too much to read: 2"),
+        (EARLY * 100 + answer(JOB), None),
+        (in_pieces(JOB + b" " * 5_000), None),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 10_000 + b"Content-Length: 38\r\n\r\n" + JOB, None),
+    ],
+    ids=["1xx without an end", "chunks of one byte", "a few 1xx", "some chunks", "many headers"],
+)
+async def test_rule_07_the_work_for_an_answer_is_bounded(raw: bytes, message: str | None) -> None:
+    async with serve(raw) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    if message is None:
+        assert reply.problem is None
+        assert [one.status for one in reply.observations] == ["processing"]
+    else:
+        assert reply.problem is not None
+        assert reply.problem.kind is ProblemKind.PROTOCOL
+        assert reply.problem.message.startswith(message)
+
+
+async def test_rule_07_one_answer_that_costs_too_much_spoils_no_other() -> None:
+    raw = (EARLY * 10_000, answer(JOB), in_pieces(b" " * 30_000), answer(JOB))
+    async with serve(*raw) as wire, the_hog(wire.base_url) as hog:
+        problems = [(await hog.poll(hog_target("op_1"))).problem for _ in raw]
+    kinds = [problem and problem.kind for problem in problems]
+    assert kinds == [ProblemKind.PROTOCOL, None, ProblemKind.PROTOCOL, None]

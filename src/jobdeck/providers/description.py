@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from jobdeck.domain.phase import Phase
+from jobdeck.providers.throttling import RateLimitWords
 from jobdeck.providers.url_template import ID, UrlTemplate, is_piece
 
 MAX_PARTS = 64
@@ -142,14 +143,6 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimitWords:
-    """What makes a rate limit of a refusal with another status: codes of its body, and texts in its message."""
-
-    codes: frozenset[str] = frozenset()
-    messages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class JobList:
     """How jobs are listed: where, which parameters page and filter, and where in the answer rows and cursor are.
 
@@ -212,7 +205,7 @@ class Description:
     trace_id_headers: tuple[str, ...] = ("x-trace-id",)
     headers: tuple[tuple[str, str], ...] = ()
     forbidden_may_be_rate_limit: bool = False
-    rate_limit: RateLimitWords = RateLimitWords()
+    rate_limit: RateLimitWords = field(default_factory=RateLimitWords)
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     auth: Auth = Auth()
     fields: Fields = Fields()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import httpx
 
@@ -14,18 +15,18 @@ from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import bytes_of, clean, one_line
 from jobdeck.providers.charset import charset_of, narrowed
 from jobdeck.providers.credentials import ForeignOriginError, authorize
-from jobdeck.providers.description import RateLimitWords
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
 from jobdeck.providers.ids import encode_piece
 from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigError
+from jobdeck.providers.pieces import MOST_HEADERS, TooManyPiecesError, bounded
 from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
 from jobdeck.providers.profile import Profile
 from jobdeck.providers.ratelimit import parse_windows
 from jobdeck.providers.redactor import REDACTED, Redactor, secrets_of
 from jobdeck.providers.redirects import describe_redirect
 from jobdeck.providers.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
-from jobdeck.providers.throttling import is_throttled
+from jobdeck.providers.throttling import RateLimitWords, is_throttled
 from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
 from jobdeck.providers.transport_faults import explain
 
@@ -144,6 +145,8 @@ class HttpLayer:
                 attempt.fault = Fault(ProblemKind.NETWORK, str(error))
             except TooBigError:
                 attempt.fault = Fault(ProblemKind.TOO_BIG, f"an answer of more than {MAX_BODY // 2**20} MiB is refused")
+            except TooManyPiecesError as error:
+                attempt.fault = Fault(ProblemKind.PROTOCOL, f"the answer would cost too much to read: {error}")
             except EncodingError as error:
                 attempt.fault = Fault(ProblemKind.PROTOCOL, str(error))
             except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
@@ -260,14 +263,15 @@ class HttpLayer:
 
     def _headers(self, response: httpx.Response) -> Iterator[tuple[str, str]]:
         redact = self._redactor.text
-        for (raw_name, _), (_, value) in zip(response.headers.raw, response.headers.multi_items(), strict=True):
+        headers = zip(response.headers.raw, response.headers.multi_items(), strict=True)
+        for (raw_name, _), (_, value) in islice(headers, MOST_HEADERS):
             # Before it is lower case: a key in base64 would no longer be recognized after.
             yield redact(raw_name.decode("latin-1")).lower(), redact(value)
 
     async def _read(self, response: httpx.Response, attempt: _Attempt) -> None:
         inflater = Inflater(value for name, value in attempt.headers if name == "content-encoding")
         try:
-            async for chunk in response.aiter_raw():
+            async for chunk in bounded(response.aiter_raw()):
                 inflater.feed(chunk)
             body = narrowed(inflater.finish()).removeprefix(b"\xef\xbb\xbf")
             attempt.body = await self._redacted(body)

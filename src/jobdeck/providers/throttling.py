@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.description import RateLimitWords
 
 _CODE = re.compile(
     r"throttling[a-z]*|[a-z]*(?:throttl(?:ed|ing)|ratelimit(?:s|ed|ing|exceeded|reached)?|toomanyrequests|slowdown"
@@ -27,6 +27,14 @@ _MAX_CODE = 200
 _NEVER = frozenset(
     {ProblemKind.AUTH, ProblemKind.PAYMENT, ProblemKind.NOT_FOUND, ProblemKind.REDIRECT, ProblemKind.RATE_LIMIT}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitWords:
+    """What makes a rate limit of a refusal with another status: codes of its body, and texts in its message."""
+
+    codes: frozenset[str] = frozenset()
+    messages: tuple[str, ...] = ()
 
 
 def is_throttling_code(code: str) -> bool:

@@ -14,6 +14,7 @@ import httpx
 
 from jobdeck import __version__
 from jobdeck.domain.text import one_line
+from jobdeck.providers.pieces import BoundedTransport
 from jobdeck.providers.profile import Origin, Profile, is_localhost, is_loopback
 
 MAX_CONNECTIONS = 10
@@ -127,22 +128,23 @@ def open_client(profile: Profile, proxy: ProxyChoice | None, env: Mapping[str, s
     # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
     context = tls_context(env) if profile.origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     plain_localhost = profile.origin.scheme == "http" and is_localhost(profile.origin.host)
+    if plain_localhost:
+        transport: httpx.AsyncHTTPTransport = _LocalhostTransport(limits=_LIMITS)
+    else:
+        through = None if proxy is None else _proxy(proxy.url, context)
+        transport = BoundedTransport(verify=context, proxy=through, limits=_LIMITS, trust_env=False)
     return httpx.AsyncClient(
         headers={"User-Agent": f"jobdeck/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"},
-        verify=context,
-        proxy=None if proxy is None else _proxy(proxy.url, context),
-        transport=_LocalhostTransport(limits=_LIMITS) if plain_localhost else None,
-        http2=False,
+        transport=transport,
         follow_redirects=False,
         trust_env=False,
         cookies=_NoCookies(),
         event_hooks={"response": [_stop_at_redirect]},
         timeout=None,  # noqa: S113 - the total deadline of `HttpLayer` is around every request
-        limits=_LIMITS,
     )
 
 
-class _LocalhostTransport(httpx.AsyncHTTPTransport):
+class _LocalhostTransport(BoundedTransport):
     """Connects to 127.0.0.1, and where nothing listens there to ::1, whatever a resolver says ``localhost`` is.
 
     The ``Host`` header stays that of the URL.

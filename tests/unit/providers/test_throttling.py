@@ -5,9 +5,8 @@ import json
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.description import RateLimitWords
 from jobdeck.providers.problems import kind_of_status, read_error
-from jobdeck.providers.throttling import is_throttled
+from jobdeck.providers.throttling import RateLimitWords, is_throttled
 from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 NO_WORDS = RateLimitWords()

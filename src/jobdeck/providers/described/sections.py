@@ -15,10 +15,10 @@ from jobdeck.providers.description import (
     Phases,
     ProgressPaths,
     ProgressUnit,
-    RateLimitWords,
     StageFields,
     TimeUnit,
 )
+from jobdeck.providers.throttling import RateLimitWords
 from jobdeck.providers.url_template import ID, TemplateError, UrlTemplate
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,80}")

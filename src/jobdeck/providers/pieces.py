@@ -1,0 +1,135 @@
+"""Bounds on the work that one answer may cost, which a server may send in as many pieces as it likes."""
+
+import asyncio
+import ssl
+import typing
+from collections.abc import AsyncIterator, Iterable
+from contextvars import ContextVar
+
+import httpcore
+import httpx
+
+HEAD_BYTES = 131_072
+"""Bytes of an answer before its head is complete, 1xx answers included: h11 itself refuses a single one of 100 kB."""
+
+HEAD_READS = 4_000
+MOST_HEADERS = 500
+"""Headers of an answer that are looked at: each is searched for credentials."""
+
+FREE_PIECES = 20_000
+BYTES_PER_PIECE = 256
+TURN = 500
+"""Pieces that a body may come in, and how long each further one must be in the mean.
+
+A server that streams what it writes piece by piece needs thousands. Without a bound, one-byte chunks kept a processor
+busy for all of the thirty seconds that a request may take, and so did 1xx answers without an end.
+"""
+
+
+class TooManyPiecesError(Exception):
+    """An answer comes in so many pieces that reading on would cost too much; the message says what of it does."""
+
+
+class _Work:
+    """What the answer to one request has cost so far."""
+
+    __slots__ = ("bytes", "head", "reads")
+
+    def __init__(self) -> None:
+        self.head = True
+        self.reads = 0
+        self.bytes = 0
+
+    def note(self, size: int) -> None:
+        self.reads += 1
+        self.bytes += size
+        if self.head and (self.bytes > HEAD_BYTES or self.reads > HEAD_READS):
+            raise TooManyPiecesError(f"no answer within {self.bytes} bytes of headers and 1xx answers")
+        if not self.head:
+            check_pieces(self.reads, self.bytes)
+
+
+_WORK: ContextVar[_Work | None] = ContextVar("_WORK", default=None)
+
+
+def check_pieces(pieces: int, size: int) -> None:
+    """Raise `TooManyPiecesError` if `size` bytes of a body came in too many pieces."""
+    if pieces > FREE_PIECES + size / BYTES_PER_PIECE:
+        raise TooManyPiecesError(f"{size} bytes of a body in {pieces} pieces")
+
+
+async def bounded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the chunks of a body; raises `TooManyPiecesError` when they are too many for what is in them."""
+    size = count = 0
+    async for chunk in chunks:
+        count += 1
+        size += len(chunk)
+        check_pieces(count, size)
+        if count % TURN == 0:
+            # Ten thousand chunks may be in what was read at once.
+            await asyncio.sleep(0)
+        yield chunk
+
+
+class BoundedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport on streams that count what is read for each request."""
+
+    def __init__(self, **options: typing.Any) -> None:
+        super().__init__(**options)
+        # httpx has no way to give its pool a backend, and httpcore's has no other way to see a 1xx answer go by.
+        self._pool._network_backend = _Backend(self._pool._network_backend)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, with bounds for its answer."""
+        work = _Work()
+        _WORK.set(work)
+        response = await super().handle_async_request(request)
+        work.head, work.reads, work.bytes = False, 0, 0
+        return response
+
+
+class _Backend(httpcore.AsyncNetworkBackend):
+    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._inner = inner
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - as httpcore has it
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        return _Stream(await self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+        data = await self._inner.read(max_bytes, timeout)
+        work = _WORK.get()
+        if work is not None:
+            work.note(len(data))
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> httpcore.AsyncNetworkStream:
+        return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> typing.Any:
+        return self._inner.get_extra_info(info)
