@@ -73,3 +73,13 @@ async def test_a_long_error_message_is_cut_and_the_cut_is_said() -> None:
     assert reply.problem is not None
     assert len(reply.problem.message) < 4_200
     assert "truncated, 100000 bytes" in reply.problem.message
+
+
+async def test_a_message_keeps_what_belongs_to_its_words() -> None:
+    message = "⚠️ quota of the 👨‍👩‍👧‍👦 plan, cafe\u0301, می‌خواهم"
+    body = {"id": "op_1", "status": "failed", "error": {"code": "E", "message": message}}
+    async with serve(answer(body, 200, {})) as server, the_hog(server.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    (seen,) = reply.observations
+    assert seen.error is not None
+    assert seen.error.message == message

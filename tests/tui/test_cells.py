@@ -1,11 +1,39 @@
+import unicodedata
+
+import pyte
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from jobdeck.tui.cells import LINE_LIMIT, clip, fit, middle, wrap
+from jobdeck.tui.terminal import pin_clusters
 from tests.cleanness import is_clean
 
-ANY = st.text(alphabet=st.characters(codec=None), max_size=400)
+PARTS = (
+    "⚠",
+    "\ufe0f",
+    "👩",
+    "\u200d",
+    "🏽",
+    "1",
+    "\u20e3",
+    "🇩",
+    "क",
+    "\u094d",
+    "ष",
+    "म",
+    "ی",
+    "\u200c",
+    "e",
+    "\u0301",
+    " ",
+    "世",
+)
+ANY = st.one_of(
+    st.text(alphabet=st.characters(codec=None), max_size=400),
+    st.lists(st.sampled_from(PARTS), max_size=60).map("".join),
+)
 
 
 @given(ANY, st.integers(0, 60), st.booleans())
@@ -53,3 +81,25 @@ def test_ten_thousand_lines_are_cut_and_the_size_said() -> None:
     lines = wrap("ä\n" * 10_000, 80)
     assert len(lines) == LINE_LIMIT
     assert lines[-1] == "… (truncated, 30000 bytes)"
+
+
+@pytest.mark.parametrize(
+    "text", ["⚠️", "👨‍👩‍👧‍👦", "1️⃣", "🇩🇪", "👍🏽", "☺️", "🫩", "हिन्दी में", "क्‍ष", "می‌خواهم", "cafe\u0301"]
+)
+@pytest.mark.parametrize("drawn", [None, 0, 1, 2])
+def test_what_follows_a_text_is_where_it_is_counted_whatever_a_terminal_makes_of_it(
+    text: str, drawn: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = pyte.screens.wcwidth
+    if drawn is not None:
+        # Terminals disagree on what is new or joined, on nothing else.
+        monkeypatch.setattr(pyte.screens, "wcwidth", lambda char: drawn if ord(char) > 0x1F000 else real(char))
+    screen = pyte.Screen(40, 1)
+    screen.reset_mode(pyte.modes.DECAWM)
+    stream = pyte.Stream(screen)
+    stream.feed("." * 40 + "\r")
+    stream.feed(pin_clusters(fit(f"ab {text} x", 20) + "|"))
+    assert screen.buffer[0][20].data == "|"
+    assert screen.buffer[0][21].data == "."
+    assert "." not in "".join(screen.buffer[0][column].data for column in range(20))
+    assert unicodedata.normalize("NFC", text)[0] in screen.display[0] or drawn == 0

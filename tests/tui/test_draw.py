@@ -19,7 +19,7 @@ from jobdeck.tui.draw.detail import Outlook, detail_lines, next_step, result_lin
 from jobdeck.tui.draw.footer import footer
 from jobdeck.tui.draw.header import Overview, header_line
 from jobdeck.tui.draw.heading import DOWN, UP, heading_spans
-from jobdeck.tui.draw.jsontext import layout
+from jobdeck.tui.draw.jsontext import layout, readable
 from jobdeck.tui.draw.row import steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.draw.spans import Line, Role, line_width, plain
 from jobdeck.tui.draw.state import COUNTED, job_state
@@ -407,3 +407,15 @@ def test_the_footer_shows_as_many_keys_as_fit(width: int) -> None:
 def test_a_titled_line_is_as_wide_as_its_pane_whatever_its_title_is_written_in() -> None:
     for text in ("Errors & trace", "= 3 jobs failed with 接続が切れました", "x" * 200, "接" * 100):
         assert line_width(rule_line(text, 60, strong=True)) == 60
+
+
+@pytest.mark.parametrize(
+    ("piece", "shown"),
+    [
+        (r'"\u26a0\ufe0f \ud83d\udc68\u200d\ud83d\udc69"', '"⚠️ 👨‍👩"'),
+        (r'"cafe\u0301 1\ufe0f\u20e3"', '"cafe\u0301 1️⃣"'),
+        (r'"a\u200bb\u200dc\u202e\u0022\u001b"', r'"a\u200bb\u200dc\u202e\u0022\u001b"'),
+    ],
+)
+def test_escapes_in_a_result_are_letters_where_they_can_be_seen(piece: str, shown: str) -> None:
+    assert readable(piece) == shown

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.domain.text import clean, mask_keys, one_line
+from jobdeck.domain.text import clean, mask_keys, one_line, without_unsafe
 from tests.cleanness import is_clean
 
 
@@ -27,6 +27,52 @@ def test_clean_leaves_nothing_that_could_drive_a_terminal(text: str) -> None:
 )
 def test_clean_shows_what_it_takes_out(raw: str, shown: str) -> None:
     assert clean(raw) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "⚠️ quota",
+        "👨‍👩‍👧‍👦",
+        "👩🏽‍💻 and 🏳️‍🌈 and ❤️‍🔥",
+        "🇩🇪 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "press 1️⃣ or #️⃣",
+        "❤︎ in black and white",
+        "cafe\u0301 naı\u0308ve",
+        "می\u200cخواهم",
+        "क्\u200dष, हिन्दी",
+        "葛\U000e0100飾区",
+        "ᠠ\u180b",
+        "∩\ufe00",
+    ],
+)
+def test_what_belongs_to_a_word_stays(text: str) -> None:
+    assert clean(text) == text
+    assert without_unsafe(text) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("op\u200d_1", "op\\u200d_1"),
+        ("pay\u200cpal", "pay\\u200cpal"),
+        ("op_1\ufe0f", "op_1\\ufe0f"),
+        ("a\ufe0e", "a\\ufe0e"),
+        ("\u200d👩", "\\u200d👩"),
+        ("👩\u200d", "👩\\u200d"),
+        ("a\ufe0f\u200d👩", "a\\ufe0f\\u200d👩"),
+        ("⚠️\ufe0f", "⚠️\\ufe0f"),
+        ("می\u200c\u200cخ", "می\\u200c\\u200cخ"),
+        ("क\u200d", "क\\u200d"),
+        ("🏴\U000e0041\U000e007f", "🏴\\U000e0041\\U000e007f"),
+        ("\u0301a \u0302b", "\\u0301a \\u0302b"),
+        ("a\u034fb\u00adc\u3164", "a\\u034fb\\xadc\\u3164"),
+        ("a\U000e0100", "a\\U000e0100"),
+    ],
+)
+def test_what_is_invisible_by_itself_is_shown(raw: str, shown: str) -> None:
+    assert clean(raw) == shown
+    assert clean(shown) == shown
 
 
 def test_lines_stay_only_where_lines_are_meant() -> None:

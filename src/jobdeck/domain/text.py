@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable
 
 _UNSAFE = re.compile(
-    "["
+    "\U0001f3f4\U000e0067\U000e0062(?:\U000e0065\U000e006e|\U000e0073\U000e0063|\U000e0077\U000e006c)"
+    "[\U000e0067\U000e0074\U000e0073]\U000e007f"  # the flags of England, Scotland and Wales, which are safe
+    "|["
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # invisible or direction-giving
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero-width, separators, bidi
@@ -12,7 +14,26 @@ _UNSAFE = re.compile(
     "\ud800-\udfff"  # lone surrogates
     "\U000e0000-\U000e0fff"  # tags and further variation selectors
     "]"
+    "|(?:^|(?<=\\s))[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
+"""What acts on a terminal, cannot be seen by itself, or sits on whatever is drawn before it; `_belongs` says when a
+character of these is a part of its word."""
+
+_ZWNJ, _ZWJ, _EMOJI_STYLE, _KEYCAP = "\u200c", "\u200d", "\ufe0f", "\u20e3"
+_PICTURE = re.compile(
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+_PICTURE_STYLE = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+_JOINED_SCRIPT = re.compile(
+    "[\u0620-\u08ff\u0900-\u0dff\u0e00-\u109f\u1780-\u17b3\u17b6-\u17ff\u1810-\u18af\u1a20-\u1cff"
+    "\ua840-\uabff\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00010fff\U00011000-\U00011fff]"
+)
+"""Letters and marks of scripts that are written joined: Arabic, those of India and around, Mongolian."""
+
+_IDEOGRAPH = re.compile("[\u2e80-\u303b\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_MATHS = re.compile("[\u2200-\u22ff\u2a00-\u2aff]")
+_MONGOLIAN = re.compile("[\u1820-\u18aa]")
 
 _KEY = re.compile(
     r"\b([as]k_(?:live_|test_)?|hog_(?:live|test)_|gh[opsur]_|github_pat_)(?=\S*[0-9])[^\s'\",;()<>\[\]{}]{8,}"
@@ -25,7 +46,8 @@ MESSAGE_LIMIT = 4_096
 def clean(text: str, *, lines: bool = False, limit: int | None = None, size: int | None = None) -> str:
     r"""Return `text` with every character that could act on a terminal as a visible escape (``\x1b``).
 
-    Control characters, DEL, C1, bidi, zero-width and lone surrogates are escaped; ``\n`` stays when `lines`.
+    Control characters, DEL, C1, bidi, zero-width and lone surrogates are escaped; ``\n`` stays when `lines`. What is
+    invisible but a part of its word stays: the joiners and variants of an emoji, of Persian, of Devanagari.
     With `limit`, at most that many characters of `text` are kept and what was cut is said; `size` is the number of
     bytes to say where `text` is the beginning of something longer.
     """
@@ -63,7 +85,42 @@ def mask_keys(text: str) -> str:
     return _KEY.sub(r"\1…", text)
 
 
+def without_unsafe(text: str) -> str:
+    """Return `text` without the characters that `clean` escapes."""
+    return _UNSAFE.sub(lambda match: match[0] if _belongs(match) else "", text)
+
+
+def without_script_joiners(text: str) -> str:
+    """Return clean `text` without the joiners that are no emoji's: a hint to the font, which few terminals take."""
+    if _ZWJ not in text:
+        return text
+    return re.sub(f"(?<={_JOINED_SCRIPT.pattern}){_ZWJ}", "", text)
+
+
+def _belongs(match: re.Match[str]) -> bool:
+    """Return whether an invisible character is a part of the word around it, and not there by itself."""
+    char, text, at = match[0], match.string, match.start()
+    if len(char) > 1:
+        return True
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if char in (_ZWNJ, _ZWJ):
+        if _JOINED_SCRIPT.match(before) and _JOINED_SCRIPT.match(after):
+            return True
+        while at and _PICTURE_STYLE.match(text, at - 1):
+            at -= 1
+        return char == _ZWJ and at > 0 and bool(_PICTURE.match(text, at - 1)) and bool(_PICTURE.match(after))
+    if "\ufe00" <= char <= _EMOJI_STYLE:
+        if before and before in "0123456789#*":
+            return char == _EMOJI_STYLE and after == _KEYCAP
+        return any(known.match(before) for known in (_PICTURE, _IDEOGRAPH, _MATHS, _JOINED_SCRIPT))
+    if "\u180b" <= char <= "\u180f":
+        return char != "\u180e" and bool(_MONGOLIAN.match(before))
+    return "\U000e0100" <= char <= "\U000e01ef" and bool(_IDEOGRAPH.match(before))
+
+
 def _escape(match: re.Match[str]) -> str:
+    if _belongs(match):
+        return match[0]
     code = ord(match[0])
     if code < 0x100:
         return f"\\x{code:02x}"

@@ -1,8 +1,11 @@
 """Text measured in terminal cells: everything drawn goes through here, and comes out clean."""
 
+import re
+import unicodedata
+
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from jobdeck.domain.text import CELL_LIMIT, clean
+from jobdeck.domain.text import CELL_LIMIT, clean, without_script_joiners, without_unsafe
 
 DETAIL_LIMIT = 65_536
 """Characters of one text that are ever laid out: 1 MB of text takes Textual 80 s to paint."""
@@ -10,18 +13,36 @@ DETAIL_LIMIT = 65_536
 LINE_LIMIT = 2_000
 """Lines of one text that are ever laid out."""
 
+_INDIAN = re.compile("[\u0900-\u109f\u1780-\u17ff\u1a20-\u1cff\ua840-\uabff]+")
+"""Words of scripts with vowel signs that take a cell in some terminals and none in others."""
+
 
 def width_of(text: str) -> int:
     """Return the number of cells that clean `text` takes."""
     return len(text) if text.isascii() else cell_len(text)
 
 
+def shown(text: str, *, lines: bool = False) -> str:
+    """Return `text` clean, such that it is counted as it is drawn.
+
+    Rich counts no letter after a joiner, as if it always joined two emoji: of "क्‍ष" only one of two cells. It counts no
+    vowel sign either, and most terminals give each a cell: "हिन्दी" would lose its end to what is drawn after it.
+    """
+    text = clean(text, lines=lines)
+    return text if text.isascii() else _INDIAN.sub(_with_room, without_script_joiners(text))
+
+
+def _with_room(word: re.Match[str]) -> str:
+    return word[0] + " " * sum(unicodedata.category(char) == "Mc" for char in word[0])
+
+
 def clip(text: str, width: int) -> str:
     """Return `text` clean, in at most `width` cells; what was cut shows as an ellipsis."""
-    text = clean(text[: CELL_LIMIT + 1])
+    text = shown(text[: CELL_LIMIT + 1])
     if width_of(text) <= width:
         return text
-    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+    # Between two letters that it joined, what is invisible is not any more.
+    return without_unsafe(set_cell_size(text, width - 1)) + "…" if width > 0 else ""
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
@@ -37,7 +58,7 @@ def middle(text: str, width: int, head: int | None = None) -> str:
     `head` characters stay at the front; when left out, a little less than half of them, because identifiers
     differ at their ends more often than at their beginnings.
     """
-    text = clean(text[: CELL_LIMIT + 1])
+    text = shown(text[: CELL_LIMIT + 1])
     if width_of(text) <= width:
         return text
     if width < 3 or not text.isascii():
@@ -54,7 +75,7 @@ def wrap(text: str, width: int, *, limit: int = DETAIL_LIMIT, most: int = LINE_L
     """
     width = max(width, 8)
     lines: list[str] = []
-    for raw in clean(text[:limit], lines=True).split("\n", most):
+    for raw in shown(text[:limit], lines=True).split("\n", most):
         lines.extend(_wrap_line(raw, width))
         if len(lines) > most:
             break
@@ -82,6 +103,6 @@ def _wrap_words(text: str, width: int) -> list[str]:
             continue
         if line:
             lines.append(line)
-        *full, line = chop_cells(word, width) if width_of(word) > width else (word,)
+        *full, line = map(without_unsafe, chop_cells(word, width)) if width_of(word) > width else (word,)
         lines.extend(full)
     return [*lines, line]

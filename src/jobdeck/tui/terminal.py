@@ -73,9 +73,11 @@ _CLUSTER = re.compile(
     "[0-9#*]\ufe0f?\u20e3"  # keycaps
     "|[\U0001f1e6-\U0001f1ff]{2}"  # flags
     "|(?:[\U0001f000-\U0001faff]|[\u00a9\u00ae\u2000-\u3300](?=[\ufe0e\ufe0f\u200d]))"
-    "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
+    "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0061-\U000e007f]*"
     "(?:\u200d[\u2000-\u3300\U0001f000-\U0001faff][\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*)*"
+    "|[\u0600-\u109f\u1780-\u18af\u1a20-\u1cff\u200c\u200d\ua840-\uabff]+ *"  # words with marks that may take a cell
 )
+"""What terminals do not agree on how many cells it takes."""
 
 
 class Burst(events.Event, bubble=False):
@@ -171,10 +173,10 @@ class KeyReader:
 
 
 def pin_clusters(text: str) -> str:
-    """Return what is written with each emoji held in the cells that we count for it.
+    """Return what is written with each emoji, and each word of a joined script, held in the cells that we count for it.
 
-    How many cells a sequence takes is up to the terminal and its version: "⚠️" is one in xterm and tmux 3.4, two in
-    kitty and tmux 3.6; a family is two or eight. Whatever it draws, its cells are blank before, and what follows goes
+    How many cells they take is up to the terminal and its version: "⚠️" is one in xterm and tmux 3.3, two in kitty; a
+    family is two or eight, "हिन्दी" three to five. Whatever is drawn, the cells are blank before, and what follows goes
     where we mean it.
     """
     return _CLUSTER.sub(_pin, text)
@@ -182,7 +184,10 @@ def pin_clusters(text: str) -> str:
 
 def _pin(found: re.Match[str]) -> str:
     width = cell_len(found[0])
-    return f"\x1b7{' ' * width}\x1b8{found[0]}\x1b8\x1b[{width}C" if width else found[0]
+    if not width:
+        return found[0]
+    # Saved twice: some emulators forget the place that they have gone back to.
+    return f"\x1b7{' ' * width}\x1b8\x1b7{found[0].rstrip(' ')}\x1b8\x1b[{width}C"
 
 
 class NonBlockingWriter(WriterThread):

@@ -1,12 +1,10 @@
 """The second wall: whatever reaches a strip without having been cleaned cannot reach the terminal."""
 
-import re
-
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+from jobdeck.domain.text import without_unsafe
 
 
 class Wall(LineFilter):
@@ -21,6 +19,6 @@ class Wall(LineFilter):
         if all(text.isprintable() for text, _, _ in segments):
             return segments
         return [
-            segment if segment.text.isprintable() else Segment(_HARMFUL.sub("", segment.text), segment.style)
+            segment if segment.text.isprintable() else Segment(without_unsafe(segment.text), segment.style)
             for segment in segments
         ]

@@ -3,6 +3,7 @@
 import json
 import re
 
+from jobdeck.domain.text import clean
 from jobdeck.tui.cells import DETAIL_LIMIT
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s"{}\[\],:]+')
@@ -42,7 +43,10 @@ def _letters(match: re.Match[str]) -> str:
     if match[1] is None:
         return match[0]
     letters: str = json.loads(f'"{match[1]}"')
-    harmless = letters.isprintable() and '"' not in letters and "\\" not in letters
+    # What is invisible by itself may belong to its word, and that may begin before the escapes.
+    start, end = match.span()
+    text = f"{match.string[max(0, start - 1) : start]}{letters}{match.string[end : end + 1]}"
+    harmless = clean(text) == text and '"' not in letters and "\\" not in letters
     return letters if harmless else match[0]
 
 
