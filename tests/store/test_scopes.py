@@ -180,6 +180,30 @@ def test_what_is_remembered_of_a_profile_that_is_gone_keeps_its_name(stores: Sto
     assert gone.load_job(KEY) is None, "nobody knows which of the two is meant"
 
 
+def test_two_apis_of_an_organization_at_one_origin_share_the_budget_and_no_job(stores: Stores) -> None:
+    imports, exports = replace(ACME, api="imports"), replace(ACME, api="exports")
+    store = stores("me", hog=imports, pig=exports)
+    other = stores("you", hog=exports)
+    store.watch([make_target(), replace(make_target(), key=OTHER)], NOW)
+    store.set_limit("hog", POLL, PLENTY, NOW)
+    poll(store, NOW, make_observation(Phase.SUCCEEDED))
+    poll(store, NOW + SECOND, make_observation(Phase.RUNNING), OTHER)
+    assert {stored.last.key: stored.last.phase for stored in store.jobs()} == {
+        KEY: Phase.SUCCEEDED, OTHER: Phase.RUNNING,
+    }  # fmt: skip
+    assert [stored.last.key for stored in store.jobs("hog")] == [KEY]
+    assert [entry.profile for entry in store.all_exchanges("pig")] == ["pig"]
+    assert [stored.last.phase for stored in other.jobs()] == [Phase.RUNNING]
+    assert store.limit("pig", POLL) == other.limit("hog", POLL) == PLENTY
+    assert isinstance(store.claim(KEY, NOW + MINUTE, 40.0), Claim)
+    assert isinstance(other.claim(KEY, NOW + MINUTE, 40.0), Claim), "it is another job"
+    limited = Problem(ProblemKind.RATE_LIMIT, "too many", http_status=429, retry_at_us=NOW + 5 * MINUTE)
+    granted = store.spend("pig", POLL, NOW + MINUTE)
+    assert isinstance(granted, Spent)
+    store.complete(granted, an_exchange(NOW + MINUTE, limited, None), (), None, NOW + MINUTE)
+    assert other.spend("hog", POLL, NOW + MINUTE) == Refused("silence", NOW + 5 * MINUTE)
+
+
 def test_a_store_that_leaves_its_file_goes_on_with_the_same_scopes(stores: Stores) -> None:
     poll(ready(stores("you", hog=STAGING)), NOW, make_observation(Phase.FAILED))
     store = ready(stores("me", hog=PRODUCTION, pig=ACME))

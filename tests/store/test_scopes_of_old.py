@@ -18,8 +18,8 @@ from tests.store.doing import NOW, SECOND, poll
 BEFORE = 2
 """The newest schema in which a scope was a name."""
 
-PRODUCTION = Scope("https://api.example.com", "hog")
-STAGING = Scope("http://127.0.0.1:8080", "hog")
+PRODUCTION = Scope("https://api.example.com", "hog", "thehog")
+STAGING = Scope("http://127.0.0.1:8080", "hog", "thehog")
 
 
 class Old:
@@ -38,13 +38,15 @@ class Old:
         self.sql.execute("INSERT OR IGNORE INTO scopes (name) VALUES (?)", (name,))
         return int(self.sql.execute("SELECT id FROM scopes WHERE name = ?", (name,)).get)
 
-    def job(self, id_: str, phase: str | None = None, *, name: str = "hog", watched: bool = True) -> int:
+    def job(
+        self, id_: str, phase: str | None = None, *, name: str = "hog", watched: bool = True, api: str = "thehog"
+    ) -> int:
         """A job in a phase (None: never observed), with a note that has its ID."""
         self.sql.execute(
             "INSERT INTO jobs (id, scope, actor, account_group, job_id, provider, resource, kind, added_us, active_us,"
             " phase, status, observed_us, asked_us, failures, misses, accepted_request_id)"
-            " VALUES (randomblob(16), ?, 1, '', ?, 'thehog', 'operation', 'operation', ?, ?, ?, ?, ?, ?, 2, 2, 'acc')",
-            (self.scope(name), id_, NOW, NOW, phase or "unknown", phase, phase and NOW, phase and NOW),
+            " VALUES (randomblob(16), ?, 1, '', ?, ?, 'operation', 'operation', ?, ?, ?, ?, ?, ?, 2, 2, 'acc')",
+            (self.scope(name), id_, api, NOW, NOW, phase or "unknown", phase, phase and NOW, phase and NOW),
         )
         job = self.sql.last_insert_rowid()
         if watched:
@@ -193,7 +195,7 @@ def test_a_job_that_two_servers_answered_about_is_watched_at_both_and_its_mixed_
         assert len(store.exchanges(key("op_1"))) == 1
         note = store.annotations([key("op_1")])[key("op_1")]
         assert (note.note, note.acknowledged) == ("note on op_1", False)
-    store = old.open(cow=Scope(PRODUCTION.origin, "cow"))
+    store = old.open(cow=Scope(PRODUCTION.origin, "cow", "thehog"))
     assert {stored.scope.origin for stored in store.jobs("hog")} == {"", PRODUCTION.origin, STAGING.origin}
 
 
@@ -218,11 +220,37 @@ def test_scopes_of_several_names_do_not_mix(old: Old) -> None:
         for scope in (PRODUCTION, STAGING):
             told = (job,) if (name == "hog") == (scope is PRODUCTION) else ()
             old.request(f"{scope.origin}/api/operations/op_1", job, *told, name=name)
-    store = old.open(hog=PRODUCTION, cow=Scope(PRODUCTION.origin, "cow"))
+    store = old.open(hog=PRODUCTION, cow=Scope(PRODUCTION.origin, "cow", "thehog"))
     assert {(item.last.key.profile, item.last.phase) for item in store.jobs()} == {
         ("hog", Phase.SUCCEEDED), ("cow", Phase.UNKNOWN),
     }  # fmt: skip
     assert [job.key.profile for job in store.watched(START)] == ["hog"]
+
+
+def test_a_name_that_spoke_two_apis_at_one_server_has_a_scope_for_each(old: Old) -> None:
+    first, second = old.job("op_1", "failed", api="exports"), old.job("op_2", "succeeded", api="imports")
+    for job in (first, second):
+        old.request(f"{PRODUCTION.origin}/{job}", job, job)
+    old.sql.execute("INSERT INTO budgets VALUES (1, 'poll', 1, 77, 0, 0)")
+    old.sql.execute("INSERT INTO estimates VALUES (1, 1, 'learnt', 1)")
+    for api, id_, phase in (("exports", "op_1", Phase.FAILED), ("imports", "op_2", Phase.SUCCEEDED)):
+        store = old.open(hog=Scope(PRODUCTION.origin, "hog", api))
+        assert phases(store) == {id_: phase}
+        assert watched(store) == [id_]
+        assert len(store.all_exchanges()) == len(store.exchanges(key(id_))) == len(words(store, id_)) == 1
+        assert store.limit("hog", POLL) == 77
+    assert store.load_estimates("hog") == "learnt"
+    store = old.open(cow=Scope(PRODUCTION.origin, "hog", "exports"))
+    assert next(job.key for job in store.watched(START)) == JobKey("cow", None, "op_1")
+
+
+def test_requests_without_jobs_go_to_whoever_has_the_name_at_their_server(old: Old) -> None:
+    old.request(f"{PRODUCTION.origin}/api/operations?limit=100")
+    old.sql.execute("INSERT INTO budgets VALUES (1, 'poll', 1, 77, 0, 0)")
+    assert old.open(hog=STAGING).all_exchanges() == ()
+    store = old.open(hog=PRODUCTION)
+    assert [entry.profile for entry in store.all_exchanges("hog")] == ["hog"]
+    assert store.limit("hog", POLL) == 77
 
 
 def test_an_empty_database_is_migrated(old: Old) -> None:

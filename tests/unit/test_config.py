@@ -108,14 +108,26 @@ provider = "sonarly"
 base_url = "https://api.example.com:8443"
 """
     settings = load_settings({}, write(text))
-    acme = Scope("https://api.example.com", "acme")
-    assert settings.scopes == {"one": acme, "two": acme, "three": Scope("https://api.example.com:8443", "three")}
+    assert settings.scopes == {
+        "one": Scope("https://api.example.com", "acme", "thehog"),
+        "two": Scope("https://api.example.com", "acme", "sonarly"),
+        "three": Scope("https://api.example.com:8443", "three", "sonarly"),
+    }
+    assert settings.scopes["one"].budget == settings.scopes["two"].budget
     assert settings.profiles["three"].profile.organization is None
     settings = load_settings({}, write(text.replace("acme", "other.org-1")))
     assert {scope.organization for scope in settings.scopes.values()} == {"other.org-1", "three"}
 
 
-@pytest.mark.parametrize("scope", [Scope("https://a.example:8443", "acme"), Scope("", "acme")])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope("https://a.example:8443", "acme", "thehog"),
+        Scope("https://a.example", "acme"),
+        Scope("", "acme", "thehog"),
+        Scope("", "acme"),
+    ],
+)
 def test_a_scope_is_read_as_it_was_written(scope: Scope) -> None:
     assert parse_scope(format_scope(scope)) == scope
 

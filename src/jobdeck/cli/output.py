@@ -127,7 +127,7 @@ def print_table_of_scopes(
     A name that is not configured any more may stand for several servers: then a column tells them apart.
     """
     known: dict[str, Scope] = {}
-    if any(known.setdefault(name, scope) != scope for name, scope in named):
+    if any(known.setdefault(name, scope.budget) != scope.budget for name, scope in named):
         header = ("SERVER", *header)
         rows = [(describe_scope(*pair), *row) for pair, row in zip(named, rows, strict=True)]
     print_table(header, rows)

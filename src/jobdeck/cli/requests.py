@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             _print_found(found, as_json=arguments.json)
             return ExitCode.OK
         if found.elsewhere:
-            where = ", ".join(describe_scope("", scope) for scope in found.elsewhere)
+            where = ", ".join(dict.fromkeys(describe_scope("", scope) for scope in found.elsewhere))
             narrate(f"{one_line(arguments.target, 200)} is on record for {where}, where no profile points now")
             return ExitCode.NOT_FOUND
         return _of_target(store, arguments)

@@ -158,7 +158,7 @@ class Profile:
     @property
     def scope(self) -> Scope:
         """Whose jobs and budget these are."""
-        return Scope(str(self.origin), self.organization or self.name)
+        return Scope(str(self.origin), self.organization or self.name, self.provider)
 
     @property
     def provider(self) -> str:

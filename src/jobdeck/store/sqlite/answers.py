@@ -10,7 +10,7 @@ from jobdeck.store.records import ChangeKind, Claim, Completed, Granted
 from jobdeck.store.sqlite.codec import problem_text
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.leasing import release, silence
-from jobdeck.store.sqlite.rows import job_row, log, profile_rows, scope_row
+from jobdeck.store.sqlite.rows import budget_row, job_row, log, profile_rows, scope_row
 from jobdeck.store.sqlite.telling import Answer, Told, note_problem, tell
 
 _ANSWER = (
@@ -39,7 +39,7 @@ def complete(
     row = _record(session, granted, exchange, job)
     problem = exchange.problem
     if problem is not None and problem.kind is ProblemKind.RATE_LIMIT:
-        silence(session, scope, granted.bucket, _silent_until(problem, now_us))
+        silence(session, budget_row(session, granted.profile), granted.bucket, _silent_until(problem, now_us))
     late = isinstance(granted, Claim) and (job is None or not release(session, job, granted.fence, next_poll_us))
     told: dict[int, tuple[JobKey, Told]] = {}
     if not late:

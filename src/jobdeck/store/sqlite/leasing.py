@@ -11,12 +11,12 @@ from jobdeck.store.base import DEFAULT_PER_MINUTE, MAX_LEASE_SECONDS
 from jobdeck.store.gcra import Go, Later, Pace, admit, rescale
 from jobdeck.store.records import ChangeKind, Claim, Granted, LedgerState, Refused, Spent
 from jobdeck.store.sqlite.database import Session
-from jobdeck.store.sqlite.rows import job_row, log, profile_rows, scope_row
+from jobdeck.store.sqlite.rows import budget_row, job_row, log, profile_rows, scope_row
 
 _MAX_LEASE_US = round(MAX_LEASE_SECONDS * 1e6)
 
 _LEASE = (
-    "SELECT j.seq, j.scope, n.profile, j.fence, a.name, j.lease_until_us FROM profile_scopes n"
+    "SELECT j.seq, j.scope, n.budget, n.profile, j.fence, a.name, j.lease_until_us FROM profile_scopes n"
     " JOIN jobs j ON j.scope = n.scope LEFT JOIN actors a ON a.id = j.lease_owner"
     " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?"
 )
@@ -46,11 +46,11 @@ def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Clai
     row = connection.execute(_LEASE, (key.profile, key.account_group or "", key.id)).fetchone()
     if row is None:
         return Refused("unknown", 0)
-    job, scope, profile, fence, owner, until_us = row
+    job, scope, budget, profile, fence, owner, until_us = row
     held = owner is not None and owner != session.name and now_us < until_us <= now_us + _MAX_LEASE_US
     if held and not has_gone(owner):
         return Refused("leased", until_us)
-    refused = _pass_budget(session, ask, scope)
+    refused = _pass_budget(session, ask, budget)
     if refused is not None:
         return refused
     lease_us = min(round(lease_seconds * 1e6), _MAX_LEASE_US)
@@ -62,7 +62,7 @@ def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Clai
 def spend(session: Session, ask: Ask, profile: str) -> Spent | Refused:
     """See `Store.spend`."""
     rows = profile_rows(session, profile)
-    refused = _pass_budget(session, ask, rows[0])
+    refused = _pass_budget(session, ask, budget_row(session, profile))
     if refused is not None:
         return refused
     exchange_id, sent = _send(session, ask, rows, None)
@@ -100,7 +100,7 @@ def release(session: Session, job: int, fence: int, next_poll_us: int | None = N
 def set_limit(session: Session, profile: str, bucket: str, per_minute: int, now_us: int) -> None:
     """See `Store.set_limit`."""
     pace = Pace.of(per_minute)
-    scope = scope_row(session, profile)
+    scope = budget_row(session, profile)
     before, tat_us, _ = _state(session, scope, bucket)
     if before == per_minute:
         return
@@ -115,7 +115,7 @@ def set_limit(session: Session, profile: str, bucket: str, per_minute: int, now_
 def limit(connection: apsw.Connection, profile: str, bucket: str) -> int | None:
     """See `Store.limit`."""
     rows = connection.execute(
-        "SELECT b.per_minute FROM profile_scopes n JOIN budgets b ON b.scope = n.scope"
+        "SELECT b.per_minute FROM profile_scopes n JOIN budgets b ON b.scope = n.budget"
         " WHERE n.name = ? AND b.bucket = ?",
         (profile, bucket),
     )

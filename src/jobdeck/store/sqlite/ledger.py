@@ -29,16 +29,15 @@ _OF_JOB = (
     " UNION SELECT exchange FROM (SELECT exchange FROM observations WHERE job = ?1 ORDER BY exchange DESC LIMIT ?2)"
     ") ORDER BY e.seq DESC LIMIT ?2"
 )
+_IN_SCOPE = "e.profile IN (SELECT p.id FROM profiles p JOIN profile_scopes c ON c.scope = p.scope WHERE c.name = ?1)"
 _ALL = (
-    _ENTRIES  # noqa: S608 - constants only
-    + " WHERE ?1 IS NULL OR n.name = ?1 OR e.scope = (SELECT scope FROM profile_scopes WHERE name = ?1)"
-    + " ORDER BY e.seq DESC LIMIT ?2"
+    _ENTRIES
+    + f" WHERE ?1 IS NULL OR n.name = ?1 OR {_IN_SCOPE} ORDER BY e.seq DESC LIMIT ?2"
 )
 _FAILURES = (
     _ENTRIES  # noqa: S608 - constants only
     + " WHERE e.seq > (SELECT max(seq) FROM exchanges) - ?5 AND e.problem IS NOT NULL"
-    + " AND e.scope = (SELECT scope FROM profile_scopes WHERE name = ?1)"
-    + " AND e.started_us BETWEEN ?2 AND ?3 ORDER BY e.seq DESC LIMIT ?4"
+    + f" AND {_IN_SCOPE} AND e.started_us BETWEEN ?2 AND ?3 ORDER BY e.seq DESC LIMIT ?4"
 )
 _WITH_ID = (
     "SELECT seq, scope, profile FROM exchanges WHERE request_id = ?1"

@@ -23,6 +23,13 @@ def scope_row(session: Session, profile: str) -> int:
     return profile_rows(session, profile)[0]
 
 
+def budget_row(session: Session, profile: str) -> int:
+    """Return the row of the scope whose budget a profile spends."""
+    profile_rows(session, profile)
+    (budget,) = one(session.connection, "SELECT budget FROM profile_scopes WHERE name = ?", (profile,))
+    return int(budget)
+
+
 def profile_rows(session: Session, profile: str) -> tuple[int, int]:
     """Return the rows of a profile's scope and of itself, made when it is new."""
     connection = session.connection
@@ -47,8 +54,8 @@ def known_job(connection: apsw.Connection, key: JobKey) -> tuple[int, int]:
     return row
 
 
-def one(connection: apsw.Connection, sql: str, bindings: tuple[int, ...]) -> Row:
-    """Return the one row that a query by row number gives; `StoreCorruptError` when it is gone."""
+def one(connection: apsw.Connection, sql: str, bindings: tuple[int | str, ...]) -> Row:
+    """Return the one row that a query gives; `StoreCorruptError` when it is gone."""
     row: Row | None = connection.execute(sql, bindings).fetchone()
     if row is None:
         raise StoreCorruptError("a row that another one points to is missing")

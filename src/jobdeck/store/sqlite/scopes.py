@@ -2,8 +2,8 @@
 
 A connection knows it by two views of its own, so that any query can join them:
 
-- `profile_scopes` (name, scope, profile): the scope of every configured profile, and of a name that is not configured
-  any more and was never that of another scope.
+- `profile_scopes` (name, scope, budget, profile): the scope of every configured profile, and of a name that is not
+  configured any more and was never that of another scope. `budget` is the scope whose rate limit holds.
 - `profile_names` (profile, scope, name): what a row written through `profile` is shown as. In the scope of a configured
   profile that is its own name, else that of the first such profile. Rows of another scope whose profile's name is
   configured by now, for another server, are in no view: nothing may show them under that name.
@@ -16,22 +16,32 @@ import apsw
 from jobdeck.domain.scope import Scope, format_scope
 
 _ADD = (
-    "INSERT OR IGNORE INTO scopes (name) VALUES (?2)",
-    "INSERT OR IGNORE INTO profiles (name, scope) SELECT ?1, id FROM scopes WHERE name = ?2",
+    "INSERT OR IGNORE INTO scopes (name) VALUES (:budget)",
+    (
+        "INSERT OR IGNORE INTO scopes (name, budget) SELECT :scope, id FROM scopes"
+        " WHERE name = :budget AND :scope <> :budget"
+    ),
+    # Of its requests in an older database no job told the API.
+    (
+        "UPDATE OR IGNORE profiles SET scope = (SELECT id FROM scopes WHERE name = :scope)"
+        " WHERE name = :name AND scope = (SELECT id FROM scopes WHERE name = :budget)"
+    ),
+    "INSERT OR IGNORE INTO profiles (name, scope) SELECT :name, id FROM scopes WHERE name = :scope",
 )
 _CONFIGURED = (
-    "CREATE TEMP TABLE configured ("
-    "place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, scope INTEGER NOT NULL, profile INTEGER NOT NULL)"
+    "CREATE TEMP TABLE configured (place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, scope INTEGER NOT NULL,"
+    " budget INTEGER NOT NULL, profile INTEGER NOT NULL, unplaced TEXT NOT NULL)"
 )
 _CONFIGURE = (
-    "INSERT INTO configured (name, scope, profile) SELECT p.name, p.scope, p.id FROM scopes s JOIN profiles p"
-    " ON p.scope = s.id WHERE p.name = ? AND s.name = ?"
+    "INSERT INTO configured (name, scope, budget, profile, unplaced)"
+    " SELECT p.name, s.id, coalesce(s.budget, s.id), p.id, :unplaced FROM scopes s JOIN profiles p ON p.scope = s.id"
+    " WHERE p.name = :name AND s.name = :scope"
 )
 _VIEWS = (
     (
-        "CREATE TEMP VIEW profile_scopes AS SELECT name, scope, profile FROM configured"
-        " UNION ALL SELECT name, min(scope), min(id) FROM profiles WHERE name NOT IN (SELECT name FROM configured)"
-        " GROUP BY name HAVING count(*) = 1"
+        "CREATE TEMP VIEW profile_scopes AS SELECT name, scope, budget, profile FROM configured"
+        " UNION ALL SELECT p.name, s.id, coalesce(s.budget, s.id), p.id FROM profiles p JOIN scopes s ON s.id = p.scope"
+        " WHERE p.name NOT IN (SELECT name FROM configured) GROUP BY p.name HAVING count(*) = 1"
     ),
     (
         "CREATE TEMP VIEW profile_names AS SELECT p.id AS profile, p.scope, coalesce((SELECT c.name FROM configured c"
@@ -48,13 +58,22 @@ def add_scopes(connection: apsw.Connection, scopes: Mapping[str, Scope]) -> None
     """Have a row for each profile and its scope; needs a transaction."""
     for name, scope in scopes.items():
         for sql in _ADD:
-            connection.execute(sql, (name, format_scope(scope)))
+            connection.execute(sql, _bindings(name, scope))
 
 
 def make_views(connection: apsw.Connection, scopes: Mapping[str, Scope]) -> None:
     """Make the views of a connection for the profiles, whose rows are there."""
     connection.execute(_CONFIGURED)
     for name, scope in scopes.items():
-        connection.execute(_CONFIGURE, (name, format_scope(scope)))
+        connection.execute(_CONFIGURE, _bindings(name, scope))
     for sql in _VIEWS:
         connection.execute(sql)
+
+
+def _bindings(name: str, scope: Scope) -> dict[str, str]:
+    return {
+        "name": name,
+        "scope": format_scope(scope),
+        "budget": format_scope(scope.budget),
+        "unplaced": format_scope(Scope("", name, scope.api)),
+    }

@@ -46,11 +46,11 @@ _ESTIMATES = (
 """Those of the profile itself, else the newest of its scope."""
 
 _WITHOUT_ORIGIN = (
-    f"SELECT w.seq, coalesce(x.note, ''), {TARGET_COLUMNS} FROM configured n JOIN scopes s ON s.name = n.name"  # noqa: S608 - constants only
+    f"SELECT w.seq, coalesce(x.note, ''), {TARGET_COLUMNS} FROM configured n JOIN scopes s ON s.name = n.unplaced"  # noqa: S608 - constants only
     " JOIN jobs j ON j.scope = s.id JOIN watches w ON w.job = j.seq LEFT JOIN annotations x ON x.job = j.seq"
     " ORDER BY w.seq"
 )
-"""Watched jobs of scopes that are no more than a profile's name, as all were once."""
+"""Watched jobs of scopes that have no origin, as all were once."""
 
 _CHOICE = "choice."
 """Begins the names of choices, which share a table with what the database knows of itself."""
