@@ -33,7 +33,8 @@ def poll(n):
     now_us = time.time_ns() // 1000
     claimed = store.claim(key, now_us, 40.0)
     if not isinstance(claimed, Claim):
-        assert claimed.reason == "leased", claimed
+        # Who waits for the lock for a second asks with a time from before what the other was granted meanwhile.
+        assert claimed.reason in {"leased", "budget"}, claimed
         return None
     exchange = an_exchange(now_us, id_=key.id, request_id=f"{sys.argv[2]}-{n}")
     store.complete(claimed, exchange, [make_observation(id_=key.id)], None, now_us)
