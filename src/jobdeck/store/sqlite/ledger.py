@@ -30,10 +30,7 @@ _OF_JOB = (
     ") ORDER BY e.seq DESC LIMIT ?2"
 )
 _IN_SCOPE = "e.profile IN (SELECT p.id FROM profiles p JOIN profile_scopes c ON c.scope = p.scope WHERE c.name = ?1)"
-_ALL = (
-    _ENTRIES
-    + f" WHERE ?1 IS NULL OR n.name = ?1 OR {_IN_SCOPE} ORDER BY e.seq DESC LIMIT ?2"
-)
+_ALL = _ENTRIES + f" WHERE ?1 IS NULL OR n.name = ?1 OR {_IN_SCOPE} ORDER BY e.seq DESC LIMIT ?2"
 _FAILURES = (
     _ENTRIES  # noqa: S608 - constants only
     + " WHERE e.seq > (SELECT max(seq) FROM exchanges) - ?5 AND e.problem IS NOT NULL"
