@@ -8,7 +8,8 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.scope import Scope
 from jobdeck.store import POLL, open_store
-from jobdeck.store.sqlite.migrate import load_migrations
+from jobdeck.store.sqlite.migrate import load_migrations, migrate
+from jobdeck.store.sqlite.place import create_private
 from tests.builders import make_observation, make_target
 from tests.store.doing import KEY, NOW, PLENTY, SECOND, poll
 
@@ -42,13 +43,13 @@ INSERT INTO told VALUES (1, 'hooks:failed', 1, {NOW});
 def test_what_the_second_schema_held_is_there_and_older_than_what_is_sent_from_now_on(tmp_path: Path) -> None:
     """Its states were ordered by clocks, and the one that was ahead hid every answer."""
     path = tmp_path / "jobdeck.db"
-    open_store(path, "me", migrations=load_migrations()[:2], now_us=NOW, fallback=False).store.close()
+    create_private(path)
     connection = apsw.Connection(str(path))
-    connection.execute("DELETE FROM actors")
+    migrate(connection, None, load_migrations()[:2], NOW)
     connection.execute(OLD)
     connection.close()
 
-    scopes = {"hog": Scope("https://hog.example", "hog")}
+    scopes = {"hog": Scope("https://hog.example", "hog", "thehog")}
     store = open_store(path, "me", now_us=NOW, fallback=False, scopes=scopes).store
     stored, unseen = store.load_job(KEY), store.load_job(JobKey("hog", None, "op_2"))
     assert stored is not None
