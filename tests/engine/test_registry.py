@@ -74,8 +74,10 @@ def test_lists_that_repeat_how_a_job_ended_are_no_looks_at_it() -> None:
     assert registry.jobs[KEY].request_id == "showed the end"
     later = START.later(EXCHANGES_KEPT + 1)
     denial = replace(list_exchange(EXCHANGES_KEPT + 1), request_id="denies it")
-    registry.apply(None, Reply(denial, (make_observation(Phase.RUNNING),)), later)
-    assert registry.jobs[KEY].phase is Phase.RUNNING, "what was sent later counts"
+    denial_row = make_observation(Phase.RUNNING)
+    registry.apply(None, Reply(denial, (denial_row,)), later)
+    assert registry.jobs[KEY].phase is Phase.FAILED, "the job's own next answer settles it"
+    assert registry.jobs[KEY].doubt == denial_row.status
     assert registry.trace(KEY).exchanges[0] == denial
 
 

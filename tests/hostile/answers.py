@@ -277,11 +277,11 @@ JSON = (
 REGRESSIONS = tuple(
     Hostile(f"{before}_then_{after}", good(status=after, result=None), Phase(phase), before=before)
     for before, after, phase in (
-        ("succeeded", "processing", "succeeded"),
-        ("succeeded", "failed", "succeeded"),
-        ("succeeded", "reticulating", "succeeded"),
-        ("failed", "succeeded", "failed"),
-        ("cancelled", "queued", "cancelled"),
+        ("succeeded", "processing", "running"),
+        ("succeeded", "failed", "failed"),
+        ("succeeded", "reticulating", "unknown"),
+        ("failed", "succeeded", "succeeded"),
+        ("cancelled", "queued", "queued"),
         ("processing", "queued", "queued"),
     )
 )

@@ -149,7 +149,7 @@ def test_a_body_that_is_no_json_is_called_what_it_is(raw: bytes, message: str) -
     [
         (b"", "HTTP 502 Bad Gateway, with an empty body instead of an explanation"),
         (b" <!doctype html>", "HTTP 502 Bad Gateway, with an HTML page instead of an explanation"),
-        (b"\xff\xfe", "HTTP 502 Bad Gateway, with a body that is no JSON instead of an explanation"),
+        (b"\xff\xfe", "HTTP 502 Bad Gateway, with an empty body instead of an explanation"),
         (b"[1]", "HTTP 502 Bad Gateway, with a JSON value instead of an explanation"),
         (b'{"message": ["a", "b"]}', "a; b"),
         (b'{"message": " "}', "HTTP 502 Bad Gateway, with a JSON value instead of an explanation"),

@@ -104,8 +104,11 @@ def apply_observation(
         changed = _last_change(observation, exchange, now)
     taken = _take_over(seen, observation, now, changed, own=own)
     # An end that the job's own answer told is not told less well when a list repeats it.
-    better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
-    return replace(taken, source=better), (*events, *changes)
+    # Nor is it newer for that: an answer of the job's own that was sent between the two still counts.
+    if same_end and _RELIABILITY[job.source] > _RELIABILITY[source]:
+        taken = replace(taken, sequence=job.sequence)
+        source = job.source
+    return replace(taken, source=source), (*events, *changes)
 
 
 def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobEvent]) -> Job:
