@@ -59,7 +59,9 @@ def parse_windows(headers: Iterable[tuple[str, str]], now: float) -> tuple[RateW
                 known[window.name] = window
             if found.used is not None:
                 used[window.name] = max(found.used, used.get(window.name, 0))
-    return tuple(_joined([_with_used(window, used.get(name)) for name, window in known.items()]))
+    windows = _joined([_with_used(window, used.get(name)) for name, window in known.items()])
+    # The length of a window alone limits nothing: taken for one of ours it spread a minute's requests over its length.
+    return tuple(one for one in windows if (one.limit, one.remaining, one.reset_after) != (None, None, None))
 
 
 def _found(name: str, value: str, moment: float) -> Iterator[_Found]:

@@ -214,3 +214,7 @@ def test_what_is_no_date_is_none(text: str) -> None:
 @given(st.text())
 def test_no_text_makes_a_date_raise(text: str) -> None:
     parse_http_date(text)
+
+
+def test_the_length_of_a_window_without_numbers_is_no_limit() -> None:
+    assert parse_windows([("RateLimit", "x;q=;w=99999999999999999999")], 1.79e9) == ()
