@@ -1,23 +1,18 @@
 """Real shells on terminals of their own, typed into as a person does."""
 
 import os
-import pty
-import select
 import shutil
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pyte
 import pytest
 
-PATIENCE = 30.0
+from tests.pty_screen import PtyScreen
 
 INTERACTIVE = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
@@ -37,16 +32,12 @@ def shells(*names: str) -> list[object]:
     return [pytest.param(name, marks=needs(name)) for name in names]
 
 
-class Shell:
+class Shell(PtyScreen):
     """An interactive shell in which ``jobdeck`` is the one under test."""
 
     def __init__(self, name: str, env: Mapping[str, str], cwd: Path) -> None:
-        self.data = b""
-        self.screen = pyte.Screen(120, 40)
-        self._stream = pyte.ByteStream(self.screen)
-        self._master, slave = pty.openpty()
-        termios.tcsetwinsize(slave, (40, 120))
-        tty = os.ttyname(slave)
+        super().__init__((120, 40))
+        tty = os.ttyname(self._slave)
         home = Path(env["HOME"])
         environ = {
             **env,
@@ -60,7 +51,7 @@ class Shell:
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", script, "sh", *INTERACTIVE[name]], env=environ, cwd=cwd, start_new_session=True
         )
-        os.close(slave)
+        os.close(self._slave)
 
     def __enter__(self) -> Self:
         return self
@@ -70,36 +61,6 @@ class Shell:
         with suppress(OSError):
             os.close(self._master)  # which hangs up on whatever it has started
         self.process.wait()
-
-    @property
-    def text(self) -> str:
-        """What the screen shows."""
-        return "\n".join(self.screen.display)
-
-    def type(self, keys: str) -> None:
-        """Type, without Enter unless `keys` has it."""
-        os.write(self._master, keys.encode())
-
-    def until(self, *words: str) -> None:
-        """Read until the screen shows all of `words`."""
-        self.until_true(lambda: all(word in self.text for word in words))
-
-    def until_true(self, condition: Callable[[], bool]) -> None:
-        """Read until something is so."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, self.text
-            self.read()
-
-    def read(self) -> None:
-        """Take what has been written; waits for 20 ms at most."""
-        while select.select([self._master], [], [], 0.02)[0]:
-            try:
-                chunk = os.read(self._master, 65_536)
-            except OSError:
-                return
-            self.data += chunk
-            self._stream.feed(chunk)
 
     def hang_up(self) -> None:
         """Close the terminal, as its window is closed."""

@@ -45,10 +45,10 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def complete(shell: Shell, name: str, source: str, typed: dict[str, str]) -> None:
-    shell.type(f"{source}; {SHOW[name]}; echo re''ady\n")
+    shell.press(f"{source}; {SHOW[name]}; echo re''ady\n")
     shell.until("\nready")
     for line, arguments in typed.items():
-        shell.type(f"clear\njobdeck {line}\t\n")
+        shell.press(f"clear\njobdeck {line}\t\n")
         shell.until(f"\n{arguments}")
 
 

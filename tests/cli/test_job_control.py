@@ -58,23 +58,23 @@ def test_in_the_background_nothing_is_drawn_until_it_is_brought_back(
     name: str, server: ThreadedSimulator, env: dict[str, str], tmp_path: Path
 ) -> None:
     with Shell(name, env, tmp_path) as shell:
-        shell.type(f"jobdeck wait {NEVER} &\n")
-        shell.type("echo half of a li")
+        shell.press(f"jobdeck wait {NEVER} &\n")
+        shell.press("echo half of a li")
         polled(server, shell, 2)
         shell.until("echo half of a li")
         assert "1 running" not in shell.text
-        shell.type("ne\n")
+        shell.press("ne\n")
         shell.until("half of a line")
         assert b"1 running" not in shell.data
-        shell.type("fg\n")
+        shell.press("fg\n")
         shell.until("1 running")
-        shell.type("\x1a")
+        shell.press("\x1a")
         shell.until_true(lambda: "topped" in shell.text or "suspended" in shell.text)
-        shell.type("bg\n")
+        shell.press("bg\n")
         before = shell.data.count(b"1 running")
         polled(server, shell, 2)
         assert shell.data.count(b"1 running") == before
-        shell.type("fg\n")
+        shell.press("fg\n")
         shell.until_true(lambda: shell.data.count(b"1 running") > before)
 
 
@@ -84,11 +84,11 @@ def test_a_terminal_that_stops_who_writes_in_the_background_stops_no_polls(
     name: str, command: str, server: ThreadedSimulator, env: dict[str, str], tmp_path: Path
 ) -> None:
     with Shell(name, env, tmp_path) as shell:
-        shell.type("stty tostop\n")
-        shell.type(f"jobdeck {command} {NEVER} op_done & jobdeck status op_done & wait %2; echo ended with $?\n")
+        shell.press("stty tostop\n")
+        shell.press(f"jobdeck {command} {NEVER} op_done & jobdeck status op_done & wait %2; echo ended with $?\n")
         shell.until("ended with 0")
         polled(server, shell, 2)
-        shell.type("jobs\n")
+        shell.press("jobs\n")
         shell.until("Running")
         assert "Stopped" not in shell.text
 
@@ -98,7 +98,7 @@ def test_one_that_is_to_outlive_the_terminal_does(
     name: str, server: ThreadedSimulator, env: dict[str, str], tmp_path: Path
 ) -> None:
     with Shell(name, env, tmp_path) as shell:
-        shell.type(f"nohup jobdeck wait {NEVER} > out.txt 2>&1 & echo number $! | cat\n")
+        shell.press(f"nohup jobdeck wait {NEVER} > out.txt 2>&1 & echo number $! | cat\n")
         polled(server, shell, 1)
         shell.until("number ")
         number = next(int(line.split()[1]) for line in shell.text.splitlines() if line.startswith("number "))

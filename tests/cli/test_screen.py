@@ -1,81 +1,41 @@
 """The screen as a person starts it: a real terminal, a real pipe, a real server."""
 
 import os
-import pty
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyte
 import pytest
 
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment
+from tests.pty_screen import PtyScreen
 
 JOBS = tuple(
     JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
     for number in range(3)
 )
-PATIENCE = 150.0
 
 
-@dataclass
-class Terminal:
+class Terminal(PtyScreen):
     """A shell command on a terminal of its own, and what its screen shows."""
 
-    command: str
-    env: Mapping[str, str]
-    data: bytes = b""
-    code: int | None = None
-    screen: pyte.Screen = field(default_factory=lambda: pyte.Screen(100, 30))
-
-    def __post_init__(self) -> None:
-        self._stream = pyte.ByteStream(self.screen)
-        environ = {**self.env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
-        self._master, slave = pty.openpty()
+    def __init__(self, command: str, env: Mapping[str, str]) -> None:
+        super().__init__((100, 30))
+        environ = {**env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
         # The leader of a new session gets the first terminal it opens as its controlling one.
-        tty = os.ttyname(slave)
-        script = f"exec <{tty} >{tty} 2>&1; {self.command}"
-        self._process = subprocess.Popen(["/bin/sh", "-c", script], env=environ, start_new_session=True)
-        os.close(slave)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def until(self, *words: str) -> None:
-        """Read until the screen shows all of `words`."""
-        end = time.monotonic() + PATIENCE
-        while not all(word in self.text for word in words):
-            assert time.monotonic() < end, self.text
-            self._read()
-
-    def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
+        tty = os.ttyname(self._slave)
+        script = f"exec <{tty} >{tty} 2>&1; {command}"
+        self.process = subprocess.Popen(["/bin/sh", "-c", script], env=environ, start_new_session=True)
+        os.close(self._slave)
 
     def leave(self) -> int:
-        """Read to the end and return the exit code."""
-        end = time.monotonic() + PATIENCE
-        while self.code is None:
-            assert time.monotonic() < end, self.text
-            self._read()
-            self.code = self._process.poll()
+        """Read to the end, close the terminal and return the exit code."""
+        code = super().leave()
         os.close(self._master)
-        return self.code
-
-    def _read(self) -> None:
-        if select.select([self._master], [], [], 0.05)[0]:
-            try:
-                chunk = os.read(self._master, 65_536)
-            except OSError:
-                return
-            self.data += chunk
-            self._stream.feed(chunk)
+        return code
 
 
 @pytest.fixture
@@ -111,7 +71,7 @@ def test_the_demo_shows_moving_jobs_of_both_apis_and_goes_on_after_a_look_at_the
     demo.until("hog", "sonarly", "● run", "q quit")
     before = demo.text
     while demo.text.split("\n")[2:14] == before.split("\n")[2:14]:
-        demo._read()
+        demo.read()
     demo.press("q")
     assert demo.leave() == 0
 

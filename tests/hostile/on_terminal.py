@@ -1,29 +1,26 @@
 """A process on a real terminal: every byte it writes, its screen, and the terminal's modes before and after."""
 
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pyte
+from tests.pty_screen import PtyScreen
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 150.0
 OWN_THE_TERMINAL = "import fcntl, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0)"
 UNSET = ""
 """As the value of a variable: it is not there at all."""
 
 
-class OnTerminal:
+class OnTerminal(PtyScreen):
     """Runs ``jobdeck`` with arguments on a terminal of its own, which is its controlling one unless told otherwise.
 
     `before` is Python that runs in the child first, to break what is to be broken. The streams named in `streams`
@@ -42,12 +39,7 @@ class OnTerminal:
         controlling: bool = True,
         inside: Sequence[str] = (),
     ) -> None:
-        columns, lines = size
-        self.screen = pyte.Screen(columns, lines)
-        self.data = b""
-        self._stream = pyte.ByteStream(self.screen)
-        self._master, self._slave = pty.openpty()
-        termios.tcsetwinsize(self._slave, (lines, columns))
+        super().__init__(size)
         self._modes = termios.tcgetattr(self._slave)
         own = OWN_THE_TERMINAL if controlling and not inside else ""
         code = f"import sys; sys.argv[0] = 'jobdeck'\n{own}\n{before}\nfrom jobdeck.__main__ import run\nrun()"
@@ -74,33 +66,12 @@ class OnTerminal:
                 os.close(descriptor)
 
     @property
-    def text(self) -> str:
-        """What the screen shows."""
-        return "\n".join(self.screen.display)
-
-    @property
     def restored(self) -> bool:
         """Whether the terminal's modes are as before, and every mode that a sequence turned on was turned off."""
         same = termios.tcgetattr(self._slave) == self._modes
         left_on = [mode for mode in (b"1049", b"1000", b"1003", b"1006", b"2004", b"1004") if self._is_on(mode)]
         shown = self.data.rfind(b"\x1b[?25h") >= self.data.rfind(b"\x1b[?25l")
         return same and not left_on and shown
-
-    def until(self, *words: str) -> None:
-        """Read until the screen shows all of `words`."""
-        self.until_true(lambda: all(word in self.text for word in words))
-
-    def until_true(self, condition: Callable[[], bool]) -> None:
-        """Read until something is so."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, self.text
-            assert self.process.poll() is None, self.text
-            self.read()
-
-    def press(self, keys: str) -> None:
-        """Type."""
-        os.write(self._master, keys.encode())
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the terminal's size, absurd ones too: the screen of the test stays as large as it is."""
@@ -121,26 +92,6 @@ class OnTerminal:
         self.process.send_signal(number)
         self.leave()
         return time.monotonic() - sent
-
-    def leave(self) -> int:
-        """Read to the end and return the exit code."""
-        end = time.monotonic() + PATIENCE
-        while self.process.poll() is None:
-            assert time.monotonic() < end, self.text
-            self.read()
-        self.read()
-        assert self.process.returncode is not None
-        return self.process.returncode
-
-    def read(self) -> None:
-        """Take what has been written; waits for 20 ms at most."""
-        while select.select([self._master], [], [], 0.02)[0]:
-            try:
-                chunk = os.read(self._master, 65_536)
-            except OSError:
-                return
-            self.data += chunk
-            self._stream.feed(chunk)
 
     def _is_on(self, mode: bytes) -> bool:
         return self.data.rfind(b"\x1b[?" + mode + b"h") > self.data.rfind(b"\x1b[?" + mode + b"l")

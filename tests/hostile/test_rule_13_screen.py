@@ -11,7 +11,8 @@ from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.busyness import busyness
 from tests.cli.harness import environment, jobdeck
-from tests.hostile.on_terminal import PATIENCE, OnTerminal
+from tests.hostile.on_terminal import OnTerminal
+from tests.pty_screen import PATIENCE
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SCENARIO = Scenario(

@@ -10,7 +10,8 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
-from tests.hostile.on_terminal import PATIENCE, OnTerminal
+from tests.hostile.on_terminal import OnTerminal
+from tests.pty_screen import PATIENCE
 from tests.tui.terminal_answers import ANSWERS
 
 JOBS = (
