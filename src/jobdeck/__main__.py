@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +91,6 @@ def _point_at_nothing(stream: TextIO | None) -> None:
 def _threads_end() -> bool:
     """Whether every thread that the interpreter would wait for has come to its end in time."""
     import threading  # noqa: PLC0415 - what fails to import is reported by `run`
-    import time  # noqa: PLC0415 - the same
 
     deadline = time.monotonic() + THREAD_SECONDS
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]

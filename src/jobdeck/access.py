@@ -57,7 +57,10 @@ def _owned_by_other(path: Path) -> bool:
 
 
 def _is_below_own_home(directory: Path) -> bool:
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - pathlib's raises RuntimeError where none is known
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return False  # none is known
     return home in directory.parents and not _owned_by_other(home)
 
 

@@ -78,8 +78,8 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 def job_code(job: Job) -> ExitCode:
     """Return the code of one job: how its own answer to a request of this run says it ended, else why none did.
 
-    What is remembered, or told by a list or another process alone, decides nothing: without an answer of this run the
-    job could not be reached. OK for one that is still going.
+    Memory, a list or another process is not enough for an end: without an answer of this run the job could not be
+    reached. OK for one that is still going.
     """
     if job.confirmed and job.terminal:
         return _OUTCOMES[job.phase]

@@ -99,7 +99,7 @@ async def _remembered(wiring: Wiring, running: "Running", targets: Sequence[Targ
 
 
 class Settled:
-    """Tells of which jobs nothing more is to be learnt: their own answer has told an end, or none will come.
+    """Tells which jobs need no more polls: their own answer has told an end, or none will come.
 
     With `appear`, jobs that nobody has seen are waited for so many seconds, however often the server does not know
     them.
