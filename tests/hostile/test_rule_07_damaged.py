@@ -16,6 +16,9 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.transitions import apply_observation
 from jobdeck.providers.base import Reply
+from jobdeck.providers.described.builtin import built_in
+from jobdeck.providers.described.reading import read_job
+from jobdeck.providers.reading import Reading, read_repaired
 from jobdeck.providers.repair import repair
 from jobdeck.scheduling.actions import ListPage
 from tests.cleanness import is_clean
@@ -204,3 +207,24 @@ def test_what_is_mended_is_json_or_nothing(text: str, chance: random.Random) -> 
     repaired = repair(bytes(body))
     if repaired is not None:
         from_json(repaired.body.replace(b"\\ud", b"\\u0"))
+
+
+@pytest.mark.parametrize("value", ["undefined", "'DEADLINE'", "ERR_OOM", ""])
+def test_no_success_stands_on_a_value_that_cannot_be_read(value: str) -> None:
+    repaired = repair(f'{{"name": "operations/1", "done": true, "error": {value}}}'.encode())
+    assert repaired is not None
+
+    def read(body: bytes, status: int) -> Reading:
+        return read_job(built_in("google-lro"), body, status, None, None).reading
+
+    for one in (True, False):
+        assert read_repaired(read, repaired, 200, one=one).observations == ()
+    fault = read_repaired(read, repaired, 200, one=True).fault
+    assert fault is not None
+    assert "cannot be read" in fault.message
+
+
+async def test_a_success_that_holds_whatever_cannot_be_read_is_believed() -> None:
+    reply = await poll(b'{"id": "op_1", "status": "succeeded", "progress": undefined}')
+    assert reply.problem is None
+    assert reply.observations[0].phase is Phase.SUCCEEDED

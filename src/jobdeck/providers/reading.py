@@ -108,6 +108,10 @@ def limit_within(most: int, page: ListPage) -> str:
     return str(min(max(page.limit, 1), most))
 
 
+_ANY = ('"?"', "1", "[1]", "true")
+"""What a value that could not be read may have been: an error in words, a count, a list of failures, a flag."""
+
+
 async def _repaired(body: bytes, charset: str | None) -> Repaired | None:
     repaired = None
     for step in repair_in_slices(body, charset):
@@ -120,9 +124,11 @@ def read_repaired(read: Callable[[bytes, int], Reading], repaired: Repaired, sta
     """Return what `read` finds in a body that was no strict JSON; `one` says that it is about one job.
 
     Of an answer that is cut short a success is not believed, for what contradicts it may be what is missing, nor is the
-    last row of a list.
+    last row of a list. A success must hold whatever stands where a value could not be read.
     """
     reading = read(repaired.body, status)
+    if repaired.unread and any(row.phase is Phase.SUCCEEDED for row in reading.observations):
+        reading = _without_doubtful(reading, [read(repaired.with_unread_as(value), status) for value in _ANY], one=one)
     if not repaired.cut:
         return reading
     if not one:
@@ -132,6 +138,22 @@ def read_repaired(read: Callable[[bytes, int], Reading], repaired: Repaired, sta
         return reading
     return Reading(
         fault=protocol(f"answer cut short: it says {told}, but what may contradict that is missing"), ids=reading.ids
+    )
+
+
+def _without_doubtful(reading: Reading, others: list[Reading], *, one: bool) -> Reading:
+    """Return a reading without the successes that are none, or not there, in one of the `others`."""
+    sure = [{(row.account_group, row.id, row.phase) for row in other.observations} for other in others]
+    rows = tuple(
+        row
+        for row in reading.observations
+        if row.phase is not Phase.SUCCEEDED or all((row.account_group, row.id, row.phase) in told for told in sure)
+    )
+    if not one or len(rows) == len(reading.observations):
+        return replace(reading, observations=rows)
+    return Reading(
+        fault=protocol("damaged answer: it says succeeded, but a value that may contradict that cannot be read"),
+        ids=reading.ids,
     )
 
 

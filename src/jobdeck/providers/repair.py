@@ -6,7 +6,7 @@ in two ways is not: a missing comma or quote, a second document after the first.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jobdeck.providers.charset import decode
@@ -32,11 +32,23 @@ _BLANKS = " \t\r\n\0\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A body as strict JSON in UTF-8, and what was wrong with it in words; `cut` when its end is missing."""
+    """A body as strict JSON in UTF-8, and what was wrong with it in words; `cut` when its end is missing.
+
+    `unread` are the `pieces` of the body that stand for values nobody could read, and are null in it.
+    """
 
     body: bytes
     notes: tuple[str, ...]
     cut: bool = False
+    pieces: tuple[str, ...] = ()
+    unread: tuple[int, ...] = ()
+
+    def with_unread_as(self, value: str) -> bytes:
+        """Return the body with a value in JSON in place of those that could not be read."""
+        pieces = list(self.pieces)
+        for at in self.unread:
+            pieces[at] = value
+        return _encode(pieces)
 
 
 def repair(body: bytes, charset: str | None = None) -> Repaired | None:
@@ -73,6 +85,7 @@ class _Document:
         self._closers: list[str] = []
         self._state = "value"
         self._skipped = 0
+        self._unread: list[int] = []
         self._damaged = False
         self._end: int | None = None
         self._safe = 0
@@ -106,8 +119,8 @@ class _Document:
                 return None
             if rest:
                 self.notes["text after the end ignored"] = None
-        # Escapes of half a character are for `without_lone_surrogates`, which the reader of JSON uses anyway.
-        return Repaired("".join(self._out).encode("utf-8", "replace"), tuple(self.notes), cut)
+        unread = tuple(at for at in self._unread if at < self._safe)
+        return Repaired(_encode(self._out), tuple(self.notes), cut, tuple(self._out) if unread else (), unread)
 
     def _take(self, kind: str, token: str, *, last: bool) -> None:
         if self._skipped:
@@ -118,7 +131,7 @@ class _Document:
             self._string(token)
         elif not last:
             # The last word of a text may be the beginning of another: 1 of 100.
-            self._value(self._word(token))
+            self._word(token)
 
     def _mark(self, mark: str) -> None:
         match mark:
@@ -132,14 +145,13 @@ class _Document:
                 self._state = "value"
             case _:
                 if self._state == "value" and self._closers[-1] == "}":
-                    self._value(self._missing())
+                    self._null("missing value read as null")
                 self._damaged = self._state != "comma"
                 self._state = "next"
 
     def _open(self, mark: str) -> None:
         if len(self._closers) >= MAX_DEPTH - 1:
-            self.notes["values nested too deeply dropped"] = None
-            self._value("null")
+            self._null("values nested too deeply dropped")
             self._skipped = 1
             return
         self._begin_value()
@@ -150,7 +162,7 @@ class _Document:
 
     def _shut(self, mark: str) -> None:
         if self._state == "value" and mark == "}":
-            self._value(self._missing())
+            self._null("missing value read as null")
         if self._closers[-1] != mark or self._state not in {"first", "comma", "next"}:
             self._damaged = True
             return
@@ -184,15 +196,17 @@ class _Document:
         self.notes["control characters in a string"] = None
         return f"\\u{ord(found):04x}"
 
-    def _word(self, word: str) -> str:
+    def _word(self, word: str) -> None:
         if _LITERAL.fullmatch(word) is not None and len(word) <= _MAX_NUMBER:
-            return word
-        self.notes["invalid values read as null"] = None
-        return "null"
+            self._value(word)
+        else:
+            self._null("invalid values read as null")
 
-    def _missing(self) -> str:
-        self.notes["missing value read as null"] = None
-        return "null"
+    def _null(self, note: str) -> None:
+        """Write null for a value that cannot be read."""
+        self.notes[note] = None
+        self._value("null")
+        self._unread.append(len(self._out) - 1)
 
     def _value(self, text: str) -> None:
         self._begin_value()
@@ -211,3 +225,8 @@ class _Document:
         self.notes["cut short"] = None
         del self._out[self._safe :]
         self._out.extend(reversed(self._closers))
+
+
+def _encode(pieces: Iterable[str]) -> bytes:
+    # Escapes of half a character are for `without_lone_surrogates`, which the reader of JSON uses anyway.
+    return "".join(pieces).encode("utf-8", "replace")
