@@ -342,3 +342,26 @@ def test_an_acknowledged_job_that_fails_later_is_news_again() -> None:
     now = START.later(5)
     failed, _ = apply_observation(job, make_observation(Phase.FAILED), make_exchange(now), now)
     assert not failed.acknowledged
+
+
+def test_an_answer_that_was_sent_before_a_list_repeated_the_end_counts_wherever_the_job_was_kept() -> None:
+    done = make_observation(Phase.SUCCEEDED)
+    job, _ = apply_observation(make_job(), done, replace(make_exchange(START), sequence=10), START)
+    # A store keeps no source.
+    job = replace(job, source=Source.NONE)
+    row = replace(make_exchange(START.later(2)), sequence=12, job=None)
+    job, _ = apply_observation(job, done, row, START.later(2), Source.LIST)
+    late = replace(make_exchange(START.later(3)), sequence=11)
+    job, _ = apply_observation(job, make_observation(Phase.FAILED), late, START.later(3))
+    assert (job.phase, job.sequence) == (Phase.FAILED, 11)
+
+
+def test_rows_that_are_dated_otherwise_than_the_jobs_own_answer_begin_no_run() -> None:
+    own = replace(make_observation(), created_us=START.us + 3_000_000)
+    row = replace(make_observation(), created_us=START.us, whole=False)
+    job = make_job()
+    for number, told in enumerate((row, own, row, own, row)):
+        at = START.later(number + 1)
+        exchange = make_exchange(at) if told is own else replace(make_exchange(at), job=None)
+        job, _ = apply_observation(job, told, exchange, at)
+    assert (job.run, job.created_us) == (1, own.created_us)

@@ -104,11 +104,10 @@ def apply_observation(
         changed = _last_change(observation, exchange, now)
     taken = _take_over(seen, observation, now, changed, own=own)
     # An end that the job's own answer told is not told less well when a list repeats it.
+    better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
     # Nor is it newer for that: an answer of the job's own that was sent between the two still counts.
-    if same_end and _RELIABILITY[job.source] > _RELIABILITY[source]:
-        taken = replace(taken, sequence=job.sequence)
-        source = job.source
-    return replace(taken, source=source), (*events, *changes)
+    sequence = job.sequence if same_end and not own and not job.summary_only else exchange.sequence
+    return replace(taken, source=better, sequence=sequence), (*events, *changes)
 
 
 def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobEvent]) -> Job:
@@ -187,7 +186,7 @@ def _shows_new_run(job: Job, observation: Observation, *, own: bool) -> bool:
         return True
     # Rows may be dated otherwise than the job's own answer.
     dates = ((job.created_us, observation.created_us), (job.started_us, observation.started_us))
-    return own and any(_differ(known, told) for known, told in dates)
+    return own and job.whole is not None and any(_differ(known, told) for known, told in dates)
 
 
 def _differ(known: int | None, told: int | None) -> bool:
@@ -258,10 +257,10 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
         error=observation.error if whole else job.error,
         result=observation.result if whole else job.result,
         facts=observation.facts or job.facts,
-        created_us=_kept(observation.created_us, job.created_us),
+        created_us=_newer_date(job.created_us, observation.created_us, own=own),
         updated_us=_kept(observation.updated_us, job.updated_us),
         ended_us=_kept(observation.ended_us, job.ended_us) if ends else None,
-        started_us=_kept(observation.started_us, job.started_us),
+        started_us=_newer_date(job.started_us, observation.started_us, own=own),
         attempt=observation.attempt if observation.attempt is not None else job.attempt,
         changed=changed,
         ended=ended,
@@ -272,6 +271,11 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
         acknowledged=job.acknowledged and observation.phase is job.phase,
         seen_queued=job.seen_queued or observation.phase is Phase.QUEUED,
     )
+
+
+def _newer_date(known: int | None, told: int | None, *, own: bool) -> int | None:
+    """Return a date that tells one run from another: rows may be dated otherwise, and fill in what is missing alone."""
+    return _kept(told, known) if own else _kept(known, told)
 
 
 def _kept(told: int | None, known: int | None) -> int | None:
