@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.store import POLL, Store, StoreClosedError, open_store
 from jobdeck.store.errors import StoreFullError
 from jobdeck.store.records import LedgerState, NoticeKind
+from jobdeck.store.sqlite import carry
 from jobdeck.store.sqlite.database import Database
 from jobdeck.store.sqlite.store import SqliteStore
 from tests.builders import make_observation, make_target
@@ -195,3 +197,18 @@ def test_a_limit_on_the_size_of_files_is_survived(path: Path) -> None:
     again = open_store(path, "next", fallback=False).store
     assert again.health(check=True).check == "ok"
     again.close()
+
+
+def test_requests_in_memory_are_later_than_those_of_a_file_that_cannot_be_found_any_more(
+    kept: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An I/O error of the directory cannot be had otherwise. Numbered from one, no answer would count any more."""
+    before = kept.load_job(KEY)
+    assert before is not None
+
+    def gone(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(carry, "require_files", gone)
+    make_read_only(kept)
+    assert claim(prepared(kept), NOW + 10_000 * SECOND).row > before.last.sequence

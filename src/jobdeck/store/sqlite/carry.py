@@ -43,16 +43,15 @@ def carry_over(memory: apsw.Connection, path: Path) -> bool:
 
     All or nothing: a file that fails half-way leaves `memory` empty.
     """
+    memory.execute("DELETE FROM sqlite_sequence WHERE name = 'exchanges'")
+    memory.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('exchanges', ?)", (FIRST_IN_MEMORY,))
     try:
         require_files(path)
     except (StoreIOError, OSError):
         return False
     memory.set_busy_timeout(_WAIT_MS)
     # A log cannot be read where its index cannot be written; then the file as of the last checkpoint must do.
-    kept = any(_copy(memory, f"{path.absolute().as_uri()}?{mode}") for mode in ("mode=ro", "immutable=1"))
-    memory.execute("DELETE FROM sqlite_sequence WHERE name = 'exchanges'")
-    memory.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('exchanges', ?)", (FIRST_IN_MEMORY,))
-    return kept
+    return any(_copy(memory, f"{path.absolute().as_uri()}?{mode}") for mode in ("mode=ro", "immutable=1"))
 
 
 def _copy(memory: apsw.Connection, uri: str) -> bool:
