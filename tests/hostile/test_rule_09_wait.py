@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from jobdeck.cli.exit_codes import ExitCode, job_code
 from jobdeck.cli.follow import Settled
+from jobdeck.cli.wait import wait_code
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Source
 from jobdeck.domain.phase import Phase
@@ -156,3 +157,16 @@ def test_rule_09_a_wait_ends_by_the_jobs_own_answers_alone(told: list[Step]) -> 
             assert over, "the newest that is known is the job's own answer, and it has ended"
         if job.terminal and not job.confirmed and not over:
             assert engine.fetched, "what only others told is asked for"
+
+
+def test_a_wait_that_is_over_with_a_job_still_going_has_not_succeeded() -> None:
+    """The key was refused while a list was on its way that showed the job running."""
+    wait = Waiting()
+    step = Step("answer", make_observation(), ProblemKind.NETWORK, 0, 1.0, 0.0)
+    wait.take(step)
+    going = wait.job
+    wait.take(replace(step, row=make_observation(Phase.SUCCEEDED)))
+    ended = wait.job
+    assert wait_code([ended], by_any=False) is ExitCode.OK
+    assert wait_code([ended, going], by_any=False) is ExitCode.UNREACHABLE
+    assert wait_code([ended, going], by_any=True) is ExitCode.OK

@@ -75,7 +75,7 @@ class Look:
             elif job.terminal:
                 # Told by a list or another process: only its own answer decides the exit code.
                 engine.fetch(job.key)
-            elif job.observed:
+            elif job.observed and job.key.profile not in engine.halted():
                 engine.ask(job.key)
         for profile, problem in self._down(engine, batch).items():
             for job in engine.jobs.values():

@@ -1,6 +1,7 @@
 """``jobdeck wait``: block until the jobs have ended; the exit code tells how."""
 
 import argparse
+from collections.abc import Sequence
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import Settled, TimedOutError, follow
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     waiting = Waiting(arguments, wiring.clock)
     try:
         jobs = run_printing(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder))
-        code = exit_code([job for job in jobs if has_ended(job)] if waiting.ended_by_any else jobs)
+        code = wait_code(jobs, by_any=waiting.ended_by_any)
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT
     finally:
@@ -42,6 +43,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             narrate(outcome)
         if code is ExitCode.TIMED_OUT:
             narrate(f"timed out with {describe_rest(jobs)}")
+    return code
+
+
+def wait_code(jobs: Sequence[Job], *, by_any: bool) -> ExitCode:
+    """Return the code of a wait that is over; OK only when every job that counts has ended."""
+    code = exit_code([job for job in jobs if has_ended(job)] if by_any else jobs)
+    if code is ExitCode.OK and not by_any and not all(map(has_ended, jobs)):
+        return ExitCode.UNREACHABLE
     return code
 
 

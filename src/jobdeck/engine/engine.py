@@ -356,7 +356,8 @@ class Engine:
         jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
         told, other = lane.judge(problem, done.now, done.request)
         events += told
-        if other:
+        # One that was still on its way when the key was refused is seen, and then no more.
+        if other or lane.halt is not None:
             jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.unseen))
         self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 
