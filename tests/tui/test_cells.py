@@ -103,3 +103,10 @@ def test_what_follows_a_text_is_where_it_is_counted_whatever_a_terminal_makes_of
     assert screen.buffer[0][21].data == "."
     assert "." not in "".join(screen.buffer[0][column].data for column in range(20))
     assert unicodedata.normalize("NFC", text)[0] in screen.display[0] or drawn == 0
+
+
+@pytest.mark.parametrize("end", ["\a", "\x1b\\"])
+def test_what_a_terminal_is_told_in_a_string_is_left_whole(end: str) -> None:
+    notice = f"\x1b]9;jobdeck: ⚠️ failed{end}"
+    assert pin_clusters(notice) == notice
+    assert pin_clusters(f"⚠️{notice}⚠️") == pin_clusters("⚠️") + notice + pin_clusters("⚠️")

@@ -1,6 +1,7 @@
 """Accepting connections, and ending those that nobody needs: anybody on the machine can open some."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,8 +94,10 @@ class Connections:
             await asyncio.wait([self._next])
             try:
                 accepted, client = self._next.result()
-            except OSError:  # no descriptor is free: one is, in a moment
-                self._make_room()
+            except OSError as error:
+                # No descriptor is free: one is, in a moment. Else the client has left already.
+                if error.errno in {errno.EMFILE, errno.ENFILE}:
+                    self._make_room()
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self._next = None
@@ -102,7 +105,8 @@ class Connections:
             if crowded and not self._make_room():
                 accepted.close()
             else:
-                await self._take(accepted, client[:2])
+                with suppress(OSError):  # this one is closed, and the next are accepted
+                    await self._take(accepted, client[:2])
             if crowded:
                 await asyncio.sleep(CROWDED_SECONDS)
 

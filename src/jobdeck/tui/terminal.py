@@ -14,6 +14,7 @@ Each has a measured harm behind it that no public part cures:
 import asyncio
 import os
 import re
+import select
 import selectors
 import signal
 import sys
@@ -78,6 +79,9 @@ _CLUSTER = re.compile(
     "|[\u0600-\u109f\u1780-\u18af\u1a20-\u1cff\u200c\u200d\ua840-\uabff]+ *"  # words with marks that may take a cell
 )
 """What terminals do not agree on how many cells it takes."""
+
+_STRINGS = re.compile(r"(\x1b[\]PX^_].*?(?:\a|\x1b\\))", re.DOTALL)
+"""What is told to a terminal and not drawn; ESC within it would end it."""
 
 
 class Burst(events.Event, bubble=False):
@@ -177,9 +181,11 @@ def pin_clusters(text: str) -> str:
 
     How many cells they take is up to the terminal and its version: "⚠️" is one in xterm and tmux 3.3, two in kitty; a
     family is two or eight, "हिन्दी" three to five. Whatever is drawn, the cells are blank before, and what follows goes
-    where we mean it.
+    where we mean it. What a sequence says to the terminal itself, a notice or a title, is left alone.
     """
-    return _CLUSTER.sub(_pin, text)
+    parts = _STRINGS.split(text)
+    parts[::2] = [_CLUSTER.sub(_pin, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _pin(found: re.Match[str]) -> str:
@@ -231,7 +237,11 @@ class NonBlockingWriter(WriterThread):
         # To the descriptor itself: a stream whose buffer is being written cannot be flushed at the exit.
         data = memoryview(text.encode(self._terminal.encoding, self._terminal.errors or "backslashreplace"))
         while data:
-            data = data[os.write(self._terminal.fileno(), data) :]
+            try:
+                data = data[os.write(self._terminal.fileno(), data) :]
+            except BlockingIOError:
+                # Another program on this terminal has set it so, for all who share it.
+                select.select([], [self._terminal], [])
 
 
 def usable_size(columns: int, lines: int) -> tuple[int, int]:
