@@ -75,7 +75,11 @@ class Sentence(Painted):
         return self.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)
 
     def _draw(self) -> None:
-        if self._make is None or not self.size.width:
+        if self._make is None:
+            return
+        if not self.size.width:
+            # Told while hidden: what is shown again at the width of before must not be what it said then.
+            self._made_for = 0
             return
         before = self._lines
         self._remake(self.size.width)
