@@ -199,6 +199,15 @@ def test_a_job_that_two_servers_answered_about_is_watched_at_both_and_its_mixed_
     assert {stored.scope.origin for stored in store.jobs("hog")} == {"", PRODUCTION.origin, STAGING.origin}
 
 
+def test_an_end_whose_answers_are_gone_is_not_given_to_a_server_that_only_failed_since(old: Old) -> None:
+    job, other = old.job("op_1", "succeeded"), old.job("op_2", "succeeded")
+    old.request(f"{PRODUCTION.origin}/api/operations/op_2", other, other)
+    old.request(f"{STAGING.origin}/api/operations/op_1", job)
+    staging = old.open(hog=STAGING)
+    assert phases(staging) == {"op_1": Phase.UNKNOWN}
+    assert phases(old.open(hog=PRODUCTION)) == {"op_2": Phase.SUCCEEDED}
+
+
 def test_what_no_request_tells_the_server_of_stays_on_the_watch_list_without_a_state(old: Old) -> None:
     old.job("op_1", "succeeded")
     old.job("op_2", watched=False)

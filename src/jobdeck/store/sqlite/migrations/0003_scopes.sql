@@ -56,7 +56,9 @@ CREATE TEMP TABLE asked AS
 CREATE TEMP TABLE homes AS
   SELECT job, min(origin) AS origin FROM answered GROUP BY job HAVING count(*) = 1
   UNION ALL
-  SELECT job, min(origin) FROM asked WHERE job NOT IN (SELECT job FROM answered) GROUP BY job HAVING count(*) = 1;
+  SELECT job, min(origin) FROM asked WHERE job NOT IN (SELECT job FROM answered)
+    -- A state whose answers are on record no more may be of another origin than the failures since.
+    AND job IN (SELECT seq FROM jobs WHERE observed_us IS NULL) GROUP BY job HAVING count(*) = 1;
 CREATE TEMP TABLE mixed AS SELECT job FROM answered GROUP BY job HAVING count(*) > 1;
 
 UPDATE exchanges SET (scope, profile) = (p.scope, p.id)
