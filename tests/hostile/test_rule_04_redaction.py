@@ -116,23 +116,9 @@ def test_no_spelling_of_a_key_passes(spelling: Callable[[str], str], key: str) -
     spelt = spelling(key)
     assert leaks(spelt, key)
     for text in (spelt, f"a {spelt} b", f'{{"message": "x{spelt}"}}'):
-        for cut in (redactor.text(text), redactor.body(text.encode()).decode(), streamed(redactor, text.encode(), 7)):
+        for cut in (redactor.text(text), redactor.body(text.encode()).decode()):
             assert "[redacted]" in cut
             assert not leaks(cut, key)
-
-
-def streamed(redactor: Redactor, body: bytes, size: int) -> str:
-    stream = redactor.stream()
-    chunks = [piece for at in range(0, len(body), size) for piece in stream.feed(body[at : at + size])]
-    return b"".join([*chunks, *stream.finish()]).decode()
-
-
-@pytest.mark.parametrize("before", [0, 65_500, 65_536, 131_000])
-def test_a_key_across_the_chunks_of_a_stream_is_found(before: int) -> None:
-    body = b"x" * before + LONG.encode() + b"y" * 200_000 + percent(percent(LONG)).encode() + b"z"
-    for size in (1_000, 65_536, 300_000):
-        cut = streamed(Redactor([LONG]), body, size)
-        assert cut == "x" * before + "[redacted]" + "y" * 200_000 + "[redacted]" + "z"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobdeck.domain.attention import Attention, attention, attention_order, stalled
+from jobdeck.domain.attention import Attention, attention, rank, stalled
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
@@ -106,5 +106,5 @@ def test_a_job_that_we_cannot_see_is_not_called_stalled() -> None:
 def test_the_order_of_need_puts_the_newest_change_first_within_a_class() -> None:
     old, new = seen(Phase.FAILED, "op_old"), seen(Phase.FAILED, "op_new", START.later(9))
     running, done = seen(Phase.RUNNING, "op_run"), seen(Phase.SUCCEEDED, "op_done")
-    ordered = sorted([done, running, old, new], key=lambda job: attention_order(job, START.later(10)))
+    ordered = sorted([done, running, old, new], key=lambda job: rank(job, START.later(10), None, 0))
     assert [job.key.id for job in ordered] == ["op_new", "op_old", "op_run", "op_done"]

@@ -9,7 +9,7 @@ from jobdeck.domain.phase import Phase
 
 if TYPE_CHECKING:
     from jobdeck.domain.instant import Instant
-    from jobdeck.domain.job import Job, JobKey
+    from jobdeck.domain.job import Job
 
 Rank: TypeAlias = tuple[int, int, int]
 """Class of need, moment of entering it (the newest first), order of arrival. No two rows of a list share one."""
@@ -75,11 +75,6 @@ def attention(job: Job, now: Instant) -> Attention:
             if blind(job):
                 return Attention.BLIND
             return Attention.QUEUED if job.phase is Phase.QUEUED or job.observed is None else Attention.RUNNING
-
-
-def attention_order(job: Job, now: Instant) -> tuple[int, int, JobKey]:
-    """Return a sort key: the greatest need first, within a class the newest change first, then by key."""
-    return (attention(job, now), _entered(job), job.key)
 
 
 def rank(job: Job, now: Instant, before: Rank | None, arrival: int) -> Rank:

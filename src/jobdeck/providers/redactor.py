@@ -100,10 +100,6 @@ class Redactor:
         """Yield `text` without the secrets that `body` leaves, a slice at a time."""
         yield from self._words.slices(text)
 
-    def stream(self) -> "RedactedStream":
-        """Return what takes all secrets out of bytes that come in chunks."""
-        return RedactedStream(self._in_text)
-
     def __repr__(self) -> str:
         return f"Redactor({len(self._secrets)} secrets)"
 
@@ -243,30 +239,6 @@ class _Search:
                 if not form.bounded or not _is_in_word(view.text, at, end):
                     yield view.span(at, end)
                 at = view.text.find(form.low, at + 1)
-
-
-class RedactedStream:
-    """Takes secrets out of bytes that come in chunks, also where one begins in one chunk and ends in another."""
-
-    def __init__(self, search: _Search) -> None:
-        self._search = search
-        self._rest = ""
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what can be said of all bytes so far, some 32 KiB at a time."""
-        self._rest += chunk.decode("latin-1")
-        start = 0
-        while len(self._rest) - start > self._search.window:
-            cut, taken = self._search.cut(self._rest[start : start + self._search.window], _SLICE)
-            start += taken
-            yield cut.encode("latin-1")
-        self._rest = self._rest[start:]
-
-    def finish(self) -> Iterator[bytes]:
-        """Yield the rest."""
-        rest, self._rest = self._rest, ""
-        for piece in self._search.slices(rest):
-            yield piece.encode("latin-1")
 
 
 def _lower(text: str) -> str:
