@@ -70,6 +70,9 @@ class FakeEngine:
     def remove(self, keys: Iterable[JobKey]) -> None:
         self.put(removed=keys)
 
+    def restore(self, jobs: Iterable[Job]) -> None:
+        self.put(*(job for job in jobs if job.key not in self.jobs))
+
     def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
         known = [self.jobs[key] for key in keys]
         self.put(*(replace(job, acknowledged=acknowledged, version=job.version + 1) for job in known))

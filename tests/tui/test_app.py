@@ -160,7 +160,7 @@ async def test_d_stops_watching_and_u_brings_it_back() -> None:
     async with driven([job("op_a"), job("op_b")]) as run:
         await run.press("d")
         await run.until(lambda: run.app.deck.watch_state.model.total == 1)
-        assert "no longer watched; it goes on at the server" in toasts(run.app)[0]
+        assert toasts(run.app)[0] == "stopped watching op_a (u to undo)"
         await run.press("u")
         await run.until(lambda: run.app.deck.watch_state.model.total == 2)
         assert key("op_a") in run.engine.jobs

@@ -56,7 +56,7 @@ async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
 async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path: Path) -> None:
     async with replaying(tmp_path, playing=False, at=65.0, size=(160, 36)) as (run, _):
         await run.shows("✗ failed")
-        for key in ("r", "R", "a", "d", "u", "m", "w", "W"):
+        for key in ("r", "R", "a", "d", "m", "w", "W"):
             run.app.clear_notifications()
             await run.press(key)
             assert toasts(run.app) == ["this is a recording: what happened has happened, and nobody is asked"], key

@@ -88,6 +88,9 @@ class WatchedEngine:
     def remove(self, keys: Iterable[JobKey]) -> None:
         """Remove nothing."""
 
+    def restore(self, jobs: Iterable[Job]) -> None:
+        """Restore nothing."""
+
     def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
         """Acknowledge nothing."""
 

@@ -128,11 +128,15 @@ class Engine:
         """Watch jobs in the state in which they are remembered, as old as that is; those watched already stay.
 
         Those that have ended are polled once, after all that is more pressing: their IDs may have been used again.
+        Those that were removed in this run come back as they were, with their history.
+
         With `listed` they come from the ledger's own list, which then is not told of them again.
         """
         now = self._clock.now()
         restored: list[Job] = []
-        for job in jobs:
+        for remembered in jobs:
+            # Whether its profile can be seen is a matter of now.
+            job = remembered if remembered.outage is None else replace(remembered, outage=None)
             lane = self._lane(job.key.profile)
             if self._registry.restore(job, now):
                 restored.append(self.jobs[job.key])

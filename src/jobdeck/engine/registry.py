@@ -1,5 +1,6 @@
 """The jobs that are watched, their newest state and their newest exchanges."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -17,6 +18,9 @@ from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
 
 _EPOCH = Instant(0, 0.0)
+
+REMOVED_KEPT = 100
+"""Jobs that were removed whose history is kept, in case they come back: a key may be pressed by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Registry:
         self._traces: dict[JobKey, Trace] = {}
         self._bodies = Bodies()
         self._remembered: dict[JobKey, Job] = {}
+        self._removed: OrderedDict[JobKey, Trace] = OrderedDict()
 
     def copy(self) -> "Registry":
         """Return another that goes on from here by itself."""
@@ -43,6 +48,7 @@ class Registry:
         other._jobs = dict(self._jobs)
         other._traces = {key: trace.copy() for key, trace in self._traces.items()}
         other._bodies = self._bodies.copy()
+        other._removed = OrderedDict((key, trace.copy()) for key, trace in self._removed.items())
         return other
 
     @property
@@ -65,17 +71,22 @@ class Registry:
         job = Job(target=target, added=now, kind=target.resource.value)
         self._jobs[target.key] = job
         self._traces[target.key] = Trace(now)
+        self._bodies.drop(target.key)
         return job, JobAdded(now, target.key)
 
     def restore(self, job: Job, now: Instant) -> bool:
-        """Begin to watch a job in a remembered state; False when it is watched and was observed already."""
+        """Begin to watch a job in a remembered state; False when it is watched and was observed already.
+
+        One that was removed meanwhile has its history again.
+        """
         known = self._jobs.get(job.key)
         if known is not None and known.observed is not None:
             return False
-        if job.observed is not None:
+        if job.observed is not None and job.key not in self._removed:
             job = _without_trouble(job)
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
-        self._traces.setdefault(job.key, Trace(now))
+        if known is None:
+            self._traces[job.key] = self._removed.pop(job.key) if job.key in self._removed else Trace(now)
         return True
 
     def remember(self, jobs: Iterable[Job]) -> None:
@@ -161,11 +172,12 @@ class Registry:
         return replace(applied, jobs=jobs, seen=tuple(replace(seen, whole=not seen.terminal) for seen in applied.seen))
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
-        """Forget a job; None when it was not watched."""
+        """Watch a job no more; None when it was not watched. The history of the last ones is kept for `restore`."""
         if self._jobs.pop(key, None) is None:
             return None
-        del self._traces[key]
-        self._bodies.drop(key)
+        self._removed[key] = self._traces.pop(key)
+        if len(self._removed) > REMOVED_KEPT:
+            self._bodies.drop(self._removed.popitem(last=False)[0])
         return JobRemoved(now, key)
 
     def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:

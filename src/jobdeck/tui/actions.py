@@ -68,7 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "remove", ("d",), "d", "stop watching", "stop watching it; the remote job goes on", Group.JOB, 45, changes=True
     ),
-    Action("undo_remove", ("u",), "u", "undo", "watch again what d took off the list", Group.JOB, changes=True),
+    Action("undo", ("u",), "u", "undo", "undo d, m, space, M or a dropped filter; again for earlier ones", Group.JOB),
     Action("filter", ("slash",), "/", "filter", "show what passes: text, !text, phase:failed, age>30s", Group.DECK, 16),
     Action(
         "faults", ("f",), "f", "faults", "only jobs in trouble (failed, stalled, blind, partial); all", Group.DECK, 30

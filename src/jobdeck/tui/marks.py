@@ -31,6 +31,10 @@ class Marks:
         self._keys[key] = None
         return True
 
+    def replace(self, keys: Iterable[JobKey]) -> None:
+        """Mark these jobs and no others."""
+        self._keys = dict.fromkeys(keys)
+
     def add(self, keys: Iterable[JobKey]) -> None:
         """Mark jobs."""
         self._keys.update(dict.fromkeys(keys))

@@ -70,6 +70,7 @@ class Model:
         self._profiles: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._blind: Counter[str] = Counter()
+        self._returning: dict[JobKey, Rank] = {}
         self._stamp = 0
 
     def __len__(self) -> int:
@@ -120,6 +121,10 @@ class Model:
     def order(self) -> Order:
         """The order that the rows are in."""
         return self._order
+
+    def keep_place(self, key: JobKey, place: Rank) -> None:
+        """Put a job where it was, not where one goes that comes or changes, with the next update of it."""
+        self._returning[key] = place
 
     def set_order(self, order: Order, now: Instant) -> None:
         """Put the rows into another order."""
@@ -174,14 +179,15 @@ class Model:
 
     def clear(self) -> None:
         """Forget every row; order and filter stay."""
-        self._rows, self._placed = {}, {}
+        self._rows, self._placed, self._returning = {}, {}, {}
         self._places, self._keys = [], []
         for count in (self._counts, self._profiles, self._open, self._blind):
             count.clear()
 
     def _make(self, job: Job, old: Row | None, now: Instant, given: Rank | None) -> Row:
         self._stamp += 1
-        place = given or rank(job, now, None if old is None else old.rank, self._stamp)
+        before = self._returning.pop(job.key, None) or (None if old is None else old.rank)
+        place = given or rank(job, now, before, self._stamp)
         counted = counted_state(job, now)
         return Row(job, shown_state(job, counted), counted, place, self._stamp)
 

@@ -74,6 +74,10 @@ class Engine(Protocol):
         """Stop watching jobs."""
         ...
 
+    def restore(self, jobs: Iterable[Job]) -> None:
+        """Watch jobs again that were removed, in the state and with the history that they had."""
+        ...
+
     def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
         """Note that a person knows of the trouble of jobs, or does not after all."""
         ...

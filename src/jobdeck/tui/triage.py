@@ -1,7 +1,7 @@
 """What the list shows and in which order, as a person has asked for it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from jobdeck.domain.instant import Instant
 from jobdeck.tui.draw.columns import Name
@@ -13,6 +13,14 @@ from jobdeck.tui.order import Order
 
 SETTLE_SECONDS = 5.0
 """How often rows are put in place in an order that moves as time passes: a line stays long enough to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterState:
+    """What a list is filtered by: a text, and whether only by trouble."""
+
+    text: str = ""
+    faults: bool = False
 
 
 class Triage:
@@ -28,6 +36,16 @@ class Triage:
     def filter(self) -> Filter:
         """The filter as it was understood."""
         return self._filter
+
+    @property
+    def state(self) -> FilterState:
+        """What the list is filtered by."""
+        return FilterState(self._filter.text, self._faults)
+
+    def set_state(self, state: FilterState, now: Instant) -> None:
+        """Filter the list by what it was filtered by once."""
+        self._filter, self._faults = parse(state.text), state.faults
+        self._apply(now)
 
     @property
     def narrowed(self) -> bool:

@@ -133,6 +133,9 @@ class Replay:
     def remove(self, keys: Iterable[JobKey]) -> None:
         """Remove nothing."""
 
+    def restore(self, jobs: Iterable[Job]) -> None:
+        """Restore nothing."""
+
     def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
         """Note nothing."""
 

@@ -58,10 +58,12 @@ class AddScreen(Sheet[None]):
         parse: Callable[[str], Parsed],
         known: Callable[[JobKey], bool],
         add: Callable[[Sequence[Target]], bool],
+        keep: Callable[[str], object] = lambda _: None,
         text: str = "",
     ) -> None:
-        """Ask for targets; `text` is what has been pasted already."""
+        """Ask for targets; `text` is what has been pasted already, and `keep` is given what is left without adding."""
         super().__init__()
+        self._keep = keep
         self._text = text
         self._add = add
         self._parse = parse
@@ -78,6 +80,11 @@ class AddScreen(Sheet[None]):
             yield text
             yield Understood(lambda width: understood_lines(Parsed(), (), width))
             yield AddHint(lambda _: hint_lines(0))
+
+    def action_leave(self) -> None:
+        """Go back; what is there comes again with the next time."""
+        self._keep(self.query_one(TextArea).text)
+        super().action_leave()
 
     def on_mount(self) -> None:
         """Understand what has been pasted already; what follows goes behind it."""
@@ -101,6 +108,7 @@ class AddScreen(Sheet[None]):
         self._understand()
         if self._parsed.targets:
             if self._add(self._parsed.targets):
+                self._keep("")
                 self.dismiss(None)
         else:
             self.notify("No target is understood yet: nothing was added.", severity="warning", markup=False)

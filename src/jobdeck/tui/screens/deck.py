@@ -30,6 +30,7 @@ from jobdeck.tui.session import Choice, Engine, Session
 from jobdeck.tui.theme import DARK, THEMES, after
 from jobdeck.tui.tight import TightCompositor
 from jobdeck.tui.triage import Triage
+from jobdeck.tui.undo import UndoStack
 from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar
@@ -67,6 +68,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._save = save
         self._handing = Handing(session, Copier(put, session.clock, self._tell, save), self._tell, self._push)
         self._marks = Marks()
+        self._undo = UndoStack()
         self._calling = Calling(write, self._tell)
         session.when_ended(self._calling.told, lambda fault: self._say(fault, warn=True))
         self._watch = Watch(session.profiles, locked=bool(session.locked))
@@ -126,8 +128,11 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         now = self._session.clock.now()
         delta = self._watch.take(batch, now)
         self._session.heard(batch, self._calling.wanted)
-        self._marks.drop(batch.removed)
+        self._marks.drop(key for key in batch.removed if self._watch.model.row(key) is None)
         self._jobs.sync(now, settled=self._settled)
+        if self._select_next is not None and self._watch.model.row(self._select_next) is not None:
+            self._jobs.select(self._select_next)
+            self._select_next = None
         selected = self._jobs.selected
         if selected in delta.changed or any(exchange.job == selected for exchange in batch.exchanges):
             self._draw_selected()

@@ -10,7 +10,6 @@ from jobdeck.tui.calling import Calling
 from jobdeck.tui.cells import middle
 from jobdeck.tui.filter import quoted
 from jobdeck.tui.handing import Handing
-from jobdeck.tui.marks import Marks
 from jobdeck.tui.screens.deck_part import DeckPart
 from jobdeck.tui.widgets.trace import Trace
 
@@ -20,7 +19,6 @@ class HandKeys(DeckPart):
 
     _trace: Trace
     _handing: Handing
-    _marks: Marks
     _calling: Calling
 
     async def action_copy_id(self) -> None:
@@ -42,18 +40,28 @@ class HandKeys(DeckPart):
 
     def action_mark(self) -> None:
         """Mark the selected job, or take its mark away, and go on to the next."""
-        if self._jobs.selected is not None:
-            self._marks.toggle(self._jobs.selected)
+        key = self._jobs.selected
+        if key is not None:
+            self._push_marks(key)
+            self._marks.toggle(key)
             self._jobs.action_cursor_down()
-            self._redraw_marks()
+            self._mark(self._marks)
 
     def action_mark_all(self) -> None:
         """Take every mark away, or, when there is none, mark every job that is shown."""
-        if len(self._marks):
-            self._marks.clear()
-        else:
-            self._marks.add(self._watch.model.keys(0, len(self._watch.model)))
-        self._redraw_marks()
+        self._push_marks(self._jobs.selected)
+        self._mark(() if len(self._marks) else self._watch.model.keys(0, len(self._watch.model)))
+
+    def _push_marks(self, selected: JobKey | None) -> None:
+        """Have the marks of now come back by undo, and the cursor to where it is."""
+        before = tuple(self._marks)
+
+        def undo() -> None:
+            self._mark(before)
+            if selected is not None:
+                self._jobs.select(selected)
+
+        self._undo.push("marks restored", undo)
 
     def action_call(self) -> None:
         """Be told when the marked jobs, else the selected one, end."""
@@ -82,7 +90,7 @@ class HandKeys(DeckPart):
         if found is None:
             self._say("this job has not failed, or does not say why: there is nothing to group by")
         else:
-            self.filter_by(fault_filter(found.fault))
+            self.replace_filter(fault_filter(found.fault))
 
     @property
     def _chosen(self) -> list[JobKey]:
@@ -97,12 +105,8 @@ class HandKeys(DeckPart):
         return self._trace.selected if of_selected and self.focused is self._trace else None
 
     @abstractmethod
-    def filter_by(self, text: str) -> None:
-        """Show only what passes a filter."""
-
-    def _redraw_marks(self) -> None:
-        self._jobs.mark(self._marks)
-        self._draw_titles()
+    def replace_filter(self, text: str) -> None:
+        """Show only what passes another filter than now."""
 
 
 def fault_filter(fault: Fingerprint) -> str:

@@ -6,7 +6,7 @@ from jobdeck.tui.draw.state import FAULTS
 from jobdeck.tui.order import Order, read_order
 from jobdeck.tui.screens.deck_part import DeckPart
 from jobdeck.tui.session import Choice
-from jobdeck.tui.triage import Triage
+from jobdeck.tui.triage import FilterState, Triage
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.static import Heading
 
@@ -16,8 +16,14 @@ class ListKeys(DeckPart):
 
     _triage: Triage
     _filter_bar: FilterBar
+    _filter_before = FilterState()
     _selected_before: JobKey | None = None
     """Who was selected when a filter began to be typed: half a word may hide the job that the whole one shows."""
+
+    def replace_filter(self, text: str) -> None:
+        """Show only what passes another filter than now."""
+        self._keep_filter()
+        self.filter_by(text)
 
     def filter_by(self, text: str) -> None:
         """Show only what passes a filter, as if it had been typed."""
@@ -44,6 +50,7 @@ class ListKeys(DeckPart):
     def action_filter(self) -> None:
         """Ask for a filter."""
         self._selected_before = self._jobs.selected
+        self._filter_before = self._triage.state
         self._filter_bar.ask()
 
     def action_faults(self) -> None:
@@ -57,15 +64,16 @@ class ListKeys(DeckPart):
         row = self._watch.model.row(key) if key is not None else None
         if engine is None or row is None:
             return
-        if row.job.acknowledged:
-            engine.acknowledge([row.job.key], acknowledged=False)
-            self._say("no longer acknowledged: it is back in the order of need")
-        elif row.counted not in FAULTS:
+        was, job_key = row.job.acknowledged, row.job.key
+        if not was and row.counted not in FAULTS:
             self._say("there is no trouble to acknowledge")
-        else:
+            return
+        back = self._way_back(job_key, lambda: engine.acknowledge([job_key], acknowledged=was))
+        self._undo.push("acknowledged again" if was else "no longer acknowledged", back)
+        if not was:
             self._jobs.step_off()
-            engine.acknowledge([row.job.key])
-            self._say("acknowledged: it sinks to the end of the list. m on it there raises it again")
+        engine.acknowledge([job_key], acknowledged=not was)
+        self._say("no longer acknowledged" if was else "acknowledged, moved to the bottom (u to undo)")
 
     def on_heading_chosen(self, message: Heading.Chosen) -> None:
         """Sort by the column that was clicked."""
@@ -92,7 +100,9 @@ class ListKeys(DeckPart):
         """Show every job, and go to the list."""
         if message.bar is self._filter_bar:
             self.set_focus(self._jobs)
-            self._clear_filter()
+            self._keep_filter(self._filter_before)
+            self._triage.clear(self._session.clock.now())
+            self._relist()
             self._select_again()
 
     def _select_again(self) -> None:
@@ -100,7 +110,18 @@ class ListKeys(DeckPart):
             self._jobs.select(self._selected_before)
 
     def _clear_filter(self) -> None:
+        self._keep_filter()
         self._triage.clear(self._session.clock.now())
+        self._relist()
+
+    def _keep_filter(self, state: FilterState | None = None) -> None:
+        """Have the filter come back by undo, if there is one."""
+        kept = state or self._triage.state
+        if kept != FilterState():
+            self._undo.push("filter restored", lambda: self._set_filter(kept))
+
+    def _set_filter(self, state: FilterState) -> None:
+        self._triage.set_state(state, self._session.clock.now())
         self._relist()
 
     def _sort_as_before(self) -> None:

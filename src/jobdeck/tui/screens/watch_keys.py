@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 
 from jobdeck.domain import words
-from jobdeck.domain.job import Target
+from jobdeck.domain.job import JobKey, Target
 from jobdeck.tui.cells import middle
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.screens.deck_part import DeckPart
-
-UNDO_KEPT = 100
 
 
 class WatchKeys(DeckPart):
     """Changing what the engine watches, and when it asks."""
 
-    _removed: Sequence[Target] = ()
+    _draft = ""
+    """What was typed or pasted where targets are added, and left there."""
 
     def action_ask(self) -> None:
         """Ask about the selected job now."""
@@ -49,31 +48,39 @@ class WatchKeys(DeckPart):
 
     def action_remove(self) -> None:
         """Stop watching the selected job."""
-        job = self._watch.job(self._jobs.selected)
-        if self._watch.engine is not None and job is not None:
-            self._removed = (*self._removed, job.target)[-UNDO_KEPT:]
-            self._watch.engine.remove([job.key])
-            self._say(f"{middle(job.key.id, 40)} is no longer watched; it goes on at the server. u brings it back")
+        engine, job = self._watch.engine, self._watch.job(self._jobs.selected)
+        if engine is not None and job is not None:
+            name = middle(job.key.id, 40)
+            back = self._way_back(job.key, lambda: engine.restore([job]))
+            self._undo.push(f"watching {name} again", back)
+            engine.remove([job.key])
+            self._say(f"stopped watching {name} (u to undo)")
 
-    def action_undo_remove(self) -> None:
-        """Watch again what was removed last."""
-        if self._watch.engine is None or not self._removed:
-            self._say("nothing to bring back")
+    def action_undo(self) -> None:
+        """Undo what a key did last."""
+        change = self._undo.pop()
+        if change is None:
+            self._say("nothing to undo")
             return
-        *self._removed, target = self._removed
-        self._watch.engine.add([target])
-        self._say(f"{middle(target.key.id, 40)} is watched again")
+        try:
+            change.undo()
+        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
+            self._say(f"not undone: {failure_text(error)}", warn=True)
+        else:
+            self._say(change.undone)
 
     def action_add(self) -> None:
         """Ask for targets, and watch them."""
-        self.offer_to_add("")
+        self.offer_to_add(self._draft)
 
     def offer_to_add(self, text: str) -> None:
         """Ask for targets; `text` is what has been pasted already."""
         from jobdeck.tui.screens.add import AddScreen  # noqa: PLC0415 - not for the first frame
 
-        known = self._watch.model.row
-        self.app.push_screen(AddScreen(self._session.parse, lambda key: known(key) is not None, self._add, text))
+        self.app.push_screen(AddScreen(self._session.parse, self._is_watched, self._add, self._keep_draft, text))
+
+    def _is_watched(self, key: JobKey) -> bool:
+        return self._watch.model.row(key) is not None
 
     def action_pause(self) -> None:
         """Send nothing more, or go on."""
@@ -85,6 +92,9 @@ class WatchKeys(DeckPart):
                 engine.pause()
             self._draw_selected()
             self._draw_frame()
+
+    def _keep_draft(self, text: str) -> None:
+        self._draft = text
 
     def _add(self, targets: Sequence[Target]) -> bool:
         if self._watch.engine is None:
