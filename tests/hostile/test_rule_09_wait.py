@@ -89,7 +89,7 @@ class Waiting:
 
     remembered: Job | None = None
     clock: Clock = field(default_factory=Clock)
-    sent: int = 10
+    sent: int = 100
     newest: tuple[int, Phase | None] = (0, None)
     answers: dict[int, Phase] = field(default_factory=dict)
 
@@ -97,6 +97,7 @@ class Waiting:
         self.begin()
 
     def begin(self) -> None:
+        self.sent += 100  # whatever a run asks, it asks after all that it remembers
         self.registry = Registry()
         self.registry.remember([self.remembered] if self.remembered is not None else [])
         self.registry.add(make_target(), self.clock.at)
@@ -110,8 +111,9 @@ class Waiting:
     def take(self, step: Step) -> None:
         now = self.clock.at.later(step.seconds)
         self.clock.at = Instant(now.us + round(step.jump * 1e6), now.mono)
-        self.sent += 3
-        place = self.sent - step.overtaken * 3 - 1
+        # Steps that differ leave no two requests with one number: 30 up a step, 31 back for each that overtook it.
+        self.sent += 30
+        place = self.sent - step.overtaken * 31
         exchange = replace(make_exchange(self.clock.at), sequence=place)
         match step.what:
             case "restart":

@@ -356,6 +356,17 @@ def test_an_answer_that_was_sent_before_a_list_repeated_the_end_counts_wherever_
     assert (job.phase, job.sequence) == (Phase.FAILED, 11)
 
 
+def test_an_answer_that_was_sent_before_another_process_repeated_the_end_counts() -> None:
+    ended, going = make_observation(Phase.FAILED), make_observation(Phase.QUEUED)
+    job, _ = apply_observation(make_job(), ended, replace(make_exchange(START), sequence=10), START)
+    then = START.later(2)
+    job, _ = apply_observation(job, ended, replace(make_exchange(then), sequence=12), then, Source.PEER)
+    assert (job.source, job.sequence) == (Source.ANSWER, 10)
+    now = START.later(3)
+    job, _ = apply_observation(job, going, replace(make_exchange(now), sequence=11), now)
+    assert (job.phase, job.sequence) == (Phase.QUEUED, 11), "it is asked again, which costs one request"
+
+
 def test_rows_that_are_dated_otherwise_than_the_jobs_own_answer_begin_no_run() -> None:
     own = replace(make_observation(), created_us=START.us + 3_000_000)
     row = replace(make_observation(), created_us=START.us, whole=False)

@@ -103,10 +103,11 @@ def apply_observation(
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
     taken = _take_over(seen, observation, now, changed, own=own)
-    # An end that the job's own answer told is not told less well when a list repeats it.
+    # An end that the job's own answer told is not told less well when a list or another process repeats it.
     better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
     # Nor is it newer for that: an answer of the job's own that was sent between the two still counts.
-    sequence = job.sequence if same_end and not own and not job.summary_only else exchange.sequence
+    repeated = same_end and not job.summary_only and (not own or better is not source)
+    sequence = job.sequence if repeated else exchange.sequence
     return replace(taken, source=better, sequence=sequence), (*events, *changes)
 
 
