@@ -5,7 +5,7 @@ STAMP  := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint format screenshots docs browser shells bench soak dist requirements clean
+.PHONY: demo test search lint format screenshots docs browser shells bench soak dist requirements clean
 
 demo: $(STAMP)
 	@$(BIN)/jobdeck demo
@@ -13,6 +13,10 @@ demo: $(STAMP)
 # Without byte code every worker of every run would compile all tests anew: four seconds of CPU each.
 test: $(STAMP)
 	@env -u NO_COLOR -u TEXTUAL_THEME -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+
+# Other examples of the property tests than the suite's; what fails is kept in .hypothesis and tried first next time.
+search: $(STAMP)
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=search
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check src tests benchmarks screenshots docs
