@@ -12,7 +12,7 @@ from time import process_time
 
 from benchmarks.goal import Goal, Number
 from benchmarks.terminal import environment
-from jobdeck.domain.job import JobKey, Resource, Target
+from jobdeck.domain.job import JobKey, Target
 
 JOBS = 200
 POLLS = 600
@@ -55,7 +55,7 @@ async def _polled(env: dict[str, str]) -> float:
 
     running = Wiring(env).open(lists=UseOfLists.NONE)
     engine = running.engine
-    engine.add([Target(JobKey("hog", None, f"en_{n}"), "thehog", Resource.ENRICHMENT) for n in range(JOBS)])
+    engine.add([Target(JobKey("hog", None, f"en_{n}"), "thehog", "enrichment") for n in range(JOBS)])
     task = asyncio.create_task(engine.run())
     begun, heard, first = 0.0, 0, 0
     async for batch in engine.subscribe():

@@ -10,7 +10,7 @@ from tests.recording.making import at, write
 from tests.tui.recorded import poll
 
 from benchmarks.goal import Goal, Number
-from jobdeck.domain.job import JobKey, Resource, Target
+from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.recording import facts as f
 from jobdeck.recording.reader import Recording, read_recording
@@ -41,7 +41,7 @@ def measure() -> Iterator[Number]:
 
 def _facts() -> Iterator[f.Fact]:
     keys = [JobKey("hog", None, f"op_{number:04d}") for number in range(JOBS)]
-    yield from (f.Added(at(0), Target(key, "thehog", Resource.OPERATION)) for key in keys)
+    yield from (f.Added(at(0), Target(key, "thehog", "operation")) for key in keys)
     for second in range(1, SECONDS):
         for key in keys[second % EVERY :: EVERY]:
             yield poll(second, key, Phase.RUNNING, second / SECONDS)

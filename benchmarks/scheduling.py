@@ -16,7 +16,7 @@ from benchmarks.goal import percentile
 from benchmarks.simulation.ours import KINDS, Ours
 from benchmarks.simulation.policies import RoundRobin, azure, bound, core, naive
 from benchmarks.simulation.run import Measured, Policy, Scenario, World
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.actions import Poll, Result, Seen, Wait
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
@@ -298,7 +298,7 @@ def _own_refusals(row: Row) -> float:
 
 def decisions(lists: bool) -> list[float]:
     """Return the seconds of CPU that each of many decisions took, with 10,000 live jobs."""
-    support = ListSupport(Resource.OPERATION, KINDS, active=("running", "queued"))
+    support = ListSupport("operation", KINDS, active=("running", "queued"))
     tested = Scheduler(Limit(6_000), random.Random(0), (support,) if lists else ())
     keys = [JobKey("bench", None, str(number)) for number in range(10_000)]
     for number, key in enumerate(keys):

@@ -23,12 +23,12 @@ from time import monotonic
 from tests.engine.running import FastClock, settings_for
 from tests.hostile.chaos import CALM, DARK, STORM, ChaosProxy
 
+from jobdeck.apis.client import ApiClient
+from jobdeck.apis.targets import parse_target
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.factory import make_provider
-from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario, StageScript
@@ -188,7 +188,7 @@ async def person(engine: Engine, wiring: Wiring, clock: FastClock, script: Scena
     while True:
         now = clock.now().mono - began
         while added < len(texts) and script.jobs[added].arrival + 5.0 <= now:
-            engine.add([parse_target(texts[added], wiring.directory)])
+            engine.add([parse_target(texts[added], wiring.registry)])
             added += 1
         for job in engine.jobs.values():
             if job.terminal or job.elapsed(clock.now()) > 1_200.0:
@@ -279,7 +279,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--short", action="store_true", help="three seconds: whether it works, not whether it holds")
     options = parser.parse_args(arguments)
     seconds = 3.0 if options.short else options.seconds
-    make_provider.__kwdefaults__["deadline"] = DEADLINE
+    ApiClient.__init__.__kwdefaults__["deadline"] = DEADLINE
     begun = monotonic()
     tally, left = asyncio.run(measured(seconds))
     grown = tally.whole - tally.half

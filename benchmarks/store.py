@@ -10,7 +10,7 @@ from time import perf_counter, process_time, time_ns
 
 from benchmarks.goal import Goal, Number
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import JobKey, Observation, Resource, Target
+from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.store import LIST, POLL, Store, open_store
 from jobdeck.store.records import Claim, Spent
@@ -49,7 +49,7 @@ def measure() -> Iterator[Number]:
 def opened(path: Path, actor: str = "benchmark", jobs: int = 100) -> Store:
     store = open_store(path, actor, fallback=False).store
     now_us = time_ns() // 1_000
-    store.watch([Target(key(n), "thehog", Resource.OPERATION) for n in range(jobs)], now_us)
+    store.watch([Target(key(n), "thehog", "operation") for n in range(jobs)], now_us)
     for bucket in (POLL, LIST):
         store.set_limit("hog", bucket, PLENTY, now_us)
     return store

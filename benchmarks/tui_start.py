@@ -59,7 +59,7 @@ def fill(folder: Path) -> None:
     """Remember jobs, each looked at once."""
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Instant
-    from jobdeck.domain.job import JobKey, Observation, Resource, Stage, Target
+    from jobdeck.domain.job import JobKey, Observation, Stage, Target
     from jobdeck.domain.phase import Phase
     from jobdeck.store import LIST, open_store
     from jobdeck.store.records import Spent
@@ -68,7 +68,7 @@ def fill(folder: Path) -> None:
     store = open_store(folder / "jobdeck.db", "benchmark").store
     now_us = time.time_ns() // 1_000 - 200_000_000
     names = [f"op_{number:05d}" for number in range(JOBS)]
-    store.watch([Target(JobKey("hog", None, name), "thehog", Resource.OPERATION) for name in names], now_us)
+    store.watch([Target(JobKey("hog", None, name), "thehog", "operation") for name in names], now_us)
     store.set_limit("hog", LIST, 1_000, now_us)
     stages = (Stage("import", "succeeded", Phase.SUCCEEDED, 1.0), Stage("enrichment", "running", Phase.RUNNING, 0.4))
     for start in range(0, JOBS, 100):

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from jobdeck.apis.client import ApiClient
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.demo import demo_settings
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
@@ -22,8 +24,6 @@ from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
 from jobdeck.providers.base import Provider, Reply
-from jobdeck.providers.factory import make_provider
-from jobdeck.providers.targets import parse_target
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.simulator.demo import demo_scenario, demo_targets
@@ -207,7 +207,7 @@ class Sitting:
 
     def _lane(self, name: str) -> Lane:
         profile = self._wiring.profile(name)
-        provider = InTurn(make_provider(profile, self.clock), self._queue)
+        provider = InTurn(ApiClient(profile, self.clock), self._queue)
         dice = random.Random(7)  # noqa: S311 - the same jitter in every run
         self._schedulers[name] = Scheduler(limit_of(profile), dice, learnt=self._learnt.get(name))
         return Lane(provider, self._schedulers[name], self.clock)
@@ -219,7 +219,7 @@ async def earlier(seconds: float) -> Learnt:
     scenario = demo_scenario(jobs=60, seed=4)
     async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
         wiring = Wiring({}, settings=demo_settings(server.url))
-        targets = tuple(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        targets = tuple(parse_target(text, wiring.registry) for text in demo_targets(scenario))
         sitting = Sitting(wiring, clock, queue, targets, {})
         engine = await sitting.open()
         running = asyncio.create_task(engine.run())
@@ -238,7 +238,7 @@ async def picture(
     scenario = demo_scenario(jobs=26, seed=3)
     async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
         wiring = Wiring({}, settings=demo_settings(server.url))
-        targets = tuple(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        targets = tuple(parse_target(text, wiring.registry) for text in demo_targets(scenario))
         app = JobdeckApp(Sitting(wiring, clock, queue, targets, learnt), theme=theme, frame_seconds=0)
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()

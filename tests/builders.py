@@ -1,8 +1,14 @@
 """Domain objects for tests, with only what a test cares about spelled out."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from jobdeck.apis.pages import Page, PageLibrary
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import ApiSpec
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Resource, Stage, Target
+from jobdeck.domain.job import Job, JobKey, Observation, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 
@@ -16,6 +22,24 @@ STATUS_OF = {
     Phase.CANCELLED: "cancelled",
     Phase.UNKNOWN: "marinating",
 }
+
+
+APIS = PageLibrary()
+
+
+def make_profile(name: str, api: str | ApiSpec = "thehog", **settings: Any) -> Profile:
+    """Return a profile of a built-in API, or of one that a test describes."""
+    short = {key: settings.pop(key) for key in ("account_group", "project_id") if settings.get(key) is not None}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    if short:
+        settings["variables"] = {**short, **settings.get("variables", {})}
+    return Profile.create(name, APIS.spec(api) if isinstance(api, str) else api, **settings)
+
+
+def describe(name: str, tables: Mapping[str, Any], file: str = "config.toml") -> ApiSpec:
+    """Return what a page among the tables of a configuration says."""
+    own = {key: Page(table, file, f"providers.{key}") for key, table in tables.items()}
+    return PageLibrary(own).spec(name)
 
 
 class ManualClock:
@@ -32,8 +56,8 @@ class ManualClock:
         return self._now
 
 
-def make_target(id_: str = "op_1", profile: str = "hog", resource: Resource = Resource.OPERATION) -> Target:
-    if resource is Resource.PROSPECTING:
+def make_target(id_: str = "op_1", profile: str = "hog", resource: str = "operation") -> Target:
+    if resource == "prospecting":
         return Target(JobKey(profile, "507f1f77bcf86cd799439011", id_), "sonarly", resource)
     return Target(JobKey(profile, None, id_), "thehog", resource)
 

@@ -4,7 +4,7 @@ import random
 
 from benchmarks.simulation.run import Answer, Ask, Scenario
 from benchmarks.simulation.server import Headers
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
@@ -24,7 +24,7 @@ class Ours:
     def __init__(self, scenario: Scenario, seed: int, *, source: LimitSource = LimitSource.DOCUMENTED) -> None:
         pages = scenario.lists == "pages"
         lists = ListSupport(
-            Resource.OPERATION, KINDS, cursor=pages, active=("running", "queued"), whole=not pages, ended=("done",)
+            "operation", KINDS, cursor=pages, active=("running", "queued"), whole=not pages, ended=("done",)
         )
         limit = Limit(scenario.per_minute if source is not LimitSource.UNKNOWN else 30, source)
         if scenario.configured is not None:

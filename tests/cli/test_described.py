@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.apis.pages import built_in_names
 from jobdeck.cli.sitting import Sitting
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.recording.facts import Added
 from jobdeck.recording.reader import read_recording
 from jobdeck.wiring import Wiring
@@ -144,7 +145,7 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         doctor = told(home, server, "doctor", "--json", "--no-store")
         checks = {check["check"]: check for check in doctor.objects}
         assert checks["described APIs"]["found"] == (
-            "acme (/{team}/jobs/{id}); built in: azure-async, github-actions, google-lro"
+            f"acme ({home / 'config.toml'}); {len(built_in_names())} built in (jobdeck apis lists them)"
         )
         assert checks["ci: credentials"] == {
             "check": "ci: credentials", "verdict": "ok", "found": "none, and none are needed",
@@ -165,7 +166,7 @@ def test_a_job_with_a_place_is_recorded_and_read_again(home: Path) -> None:
     assert ran.code == 0
     targets = [placed.fact.target for placed in read_recording(path).facts if isinstance(placed.fact, Added)]
     assert [(target.key, target.resource) for target in targets] == [
-        (JobKey("ci", "octocat/.github", "30433642"), Resource.JOB)
+        (JobKey("ci", "octocat/.github", "30433642"), "job")
     ]
 
 
@@ -301,7 +302,6 @@ def test_what_was_found_and_not_read_is_said_beside_it(home: Path) -> None:
         (("succeeded =", "suceeded ="), ("status", "1"), "[providers.acme.phases]: unknown key suceeded"),
         (("jobs/{id}", "jobs"), ("doctor", "--provider", "acme", "--body", "-"), "url must have {id} in it"),
         (("", ""), ("doctor", "--provider", "acne", "--body", "-"), "did you mean acme?"),
-        (("", ""), ("doctor", "--provider", "thehog", "--body", "-"), "thehog has code of its own"),
         (("", ""), ("doctor", "--provider", "acme"), "--provider NAME and --body FILE need each other"),
         (("", ""), ("doctor", "--body", "-"), "--provider NAME and --body FILE need each other"),
         (("", ""), ("doctor", "--provider", "acme", "--body", "/nowhere.json"), "there is no file /nowhere.json"),

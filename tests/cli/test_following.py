@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.exit_codes import ExitCode, job_code
 from jobdeck.cli.follow import Settled, follow
 from jobdeck.cli.outcome import describe_outcome
@@ -14,7 +15,6 @@ from jobdeck.cli.wait import describe_rest
 from jobdeck.domain.job import Job, Source
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
@@ -44,7 +44,7 @@ async def followed(scenario: Scenario, env: Mapping[str, str] | None = None) -> 
     clock = FastClock(40.0)
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
         wiring = Wiring(env or {}, settings=settings_for(server.url), clock=clock, keep=env is not None)
-        targets = [parse_target(text, wiring.directory) for text in demo_targets(scenario)]
+        targets = [parse_target(text, wiring.registry) for text in demo_targets(scenario)]
 
         settled = Settled(clock)
 

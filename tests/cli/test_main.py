@@ -139,16 +139,16 @@ def test_behind_two_hyphens_every_word_is_a_target() -> None:
 
 
 def test_an_id_is_one_in_a_folder_that_may_not_be_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    directory = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789"}).directory
+    registry = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789"}).registry
 
     def refuse(_: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "stat", refuse)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert [target.key.id for target in gather_targets(["op_1"], directory).targets] == ["op_1"]
+    assert [target.key.id for target in gather_targets(["op_1"], registry).targets] == ["op_1"]
     with pytest.raises(CommandError, match=r"cannot read mine/ids\.txt: Permission denied"):
-        gather_targets(["mine/ids.txt"], directory)
+        gather_targets(["mine/ids.txt"], registry)
 
 
 def test_of_several_problems_the_worst_is_the_exit_code() -> None:

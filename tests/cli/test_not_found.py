@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.apis.target_input import parse_input
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow
 from jobdeck.cli.wait import Waiting
 from jobdeck.domain.job import Target
-from jobdeck.providers.targets import parse_input, parse_target
 from jobdeck.wiring import UseOfLists, Wiring
 from tests.cli.harness import environment, jobdeck
 from tests.engine.running import PATIENCE, FastClock, settings_for
@@ -33,10 +34,10 @@ async def waited(
     clock = FastClock(20.0)
     async with scripted({POLL: script}) as server, asyncio.timeout(PATIENCE):
         wiring = Wiring({}, settings=settings_for(server.url), clock=clock, keep=False)
-        targets: tuple[Target, ...] = (parse_target("op_1", wiring.directory),)
+        targets: tuple[Target, ...] = (parse_target("op_1", wiring.registry),)
         if retry_after is not None:
             answer = f'HTTP/1.1 202 Accepted\r\nretry-after: {retry_after}\r\n\r\n{{"id": "op_1"}}\n'
-            targets = parse_input(answer.encode(), wiring.directory).targets
+            targets = parse_input(answer.encode(), wiring.registry).targets
         begun = clock.now()
         waiting = Waiting(argparse.Namespace(json=True, any=False, fail_fast=False, appear=appear), clock)
         jobs = await follow(wiring, targets, waiting, lists=UseOfLists.NONE)

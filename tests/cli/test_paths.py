@@ -9,7 +9,6 @@ import pytest
 from jobdeck.cli.parser import parse
 from jobdeck.config import load_settings
 from jobdeck.files import as_utf8
-from jobdeck.providers.profile import AccessKeys
 from jobdeck.simulator.loading import load_scenario
 from jobdeck.wiring import data_dir
 from tests.cli.harness import jobdeck
@@ -48,8 +47,8 @@ def test_configuration_secrets_targets_scenarios_and_bodies_come_from_any_editor
     access.chmod(0o600)
     settings = load_settings({}, config)
     keys = settings.profiles["hog"].resolve({"THE_HOG_SECRET_KEY": "sk_canary_0123456789"}).credentials
-    assert isinstance(keys, AccessKeys)
-    assert keys.access_key.reveal() == "ak_canary_0123456789"
+    assert keys is not None
+    assert keys.secrets["access_key"].reveal() == "ak_canary_0123456789"
     scenario.write_bytes(encoded('[[jobs]]\nid = "op_1"\n', encoding))
     assert [job.id for job in load_scenario(scenario).jobs] == ["op_1"]
     body = tmp_path / "run.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.providers.targets import parse_target
+from jobdeck.apis.targets import parse_target
 from jobdeck.simulator.scenario import JobScript, Outcome, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.wiring import Wiring
@@ -109,7 +109,7 @@ async def test_each_server_has_its_own_watch_list(envs: tuple[dict[str, str], ..
         url = str(wiring.settings.profiles["thehog"].profile.origin)
         mine = "op_2" if url == servers.production.url else "op_3"
         assert before in ([], [mine])
-        running.engine.add([parse_target(mine, wiring.directory)])
+        running.engine.add([parse_target(mine, wiring.registry)])
         await running.engine.aclose()
 
 

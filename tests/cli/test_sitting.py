@@ -6,7 +6,6 @@ import pytest
 
 from jobdeck.cli.sitting import Sitting
 from jobdeck.config import ConfigError
-from jobdeck.domain.job import Resource
 from jobdeck.wiring import Wiring
 from tests.builders import make_target
 
@@ -38,7 +37,7 @@ async def test_the_watch_list_is_opened_without_the_profiles_whose_keys_are_miss
         return {key.profile for key in engine.jobs}, sitting.notices
 
     running = Wiring({**data, **KEYS}, config).open(listed=True)
-    running.engine.add([make_target("op_1"), make_target("a" * 24, "sonarly", Resource.PROSPECTING)])
+    running.engine.add([make_target("op_1"), make_target("a" * 24, "sonarly", "prospecting")])
     await running.engine.aclose()
     shown, (notice,) = await opened("HOG_KEY")
     assert shown == {"hog"}

@@ -11,7 +11,7 @@ from jobdeck.cli.errors import CommandError
 from jobdeck.cli.inputs import gather_targets
 from jobdeck.wiring import Wiring
 
-DIRECTORY = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).directory
+REGISTRY = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).registry
 LONG = "op_01HZ9K2QW3RV4M5N6P7Q8R9S0T"
 
 
@@ -22,12 +22,12 @@ def _folder(tmp_path: Path) -> Iterator[None]:
 
 
 def targets(*arguments: str) -> list[str]:
-    return [str(target.key) for target in gather_targets(arguments, DIRECTORY).targets]
+    return [str(target.key) for target in gather_targets(arguments, REGISTRY).targets]
 
 
 def refusal(*arguments: str) -> str:
     with pytest.raises(CommandError) as caught:
-        gather_targets(arguments, DIRECTORY)
+        gather_targets(arguments, REGISTRY)
     return str(caught.value)
 
 

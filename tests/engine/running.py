@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.events import Event
@@ -14,12 +15,11 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.profile import Profile
-from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.wiring import Wiring
+from tests.builders import make_profile
 
 PATIENCE = 150.0
 
@@ -44,12 +44,12 @@ class FastClock:
 
 
 def settings_for(url: str, limit: int = 6000, *, sonarly: int | None = None) -> Settings:
-    hog = Profile.create("hog", "thehog", base_url=url, requests_per_minute=limit)
-    other = Profile.create("sonarly", "sonarly", base_url=url, requests_per_minute=sonarly or limit)
+    hog = make_profile("hog", "thehog", base_url=url, requests_per_minute=limit)
+    other = make_profile("sonarly", "sonarly", base_url=url, requests_per_minute=sonarly or limit)
     keys = {"access_key": SecretRef("ak_simulated", "test"), "secret_key": SecretRef("sk_simulated", "test")}
     profiles = {
-        "hog": ProfileSettings(hog, **keys),
-        "sonarly": ProfileSettings(other, token=SecretRef("sk_live_simulated", "test")),
+        "hog": ProfileSettings(hog, keys),
+        "sonarly": ProfileSettings(other, {"token": SecretRef("sk_live_simulated", "test")}),
     }
     return Settings(MappingProxyType(profiles), "hog", None)
 
@@ -75,7 +75,7 @@ class Sight:
         return next(job for job in self.jobs if job.key.id == id_)
 
     def watch(self, *texts: str) -> None:
-        self.engine.add(parse_target(text, self.wiring.directory) for text in texts)
+        self.engine.add(parse_target(text, self.wiring.registry) for text in texts)
 
     async def listen(self) -> None:
         async for batch in self.engine.subscribe():

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from jobdeck.apis.targets import ProfileRegistry, parse_target
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.events import Event, PhaseChanged, ProfileHalted
@@ -13,10 +14,8 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.described.builtin import built_in
-from jobdeck.providers.profile import Profile
-from jobdeck.providers.targets import Directory, parse_target
 from jobdeck.wiring import Wiring
+from tests.builders import APIS, make_profile
 from tests.engine.running import PATIENCE, FastClock
 from tests.scripted_server import Say, Scripted, scripted
 from tests.unit.providers.shapes import AZURE_ERROR, AZURE_ID, OPERATION, OPERATION_ID, azure, operation, run
@@ -32,7 +31,7 @@ class Sight:
     server: Scripted
     clock: FastClock
     events: list[Event]
-    directory: Directory
+    directory: ProfileRegistry
 
     def job(self) -> Job:
         (job,) = self.engine.jobs.values()
@@ -61,20 +60,20 @@ async def sight(
 ) -> AsyncIterator[Sight]:
     clock = FastClock(speed)
     async with scripted(script) as server:
-        profile = Profile.create(
-            "it", built_in(name), base_url=server.url + prefix, requests_per_minute=6_000, variables=variables
+        profile = make_profile(
+            "it", APIS.spec(name), base_url=server.url + prefix, requests_per_minute=6_000, variables=variables
         )
-        settings = ProfileSettings(profile, token=SecretRef(TOKEN, "test"))
+        settings = ProfileSettings(profile, {"token": SecretRef(TOKEN, "test")})
         wiring = Wiring({}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock)
         engine = wiring.engine()
-        seen = Sight(engine, server, clock, [], wiring.directory)
+        seen = Sight(engine, server, clock, [], wiring.registry)
 
         async def listen() -> None:
             async for batch in engine.subscribe():
                 seen.events.extend(batch.events)
 
         listening = asyncio.create_task(listen())
-        engine.add([parse_target(target, wiring.directory)])
+        engine.add([parse_target(target, wiring.registry)])
         running = asyncio.create_task(engine.run())
         try:
             yield seen

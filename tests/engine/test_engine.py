@@ -9,7 +9,6 @@ import pytest
 
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.credentials import SecretRef
-from jobdeck.domain import job as domain
 from jobdeck.domain.attention import blind
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Instant
@@ -20,14 +19,13 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import MAX_IN_FLIGHT, Lane
 from jobdeck.engine.ledger import Denied, Limits, NoLedger, Permit, Request
 from jobdeck.providers.base import Reply
-from jobdeck.providers.profile import Profile
 from jobdeck.simulator.demo import demo_scenario
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import Credentials, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
 from jobdeck.wiring import UseOfLists, Wiring
-from tests.builders import make_target
+from tests.builders import make_profile, make_target
 from tests.engine.running import FastClock, Sight, settings_for, sight, until
 
 ENDLESS = replace(JobScript(id="op_endless"), outcome=Outcome.NEVER, duration=1e6)
@@ -261,10 +259,13 @@ async def test_a_provider_that_raises_is_a_problem_of_that_job_alone() -> None:
 
 async def test_of_targets_among_which_one_cannot_be_asked_none_is_watched() -> None:
     profiles = settings_for("http://127.0.0.1:9").profiles
-    keyless = {**profiles, "sonarly": replace(profiles["sonarly"], token=SecretRef("env:NOT_SET", "token"))}
+    keyless = {
+        **profiles,
+        "sonarly": replace(profiles["sonarly"], secret_refs={"token": SecretRef("env:NOT_SET", "token")}),
+    }
     engine = Wiring({}, settings=Settings(keyless, "hog", None)).engine()
     with pytest.raises(ConfigError, match="NOT_SET is not set"):
-        engine.add([make_target("op_1"), make_target("j", "sonarly", domain.Resource.PROSPECTING)])
+        engine.add([make_target("op_1"), make_target("j", "sonarly", "prospecting")])
     assert not engine.jobs
     await engine.aclose()
 
@@ -343,7 +344,7 @@ async def test_a_refusal_by_a_limit_that_no_longer_holds_is_asked_again_at_once(
     clock, ledger = FastClock(1.0), LateToSay()
     async with SimulatorServer(Scenario(jobs=(ENDLESS, replace(ENDLESS, id="op_other")))) as server:
         settings = settings_for(server.url)
-        hog = replace(settings.profiles["hog"], profile=Profile.create("hog", "thehog", base_url=server.url))
+        hog = replace(settings.profiles["hog"], profile=make_profile("hog", "thehog", base_url=server.url))
         wiring = Wiring({}, settings=replace(settings, profiles=MappingProxyType({"hog": hog})), clock=clock)
         engine = wiring.engine(ledger, UseOfLists.NONE)
         engine.add([make_target("op_endless"), make_target("op_other")])

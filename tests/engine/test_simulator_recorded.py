@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.targets import parse_target
 from jobdeck.recording import facts as f
 from jobdeck.recording.reader import read_recording
 from jobdeck.simulator.demo import demo_scenario, demo_targets
@@ -150,7 +150,7 @@ async def test_an_engine_sees_on_a_recording_what_the_one_saw_that_made_it(tmp_p
             wiring = Wiring({}, settings=settings_for(server.url, 600), clock=clock, keep=False)
             recorder = Recorder(recorded, {"hog": "thehog"}, clock) if recorded is not None else None
             engine = wiring.open(recorder=recorder).engine
-            engine.add(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+            engine.add(parse_target(text, wiring.registry) for text in demo_targets(scenario))
             polling = asyncio.create_task(engine.run())
             yield engine
             polling.cancel()

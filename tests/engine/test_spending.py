@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.output import budget_object
 from jobdeck.cli.watch import BUDGET_SECONDS, ChangePrinter
 from jobdeck.domain.job import Target
 from jobdeck.engine.batch import Batch
-from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.wiring import Wiring
 from tests.engine.running import FastClock, settings_for, sight
@@ -53,4 +53,4 @@ async def test_what_was_learnt_of_durations_is_remembered_by_the_next_run(tmp_pa
 
 
 def _targets(wiring: Wiring) -> list[Target]:
-    return [parse_target("/api/enrichments/en_1", wiring.directory)]
+    return [parse_target("/api/enrichments/en_1", wiring.registry)]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Source
 from jobdeck.domain.phase import Phase
-from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store.records import LedgerState
@@ -35,7 +35,7 @@ async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_
     clock = FastClock(40.0)
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
         wiring, first = open_running(env, server.url, clock)
-        keys = first.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.directory) for job in JOBS)
+        keys = first.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.registry) for job in JOBS)
         polling = asyncio.create_task(first.engine.run())
         await until(lambda: all(job.terminal for job in first.engine.jobs.values()))
         first.engine.acknowledge(keys[:1])
@@ -71,7 +71,7 @@ async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
         both = [open_running(env, server.url, clock) for _ in range(2)]
         for wiring, running in both:
-            running.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.directory) for job in JOBS)
+            running.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.registry) for job in JOBS)
         polling = [asyncio.create_task(running.engine.run()) for _, running in both]
         await until(
             lambda: all(job.terminal and job.result for _, running in both for job in running.engine.jobs.values())
@@ -96,7 +96,7 @@ async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone
 async def test_a_headless_look_leaves_the_watch_list_alone(env: dict[str, str]) -> None:
     clock = FastClock(40.0)
     wiring, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
-    running.engine.add([parse_target("op_1", wiring.directory)])
+    running.engine.add([parse_target("op_1", wiring.registry)])
     await running.engine.aclose()
     _, again = open_running(env, "http://127.0.0.1:9", clock)
     assert await again.store.read(listed) == ()
@@ -110,7 +110,7 @@ async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
     monkeypatch.setattr(ledger_module, "TIDY_EVERY_SECONDS", 0.1)
     clock = FastClock(1.0)
     wiring, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
-    target = parse_target("op_old", wiring.directory)
+    target = parse_target("op_old", wiring.registry)
     long_ago = Instant(clock.now().us - 31 * 86_400 * 1_000_000, 0.0)
     running.engine.add([replace(target, key=replace(target.key, id="op_new"))])
     polling = asyncio.create_task(running.engine.run())
@@ -133,7 +133,7 @@ async def test_a_request_that_is_never_answered_is_on_record_with_where_it_went(
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
         wiring, running = open_running(env, server.url, clock)
         server.pause()
-        (key,) = running.engine.add([parse_target("/api/enrichments/en_0", wiring.directory)])
+        (key,) = running.engine.add([parse_target("/api/enrichments/en_0", wiring.registry)])
         polling = asyncio.create_task(running.engine.run())
         await until(lambda: server.stats.in_flight == 1)
         (sent,) = await running.store.exchanges(key)

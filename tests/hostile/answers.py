@@ -9,7 +9,6 @@ from functools import cache
 
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind as Kind
-from jobdeck.providers.profile import ProviderName
 
 EVIL = "\x1b]52;c;aGk=\x07\u202e\u2066\x9b2J\u200b\x7f[@click=app.quit]x[/]\r\n\x00"
 
@@ -18,7 +17,7 @@ EVIL = "\x1b]52;c;aGk=\x07\u202e\u2066\x9b2J\u200b\x7f[@click=app.quit]x[/]\r\n\
 class Ask:
     """A request as the server sees it: whose API, which job, and how often it was asked for before."""
 
-    provider: ProviderName
+    provider: str
     id: str
     times: int = 0
 
@@ -119,7 +118,7 @@ def with_headers(*lines: bytes) -> Make:
     return make
 
 
-def envelope(provider: ProviderName, status: int, message: str = "Something is wrong.") -> str:
+def envelope(provider: str, status: int, message: str = "Something is wrong.") -> str:
     """An error as its API writes it."""
     if provider == "thehog":
         return json.dumps(

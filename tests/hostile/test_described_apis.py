@@ -10,21 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.domain.job import JobKey, Observation, Resource, Target
+from jobdeck.apis.client import ApiClient
+from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.loader import load_page
+from jobdeck.apis.pages import built_in_names
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import ApiSpec
+from jobdeck.apis.tables import PageError
+from jobdeck.apis.target_input import parse_input
+from jobdeck.apis.targets import ProfileRegistry
+from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.authorization import ForeignOriginError, authorize
 from jobdeck.providers.base import Reply
-from jobdeck.providers.credentials import ForeignOriginError, authorize
-from jobdeck.providers.described.builtin import built_in, describe
-from jobdeck.providers.described.parse import parse_description
-from jobdeck.providers.described.reading import read_job, read_jobs
-from jobdeck.providers.described.tables import DescriptionError
-from jobdeck.providers.description import Description
-from jobdeck.providers.factory import make_provider
-from jobdeck.providers.profile import BUILT_IN, Basic, Credentials, HeaderToken, Profile
+from jobdeck.providers.credentials import Credentials
 from jobdeck.providers.secret import Secret
-from jobdeck.providers.targets import Directory, parse_input
 from jobdeck.scheduling.actions import ListPage
+from tests.builders import APIS, describe, make_profile
 from tests.cleanness import is_clean
 from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE
 from tests.unit.providers.wire import NOON_DATE, SECRET, SteppingClock, Wire, answer, serve
@@ -80,8 +83,9 @@ WRAPPED = describe(
     },
     "config.toml",
 )
-OWN = Profile.create("own", EVERYTHING, base_url="https://acme.example/v1", variables={"team": "blue"})
-DESCRIPTIONS = [EVERYTHING, WRAPPED, *(built_in(name) for name in BUILT_IN)]
+OWN = make_profile("own", EVERYTHING, base_url="https://acme.example/v1", variables={"team": "blue"})
+EXTRACTORS = [Extractor(spec) for spec in (EVERYTHING, WRAPPED, *map(APIS.spec, built_in_names()))]
+"""Every page that comes along, and two that use what those do not."""
 
 NAMES = st.sampled_from(
     ["id", "name", "status", "outcome", "conclusion", "done", "error", "code", "message", "response", "progress",
@@ -126,38 +130,43 @@ def check_observation(seen: Observation) -> None:
     assert seen.ended_us is None or seen.phase.terminal
 
 
-def check(described: Description, body: bytes) -> None:
-    reading = read_job(described, body, 200, "1", None).reading
-    assert bool(reading.observations) is (reading.fault is None)
-    if reading.fault is not None:
-        assert reading.fault.kind in {ProblemKind.PROTOCOL, ProblemKind.NOT_JSON}
-        assert reading.fault.message.strip()
-    rows = read_jobs(described, body, 200, None)
-    for said in (
-        reading.fault.message if reading.fault else "",
-        rows.fault.message if rows.fault else "",
-        rows.gap or "",
-    ):
-        assert is_clean(said)
-        assert len(said) < 5_000
-    for seen in (*reading.observations, *rows.observations):
+def check(extractor: Extractor, body: bytes) -> None:
+    spec, response = extractor.spec, ResponseBody(body)
+    jobs = [extractor.job(name, response, "1") for name in spec.resources]
+    for parsed in jobs:
+        assert bool(parsed.observations) is (parsed.problem is None)
+        assert all(seen.id == "1" for seen in parsed.observations)
+    lists = [extractor.page(listed, response) for listed in spec.lists]
+    values = [extractor.values(name, response)[1] for name, one in spec.variables.items() if one.url is not None]
+    for parsed in (*jobs, *lists, *values):
+        check_parsed(parsed)
+
+
+def check_parsed(parsed: ParsedBody) -> None:
+    if parsed.problem is not None:
+        # An answer of 200 may hold an error alone, whose code says which kind it is.
+        assert parsed.problem.kind in ProblemKind
+        assert parsed.problem.message.strip()
+    for text in (parsed.problem.message if parsed.problem else "", parsed.partial_error or ""):
+        assert is_clean(text)
+        assert len(text) < 5_000
+    for seen in parsed.observations:
         check_observation(seen)
-    assert all(seen.id == "1" for seen in reading.observations)
 
 
 @given(JSON)
 @settings(max_examples=150, deadline=None)
 def test_any_json_is_an_observation_or_a_problem(value: object) -> None:
     body = json.dumps(value).encode()
-    for described in DESCRIPTIONS:
-        check(described, body)
+    for extractor in EXTRACTORS:
+        check(extractor, body)
 
 
 @given(st.binary(max_size=200))
 @settings(max_examples=60, deadline=None)
 def test_any_bytes_are_an_observation_or_a_problem(body: bytes) -> None:
-    for described in DESCRIPTIONS:
-        check(described, body)
+    for extractor in EXTRACTORS:
+        check(extractor, body)
 
 
 @given(st.sampled_from([*GOOGLE, *AZURE, *GITHUB]), NAMES, JSON)
@@ -166,8 +175,8 @@ def test_a_good_answer_with_one_field_gone_wrong(
     case: tuple[str, dict[str, object], str, Phase], name: str, value: object
 ) -> None:
     body = json.dumps({**case[1], name: value}).encode()
-    for described in DESCRIPTIONS:
-        check(described, body)
+    for extractor in EXTRACTORS:
+        check(extractor, body)
 
 
 TABLES = st.sampled_from(["job", "fields", "phases", "stages", "list", "auth", "like", "headers", "query", "x"])
@@ -184,24 +193,28 @@ VALUES = st.recursive(
 def test_any_tables_are_a_description_or_an_error_in_words(tables: dict[str, object]) -> None:
     told = "config.toml: [providers.x"
     try:
-        parse_description("x", tables, "config.toml", lambda _: None)
-    except DescriptionError as error:
+        load_page("x", tables, "config.toml", lambda _: None, "providers.x")
+    except PageError as error:
         told = str(error)
     assert told.startswith("config.toml: [providers.x")
     assert "\n" not in told
 
 
-def profile_at(wire: Wire, credentials: Credentials | None = None, described: Description = EVERYTHING) -> Profile:
-    return Profile.create("own", described, base_url=f"{wire.base_url}/v1", credentials=credentials)
+HEADER_TOKEN = Credentials({"token": Secret(SECRET)}, {"X-Key": "Token {token}"})
+BASIC = Credentials({"token": Secret(SECRET)}, basic_user="me@x", basic_password="{token}")
+
+
+def profile_at(wire: Wire, credentials: Credentials | None = None, spec: ApiSpec = EVERYTHING) -> Profile:
+    return make_profile("own", spec, base_url=f"{wire.base_url}/v1", credentials=credentials)
 
 
 def target(job_id: str = "1", group: str | None = "blue") -> Target:
-    return Target(JobKey("own", group, job_id), "everything", Resource.JOB)
+    return Target(JobKey("own", group, job_id), "everything", "job")
 
 
 async def poll(raw: bytes, credentials: Credentials | None = None, **key: str) -> tuple[Reply, Wire]:
     async with serve(raw) as wire:
-        provider = make_provider(profile_at(wire, credentials), SteppingClock(), deadline=60)
+        provider = ApiClient(profile_at(wire, credentials), SteppingClock(), deadline=60)
         try:
             return await provider.poll(target(**key)), wire
         finally:
@@ -235,8 +248,8 @@ async def test_a_place_that_does_not_fit_is_not_asked_for(group: str) -> None:
 @pytest.mark.parametrize(
     ("credentials", "header"),
     [
-        (HeaderToken("X-Key", "Token ", Secret(SECRET)), f"X-Key: Token {SECRET}"),
-        (Basic("me@x", Secret(SECRET)), "Authorization: Basic " + base64.b64encode(f"me@x:{SECRET}".encode()).decode()),
+        (HEADER_TOKEN, f"X-Key: Token {SECRET}"),
+        (BASIC, "Authorization: Basic " + base64.b64encode(f"me@x:{SECRET}".encode()).decode()),
     ],
 )
 async def test_a_key_is_sent_as_described_and_never_comes_back(credentials: Credentials, header: str) -> None:
@@ -272,11 +285,9 @@ async def test_a_good_answer_may_ask_to_be_left_alone_and_is_clamped() -> None:
 async def test_a_next_page_elsewhere_is_a_parameter_and_never_an_address() -> None:
     following = "https://evil.example/v1/blue/jobs?c=p%262&key=x"
     async with serve(answer({"rows": [GOOD], "next": following})) as wire:
-        provider = make_provider(
-            profile_at(wire, HeaderToken("X-Key", "", Secret(SECRET))), SteppingClock(), deadline=60
-        )
-        reply = await provider.list_page(ListPage(Resource.JOB, "blue"))
-        await provider.list_page(ListPage(Resource.JOB, "blue", cursor=reply.next_cursor))
+        provider = ApiClient(profile_at(wire, HEADER_TOKEN), SteppingClock(), deadline=60)
+        reply = await provider.list_page(ListPage("job", "blue"))
+        await provider.list_page(ListPage("job", "blue", cursor=reply.next_cursor))
         await provider.aclose()
     assert reply.next_cursor == "p&2"
     assert wire.requests[1].startswith(b"GET /v1/blue/jobs?c=p%262 HTTP/1.1\r\n")
@@ -284,8 +295,8 @@ async def test_a_next_page_elsewhere_is_a_parameter_and_never_an_address() -> No
 
 async def test_an_id_that_is_a_parameter_stays_one() -> None:
     async with serve(answer({"result": {"id": "a:b~c", "status": "over"}})) as wire:
-        provider = make_provider(profile_at(wire, described=WRAPPED), SteppingClock(), deadline=60)
-        reply = await provider.poll(Target(JobKey("own", None, "a:b~c"), "wrapped", Resource.JOB))
+        provider = ApiClient(profile_at(wire, spec=WRAPPED), SteppingClock(), deadline=60)
+        reply = await provider.poll(Target(JobKey("own", None, "a:b~c"), "wrapped", "job"))
         await provider.aclose()
     assert wire.requests[0].startswith(b"GET /v1/runs/get?run=a%3Ab~c HTTP/1.1\r\n")
     assert [seen.phase for seen in reply.observations] == [Phase.SUCCEEDED]
@@ -301,7 +312,7 @@ HEADS = st.sampled_from(
 @given(st.lists(HEADS | st.binary(max_size=10), max_size=12).map(b"".join))
 @settings(max_examples=200, deadline=None)
 def test_any_answer_with_a_head_is_a_target_or_is_refused_in_clean_words(data: bytes) -> None:
-    parsed = parse_input(data, Directory({"own": OWN}, "own"))
+    parsed = parse_input(data, ProfileRegistry({"own": OWN}, "own"))
     assert {target.key.account_group for target in parsed.targets} <= {"blue"}
     assert all(is_clean(text) and is_clean(reason) for text, reason in parsed.refused)
 
@@ -312,7 +323,7 @@ def test_any_answer_with_a_head_is_a_target_or_is_refused_in_clean_words(data: b
 def test_a_flood_of_heads_is_read_in_proportion_to_its_size(part: bytes) -> None:
     def seconds(size: int) -> float:
         began = time.process_time()
-        parse_input((part * (size // len(part) + 1))[:size], Directory({"own": OWN}, "own"))
+        parse_input((part * (size // len(part) + 1))[:size], ProfileRegistry({"own": OWN}, "own"))
         return time.process_time() - began
 
     # A scan of the rest at each head would cost 256 times as much.
@@ -321,27 +332,27 @@ def test_a_flood_of_heads_is_read_in_proportion_to_its_size(part: bytes) -> None
 
 async def test_a_list_is_asked_for_with_place_and_cursor_and_has_no_account_groups() -> None:
     async with serve(answer({"rows": [GOOD], "next": "n&1"})) as wire:
-        provider = make_provider(profile_at(wire), SteppingClock(), deadline=60)
-        reply = await provider.list_page(ListPage(Resource.JOB, "blue", cursor="a&b=c"))
-        nowhere = await provider.list_page(ListPage(Resource.JOB))
-        other = await provider.list_page(ListPage(Resource.SEARCH))
-        groups = await provider.list_groups()
+        provider = ApiClient(profile_at(wire), SteppingClock(), deadline=60)
+        reply = await provider.list_page(ListPage("job", "blue", cursor="a&b=c"))
+        nowhere = await provider.list_page(ListPage("job"))
+        other = await provider.list_page(ListPage("search"))
+        values = await provider.list_values("team")
         await provider.aclose()
     assert wire.requests[0].startswith(b"GET /v1/blue/jobs?c=a%26b%3Dc HTTP/1.1\r\n")
     assert len(wire.requests) == 1
     assert [row.account_group for row in reply.observations] == ["blue"]
     assert reply.next_cursor == "n&1"
-    assert [each.problem is not None for each in (nowhere, other, groups)] == [True] * 3
+    assert [each.exchange.problem is not None for each in (nowhere, other, values)] == [True] * 3
 
 
-@pytest.mark.parametrize("credentials", [HeaderToken("X-Key", "", Secret(SECRET)), Basic("me", Secret(SECRET))])
+@pytest.mark.parametrize("credentials", [HEADER_TOKEN, BASIC])
 def test_a_key_is_bound_to_its_origin(credentials: Credentials) -> None:
-    profile = Profile.create("own", EVERYTHING, base_url="https://own.example", credentials=credentials)
+    profile = make_profile("own", EVERYTHING, base_url="https://own.example", credentials=credentials)
     for url in ("https://evil.example/", "https://own.example:444/", "http://own.example/"):
         request = httpx.Request("GET", url)
         with pytest.raises(ForeignOriginError):
-            authorize(request, profile)
+            authorize(request, profile.http)
         assert not {"x-key", "authorization"} & request.headers.keys()
     request = httpx.Request("GET", "https://own.example/1")
-    authorize(request, profile)
+    authorize(request, profile.http)
     assert {"x-key", "authorization"} & request.headers.keys()

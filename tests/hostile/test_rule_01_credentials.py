@@ -11,19 +11,21 @@ import httpx
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.authorization import ForeignOriginError, authorize
 from jobdeck.providers.base import Reply
-from jobdeck.providers.credentials import ForeignOriginError, authorize
+from jobdeck.providers.credentials import Credentials
 from jobdeck.providers.http import Address, HttpLayer
-from jobdeck.providers.profile import Bearer, Profile
 from jobdeck.providers.redactor import Redactor
 from jobdeck.providers.secret import Secret
 from jobdeck.providers.transport import open_client
+from tests.builders import make_profile
 from tests.unit.providers.wire import (
     ACCESS,
     SECRET,
     TOKEN,
     SteppingClock,
     answer,
+    bearer,
     hog_target,
     profile_at,
     serve,
@@ -31,6 +33,8 @@ from tests.unit.providers.wire import (
     sonarly_target,
     the_hog,
 )
+
+BEARER = {"Authorization": "Bearer {token}"}
 
 
 def spellings(secret: str) -> list[str]:
@@ -113,7 +117,7 @@ def test_credentials_are_refused_to_any_other_origin(url: str) -> None:
     request = httpx.Request("GET", url)
     before = dict(request.headers)
     with pytest.raises(ForeignOriginError) as caught:
-        authorize(request, profile)
+        authorize(request, profile.http)
     assert dict(request.headers) == before
     assert_no_canary(caught.value)
 
@@ -121,13 +125,13 @@ def test_credentials_are_refused_to_any_other_origin(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://api.example/x", "https://API.example:443/x"])
 def test_credentials_are_given_to_their_own_origin_however_it_is_spelt(url: str) -> None:
     request = httpx.Request("GET", url)
-    authorize(request, profile_at("https://api.example", "sonarly"))
+    authorize(request, profile_at("https://api.example", "sonarly").http)
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
 
 
 async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
     async with serve(answer()) as wire:
-        http = HttpLayer(profile_at(wire.base_url), SteppingClock())
+        http = HttpLayer(profile_at(wire.base_url).http, SteppingClock())
         reply = await http.get(Address("@localhost/api/operations/op_1"))
         await http.aclose()
     assert wire.connections == 0
@@ -137,17 +141,15 @@ async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
 
 
 async def test_the_client_itself_holds_no_credentials() -> None:
-    async with open_client(profile_at("https://api.example"), None) as client:
+    async with open_client(profile_at("https://api.example").http, None) as client:
         assert_no_canary(client.headers, vars(client))
         assert not {"authorization", "x-access-key", "x-secret-key"} & set(client.headers)
 
 
 async def test_each_kind_of_credentials_sends_its_own_headers_and_the_project() -> None:
     async with serve(answer(), keep=True) as wire:
-        profile = Profile.create(
-            "hog", "thehog", base_url=wire.base_url, credentials=Bearer(Secret(TOKEN)), project_id="proj_1"
-        )
-        http = HttpLayer(profile, SteppingClock())
+        profile = make_profile("hog", "thehog", base_url=wire.base_url, credentials=bearer(), project_id="proj_1")
+        http = HttpLayer(profile.http, SteppingClock())
         await http.get(Address("/x"))
         await http.aclose()
     request = wire.requests[0].decode()
@@ -195,7 +197,9 @@ async def test_a_malformed_key_is_not_in_the_message_about_it() -> None:
     bad = object.__new__(Secret)
     bad._value = f"{TOKEN}\r\nX-Evil: 1"
     async with serve(answer()) as wire:
-        http = HttpLayer(profile_at(wire.base_url, "sonarly", Bearer(bad)), SteppingClock())
+        http = HttpLayer(
+            profile_at(wire.base_url, "sonarly", Credentials({"token": bad}, BEARER)).http, SteppingClock()
+        )
         reply = await http.get(Address("/x"))
         await http.aclose()
     assert wire.requests == []

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.providers.profile import OriginError, Profile
-from jobdeck.providers.targets import Directory, TargetError, parse_target
+from jobdeck.apis.targets import ProfileRegistry, TargetError, parse_target
+from jobdeck.providers.origin import OriginError
+from tests.builders import make_profile
 from tests.cleanness import is_clean
 from tests.unit.test_targets import BOTH, hog, refusal
 
@@ -35,9 +36,8 @@ HOG_URL = "https://developer.thehog.ai"
         (f"{HOG_URL}/api/operations/op_1?", "no query and no fragment"),
         (f"{HOG_URL}/api/operations/op_1#", "no query and no fragment"),
         (f"{HOG_URL}/api/operations/op_1?a=b", "no query and no fragment"),
-        (f"{HOG_URL}/api/operations/op_1;a=b", "is not an ID"),
         (f"{HOG_URL}/api/operations/op_1/", "not a poll URL"),
-        (f"{HOG_URL}/api/operations/", "not a poll URL"),
+        (f"{HOG_URL}/api/operations/", "neither an ID nor a part of a path"),
         (f"{HOG_URL}/api//operations/op_1", "not a poll URL"),
         (f"{HOG_URL}//api/operations/op_1", "not a poll URL"),
         (f"{HOG_URL}/API/operations/op_1", "not a poll URL"),
@@ -93,12 +93,12 @@ def test_a_refusal_names_the_origin(url: str, name: str) -> None:
     ],
 )
 def test_plain_http_is_accepted_for_localhost(base: str, url: str) -> None:
-    here = Directory({"sim": Profile.create("sim", "thehog", base_url=base)})
+    here = ProfileRegistry({"sim": make_profile("sim", "thehog", base_url=base)})
     assert parse_target(url, here) == hog("op_1", profile="sim")
 
 
 def test_a_loopback_profile_is_reached_by_its_own_address_only() -> None:
-    sim = Directory({"sim": Profile.create("sim", "thehog", base_url="http://127.0.0.1:8080")})
+    sim = ProfileRegistry({"sim": make_profile("sim", "thehog", base_url="http://127.0.0.1:8080")})
     assert parse_target("http://127.0.0.1:8080/api/operations/op_1", sim) == hog("op_1", profile="sim")
     for host in ("localhost:8080", "127.1:8080", "127.0.0.1:8081", "127.0.0.1", "0x7f000001:8080"):
         assert refusal(f"http://{host}/api/operations/op_1", sim)
@@ -122,4 +122,4 @@ def test_no_text_makes_the_parser_raise_anything_else(text: str) -> None:
 )
 def test_a_base_url_that_would_bend_the_requests_below_it_is_refused(url: str) -> None:
     with pytest.raises(OriginError):
-        Profile.create("x", "thehog", base_url=url)
+        make_profile("x", "thehog", base_url=url)

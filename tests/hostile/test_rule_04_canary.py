@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.sitting import Sitting
-from jobdeck.providers.targets import parse_target
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import Wiring
 from tests.cli.harness import HOST, jobdeck
@@ -315,9 +315,7 @@ def test_rule_04_the_screen_its_terminal_and_its_clipboard_get_no_key(url: str, 
 
 async def test_rule_04_a_picture_of_the_screen_holds_no_key(url: str, tmp_path: Path) -> None:
     wiring = Wiring(environment(url, tmp_path, **KEYS["access and secret"], **KEYS["sonarly"]))
-    targets = [
-        parse_target(text, wiring.directory) for text in ("op_failed", "op_unauthorized", "sonarly:g1/op_failed")
-    ]
+    targets = [parse_target(text, wiring.registry) for text in ("op_failed", "op_unauthorized", "sonarly:g1/op_failed")]
     clipboard = Clipboard()
     app = JobdeckApp(Sitting(wiring, tuple(targets)), put=clipboard, frame_seconds=0.02)
     pictures = ""

@@ -12,13 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobdeck.apis.client import ApiClient
 from jobdeck.domain.phase import Phase
 from jobdeck.providers.base import Reply
-from jobdeck.providers.factory import make_provider
-from jobdeck.providers.profile import Bearer
 from jobdeck.providers.redactor import Redactor
-from jobdeck.providers.secret import Secret
-from tests.unit.providers.wire import SteppingClock, answer, hog_target, profile_at, serve
+from tests.unit.providers.wire import SteppingClock, answer, bearer, hog_target, profile_at, serve
 
 LONG = 'sk_live/Canary+Kx7Lm4Wq9=Rz3\\Vb8&Jc"4'
 SHORT = "Kx7/m4Wq"
@@ -152,7 +150,7 @@ def test_a_key_that_may_be_a_word_is_taken_out_as_a_word(secret: str, text: str,
 
 async def poll(key: str, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
     async with serve(answer(body, status, headers)) as wire:
-        provider = make_provider(profile_at(wire.base_url, credentials=Bearer(Secret(key))), SteppingClock())
+        provider = ApiClient(profile_at(wire.base_url, credentials=bearer(key)), SteppingClock())
         try:
             return await provider.poll(hog_target("op_1"))
         finally:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.sitting import Sitting
 from jobdeck.providers import escapes
 from jobdeck.providers.redactor import Redactor
-from jobdeck.providers.targets import parse_target
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import Wiring
 from tests.cli.harness import HOST, jobdeck
@@ -86,7 +86,7 @@ def test_rule_04_no_command_lets_out_what_a_server_says_of_other_profiles(url: s
 async def test_rule_04_nor_do_the_screen_and_its_tickets(url: str, tmp_path: Path) -> None:
     env, config = configured(tmp_path, url)
     wiring = Wiring(env, config)
-    watched = tuple(parse_target(text, wiring.directory) for text in (*targets("op_failed"), *targets("op_broken")))
+    watched = tuple(parse_target(text, wiring.registry) for text in (*targets("op_failed"), *targets("op_broken")))
     clipboard = Clipboard()
     app = JobdeckApp(Sitting(wiring, watched), put=clipboard, frame_seconds=0.02)
     pictures = ""
@@ -121,7 +121,7 @@ async def test_rule_04_profiles_know_each_others_keys_whoever_came_first(
     wiring = Wiring(env, config, keep=False)
     providers = {name: wiring.provider(name) for name in order}
     for text in targets(id_):
-        target = parse_target(text, wiring.directory)
+        target = parse_target(text, wiring.registry)
         reply = await providers[target.key.profile].poll(target)
         assert "[redacted]" in repr(reply)
         assert not leaks(repr(reply))
@@ -132,7 +132,7 @@ async def test_rule_04_profiles_know_each_others_keys_whoever_came_first(
 async def test_rule_04_a_profile_that_joins_later_is_known_to_those_before(url: str, tmp_path: Path) -> None:
     env, config = configured(tmp_path, url)
     wiring = Wiring(env, config, keep=False)
-    provider, target = wiring.provider("a"), parse_target("a:op_failed", wiring.directory)
+    provider, target = wiring.provider("a"), parse_target("a:op_failed", wiring.registry)
     assert leaks(repr(await provider.poll(target))), "nobody else was used yet"
     for name in "bs":
         wiring.profile(name)

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
+from jobdeck.apis.damaged import parse_repaired
+from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, Resource
+from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.transitions import apply_observation
 from jobdeck.providers.base import Reply
-from jobdeck.providers.described.builtin import built_in
-from jobdeck.providers.described.reading import read_job
-from jobdeck.providers.reading import Reading, read_repaired
 from jobdeck.providers.repair import repair
 from jobdeck.scheduling.actions import ListPage
+from tests.builders import APIS
 from tests.cleanness import is_clean
 from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
@@ -132,7 +132,7 @@ async def test_the_last_row_of_a_list_that_is_cut_short_is_not_believed() -> Non
     rows = [{"id": f"op_{number}", "status": "succeeded", "error": None} for number in range(3)]
     body = json.dumps({"data": rows}).encode()
     async with serve(answer(body[: body.rindex(b', "error"')])) as wire, the_hog(wire.base_url) as hog:
-        reply = await hog.list_page(ListPage(Resource.OPERATION))
+        reply = await hog.list_page(ListPage("operation"))
     assert [row.id for row in reply.observations] == ["op_0", "op_1"]
     assert reply.gap == "damaged answer, read leniently: cut short"
 
@@ -214,14 +214,16 @@ def test_no_success_stands_on_a_value_that_cannot_be_read(value: str) -> None:
     repaired = repair(f'{{"name": "operations/1", "done": true, "error": {value}}}'.encode())
     assert repaired is not None
 
-    def read(body: bytes, status: int) -> Reading:
-        return read_job(built_in("google-lro"), body, status, None, None).reading
+    extractor = Extractor(APIS.spec("google-lro"))
+
+    def parse(body: ResponseBody) -> ParsedBody:
+        return extractor.job("job", body, None)
 
     for one in (True, False):
-        assert read_repaired(read, repaired, 200, one=one).observations == ()
-    fault = read_repaired(read, repaired, 200, one=True).fault
-    assert fault is not None
-    assert "cannot be read" in fault.message
+        assert parse_repaired(parse, repaired, ResponseBody(b""), one=one).observations == ()
+    problem = parse_repaired(parse, repaired, ResponseBody(b""), one=True).problem
+    assert problem is not None
+    assert "cannot be read" in problem.message
 
 
 async def test_a_success_that_holds_whatever_cannot_be_read_is_believed() -> None:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import ListPage
@@ -40,9 +39,9 @@ def replies_to(raw: bytes) -> list[Reply]:
         ):
             return [
                 await hog.poll(hog_target("op_1")),
-                await hog.list_page(ListPage(Resource.SEARCH)),
+                await hog.list_page(ListPage("search")),
                 await other.poll(sonarly_target("op_1")),
-                await other.list_page(ListPage(Resource.PROSPECTING)),
+                await other.list_page(ListPage("prospecting")),
             ]
 
     return asyncio.run(ask())
@@ -123,7 +122,7 @@ async def test_half_a_character_in_one_job_hides_no_other() -> None:
     rows = rb"""[{"id": "op_1", "status": "failed", "error": {"message": "cut \ud83d, \\ud83d, \ud83d\udca9"}},
                  {"id": "op_2", "status": "queued"}]"""
     async with serve(answer(rows)) as wire, the_hog(wire.base_url) as hog:
-        reply = await hog.list_page(ListPage(Resource.OPERATION))
+        reply = await hog.list_page(ListPage("operation"))
     assert reply.problem is None
     first, second = reply.observations
     assert second.id == "op_2"

@@ -7,7 +7,6 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import ProblemKind as Kind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
@@ -19,7 +18,7 @@ from jobdeck.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.world import World, job_key, most_in_a_window
 
 OF_ONE_JOB = (Kind.PROTOCOL, Kind.TOO_BIG, Kind.NOT_FOUND)
-LISTS = (ListSupport(Resource.OPERATION, frozenset({"operation"}), active=("processing", "queued")),)
+LISTS = (ListSupport("operation", frozenset({"operation"}), active=("processing", "queued")),)
 limits = st.sampled_from([4, 30, 60, 600])
 windows = st.builds(
     RateWindow,

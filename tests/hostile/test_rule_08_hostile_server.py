@@ -15,17 +15,17 @@ from types import MappingProxyType
 
 import pytest
 
+from jobdeck.apis.client import ApiClient
 from jobdeck.cli.sitting import Sitting
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
-from jobdeck.domain.job import Job, JobKey, Resource, Target
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.providers import factory
-from jobdeck.providers.profile import Profile, ProviderName
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import UseOfLists, Wiring
+from tests.builders import make_profile
 from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
 from tests.engine.running import FastClock
@@ -35,7 +35,7 @@ from tests.tui.drive import Clipboard, Driven
 from tests.tui.test_hostile import assert_harmless
 from tests.unit.providers.wire import hog_target, serve, sonarly, sonarly_target, the_hog
 
-APIS: tuple[ProviderName, ...] = ("thehog", "sonarly")
+APIS: tuple[str, ...] = ("thehog", "sonarly")
 SPEED = 2.5
 PATIENCE = 150.0
 STOPPING = {ProblemKind.RATE_LIMIT, ProblemKind.PERMISSION}
@@ -58,14 +58,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-def profile_name(api: ProviderName, hostile: Hostile) -> str:
+def profile_name(api: str, hostile: Hostile) -> str:
     """A profile of its own for what concerns all its jobs: one whose server fails, refuses or is busy is asked less."""
     own = isinstance(hostile.expect, ProblemKind) and (hostile.expect.of_profile or hostile.expect in STOPPING)
     return f"{api}-{hostile.name if own else 'shared'}"
 
 
-def target(api: ProviderName, hostile: Hostile, id_: str) -> Target:
-    group, resource = (GROUP, Resource.PROSPECTING) if api == "sonarly" else (None, Resource.OPERATION)
+def target(api: str, hostile: Hostile, id_: str) -> Target:
+    group, resource = (GROUP, "prospecting") if api == "sonarly" else (None, "operation")
     return Target(JobKey(profile_name(api, hostile), group, id_), api, resource)
 
 
@@ -74,8 +74,10 @@ def settings_of(url: str, answers: Iterable[Hostile]) -> Settings:
     for hostile in answers:
         for api in APIS:
             name = profile_name(api, hostile)
-            profile = Profile.create(name, api, base_url=url, account_group=GROUP, requests_per_minute=6_000)
-            profiles[name] = ProfileSettings(profile, token=SecretRef("sk_live_canary_0123456789", "test"))
+            profile = make_profile(
+                name, api, base_url=url, account_group=GROUP if api == "sonarly" else None, requests_per_minute=6_000
+            )
+            profiles[name] = ProfileSettings(profile, {"token": SecretRef("sk_live_canary_0123456789", "test")})
     return Settings(MappingProxyType(profiles), None, None)
 
 
@@ -156,8 +158,7 @@ def is_asked(engine: Engine, profile: str) -> bool:
 async def test_answers_that_never_end_are_timeouts_and_the_others_are_asked_meanwhile(
     server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = factory.make_provider
-    monkeypatch.setattr(factory, "make_provider", lambda *given, **named: made(*given, **named, deadline=1.5))
+    monkeypatch.setitem(ApiClient.__init__.__kwdefaults__, "deadline", 1.5)
     async with engine_on(server.url, SLOW) as engine:
         victims = {target(api, one, one.name).key: one for api in APIS for one in SLOW}
         others = [target(api, one, "well").key for api in APIS for one in SLOW]
@@ -236,7 +237,7 @@ async def test_the_screen_shows_all_of_them_as_rows_and_stays_whole(server: Host
 
 
 @pytest.mark.parametrize("api", APIS)
-async def test_every_4xx_and_5xx_in_both_envelopes_has_words(api: ProviderName) -> None:
+async def test_every_4xx_and_5xx_in_both_envelopes_has_words(api: str) -> None:
     """The envelopes of both vendors, from both: gateways and mistaken base URLs mix them."""
     asked = [(status, vendor) for status in range(400, 600) for vendor in APIS]
     raws = [whole(envelope(vendor, status, f"It says {status}."), status) for status, vendor in asked]
@@ -253,6 +254,7 @@ async def test_every_4xx_and_5xx_in_both_envelopes_has_words(api: ProviderName) 
 MEASURE = """
 import resource, sys
 from jobdeck.cli.main import main
+from tests.builders import make_profile
 main(["status", "--json", "--config", sys.argv[1], "--no-store", sys.argv[2]])
 begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 main(["status", "--json", "--config", sys.argv[1], "--no-store", *sys.argv[3:]])

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from jobdeck.apis.client import ApiClient
+from jobdeck.apis.targets import parse_target
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.factory import make_provider
-from jobdeck.providers.targets import parse_target
 from jobdeck.scheduling.backoff import LONGEST_BACKOFF
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
@@ -79,7 +79,7 @@ async def behind_a_proxy(scenario: Scenario, lists: UseOfLists = UseOfLists.NONE
         engine = wiring.engine(lists=lists)
         watcher = Watcher(engine, proxy, clock)
         listening = asyncio.create_task(watcher.listen())
-        engine.add(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        engine.add(parse_target(text, wiring.registry) for text in demo_targets(scenario))
         running = asyncio.create_task(engine.run())
         try:
             yield watcher
@@ -93,7 +93,7 @@ async def behind_a_proxy(scenario: Scenario, lists: UseOfLists = UseOfLists.NONE
 async def test_rule_09_no_spoiled_answer_ends_a_job_and_a_healed_way_is_seen_within_one_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(make_provider.__kwdefaults__, "deadline", 1.0)
+    monkeypatch.setitem(ApiClient.__init__.__kwdefaults__, "deadline", 1.0)
     async with behind_a_proxy(ENDLESS) as watcher:
         engine, proxy = watcher.engine, watcher.proxy
         await until(lambda: watcher.polls >= POLLS)

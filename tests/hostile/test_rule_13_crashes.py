@@ -133,7 +133,7 @@ def test_rule_04_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
         await asyncio.sleep(0)
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr("jobdeck.providers.thehog.provider.TheHog.poll", broken)
+    monkeypatch.setattr("jobdeck.apis.client.ApiClient.poll", broken)
     ran = jobdeck("status", "--json", TARGET, env=env)
     assert ran.code == 7
     assert ran.object["problem"]["message"] == "internal error (ZeroDivisionError): please report it"

@@ -5,11 +5,11 @@ from bisect import bisect_right
 from itertools import pairwise
 from pathlib import Path
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.follow import Settled, follow
 from jobdeck.domain.job import Job
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
@@ -37,7 +37,7 @@ SCENARIO = Scenario(
 async def watch(clock: FastClock, url: str, data: Path) -> tuple[Job, ...]:
     """Follow every job to its end, as one jobdeck among others does."""
     wiring = Wiring({"JOBDECK_DATA_DIR": str(data)}, settings=settings_for(url, LIMIT), clock=clock)
-    targets = [parse_target(text, wiring.directory) for text in demo_targets(SCENARIO)]
+    targets = [parse_target(text, wiring.registry) for text in demo_targets(SCENARIO)]
 
     settled = Settled(clock)
 

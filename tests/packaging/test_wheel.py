@@ -46,7 +46,7 @@ def test_the_wheel_holds_the_styles_the_descriptions_and_the_type_marker(wheel: 
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("jobdeck/styles/") and name.endswith(".tcss") for name in names)
     assert "jobdeck/py.typed" in names
-    assert "jobdeck/providers/described/google-lro.toml" in names
+    assert "jobdeck/apis/builtin/google-lro.toml" in names
     assert not any(name.startswith(("tests", "benchmarks")) for name in names)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jobdeck.domain.events import OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobError, JobKey, Observation, Resource, Stage, StageRecord, Target
+from jobdeck.domain.job import Job, JobError, JobKey, Observation, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
@@ -26,7 +26,7 @@ from tests.recording.making import HEADER, ZERO, at, write
 TARGETS = (
     make_target("op_1"),
     replace(make_target("op_2"), accepted_request_id="req-1"),
-    make_target("507f1f77bcf86cd799439012", "sonarly", Resource.PROSPECTING),
+    make_target("507f1f77bcf86cd799439012", "sonarly", "prospecting"),
 )
 WORDS = st.sampled_from(["", "processing", "queued", "a b", "ünï", "x" * 300, '"quoted", [1]'])
 US = st.integers(-(10**12), 10**12)

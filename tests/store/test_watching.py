@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey, Resource, Stage
+from jobdeck.domain.job import JobKey, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.store import Store, UnknownJobError
 from tests.builders import make_observation, make_target
@@ -15,7 +15,7 @@ UNKNOWN = JobKey("hog", None, "op_nobody_watches")
 
 def test_the_watch_list_keeps_order_and_accepting_ids(empty: Store) -> None:
     first = replace(make_target("op_b"), accepted_request_id="r-1", accepted_trace_id="t-1")
-    second = make_target("job-1", "sonarly", Resource.PROSPECTING)
+    second = make_target("job-1", "sonarly", "prospecting")
     third = make_target("op_a")
     assert empty.watch([first, second], NOW) == (first.key, second.key)
     assert empty.watch([third, first], NOW + 1) == (third.key,)
@@ -45,7 +45,7 @@ def test_watching_again_keeps_the_state_and_takes_over_a_missing_accepting_id(st
 
 def test_the_same_id_in_two_profiles_and_groups_is_three_jobs(empty: Store) -> None:
     plain, other = make_target("same"), make_target("same", "other")
-    grouped = make_target("same", "other", Resource.PROSPECTING)
+    grouped = make_target("same", "other", "prospecting")
     assert len(empty.watch([plain, other, grouped], NOW)) == 3
     assert {job.last.key for job in empty.jobs()} == {plain.key, other.key, grouped.key}
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from jobdeck.apis.pages import built_in_meanings
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
@@ -64,7 +65,7 @@ class FakeEngine:
 
     def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
         new = [target for target in targets if target.key not in self.jobs]
-        self.put(*(Job(target=target, added=self.clock.now(), kind=target.resource.value) for target in new))
+        self.put(*(Job(target=target, added=self.clock.now(), kind=target.resource) for target in new))
         return tuple(target.key for target in new)
 
     def remove(self, keys: Iterable[JobKey]) -> None:
@@ -186,6 +187,9 @@ class FakeSession:
             for key in keys
         ]
         return tickets_markdown(sources, note)
+
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        return built_in_meanings(provider)
 
     def keep_choice(self, choice: Choice, value: str) -> None:
         self.chosen[choice] = value

@@ -1,4 +1,4 @@
-from jobdeck.domain.job import Resource, Target
+from jobdeck.domain.job import Target
 from jobdeck.tui.draw.spans import plain
 from jobdeck.tui.screens.add import understood_lines
 from jobdeck.tui.session import Parsed, Refused
@@ -93,9 +93,7 @@ def test_targets_of_several_profiles_are_counted_by_kind() -> None:
     from jobdeck.tui.draw.spans import plain
     from jobdeck.tui.screens.add import understood_lines
 
-    parsed = Parsed(
-        (target("op_a"), target("op_b"), target("507f", "sonarly"), Target(key("e"), "thehog", Resource.SEARCH))
-    )
+    parsed = Parsed((target("op_a"), target("op_b"), target("507f", "sonarly"), Target(key("e"), "thehog", "search")))
     line = plain(understood_lines(parsed, (), 100)[0])
     assert line == " ✓ 4 jobs: 2 hog operation, 1 sonarly prospecting, 1 hog search"
 

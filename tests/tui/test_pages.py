@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobdeck.apis.pages import built_in_meanings
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.tui.draw.detail import Outlook, detail_lines
-from jobdeck.tui.draw.pages import Tab, account_lines, diff_lines, raw_lines, timeline_lines
+from jobdeck.tui.draw.pages import Tab, diff_lines, explained_lines, raw_lines, timeline_lines
 from jobdeck.tui.draw.spans import Line, line_width, plain
 from jobdeck.tui.draw.spark import LEVELS, sparkline
 from jobdeck.tui.widgets.detail import Detail
@@ -31,16 +32,18 @@ MOMENTS = (
     Moment(ago(15).us, MomentKind.PHASE, "failed", None, "running", "failed", UUID),
 )
 
+MEANINGS = built_in_meanings("thehog")
+
 
 def texts(lines: list[Line]) -> str:
     return "\n".join(plain(line) for line in lines)
 
 
 def test_the_target_account_is_explained_beside_the_raw_value() -> None:
-    text = texts(account_lines(job("op_a", facts=FACTS), 118))
+    text = texts(explained_lines(job("op_a", facts=FACTS), MEANINGS, 118))
     assert "targetAccountSearchMode profile_current_company  people were looked for by the current company" in text
     assert "12 matched through the company's page; 3 matched through the current company" in text
-    assert "handle" in texts(detail_lines(job("op_a", facts=FACTS), Outlook(), NOON, 118))
+    assert "handle" in texts(detail_lines(job("op_a", facts=FACTS), Outlook(meanings=MEANINGS), NOON, 118))
 
 
 @pytest.mark.parametrize("width", [10, 20, 58, 78, 118, 200])
@@ -48,7 +51,7 @@ def test_no_line_of_a_page_is_wider_than_its_pane(width: int) -> None:
     before = job("op_a", observed=ago(60), facts=FACTS)
     now = job("op_a", Phase.FAILED, observed=ago(1), result="x" * 5_000)
     for lines in (
-        account_lines(before, width),
+        explained_lines(before, MEANINGS, width),
         raw_lines(b'{"a": [1, "' + b"x" * 300 + b'"]}', width),
         timeline_lines(MOMENTS, NOON, width),
         diff_lines(before, now, NOON, width),

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.cli.sitting import Sitting
-from jobdeck.providers.targets import parse_target
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
@@ -23,7 +23,7 @@ async def sitting(scenario: Scenario, *texts: str) -> AsyncIterator[tuple[Driven
     clock = FastClock(SPEED)
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
         wiring = Wiring({}, settings=settings_for(server.url), clock=clock, keep=False)
-        targets = tuple(parse_target(text, wiring.directory) for text in texts)
+        targets = tuple(parse_target(text, wiring.registry) for text in texts)
         clipboard = Clipboard()
         app = JobdeckApp(Sitting(wiring, targets), put=clipboard, frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
@@ -65,7 +65,7 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
     async with SimulatorServer(demo_scenario(jobs=8, seed=1)) as server:
         settings, env = settings_for(server.url), {"JOBDECK_DATA_DIR": str(tmp_path)}
         wiring = Wiring(env, settings=settings)
-        (target,) = [parse_target(text, wiring.directory) for text in demo_targets(demo_scenario(jobs=8, seed=1))[:1]]
+        (target,) = [parse_target(text, wiring.registry) for text in demo_targets(demo_scenario(jobs=8, seed=1))[:1]]
         app = JobdeckApp(Sitting(wiring, (target,)), put=Clipboard(), frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobError, JobKey, Resource, Stage, StageRecord, Target
+from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 
@@ -37,8 +37,8 @@ def key(id_: str, profile: str = "hog") -> JobKey:
 
 def target(id_: str, profile: str = "hog") -> Target:
     if profile == "sonarly":
-        return Target(key(id_, profile), "sonarly", Resource.PROSPECTING)
-    return Target(key(id_, profile), "thehog", Resource.OPERATION)
+        return Target(key(id_, profile), "sonarly", "prospecting")
+    return Target(key(id_, profile), "thehog", "operation")
 
 
 def job(id_: str, phase: Phase = Phase.RUNNING, profile: str = "hog", **changes: object) -> Job:

@@ -9,7 +9,7 @@ from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.hooks import KEYS as HOOK_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS, default_path
 from jobdeck.domain.scope import Scope, format_scope, parse_scope
-from jobdeck.providers.profile import AccessKeys, Bearer
+from jobdeck.providers.credentials import Credentials
 from jobdeck.wiring import data_dir
 
 Write = Callable[..., Path]
@@ -31,6 +31,11 @@ requests_per_minute = 60
 """
 
 
+def authorization(credentials: Credentials | None) -> str:
+    assert credentials is not None
+    return credentials.headers["Authorization"]
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def write_file(text: str, mode: int = 0o600) -> Path:
@@ -48,10 +53,11 @@ def test_the_documented_file_reads_as_documented(write: Write) -> None:
     hog, sonarly = settings.profiles["hog"], settings.profiles["sonarly"]
     assert hog.profile.requests_per_minute == 300
     assert str(sonarly.profile.origin) == "https://api.sonarly.io"
-    assert sonarly.profile.account_group == "507f1f77bcf86cd799439011"
+    assert sonarly.profile.variables["account_group"] == "507f1f77bcf86cd799439011"
     resolved = hog.resolve(HOG).credentials
-    assert isinstance(resolved, AccessKeys)
-    assert resolved.access_key.reveal() == "ak_canary_0123456789"
+    assert resolved is not None
+    assert set(resolved.headers) == {"X-Access-Key", "X-Secret-Key"}
+    assert resolved.secrets["access_key"].reveal() == "ak_canary_0123456789"
 
 
 def test_the_mouse_is_as_the_file_says_and_else_as_the_terminal_does(write: Write) -> None:
@@ -74,13 +80,13 @@ def test_without_a_file_the_environment_makes_profiles(tmp_path: Path) -> None:
     assert list(settings.profiles) == ["thehog", "sonarly"]
     assert settings.default_profile == "thehog"
     assert settings.profiles["thehog"].profile.base_url == "http://127.0.0.1:8080"
-    assert isinstance(settings.profiles["sonarly"].resolve(env).credentials, Bearer)
+    assert authorization(settings.profiles["sonarly"].resolve(env).credentials) == "Bearer {token}"
 
 
 def test_the_older_bearer_key_makes_a_profile_as_well(tmp_path: Path) -> None:
     env = {"THE_HOG_API_KEY": "hog_live_0123456789", "XDG_CONFIG_HOME": str(tmp_path)}
     settings = load_settings(env)
-    assert isinstance(settings.profiles["thehog"].resolve(env).credentials, Bearer)
+    assert authorization(settings.profiles["thehog"].resolve(env).credentials) == "Bearer {token}"
 
 
 def test_an_empty_environment_makes_no_profile(tmp_path: Path) -> None:
@@ -144,12 +150,15 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
         ('[profiles.hog]\nprovider = "thehog"\nacces_key = "x"', "unknown key acces_key.*did you mean access_key"),
         (
             '[profiles.hog]\nprovider = "hog"',
-            "provider must be one of azure-async, github-actions, google-lro, sonarly, thehog",
+            "provider must be one of airflow, .* thehog",
         ),
         ('[profiles.hog]\nprovider = "thehog"\nbase_url = "http://example.com"', "http is accepted for a loopback"),
         ('[profiles.hog]\nprovider = "thehog"\nbase_url = "https://u:p@example.com"', "user information"),
         ('[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"', "secret_key is missing"),
-        ('[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"\ntoken = "env:B"', "either token"),
+        (
+            '[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"\ntoken = "env:B"',
+            "give either access_key and secret_key, or a token",
+        ),
         ('[profiles.s]\nprovider = "sonarly"\nsecret_key = "env:A"', "sonarly takes a token"),
         ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = 0', "whole number"),
         ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = true', "whole number"),

@@ -3,34 +3,35 @@ import sys
 
 import pytest
 
-from jobdeck.domain.job import JobKey, Resource, Target
-from jobdeck.providers.profile import Profile
-from jobdeck.providers.targets import Directory, TargetError, parse_target
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.targets import ProfileRegistry, TargetError, parse_target
+from jobdeck.domain.job import JobKey, Target
+from tests.builders import make_profile
 
 GROUP = "507f1f77bcf86cd799439011"
 JOB = "60c72b2f9b1d8b3a2c4e5f60"
 
 
-def directory(*profiles: Profile, default: str | None = None) -> Directory:
-    return Directory({profile.name: profile for profile in profiles}, default)
+def directory(*profiles: Profile, default: str | None = None) -> ProfileRegistry:
+    return ProfileRegistry({profile.name: profile for profile in profiles}, default)
 
 
-HOG = Profile.create("hog", "thehog")
-HOG2 = Profile.create("hog2", "thehog", base_url="https://gateway.example:8443/hog/v9")
-SONARLY = Profile.create("sonarly", "sonarly", account_group=GROUP)
-BARE_SONARLY = Profile.create("team", "sonarly", base_url="https://other.example")
+HOG = make_profile("hog", "thehog")
+HOG2 = make_profile("hog2", "thehog", base_url="https://gateway.example:8443/hog/v9")
+SONARLY = make_profile("sonarly", "sonarly", account_group=GROUP)
+BARE_SONARLY = make_profile("team", "sonarly", base_url="https://other.example")
 BOTH = directory(HOG, SONARLY, default="hog")
 
 
-def hog(job_id: str, resource: Resource = Resource.OPERATION, profile: str = "hog") -> Target:
+def hog(job_id: str, resource: str = "operation", profile: str = "hog") -> Target:
     return Target(JobKey(profile, None, job_id), "thehog", resource)
 
 
 def prospecting(job_id: str, group: str = GROUP, profile: str = "sonarly") -> Target:
-    return Target(JobKey(profile, group, job_id), "sonarly", Resource.PROSPECTING)
+    return Target(JobKey(profile, group, job_id), "sonarly", "prospecting")
 
 
-def refusal(text: str, among: Directory = BOTH) -> str:
+def refusal(text: str, among: ProfileRegistry = BOTH) -> str:
     with pytest.raises(TargetError) as caught:
         parse_target(text, among)
     return str(caught.value)
@@ -49,15 +50,15 @@ def refusal(text: str, among: Directory = BOTH) -> str:
         (f"sonarly:g:2/{JOB}", prospecting(JOB, "g:2")),
         ("https://developer.thehog.ai/api/operations/op_1", hog("op_1")),
         ("HTTPS://Developer.TheHog.ai:443/api/operations/op_1", hog("op_1")),
-        ("https://developer.thehog.ai/api/enrichments/e1", hog("e1", Resource.ENRICHMENT)),
-        ("https://developer.thehog.ai/api/v1/search/s1", hog("s1", Resource.SEARCH)),
+        ("https://developer.thehog.ai/api/enrichments/e1", hog("e1", "enrichment")),
+        ("https://developer.thehog.ai/api/v1/search/s1", hog("s1", "search")),
         ("https://developer.thehog.ai/api/operations/a%3Ab", hog("a:b")),
         (f"https://api.sonarly.io/v1/accounts/g2/prospecting/{JOB}", prospecting(JOB, "g2")),
         ("/api/operations/op_1", hog("op_1")),
-        ("/api/enrichments/e1", hog("e1", Resource.ENRICHMENT)),
-        ("/api/v1/search/s1", hog("s1", Resource.SEARCH)),
+        ("/api/enrichments/e1", hog("e1", "enrichment")),
+        ("/api/v1/search/s1", hog("s1", "search")),
         (f"/v1/accounts/g2/prospecting/{JOB}", prospecting(JOB, "g2")),
-        ("hog:/api/v1/search/s1", hog("s1", Resource.SEARCH)),
+        ("hog:/api/v1/search/s1", hog("s1", "search")),
     ],
 )
 def test_every_form_names_its_job(text: str, target: Target) -> None:
@@ -85,8 +86,8 @@ def test_without_a_default_the_shape_of_a_bare_id_decides() -> None:
 
 def test_a_sonarly_job_without_an_account_group_says_what_to_write() -> None:
     message = refusal(JOB, directory(BARE_SONARLY))
-    assert f"ACCOUNT_GROUP/{JOB}" in message
-    assert "account_group in profile team" in message
+    assert "is written account_group/ID" in message
+    assert "set account_group in [profiles.team.variables]" in message
 
 
 def test_an_account_group_goes_to_the_default_profile_or_the_only_one_that_has_any() -> None:
@@ -94,7 +95,7 @@ def test_an_account_group_goes_to_the_default_profile_or_the_only_one_that_has_a
     assert parse_target(f"g/{JOB}", two) == prospecting(JOB, "g", "team")
     ambiguous = directory(HOG, SONARLY, BARE_SONARLY, default="hog")
     assert "one of sonarly, team" in refusal(f"g/{JOB}", ambiguous)
-    assert "needs a profile of Sonarly, and there is none (known: hog)" in refusal(f"g/{JOB}", directory(HOG))
+    assert "neither PLACE/ID of a profile nor a poll URL" in refusal(f"g/{JOB}", directory(HOG))
 
 
 def test_a_relative_poll_url_goes_to_the_default_profile_or_the_only_one_that_fits() -> None:
@@ -110,7 +111,7 @@ def test_a_mistyped_profile_is_an_error_and_not_a_job_of_the_default_profile() -
 
 
 def test_account_groups_are_refused_where_there_are_none() -> None:
-    assert "has no account groups" in refusal("hog:g/op_1")
+    assert "a job of The Hog is its ID alone" in refusal("hog:g/op_1")
 
 
 def test_a_path_prefix_of_the_base_url_may_be_there_or_not() -> None:
@@ -129,17 +130,15 @@ def test_a_path_prefix_of_the_base_url_may_be_there_or_not() -> None:
 
 def test_of_several_profiles_on_one_origin_the_default_wins_when_it_fits() -> None:
     base = "http://127.0.0.1:8080"
-    one, two = (Profile.create(name, "thehog", base_url=base) for name in ("one", "two"))
-    other = Profile.create("other", "sonarly", base_url=base)
+    one, two = (make_profile(name, "thehog", base_url=base) for name in ("one", "two"))
+    other = make_profile("other", "sonarly", base_url=base)
     url = f"{base}/api/operations/op_1"
     assert parse_target(url, directory(other, one, two, default="two")).key.profile == "two"
     assert parse_target(url, directory(other, one, two, default="other")).key.profile == "one"
     assert parse_target(url, directory(other, one, two)).key.profile == "one"
 
 
-@pytest.mark.parametrize(
-    "text", ["", " op_1", "op_1 ", "op_1\n", "a/b/c", "api/operations/op_1", "hog:", "/", "g/", "/x"]
-)
+@pytest.mark.parametrize("text", ["", " op_1", "op_1 ", "op_1\n", "a/b/c", "hog:", "/", "g/", "/x"])
 def test_what_is_no_target_is_refused_with_a_clean_reason(text: str) -> None:
     assert refusal(text)
 
@@ -158,14 +157,14 @@ def test_a_pasted_api_key_is_refused_and_not_repeated(key: str) -> None:
 
 
 def test_a_profiles_own_account_group_is_checked_too() -> None:
-    bad = Profile.create("bad", "sonarly", account_group="../x")
-    assert "not an account group ID" in refusal(JOB, directory(bad))
+    bad = make_profile("bad", "sonarly", account_group="../x")
+    assert "is written account_group/ID" in refusal(JOB, directory(bad))
 
 
 def test_parsing_targets_imports_neither_the_http_client_nor_the_models() -> None:
     code = (
-        "import sys; import jobdeck.providers.base, jobdeck.providers.profile, jobdeck.providers.secret; "
-        "import jobdeck.providers.targets as t; t.parse_input(b'op_1', t.Directory({})); "
+        "import sys; import jobdeck.providers.base, jobdeck.apis.profile, jobdeck.providers.secret; "
+        "import jobdeck.apis.target_input as t; t.parse_input(b'op_1', t.ProfileRegistry({})); "
         "print([name for name in ('httpx', 'pydantic', 'pydantic_core', 'asyncio', 'ssl') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

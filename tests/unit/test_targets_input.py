@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.domain.job import Resource
-from jobdeck.providers.targets import MAX_INPUT, Directory, Parsed, parse_input
+from jobdeck.apis.target_input import MAX_INPUT, Parsed, parse_input
+from jobdeck.apis.targets import ProfileRegistry
 from tests.cleanness import is_clean
 from tests.unit.providers.samples import HOG_ACCEPTED, HOG_RATE_LIMITED, JOB, OP, SONARLY_ACCEPTED, sonarly_error
 from tests.unit.test_targets import BARE_SONARLY, BOTH, GROUP, HOG, SONARLY, directory, hog, prospecting
@@ -16,11 +16,11 @@ ACCEPTED = replace(hog(OP), accepted_request_id="3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3
 ACCEPTED_SONARLY = replace(prospecting(JOB), accepted_trace_id="trace-9")
 
 
-def parse(data: bytes | object, among: Directory = BOTH) -> Parsed:
+def parse(data: bytes | object, among: ProfileRegistry = BOTH) -> Parsed:
     return parse_input(data if isinstance(data, bytes) else json.dumps(data).encode(), among)
 
 
-def refusal(data: object, among: Directory = BOTH) -> str:
+def refusal(data: object, among: ProfileRegistry = BOTH) -> str:
     parsed = parse(data, among)
     assert parsed.targets == ()
     ((_, reason),) = parsed.refused
@@ -29,7 +29,7 @@ def refusal(data: object, among: Directory = BOTH) -> str:
 
 def test_lines_of_any_form_are_read_and_comments_and_blanks_skipped() -> None:
     data = b"# mine\n\n  op_1 \r\n\t/api/v1/search/s1\nhog:op_2\r\n#op_3\ng/j\n"
-    assert parse(data).targets == (hog("op_1"), hog("s1", Resource.SEARCH), hog("op_2"), prospecting("j", "g"))
+    assert parse(data).targets == (hog("op_1"), hog("s1", "search"), hog("op_2"), prospecting("j", "g"))
 
 
 def test_the_documented_accepted_bodies_keep_the_ids_of_their_acceptance() -> None:
@@ -56,7 +56,7 @@ def test_a_scrapers_accepted_body_is_wrapped_in_data() -> None:
 
 def test_a_searchs_accepted_body_is_in_snake_case() -> None:
     body = {"id": "s1", "status": "queued", "poll_url": "/api/v1/search/s1", "meta": {"request_id": "r"}}
-    assert parse(body).targets == (replace(hog("s1", Resource.SEARCH), accepted_request_id="r"),)
+    assert parse(body).targets == (replace(hog("s1", "search"), accepted_request_id="r"),)
 
 
 def test_the_newest_id_wins_and_meta_may_be_absent() -> None:
@@ -67,7 +67,7 @@ def test_the_newest_id_wins_and_meta_may_be_absent() -> None:
 def test_the_poll_url_decides_resource_and_profile() -> None:
     body = {"id": "e1", "status": "queued", "pollUrl": "https://developer.thehog.ai/api/enrichments/e1"}
     among = directory(SONARLY, HOG, default="sonarly")
-    assert parse(body, among).targets == (hog("e1", Resource.ENRICHMENT),)
+    assert parse(body, among).targets == (hog("e1", "enrichment"),)
 
 
 def test_a_poll_url_of_another_job_or_origin_refuses_the_body() -> None:
@@ -80,14 +80,14 @@ def test_list_answers_name_all_their_jobs() -> None:
     operations = [{"id": "op_1", "status": "processing"}, {"id": "op_2", "status": "queued"}]
     assert parse(operations).targets == (hog("op_1"), hog("op_2"))
     searches = {"data": [{"id": "s1", "status": "queued", "type": "web_search", "query": "q"}], "next_cursor": None}
-    assert parse(searches).targets == (hog("s1", Resource.SEARCH),)
+    assert parse(searches).targets == (hog("s1", "search"),)
     jobs = {"success": True, "data": {"items": [{"jobId": "j1"}, {"jobId": "j2"}], "hasMore": False}, "traceId": "t"}
     assert parse(jobs).targets == (prospecting("j1"), prospecting("j2"))
 
 
 def test_a_sonarly_body_needs_the_profiles_account_group() -> None:
-    assert "account group" in refusal(SONARLY_ACCEPTED, directory(BARE_SONARLY))
-    assert "needs a profile of Sonarly" in refusal(SONARLY_ACCEPTED, directory(HOG))
+    assert "account_group" in refusal(SONARLY_ACCEPTED, directory(BARE_SONARLY))
+    assert "without a job ID" in refusal(SONARLY_ACCEPTED, directory(HOG))
 
 
 @pytest.mark.parametrize(
@@ -95,16 +95,15 @@ def test_a_sonarly_body_needs_the_profiles_account_group() -> None:
     [
         (
             HOG_RATE_LIMITED,
-            "an error answer, no job was started: Rate limit exceeded. Please slow down and retry. (3f7a…)",
+            "an error response: no job was started: Rate limit exceeded. Please slow down and retry. (3f7a…)",
         ),
-        (sonarly_error("INSUFFICIENT_CREDITS", "top up"), "an error answer, no job was started: top up (trace-err)"),
-        ({"error": "Bad\x1b[2J"}, "an error answer, no job was started: Bad\\x1b[2J"),
+        (sonarly_error("INSUFFICIENT_CREDITS", "top up"), "an error response: no job was started: top up (trace-err)"),
+        ({"error": "Bad\x1b[2J"}, "an error response: no job was started: Bad\\x1b[2J"),
         ({"success": False, "data": None, "error": None}, "without a message"),
         ({"data": {"rows": []}, "meta": {"requestId": "r"}}, "complete at once"),
         ({"id": "m1", "cadence_minutes": 5, "status": "active"}, "a monitor's settings"),
         ({"hello": "world"}, "without a job ID"),
-        ({"id": 7}, "without a job ID"),
-        ({"id": "../x", "status": "queued"}, "not a job ID"),
+        ({"id": "..", "status": "queued"}, "not a job ID"),
         ([1], "neither a target nor an accepted body"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.providers.targets import parse_target
+from jobdeck.apis.targets import parse_target
 from jobdeck.wiring import Wiring
 from jobdeck.wiring.tickets import make_ticket
 from tests.builders import make_exchange, make_target
@@ -24,7 +24,7 @@ HERE = "https://api.example"
 )
 async def test_a_job_is_asked_for_again_by_its_own_url(text: str, path: str, tmp_path: Path) -> None:
     wiring = Wiring({"JOBDECK_DATA_DIR": str(tmp_path)}, settings=settings_for(HERE))
-    target = parse_target(text, wiring.directory)
+    target = parse_target(text, wiring.registry)
     assert wiring.curl(target).endswith(f" {HERE}{path}")
     running = wiring.open()
     running.engine.add([target])

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from jobdeck.apis.targets import parse_target
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
-from jobdeck.providers.targets import parse_target
 from jobdeck.recording.encoding import MOMENTS
 from jobdeck.recording.reader import Recording, read_recording
 from jobdeck.simulator.demo import demo_scenario, demo_targets
@@ -82,7 +82,7 @@ async def test_an_hour_of_a_hundred_jobs_takes_a_megabyte_and_is_played_back_in_
         recorder.when_it_ends(complaints.append)
         engine = wiring.open(recorder=recorder).engine
         begun = clock.now()
-        engine.add(parse_target(text, wiring.directory) for text in demo_targets(scenario))
+        engine.add(parse_target(text, wiring.registry) for text in demo_targets(scenario))
         polling = asyncio.create_task(engine.run())
         await until(lambda: clock.now().since(begun) >= SECONDS / 2)
         gone = next(iter(engine.jobs))

@@ -5,6 +5,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import ListSpec
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode, problem_code, worst
 from jobdeck.cli.narration import narrate
@@ -15,11 +17,10 @@ from jobdeck.cli.silence import Silences
 from jobdeck.cli.words import STATUS_HEADER, describe_row
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Resource, Target
+from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
 from jobdeck.domain.transitions import apply_observation
-from jobdeck.providers.profile import Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.wiring import Wiring
 from jobdeck.wiring.asking import Asker
@@ -32,7 +33,7 @@ MAX_PAGES = 20
 class Found:
     """What the lists of one profile gave: jobs, list by list and newest first, and why a list could not be read.
 
-    They are not merged by time, for the rows of The Hog's operations carry none. `gaps` are what of a page could not.
+    They are not merged by time: rows may carry none. `gaps` are what of a page could not.
     """
 
     jobs: tuple[Job, ...]
@@ -76,15 +77,25 @@ def profiles_of(wiring: Wiring, name: str | None) -> tuple[str, ...]:
 
 def hindrance(profile: Profile) -> str | None:
     """Return why the jobs of a profile cannot be listed; None when they can."""
-    described = profile.described
-    if described is None:
-        return None
-    if described.list is None:
-        return f"the description of {described.name} has no list"
-    if described.values_of(None, profile.variables) is None:
-        needed = ", ".join(described.place)
-        return f"a list of {described.title} jobs needs {needed} in [profiles.{profile.name}.variables]"
+    spec = profile.spec
+    if not spec.lists:
+        return f"{spec.title} has no list of jobs"
+    if not any(_place_of(profile, listed) is not None or _listed_variable(profile, listed) for listed in spec.lists):
+        needed = ", ".join(spec.lists[0].url.variables)
+        return f"a list of {spec.title} jobs needs {needed} in [profiles.{profile.name}.variables]"
     return None
+
+
+def _place_of(profile: Profile, listed: ListSpec) -> dict[str, str] | None:
+    """Return the values of a list's variables, as far as the profile has them; None when one is missing."""
+    return profile.spec.resources[listed.shows[0]].parse_scope(None, profile.variables)
+
+
+def _listed_variable(profile: Profile, listed: ListSpec) -> str | None:
+    """Return the only variable of a list that the profile does not have, where the API lists its values."""
+    missing = [name for name in listed.url.variables if name not in profile.variables]
+    variable = profile.spec.variables.get(missing[0]) if len(missing) == 1 else None
+    return missing[0] if variable is not None and variable.url is not None else None
 
 
 def _listing(wiring: Wiring, name: str | None) -> tuple[str, ...]:
@@ -159,25 +170,28 @@ async def _read(asker: Asker, page: ListPage, limit: int) -> _Read:
 
 
 async def _lists(wiring: Wiring, asker: Asker, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:
-    """Return the lists that a profile has: Sonarly has one for each account group that its key can see."""
+    """Return the lists that a profile has: one for each value of a variable that the profile does not give."""
     profile = wiring.settings.profiles[name].profile
-    if profile.described is not None:
-        place = profile.described.values_of(None, profile.variables) or {}
-        return (ListPage(Resource.JOB, profile.described.group_of(place)),), None
-    if profile.provider == "thehog":
-        return (ListPage(Resource.OPERATION), ListPage(Resource.SEARCH)), None
-    if profile.account_group is not None:
-        return (ListPage(Resource.PROSPECTING, profile.account_group),), None
-    try:
-        page = await asker.list_groups()
-    except SilencedError as error:
-        return (), error.problem
-    return tuple(ListPage(Resource.PROSPECTING, group) for group in page.groups), page.problem
+    pages: list[ListPage] = []
+    for listed in profile.spec.lists:
+        resource = listed.shows[0]
+        place = _place_of(profile, listed)
+        if place is not None:
+            pages.append(ListPage(resource, profile.spec.resources[resource].scope_of(place)))
+        elif (variable := _listed_variable(profile, listed)) is not None:
+            try:
+                found = await asker.list_values(variable)
+            except SilencedError as error:
+                return tuple(pages), error.problem
+            if found.problem is not None:
+                return tuple(pages), found.problem
+            pages.extend(ListPage(resource, value) for value in found.values)
+    return tuple(pages), None
 
 
-def _job(wiring: Wiring, name: str, resource: Resource, row: Observation, exchange: Exchange) -> Job:
+def _job(wiring: Wiring, name: str, resource: str, row: Observation, exchange: Exchange) -> Job:
     provider = wiring.settings.profiles[name].profile.provider
     now = wiring.clock.now()
     target = Target(JobKey(name, row.account_group, row.id), provider, resource)
-    job, _ = apply_observation(Job(target=target, added=now, kind=resource.value), row, exchange, now)
+    job, _ = apply_observation(Job(target=target, added=now, kind=resource), row, exchange, now)
     return job

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import TextIO
 
 from jobdeck import __version__
+from jobdeck.apis.pages import built_in_names
+from jobdeck.apis.profile import Profile
 from jobdeck.cli.discover import hindrance, profiles_of
 from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.opening import open_store_for, open_wiring
@@ -22,11 +24,9 @@ from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
 from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.scope import Scope
-from jobdeck.providers.profile import BUILT_IN, Profile
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
 from jobdeck.tui.multiplexer import in_gnu_screen
@@ -69,10 +69,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         checks.append(Check("configuration", Verdict.FAILED, str(error), ExitCode.USAGE))
     else:
         scopes, names = wiring.settings.scopes, profiles_of(wiring, arguments.profile)
-        checks.extend((_configuration(wiring), _described(wiring)))
+        checks.extend((_configuration(wiring), _apis(wiring)))
         for name in names:
             with suppress(ConfigError):  # which the check of the credential tells
-                wiring.settings.profiles[name].ask()
+                wiring.settings.profiles[name].prompt()
         checks.extend(run_async(_profiles(wiring, arguments, names)))
     checks.extend((_store(arguments, scopes), *_terminal()))
     _report(checks, as_json=arguments.json)
@@ -96,13 +96,15 @@ def _named(settings: Settings, name: str) -> str:
     return f"{name} ({', '.join(notes)})" if notes else name
 
 
-def _described(wiring: Wiring) -> Check:
-    """Tell which APIs are known by a description."""
-    found = wiring.settings.apis.found
-    ours = ", ".join(f"{name} ({description.url.text})" for name, description in found.items())
-    return Check(
-        "described APIs", Verdict.OK, f"{ours or 'none in the configuration'}; built in: {', '.join(BUILT_IN)}"
+def _apis(wiring: Wiring) -> Check:
+    """Name the user's own pages, and those built-in ones that they replace."""
+    library = wiring.settings.apis
+    ours = ", ".join(
+        f"{name} ({page.file}{', replaces the built-in one' if library.replaces(name) else ''})"
+        for name, page in library.own.items()
     )
+    built_in = f"{len(built_in_names())} built in (jobdeck apis lists them)"
+    return Check("described APIs", Verdict.OK, f"{ours + '; ' if ours else ''}{built_in}")
 
 
 async def _profiles(wiring: Wiring, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
@@ -163,13 +165,13 @@ async def _request(wiring: Wiring, profile: Profile) -> tuple[Exchange, tuple[Ra
     """Ask one authenticated request; returns it with the limits that its answer announced."""
     async with wiring.asking([profile.name], Silences(wiring.clock).tell) as askers:
         asker = askers[profile.name]
-        if profile.provider == "thehog":
-            page = ListPage(Resource.OPERATION, limit=1)
-        elif (described := profile.described) is not None:
-            place = described.values_of(None, profile.variables) or {}
-            page = ListPage(Resource.JOB, described.group_of(place), limit=1)
-        else:
-            return (await asker.list_groups()).exchange, ()
+        variable = next((name for name, known in profile.spec.variables.items() if known.url is not None), None)
+        if variable is not None:
+            return (await asker.list_values(variable)).exchange, ()
+        listed = profile.spec.lists[0]
+        resource = profile.spec.resources[listed.shows[0]]
+        place = resource.parse_scope(None, profile.variables) or {}
+        page = ListPage(resource.name, resource.scope_of(place), limit=1)
         reply = await asker.list_page(page)
         return reply.exchange, reply.windows
 
@@ -180,21 +182,21 @@ def _unanswered(name: str, origin: object, problem: Problem) -> Check:
 
 
 def _keyless(profile: Profile) -> bool:
-    return profile.described is not None and not profile.described.auth.needed
+    return not profile.spec.needs_secret
 
 
 def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:
     """Tell the limits: configured, announced just now, and as all jobdecks on this machine hold to them."""
     profile = wiring.settings.profiles[name].profile
-    configured, described = profile.requests_per_minute, profile.described
+    configured, documented = profile.requests_per_minute, profile.spec.requests_per_minute
     told = "; ".join(
         f"{window.name + ' ' if window.name else ''}{window.limit}{_per(window)}, {_left(window)}"
         for window in windows
         if window.limit is not None
     )
     ours = "not configured" if configured is None else f"{configured} a minute configured"
-    if configured is None and described is not None and described.requests_per_minute is not None:
-        ours = f"{described.requests_per_minute} a minute described"
+    if configured is None and documented is not None:
+        ours = f"{documented} a minute documented"
     with open_store_for(arguments, wiring.settings.scopes) as store:
         learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
     kept = (

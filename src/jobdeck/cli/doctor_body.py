@@ -6,30 +6,32 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes
+from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.fields import FieldMatch
+from jobdeck.apis.spec import ApiSpec
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.inputs import read_source
 from jobdeck.cli.output import print_json, print_table, rfc3339
 from jobdeck.config import load_settings
+from jobdeck.config.apis import read_spec
 from jobdeck.domain.job import Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
 from jobdeck.files import as_utf8
 from jobdeck.providers.charset import charset_of
-from jobdeck.providers.described.look import Finding
-from jobdeck.providers.described.reading import Read, read_job, read_jobs
-from jobdeck.providers.description import Description
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_head import Head, read_head
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.problems import fault_of_status, kind_of_status, read_error
-from jobdeck.providers.reading import Reading, noted, read_repaired
 from jobdeck.providers.redirects import describe_redirect
-from jobdeck.providers.repair import Repaired, repair
+from jobdeck.providers.repair import repair
 
 _ORDER = (
     *("item", "id", "kind", "status", "outcome", "done", "failures", "progress", "progress_total"),
@@ -47,21 +49,47 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
     if arguments.provider is None or arguments.body is None:
         raise CommandError("--provider NAME and --body FILE need each other")
     settings = load_settings(os.environ, Path(arguments.config) if arguments.config else None)
-    described = settings.apis.named(arguments.provider, "--provider")
-    if not isinstance(described, Description):
-        raise CommandError(f"{described} has code of its own: only a described API's reading can be shown")
+    spec = read_spec(settings.apis, arguments.provider, "--provider")
     head, body = _parted(as_utf8(read_source(arguments.body)))
-    refusal = _refusal(head, body)
-    read = Read(Reading(fault=refusal)) if refusal is not None else _read(head, body, described)
-    read = _with_ids_of(head, described, read)
-    rows = Reading()
-    if read.reading.fault is not None and refusal is None and described.list is not None:
-        rows = _rows(head, body, described)
+    refusal = _refusal(spec, head, body)
+    response = ResponseBody(body, 200 if head is None else head.status, {} if head is None else dict(head.headers))
+    read = ParsedBody(problem=refusal) if refusal is not None else _read_job(spec, response)
+    read = _with_ids_of(head, spec, read)
+    rows = ParsedBody()
+    if read.problem is not None and refusal is None and spec.lists:
+        rows = _read_page(spec, response)
     if arguments.json:
-        print_json(_object(described, read, rows))
+        print_json(_object(spec, read, rows))
     else:
-        _tell(described, read, rows)
-    return ExitCode.OK if read.reading.observations or rows.observations else ExitCode.FAILED
+        _print(spec, read, rows)
+    return ExitCode.OK if read.observations or rows.observations else ExitCode.FAILED
+
+
+def _read_job(spec: ApiSpec, response: ResponseBody) -> ParsedBody:
+    """Return the answer as a job of the first resource that can be read from it, else why the default one cannot."""
+    extractor = Extractor(spec, name_paths=True)
+    read = [_read_leniently(partial(_parse_job, extractor, name), response, one=True) for name in spec.resources]
+    return next((one for one in read if one.observations), read[0])
+
+
+def _read_page(spec: ApiSpec, response: ResponseBody) -> ParsedBody:
+    """Return the answer as a page of the first list that can be read from it, else why the first one cannot."""
+    extractor = Extractor(spec, name_paths=True)
+    read = [_read_leniently(partial(extractor.page, listed), response, one=False) for listed in spec.lists]
+    return next((one for one in read if one.observations), read[0])
+
+
+def _parse_job(extractor: Extractor, resource: str, body: ResponseBody) -> ParsedBody:
+    return extractor.job(resource, body, None, record=True)
+
+
+def _read_leniently(parse: Parse, response: ResponseBody, *, one: bool) -> ParsedBody:
+    """Return what an answer says, leniently where it is no strict JSON."""
+    parsed = parse(response)
+    repaired = repair(response.data, charset_of(response.headers.get("content-type"))) if is_damaged(parsed) else None
+    if repaired is None:
+        return parsed
+    return with_notes(parse_repaired(parse, repaired, response, one=one), repaired.notes, one=one)
 
 
 def _parted(data: bytes) -> tuple[Head | None, bytes]:
@@ -70,79 +98,53 @@ def _parted(data: bytes) -> tuple[Head | None, bytes]:
     return (None, data) if found is None else (found[0], data[found[1] :])
 
 
-def _refusal(head: Head | None, body: bytes) -> Fault | None:
+def _refusal(spec: ApiSpec, head: Head | None, body: bytes) -> Fault | None:
     """Return what a status that is no success is taken for, whatever the body says; None for a good one."""
     kind = kind_of_status(head.status) if head is not None else None
-    if head is None or kind is None:
+    if head is None or kind is None or head.status in spec.phases.by_http_status:
         return None
     destination = describe_redirect(head.headers.get("location"), "")
     return fault_of_status(head.status, kind, body, destination, read_error(body))
 
 
-def _read(head: Head | None, body: bytes, described: Description) -> Read:
-    """Return how a job's answer is read, leniently where it is no strict JSON."""
-    read = read_job(described, body, 200, None, None)
-    repaired = _repaired(head, body, read.reading)
-    if repaired is None:
-        return read
-    read = read_job(described, repaired.body, 200, None, None)
-    reading = read_repaired(lambda *_: read.reading, repaired, 200, one=True)
-    return replace(read, reading=noted(reading, repaired.notes, one=True))
-
-
-def _rows(head: Head | None, body: bytes, described: Description) -> Reading:
-    rows = read_jobs(described, body, 200, None)
-    repaired = _repaired(head, body, rows)
-    if repaired is None:
-        return rows
-    reading = read_repaired(lambda document, _: read_jobs(described, document, 200, None), repaired, 200, one=False)
-    return noted(reading, repaired.notes, one=False)
-
-
-def _repaired(head: Head | None, body: bytes, reading: Reading) -> Repaired | None:
-    if reading.fault is None or reading.fault.kind is not ProblemKind.NOT_JSON:
-        return None
-    return repair(body, None if head is None else charset_of(head.headers.get("content-type")))
-
-
-def _with_ids_of(head: Head | None, described: Description, read: Read) -> Read:
+def _with_ids_of(head: Head | None, spec: ApiSpec, read: ParsedBody) -> ParsedBody:
     """Return the reading with the IDs of the headers, where the body has none."""
     if head is None:
         return read
-    names = (described.request_id_headers, described.trace_id_headers)
+    names = (spec.request_id_headers, spec.trace_id_headers)
     there = (next((one_line(head.headers[name]) for name in each if name in head.headers), None) for each in names)
-    request_id, trace_id = (known or found for known, found in zip(read.reading.ids, there, strict=True))
-    return replace(read, reading=replace(read.reading, ids=(request_id, trace_id)))
+    request_id, trace_id = (known or found for known, found in zip(read.ids, there, strict=True))
+    return replace(read, ids=(request_id, trace_id))
 
 
-def _tell(described: Description, read: Read, rows: Reading) -> None:
-    sys.stdout.write(f"{described.name}, described in {described.source}\n\n")
+def _print(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> None:
+    sys.stdout.write(f"{spec.name}, described in {spec.source}\n\n")
     if (found := rows.observations) != ():
         sys.stdout.write(f"a list of {len(found)} job{'s' if len(found) > 1 else ''}\n\n")
         print_table(("JOB", "STATUS", "PHASE"), [(row.id, row.status, row.phase.value) for row in found])
-        sys.stdout.write(f"\n{one_line(rows.gap)}\n" if rows.gap is not None else "")
-        if described.list is not None and described.list.cursor:
+        sys.stdout.write(f"\n{one_line(rows.partial_error)}\n" if rows.partial_error is not None else "")
+        if any(listed.cursor for listed in spec.lists):
             sys.stdout.write(f"\nnext page: {one_line(rows.next_cursor, SHOWN) if rows.next_cursor else 'none'}\n")
         return
-    if read.findings:
+    if read.matches:
         print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
         sys.stdout.write("\n")
     for fault in _faults(read):
         sys.stdout.write(f"not read as a job: {fault.kind.words}: {one_line(fault.message)}\n")
-    for job in read.reading.observations:
+    for job in read.observations:
         print_table(("READ AS", ""), list(_summary(read, job)))
-    if rows.fault is not None and rows.fault.kind is not ProblemKind.NOT_JSON:
-        sys.stdout.write(f"not read as a list of jobs: {one_line(rows.fault.message)}\n")
-    elif read.findings and read.reading.fault is not None and rows.fault is None and described.list is not None:
-        sys.stdout.write(f"not read as a list of jobs: nothing at {one_line(' or '.join(described.list.items))}\n")
+    if rows.problem is not None and rows.problem.kind is not ProblemKind.NOT_JSON:
+        sys.stdout.write(f"not read as a list of jobs: {one_line(rows.problem.message)}\n")
+    elif read.matches and read.problem is not None and rows.problem is None and spec.lists:
+        sys.stdout.write(f"not read as a list of jobs: nothing at {one_line(' or '.join(spec.lists[0].items))}\n")
 
 
-def _in_order(read: Read) -> list[Finding]:
+def _in_order(read: ParsedBody) -> list[FieldMatch]:
     """Return the findings as a person looks for them, facts last."""
-    return sorted(read.findings, key=lambda found: _ORDER.index(found.field) if found.field in _ORDER else len(_ORDER))
+    return sorted(read.matches, key=lambda found: _ORDER.index(found.field) if found.field in _ORDER else len(_ORDER))
 
 
-def _row(finding: Finding) -> tuple[str, str, str]:
+def _row(finding: FieldMatch) -> tuple[str, str, str]:
     paths = one_line(" or ".join(finding.paths))
     if not finding.found:
         return finding.field, "–", f"nothing at {paths}"
@@ -150,7 +152,7 @@ def _row(finding: Finding) -> tuple[str, str, str]:
     return finding.field, paths, one_line(json_text(finding.value), SHOWN) + note
 
 
-def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
+def _summary(read: ParsedBody, job: Observation) -> Iterator[tuple[str, str]]:
     yield "id", job.id or "not told"
     yield "kind", job.kind or "–"
     yield "status", job.status
@@ -165,7 +167,7 @@ def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
         yield "error", f"{words}   (and yet {job.phase.value}{hint})" if job.phase in _GOOD else words
     for name, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         yield name, rfc3339(us) or "–"
-    request_id, trace_id = read.reading.ids
+    request_id, trace_id = read.ids
     yield "request ID", request_id or "– (or in a header)"
     yield "trace ID", trace_id or "– (or in a header)"
     for fact, value in job.facts:
@@ -174,11 +176,11 @@ def _summary(read: Read, job: Observation) -> Iterator[tuple[str, str]]:
         yield "note", job.note
 
 
-def _object(described: Description, read: Read, rows: Reading) -> dict[str, Any]:
+def _object(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> dict[str, Any]:
     fault = next(_faults(read), None)
     return {
-        "provider": described.name,
-        "described_in": described.source,
+        "provider": spec.name,
+        "described_in": spec.source,
         "fields": [
             {
                 "field": finding.field,
@@ -189,15 +191,15 @@ def _object(described: Description, read: Read, rows: Reading) -> dict[str, Any]
             }
             for finding in _in_order(read)
         ],
-        "job": next((_job(read, job) for job in read.reading.observations), None),
+        "job": next((_job(read, job) for job in read.observations), None),
         "rows": [{"id": row.id, "status": row.status, "phase": row.phase.value} for row in rows.observations],
-        "gap": rows.gap,
+        "gap": rows.partial_error,
         "next_cursor": rows.next_cursor,
         "problem": None if fault is None else {"kind": fault.kind.value, "message": one_line(fault.message)},
     }
 
 
-def _job(read: Read, job: Observation) -> dict[str, Any]:
+def _job(read: ParsedBody, job: Observation) -> dict[str, Any]:
     return {
         "id": job.id or None,
         "kind": job.kind,
@@ -213,12 +215,12 @@ def _job(read: Read, job: Observation) -> dict[str, Any]:
         "created_at": rfc3339(job.created_us),
         "updated_at": rfc3339(job.updated_us),
         "ended_at": rfc3339(job.ended_us),
-        "request_id": read.reading.ids[0],
-        "trace_id": read.reading.ids[1],
+        "request_id": read.ids[0],
+        "trace_id": read.ids[1],
         "facts": dict(job.facts),
     }
 
 
-def _faults(read: Read) -> Iterator[Fault]:
-    if read.reading.fault is not None:
-        yield read.reading.fault
+def _faults(read: ParsedBody) -> Iterator[Fault]:
+    if read.problem is not None:
+        yield read.problem

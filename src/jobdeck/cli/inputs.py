@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from jobdeck.apis.target_input import MAX_INPUT, parse_input
+from jobdeck.apis.targets import ProfileRegistry, TargetError, parse_target
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.opening import open_wiring
@@ -13,7 +15,6 @@ from jobdeck.cli.terminal import is_piped
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.files import expand_home
-from jobdeck.providers.targets import MAX_INPUT, Directory, TargetError, parse_input, parse_target
 from jobdeck.wiring import Wiring
 
 
@@ -31,13 +32,13 @@ def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[W
     Raises `ConfigError` or `CommandError` (exit 2); nothing was sent, and nothing is running or drawn.
     """
     wiring = open_wiring(arguments)
-    inputs = gather_targets(texts, wiring.directory)
+    inputs = gather_targets(texts, wiring.registry)
     for name in dict.fromkeys(target.key.profile for target in inputs.targets):
         wiring.profile(name)
     return wiring, inputs
 
 
-def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
+def gather_targets(arguments: Sequence[str], registry: ProfileRegistry) -> Inputs:
     """Parse every argument: ``-`` is standard input, an existing file is read, anything else is a target.
 
     One that may be meant as either is refused, with both ways to say it.
@@ -48,15 +49,15 @@ def gather_targets(arguments: Sequence[str], directory: Directory) -> Inputs:
     refused: list[str] = []
     for argument in arguments:
         try:
-            source = find_source(argument, directory)
+            source = find_source(argument, registry)
             if source is None:
-                target = parse_target(argument.strip(), directory)
+                target = parse_target(argument.strip(), registry)
                 found.setdefault(target.key, target)
                 continue
         except TargetError as error:
             refused.append(str(error))
             continue
-        parsed = parse_input(_read(source), replace(directory, default=source.profile or directory.default))
+        parsed = parse_input(_read(source), replace(registry, default=source.profile or registry.default))
         for target in parsed.targets:
             found.setdefault(target.key, target)
         refused.extend(reason if reason.startswith(text) else f"{text}: {reason}" for text, reason in parsed.refused)

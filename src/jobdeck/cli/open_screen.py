@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_terminal(piped=piped)
     wiring, targets = _named(arguments) if arguments.targets else (open_wiring(arguments), ())
     for settings in wiring.settings.profiles.values():
-        settings.ask()
+        settings.prompt()
     if piped:
         read_keys_from_terminal()
     recorder = make_recorder(arguments.record, wiring)

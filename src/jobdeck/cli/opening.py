@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobdeck.apis.pages import automatic_names, built_in_names
+from jobdeck.apis.spec import ApiSpec
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.narration import narrate
@@ -22,16 +24,20 @@ if TYPE_CHECKING:
 def open_wiring(arguments: argparse.Namespace) -> Wiring:
     """Return the wiring for a command's arguments; raises `ConfigError`, also when there is no profile at all."""
     wiring = Wiring(os.environ, Path(arguments.config) if arguments.config else None, keep=not arguments.no_store)
-    if not wiring.settings.profiles:
+    if not wiring.settings.profiles and not any(name in wiring.settings.profiles for name in built_in_names()):
         place = wiring.settings.path or default_path(os.environ)
-        message = (
-            "no profile: set THE_HOG_ACCESS_KEY and THE_HOG_SECRET_KEY (or THE_HOG_API_KEY), or SONARLY_API_KEY, "
-            f"or write {place}; to look around first: jobdeck demo"
-        )
+        variables = ", or ".join(_variables(wiring.settings.apis.spec(name)) for name in automatic_names())
+        message = f"no profile: set {variables}, or write {place}; to look around first: jobdeck demo"
         raise ConfigError("\n".join((*wiring.settings.notices, message)))
     for notice in wiring.settings.notices:
         narrate(notice)
     return wiring
+
+
+def _variables(spec: ApiSpec) -> str:
+    """Name the environment variables of an API: those of the first way to authenticate, the other ways in brackets."""
+    first, *others = (" and ".join(way.env.values()) for way in spec.auth if way.env)
+    return f"{first} (or {', or '.join(others)})" if others else first
 
 
 def read_scopes(arguments: argparse.Namespace) -> Mapping[str, "Scope"]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from jobdeck import __version__
+from jobdeck.apis.pages import built_in_meanings, customary_headers
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.narration import LINE
 from jobdeck.cli.open_screen import run_screen
@@ -25,11 +26,6 @@ from jobdeck.wiring.replaying import Replay
 from jobdeck.wiring.tickets import TicketError
 
 LOCKED = "this is a recording: what happened has happened, and nobody is asked"
-HEADERS = {
-    "thehog": (("X-Access-Key", "$THE_HOG_ACCESS_KEY"), ("X-Secret-Key", "$THE_HOG_SECRET_KEY")),
-    "sonarly": (("Authorization", "Bearer $SONARLY_API_KEY"),),
-}
-"""How a shell would fill in the headers; whoever looks at a recording has a configuration of his own, if any."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,6 +72,10 @@ class ReplaySitting:
         """Return what plays."""
         return self._replay
 
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        return built_in_meanings(provider)
+
     def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep nothing."""
 
@@ -89,7 +89,7 @@ class ReplaySitting:
             newest = next((item for item in exchanges if item.job is not None), next(iter(exchanges), None))
             return "" if newest is None else self.curl(newest)
         provider = self._header.profiles.get(asked.profile, "")
-        return curl_line(asked.method, asked.url, HEADERS.get(provider, ()))
+        return curl_line(asked.method, asked.url, customary_headers(provider))
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from what had been seen by the moment that is shown."""

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _of_target(store: Store, arguments: argparse.Namespace) -> ExitCode:
-    targets = gather_targets([arguments.target], open_wiring(arguments).directory).targets
+    targets = gather_targets([arguments.target], open_wiring(arguments).registry).targets
     most = arguments.limit
     entries = [entry for target in targets for entry in newest(store.exchanges(target.key, most + 1), most)]
     if not entries:

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         raise CommandError("serving needs two more packages: pip install 'jobdeck[serve]'")
     wiring, inputs = open_targets(arguments, arguments.targets)
     for settings in wiring.settings.profiles.values():
-        settings.ask()
+        settings.prompt()
     # Read by Textual when it is imported: the terminal that counts is not the one in front of this process.
     os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
     output, errors = sys.stdout, sys.stderr

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from jobdeck.apis.pages import PageLibrary
+from jobdeck.apis.spec import ApiSpec
 from jobdeck.cli.errors import LISTEN_ERRORS, CommandError
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.narration import narrate
 from jobdeck.domain.text import one_line
-from jobdeck.simulator.demo import demo_scenario, demo_targets
+from jobdeck.simulator.demo import DEMO_PROFILES, DemoProfile, demo_scenario, demo_targets
 from jobdeck.simulator.loading import load_scenario
 from jobdeck.simulator.recorded import Answers
 from jobdeck.simulator.scenario import Scenario
@@ -73,18 +75,23 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
 
 
 def _explain(url: str, targets: Sequence[str]) -> None:
-    hog = {"THEHOG_BASE_URL": url, "THE_HOG_ACCESS_KEY": "ak_simulated", "THE_HOG_SECRET_KEY": "sk_simulated"}
-    sonarly = {"SONARLY_BASE_URL": url, "SONARLY_API_KEY": "sk_live_simulated"}
+    library = PageLibrary()
+    settings = "".join(f"  {_setting(_variables(library.spec(one.api), one, url))}\n" for one in DEMO_PROFILES)
     sys.stderr.write(
         f"jobdeck: simulating {len(targets)} jobs of both APIs on {url} (Ctrl-C ends it); in another terminal:\n\n"
-        f"  {_setting(hog)}\n"
-        f"  {_setting(sonarly)}\n"
+        f"{settings}"
         f"  jobdeck {' '.join(targets[:3])}\n\n"
     )
     sys.stderr.flush()
     for target in targets:
         sys.stdout.write(f"{target}\n")
     sys.stdout.flush()
+
+
+def _variables(spec: ApiSpec, profile: DemoProfile, url: str) -> dict[str, str]:
+    """Return the environment variables that lead a profile of an API to the simulator."""
+    way = next(way for way in spec.auth if set(way.secrets) == profile.secrets.keys())
+    return {spec.base_url_env: url, **{way.env[name]: profile.secrets[name] for name in way.secrets}}
 
 
 def _setting(variables: Mapping[str, str]) -> str:

@@ -166,6 +166,10 @@ class Sitting:
         except StoreError as error:
             self._complain(f"the note is in the ticket, but not kept: {error}")
 
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        return self._wiring.meanings(provider)
+
     def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep what is chosen; needs a running loop."""
         running = self._running
@@ -203,8 +207,8 @@ class Sitting:
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""
-        from jobdeck.providers.targets import parse_input  # noqa: PLC0415 - after the first frame
+        from jobdeck.apis.target_input import parse_input  # noqa: PLC0415 - after the first frame
         from jobdeck.tui.session import Parsed, Refused  # noqa: PLC0415 - the same
 
-        parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._wiring.directory)
+        parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._wiring.registry)
         return Parsed(parsed.targets, tuple(Refused(text, reason) for text, reason in parsed.refused))

@@ -7,13 +7,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobdeck.apis.mistakes import is_file_name
+from jobdeck.apis.targets import ProfileRegistry, TargetError, is_absolute, parse_target
 from jobdeck.cli.errors import CommandError
 from jobdeck.domain.text import one_line
 from jobdeck.files import expand_home
-from jobdeck.providers.directory import Directory, TargetError
-from jobdeck.providers.mistakes import is_file_name
-from jobdeck.providers.poll_url import is_absolute
-from jobdeck.providers.targets import parse_target
 
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$")
 _SIGNS_OF_AN_ID = re.compile(r"[0-9_~:-]")
@@ -30,33 +28,33 @@ class Source:
     profile: str | None = None
 
 
-def find_source(argument: str, directory: Directory) -> Source | None:
+def find_source(argument: str, registry: ProfileRegistry) -> Source | None:
     """Return the list of targets that an argument names; None where it is a target itself.
 
     Raises `TargetError` for one that may be meant as either and for a path with nothing to read, and `CommandError`
     where that cannot be found out.
     """
     name = argument.removesuffix(":-")
-    if argument == "-" or (name != argument and name in directory.profiles):
+    if argument == "-" or (name != argument and name in registry.profiles):
         return Source(argument, profile=None if argument == "-" else name)
-    if not argument or is_absolute(argument) or (":" in argument and argument.partition(":")[0] in directory.profiles):
+    if not argument or is_absolute(argument) or (":" in argument and argument.partition(":")[0] in registry.profiles):
         return None
     path = expand_home(argument)
     state = _state_of(argument, path)
     if state is None:
-        _refuse_missing(argument, directory)
+        _refuse_missing(argument, registry)
         return None
     if stat.S_ISDIR(state.st_mode):
         if _CERTAINLY_AN_ID.fullmatch(argument):
             return None  # whoever keeps results in folders of their own means the job
-        job = _as_job(argument, directory)
+        job = _as_job(argument, registry)
         hint = f"; {job} is the job" if job else ""
         raise TargetError(f"{one_line(argument, 200)} is a directory, not a list of targets{hint}")
     if not (stat.S_ISREG(state.st_mode) or stat.S_ISFIFO(state.st_mode)):  # a shell's <(…) is a pipe
         if _same(state, 0):
             return Source(argument)  # /dev/stdin
         raise TargetError(f"{one_line(argument, 200)} is a device or a socket, not a list of targets")
-    if job := _as_job(argument, directory):
+    if job := _as_job(argument, registry):
         if stat.S_ISREG(state.st_mode) and (state.st_size == 0 or _same(state, 1) or _same(state, 2)):
             return None  # made by a `> ID` of the same command line
         raise TargetError(f"{one_line(argument, 200)} is a file here, and may be a job: write ./{argument} or {job}")
@@ -76,16 +74,16 @@ def _state_of(argument: str, path: Path) -> os.stat_result | None:
         raise CommandError(f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}") from None
 
 
-def _refuse_missing(argument: str, directory: Directory) -> None:
+def _refuse_missing(argument: str, registry: ProfileRegistry) -> None:
     shown = one_line(argument, 200)
     if argument.startswith("/"):
         try:
-            parse_target(argument, directory)
+            parse_target(argument, registry)
         except TargetError as error:
             raise TargetError(f"{error}; and no such file") from None
     elif _is_path(argument):
         raise TargetError(f"{shown}: no such file")
-    elif argument in directory.profiles:
+    elif argument in registry.profiles:
         raise TargetError(f"{shown} is a profile, not a job: {shown}:ID is a job of it")
 
 
@@ -97,12 +95,12 @@ def _is_path(argument: str) -> bool:
     return bool(slash) and os.path.isdir(first or "/")  # noqa: PTH112 - pathlib's raises where nothing may be searched
 
 
-def _as_job(argument: str, directory: Directory) -> str:
+def _as_job(argument: str, registry: ProfileRegistry) -> str:
     """Return how to name the job that an argument may be meant as; empty where it looks like no ID, or is none."""
     if _EXTENSION.search(argument) or not all(_SIGNS_OF_AN_ID.search(piece) for piece in argument.split("/")):
         return ""
     try:
-        return str(parse_target(argument, directory).key)
+        return str(parse_target(argument, registry).key)
     except TargetError:
         return ""
 

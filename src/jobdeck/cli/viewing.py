@@ -193,6 +193,10 @@ class Viewing:
         """Why nothing is kept any more, which the host's disk decides."""
         return self._host.unkept
 
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        return self._host.meanings(provider)
+
     def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep nothing: every viewer chooses for themselves."""
 

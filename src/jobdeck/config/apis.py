@@ -1,73 +1,88 @@
-"""The table ``[providers]``: which API a profile's ``provider`` names.
-
-What reads descriptions is imported when there is one to read: nobody else's start waits for it.
-"""
+"""Which APIs profiles can name: built-in pages, ``apis/NAME.toml`` beside the configuration, ``[providers.NAME]``."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
 
+from jobdeck.apis.pages import Page, PageLibrary, built_in_text
+from jobdeck.apis.spec import ApiSpec
+from jobdeck.apis.tables import PageError
 from jobdeck.config.errors import ConfigError
+from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
 from jobdeck.domain.text import did_you_mean, one_line
-from jobdeck.providers.profile import BUILT_IN, DEFAULT_BASE_URL, Api, ProviderName
-
-if TYPE_CHECKING:
-    from jobdeck.providers.description import Description
+from jobdeck.files import as_utf8, read_regular
 
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+FOLDER = "apis"
 MAX_PROVIDERS = 200
 """Each is read at every start, in a quarter of a millisecond."""
 
-_OWN: dict[str, ProviderName] = {name: name for name in DEFAULT_BASE_URL}
+
+def read_pages(raw: object, path: Path) -> PageLibrary:
+    """Return the pages of a configuration file: its own table ``[providers]`` over the files of the folder beside it.
+
+    Raises `ConfigError` that names file, table, key and what was expected.
+    """
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{path}: providers must be tables, written [providers.NAME]")
+    if len(raw) > MAX_PROVIDERS:
+        raise ConfigError(f"{path}: at most {MAX_PROVIDERS} tables [providers.NAME], not {len(raw)}")
+    own = _pages_in(path.parent / FOLDER)
+    for name, table in raw.items():
+        where = f"{path}: [providers.{one_line(name, 80)}]"
+        if not PROVIDER_NAME.fullmatch(name):
+            raise ConfigError(f"{where}: a provider's name is letters, digits, - and _, at most 64")
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where} must be a table")
+        own[name] = Page(table, str(path), f"providers.{name}")
+    library = PageLibrary(MappingProxyType(own))
+    for name in raw:
+        read_spec(library, name, str(path))
+    return library
 
 
-@dataclass(frozen=True, slots=True)
-class Apis:
-    """The APIs that profiles can speak: those with code of their own, those built in, those that a file describes."""
-
-    found: "Mapping[str, Description]" = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, raw: object, path: Path) -> "Apis":
-        """Read ``[providers]``; raises `ConfigError` that names table, key and what was expected."""
-        if not isinstance(raw, Mapping):
-            raise ConfigError(f"{path}: providers must be tables, written [providers.NAME]")
-        if not raw:
-            return cls()
-        if len(raw) > MAX_PROVIDERS:
-            raise ConfigError(f"{path}: at most {MAX_PROVIDERS} tables [providers.NAME], not {len(raw)}")
-        for name in raw:
-            if not PROVIDER_NAME.fullmatch(name):
-                where = f"{path}: [providers.{one_line(name, 80)}]"
-                raise ConfigError(f"{where}: a provider's name is letters, digits, - and _, at most 64")
-            if name in _OWN or name in BUILT_IN:
-                raise ConfigError(
-                    f"{path}: [providers.{name}]: {name} is built in: give yours another name" + _like(name)
-                )
-        from jobdeck.providers.described.builtin import describe  # noqa: PLC0415 - see above
-        from jobdeck.providers.described.tables import DescriptionError  # noqa: PLC0415 - the same
-
-        try:
-            return cls({name: describe(name, raw, str(path)) for name in raw})
-        except DescriptionError as error:
-            raise ConfigError(str(error)) from None
-
-    def named(self, name: str, where: str) -> Api:
-        """Return the API called `name`; raises `ConfigError`, about `where`, when there is none."""
-        if name in _OWN:
-            return _OWN[name]
-        if name in self.found:
-            return self.found[name]
-        if name in BUILT_IN:
-            from jobdeck.providers.described.builtin import built_in  # noqa: PLC0415 - see above
-
-            return built_in(name)
-        known = sorted({*_OWN, *BUILT_IN, *self.found})
-        hint = did_you_mean(name, known) or ", or the NAME of a table [providers.NAME]"
-        raise ConfigError(f"{where}: provider must be one of {', '.join(known)}{hint}")
+def read_spec(library: PageLibrary, name: str, where: str) -> ApiSpec:
+    """Return the API called `name`; raises `ConfigError`, about `where`, when there is none or its page is wrong."""
+    if name not in library.names:
+        hint = did_you_mean(name, library.names) or ", or the NAME of a page of your own"
+        raise ConfigError(f"{where}: provider must be one of {', '.join(library.names)}{hint}")
+    try:
+        return library.spec(name)
+    except PageError as error:
+        raise ConfigError(str(error)) from None
 
 
-def _like(name: str) -> str:
-    return f' and write like = "{name}"' if name in BUILT_IN else ""
+def read_page_text(library: PageLibrary, name: str) -> str:
+    """Return the text of a page that is a file: built in, or beside the configuration; raises `ConfigError`."""
+    page = library.own.get(name)
+    return built_in_text(name) if page is None else _read(Path(page.file))
+
+
+def _pages_in(folder: Path) -> dict[str, Page]:
+    """Return the pages of a folder by their files' names; none where there is no such folder."""
+    try:
+        files = sorted(folder.glob("*.toml"))
+    except OSError:
+        return {}
+    if len(files) > MAX_PROVIDERS:
+        raise ConfigError(f"{folder}: at most {MAX_PROVIDERS} pages, not {len(files)}")
+    return {file.stem: _page(file) for file in files}
+
+
+def _page(file: Path) -> Page:
+    if not PROVIDER_NAME.fullmatch(file.stem):
+        raise ConfigError(f"{file}: a provider's name is letters, digits, - and _, at most 64")
+    try:
+        return Page(parse_toml(_read(file)), str(file))
+    except DocumentError as error:
+        raise ConfigError(f"{file} is not valid TOML: {one_line(str(error), 200)}") from None
+
+
+def _read(file: Path) -> str:
+    try:
+        return as_utf8(read_regular(file, MAX_TOML)).decode()
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror or type(error).__name__}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {one_line(str(error), 200)}") from None

@@ -2,14 +2,21 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jobdeck.access import explain_access
-from jobdeck.config.apis import Apis
+from jobdeck.apis.ids import is_id
+from jobdeck.apis.loader import MAX_REQUESTS_PER_MINUTE, profile_variables, required_variables
+from jobdeck.apis.pages import PageLibrary, automatic_names, built_in_names, customary_variables, names_at, names_with
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import ApiSpec, AuthMethod, fill
+from jobdeck.apis.url_template import is_piece
+from jobdeck.config.apis import read_pages, read_spec
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.home import platform_place
@@ -17,28 +24,19 @@ from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
 from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
 from jobdeck.files import as_utf8, expand_home, is_inherited_pipe, read_pipe, read_regular
-from jobdeck.providers.ids import is_id
-from jobdeck.providers.profile import (
-    MAX_REQUESTS_PER_MINUTE,
-    AccessKeys,
-    Api,
-    Bearer,
-    Credentials,
-    OriginError,
-    Profile,
-)
+from jobdeck.providers.credentials import Credentials
+from jobdeck.providers.origin import Origin, OriginError
 
 if TYPE_CHECKING:
     from jobdeck.config.hooks import Hook
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-KEY_VARIABLES = frozenset({"THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY", "THE_HOG_API_KEY", "SONARLY_API_KEY"})
 TOP_KEYS = MappingProxyType(
     {
         "default_profile": "the profile that bare IDs are asked through; left out, the first",
         "profiles": "one table a profile, `[profiles.NAME]`",
-        "providers": "one table an API of your own, `[providers.NAME]`",
+        "providers": "one table an API of your own, `[providers.NAME]`; or a file `apis/NAME.toml` beside this one",
         "hooks": "programs to run when jobs end, `[[hooks]]`",
         "mouse": "whether the screen uses the mouse (ctrl+t changes it); left out, it does, except in GNU screen",
     }
@@ -47,21 +45,28 @@ TOP_KEYS = MappingProxyType(
 
 PROFILE_KEYS = MappingProxyType(
     {
-        "provider": "the API: `thehog`, `sonarly`, a shipped description, or the name of a `[providers.NAME]`",
+        "provider": "the API: the name of a page, built in (`jobdeck apis`) or your own",
         "base_url": "the origin that is asked, and the only one that ever gets a key; left out, the API's own",
-        "access_key": "The Hog's access key",
-        "secret_key": "The Hog's secret key, with an access key",
-        "token": "a token for `Authorization: Bearer`, instead of the two",
-        "project_id": "The Hog's project, sent as `X-Project-Id`",
-        "account_group": "Sonarly's account group of bare job IDs",
+        "access_key": "an access key, where the API takes one with a secret key",
+        "secret_key": "the secret key of an access key",
+        "token": "a token; the other secrets of an API have the names that its page gives them",
+        "project_id": "short for the variable `project_id`",
+        "account_group": "short for the variable `account_group`: where bare job IDs are",
         "organization": "whose jobs and rate limit these are; profiles of one organization at one origin share what is "
         "remembered and the limit; left out, the profile's name",
         "requests_per_minute": "the limit of everything sent through the profile; left out, it begins at the lower "
         "documented one and headers tell more",
-        "variables": "values of a described API's placeholders",
+        "variables": "values of the variables in the URLs and headers of the API",
     }
 )
 """The keys of a profile, and what they are for."""
+
+
+_SHORT_VARIABLES = ("project_id", "account_group")
+"""Variables that a profile may give as a key of its own."""
+
+_VALUE = re.compile(r"[\x21-\x7e]{1,200}")
+_USER = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +74,19 @@ class ProfileSettings:
     """A profile as configured: everything of it but the secrets themselves, which `resolve` fetches."""
 
     profile: Profile
-    access_key: SecretRef | None = None
-    secret_key: SecretRef | None = None
-    token: SecretRef | None = None
+    secret_refs: Mapping[str, SecretRef] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:
         """The secrets that the profile names."""
-        return tuple(ref for ref in (self.access_key, self.secret_key, self.token) if ref is not None)
+        return tuple(self.secret_refs.values())
 
-    def ask(self) -> None:
+    @property
+    def auth(self) -> AuthMethod | None:
+        """The first way to authenticate whose secrets are all named; None when there is none."""
+        return next((way for way in self.profile.spec.auth if self.secret_refs.keys() >= set(way.secrets)), None)
+
+    def prompt(self) -> None:
         """Have the secrets typed that are to be typed, before a screen or a loop runs; raises `ConfigError`."""
         for ref in self.secrets:
             if ref.prompted:
@@ -87,74 +95,135 @@ class ProfileSettings:
     @property
     def curl_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers of a request as a shell would fill them in: names, and templates with variables for secrets."""
-        if self.profile.described is not None:
-            name = f"{self.profile.name.upper().replace('-', '_')}_TOKEN"
-            from jobdeck.config.described import curl_headers_of  # noqa: PLC0415 - for those with a described API alone
-
-            variable = None if self.token is None else _variable(self.token, name)
-            return curl_headers_of(self.profile.described, self.profile.variables, variable)
-        if self.token is not None:
-            name = "THE_HOG_API_KEY" if self.profile.provider == "thehog" else "SONARLY_API_KEY"
-            return (("Authorization", f"Bearer ${_variable(self.token, name)}"),)
-        pairs = (
-            ("X-Access-Key", self.access_key, "THE_HOG_ACCESS_KEY"),
-            ("X-Secret-Key", self.secret_key, "THE_HOG_SECRET_KEY"),
-        )
-        return tuple((header, f"${_variable(ref, name)}") for header, ref, name in pairs if ref is not None)
+        headers = list(self.profile.http.headers.items())
+        auth = self.auth
+        if auth is None:
+            return tuple(headers)
+        variables = {name: f"${self._variable(auth, name)}" for name in auth.secrets}
+        headers += [(name, fill(template, variables)) for name, template in auth.headers.items()]
+        if auth.basic_password:
+            pair = f"{fill(auth.basic_user, self.profile.variables)}:{fill(auth.basic_password, variables)}"
+            headers.append(("Authorization", f'Basic $(printf %s "{pair}" | base64 | tr -d "\\n")'))
+        return tuple(headers)
 
     def resolve(self, env: Mapping[str, str]) -> Profile:
         """Return the profile with its credentials; raises `ConfigError` when one cannot be had."""
-        return Profile.create(
-            self.profile.name,
-            self.profile.api,
-            base_url=self.profile.base_url,
-            credentials=self._credentials(env),
-            project_id=self.profile.project_id,
-            account_group=self.profile.account_group,
-            requests_per_minute=self.profile.requests_per_minute,
-            variables=self.profile.variables,
-            organization=self.profile.organization,
-        )
+        return replace(self.profile, credentials=self._credentials(env))
 
     def _credentials(self, env: Mapping[str, str]) -> Credentials | None:
-        if self.profile.described is not None:
-            from jobdeck.config.described import credentials_of  # noqa: PLC0415 - see above
+        auth = self.auth
+        if auth is None:
+            if self.profile.spec.needs_secret:
+                needed = describe_secrets(self.profile.spec)
+                raise ConfigError(f"profile {self.profile.name} has no credentials: give it {needed}")
+            return None
+        secrets = {name: self.secret_refs[name].resolve(env) for name in auth.secrets}
+        user = fill(auth.basic_user, self.profile.variables)
+        return Credentials(MappingProxyType(secrets), auth.headers, user, auth.basic_password)
 
-            return credentials_of(self.profile, self.token, env)
-        if self.token is not None:
-            return Bearer(self.token.resolve(env))
-        if self.access_key is None or self.secret_key is None:
-            message = f"profile {self.profile.name} has no credentials: give it {_wanted(self.profile.provider)}"
-            raise ConfigError(message)
-        return AccessKeys(self.access_key.resolve(env), self.secret_key.resolve(env))
+    def _variable(self, auth: AuthMethod, name: str) -> str:
+        default = auth.env.get(name) or f"{self.profile.name.upper().replace('-', '_')}_{name.upper()}"
+        return _variable(self.secret_refs[name], default)
+
+
+class Profiles(Mapping[str, ProfileSettings]):
+    """The profiles by name.
+
+    Those configured are listed. Besides them every built-in API whose environment variables are set has a profile
+    of its name, which is there when somebody asks for it by name.
+    """
+
+    def __init__(self, configured: Mapping[str, ProfileSettings], library: PageLibrary, env: Mapping[str, str]) -> None:
+        self._configured = configured
+        self._library = library
+        self._env = env
+        self._implicit: dict[str, ProfileSettings | None] = {}
+
+    def __getitem__(self, name: str) -> ProfileSettings:
+        found = self._configured.get(name) or self._from_environment(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._configured)
+
+    def __len__(self) -> int:
+        return len(self._configured)
+
+    def at(self, origin: Origin) -> tuple[str, ...]:
+        """Return the names of the unlisted profiles at an origin."""
+        return tuple(name for name in names_at(origin) if name not in self._configured and name in self)
+
+    def unlisted(self) -> tuple[str, ...]:
+        """Return the names of the unlisted profiles; one that cannot be had is left out."""
+        found: list[str] = []
+        for name in names_with(self._env):
+            with suppress(ConfigError):
+                if name not in self._configured and name in self:
+                    found.append(name)
+        return tuple(found)
+
+    def _from_environment(self, name: str) -> ProfileSettings | None:
+        if name not in built_in_names():
+            return None
+        if name not in self._implicit:
+            self._implicit[name] = profile_from_environment(name, self._library, self._env)
+        return self._implicit[name]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. `path` is the file they came from, None when the environment alone gave them.
 
-    `apis` are those that a profile can speak, the described ones among them. `notices` are lines for a person. `mouse`
-    is None where nothing is said.
+    `apis` are the pages that a profile can name. `notices` are lines for a person. `mouse` is None
+    where nothing is said.
     """
 
     profiles: Mapping[str, ProfileSettings]
     default_profile: str | None
     path: Path | None
     hooks: "tuple[Hook, ...]" = ()
-    apis: Apis = field(default_factory=Apis)
+    apis: PageLibrary = field(default_factory=PageLibrary)
     notices: tuple[str, ...] = ()
     mouse: bool | None = None
 
     @property
     def scopes(self) -> Mapping[str, Scope]:
-        """Whose jobs and budget each profile's are, by the profile's name."""
-        return {name: settings.profile.scope for name, settings in self.profiles.items()}
+        """Whose jobs and budget each profile's are, by the profile's name; unlisted profiles come last."""
+        names = [*self.profiles, *(self.profiles.unlisted() if isinstance(self.profiles, Profiles) else ())]
+        return {name: self.profiles[name].profile.scope for name in names}
 
     @property
     def secret_variables(self) -> frozenset[str]:
         """The environment variables that hold, or by their names may hold, an API key."""
         refs = (ref.text.partition(":") for profile in self.profiles.values() for ref in profile.secrets)
-        return KEY_VARIABLES | {name for scheme, _, name in refs if scheme == "env"}
+        return customary_variables() | {name for scheme, _, name in refs if scheme == "env"}
+
+
+def profile_from_environment(name: str, library: PageLibrary, env: Mapping[str, str]) -> ProfileSettings | None:
+    """Return the profile that the customary environment variables of an API give; None when they are not set.
+
+    Raises `ConfigError` for a base URL that is refused.
+    """
+    spec = read_spec(library, name, name)
+    for way in spec.auth:
+        if way.secrets and all(env.get(way.env.get(secret, ""), "").strip() for secret in way.secrets):
+            break
+    else:
+        return None
+    url = env.get(spec.base_url_env) if spec.base_url_env else None
+    if not (url or spec.base_url) or not required_variables(spec) <= spec.defaults.keys():
+        return None
+    profile = _profile(name, spec, base_url=url or None, where=spec.base_url_env)
+    refs = {secret: SecretRef(f"env:{way.env[secret]}", way.env[secret]) for secret in way.secrets}
+    return ProfileSettings(profile, MappingProxyType(refs))
+
+
+def describe_secrets(spec: ApiSpec) -> str:
+    """Return what secrets an API takes, in words: ``access_key and secret_key, or a token``."""
+    ways = (" and ".join("a token" if name == "token" else name for name in way.secrets) for way in spec.auth)
+    return ", or ".join(way for way in ways if way)
 
 
 def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
@@ -178,7 +247,7 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
         if isinstance(error, PermissionError):
             why = explain_access(found.parent) or f'{why}: sudo chown "$(id -un)" {shlex.quote(str(found))}'
         raise ConfigError(f"cannot read {found}: {why}") from None
-    settings = _from_toml(data, found)
+    settings = _from_toml(data, found, env)
     if any(ref.plain for profile in settings.profiles.values() for ref in profile.secrets):
         require_private(found, "a secret as a plain value")
     return settings
@@ -203,7 +272,11 @@ def _without_file(env: Mapping[str, str], path: Path) -> Settings:
     except OSError as error:
         reason = explain_access(path.parent) or f"{path}: {error.strerror or type(error).__name__}"
     notices = (f"no configuration is read: {reason}",) if reason else ()
-    return replace(_from_environment(env), notices=notices)
+    library = PageLibrary()
+    found = {name: profile_from_environment(name, library, env) for name in automatic_names()}
+    configured = {name: profile for name, profile in found.items() if profile is not None}
+    default = next(iter(configured), None)
+    return Settings(Profiles(configured, library, env), default, None, apis=library, notices=notices)
 
 
 def default_path(env: Mapping[str, str]) -> Path:
@@ -217,23 +290,7 @@ def default_path(env: Mapping[str, str]) -> Path:
     return dotconfig if place is None else place / "config.toml"
 
 
-def _from_environment(env: Mapping[str, str]) -> Settings:
-    profiles: dict[str, ProfileSettings] = {}
-    keys = ("THE_HOG_ACCESS_KEY", "THE_HOG_SECRET_KEY")
-    if all(env.get(name, "").strip() for name in keys):
-        profile = _profile("thehog", "thehog", base_url=env.get("THEHOG_BASE_URL") or None, where="THEHOG_BASE_URL")
-        access, secret = (SecretRef(f"env:{name}", name) for name in keys)
-        profiles["thehog"] = ProfileSettings(profile, access_key=access, secret_key=secret)
-    elif env.get("THE_HOG_API_KEY", "").strip():
-        profile = _profile("thehog", "thehog", base_url=env.get("THEHOG_BASE_URL") or None, where="THEHOG_BASE_URL")
-        profiles["thehog"] = ProfileSettings(profile, token=SecretRef("env:THE_HOG_API_KEY", "THE_HOG_API_KEY"))
-    if env.get("SONARLY_API_KEY", "").strip():
-        profile = _profile("sonarly", "sonarly", base_url=env.get("SONARLY_BASE_URL") or None, where="SONARLY_BASE_URL")
-        profiles["sonarly"] = ProfileSettings(profile, token=SecretRef("env:SONARLY_API_KEY", "SONARLY_API_KEY"))
-    return Settings(MappingProxyType(profiles), next(iter(profiles), None), None)
-
-
-def _from_toml(data: bytes, path: Path) -> Settings:
+def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
     try:
         table = parse_toml(as_utf8(data).decode())
     except (UnicodeDecodeError, DocumentError) as error:
@@ -243,16 +300,16 @@ def _from_toml(data: bytes, path: Path) -> Settings:
     raw = table.get("profiles", {})
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: profiles must be tables, written [profiles.NAME]")
-    apis = Apis.read(table.get("providers", {}), path)
-    profiles = {name: _profile_settings(name, body, path, apis) for name, body in raw.items()}
-    default = table.get("default_profile", next(iter(profiles), None))
-    if default is not None and not (isinstance(default, str) and default in profiles):
+    library = read_pages(table.get("providers", {}), path)
+    configured = {name: _profile_settings(name, body, path, library) for name, body in raw.items()}
+    default = table.get("default_profile", next(iter(configured), None))
+    if default is not None and not (isinstance(default, str) and default in configured):
         raise ConfigError(f"{path}: default_profile names no profile: {one_line(str(default), 80)}")
-    hooks = _hooks(table["hooks"], path, profiles) if "hooks" in table else ()
+    hooks = _hooks(table["hooks"], path, configured) if "hooks" in table else ()
     mouse = table.get("mouse")
     if not (mouse is None or isinstance(mouse, bool)):
         raise ConfigError(f"{path}: mouse must be true or false")
-    return Settings(MappingProxyType(profiles), default, path, hooks, apis, mouse=mouse)
+    return Settings(Profiles(configured, library, env), default, path, hooks, library, mouse=mouse)
 
 
 def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...]":
@@ -264,28 +321,20 @@ def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...
     return hooks
 
 
-def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> ProfileSettings:
+def _profile_settings(name: str, body: object, path: Path, library: PageLibrary) -> ProfileSettings:
     where = f"{path}: [profiles.{one_line(name, 80)}]"
     if not PROFILE_NAME.fullmatch(name) or mask_keys(name) != name:
         raise ConfigError(f"{where}: a profile's name is letters, digits, - and _, at most 64")
     if not isinstance(body, dict):
         raise ConfigError(f"{where} must be a table")
-    _refuse_unknown(body, PROFILE_KEYS, where)
-    api = apis.named(_text(body, "provider", where) or "", where)
-    variables: Mapping[str, str] | None = None
-    if not isinstance(api, str):
-        from jobdeck.config.described import check_keys, read_variables  # noqa: PLC0415 - see above
-
-        check_keys(api, body, where)
-        variables = read_variables(api, body.get("variables", {}), where)
-    elif "variables" in body:
-        raise ConfigError(f"{where}: variables are for described APIs, not for {api}")
+    provider = _text(body, "provider", where) if isinstance(body.get("provider"), str) else None
+    if provider is None:
+        _refuse_unknown(body, PROFILE_KEYS, where)
+    spec = read_spec(library, provider or "", where)
+    _refuse_unknown(body, [*PROFILE_KEYS, *spec.secrets], where)
     limit = body.get("requests_per_minute")
     if limit is not None and (type(limit) is not int or not 1 <= limit <= MAX_REQUESTS_PER_MINUTE):
         raise ConfigError(f"{where}: requests_per_minute must be a whole number from 1 to {MAX_REQUESTS_PER_MINUTE}")
-    group = _text(body, "account_group", where)
-    if group is not None and not is_id(group):
-        raise ConfigError(f"{where}: account_group is not a valid ID")
     organization = _text(body, "organization", where)
     if organization is not None and (
         not ORGANIZATION.fullmatch(organization) or mask_keys(organization) != organization
@@ -293,42 +342,94 @@ def _profile_settings(name: str, body: object, path: Path, apis: Apis) -> Profil
         raise ConfigError(f"{where}: organization is letters, digits, . - and _, at most 64")
     profile = _profile(
         name,
-        api,
+        spec,
         base_url=_text(body, "base_url", where),
-        project_id=_text(body, "project_id", where),
-        account_group=group,
         requests_per_minute=limit,
-        variables=variables,
+        variables=_variables(spec, body, where),
         organization=organization,
         where=f"{where}: base_url",
     )
-    return _with_secrets(profile, body, where)
+    return ProfileSettings(profile, _secret_refs(spec, body, where))
 
 
-def _with_secrets(profile: Profile, body: Mapping[str, object], where: str) -> ProfileSettings:
-    refs = {
-        key: SecretRef(text, f"{where}: {key}")
-        for key in ("access_key", "secret_key", "token")
-        if (text := _text(body, key, where)) is not None
-    }
-    if profile.provider == "sonarly" and refs.keys() & {"access_key", "secret_key"}:
-        raise ConfigError(f"{where}: sonarly takes a token, not access_key and secret_key")
-    if "token" in refs and len(refs) > 1:
-        raise ConfigError(f"{where}: give either token, or access_key and secret_key")
-    if len(refs.keys() & {"access_key", "secret_key"}) == 1:
-        missing = "secret_key" if "access_key" in refs else "access_key"
-        raise ConfigError(f"{where}: {missing} is missing")
-    return ProfileSettings(profile, refs.get("access_key"), refs.get("secret_key"), refs.get("token"))
+def _variables(spec: ApiSpec, body: Mapping[str, object], where: str) -> dict[str, str]:
+    """Return a profile's variables; raises `ConfigError` for one that is unknown, unfit or missing."""
+    raw = body.get("variables", {})
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{where}: variables must be a table")
+    known = sorted(profile_variables(spec))
+    short = {name: text for name in _SHORT_VARIABLES if (text := _short_variable(spec, body, name, known, where))}
+    found: dict[str, str] = {}
+    for name, value in {**short, **raw}.items():
+        if name not in known:
+            hint = did_you_mean(name, known) or f" (known: {', '.join(known) or 'none'})"
+            raise ConfigError(f"{where}: variables: unknown variable {one_line(name, 80)}{hint}")
+        text = str(value) if type(value) is int else value
+        if not isinstance(text, str) or not _VALUE.fullmatch(text):
+            raise ConfigError(f"{where}: variables: {name} must be a text of printable ASCII characters without blanks")
+        found[name] = _place(spec, name, text, where)
+    for name in sorted(required_variables(spec)):
+        if name not in found and name not in spec.defaults:
+            raise ConfigError(f"{where}: variables: {name} is missing, which {spec.name} asks with")
+    for way in spec.auth:
+        user = fill(way.basic_user, {**spec.defaults, **found})
+        if user and not _USER.fullmatch(user):
+            allowed = "letters, digits, . _ @ + -"
+            raise ConfigError(f"{where}: variables: the user {one_line(user, 80)!r} is not only {allowed}")
+    return found
+
+
+def _short_variable(
+    spec: ApiSpec, body: Mapping[str, object], name: str, known: Collection[str], where: str
+) -> str | None:
+    """Return a variable that is a key of its own; None where it is not there, or the API has nothing that it is for."""
+    text = _text(body, name, where)
+    if text is None or name in known:
+        return text
+    if name == "account_group" and any(resource.place for resource in spec.resources.values()):
+        raise ConfigError(f"{where}: {name} is not for {spec.name}")
+    return None
+
+
+def _place(spec: ApiSpec, name: str, text: str, where: str) -> str:
+    """Return the value of a variable that is a part of a path, without slashes around it; any other as it is."""
+    resources = [resource for resource in spec.resources.values() if name in resource.place]
+    if not resources:
+        return text
+    if name in _SHORT_VARIABLES and not is_id(text):
+        raise ConfigError(f"{where}: {name} is not a valid ID")
+    several = any(resource.url.greedy_variable == name for resource in resources)
+    parts = text.strip("/").split("/") if several else [text]
+    if not all(is_piece(part) for part in parts):
+        what = "some parts of a path" if several else "one part of a path"
+        raise ConfigError(f"{where}: variables: {name} must be {what}, not {one_line(text, 80)!r}")
+    return "/".join(parts)
+
+
+def _secret_refs(spec: ApiSpec, body: Mapping[str, object], where: str) -> Mapping[str, SecretRef]:
+    """Return the secrets that a profile names; they must be those of one way to authenticate."""
+    named = [key for key in ("access_key", "secret_key", "token") if key in body]
+    named += [key for key in spec.secrets if key in body and key not in named]
+    refs = {key: SecretRef(text, f"{where}: {key}") for key in named if (text := _text(body, key, where)) is not None}
+    foreign = [key for key in refs if key not in spec.secrets]
+    if foreign:
+        takes = describe_secrets(spec) or "no key"
+        raise ConfigError(f"{where}: {spec.name} takes {takes}, not {' and '.join(foreign)}")
+    if not refs or any(refs.keys() == set(way.secrets) for way in spec.auth):
+        return MappingProxyType(refs)
+    if any(refs.keys() > set(way.secrets) for way in spec.auth):
+        raise ConfigError(f"{where}: give either {describe_secrets(spec)}")
+    nearest = max(spec.auth, key=lambda way: len(refs.keys() & set(way.secrets)))
+    missing = [name for name in nearest.secrets if name not in refs]
+    raise ConfigError(f"{where}: {' and '.join(missing)} is missing")
 
 
 def _profile(
     name: str,
-    api: Api,
+    spec: ApiSpec,
     *,
     base_url: str | None,
     where: str,
-    project_id: str | None = None,
-    account_group: str | None = None,
     requests_per_minute: int | None = None,
     variables: Mapping[str, str] | None = None,
     organization: str | None = None,
@@ -336,10 +437,8 @@ def _profile(
     try:
         return Profile.create(
             name,
-            api,
+            spec,
             base_url=base_url,
-            project_id=project_id,
-            account_group=account_group,
             requests_per_minute=requests_per_minute,
             variables=variables,
             organization=organization,
@@ -362,10 +461,6 @@ def _refuse_unknown(table: Mapping[str, object], known: Iterable[str], where: st
         if key not in known:
             hint = did_you_mean(key, known) or f" (known: {', '.join(known)})"
             raise ConfigError(f"{where}: unknown key {one_line(key, 80)}{hint}")
-
-
-def _wanted(provider: str) -> str:
-    return "access_key and secret_key, or a token" if provider == "thehog" else "a token"
 
 
 def _variable(ref: SecretRef, default: str) -> str:

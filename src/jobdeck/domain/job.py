@@ -10,16 +10,6 @@ from jobdeck.domain.problem import Problem
 _SHORT = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.PARTIAL})
 
 
-class Resource(StrEnum):
-    """The endpoint a job is polled at, which decides how its answer reads. `JOB` is any of a described API."""
-
-    OPERATION = "operation"
-    ENRICHMENT = "enrichment"
-    SEARCH = "search"
-    PROSPECTING = "prospecting"
-    JOB = "job"
-
-
 class Source(StrEnum):
     """Where the state that is shown of a job comes from, the least reliable first.
 
@@ -48,7 +38,7 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a user named: which job, at which endpoint, and what the answer that accepted it said.
+    """What a user named: which job, of which of its API's resources, and what the answer that accepted it said.
 
     `accepted` says that there was such an answer; `retry_after` is how many seconds it asked to wait before the first
     poll.
@@ -56,7 +46,7 @@ class Target:
 
     key: JobKey
     provider: str
-    resource: Resource
+    resource: str
     accepted_request_id: str | None = None
     accepted_trace_id: str | None = None
     accepted: bool = field(default=False, compare=False)

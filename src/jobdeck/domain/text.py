@@ -39,6 +39,9 @@ _KEY = re.compile(
     r"\b([as]k_(?:live_|test_)?|hog_(?:live|test)_|gh[opsur]_|github_pat_)(?=\S*[0-9])[^\s'\",;()<>\[\]{}]{8,}"
 )
 
+EXCERPT = 80
+"""Characters of somebody else's text in a message."""
+
 CELL_LIMIT = 256
 MESSAGE_LIMIT = 4_096
 
@@ -129,3 +132,9 @@ def _escape(match: re.Match[str]) -> str:
 
 def _keep_newline(match: re.Match[str]) -> str:
     return "\n" if match[0] == "\n" else _escape(match)
+
+
+def safe_excerpt(text: str) -> str:
+    """Return `text` fit for a message: clean, at most 80 characters of it, and no more than the head of an API key."""
+    cut = clean(mask_keys(text[: 2 * EXCERPT])[:EXCERPT])
+    return f"{cut}…" if len(text) > EXCERPT else cut

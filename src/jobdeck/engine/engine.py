@@ -118,7 +118,7 @@ class Engine:
             if (added := self._registry.add(target, now)) is not None:
                 jobs.append(added[0])
                 events.append(added[1])
-                lane.scheduler.add(target.key, target.resource.value, now.mono, wait=target.retry_after)
+                lane.scheduler.add(target.key, target.resource, now.mono, wait=target.retry_after)
                 lane.wake()
         self._ledger.watch(wanted, now)
         self._publish(jobs=self._darkened(jobs), events=events)
@@ -141,10 +141,10 @@ class Engine:
             if self._registry.restore(job, now):
                 restored.append(self.jobs[job.key])
                 if job.terminal:
-                    lane.scheduler.add_ended(job.key, job.target.resource.value, now.mono)
+                    lane.scheduler.add_ended(job.key, job.target.resource, now.mono)
                 else:
                     elapsed = job.elapsed(now) if job.elapsed_exact else None
-                    lane.scheduler.add(job.key, job.target.resource.value, now.mono, elapsed)
+                    lane.scheduler.add(job.key, job.target.resource, now.mono, elapsed)
                 lane.wake()
         if not listed:
             self._ledger.watch([job.target for job in restored], now)

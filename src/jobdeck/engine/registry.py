@@ -8,7 +8,7 @@ from types import MappingProxyType
 from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Resource, Source, Stage, Target
+from jobdeck.domain.job import Job, JobKey, Observation, Source, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
@@ -68,7 +68,7 @@ class Registry:
         """Begin to watch a target; None when it is watched already."""
         if target.key in self._jobs:
             return None
-        job = Job(target=target, added=now, kind=target.resource.value)
+        job = Job(target=target, added=now, kind=target.resource)
         self._jobs[target.key] = job
         self._traces[target.key] = Trace(now)
         self._bodies.drop(target.key)
@@ -267,7 +267,7 @@ def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
     resource = job.target.resource
     return Seen(
         key=job.key,
-        kind=job.kind if resource is Resource.JOB else resource.value,
+        kind=job.kind if resource == "job" else resource,
         terminal=job.terminal,
         progress=job.progress,
         changed=changed,

@@ -40,16 +40,16 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupPage:
-    """One page of the IDs of the account groups that a key can see, or a problem; `next_cursor` continues it."""
+class ValuePage:
+    """One page of the values that a variable may have, or a problem; `next_cursor` continues it."""
 
     exchange: Exchange
-    groups: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     next_cursor: str | None = None
 
     @property
     def problem(self) -> Problem | None:
-        """Why there are no groups; None when the exchange was good."""
+        """Why there are no values; None when the exchange was good."""
         return self.exchange.problem
 
 
@@ -73,8 +73,8 @@ class Provider(Protocol):
         """Ask for one page of recent jobs; the reply has any number of observations, or a problem."""
         ...
 
-    async def list_groups(self, cursor: str | None = None) -> GroupPage:
-        """Ask for one page of the account groups the key can see; a problem from an API that has none."""
+    async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
+        """Ask for one page of a variable's values, such as account groups; a problem where the API has no such list."""
         ...
 
     async def aclose(self) -> None:

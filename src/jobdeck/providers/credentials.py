@@ -1,44 +1,58 @@
-"""The one function that puts credentials into a request."""
+"""Credentials: headers made of secrets, and what the HTTP client needs to know of a profile."""
 
 import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-import httpx
+from jobdeck.providers.origin import Origin
+from jobdeck.providers.secret import Secret
+from jobdeck.providers.throttling import RateLimitWords
 
-from jobdeck.providers.profile import DEFAULT_PORTS, AccessKeys, Basic, Bearer, HeaderToken, Origin, Profile
-
-
-class ForeignOriginError(Exception):
-    """A request is not for its profile's origin; the message names where it would have gone."""
-
-
-def origin_of(url: httpx.URL) -> Origin:
-    """Return scheme, host and effective port of what httpx would connect to."""
-    port = url.port if url.port is not None else DEFAULT_PORTS.get(url.scheme, 0)
-    return Origin(url.scheme, url.raw_host.decode("ascii").lower(), port)
+_NAME = re.compile(r"\{([a-z][a-z0-9_]{0,31})\}")
 
 
-def authorize(request: httpx.Request, profile: Profile) -> None:
-    """Add the credentials of `profile` to `request`, which must be for its origin.
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Headers as templates such as ``Bearer {token}``, or a basic user and password, and the secrets they name."""
 
-    Raises `ForeignOriginError` when scheme, host or effective port differ; then the request must not be sent.
-    httpx keeps custom headers such as ``X-Secret-Key`` across origins, so they are no client's default either.
+    secrets: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    basic_user: str = ""
+    basic_password: str = ""
+
+    def reveal(self) -> dict[str, str]:
+        """Return the headers with the secrets in them; for `authorize` alone."""
+        found = {name: self._fill(template) for name, template in self.headers.items()}
+        if self.basic_password:
+            pair = f"{self.basic_user}:{self._fill(self.basic_password)}"
+            found["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return found
+
+    def values(self) -> tuple[str, ...]:
+        """Return the secrets themselves; for the redactor alone."""
+        return tuple(secret.reveal() for secret in self.secrets.values())
+
+    def _fill(self, template: str) -> str:
+        return _NAME.sub(lambda match: self.secrets[match[1]].reveal(), template)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProfile:
+    """What the HTTP client needs to know of a profile.
+
+    `base_url` has no trailing slash. `headers` are sent with every request and hold no secret. With
+    `forbidden_may_be_rate_limit`, a 403 with nothing left of a limit is a rate limit and no refused key; `rate_limit`
+    tells other refusals that are one.
     """
-    origin = origin_of(request.url)
-    if origin != profile.origin:
-        message = f"a request to {origin} is refused: profile {profile.name} belongs to {profile.origin}"
-        raise ForeignOriginError(message)
-    match profile.credentials:
-        case AccessKeys(access_key, secret_key):
-            request.headers["X-Access-Key"] = access_key.reveal()
-            request.headers["X-Secret-Key"] = secret_key.reveal()
-        case Bearer(token):
-            request.headers["Authorization"] = f"Bearer {token.reveal()}"
-        case HeaderToken(header, prefix, token):
-            request.headers[header] = f"{prefix}{token.reveal()}"
-        case Basic(user, token):
-            pair = base64.b64encode(f"{user}:{token.reveal()}".encode()).decode()
-            request.headers["Authorization"] = f"Basic {pair}"
-        case None:
-            pass
-    if profile.project_id is not None:
-        request.headers["X-Project-Id"] = profile.project_id
+
+    name: str
+    base_url: str
+    origin: Origin
+    credentials: Credentials | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    request_id_headers: tuple[str, ...] = ("x-request-id",)
+    trace_id_headers: tuple[str, ...] = ("x-trace-id",)
+    forbidden_may_be_rate_limit: bool = False
+    rate_limit: RateLimitWords = field(default_factory=RateLimitWords)

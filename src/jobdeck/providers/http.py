@@ -13,20 +13,21 @@ from jobdeck.domain.job import JobError, JobKey, Observation
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import bytes_of, clean, one_line
+from jobdeck.providers.authorization import ForeignOriginError, authorize
 from jobdeck.providers.charset import charset_of, narrowed
-from jobdeck.providers.credentials import ForeignOriginError, authorize
+from jobdeck.providers.credentials import HttpProfile
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
-from jobdeck.providers.ids import encode_piece
 from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigError
 from jobdeck.providers.pieces import MOST_HEADERS, TooManyPiecesError, bounded
 from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
-from jobdeck.providers.profile import Profile
 from jobdeck.providers.ratelimit import parse_windows
-from jobdeck.providers.redactor import REDACTED, Redactor, secrets_of
+from jobdeck.providers.redactor import REDACTED, Redactor
 from jobdeck.providers.redirects import describe_redirect
+from jobdeck.providers.repair import Repaired, repair_in_slices
 from jobdeck.providers.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
-from jobdeck.providers.throttling import RateLimitWords, is_throttled
+from jobdeck.providers.segments import encode_segment
+from jobdeck.providers.throttling import is_throttled
 from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
 from jobdeck.providers.transport_faults import explain
 
@@ -68,6 +69,7 @@ class Answer:
     wait: RetryAfter | None = None
     charset: str | None = None
     notes: tuple[str, ...] = ()
+    headers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class _Attempt:
 
 def path_of(*pieces: str) -> str:
     """Return a path of `pieces`, each percent-encoded with nothing safe: none of them can add a segment."""
-    return "".join(f"/{encode_piece(piece)}" for piece in pieces)
+    return "".join(f"/{encode_segment(piece)}" for piece in pieces)
 
 
 class HttpLayer:
@@ -102,25 +104,21 @@ class HttpLayer:
     """
 
     def __init__(
-        self, profile: Profile, clock: Clock, *, deadline: float = DEADLINE, redactor: Redactor | None = None
+        self, profile: HttpProfile, clock: Clock, *, deadline: float = DEADLINE, redactor: Redactor | None = None
     ) -> None:
         self._profile = profile
         self._clock = clock
         self._deadline = deadline
         self._redactor = redactor if redactor is not None else Redactor()
-        self._redactor.add(secrets_of(profile.credentials))
-        described = profile.described
-        self._throttling = described.rate_limit if described is not None else RateLimitWords()
-        self._extra = dict(described.headers) if described is not None else {}
-        self._request_headers = described.request_id_headers if described is not None else ("x-request-id",)
-        self._trace_headers = described.trace_id_headers if described is not None else ("x-trace-id",)
+        if profile.credentials is not None:
+            self._redactor.add(profile.credentials.values())
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._client: httpx.AsyncClient | None = None
         self._proxy_variable: str | None = None
         self._closed = False
 
     @property
-    def profile(self) -> Profile:
+    def profile(self) -> HttpProfile:
         """The profile that is asked for."""
         return self._profile
 
@@ -179,11 +177,19 @@ class HttpLayer:
         if fault.kind is not ProblemKind.PROTOCOL or len(body) > MAX_ERROR:
             return fault, answer
         said = read_error(body)
-        if not is_throttled(fault.kind, said.value, said.message, self._throttling):
+        if not is_throttled(fault.kind, said.value, said.message, self._profile.rate_limit):
             return fault, answer
         ended = answer.exchange.started.later(answer.exchange.duration)
         wait = answer.wait or find_in_body(said.value, ended.us / 1e6)
         return Fault(ProblemKind.RATE_LIMIT, said.message or fault.message), replace(answer, wait=wait)
+
+    async def repaired(self, answer: Answer) -> Repaired | None:
+        """Return what can be made of a good answer's body that is no strict JSON; None where nothing can."""
+        found = None
+        for step in repair_in_slices(answer.body or b"", answer.charset):
+            found = step
+            await asyncio.sleep(0)
+        return found
 
     async def without_words(
         self, observations: Sequence[Observation], body: bytes
@@ -229,7 +235,7 @@ class HttpLayer:
             await client.aclose()
 
     def _url(self, where: Address) -> str:
-        pairs = "&".join(f"{encode_piece(name)}={encode_piece(value)}" for name, value in where.query.items())
+        pairs = "&".join(f"{encode_segment(name)}={encode_segment(value)}" for name, value in where.query.items())
         return self._profile.base_url + where.path + (f"?{pairs}" if pairs else "")
 
     def _open(self) -> httpx.AsyncClient:
@@ -245,7 +251,7 @@ class HttpLayer:
 
     async def _send(self, url: str, attempt: _Attempt) -> None:
         client = self._open()
-        request = client.build_request("GET", url, headers=self._extra)
+        request = client.build_request("GET", url, headers=dict(self._profile.headers))
         authorize(request, self._profile)
         try:
             response = await client.send(request, stream=True)
@@ -298,8 +304,8 @@ class HttpLayer:
             duration=round(max(0.0, ended.mono - started.mono), 6),
             job=job,
             http_status=attempt.status,
-            request_id=self._reference(attempt.first(self._request_headers)),
-            trace_id=self._reference(attempt.first(self._trace_headers)),
+            request_id=self._reference(attempt.first(self._profile.request_id_headers)),
+            trace_id=self._reference(attempt.first(self._profile.trace_id_headers)),
             size=attempt.size,
             date_us=_date_us(attempt.header("date")),
         )
@@ -309,12 +315,12 @@ class HttpLayer:
         wait = find_retry_after(attempt.headers, now)
         if kind is None and attempt.fault is None:
             charset = charset_of(attempt.header("content-type"))
-            return Answer(exchange, attempt.body, windows, wait, charset, attempt.notes)
+            return Answer(exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers)
         fault, said = attempt.fault, ErrorBody()
         if kind is not None and attempt.status is not None:
             # A status that is an error says more than what then went wrong with its body.
             said = read_error(attempt.body, charset_of(attempt.header("content-type")))
-            if is_throttled(kind, said.value, said.message, self._throttling):
+            if is_throttled(kind, said.value, said.message, self._profile.rate_limit):
                 kind = ProblemKind.RATE_LIMIT
             wait = wait or find_in_body(said.value, answered_at(attempt.headers, now))
             destination = describe_redirect(attempt.header("location"), url)
@@ -327,8 +333,7 @@ class HttpLayer:
 
     def _kind(self, attempt: _Attempt, windows: Sequence[RateWindow]) -> ProblemKind | None:
         kind = None if attempt.status is None else kind_of_status(attempt.status)
-        described = self._profile.described
-        if kind is ProblemKind.PERMISSION and described is not None and described.forbidden_may_be_rate_limit:
+        if kind is ProblemKind.PERMISSION and self._profile.forbidden_may_be_rate_limit:
             spent = attempt.header("retry-after") is not None or any(window.remaining == 0 for window in windows)
             return ProblemKind.RATE_LIMIT if spent else kind
         return kind

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobdeck.providers.escapes import LONGEST, Decoder, View
-from jobdeck.providers.profile import AccessKeys, Basic, Bearer, Credentials, HeaderToken
 
 REDACTED = "[redacted]"
 _LEAST = 4
@@ -24,17 +23,6 @@ _LINE_END = re.compile(r"(?:[\r\n]|\\{1,8}(?:[rn]|u000[ad])|%(?:25){0,3}0[ad]|&#
 
 _ESCAPE = re.compile(r"(?:%|\\x)[0-9a-f]{2}$|\\u[0-9a-f]{4}$|\\[bfnrt]$")
 _TWO_ALNUM = re.compile(r"[^\W_]{2}")
-
-
-def secrets_of(credentials: Credentials | None) -> tuple[str, ...]:
-    """Return the secret values in `credentials`, for a `Redactor` only."""
-    match credentials:
-        case AccessKeys(access_key, secret_key):
-            return (access_key.reveal(), secret_key.reveal())
-        case Bearer(token) | HeaderToken(token=token) | Basic(token=token):
-            return (token.reveal(),)
-        case None:
-            return ()
 
 
 class Redactor:

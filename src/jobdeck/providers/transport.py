@@ -14,8 +14,9 @@ import httpx
 
 from jobdeck import __version__
 from jobdeck.domain.text import one_line
+from jobdeck.providers.credentials import HttpProfile
+from jobdeck.providers.origin import Origin, is_localhost, is_loopback
 from jobdeck.providers.pieces import BoundedTransport
-from jobdeck.providers.profile import Origin, Profile, is_localhost, is_loopback
 
 MAX_CONNECTIONS = 10
 """httpcore's cost of a request grows with its pool: 2.8 ms of CPU at 10 connections, 12.9 at 50, 32 at 100."""
@@ -64,7 +65,7 @@ class ProxyChoice:
         return f"ProxyChoice({self.variable!r})"
 
 
-def choose_proxy(profile: Profile, env: Mapping[str, str] = os.environ) -> ProxyChoice | None:
+def choose_proxy(profile: HttpProfile, env: Mapping[str, str] = os.environ) -> ProxyChoice | None:
     """Return the proxy for a profile's origin, of ``HTTPS_PROXY`` or ``ALL_PROXY`` unless ``NO_PROXY`` excepts it.
 
     Never one for a loopback address: a proxy for plain http would be given the credentials to read.
@@ -119,7 +120,9 @@ def tls_context(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
     return context
 
 
-def open_client(profile: Profile, proxy: ProxyChoice | None, env: Mapping[str, str] = os.environ) -> httpx.AsyncClient:
+def open_client(
+    profile: HttpProfile, proxy: ProxyChoice | None, env: Mapping[str, str] = os.environ
+) -> httpx.AsyncClient:
     """Return a client without credentials: HTTP/1.1, no redirects, no cookies, nothing of the environment.
 
     It must be used only below one semaphore and one deadline: its own timeouts are per read. Raises

@@ -8,7 +8,7 @@ import httpx
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.fault import Fault
-from jobdeck.providers.profile import Origin
+from jobdeck.providers.origin import Origin
 
 _MAX_CAUSES = 20
 

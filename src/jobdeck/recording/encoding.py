@@ -138,7 +138,7 @@ class Encoder:
             number = self._numbers[target] = len(self._numbers)
             ids = {"accepted_r": target.accepted_request_id, "accepted_tr": target.accepted_trace_id}
             key = [target.key.profile, target.key.account_group, target.key.id]
-            api: Values = {"api": target.provider, "resource": target.resource.value}
+            api: Values = {"api": target.provider, "resource": target.resource}
             api |= {"accepted": True} if target.accepted else {}
             yield self._line(at, "job", {"key": key, **api, **_told(ids)})
         self._current[target.key] = number

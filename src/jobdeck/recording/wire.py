@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, TypeAdapter
 
-from jobdeck.domain.job import Resource
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import clean
@@ -179,7 +178,7 @@ class JobLine(Timed):
     k: Literal["job"]
     key: tuple[Line, Place | None, Id]
     api: Line
-    resource: Resource
+    resource: str
     accepted_r: Line | None = None
     accepted_tr: Line | None = None
     accepted: bool = False

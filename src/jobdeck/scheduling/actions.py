@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
@@ -20,7 +20,7 @@ class Poll:
 class ListPage:
     """Ask for one page of the newest jobs of a resource, optionally of one status only."""
 
-    resource: Resource
+    resource: str
     account_group: str | None = None
     status: str | None = None
     cursor: str | None = None

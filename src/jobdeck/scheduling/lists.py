@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.scheduling.arms import PERIOD, Arm, Offer, Sums
 from jobdeck.scheduling.ends import ENOUGH, Ends, Hidden
@@ -39,7 +39,7 @@ class ListSupport:
     is told at once, and a poll for the rest follows when there is room (`Choice`).
     """
 
-    resource: Resource
+    resource: str
     kinds: frozenset[str]
     page: int = 100
     grouped: bool = False

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Result, Seen
@@ -69,7 +69,7 @@ class Watch:
         self.jobs: dict[JobKey, Tracked] = {}
         self.estimates = estimates
         self.singles = Singles(self.jobs, estimates)
-        self.books: dict[tuple[Resource, str | None], Book] = {}
+        self.books: dict[tuple[str, str | None], Book] = {}
         self.new: dict[JobKey, None] = {}
         self.suspects: dict[JobKey, None] = {}
         self.unfinished: dict[JobKey, None] = {}

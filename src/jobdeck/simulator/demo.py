@@ -1,8 +1,8 @@
 """The built-in scenario of `jobdeck demo`: every sort of fate within the first two minutes."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.ids import dice, target_of
@@ -71,6 +71,21 @@ def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario
         limits=(RateLimit(Api.SONARLY, 300),),
         account_groups=(AccountGroup(name="Northwind Robotics"),),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoProfile:
+    """A profile for the demo: its name, the API it speaks, and the secrets that the simulator takes."""
+
+    name: str
+    api: str
+    secrets: Mapping[str, str]
+
+
+DEMO_PROFILES = (
+    DemoProfile("hog", Api.THEHOG.value, {"access_key": "ak_simulated", "secret_key": "sk_simulated"}),
+    DemoProfile("sonarly", Api.SONARLY.value, {"token": "sk_live_simulated"}),
+)
 
 
 def demo_targets(scenario: Scenario) -> list[str]:

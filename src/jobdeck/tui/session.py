@@ -259,6 +259,10 @@ class Session(Protocol):
         """What somebody chose last time, as `keep_choice` was told; known once `open` returned."""
         ...
 
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """What the values of facts mean, by the fact's name, as the page of an API explains them."""
+        ...
+
     def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep what somebody has chosen for the next time. Needs a running loop."""
         ...

@@ -1,5 +1,6 @@
 """What the deck knows between two frames: the model, and which profiles cannot be seen."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from jobdeck.domain.exchange import Exchange
@@ -9,6 +10,7 @@ from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.draw.banner import BlindProfile
 from jobdeck.tui.draw.detail import Outlook
+from jobdeck.tui.draw.facts import NO_MEANINGS, Meanings
 from jobdeck.tui.draw.header import Overview
 from jobdeck.tui.draw.pages import Past
 from jobdeck.tui.draw.state import NEW
@@ -20,7 +22,13 @@ from jobdeck.tui.session import Engine
 class Watch:
     """Joins the engine's answers with the model, for the widgets to draw from."""
 
-    def __init__(self, profiles: tuple[str, ...], *, locked: bool = False) -> None:
+    def __init__(
+        self,
+        profiles: tuple[str, ...],
+        *,
+        locked: bool = False,
+        meanings: Callable[[str], Meanings] = lambda _: NO_MEANINGS,
+    ) -> None:
         self.model = Model()
         self.engine: Engine | None = None
         self.away = False
@@ -29,6 +37,7 @@ class Watch:
         self.faults = Faults()
         self._profiles = profiles
         self._locked = locked
+        self._meanings = meanings
         self._blind: dict[str, BlindProfile] = {}
 
     @property
@@ -83,8 +92,10 @@ class Watch:
     def outlook(self, key: JobKey) -> Outlook:
         """Return what the engine will do about a job."""
         engine = self.engine
+        job = self.job(key)
+        meanings = self._meanings(job.target.provider) if job is not None else NO_MEANINGS
         if engine is None:
-            return Outlook()
+            return Outlook(meanings=meanings)
         budget = engine.budgets().get(key.profile)
         return Outlook(
             plan=engine.plan(key),
@@ -95,6 +106,7 @@ class Watch:
             blocked_asked=budget.blocked_asked if budget is not None else None,
             locked=self._locked,
             past=bool(self.replay),
+            meanings=meanings,
         )
 
     def overview(self, now: Instant) -> Overview:

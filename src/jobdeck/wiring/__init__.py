@@ -24,6 +24,8 @@ from jobdeck.files import expand_home
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
+    from jobdeck.apis.profile import Profile
+    from jobdeck.apis.targets import ProfileRegistry
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Instant
     from jobdeck.domain.job import Job, Target
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from jobdeck.engine.ledger import Ledger
     from jobdeck.engine.registry import Registry
     from jobdeck.providers.base import Provider
-    from jobdeck.providers.directory import Directory
-    from jobdeck.providers.profile import Profile
     from jobdeck.providers.redactor import Redactor
     from jobdeck.store import Opened, Store
     from jobdeck.store.aio import AsyncStore
@@ -92,12 +92,11 @@ class Wiring:
         return self._env
 
     @property
-    def directory(self) -> Directory:
+    def registry(self) -> ProfileRegistry:
         """The profiles that targets are parsed against; they hold no credentials."""
-        from jobdeck.providers.directory import Directory  # noqa: PLC0415 - what is parsed comes after the first frame
+        from jobdeck.wiring.registry import registry_of  # noqa: PLC0415 - what is parsed comes after the first frame
 
-        profiles = {name: settings.profile for name, settings in self.settings.profiles.items()}
-        return Directory(profiles, self.settings.default_profile)
+        return registry_of(self.settings)
 
     def engine(
         self,
@@ -166,10 +165,9 @@ class Wiring:
 
         From then on they are taken out of what any profile's server says.
         """
-        from jobdeck.providers.redactor import secrets_of  # noqa: PLC0415 - see below
-
         profile = self.settings_of(name).resolve(self._env)
-        self._redactor.add(secrets_of(profile.credentials))
+        if profile.credentials is not None:
+            self._redactor.add(profile.credentials.values())
         return profile
 
     @cached_property
@@ -191,19 +189,24 @@ class Wiring:
             return curl_line(asked.method, asked.url, headers)
         if settings is None:
             return ""
-        from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
+        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - 300 ms the first frame must not wait for
 
-        return curl_line("GET", make_provider(settings.profile, self.clock).url_of(asked), headers)
+        return curl_line("GET", ApiClient(settings.profile, self.clock).url_of(asked), headers)
+
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        apis = self.settings.apis
+        return apis.spec(provider).explain if provider in apis.names else {}
 
     async def prepare(self) -> None:
         """Import what providers are made of, beside whatever else there is to do."""
-        await asyncio.to_thread(importlib.import_module, "jobdeck.providers.factory")
+        await asyncio.to_thread(importlib.import_module, "jobdeck.apis.client")
 
     def provider(self, name: str) -> Provider:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
-        from jobdeck.providers.factory import make_provider  # noqa: PLC0415 - 400 ms the first frame must not wait for
+        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - 300 ms the first frame must not wait for
 
-        return make_provider(self.profile(name), self.clock, redactor=self._redactor)
+        return ApiClient(self.profile(name), self.clock, redactor=self._redactor)
 
     def settings_of(self, name: str) -> ProfileSettings:
         """Return the settings of a profile; raises `ConfigError` when there is none of this name."""

@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Resource
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Permit
-from jobdeck.providers.base import GroupPage, Provider, Reply
+from jobdeck.providers.base import Provider, Reply, ValuePage
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.wiring.patience import SilencedError, bearable, silenced
 
-T = TypeVar("T", Reply, GroupPage)
+T = TypeVar("T", Reply, ValuePage)
 
 
 class Asker:
@@ -35,10 +34,11 @@ class Asker:
         url = self._provider.url_of(page)
         return await self._ask(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
 
-    async def list_groups(self, cursor: str | None = None) -> GroupPage:
-        """Ask for one page of the account groups that the key can see."""
-        page = ListPage(Resource.PROSPECTING, cursor=cursor)
-        return await self._ask(page, "", lambda: self._provider.list_groups(cursor), lambda got: Reply(got.exchange))
+    async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
+        """Ask for one page of the values that a variable may have."""
+        page = ListPage(variable, cursor=cursor)
+        send = lambda: self._provider.list_values(variable, cursor)  # noqa: E731 - beside the other two
+        return await self._ask(page, "", send, lambda got: Reply(got.exchange))
 
     async def aclose(self) -> None:
         """Close the provider's connections."""

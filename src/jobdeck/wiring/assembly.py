@@ -5,13 +5,12 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
+from jobdeck.apis.spec import ApiSpec
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Resource
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
 from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.engine.registry import Registry
-from jobdeck.providers.profile import Api, ProviderName
 from jobdeck.scheduling.estimates import ANY_KIND
 from jobdeck.scheduling.limits import LimitSource
 from jobdeck.scheduling.lists import ListSupport
@@ -25,64 +24,44 @@ from jobdeck.wiring.ledger import StoreLedger
 from jobdeck.wiring.limits import limit_of
 from jobdeck.wiring.recording import Recorder
 
-LISTS: dict[ProviderName, tuple[ListSupport, ...]] = {
-    "thehog": (
-        ListSupport(
-            Resource.OPERATION,
-            frozenset({"operation", "enrichment"}),
-            active=("processing", "queued"),
-            ended=("succeeded", "failed", "partial_success", "cancelled"),
-        ),
-        ListSupport(Resource.SEARCH, frozenset({"search"}), page=200, cursor=True),
-    ),
-    "sonarly": (
-        ListSupport(
-            Resource.PROSPECTING,
-            frozenset({"prospecting"}),
-            grouped=True,
-            cursor=True,
-            active=("running", "queued"),
-            whole=False,
-            ended=("completed", "failed", "cancelled"),
-        ),
-    ),
-}
-"""The lists of each API with code of its own, for the scheduler."""
 
-
-def lists_of(api: Api) -> tuple[ListSupport, ...]:
+def lists_of(spec: ApiSpec) -> tuple[ListSupport, ...]:
     """Return the lists of an API that the scheduler can rely on: those whose newest rows come first."""
-    if isinstance(api, str):
-        return LISTS[api]
-    listed = api.list
-    if listed is None or not listed.newest_first:
-        return ()
-    grouped, cursor = bool(api.place), listed.goes_on
-    kinds = frozenset({Resource.JOB.value})
-    return (ListSupport(Resource.JOB, kinds, listed.page, grouped, cursor, whole=listed.whole),)
+    return tuple(
+        ListSupport(
+            listed.shows[0],
+            frozenset(listed.shows),
+            listed.page,
+            grouped=bool(spec.resources[listed.shows[0]].place),
+            cursor=listed.has_pages,
+            active=listed.live,
+            whole=listed.whole,
+            ended=listed.ended,
+        )
+        for listed in spec.lists
+        if listed.newest_first
+    )
 
 
-TYPICAL: dict[ProviderName, dict[str, float]] = {
-    "thehog": {"enrichment": 20.0, "search": 60.0, "operation": 180.0},
-    "sonarly": {"prospecting": 600.0},
-}
-"""Seconds that jobs of each API with code of its own take; an operation may be a deep research, the slowest kind."""
+def typical_of(spec: ApiSpec) -> dict[str, float]:
+    """Return how many seconds jobs of each kind of an API take, as far as its page says so."""
+    found = {} if spec.typical is None else {ANY_KIND: spec.typical}
+    for resource in spec.resources.values():
+        if resource.typical is not None:
+            found |= dict.fromkeys((resource.name, resource.kind), resource.typical)
+            if len(spec.resources) == 1:
+                # Whatever kind its answers name, there is no other.
+                found[ANY_KIND] = resource.typical
+    return found
 
 
-def typical_of(api: Api) -> dict[str, float]:
-    """Return how many seconds jobs of each kind of an API take, as far as that is said."""
-    if isinstance(api, str):
-        return TYPICAL[api]
-    return {} if api.typical is None else {ANY_KIND: api.typical}
-
-
-def lists_for(use: UseOfLists, api: Api) -> tuple[ListSupport, ...]:
+def lists_for(use: UseOfLists, spec: ApiSpec) -> tuple[ListSupport, ...]:
     """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
     match use:
         case UseOfLists.ALL:
-            return lists_of(api)
+            return lists_of(spec)
         case UseOfLists.WHOLE:
-            return tuple(support for support in lists_of(api) if support.whole)
+            return tuple(support for support in lists_of(spec) if support.whole)
         case UseOfLists.NONE:
             return ()
 
@@ -101,7 +80,8 @@ def make_engine(
         limit = limit_of(profile)
         durations = _durations(learnt(name))
         jitter = random.Random()  # noqa: S311 - not for secrets
-        scheduler = Scheduler(limit, jitter, lists_for(lists, profile.api), durations, typical_of(profile.api))
+        known = lists_for(lists, profile.spec)
+        scheduler = Scheduler(limit, jitter, known, durations, typical_of(profile.spec))
         assumed = limit.source is not LimitSource.CONFIGURED
         return Lane(wiring.provider(name), scheduler, wiring.clock, ledger, limit_assumed=assumed)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jobdeck.providers.targets import TargetError, parse_target
+from jobdeck.apis.targets import TargetError, parse_target
 from jobdeck.wiring import Wiring
 
-DIRECTORY = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).directory
+REGISTRY = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).registry
 
 DECORATED = ['"op_1"', "'op_1',", "[op_1]", "(op_1)", "`op_1`", "op_1.", "op_1;", "op_1?", "“op_1”", "<op_1>,", "op_1!"]
 ASSIGNED = ["job_id=op_1", "id = op_1", '"operationId":"op_1"', "'id': 'op_1',"]
@@ -23,7 +23,7 @@ SEVERAL = ["op_1 op_2", "op_1,op_2", "op_1\nop_2", "job op_1"]
 
 def refusal(text: str) -> str:
     with pytest.raises(TargetError) as caught:
-        parse_target(text, DIRECTORY)
+        parse_target(text, REGISTRY)
     return str(caught.value)
 
 
@@ -62,9 +62,9 @@ def test_a_key_among_such_signs_is_not_repeated() -> None:
 
 @pytest.mark.parametrize("text", ["op_1", "a.b", "x~y", "a-b_c", "nullable", "op_1.v2", "7", "Nonesuch", "target"])
 def test_whatever_may_be_an_id_is_one(text: str) -> None:
-    assert str(parse_target(text, DIRECTORY).key) == f"thehog:{text}"
+    assert str(parse_target(text, REGISTRY).key) == f"thehog:{text}"
 
 
 @pytest.mark.parametrize("text", ["null", "ids.txt", "op_1.", "ID", "op_01HZ..."])
 def test_behind_a_profile_it_is_an_id(text: str) -> None:
-    assert parse_target(f"thehog:{text}", DIRECTORY).key.id == text
+    assert parse_target(f"thehog:{text}", REGISTRY).key.id == text

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from jobdeck.domain.job import Observation, Resource, Stage
+from jobdeck.domain.job import Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.base import Reply
@@ -89,7 +89,7 @@ async def test_stages_keep_the_order_of_the_object_and_odd_ones_do_not_lose_the_
     }
     observation = await observed(stages=stages)
     assert [(stage.name, stage.status, stage.phase, stage.progress) for stage in observation.stages] == [
-        ("z-last", "completed", Phase.SUCCEEDED, 1.0),
+        ("z-last", "completed", Phase.SUCCEEDED, None),
         ("bare", "running", Phase.RUNNING, None),
         ("number", "5", Phase.UNKNOWN, None),
         ("word", "paused", Phase.UNKNOWN, None),
@@ -178,13 +178,13 @@ async def test_a_page_of_jobs_says_nothing_of_stages() -> None:
     body = {"success": True, "data": {"items": rows, "nextCursor": "c2", "hasMore": True}, "traceId": "t"}
     async with serve(answer(body)) as wire, sonarly(wire.base_url) as provider:
         reply = await provider.list_page(
-            ListPage(Resource.PROSPECTING, account_group="g/2", status="running", cursor="c 1", limit=1000)
+            ListPage("prospecting", account_group="g2", status="running", cursor="c 1", limit=1000)
         )
     assert wire.requests[0].startswith(
-        b"GET /v1/accounts/g%2F2/prospecting?limit=100&cursor=c%201&status=running HTTP/1.1\r\n"
+        b"GET /v1/accounts/g2/prospecting?limit=100&cursor=c%201&status=running HTTP/1.1\r\n"
     )
     (row,) = reply.observations
-    assert (row.id, row.account_group, row.whole, row.error) == ("j1", "g/2", False, None)
+    assert (row.id, row.account_group, row.whole, row.error) == ("j1", "g2", False, None)
     assert reply.next_cursor == "c2"
 
 
@@ -194,14 +194,14 @@ async def test_a_page_of_jobs_says_nothing_of_stages() -> None:
         ({"nextCursor": "c2", "hasMore": False}, None),
         ({"nextCursor": None, "hasMore": True}, None),
         ({"nextCursor": "c2"}, "c2"),
-        ({"nextCursor": 7, "hasMore": True}, None),
+        ({"nextCursor": 7, "hasMore": True}, "7"),
         ({"nextCursor": "x" * 3000, "hasMore": True}, None),
     ],
 )
 async def test_a_list_ends_where_the_server_says_so(extra: dict[str, object], cursor: str | None) -> None:
     body = {"success": True, "data": {"items": [], **extra}}
     async with serve(answer(body)) as wire, sonarly(wire.base_url) as provider:
-        reply = await provider.list_page(ListPage(Resource.PROSPECTING))
+        reply = await provider.list_page(ListPage("prospecting"))
     assert wire.requests[0].startswith(b"GET /v1/accounts/group1/prospecting?limit=100 ")
     assert reply.problem is None
     assert reply.next_cursor == cursor
@@ -211,15 +211,15 @@ async def test_the_account_groups_of_a_key_can_be_listed() -> None:
     rows = [{"id": "g1", "name": "Acme\x1b", "createdAt": "2026-04-28T15:30:00.000Z"}, {"name": "no id"}, None]
     body = {"success": True, "data": {"items": rows, "nextCursor": "c", "hasMore": True}, "traceId": "t"}
     async with serve(answer(body)) as wire, sonarly(wire.base_url) as provider:
-        page = await provider.list_groups()
+        page = await provider.list_values("account_group")
     assert wire.requests[0].startswith(b"GET /v1/accounts?limit=100 ")
-    assert page.groups == ("g1",)
+    assert page.values == ("g1",)
     assert (page.next_cursor, page.problem, page.exchange.trace_id) == ("c", None, "t")
 
 
 async def test_a_refused_list_of_account_groups_is_a_problem() -> None:
     async with serve(answer(sonarly_error("FORBIDDEN", "no"), 403)) as wire, sonarly(wire.base_url) as provider:
-        page = await provider.list_groups()
+        page = await provider.list_values("account_group")
     assert page.problem is not None
     assert page.problem.kind is ProblemKind.PERMISSION
 
@@ -228,7 +228,7 @@ async def test_what_sonarly_does_not_have_is_refused_without_a_request() -> None
     async with serve(answer()) as wire, sonarly(wire.base_url) as provider:
         for reply in (
             await provider.poll(hog_target("x")),
-            await provider.list_page(ListPage(Resource.OPERATION)),
+            await provider.list_page(ListPage("operation")),
         ):
             assert reply.problem is not None
     assert wire.requests == []

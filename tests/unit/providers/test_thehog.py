@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from jobdeck.domain.job import Observation, Resource
+from jobdeck.domain.job import Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.base import Reply
@@ -23,12 +23,12 @@ SEARCH = {
 }
 
 
-async def poll(body: object, job_id: str = "op_1", resource: Resource = Resource.OPERATION) -> Reply:
+async def poll(body: object, job_id: str = "op_1", resource: str = "operation") -> Reply:
     async with serve(answer(body)) as wire, the_hog(wire.base_url) as hog:
         return await hog.poll(hog_target(job_id, resource))
 
 
-async def observed(body: object, job_id: str = "op_1", resource: Resource = Resource.OPERATION) -> Observation:
+async def observed(body: object, job_id: str = "op_1", resource: str = "operation") -> Observation:
     reply = await poll(body, job_id, resource)
     assert reply.problem is None, reply.problem
     (observation,) = reply.observations
@@ -99,7 +99,7 @@ async def test_an_enrichment_is_polled_at_its_own_path() -> None:
         serve(answer({"id": "e:1", "status": "queued", "progress": None})) as wire,
         the_hog(wire.base_url) as hog,
     ):
-        reply = await hog.poll(hog_target("e:1", Resource.ENRICHMENT))
+        reply = await hog.poll(hog_target("e:1", "enrichment"))
     assert wire.requests[0].startswith(b"GET /api/enrichments/e%3A1 HTTP/1.1\r\n")
     assert reply.observations[0].kind == "enrichment"
 
@@ -111,7 +111,7 @@ async def test_an_operation_that_says_its_kind_is_believed() -> None:
 
 async def test_a_search_is_read_in_full() -> None:
     async with serve(answer(SEARCH)) as wire, the_hog(wire.base_url) as hog:
-        reply = await hog.poll(hog_target("s1", Resource.SEARCH))
+        reply = await hog.poll(hog_target("s1", "search"))
     assert wire.requests[0].startswith(b"GET /api/v1/search/s1 HTTP/1.1\r\n")
     (observation,) = reply.observations
     assert observation.progress is None
@@ -124,7 +124,7 @@ async def test_a_search_is_read_in_full() -> None:
 
 async def test_a_failed_search_keeps_whether_a_retry_may_help() -> None:
     body = {**SEARCH, "status": "failed", "results": None, "error": {"message": "upstream", "retryable": True}}
-    observation = await observed({**body, "total_results": None}, "s1", Resource.SEARCH)
+    observation = await observed({**body, "total_results": None}, "s1", "search")
     assert observation.phase is Phase.FAILED
     assert observation.result is None
     assert observation.error is not None
@@ -157,7 +157,7 @@ async def test_a_list_of_operations_is_read_bare_or_wrapped(wrap: object) -> Non
     rows = [{"id": "op_2", "status": "processing", "progress": 10}, {"id": "op_1", "status": "succeeded", "result": {}}]
     assert callable(wrap)
     async with serve(answer(wrap(rows))) as wire, the_hog(wire.base_url) as hog:
-        reply = await hog.list_page(ListPage(Resource.OPERATION, status="a&b", limit=500))
+        reply = await hog.list_page(ListPage("operation", status="a&b", limit=500))
     assert wire.requests[0].startswith(b"GET /api/operations?limit=100&status=a%26b HTTP/1.1\r\n")
     assert [(row.id, row.progress, row.whole, row.kind) for row in reply.observations] == [
         ("op_2", 0.1, True, None),
@@ -169,14 +169,14 @@ async def test_a_list_of_operations_is_read_bare_or_wrapped(wrap: object) -> Non
 async def test_bad_rows_of_a_list_do_not_lose_the_good_ones() -> None:
     rows = [None, 3, "op_9", {}, {"id": "../x", "status": "queued"}, {"id": "op_1"}, {"id": "op_2", "status": "queued"}]
     async with serve(answer(rows)) as wire, the_hog(wire.base_url) as hog:
-        reply = await hog.list_page(ListPage(Resource.ENRICHMENT))
+        reply = await hog.list_page(ListPage("enrichment"))
     assert [row.id for row in reply.observations] == ["op_2"]
 
 
 async def test_a_page_of_searches_has_a_cursor_and_is_filtered_here() -> None:
     body = {"data": [SEARCH, {**SEARCH, "id": "s2", "status": "queued"}], "next_cursor": "2026-04-28T11:00:00Z"}
     async with serve(answer(body)) as wire, the_hog(wire.base_url) as hog:
-        reply = await hog.list_page(ListPage(Resource.SEARCH, cursor="a b/c", status="queued", limit=1000))
+        reply = await hog.list_page(ListPage("search", cursor="a b/c", status="queued", limit=1000))
     assert wire.requests[0].startswith(b"GET /api/v1/search?limit=200&cursor=a%20b%2Fc HTTP/1.1\r\n")
     assert [row.id for row in reply.observations] == ["s2"]
     assert reply.next_cursor == "2026-04-28T11:00:00Z"
@@ -184,7 +184,7 @@ async def test_a_page_of_searches_has_a_cursor_and_is_filtered_here() -> None:
 
 async def test_a_list_that_is_none_is_a_problem() -> None:
     async with serve(answer({"rows": []})) as wire, the_hog(wire.base_url) as hog:
-        reply = await hog.list_page(ListPage(Resource.OPERATION))
+        reply = await hog.list_page(ListPage("operation"))
     assert reply.problem is not None
     assert reply.problem.kind is ProblemKind.PROTOCOL
 
@@ -202,9 +202,9 @@ async def test_a_list_that_is_none_is_a_problem() -> None:
         (None, "not what it should be"),
     ],
 )
-@pytest.mark.parametrize("resource", [Resource.OPERATION, Resource.SEARCH])
+@pytest.mark.parametrize("resource", ["operation", "search"])
 async def test_an_answer_without_identity_or_status_is_a_protocol_problem(
-    body: object, words: str, resource: Resource
+    body: object, words: str, resource: str
 ) -> None:
     reply = await poll(body, "op_1", resource)
     assert reply.observations == ()
@@ -266,9 +266,9 @@ async def test_every_error_status_has_its_kind(status: int, kind: ProblemKind) -
 async def test_what_the_hog_does_not_have_is_refused_without_a_request() -> None:
     async with serve(answer()) as wire, the_hog(wire.base_url) as hog:
         for reply in (
-            await hog.poll(hog_target("x", Resource.PROSPECTING)),
-            await hog.list_page(ListPage(Resource.PROSPECTING)),
-            await hog.list_groups(),
+            await hog.poll(hog_target("x", "prospecting")),
+            await hog.list_page(ListPage("prospecting")),
+            await hog.list_values("account_group"),
         ):
             assert reply.problem is not None
             assert reply.problem.kind is ProblemKind.PROTOCOL

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from jobdeck.apis.client import ApiClient
+from jobdeck.apis.profile import Profile
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey, Resource, Target
-from jobdeck.providers.factory import make_provider
-from jobdeck.providers.profile import AccessKeys, Bearer, Credentials, Profile, ProviderName
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.providers.credentials import Credentials
 from jobdeck.providers.secret import Secret
-from jobdeck.providers.sonarly.provider import Sonarly
-from jobdeck.providers.thehog.provider import TheHog
+from tests.builders import make_profile
 
 ACCESS, SECRET, TOKEN = "ak_canaryACCESS0123456789", "sk_canarySECRET/+0123456789", "sk_live_canaryTOKEN0123456789"
 NOON_US = 1_777_377_600_000_000
@@ -98,43 +98,50 @@ def answer(body: object = b"", status: int = 200, headers: Mapping[str, str] | N
     return f"HTTP/1.1 {status} Word\r\nContent-Length: {len(raw)}\r\n{lines}\r\n".encode() + raw
 
 
-def credentials_for(provider: ProviderName) -> Credentials:
-    return Bearer(Secret(TOKEN)) if provider == "sonarly" else AccessKeys(Secret(ACCESS), Secret(SECRET))
+def bearer(token: str = TOKEN) -> Credentials:
+    return Credentials({"token": Secret(token)}, {"Authorization": "Bearer {token}"})
 
 
-def profile_at(base_url: str, provider: ProviderName = "thehog", credentials: Credentials | None = None) -> Profile:
-    return Profile.create(
+def access_keys(access_key: str = ACCESS, secret_key: str = SECRET) -> Credentials:
+    secrets = {"access_key": Secret(access_key), "secret_key": Secret(secret_key)}
+    return Credentials(secrets, {"X-Access-Key": "{access_key}", "X-Secret-Key": "{secret_key}"})
+
+
+def credentials_for(provider: str) -> Credentials:
+    return bearer() if provider == "sonarly" else access_keys()
+
+
+def profile_at(base_url: str, provider: str = "thehog", credentials: Credentials | None = None) -> Profile:
+    return make_profile(
         "hog" if provider == "thehog" else "sonarly",
         provider,
         base_url=base_url,
         credentials=credentials or credentials_for(provider),
-        account_group="group1" if provider == "sonarly" else None,
+        variables={"account_group": "group1"} if provider == "sonarly" else None,
     )
 
 
 @asynccontextmanager
-async def the_hog(base_url: str, deadline: float = 60.0) -> AsyncIterator[TheHog]:
-    provider = make_provider(profile_at(base_url), SteppingClock(), deadline=deadline)
-    assert isinstance(provider, TheHog)
+async def the_hog(base_url: str, deadline: float = 60.0) -> AsyncIterator[ApiClient]:
+    client = ApiClient(profile_at(base_url), SteppingClock(), deadline=deadline)
     try:
-        yield provider
+        yield client
     finally:
-        await provider.aclose()
+        await client.aclose()
 
 
 @asynccontextmanager
-async def sonarly(base_url: str, deadline: float = 60.0) -> AsyncIterator[Sonarly]:
-    provider = make_provider(profile_at(base_url, "sonarly"), SteppingClock(), deadline=deadline)
-    assert isinstance(provider, Sonarly)
+async def sonarly(base_url: str, deadline: float = 60.0) -> AsyncIterator[ApiClient]:
+    client = ApiClient(profile_at(base_url, "sonarly"), SteppingClock(), deadline=deadline)
     try:
-        yield provider
+        yield client
     finally:
-        await provider.aclose()
+        await client.aclose()
 
 
-def hog_target(job_id: str, resource: Resource = Resource.OPERATION) -> Target:
+def hog_target(job_id: str, resource: str = "operation") -> Target:
     return Target(JobKey("hog", None, job_id), "thehog", resource)
 
 
 def sonarly_target(job_id: str, group: str = "group1") -> Target:
-    return Target(JobKey("sonarly", group, job_id), "sonarly", Resource.PROSPECTING)
+    return Target(JobKey("sonarly", group, job_id), "sonarly", "prospecting")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
@@ -16,13 +16,13 @@ from jobdeck.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.world import World, job_key
 
 OPERATIONS = ListSupport(
-    Resource.OPERATION,
+    "operation",
     frozenset({"operation"}),
     active=("processing", "queued"),
     ended=("succeeded", "failed", "cancelled"),
 )
 PROSPECTING = ListSupport(
-    Resource.PROSPECTING,
+    "prospecting",
     frozenset({"prospecting"}),
     grouped=True,
     cursor=True,
@@ -72,7 +72,7 @@ class Server:
         phase = PHASES[self.states[key]]
         if phase.terminal:
             self.told.setdefault(key, now)
-        kind = self.support.resource.value
+        kind = self.support.resource
         return Seen(key, kind, phase.terminal, None, changed=False, whole=whole, phase=phase)
 
     def end(self, keys: Iterable[JobKey], state: str) -> None:
@@ -82,7 +82,7 @@ class Server:
 def watched(server: Server, keys: Iterable[JobKey], per_minute: float = 30) -> World:
     tested = Scheduler(Limit(per_minute, LimitSource.DOCUMENTED), random.Random(0), (server.support,))
     for key in keys:
-        tested.add(key, server.support.resource.value, 0.0)
+        tested.add(key, server.support.resource, 0.0)
     return World(tested, server.answer)
 
 

@@ -2,7 +2,7 @@ import itertools
 import random
 from dataclasses import dataclass, field
 
-from jobdeck.domain.job import JobKey, Resource
+from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
@@ -12,9 +12,9 @@ from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.world import World, job_key
 
-OPERATIONS = ListSupport(Resource.OPERATION, frozenset({"operation", "enrichment"}), active=("processing", "queued"))
+OPERATIONS = ListSupport("operation", frozenset({"operation", "enrichment"}), active=("processing", "queued"))
 PROSPECTING = ListSupport(
-    Resource.PROSPECTING,
+    "prospecting",
     frozenset({"prospecting"}),
     page=10,
     grouped=True,
@@ -56,7 +56,7 @@ class Server:
     def row(self, key: JobKey, *, whole: bool) -> Seen:
         over = key in self.ended
         phase = Phase.SUCCEEDED if over else Phase.RUNNING
-        return Seen(key, self.support.resource.value, over, None, changed=True, whole=whole, phase=phase)
+        return Seen(key, self.support.resource, over, None, changed=True, whole=whole, phase=phase)
 
 
 def watched(server: Server, per_minute: float = 60, kind: str = "operation") -> World:

@@ -4,7 +4,6 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.domain.job import Resource
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
@@ -17,7 +16,7 @@ from tests.unit.scheduling.world import World, job_key, most_in_a_window, runnin
 
 LISTS = (
     ListSupport(
-        Resource.OPERATION,
+        "operation",
         frozenset({"operation", "enrichment"}),
         active=("processing", "queued"),
         ended=("succeeded", "failed", "cancelled"),

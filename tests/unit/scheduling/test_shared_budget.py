@@ -6,7 +6,6 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.domain.job import Resource
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
@@ -17,7 +16,7 @@ from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store.gcra import Later, Pace, admit
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
-LISTS = (ListSupport(Resource.OPERATION, frozenset({"operation"}), active=("processing",), whole=False),)
+LISTS = (ListSupport("operation", frozenset({"operation"}), active=("processing",), whole=False),)
 
 
 class Walled(World):

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobError, JobKey, Observation, Resource, Stage, StageRecord, Target
+from jobdeck.domain.job import Job, JobError, JobKey, Observation, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import parse_scope
@@ -29,7 +29,6 @@ _DAMAGED = "what was remembered here is damaged"
 
 # An enumeration called with a word takes 7 µs; a start with 10,000 jobs asks for 40,000.
 _PHASES = {phase.value: phase for phase in Phase}
-_RESOURCES = {resource.value: resource for resource in Resource}
 
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
@@ -126,7 +125,7 @@ def target_from(row: Row) -> Target:
     """Return a target from a row of `TARGET_COLUMNS`."""
     profile, account_group, job_id, provider, resource, request_id, trace_id, accepted = row
     key = key_of(profile, account_group, job_id)
-    return Target(key, _word(provider), _RESOURCES[resource], _text(request_id), _text(trace_id), bool(accepted))
+    return Target(key, _word(provider), _word(resource), _text(request_id), _text(trace_id), bool(accepted))
 
 
 def job_from(target: Target, added_us: int, state: Row, result: str | None = None, moment: Moment = wall) -> Job:

@@ -183,7 +183,7 @@ def load_choice(connection: apsw.Connection, name: str) -> str | None:
 
 def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:
     key, (scope, profile) = target.key, profile_rows(session, target.key.profile)
-    named = (key.account_group or "", key.id, target.provider, target.resource.value, target.resource.value)
+    named = (key.account_group or "", key.id, target.provider, target.resource, target.resource)
     ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted))
     id_ = session.new_id(now_us).bytes
     session.connection.execute(_ADD_JOB, (id_, scope, profile, session.actor, *named, *ids, now_us, now_us))

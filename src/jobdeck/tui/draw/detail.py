@@ -1,7 +1,7 @@
 """Everything known of one job, as lines: what went wrong first, then stages, then the small print."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale, stalled
@@ -13,8 +13,8 @@ from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
 from jobdeck.tui.cells import DETAIL_LIMIT, clip, fit, width_of, wrap
-from jobdeck.tui.draw.account import in_words
 from jobdeck.tui.draw.bar import bar
+from jobdeck.tui.draw.facts import NO_MEANINGS, Meanings, meaning_of
 from jobdeck.tui.draw.jsontext import layout
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line
 from jobdeck.tui.draw.spark import sparkline
@@ -34,7 +34,8 @@ MESSAGE_CELLS = MESSAGE_LIMIT + 64
 class Outlook:
     """What the engine will do about a job: `plan` is None when it is not scheduled.
 
-    `locked` where no key changes what is asked; `past` in a recording, where what came next is known.
+    `locked` where no key changes what is asked; `past` in a recording, where what came next is known. `meanings`
+    explain the values of the job's facts.
     """
 
     plan: Plan | None = None
@@ -45,6 +46,7 @@ class Outlook:
     blocked_asked: float | None = None
     locked: bool = False
     past: bool = False
+    meanings: Meanings = field(default_factory=lambda: NO_MEANINGS)
 
 
 def detail_lines(
@@ -241,7 +243,7 @@ def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     if step and not _pressing(job, outlook):
         facts.append(("next", step.removeprefix("next ")))
     for name, value in job.facts:
-        meaning = in_words(name, value)
+        meaning = meaning_of(outlook.meanings, name, value)
         facts.append((name, f"{value}: {meaning}" if meaning else value))
     if job.error is not None and job.error.details:
         facts.append(("details", layout(job.error.details)))

@@ -11,7 +11,7 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import Moment, MomentKind, first_look
 from jobdeck.tui.cells import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
-from jobdeck.tui.draw.account import about_account
+from jobdeck.tui.draw.facts import Meanings, explained
 from jobdeck.tui.draw.jsontext import layout, readable
 from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line, line_width
 from jobdeck.tui.jsontree import NONE, JsonTree, Node
@@ -39,10 +39,10 @@ class Past:
     body: bytes | None = None
 
 
-def account_lines(job: Job, width: int) -> list[Line]:
-    """Return what a search says about its target account: the raw value, and what it means."""
+def explained_lines(job: Job, meanings: Meanings, width: int) -> list[Line]:
+    """Return the facts that the API's page explains: the value, and what it means."""
     lines: list[Line] = []
-    for name, value, meaning in about_account(job.facts):
+    for name, value, meaning in explained(job.facts, meanings):
         spans: list[Span] = [(f"{name} ", Role.DIM), (clean(value[:256]), Role.STRONG)]
         if line_width(spans) + len(meaning) + 2 <= width or not meaning:
             lines.append(clip_line((*spans, (f"  {meaning}", Role.TEXT)), width))

@@ -131,7 +131,7 @@ def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Seq
     if parsed.targets:
         kinds: dict[tuple[str, str], int] = {}
         for target in parsed.targets:
-            place = (target.key.profile, target.resource.value)
+            place = (target.key.profile, target.resource)
             kinds[place] = kinds.get(place, 0) + 1
         what = ", ".join(f"{count} {clean(profile)} {kind}" for (profile, kind), count in kinds.items())
         already = f", {len(known)} of them watched already" if known else ""

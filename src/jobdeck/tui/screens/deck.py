@@ -71,7 +71,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._undo = UndoStack()
         self._calling = Calling(write, self._tell)
         session.when_ended(self._calling.told, lambda fault: self._say(fault, warn=True))
-        self._watch = Watch(session.profiles, locked=bool(session.locked))
+        self._watch = Watch(session.profiles, locked=bool(session.locked), meanings=session.meanings)
         self._failure: str | None = None
         self._noticed = 0
         self._header, self._banner, self._footer = Header(), Banner(), Footer()

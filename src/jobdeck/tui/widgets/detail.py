@@ -17,8 +17,8 @@ from jobdeck.tui.draw.detail import Outlook, detail_lines, result_lines
 from jobdeck.tui.draw.pages import (
     Past,
     Tab,
-    account_lines,
     diff_lines,
+    explained_lines,
     raw_lines,
     timeline_lines,
     tree_line,
@@ -240,7 +240,7 @@ class Detail(LineView):
         if self._tree is None:
             return [((f"reading {words.size(len(job.result))}: {words.percent(self._index.read)}", Role.DIM),)]
         if self._tree_lines is None or self._tree_lines[0] != width:
-            head = account_lines(job, width)
+            head = explained_lines(job, self._outlook.meanings, width)
             head.insert(0, (("result ", Role.DIM), (words.size(len(job.result)), Role.TEXT)))
             self._heads = len(head)
             self._tree_lines = width, [*head, *(tree_line(self._tree, node, width) for node in self._tree.rows)]

@@ -1,0 +1,187 @@
+"""One API, asked through one profile: requests by its page, answers by its extractor."""
+
+from collections.abc import Mapping
+
+from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes
+from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import ListSpec, Variable, fill
+from jobdeck.apis.url_template import ID
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import JobKey, Observation, Target
+from jobdeck.providers.base import Reply, ValuePage
+from jobdeck.providers.http import DEADLINE, Address, Answer, HttpLayer
+from jobdeck.providers.redactor import Redactor
+from jobdeck.scheduling.actions import ListPage
+
+
+class ApiClient:
+    """A `Provider` by an API's page. Nothing is opened before its first request; no method raises but cancellation.
+
+    Its credentials are added to `redactor`, and all that are in there are taken out of its answers.
+    """
+
+    def __init__(
+        self, profile: Profile, clock: Clock, *, deadline: float = DEADLINE, redactor: Redactor | None = None
+    ) -> None:
+        self._profile = profile
+        self._spec = profile.spec
+        self._http = HttpLayer(profile.http, clock, deadline=deadline, redactor=redactor)
+        self._extractor: Extractor | None = None
+
+    @property
+    def profile_name(self) -> str:
+        """The profile that is asked for."""
+        return self._profile.name
+
+    def url_of(self, asked: Target | ListPage) -> str:
+        """Return where a request for that goes; the base URL, where none would be sent."""
+        return self._http.url_of(self._address(asked))
+
+    async def poll(self, target: Target) -> Reply:
+        """Ask for one job; the reply has one observation, of that job, or a problem."""
+
+        def parse(body: ResponseBody) -> ParsedBody:
+            key = target.key
+            return self._extract.job(target.resource, body, key.id, key.account_group)
+
+        return await self._send(self._address(target), parse, target.key)
+
+    async def list_page(self, page: ListPage) -> Reply:
+        """Ask for one page of jobs: of the page's place, else of the profile's."""
+        listed = self._spec.list_showing(page.resource)
+
+        def parse(body: ResponseBody) -> ParsedBody:
+            assert listed is not None  # noqa: S101 - else there is no address, and nothing is sent
+            place = self._place(page)
+            scope = None if place is None else self._spec.resources[page.resource].scope_of(place)
+            parsed = self._extract.page(listed, body, scope, status=page.status)
+            return _counted(parsed, listed, page)
+
+        return await self._send(self._address(page), parse)
+
+    async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
+        """Ask for one page of the values that a variable may have, such as the account groups a key can see."""
+        known = self._spec.variables.get(variable)
+        values: tuple[str, ...] = ()
+
+        def parse(body: ResponseBody) -> ParsedBody:
+            nonlocal values
+            values, parsed = self._extract.values(variable, body)
+            return parsed
+
+        reply = await self._send(self._values_address(variable, known, cursor), parse)
+        return ValuePage(reply.exchange, values if reply.problem is None else (), reply.next_cursor)
+
+    async def aclose(self) -> None:
+        """Close the connections; calling it twice is harmless."""
+        await self._http.aclose()
+
+    @property
+    def _extract(self) -> Extractor:
+        if self._extractor is None:
+            self._extractor = Extractor(self._spec)
+        return self._extractor
+
+    async def _send(self, where: Address | str, parse: Parse, job: JobKey | None = None) -> Reply:
+        """Send a request, and join a good answer with what its body says.
+
+        `where` may be the reason why there is nothing to send, which is the reply's problem then.
+        """
+        if isinstance(where, str):
+            return Reply(self._http.refuse(where, job).exchange)
+        answer = await self._http.get(where, job)
+        if answer.body is None:
+            return _reply(answer.exchange, answer)
+        response = ResponseBody(answer.body, answer.exchange.http_status or 0, dict(answer.headers))
+        parsed, notes, one = parse(response), answer.notes, job is not None
+        if is_damaged(parsed):
+            repaired = await self._http.repaired(answer)
+            if repaired is not None:
+                parsed = parse_repaired(parse, repaired, response, one=one)
+                notes = (*notes, *repaired.notes)
+        parsed = with_notes(parsed, notes, one=one)
+        problem = parsed.problem
+        if problem is not None:
+            problem, answer = self._http.refusal(answer, problem)
+        exchange = self._http.finish(answer, problem, parsed.ids)
+        observations, body = await self._http.without_words(parsed.observations, response.data)
+        if problem is not None:
+            return _reply(exchange, answer, body=body)
+        return _reply(exchange, answer, observations, body, parsed)
+
+    def _place(self, asked: Target | ListPage) -> dict[str, str] | None:
+        """Return the variables of the URL but the ID; those of the profile serve a page that names none."""
+        resource = self._spec.resources.get(asked.resource)
+        if resource is None:
+            return None
+        if isinstance(asked, Target):
+            return resource.parse_scope(asked.key.account_group, self._profile.variables)
+        known: Mapping[str, str] = {} if asked.account_group else self._profile.variables
+        return resource.parse_scope(asked.account_group, known)
+
+    def _address(self, asked: Target | ListPage) -> Address | str:
+        """Return where a request goes, or why there is none to send."""
+        resource, place, title = self._spec.resources.get(asked.resource), self._place(asked), self._spec.title
+        if isinstance(asked, Target):
+            if resource is None or place is None:
+                return f"not a job of {title}"
+            path = resource.url.path({**place, ID: asked.key.id})
+            return self._filled(path, resource.query, {}, asked.key.id)
+        listed = self._spec.list_showing(asked.resource)
+        if resource is None or listed is None:
+            return f"{title} has no list of such jobs"
+        if place is None:
+            return f"a list of {title} jobs needs {', '.join(resource.place)}"
+        asking = {
+            listed.limit_parameter: _within(listed.page, asked.limit),
+            listed.cursor_parameter or listed.page_parameter or listed.offset_parameter: asked.cursor,
+            listed.status_parameter: asked.status,
+        }
+        return self._filled(listed.url.path(place), listed.query, asking)
+
+    def _values_address(self, name: str, variable: Variable | None, cursor: str | None) -> Address | str:
+        if variable is None or variable.url is None:
+            return f"{self._spec.title} has no list of {name.replace('_', ' ')}s"
+        asking = {variable.limit_parameter: str(variable.page), variable.cursor_parameter: cursor}
+        return self._filled(variable.url.path(self._profile.variables), (), asking)
+
+    def _filled(
+        self, path: str, query: tuple[tuple[str, str], ...], asking: Mapping[str, str | None], job_id: str = ""
+    ) -> Address:
+        variables = {**self._profile.variables, ID: job_id}
+        named = {name: value for name, value in asking.items() if name}
+        return Address.of(path, {**{name: fill(value, variables) for name, value in query}, **named})
+
+
+def _reply(
+    exchange: Exchange,
+    answer: Answer,
+    observations: tuple[Observation, ...] = (),
+    body: bytes | None = None,
+    parsed: ParsedBody | None = None,
+) -> Reply:
+    wait = answer.wait
+    return Reply(
+        exchange,
+        observations,
+        answer.windows,
+        None if wait is None else wait.seconds,
+        None if parsed is None else parsed.next_cursor,
+        body,
+        None if parsed is None else parsed.partial_error,
+        None if wait is None else wait.asked,
+    )
+
+
+def _within(most: int, limit: int) -> str:
+    """Return how many rows to ask for, as a query says it: 1 to `most`."""
+    return str(min(max(limit, 1), most))
+
+
+def _counted(parsed: ParsedBody, listed: ListSpec, page: ListPage) -> ParsedBody:
+    """Return a page with the cursor of the next one, where pages or rows are counted."""
+    if parsed.problem is not None or parsed.next_cursor is not None or parsed.rows is None:
+        return parsed
+    return parsed.with_cursor(listed.next_counted(page.cursor, page.limit, parsed.rows))

@@ -1,0 +1,164 @@
+"""Values of somebody else's JSON as what a field wants: one of an odd type is as if it were not there. Never raises."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from urllib.parse import parse_qs
+
+from jobdeck.apis.spec import ProgressUnit, TimeUnit
+from jobdeck.domain.text import CELL_LIMIT, clean
+
+MAX_CURSOR = 2_048
+MAX_TIME = 40
+"""Characters of a time: 35 with nanoseconds and a zone."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
+_LONG_INTEGER = 64
+_LAST_US = 253_402_300_800 * 1_000_000 - 1
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_RATIO = re.compile(r"([0-9]{1,20}) ?/ ?([0-9]{1,20})")
+_PAGE_URL = re.compile(r"(?:https?://|/)[^?#]*\?")
+_FIRST_SECOND = 1e8
+_NO_FRACTION = 1.5
+"""Beyond it, a number is no fraction that overshot but one in another unit: it would be shown as 100 %."""
+
+
+def text(value: object) -> str | None:
+    """Return a string or a number as a clean string of at most 256 characters; None for all else and for blanks."""
+    match value:
+        case str():
+            return clean(value, limit=CELL_LIMIT) if value.strip() else None
+        case bool():
+            return None
+        case int():
+            return str(value) if value.bit_length() <= _LONG_INTEGER else None
+        case float():
+            return str(value) if math.isfinite(value) else None
+        case _:
+            return None
+
+
+def number(value: object) -> int | float | None:
+    """Return a finite number, or a text that is one such as ``"41.5"``; None for all else, booleans included."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        found = value.strip()
+        return float(found) if "." in found else int(found)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if isinstance(value, int) or math.isfinite(value) else None
+
+
+def total(values: list[object]) -> int | float | None:
+    """Return the sum of numbers, each list among them counted by its members; None where one is neither, or none is."""
+    counted = [len(value) if isinstance(value, list) else number(value) for value in values]
+    known = [value for value in counted if value is not None]
+    if not known or len(known) < len(counted):
+        return None
+    try:
+        found = sum(known)
+    except OverflowError:
+        return None
+    return found if isinstance(found, int) or math.isfinite(found) else None
+
+
+def share(value: float | None, whole: float | None) -> float | None:
+    """Return a count of a total as a fraction within 0–1; None where either is None, or the total is not positive."""
+    if value is None or whole is None or not whole > 0:
+        return None
+    try:
+        return _clamp(value / whole)
+    except OverflowError:
+        return None
+
+
+def progress(unit: ProgressUnit, value: object) -> float | None:
+    """Return one value as a fraction within 0–1; None where it is none in that unit, and for a count."""
+    match unit:
+        case ProgressUnit.FRACTION:
+            found = number(value)
+            return None if found is None or found > _NO_FRACTION else _clamp(found)
+        case ProgressUnit.PERCENT:
+            found = number(value.strip().removesuffix("%") if isinstance(value, str) else value)
+            return None if found is None else _clamp(min(max(found, 0), 100) / 100)
+        case ProgressUnit.RATIO:
+            match = _RATIO.fullmatch(value.strip()) if isinstance(value, str) else None
+            return share(int(match[1]), int(match[2])) if match else None
+        case ProgressUnit.COUNT:
+            return None
+
+
+def moment(unit: TimeUnit, value: object) -> int | None:
+    """Return a time as microseconds since the epoch; None where it is none in that unit.
+
+    `TimeUnit.AUTO` takes a number for seconds, milliseconds, microseconds or nanoseconds by its size: each covers the
+    years 1973 to 5138 alone.
+    """
+    if unit in {TimeUnit.AUTO, TimeUnit.RFC3339}:
+        found = rfc3339(value)
+        if found is not None or unit is TimeUnit.RFC3339:
+            return found
+    count = number(value)
+    if count is None or not (_FIRST_SECOND if unit is TimeUnit.AUTO else 0) <= count:
+        return None
+    if unit is TimeUnit.SECONDS:
+        microseconds = 1e6
+    elif unit is TimeUnit.MILLISECONDS:
+        microseconds = 1e3
+    else:
+        microseconds = 1e6 if count < 1e11 else 1e3 if count < 1e14 else 1 if count < 1e17 else 1e-3
+    return round(count * microseconds) if count <= _LAST_US / microseconds else None
+
+
+def rfc3339(value: object) -> int | None:
+    """Return an RFC 3339 time as microseconds since the epoch, UTC when it names no zone; None for all else."""
+    return _parse_time(value) if isinstance(value, str) and len(value) <= MAX_TIME else None
+
+
+@lru_cache(maxsize=4_096)
+def _parse_time(value: str) -> int | None:
+    """Each poll of a job repeats most of its times: a third of the time of reading an answer without the cache."""
+    if not _DATE_TIME.fullmatch(value):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value.upper())
+    except ValueError:
+        return None
+    us = ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    # Some servers write the year 1 for "not yet", and a zone can lead out of the year 9999.
+    return us if 0 <= us <= _LAST_US else None
+
+
+def cursor(value: object, parameter: str) -> str | None:
+    """Return the cursor of a list's next page; None when there is none, or none that could be sent back.
+
+    A number counts as its digits; of a URL, or a path with a query, the value of `parameter` is the cursor.
+    """
+    if type(value) is int and 0 < value.bit_length() <= _LONG_INTEGER:
+        return str(value)
+    if not isinstance(value, str):
+        return None
+    if parameter and _PAGE_URL.match(value):
+        query = value.partition("?")[2].partition("#")[0]
+        try:
+            value = parse_qs(query, max_num_fields=100).get(parameter, [""])[0]
+        except ValueError:
+            return None
+    return value if 0 < len(value) <= MAX_CURSOR else None
+
+
+def next_link(header: str) -> str | None:
+    """Return the target of ``rel="next"`` in a Link header (RFC 8288); None without one."""
+    for link in header[:16_384].split(","):
+        target, *parameters = (part.strip() for part in link.split(";"))
+        names = (parameter.replace(" ", "").replace('"', "").lower() for parameter in parameters)
+        if target.startswith("<") and target.endswith(">") and "rel=next" in names:
+            return target[1:-1]
+    return None
+
+
+def _clamp(value: float) -> float:
+    # A server's -0.0 is no other zero.
+    return min(max(value, 0.0), 1.0) + 0.0

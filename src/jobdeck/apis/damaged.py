@@ -1,0 +1,67 @@
+"""Answers that are no strict JSON: read leniently, and believed no further than what could be read of them goes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from jobdeck.apis.extract import ParsedBody, ResponseBody
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.fault import Fault as ProblemDraft
+from jobdeck.providers.repair import Repaired
+
+Parse = Callable[[ResponseBody], ParsedBody]
+
+_ANY = ('"?"', "1", "[1]", "true")
+"""What a value that could not be read may have been: an error in words, a count, a list of failures, a flag."""
+
+
+def is_damaged(parsed: ParsedBody) -> bool:
+    """Whether an answer could not be read because it is no JSON."""
+    return parsed.problem is not None and parsed.problem.kind is ProblemKind.NOT_JSON
+
+
+def parse_repaired(parse: Parse, repaired: Repaired, response: ResponseBody, *, one: bool) -> ParsedBody:
+    """Return what `parse` finds in a repaired body; `one` says that it is about one job.
+
+    Of an answer that is cut short a success is not believed, for what contradicts it may be what is missing, nor is the
+    last row of a list. A success must hold whatever stands where a value could not be read.
+    """
+    parsed = parse(replace(response, data=repaired.body))
+    if repaired.unread and any(row.phase is Phase.SUCCEEDED for row in parsed.observations):
+        others = [parse(replace(response, data=repaired.with_unread_as(value))) for value in _ANY]
+        parsed = _without_doubtful(parsed, others, one=one)
+    if not repaired.cut:
+        return parsed
+    if not one:
+        return replace(parsed, observations=parsed.observations[:-1], next_cursor=None)
+    status = next((row.status for row in parsed.observations if row.phase is Phase.SUCCEEDED), None)
+    if status is None:
+        return parsed
+    return _refused(parsed, f"answer cut short: it says {status}, but what may contradict that is missing")
+
+
+def with_notes(parsed: ParsedBody, notes: tuple[str, ...], *, one: bool) -> ParsedBody:
+    """Return the same with how its answer was damaged: a note of its job, or in what of a list could not be read."""
+    if not notes or parsed.problem is not None:
+        return parsed
+    note = f"damaged answer, read leniently: {', '.join(notes)}"
+    if one:
+        return replace(parsed, observations=tuple(replace(row, note=note) for row in parsed.observations))
+    return replace(parsed, partial_error=f"{parsed.partial_error}; {note}" if parsed.partial_error else note)
+
+
+def _without_doubtful(parsed: ParsedBody, others: list[ParsedBody], *, one: bool) -> ParsedBody:
+    """Return the same without the successes that are none, or not there, in one of the `others`."""
+    certain = [{(row.account_group, row.id, row.phase) for row in other.observations} for other in others]
+    rows = tuple(
+        row
+        for row in parsed.observations
+        if row.phase is not Phase.SUCCEEDED or all((row.account_group, row.id, row.phase) in known for known in certain)
+    )
+    if not one or len(rows) == len(parsed.observations):
+        return replace(parsed, observations=rows)
+    return _refused(parsed, "damaged answer: it says succeeded, but a value that may contradict that cannot be read")
+
+
+def _refused(parsed: ParsedBody, message: str) -> ParsedBody:
+    return replace(parsed, observations=(), problem=ProblemDraft(ProblemKind.PROTOCOL, message))

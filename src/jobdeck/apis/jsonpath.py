@@ -1,0 +1,169 @@
+"""JSONPath (RFC 9535) over somebody else's answers: plain paths as closures, all others by python-jsonpath.
+
+Answers may be hostile, so no path costs more than its length times `MAX_VALUES`: descendants (``..``), filters that
+look elsewhere than below ``@`` and regular expressions are refused when a page is read, and an array or object is
+searched no further than that many values.
+
+A plain path has names, indices, lists of names, and ``[*]`` or ``.*`` only.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import TypeAlias
+
+MAX_PATH = 500
+MAX_VALUES = 1_000
+"""Values that one step of a path looks at: an answer with more stages or rows than that is not for a screen."""
+
+Key: TypeAlias = str | int | None
+Getter: TypeAlias = Callable[[object], object]
+Step: TypeAlias = str | int | tuple[str, ...] | None
+"""A step of a plain path: a name, an index, one of several names, or None for all values."""
+
+Finder: TypeAlias = Callable[[object], "list[Match]"]
+
+_STEP = re.compile(
+    r"\.(?P<name>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]{0,99})"
+    r"|(?P<all>\.\*|\[\*\])"
+    r"|\[(?P<index>0|-?[1-9][0-9]{0,8})\]"
+    r"|\['(?P<single>[^'\\\x00-\x1f]{1,200})'\]"
+    r"|\[(?P<names>'[^'\\\x00-\x1f]{1,200}'(?:, ?'[^'\\\x00-\x1f]{1,200}'){1,20})\]"
+    r'|\["(?P<double>[^"\\\x00-\x1f]{1,200})"\]'
+)
+
+
+class PathError(ValueError):
+    """A JSONPath cannot be used; the message says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A value, and the name or index under which it is in what holds it (None: it is the whole)."""
+
+    value: object
+    key: Key = None
+
+
+@lru_cache(maxsize=2_048)
+def compile_first(path: str) -> Getter:
+    """Return a function that gives the first value but null that a path finds, else None; raises `PathError`."""
+    steps = _plain_steps(path)
+    if steps is None:
+        find = compile_all(path)
+        return lambda value: next((match.value for match in find(value) if match.value is not None), None)
+    if all(isinstance(step, str) for step in steps):
+        return _by_names(tuple(str(step) for step in steps))
+    find = _by_steps(steps)
+    return lambda value: next((match.value for match in find(value) if match.value is not None), None)
+
+
+@lru_cache(maxsize=2_048)
+def compile_all(path: str) -> Finder:
+    """Return a function that gives what a path finds, at most `MAX_VALUES`; raises `PathError`."""
+    steps = _plain_steps(path)
+    if steps is not None:
+        return _by_steps(steps)
+    from jobdeck.apis.jsonpath_filters import compile_filters  # noqa: PLC0415 - 30 ms, for pages with filters alone
+
+    return compile_filters(path)
+
+
+@lru_cache(maxsize=2_048)
+def compile_values(path: str) -> Callable[[object], list[object]]:
+    """Return a function that gives the values but null that a path finds, without their keys; raises `PathError`."""
+    steps = _plain_steps(path)
+    if steps is None or steps.count(None) != 1 or any(isinstance(step, int | tuple) for step in steps):
+        find = compile_all(path)
+        return lambda value: [match.value for match in find(value) if match.value is not None]
+    at = steps.index(None)
+    holder = _by_names(tuple(str(step) for step in steps[:at]))
+    inner = _by_names(tuple(str(step) for step in steps[at + 1 :]))
+
+    def values(value: object) -> list[object]:
+        held = holder(value)
+        if type(held) is dict:
+            held = held.values()
+        elif type(held) is not list:
+            return []
+        return [found for item in islice(held, MAX_VALUES) if (found := inner(item)) is not None]
+
+    return values
+
+
+def is_plural(path: str) -> bool:
+    """Whether a path may find several values."""
+    return re.search(r"[*?:,]", path) is not None
+
+
+def _plain_steps(path: str) -> tuple[Step, ...] | None:
+    """Return the steps of a plain path, None standing for all values; None when the path is not plain."""
+    if not path or len(path) > MAX_PATH:
+        raise PathError(f"a JSONPath has 1 to {MAX_PATH} characters")
+    if path[0] != "$":
+        raise PathError("a JSONPath begins with $")
+    steps: list[Step] = []
+    position = 1
+    while position < len(path):
+        match = _STEP.match(path, position)
+        if match is None:
+            return None
+        position = match.end()
+        if match["all"]:
+            steps.append(None)
+        elif match["names"]:
+            steps.append(tuple(name.strip()[1:-1] for name in match["names"].split(",")))
+        elif match["index"]:
+            steps.append(int(match["index"]))
+        else:
+            steps.append(match["name"] or match["single"] or match["double"])
+    return tuple(steps)
+
+
+def _by_names(names: tuple[str, ...]) -> Getter:
+    if not names:
+        return lambda value: value
+    if len(names) == 1:
+        (name,) = names
+        return lambda value: value.get(name) if type(value) is dict else None
+
+    def get(value: object) -> object:
+        for name in names:
+            if type(value) is not dict:
+                return None
+            value = value.get(name)
+        return value
+
+    return get
+
+
+def _by_steps(steps: tuple[Step, ...]) -> Finder:
+    def find(value: object) -> list[Match]:
+        matches = [Match(value)]
+        for step in steps:
+            matches = list(islice(_walk(matches, step), MAX_VALUES))
+            if not matches:
+                break
+        return matches
+
+    return find
+
+
+def _walk(matches: list[Match], step: Step) -> Iterator[Match]:
+    for match in matches:
+        value = match.value
+        if isinstance(step, str):
+            if type(value) is dict and step in value:
+                yield Match(value[step], step)
+        elif isinstance(step, int):
+            if type(value) is list and -len(value) <= step < len(value):
+                yield Match(value[step], step)
+        elif isinstance(step, tuple):
+            if type(value) is dict:
+                yield from (Match(value[name], name) for name in step if name in value)
+        elif type(value) is dict:
+            yield from [Match(inner, key) for key, inner in islice(value.items(), MAX_VALUES)]
+        elif type(value) is list:
+            yield from [Match(inner, index) for index, inner in enumerate(islice(value, MAX_VALUES))]

@@ -1,0 +1,175 @@
+"""The tables of a page that say where in an answer everything is, and what its words mean."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from jobdeck.apis.spec import (
+    FactPaths,
+    Fields,
+    Paths,
+    Phases,
+    ProgressPaths,
+    ProgressUnit,
+    Resource,
+    StageFields,
+    TimeUnit,
+)
+from jobdeck.apis.tables import PageError, StrictTable
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.text import one_line
+
+MAX_FACTS = 20
+
+
+def _progress(table: StrictTable) -> ProgressPaths:
+    found = ProgressPaths(
+        table.paths("progress"),
+        table.paths("progress_total"),
+        table.choice("progress_unit", ProgressUnit.FRACTION),
+    )
+    if found.total and found.unit is not ProgressUnit.COUNT:
+        raise table.error("progress_total", 'is for progress_unit = "count" only')
+    if found.unit is ProgressUnit.COUNT and not found.total:
+        raise table.error("progress_total", 'is missing: progress_unit = "count" needs the total')
+    return found
+
+
+def load_fields(table: StrictTable) -> Fields:
+    """Return where in an answer everything is."""
+    facts = table.table("facts")
+    table.at_most("facts", len(facts.keys()), MAX_FACTS)
+    fields = Fields(
+        id=table.paths("id"),
+        id_after_last=table.text("id_after_last"),
+        id_required=table.flag("id_required", default=True),
+        kind=table.paths("kind"),
+        status=table.paths("status"),
+        outcome=table.paths("outcome"),
+        done=table.paths("done"),
+        done_needs_result=table.flag("done_needs_result"),
+        progress=_progress(table),
+        error=table.paths("error"),
+        error_code=table.paths("error_code"),
+        error_message=table.paths("error_message"),
+        failures=table.paths("failures"),
+        failures_total=table.paths("failures_total"),
+        result=_result(table),
+        request_id=table.paths("request_id"),
+        trace_id=table.paths("trace_id"),
+        attempt=table.paths("attempt"),
+        created=table.paths("created"),
+        started=table.paths("started"),
+        updated=table.paths("updated"),
+        ended=table.paths("ended"),
+        time_unit=table.choice("time_unit", TimeUnit.AUTO),
+        facts=tuple(_fact(facts, name) for name in facts.keys()),  # noqa: SIM118 - a method of ours
+    )
+    table.finish()
+    if fields.done_needs_result and not fields.result:
+        raise table.error("done_needs_result", "needs result, the JSONPath of the result")
+    return fields
+
+
+def _result(table: StrictTable) -> Paths | tuple[tuple[str, Paths], ...]:
+    value = table.get("result")
+    if not isinstance(value, Mapping):
+        return table.paths("result")
+    parts = table.table("result")
+    return tuple((one_line(name, 80), parts.paths(name)) for name in parts.keys())  # noqa: SIM118 - a method of ours
+
+
+def _fact(facts: StrictTable, name: str) -> FactPaths:
+    value = facts.get(name)
+    if not isinstance(value, Mapping):
+        return FactPaths(one_line(name, 80), facts.paths(name))
+    counted = facts.table(name)
+    found = FactPaths(one_line(name, 80), counted.paths("count"), counted=True)
+    counted.finish()
+    return found
+
+
+def load_stages(table: StrictTable) -> StageFields:
+    """Return where the stages are, and where in one of them everything is."""
+    stages = StageFields(
+        items=table.plural_paths("items", "such as $.steps[*]"),
+        name=table.paths("name"),
+        status=table.paths("status"),
+        outcome=table.paths("outcome"),
+        progress=_progress(table),
+    )
+    table.finish()
+    if table.keys() and not stages.items and table.has("items") is False:
+        raise table.error("items", "is missing: the JSONPath of the stages, such as $.steps[*]")
+    return stages
+
+
+def load_phases(table: StrictTable, resources: list[Resource]) -> Phases:
+    """Return what the statuses mean."""
+    words: dict[str, Phase] = {}
+    case_sensitive = table.flag("case_sensitive")
+    folded: dict[str, Phase] = {}
+    for phase in Phase:
+        if phase is Phase.UNKNOWN:
+            continue
+        for word in table.texts(phase.value):
+            key = word if case_sensitive else word.casefold()
+            if folded.setdefault(key, phase) is not phase:
+                raise table.error(phase.value, f"has {one_line(word, 80)!r}, which {folded[key].value} has as well")
+            words[word] = phase
+    found = Phases(
+        words=MappingProxyType(words),
+        outcome=frozenset(table.texts("outcome")),
+        done=frozenset(table.texts("done")),
+        other=table.choice("other", Phase.UNKNOWN),
+        missing=table.choice("missing", Phase.UNKNOWN),
+        cancelled_codes=frozenset(table.texts("cancelled_codes")),
+        by_http_status=MappingProxyType(_by_http_status(table.table("by_http_status"))),
+        case_sensitive=case_sensitive,
+    )
+    table.finish()
+    _check_phases(table, found, resources)
+    return found
+
+
+def _by_http_status(table: StrictTable) -> dict[int, Phase]:
+    found: dict[int, Phase] = {}
+    for key in table.keys():  # noqa: SIM118 - a method of ours
+        if not re.fullmatch(r"2\d\d|30[1237]|4(?:0[09]|1[02]|22)", key):
+            raise table.error(one_line(key, 20), "must be an HTTP status of 2xx, 3xx, 400, 409, 410, 412 or 422")
+        phase = table.choice(key, Phase.UNKNOWN)
+        if phase is Phase.SUCCEEDED and not key.startswith(("2", "3")):
+            raise table.error(key, "is an error: it cannot mean succeeded")
+        found[int(key)] = phase
+    return found
+
+
+def _check_phases(table: StrictTable, phases: Phases, resources: list[Resource]) -> None:
+    def same(word: str) -> str:
+        return word if phases.case_sensitive else word.casefold()
+
+    outcome, done = set(map(same, phases.outcome)), set(map(same, phases.done))
+    twice = sorted((outcome | done) & set(map(same, phases.words)) | outcome & done)
+    if twice:
+        key = "outcome" if twice[0] in outcome else "done"
+        raise table.error(key, f"has {one_line(twice[0], 80)!r}, which has a phase as well")
+    if phases.other.terminal:
+        raise table.error("other", "must be queued, running or unknown: an unknown word never ends a job")
+    if phases.missing.terminal:
+        raise table.error("missing", "must be queued or running: no status at all never ends a job")
+    fields = [resource.fields for resource in resources]
+    if phases.missing is not Phase.UNKNOWN and not all(one.id and one.id_required for one in fields):
+        raise table.error("missing", "needs the field id, which tells an answer without a status from any other")
+    if phases.cancelled_codes and not all(one.error or one.error_code for one in fields):
+        raise table.error("cancelled_codes", "needs the field error or error_code, where the codes are")
+    if bool(phases.outcome) is not any(one.outcome for one in fields):
+        raise table.error("outcome", "and the field outcome need each other: which statuses have one, and where it is")
+    ends = any(phase.terminal for phase in (*phases.words.values(), *phases.by_http_status.values()))
+    if not (any(one.done for one in fields) or phases.done or ends):
+        raise table.error("succeeded", "or another phase that ends a job is missing: no status would ever end one")
+    for resource in resources:
+        if not (resource.fields.status or resource.fields.done or phases.by_http_status):
+            where = table.where.rpartition("phases]")[0]
+            raise PageError(
+                f"{where}fields]: status is missing: give the JSONPath of the status, or of the boolean done"
+            )

@@ -1,0 +1,510 @@
+"""A page's tables as an `ApiSpec`: whatever can be wrong with a page is found here, before any request is sent."""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from jobdeck.apis.load_fields import load_fields, load_phases, load_stages
+from jobdeck.apis.spec import (
+    Accepted,
+    ActionSpec,
+    ApiSpec,
+    AuthMethod,
+    Envelope,
+    ListSpec,
+    Phases,
+    Resource,
+    Variable,
+    placeholders,
+)
+from jobdeck.apis.tables import PageError, Raw, StrictTable, overlay
+from jobdeck.apis.url_template import ID, TemplateError, UrlTemplate
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.text import one_line
+from jobdeck.providers.origin import OriginError, origin_of_base
+from jobdeck.providers.throttling import RateLimitWords
+
+MAX_REQUESTS_PER_MINUTE = 60_000
+MAX_RESOURCES = 20
+MAX_LISTS = 10
+MAX_AUTH = 6
+MAX_PAGE = 1_000
+SHORTEST_MESSAGE = 5
+
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
+_PLAIN = re.compile(r"[A-Za-z0-9 ._:;,=/+*()@-]{0,200}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_BRACES = re.compile(r"\{[a-z][a-z0-9_]{0,31}\}")
+_OWN_HEADERS = frozenset(
+    {"accept-encoding", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding"}
+    | {"user-agent"}
+)
+_PROFILE_KEYS = frozenset({"provider", "base_url", "requests_per_minute", "variables", "organization", "allow"})
+_SECRET_HEADER = re.compile(r"key|token|secret|auth|cookie|password|credential", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(
+    r"(?:api|access|auth)?[_-]?(?:key|token|secret|password|signature|sig|code)", re.IGNORECASE
+)
+_DEFAULT_INTERVAL = 5.0
+_NO_AUTH = AuthMethod({"Authorization": "Bearer {token}"})
+
+
+def load_page(name: str, raw: object, file: str, base: Callable[[str], Raw | None], table: str = "") -> ApiSpec:
+    """Return what a page says about the API `name`; `base` gives the tables of the one it is ``like``.
+
+    `table` is the page's name within `file`, empty where the file is the page. Raises `PageError`.
+    """
+    merged = merge(raw, f"{file}: [{table}]" if table else file, base)
+    page = StrictTable(merged, file, table)
+    phases_table, lists = page.table("phases"), page.tables("lists")
+    if page.has("list"):
+        lists.append(page.table("list"))
+    resources = _resources(page)
+    phases = load_phases(phases_table, list(resources.values()))
+    spec = ApiSpec(
+        name=name,
+        source=file,
+        title=page.text("title", name),
+        resources=MappingProxyType(resources),
+        base_url=_base_url(page),
+        base_url_env=_env_name(page, "base_url_env", page.text("base_url_env")),
+        typical=page.seconds("typical"),
+        automatic_profile=page.whole("automatic_profile", 1, 99),
+        requests_per_minute=page.whole("requests_per_minute", 1, MAX_REQUESTS_PER_MINUTE),
+        request_id_headers=_header_names(page, "request_id_headers", ("x-request-id",)),
+        trace_id_headers=_header_names(page, "trace_id_headers", ("x-trace-id",)),
+        headers=MappingProxyType(_headers(page)),
+        forbidden_may_be_rate_limit=page.flag("forbidden_may_be_rate_limit"),
+        rate_limit=_rate_limit(page.table("rate_limit")),
+        auth=_auth(page),
+        auth_optional=any(method.flag("optional") for method in page.tables("auth")),
+        envelope=_envelope(page.table("envelope")),
+        variables=MappingProxyType(_variables(page.table("variables"))),
+        phases=phases,
+        lists=_lists(page, lists, resources, phases),
+        accepted=_accepted(page.table("accepted")),
+        actions=MappingProxyType(_actions(page.table("actions"), resources)),
+        explain=MappingProxyType(_explanations(page.table("explain"))),
+    )
+    page.finish("like", "title")
+    _check_variables(spec, page)
+    return spec
+
+
+def merge(raw: object, where: str, base: Callable[[str], Raw | None]) -> Raw:
+    """Return the tables with those of ``like`` underneath; raises `PageError`."""
+    if not isinstance(raw, Mapping):
+        raise PageError(f"{where} must be a table")
+    like = raw.get("like")
+    if like is None:
+        return raw
+    below = base(like) if isinstance(like, str) else None
+    if below is None:
+        raise PageError(f"{where}: like names no API: {one_line(str(like), 80)}")
+    return overlay(below, raw)
+
+
+def profile_variables(spec: ApiSpec) -> frozenset[str]:
+    """Return the variables that a profile of this API may give."""
+    found = {name for resource in spec.resources.values() for name in resource.place}
+    found |= {name for listed in spec.lists for name in listed.url.variables}
+    queries = [pair for resource in spec.resources.values() for pair in resource.query]
+    queries += [pair for listed in spec.lists for pair in listed.query]
+    texts = [value for _, value in queries] + list(spec.headers.values()) + [m.basic_user for m in spec.auth]
+    return (frozenset(found) | {name for text in texts for name in placeholders(text)}) - {ID}
+
+
+def required_variables(spec: ApiSpec) -> frozenset[str]:
+    """Return the variables that no target can give, so that a profile must where there is no default."""
+    queries = [pair for resource in spec.resources.values() for pair in resource.query]
+    queries += [pair for listed in spec.lists for pair in listed.query]
+    texts = [value for _, value in queries] + [method.basic_user for method in spec.auth]
+    place = {name for resource in spec.resources.values() for name in resource.place}
+    return frozenset({name for text in texts for name in placeholders(text)}) - place - {ID}
+
+
+def _resources(page: StrictTable) -> dict[str, Resource]:
+    """Return the resources of ``[resources.NAME]``, or the only one of ``[job]``."""
+    fields, stages, kind = page.table("fields"), page.table("stages"), page.text("kind")
+    if not page.has("resources"):
+        return {"job": _resource("job", page.table("job"), fields, stages, kind or "job")}
+    if page.has("job"):
+        raise page.error("job", "and resources are two ways to say where a job is: give one")
+    tables = page.table("resources")
+    if not tables.keys():
+        raise page.error("resources", "must have a table for each kind of job, such as [resources.job]")
+    page.at_most("resources", len(tables.keys()), MAX_RESOURCES)
+    found: dict[str, Resource] = {}
+    raws: dict[str, Raw] = {}
+    for name in tables.keys():  # noqa: SIM118 - a method of ours
+        if not _NAME.fullmatch(name):
+            raise tables.error(one_line(name, 80), "must be a name of small letters, digits, - and _")
+        one = tables.table(name)
+        like = one.text("like")
+        if like and like not in raws:
+            raise one.error("like", f"names no resource that stands before it: {one_line(like, 80)}")
+        if like:
+            one = one.over({key: value for key, value in raws[like].items() if key != "kind"})
+        raws[name] = one.raw
+        own_fields, own_stages = one.table("fields").over(fields.raw), one.table("stages").over(stages.raw)
+        found[name] = _resource(name, one, own_fields, own_stages, name)
+    return found
+
+
+def _resource(name: str, table: StrictTable, fields: StrictTable, stages: StrictTable, kind: str) -> Resource:
+    query = _query(table)
+    by_parameter = f"{{{ID}}}" in (value for _, value in query)
+    method = table.text("method", "GET").upper()
+    body = table.text("body")
+    if method not in {"GET", "POST"}:
+        raise table.error("method", "must be GET or POST")
+    if body and method == "GET":
+        raise table.error("body", 'is for method = "POST" only')
+    needs_id = not by_parameter and f"{{{ID}}}" not in body
+    pattern = table.text("id_pattern")
+    _check_pattern(table, pattern)
+    interval = table.seconds("interval", 1.0, 900.0)
+    found = Resource(
+        name=name,
+        url=_template(table, "url", needs_id=needs_id),
+        query=query,
+        dropped_query=frozenset(table.texts("dropped_query")),
+        method=method,
+        body=body,
+        item=table.paths("item"),
+        kind=table.text("kind", kind),
+        id_pattern=pattern,
+        interval=_DEFAULT_INTERVAL if interval is None else interval,
+        young=table.flag("poll_young_sooner"),
+        typical=table.seconds("typical"),
+        accepted_if=table.paths("accepted_if"),
+        fields=load_fields(fields),
+        stages=load_stages(stages),
+    )
+    table.finish("like", "fields", "stages")
+    return found
+
+
+def _check_pattern(table: StrictTable, pattern: str) -> None:
+    """Refuse a pattern that is none, or that could cost more than its length times the ID's."""
+    if not pattern:
+        return
+    # Classes, literals, alternatives and bounded repetitions of single characters: none of it can backtrack for long.
+    safe = re.compile(r"(?:\[[^\]\\]{1,80}\]|[A-Za-z0-9_.~:@+-]|\\d|\(\?:|[|)]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\}|[?+*])+")
+    nested = re.search(r"[+*}]\)[+*{]", pattern)
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise table.error("id_pattern", f"is no regular expression: {error}") from None
+    if not safe.fullmatch(pattern) or nested:
+        raise table.error("id_pattern", "may have classes such as [0-9a-f], (?:a|b) and repetitions such as {24} only")
+
+
+def _template(table: StrictTable, key: str, *, needs_id: bool | None) -> UrlTemplate:
+    """Return the template of a path; `needs_id` says whether an ID must be in it, must not, or may (None)."""
+    text = table.text(key)
+    if not text:
+        raise table.error(key, "is missing: the path of a job, such as /v1/jobs/{id}" if needs_id else "is missing")
+    try:
+        template = UrlTemplate.parse(text)
+    except TemplateError as error:
+        raise table.error(key, f"{error}: {one_line(text, 120)}") from None
+    if needs_id and ID not in template.variables:
+        raise table.error(key, f"must have {{id}} in it, or query a parameter with it: {one_line(text, 120)}")
+    if needs_id is False and ID in template.variables:
+        raise table.error(key, f"must not have {{id}} in it: {one_line(text, 120)}")
+    return template
+
+
+def _query(table: StrictTable) -> tuple[tuple[str, str], ...]:
+    """Return the parameters to ask with; none may hold a secret."""
+    found = table.strings("query")
+    for name, value in found.items():
+        if _SECRET_PARAMETER.fullmatch(name):
+            raise table.error(
+                f"query.{name}", "is refused: URLs are kept and shown, so a key goes into a header (auth)"
+            )
+        _check_braces(table, f"query.{name}", value)
+        if f"{{{ID}}}" in value and value != f"{{{ID}}}":
+            raise table.error(f"query.{name}", "may be {id} as a whole, and not have it within a longer value")
+    return tuple(found.items())
+
+
+def _check_braces(table: StrictTable, key: str, text: str) -> None:
+    rest = _BRACES.sub("", text)
+    if "{" in rest or "}" in rest:
+        raise table.error(key, f"has {one_line(text, 80)!r}, where a variable must read {{name}}")
+
+
+def _headers(page: StrictTable) -> dict[str, str]:
+    """Return the further headers to send; none may hold a secret, or be one of jobdeck's own."""
+    found = page.strings("headers")
+    for name, value in found.items():
+        if not HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS | {"authorization"}:
+            raise page.error(f"headers.{name}", "cannot be set: it is jobdeck's own, or that of auth")
+        if _SECRET_HEADER.search(name):
+            raise page.error(f"headers.{name}", "is refused: what could be a key belongs into auth")
+        _check_braces(page, f"headers.{name}", value)
+        if not _PLAIN.fullmatch(_BRACES.sub("", value)):
+            raise page.error(f"headers.{name}", "must be letters, digits and . _ : ; , = / + * ( ) @ -")
+    return found
+
+
+def _auth(page: StrictTable) -> tuple[AuthMethod, ...]:
+    """Return the ways to authenticate in the order in which they are tried; without a word, a bearer token."""
+    tables = page.tables("auth")
+    page.at_most("auth", len(tables), MAX_AUTH)
+    if not tables:
+        return (_NO_AUTH,)
+    methods = [_auth_method(table) for table in tables]
+    return tuple(method for method in methods if method is not None)
+
+
+def _auth_method(table: StrictTable) -> AuthMethod | None:
+    scheme = table.text("scheme", "headers" if table.has("headers") else "bearer")
+    known = ("bearer", "header", "headers", "basic", "none")
+    if scheme not in known:
+        raise table.error("scheme", f"must be one of bearer, header, basic, none, not {one_line(scheme, 40)}")
+    header, prefix, user = table.text("header"), table.text("prefix"), table.text("user")
+    env = {name: _env_name(table, f"env.{name}", value) for name, value in table.strings("env").items()}
+    given = table.strings("headers")
+    table.finish("optional")
+    for key, text, wanted in (("header", header, "header"), ("prefix", prefix, "header"), ("user", user, "basic")):
+        if text and scheme != wanted:
+            raise table.error(key, f'is for scheme = "{wanted}" only')
+    match scheme:
+        case "none":
+            return None
+        case "header":
+            if not header:
+                raise table.error("header", 'is missing: scheme = "header" needs its name')
+            if not _PLAIN.fullmatch(prefix):
+                raise table.error("prefix", 'must be plain words before the key, such as "Token "')
+            headers = {header: f"{prefix}{{token}}"}
+        case "headers":
+            headers = given
+        case "basic":
+            if not user:
+                raise table.error("user", 'is missing: scheme = "basic" needs one, a name or "{user}", a variable')
+            _check_braces(table, "user", user)
+            method = AuthMethod({}, user, "{token}", MappingProxyType(env))
+            return _checked(table, method)
+        case _:
+            headers = {"Authorization": "Bearer {token}"}
+    return _checked(table, AuthMethod(MappingProxyType(headers), env=MappingProxyType(env)))
+
+
+def _checked(table: StrictTable, method: AuthMethod) -> AuthMethod:
+    for name, template in method.headers.items():
+        if not HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
+            raise table.error("header", f"must be the name of a header that may hold a key, not {one_line(name, 80)}")
+        _check_braces(table, f"headers.{name}", template)
+        if not _PLAIN.fullmatch(_BRACES.sub("", template)):
+            raise table.error(f"headers.{name}", "must be letters, digits and . _ : ; , = / + * ( ) @ -")
+    if not method.secrets:
+        raise table.error("headers", 'hold no secret: name it in braces, such as "Bearer {token}"')
+    for name in method.secrets:
+        if name in _PROFILE_KEYS:
+            raise table.error("headers", f"name a secret {name!r}, which is another key of a profile")
+    for name in method.env:
+        if name not in method.secrets:
+            raise table.unknown(f"env.{name}", [f"env.{secret}" for secret in method.secrets])
+    return method
+
+
+def _rate_limit(table: StrictTable) -> RateLimitWords:
+    """Return what makes a rate limit of a refusal; a message of a letter or two would make one of any."""
+    words = RateLimitWords(frozenset(table.texts("codes")), table.texts("messages"))
+    table.finish()
+    short = next((text for text in words.messages if len(text.strip()) < SHORTEST_MESSAGE), None)
+    if short is not None:
+        raise table.error(
+            "messages", f"has {one_line(short, 80)!r}, and must have at least {SHORTEST_MESSAGE} characters"
+        )
+    return words
+
+
+def _env_name(table: StrictTable, key: str, name: str) -> str:
+    if name and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,99}", name):
+        raise table.error(key, f"must be the name of an environment variable, not {one_line(name, 80)!r}")
+    return name
+
+
+def _base_url(page: StrictTable) -> str:
+    url = page.text("base_url")
+    if url:
+        try:
+            origin_of_base(url)
+        except OriginError as error:
+            raise page.error("base_url", f"is refused: {error}") from None
+    return url
+
+
+def _header_names(table: StrictTable, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    names = table.texts(key, default)
+    for name in names:
+        if not HEADER_NAME.fullmatch(name):
+            raise table.error(key, f"must be names of headers, not {one_line(name, 80)}")
+    return tuple(name.lower() for name in names)
+
+
+def _envelope(table: StrictTable) -> Envelope:
+    failed = table.table("failed")
+    pairs: list[tuple[str, object]] = []
+    for path in failed.keys():  # noqa: SIM118 - a method of ours
+        failed.as_paths(path, path)
+        value = failed.get(path)
+        if not isinstance(value, str | bool | int):
+            raise failed.error(path, "must be the value that says that it failed: a text, a number, true or false")
+        pairs.append((path, value))
+    found = Envelope(
+        data=table.paths("data"),
+        error=table.paths("error"),
+        failed=tuple(pairs),
+        request_id=table.paths("request_id"),
+        trace_id=table.paths("trace_id"),
+    )
+    table.finish()
+    if (found.error or found.failed) and not found.data:
+        raise table.error("data", "is missing: the path of what the envelope holds, such as $.data")
+    return found
+
+
+def _lists(
+    page: StrictTable, tables: list[StrictTable], resources: Mapping[str, Resource], phases: Phases
+) -> tuple[ListSpec, ...]:
+    page.at_most("lists", len(tables), MAX_LISTS)
+    found = tuple(_list(table, resources, phases) for table in tables)
+    for listed in found:
+        for name in listed.shows:
+            if not resources[name].fields.id:
+                raise page.error("lists", f"need the field id of {name}: only it says which job a row is about")
+    return found
+
+
+def _list(table: StrictTable, resources: Mapping[str, Resource], phases: Phases) -> ListSpec:
+    """Return how jobs are listed."""
+    shows = table.texts("shows", tuple(resources)[:1])
+    for name in shows:
+        if name not in resources:
+            raise table.error("shows", f"names no resource: {one_line(name, 80)} (known: {', '.join(resources)})")
+    url = _template(table, "url", needs_id=False)
+    strange = next((name for name in url.variables if name not in resources[shows[0]].url.variables), None)
+    if strange is not None:
+        raise table.error("url", f"has {{{strange}}}, which the URL of a job has not")
+    status_parameter = table.text("status_parameter")
+    words = (phases.in_phases(Phase.RUNNING, Phase.QUEUED), phases.in_phases(*_ENDED)) if status_parameter else ((), ())
+    query = _query(table)
+    if f"{{{ID}}}" in dict(query).values():
+        raise table.error("query", "must not have {id} in it: a list is not about one job")
+    found = ListSpec(
+        url=url,
+        shows=shows,
+        items=table.plural_paths("items", "such as $.jobs[*]"),
+        query=query,
+        cursor=table.paths("cursor"),
+        cursor_parameter=table.text("cursor_parameter"),
+        more=table.paths("more"),
+        page_parameter=table.text("page_parameter"),
+        offset_parameter=table.text("offset_parameter"),
+        limit_parameter=table.text("limit_parameter"),
+        status_parameter=status_parameter,
+        live=table.texts("live", words[0]),
+        ended=table.texts("ended", words[1]),
+        page=table.whole("page", 1, MAX_PAGE) or 100,
+        newest_first=table.flag("newest_first"),
+        whole=table.flag("whole"),
+        missing_is_empty=table.flag("missing_is_empty"),
+    )
+    table.finish()
+    if not found.items:
+        raise table.error("items", "is missing: the JSONPath of the rows, such as $.jobs[*]")
+    if bool(found.cursor) is not bool(found.cursor_parameter):
+        raise table.error("cursor", "and cursor_parameter need each other")
+    ways = [key for key in ("cursor_parameter", "page_parameter", "offset_parameter") if table.has(key)]
+    if len(ways) > 1:
+        raise table.error(ways[1], f"and {ways[0]} are two ways to the next page: give one")
+    for key in ("live", "ended"):
+        if table.has(key) and not status_parameter:
+            raise table.error(key, "needs status_parameter, which filters by it")
+    asked = [name for name, _ in found.query]
+    for key in (*ways, "limit_parameter", "status_parameter"):
+        name = table.text(key)
+        if name and name in asked:
+            raise table.error(key, f"is {one_line(name, 80)!r}, which is asked with anyway")
+        asked.append(name)
+    return found
+
+
+_ENDED = (Phase.SUCCEEDED, Phase.FAILED, Phase.PARTIAL, Phase.CANCELLED)
+
+
+def _variables(table: StrictTable) -> dict[str, Variable]:
+    found: dict[str, Variable] = {}
+    for name in table.keys():  # noqa: SIM118 - a method of ours
+        if not isinstance(table.get(name), Mapping):
+            found[name] = Variable(default=table.string_value(name))
+            continue
+        one = table.table(name)
+        variable = Variable(
+            default=one.text("default"),
+            url=_template(one, "url", needs_id=False) if one.has("url") else None,
+            items=one.plural_paths("items", "such as $.items[*]"),
+            value=one.paths("value"),
+            cursor=one.paths("cursor"),
+            cursor_parameter=one.text("cursor_parameter"),
+            more=one.paths("more"),
+            limit_parameter=one.text("limit_parameter"),
+            page=one.whole("page", 1, MAX_PAGE) or 100,
+        )
+        one.finish()
+        if variable.url is not None and not variable.items:
+            raise one.error("items", "is missing: the JSONPath of the values, such as $.items[*]")
+        if variable.url is None and not variable.default:
+            raise one.error("url", "or default is missing: where the values are listed, or the usual one")
+        if bool(variable.cursor) is not bool(variable.cursor_parameter):
+            raise one.error("cursor", "and cursor_parameter need each other")
+        found[name] = variable
+    return found
+
+
+def _accepted(table: StrictTable) -> Accepted:
+    refuse = table.table("refuse")
+    reasons: list[tuple[str, str]] = []
+    for path in refuse.keys():  # noqa: SIM118 - a method of ours
+        refuse.as_paths(path, path)
+        reasons.append((path, refuse.text(path)))
+    found = Accepted(id=table.paths("id"), url=table.paths("url"), scope=table.paths("scope"), refuse=tuple(reasons))
+    table.finish()
+    return found
+
+
+def _actions(table: StrictTable, resources: Mapping[str, Resource]) -> dict[str, ActionSpec]:
+    found: dict[str, ActionSpec] = {}
+    for name in table.keys():  # noqa: SIM118 - a method of ours
+        if name != "cancel":
+            raise table.unknown(name, ["cancel"])
+        one = table.table(name)
+        method, body = one.text("method", "POST").upper(), one.text("body")
+        if method not in {"POST", "DELETE", "PUT", "PATCH"}:
+            raise one.error("method", "must be POST, PUT, PATCH or DELETE")
+        phases = one.texts("phases", ("queued", "running"))
+        if not set(phases) <= {"queued", "running", "unknown"}:
+            raise one.error("phases", "may be queued, running and unknown")
+        url = _template(one, "url", needs_id=True)
+        strange = [v for v in url.variables if not any(v in each.url.variables for each in resources.values())]
+        if strange:
+            raise one.error("url", f"has {{{strange[0]}}}, which the URL of a job has not")
+        found[name] = ActionSpec(url, method, body, tuple(Phase(phase) for phase in phases))
+        one.finish()
+    return found
+
+
+def _explanations(table: StrictTable) -> dict[str, Mapping[str, str]]:
+    return {name: MappingProxyType(table.strings(name)) for name in table.keys()}  # noqa: SIM118 - a method of ours
+
+
+def _check_variables(spec: ApiSpec, page: StrictTable) -> None:
+    known = profile_variables(spec)
+    for name in spec.variables:
+        if name not in known:
+            raise page.error(f"variables.{name}", f"is used nowhere (used: {', '.join(sorted(known)) or 'none'})")

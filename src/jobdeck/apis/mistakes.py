@@ -1,0 +1,78 @@
+"""Words that stand where an ID should, and are none: asked for, each would be a job that the server does not know."""
+
+import re
+
+from jobdeck.domain.text import safe_excerpt
+
+_ORDINARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_~:-]*")
+_NOTHING = frozenset({"null", "undefined", "none", "nil", "nan", "[object object]"})
+"""What programs write in the place of a value that they do not have."""
+
+_OF_MANUALS = frozenset({"ID", "JOB", "JOB_ID", "OPERATION_ID", "TARGET", "YOUR_ID"})
+_PLACEHOLDER = re.compile(r"<[^<>/]*>|\{+[^{}\"]*\}+|%\w+%|\$.*|\[[A-Z_ ]+\]", re.DOTALL)
+_ASSIGNED = re.compile(r"""[A-Za-z_]\w*(?:["']?\s*=|["']\s*:|:\s)\s*(?P<value>\S.*)""", re.DOTALL)
+_CUT = re.compile(r"…|\.\.\.")
+_AROUND = "\"'`‘’“”‚„«»‹›()[]{}<>,;#"
+_DASHES = "‐‑‒–—−"
+_BEHIND = _AROUND + ".!?:"
+_HOST = r"(?:localhost|\d+(?:\.\d+){3}|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})"
+_NO_SCHEME = re.compile(rf"{_HOST}(?::\d{{1,5}}(?:/.*)?|/(?:api|v\d)[^/]*/.*)", re.DOTALL)
+_FILE = re.compile(
+    r"[^:]*\.(?:txt|json|jsonl|ndjson|csv|tsv|log|md|toml|ya?ml|list|lst|ids|out|html?|xml|http|gz|zip|bak|tmp|jobdeck)",
+    re.IGNORECASE,
+)
+
+
+def mistake_in(text: str) -> str | None:
+    """Return in a line why a text without a profile's name before it cannot be meant as an ID; None where it can.
+
+    With the name before it, whatever has the form of an ID is one.
+    """
+    if _ORDINARY.fullmatch(text) and text.lower() not in _NOTHING and text not in _OF_MANUALS:
+        return None
+    name = safe_excerpt(text)
+    if text.lower() in _NOTHING:
+        return f"{name}: what a program writes where it has no ID{_anyway(text)}"
+    if text in _OF_MANUALS or _PLACEHOLDER.fullmatch(text):
+        return f"{name}: a placeholder, where an ID should have been filled in{_anyway(text)}"
+    if text[0] in "{[" and '"' in text:
+        return f"{name}: JSON is read from a file or standard input: jobdeck -"
+    if _CUT.search(text):
+        return f"{name}: this has been shortened; give the whole ID"
+    if text[0] in _DASHES:
+        return f"{name}: an option begins with plain hyphens, not with a dash"
+    if is_file_name(text):
+        return f"{name}: the name of a file, not a job ID{_anyway(text)}"
+    return without_scheme(text) or _decorated(text, name)
+
+
+def without_scheme(text: str) -> str | None:
+    """Return what to write instead of a URL whose scheme is missing; None for anything else."""
+    return (
+        f"{safe_excerpt(text)}: a URL without its scheme: https://{safe_excerpt(text)}"
+        if _NO_SCHEME.fullmatch(text)
+        else None
+    )
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text ends as the names of files do, and IDs hardly."""
+    return _FILE.fullmatch(text) is not None
+
+
+def _decorated(text: str, name: str) -> str | None:
+    """Return what is wrong with an ID that has signs of the text around it: quotes, brackets, the end of a sentence."""
+    core = text.strip(_AROUND).rstrip(_BEHIND).strip()
+    if assigned := _ASSIGNED.fullmatch(core):
+        core = assigned["value"].strip(_AROUND)
+    if re.search(r"[\s,;]", core):
+        return f"{name}: several words where one ID should be; give each by itself"
+    if "*" in core:
+        return f"{name}: a pattern that no file here matches"
+    if core == text:
+        return None
+    return f"{name}: not a job ID as it stands; did you mean {safe_excerpt(core)}?{_anyway(text)}" if core else None
+
+
+def _anyway(text: str) -> str:
+    return f" (an ID of that name: PROFILE:{text})" if re.fullmatch(r"[A-Za-z0-9_.~-]+", text) else ""

@@ -1,0 +1,149 @@
+"""Where pages come from: built in, ``apis/NAME.toml`` beside the configuration, ``[providers.NAME]`` in it."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from jobdeck.apis.loader import load_page, merge
+from jobdeck.apis.spec import ApiSpec, fill
+from jobdeck.apis.tables import PageError, Raw
+from jobdeck.providers.origin import Origin, origin_of_base
+
+_ENV_TABLE = re.compile(r"^env = \{(.*)\}$", re.MULTILINE)
+_ENV_NAME = re.compile(r'= "([A-Z][A-Z0-9_]*)"')
+_AUTOMATIC = re.compile(r"^automatic_profile = (\d+)$", re.MULTILINE)
+MAX_LIKE = 8
+"""Pages that one may be ``like``, in a row."""
+
+
+@cache
+def built_in_names() -> tuple[str, ...]:
+    """Return the names of the pages that come with jobdeck, sorted."""
+    folder = files(__package__) / "builtin"
+    return tuple(sorted(page.name.removesuffix(".toml") for page in folder.iterdir() if page.name.endswith(".toml")))
+
+
+@cache
+def built_in_text(name: str) -> str:
+    """Return the text of a page that comes with jobdeck; raises KeyError when there is none."""
+    if name not in built_in_names():
+        raise KeyError(name)
+    return (files(__package__) / "builtin" / f"{name}.toml").read_text("utf-8")
+
+
+@cache
+def _built_in_tables(name: str) -> Raw:
+    return tomllib.loads(built_in_text(name))
+
+
+def automatic_names() -> tuple[str, ...]:
+    """Return the names of the built-in pages that have a profile as soon as their variables are set, in their order."""
+    # The text first: reading two dozen pages to look for a number would take 60 ms.
+    ranks = {name: match for name in built_in_names() if (match := _AUTOMATIC.search(built_in_text(name)))}
+    return tuple(sorted(ranks, key=lambda name: int(ranks[name][1])))
+
+
+@cache
+def customary_variables(name: str | None = None) -> frozenset[str]:
+    """Return the environment variables that customarily hold the secrets of a built-in API; without a name, of all."""
+    if name is None:
+        return frozenset[str]().union(*map(customary_variables, built_in_names()))
+    # The text alone, for the same reason.
+    return frozenset(_ENV_NAME.findall(" ".join(_ENV_TABLE.findall(built_in_text(name)))))
+
+
+def names_with(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the built-in pages of which a customary variable is set."""
+    return tuple(name for name in built_in_names() if not customary_variables(name).isdisjoint(env))
+
+
+def names_at(origin: Origin) -> tuple[str, ...]:
+    """Return the names of the built-in pages whose base URL has an origin."""
+    near = (name for name in built_in_names() if f"://{origin.host}" in built_in_text(name))
+    return tuple(name for name in near if _base_origin(PageLibrary().spec(name).base_url) == origin)
+
+
+def _base_origin(url: str) -> Origin | None:
+    return origin_of_base(url) if url else None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The tables of one page, the file they are from, and the table within that file (empty: the whole file)."""
+
+    tables: Raw
+    file: str
+    table: str = ""
+
+
+@dataclass(frozen=True)
+class PageLibrary:
+    """The pages that profiles can name. Those of a user replace built-in ones of the same name.
+
+    A page is read when somebody asks for it: a start pays for no other.
+    """
+
+    own: Mapping[str, Page] = field(default_factory=lambda: MappingProxyType({}))
+    _specs: dict[str, ApiSpec] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all pages, sorted."""
+        return tuple(sorted({*built_in_names(), *self.own}))
+
+    def replaces(self, name: str) -> bool:
+        """Whether a user's page stands in for a built-in one."""
+        return name in self.own and name in built_in_names()
+
+    def spec(self, name: str) -> ApiSpec:
+        """Return what a page says; raises KeyError when there is none, `PageError` when it is wrong."""
+        if name not in self._specs:
+            page = self._page(name)
+            base = self._base_of(name, (name,))
+            self._specs[name] = load_page(name, page.tables, page.file, base, page.table)
+        return self._specs[name]
+
+    def _page(self, name: str) -> Page:
+        if name in self.own:
+            return self.own[name]
+        return Page(_built_in_tables(name), f"{name}.toml (built in)")
+
+    def _base_of(self, name: str, path: tuple[str, ...]) -> Callable[[str], Raw | None]:
+        page = self._page(name)
+
+        def base(like: str) -> Raw | None:
+            if like == name and name in self.own and name in built_in_names():
+                return _built_in_tables(name)
+            if like in path:
+                where = f"{page.file}: [{page.table}]" if page.table else page.file
+                raise PageError(f"{where}: like leads back to itself: {' → '.join((*path, like))}")
+            if like not in self.names:
+                return None
+            if len(path) > MAX_LIKE:
+                first = self._page(path[0])
+                where = f"{first.file}: [{first.table}]" if first.table else first.file
+                raise PageError(f"{where}: like leads through more than {MAX_LIKE} others")
+            below = self._page(like)
+            return merge(below.tables, below.file, self._base_of(like, (*path, like)))
+
+        return base
+
+
+def built_in_meanings(name: str) -> Mapping[str, Mapping[str, str]]:
+    """Return what a built-in page says that the values of facts mean; nothing where there is no such page."""
+    return PageLibrary().spec(name).explain if name in built_in_names() else {}
+
+
+def customary_headers(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a built-in API as a shell would fill them in, from its customary environment variables."""
+    if name not in built_in_names():
+        return ()
+    spec = PageLibrary().spec(name)
+    if not spec.auth:
+        return ()
+    variables = {secret: f"${variable}" for secret, variable in spec.auth[0].env.items()}
+    return tuple((header, fill(template, variables)) for header, template in spec.auth[0].headers.items())

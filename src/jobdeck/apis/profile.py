@@ -1,0 +1,79 @@
+"""Whom to ask, and as whom: one profile, which is an API's page at an origin with credentials and a limit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from jobdeck.apis.spec import ApiSpec, fill, placeholders
+from jobdeck.domain.scope import Scope
+from jobdeck.providers.credentials import Credentials, HttpProfile
+from jobdeck.providers.origin import Origin, OriginError, origin_of_base
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named API with its base URL, credentials and limit.
+
+    `base_url` has no trailing slash. `requests_per_minute` is None when nobody said: then the page's limit holds
+    until headers tell more. `variables` are those of the page's URLs and headers, its defaults among them.
+    `organization` is whose jobs and rate limit these are, None when nobody said: then they are those of the profile's
+    name.
+    """
+
+    name: str
+    spec: ApiSpec
+    base_url: str
+    origin: Origin
+    credentials: Credentials | None = field(default=None, repr=False)
+    requests_per_minute: int | None = None
+    variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    organization: str | None = None
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        spec: ApiSpec,
+        *,
+        base_url: str | None = None,
+        credentials: Credentials | None = None,
+        requests_per_minute: int | None = None,
+        variables: Mapping[str, str] | None = None,
+        organization: str | None = None,
+    ) -> "Profile":
+        """Return a profile with the page's defaults; raises `OriginError` for an unacceptable base URL."""
+        url = (base_url or spec.base_url).rstrip("/")
+        if not url:
+            raise OriginError(f"{name} speaks {spec.name}, which has no base URL of its own: give it one")
+        known = MappingProxyType({**spec.defaults, **(variables or {})})
+        return cls(name, spec, url, origin_of_base(url), credentials, requests_per_minute, known, organization)
+
+    @property
+    def scope(self) -> Scope:
+        """Whose jobs and budget these are."""
+        return Scope(str(self.origin), self.organization or self.name, self.provider)
+
+    @property
+    def provider(self) -> str:
+        """The name of its API."""
+        return self.spec.name
+
+    @property
+    def http(self) -> HttpProfile:
+        """What the HTTP client needs to know; a header whose variable is not set is left out."""
+        headers = {
+            name: fill(template, self.variables)
+            for name, template in self.spec.headers.items()
+            if all(variable in self.variables for variable in placeholders(template))
+        }
+        return HttpProfile(
+            self.name,
+            self.base_url,
+            self.origin,
+            self.credentials,
+            MappingProxyType(headers),
+            self.spec.request_id_headers,
+            self.spec.trace_id_headers,
+            self.spec.forbidden_may_be_rate_limit,
+            self.spec.rate_limit,
+        )

@@ -1,0 +1,185 @@
+"""Targets in standard input, a file or a pasted text: in any of their forms, one or several, in any mixture."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobdeck.apis.accepted_response import rows_of, target_of_body, target_of_response
+from jobdeck.apis.targets import ProfileRegistry, TargetError, is_absolute, name_of, parse_target
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.text import safe_excerpt
+from jobdeck.files import as_utf8
+from jobdeck.providers.http_head import Head, read_head
+from jobdeck.providers.json_scan import MAX_DEPTH, scan_value
+
+MAX_INPUT = 8 * 1024 * 1024
+"""Bytes of one input."""
+
+MAX_TARGETS = 100_000
+MAX_REFUSED = 1_000
+"""So many refusals are no list of targets: 8 MiB of them took 20 s to read."""
+
+_BLANK = re.compile(rb"[ \t\r\n\f\v]+")
+_LINE = re.compile(rb"[^\r\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What an input gave: each job once, in its order, and (text, reason) of what was refused; both clean."""
+
+    targets: tuple[Target, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def parse_input(data: bytes, registry: ProfileRegistry) -> Parsed:
+    """Return the targets in standard input, a file or a pasted text; never raises.
+
+    Targets one a line, accepted bodies as JSON (one, several concatenated or indented, one a line, arrays, list
+    answers), the same with their heads as ``curl -i`` prints them, JSON strings, and any mixture. Blank lines and those
+    that begin with ``#`` are skipped.
+    """
+    if len(data) > MAX_INPUT:
+        return Parsed(refused=(("the input", f"{len(data)} bytes are refused ({MAX_INPUT} at most)"),))
+    collected = _Collected()
+    for item in _items(as_utf8(data)):
+        if len(collected.targets) >= MAX_TARGETS:
+            collected.refuse("the rest of the input", f"more than {MAX_TARGETS} targets")
+            break
+        if len(collected.refused) >= MAX_REFUSED:
+            collected.refuse("the rest of the input", f"not read after {MAX_REFUSED} refused targets")
+            break
+        collected.take(item, registry)
+    return Parsed(tuple(collected.targets.values()), tuple(collected.refused))
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    head: Head
+    body: dict[str, object] | None = None
+
+
+class _Collected:
+    def __init__(self) -> None:
+        self.targets: dict[JobKey, Target] = {}
+        self.refused: list[tuple[str, str]] = []
+
+    def take(self, item: object, registry: ProfileRegistry) -> None:
+        try:
+            if isinstance(item, str):
+                self._add(parse_target(item.strip(), registry))
+            elif isinstance(item, dict):
+                self._add(target_of_body(item, registry))
+            elif isinstance(item, _Response):
+                self._add(target_of_response(item.head, item.body, registry))
+            elif isinstance(item, _Broken):
+                self.refuse(item.text, item.reason)
+            else:
+                self.refuse(str(item), "neither a target nor an accepted body")
+        except TargetError as error:
+            self.refuse(_name_of(item), str(error))
+
+    def refuse(self, text: str, reason: str) -> None:
+        self.refused.append((safe_excerpt(text), reason))
+
+    def _add(self, target: Target) -> None:
+        known = self.targets.get(target.key)
+        if known is None or not known.accepted:
+            self.targets[target.key] = target
+
+
+def _name_of(item: object) -> str:
+    if isinstance(item, str):
+        return name_of(item) if is_absolute(item) else item
+    if isinstance(item, dict):
+        for source in (item, item.get("data")):
+            for name in ("operationId", "id", "jobId"):
+                if isinstance(source, dict) and isinstance(source.get(name), str):
+                    return str(source[name])
+    return "a response" if isinstance(item, _Response) else "a JSON object"
+
+
+def _items(data: bytes) -> Iterator[object]:
+    """Yield strings (lines), dicts (bodies), answers with their heads and `_Broken` in the input's order."""
+    position, stop = 0, len(data)
+    open_ended = True
+    head: Head | None = None
+    while True:
+        blank = _BLANK.match(data, position)
+        position = blank.end() if blank else position
+        if position >= stop:
+            break
+        if (found := read_head(data, position)) is not None:
+            if head is not None:
+                yield _Response(head)
+            head, position = found
+            if head.headers.get("content-length") == "0":
+                yield _Response(head)
+                head = None
+            continue
+        line_end = _line_end(data, position)
+        if data[position] not in b"{[":
+            if head is None:  # else a page of text, that says nothing which its head does not
+                yield from _line(data[position:line_end])
+            position = line_end
+            continue
+        # After one value without an end, others must end on their line: else each opening bracket of a hostile
+        # input would cost a scan of all the rest.
+        span = scan_value(data, position, stop if open_ended else line_end)
+        if span.end is None:
+            open_ended = False
+            if head is None:
+                yield _Broken(_text(data[position:line_end]), "a JSON value without an end")
+            position = line_end
+            continue
+        for item in _value(data[position : span.end], span.depth, head):
+            yield _Response(head) if head is not None and isinstance(item, _Broken) else item
+        head = None
+        position = span.end
+    if head is not None:
+        yield _Response(head)
+
+
+def _line_end(data: bytes, position: int) -> int:
+    match = _LINE.match(data, position)
+    return match.end() if match else len(data)
+
+
+def _line(line: bytes) -> Iterator[object]:
+    if line.startswith(b"#"):
+        return
+    stripped = line.strip()
+    if len(stripped) > 1 and stripped.startswith(b'"') and stripped.endswith(b'"'):
+        yield from _value(stripped, 0)
+    else:
+        yield _text(stripped)
+
+
+def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]:
+    if depth > MAX_DEPTH:
+        yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
+        return
+    from jobdeck.providers.json_text import read_json  # noqa: PLC0415 - 40 ms, and most targets are no JSON
+
+    try:
+        value = read_json(raw)
+    except ValueError as error:
+        from jobdeck.providers.repair import repair  # noqa: PLC0415 - for damaged answers only
+
+        repaired = repair(raw)
+        if repaired is None or repaired.cut:
+            yield _Broken(_text(raw[:200]), f"not valid JSON: {safe_excerpt(str(error))}")
+            return
+        value = read_json(repaired.body)
+    for row in rows_of(value):
+        # The head of a list's answer is not that of the answer which accepted any of its jobs.
+        yield _Response(head, row) if head is not None and row is value and isinstance(row, dict) else row
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")

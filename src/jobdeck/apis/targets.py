@@ -1,0 +1,376 @@
+"""What a user names to watch: an ID, a place with an ID, a poll URL. Nothing here sends a request."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from jobdeck.apis.ids import is_id
+from jobdeck.apis.mistakes import mistake_in, without_scheme
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import ApiSpec, Resource
+from jobdeck.apis.url_template import ID, PieceError
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.text import clean, safe_excerpt
+from jobdeck.providers.origin import Origin, OriginError
+
+MAX_URL = 2_048
+MAX_QUERY = 8_192
+"""Characters of a query, which is never sent: Azure signs its URLs with some thousand of them."""
+
+_PREFIXED = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63}):(.*)", re.DOTALL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_HOST_PORT = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_KEY = re.compile(r"\b((?:ak|sk|hog)_(?:live_|test_)?|gh[opsur]_|github_pat_|sk-)[A-Za-z0-9_-]{8,}")
+
+
+class TargetError(ValueError):
+    """A target was refused: the message is clean, one line, and says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRegistry:
+    """The profiles by name, and the name of the default one (None: there is no default).
+
+    `unlisted_at` names the profiles at an origin that `profiles` has, and does not list.
+    """
+
+    profiles: Mapping[str, Profile]
+    default: str | None = None
+    unlisted_at: Callable[[Origin], tuple[str, ...]] | None = None
+
+    @property
+    def default_profile(self) -> Profile | None:
+        """The default profile, or the only one there is."""
+        if self.default is not None and self.default in self.profiles:
+            return self.profiles[self.default]
+        return next(iter(self.profiles.values())) if len(self.profiles) == 1 else None
+
+    def in_order(self) -> tuple[Profile, ...]:
+        """Return the profiles in the order in which they are tried: the default first."""
+        first = self.default_profile
+        rest = (profile for profile in self.profiles.values() if profile is not first)
+        return (first, *rest) if first is not None else tuple(rest)
+
+    def at(self, origin: Origin) -> list[Profile]:
+        """Return the profiles at an origin, the default one first; unlisted ones where no other is there."""
+        here = [profile for profile in self.in_order() if profile.origin == origin]
+        if not here and self.unlisted_at is not None:
+            here = [self.profiles[name] for name in self.unlisted_at(origin)]
+        return here
+
+    def get(self, name: str, text: str) -> Profile:
+        """Return the profile called `name`; raises `TargetError`, about `text`, when there is none."""
+        if name in self.profiles:
+            return self.profiles[name]
+        hint = ""
+        if is_id(text) and self.default_profile is not None:
+            hint = f"; if the ID itself has a colon, write {self.default_profile.name}:{safe_excerpt(text)}"
+        raise TargetError(f"{safe_excerpt(text)}: no profile is called {safe_excerpt(name)!r} ({self.known()}){hint}")
+
+    def for_api(self, spec: ApiSpec, text: str) -> Profile:
+        """Return the default profile if it speaks an API, else the only one that does.
+
+        Raises `TargetError`, about `text`, that lists the candidates.
+        """
+        return self._only([one for one in self.in_order() if one.provider == spec.name], spec.title, text)
+
+    def for_bare_id(self, job_id: str) -> Profile:
+        """Return the profile that an ID alone means: the default one, always.
+
+        Only without a default does the shape decide: an API whose ID pattern it has, else those without a pattern.
+        """
+        if self.default_profile is not None:
+            return self.default_profile
+        matching = [one for one in self.profiles.values() if _has_shape(one.spec.default_resource, job_id)]
+        plain = [one for one in self.profiles.values() if not one.spec.default_resource.id_pattern]
+        found = matching or plain or list(self.profiles.values())
+        apis = {one.provider: one.spec.title for one in found}
+        if len(apis) > 1:
+            names = ", ".join(clean(one.name) for one in found)
+            raise TargetError(f"{safe_excerpt(job_id)}: write PROFILE:{safe_excerpt(job_id)} with one of {names}")
+        return self._only(found, next(iter(apis.values()), "an API"), job_id)
+
+    def for_place(self, scope: str, text: str) -> Profile | None:
+        """Return the profile whose jobs are in places such as `scope`: the default one, else the only one.
+
+        None when no profile's are; raises `TargetError`, about `text`, when several profiles' are.
+        """
+        found = [one for one in self.in_order() if one.spec.default_resource.place and _takes(one, scope)]
+        if not found:
+            return None
+        return self._only(found, found[0].spec.title, text)
+
+    def known(self) -> str:
+        """Return the names of all profiles for a message."""
+        names = ", ".join(clean(name) for name in self.profiles)
+        return f"known: {names}" if names else "no profile is configured"
+
+    def _only(self, found: list[Profile], title: str, text: str) -> Profile:
+        if found and (len(found) == 1 or found[0] is self.default_profile):
+            return found[0]
+        shown = safe_excerpt(text)
+        if not found:
+            raise TargetError(f"{shown}: this needs a profile of {title}, and there is none ({self.known()})")
+        names = ", ".join(clean(profile.name) for profile in found)
+        raise TargetError(f"{shown}: several profiles speak {title}; write PROFILE:{shown} with one of {names}")
+
+
+def parse_target(text: str, registry: ProfileRegistry) -> Target:
+    """Return the target that `text` names: an ID, ``PROFILE:ID``, ``PLACE/ID``, ``PROFILE:PLACE/ID`` or a poll URL.
+
+    What stands before the first colon is a profile's name, always: an ID with a colon is written ``PROFILE:ID``,
+    so that a mistyped profile is an error and not somebody else's job. ``PROFILE:/api/…`` is a relative poll URL
+    of that profile. Raises `TargetError`.
+    """
+    if not text:
+        raise TargetError("an empty target")
+    if is_absolute(text) or text.startswith("/"):
+        return parse_poll_url(text, registry)
+    prefixed = _PREFIXED.fullmatch(text)
+    if prefixed is None:
+        return _parse_plain(text, registry)
+    name, rest = prefixed.groups()
+    if name not in registry.profiles and (mistake := without_scheme(text)) is not None:
+        raise TargetError(mistake)
+    profile = registry.get(name, text)
+    return parse_poll_url(rest, registry, profile=profile) if rest.startswith("/") else target_named(profile, rest)
+
+
+def _parse_plain(text: str, registry: ProfileRegistry) -> Target:
+    if (mistake := mistake_in(text)) is not None:
+        raise TargetError(mistake)
+    place, slash, job_id = text.rpartition("/")
+    if not slash and ":" in text:
+        raise TargetError(f"{safe_excerpt(text)}: an ID with a colon is written PROFILE:ID")
+    if not slash:
+        if not registry.profiles:
+            raise TargetError(f"{safe_excerpt(text)}: this needs a profile, and there is none ({registry.known()})")
+        return target_named(registry.for_bare_id(text), text)
+    default = registry.default_profile
+    if default is not None and _match_path(default.spec.default_resource, f"/{text}") is not None:
+        return target_named(default, text)
+    profile = registry.for_place(place, text)
+    if profile is None:
+        if default is not None and default.spec.default_resource.place:
+            return target_named(default, text)
+        shown = safe_excerpt(text)
+        raise TargetError(f"{shown}: neither PLACE/ID of a profile nor a poll URL, which begins with / or https://")
+    return make_target(profile, profile.spec.default_resource, job_id, place)
+
+
+def target_named(profile: Profile, text: str, resource: Resource | None = None) -> Target:
+    """Return the target that a text names to a profile: a path without its slash, ``PLACE/ID``, or an ID.
+
+    A path is tried first, so that the full name of a Google operation is one. Raises `TargetError`.
+    """
+    resource = resource or profile.spec.default_resource
+    values = _match_path(resource, f"/{text}") if resource.id_parameter is None else None
+    if values is not None:
+        return _target_at(profile, resource, values)
+    place, _, job_id = text.rpartition("/")
+    return make_target(profile, resource, job_id, place or None)
+
+
+def make_target(profile: Profile, resource: Resource, job_id: str, scope: str | None = None) -> Target:
+    """Return a target of a profile from its place and its ID; the profile's variables stand for what is not given.
+
+    Raises `TargetError` for what is no ID, for a missing place, and for one where there is none.
+    """
+    check_id(job_id)
+    values = resource.parse_scope(scope, profile.variables)
+    if values is None:
+        raise TargetError(_place_needed(profile, resource, job_id, scope))
+    return Target(JobKey(profile.name, resource.scope_of(values), job_id), profile.provider, resource.name)
+
+
+def check_id(job_id: str) -> None:
+    """Raise `TargetError` for what is no job's ID, or looks like an API key."""
+    if not is_id(job_id):
+        reason = "not a job ID (1 to 200 characters without white space, control characters, / and backslash)"
+        raise TargetError(f"{safe_excerpt(job_id)}: {reason}")
+    if _KEY.match(job_id):
+        # Pasted by mistake, it would be sent in a URL and stored with the job.
+        raise TargetError(f"{safe_excerpt(job_id)}: this looks like an API key, not a job ID")
+
+
+def is_absolute(text: str) -> bool:
+    """Whether `text` begins like an absolute URL, of whatever scheme."""
+    return _SCHEME.match(text) is not None
+
+
+def parse_poll_url(text: str, registry: ProfileRegistry, *, profile: Profile | None = None) -> Target:
+    """Return the target that an absolute or relative poll URL names.
+
+    A poll URL is data: its ID is taken out, and the request is rebuilt from the profile. An absolute URL chooses the
+    profile by its origin, a relative one belongs to `profile`, else to the default profile if its API has such a path,
+    else to the only one whose API has. A base URL's path prefix may be there or not. A query is accepted only where a
+    page names its parameters, and is not sent. Raises `TargetError`, naming the origin and the reason; user
+    information is never repeated.
+    """
+    name = name_of(text)
+    url, mark, query = text.partition("?")
+    _check_characters(url, query, name)
+    if is_absolute(url):
+        try:
+            origin = Origin.of(url)
+        except OriginError as error:
+            raise TargetError(f"{name}: {error}") from None
+        path = "/" + url.split("://", 1)[1].partition("/")[2]
+        found, resource, values = _at_origin(origin, path, query, registry)
+    elif profile is not None:
+        matched = _match(url, profile, name, query)
+        if matched is None:
+            raise _unknown_path(name, (profile,))
+        found, (resource, values) = profile, matched
+    else:
+        found, resource, values = _relative(url, query, registry, name)
+    if mark:
+        _check_query(query, found, resource, name)
+    return _target_at(found, resource, values)
+
+
+def name_of(text: str) -> str:
+    """Return what a message may call the URL: scheme and host of an absolute one, without user information."""
+    if not is_absolute(text):
+        return safe_excerpt(text.rpartition("@")[2])
+    scheme, rest = text.split("://", 1)
+    host = re.split(r"[/?#\\]", rest.rpartition("@")[2], maxsplit=1)[0]
+    return f"{safe_excerpt(scheme)}://{host}" if _HOST_PORT.fullmatch(host) else f"a {safe_excerpt(scheme)} URL"
+
+
+def _at_origin(
+    origin: Origin, path: str, query: str, registry: ProfileRegistry
+) -> tuple[Profile, Resource, Mapping[str, str]]:
+    here = registry.at(origin)
+    if not here:
+        known = ", ".join(dict.fromkeys(str(profile.origin) for profile in registry.profiles.values()))
+        message = f"{origin}: not the origin of any profile ({f'known: {known}' if known else 'none is configured'})"
+        raise TargetError(message)
+    # Of several profiles for one API, the one whose own variables are those of the URL; else the first. A template
+    # that takes any number of parts may fit nearly anything, and goes last.
+    best: tuple[tuple[bool, int], Profile, Resource, Mapping[str, str]] | None = None
+    for profile in here:
+        matched = _match(path, profile, str(origin), query)
+        if matched is None:
+            continue
+        resource, values = matched
+        alike = sum(profile.variables.get(variable) == value for variable, value in values.items())
+        rank = (resource.url.greedy_variable is None, alike)
+        if best is None or rank > best[0]:
+            best = (rank, profile, resource, values)
+    if best is None:
+        raise _unknown_path(str(origin), here)
+    return best[1:]
+
+
+def _relative(
+    path: str, query: str, registry: ProfileRegistry, name: str
+) -> tuple[Profile, Resource, Mapping[str, str]]:
+    first = registry.default_profile
+    # Exact shapes go before templates of any number of parts, but for those of the default profile.
+    for candidate in sorted(registry.in_order(), key=lambda each: each is not first and _is_greedy(each.spec)):
+        matched = _match(path, candidate, name, query)
+        if matched is not None:
+            resource, values = matched
+            return registry.for_api(candidate.spec, path), resource, values
+    raise _unknown_path(name, registry.in_order())
+
+
+def _match(path: str, profile: Profile, name: str, query: str) -> tuple[Resource, Mapping[str, str]] | None:
+    """Return the resource and the variables of a path, with or without the path prefix of the profile's base URL.
+
+    Raises `TargetError`, about `name`, when a shape is right and a part of it is not.
+    """
+    prefix = urlsplit(profile.base_url).path.rstrip("/")
+    stripped = path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
+    broken: PieceError | None = None
+    for resource in profile.spec.resources.values():
+        try:
+            values = resource.url.match(stripped)
+        except PieceError as error:
+            broken = broken or error
+            continue
+        if values is not None and resource.id_parameter is not None:
+            given = [value for key, value in parse_qsl(query) if key == resource.id_parameter]
+            values = {**values, ID: given[0]} if len(given) == 1 else None
+        if values is not None:
+            check_id(values[ID])
+            return resource, values
+    if broken is not None:
+        raise TargetError(f"{name}: {safe_excerpt(str(broken))!r} is neither an ID nor a part of a path")
+    return None
+
+
+def _match_path(resource: Resource, path: str) -> Mapping[str, str] | None:
+    try:
+        return resource.url.match(path)
+    except PieceError:
+        return None
+
+
+def _target_at(profile: Profile, resource: Resource, values: Mapping[str, str]) -> Target:
+    """Return a target of a profile from the variables of its URL, the ID among them."""
+    check_id(values[ID])
+    scope = resource.scope_of(values)
+    if scope is None and resource.parse_scope(None, profile.variables):
+        # As a key without a place it would read like one in the profile's own.
+        name = clean(profile.name)
+        raise TargetError(
+            f"{safe_excerpt(values[ID])}: profile {name} asks elsewhere: a job without a place needs another"
+        )
+    return Target(JobKey(profile.name, scope, values[ID]), profile.provider, resource.name)
+
+
+def _place_needed(profile: Profile, resource: Resource, job_id: str, scope: str | None) -> str:
+    place, name = "/".join(resource.place), clean(profile.name)
+    given = f"{safe_excerpt(scope)}/{safe_excerpt(job_id)}" if scope else safe_excerpt(job_id)
+    if not place:
+        return f"{given}: a job of {profile.spec.title} is its ID alone"
+    settings = f", or set {', '.join(resource.place)} in [profiles.{name}.variables]" if scope is None else ""
+    return f"{given}: a job of {profile.spec.title} is written {place}/ID{settings}"
+
+
+def _has_shape(resource: Resource, job_id: str) -> bool:
+    return bool(resource.id_pattern) and re.fullmatch(resource.id_pattern, job_id) is not None
+
+
+def _takes(profile: Profile, scope: str) -> bool:
+    return profile.spec.default_resource.parse_scope(scope, {}) is not None
+
+
+def _is_greedy(spec: ApiSpec) -> bool:
+    return any(resource.url.greedy_variable is not None for resource in spec.resources.values())
+
+
+def _check_query(query: str, profile: Profile, resource: Resource, name: str) -> None:
+    """Refuse a query that is more than what a page asks with anyway, or says that may be left out."""
+    known = resource.dropped_query | {parameter for parameter, _ in resource.query}
+    if not known and not resource.place:
+        raise TargetError(f"{name}: a poll URL has no query and no fragment")
+    for pair in query.split("&"):
+        parameter = pair.partition("=")[0]
+        if parameter not in known:
+            raise TargetError(f"{name}: the page of {profile.provider} knows no parameter {safe_excerpt(parameter)!r}")
+
+
+def _check_characters(text: str, query: str, name: str) -> None:
+    if len(text) > MAX_URL or len(query) > MAX_QUERY:
+        reason = f"a URL of {len(text) + len(query)} characters is refused ({MAX_URL} at most)"
+    elif not _PRINTABLE.fullmatch(text + query):
+        reason = "a URL with anything but printable ASCII characters is refused"
+    elif "\\" in text + query:
+        reason = "a URL with a backslash is refused"
+    elif "@" in text + query:
+        reason = "a URL with user information is refused"
+    elif "#" in text + query:
+        reason = "a poll URL has no query and no fragment"
+    else:
+        return
+    raise TargetError(f"{name}: {reason}")
+
+
+def _unknown_path(name: str, profiles: Iterable[Profile]) -> TargetError:
+    shapes = dict.fromkeys(each.url.text for profile in profiles for each in profile.spec.resources.values())
+    return TargetError(f"{name}: not a poll URL (known: {', '.join(shapes)})")

@@ -1,1 +1,0 @@
-"""Sonarly: prospecting jobs of an account group."""

@@ -1,1 +1,0 @@
-"""The Hog: operations, enrichments and searches."""
