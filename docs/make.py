@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from jobdeck.apis.pages import PageLibrary, built_in_names
 from jobdeck.cli.parser import COMMANDS, build_parser
 from jobdeck.cli.shapes import SHAPES
 from jobdeck.config.hooks import KEYS as HOOK_KEYS
@@ -44,7 +45,8 @@ def configuration() -> str:
             "`JOBDECK_CONFIG` name another. A key that is not known is an error that names it. Without a file, the "
             "profiles `thehog` and `sonarly` are there when their environment variables are: `THE_HOG_ACCESS_KEY` and "
             "`THE_HOG_SECRET_KEY`, or `THE_HOG_API_KEY`; `SONARLY_API_KEY`; with `THEHOG_BASE_URL` and "
-            "`SONARLY_BASE_URL` for another origin."
+            "`SONARLY_BASE_URL` for another origin. With one or without, [every other API](apis.md) whose variables "
+            "are set is a profile of its name as soon as something names it."
         ),
         (
             "A secret is written as `env:NAME`, `file:PATH` (a file of mode 0600), `keyring:SERVICE/USER` (with the "
@@ -58,13 +60,45 @@ def configuration() -> str:
         "## [[hooks]]",
         _table("key", HOOK_KEYS),
         "## [providers.NAME]",
-        "See [Your own API](providers.md).",
+        "See [Your own API](providers.md); a page may be a file of its own, `apis/NAME.toml` beside this one.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _table(head: str, rows: Mapping[str, str]) -> str:
     return "\n".join([f"| {head} | |", "|---|---|", *(f"| `{key}` | {text} |" for key, text in rows.items())])
+
+
+def apis() -> str:
+    """Return the page of the APIs that come along."""
+    parts = [
+        "# APIs",
+        MADE,
+        (
+            "What a profile's `provider` can name. Each is a page in [one language](providers.md), which `jobdeck apis "
+            "NAME` prints. Where its environment variables are set, `NAME:ID` or a poll URL is enough."
+        ),
+        "\n".join(
+            [
+                "| `provider` | API | jobs | a target | environment |",
+                "|---|---|---|---|---|",
+                *map(_api, built_in_names()),
+            ]
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _api(name: str) -> str:
+    spec = PageLibrary().spec(name)
+    resource = spec.default_resource
+    jobs = ", ".join(dict.fromkeys(each.kind for each in spec.resources.values())) + ("; listed" if spec.lists else "")
+    place = "/".join(("…" if each == resource.url.greedy_variable else each.upper()) for each in resource.place)
+    target = f"`{name}:{place + '/' if place else ''}ID`"
+    ways = [" and ".join(f"`{variable}`" for variable in way.env.values()) for way in spec.auth if way.env]
+    base = [f"`{spec.base_url_env}`, the base URL"] if spec.base_url_env and not spec.base_url else []
+    environment = "; ".join([*base, " or ".join(ways)] if ways else base) or "in a profile"
+    return f"| `{name}` | {spec.title} | {jobs} | {target} | {environment} |"
 
 
 def output() -> str:
@@ -150,6 +184,7 @@ def _schema(kind: Any) -> dict[str, Any]:
 
 
 PAGES = {
+    "apis.md": apis,
     "commands.md": commands,
     "configuration.md": configuration,
     "output.md": output,

@@ -52,7 +52,7 @@ COMMAND_LINES = sorted({command for path in PAGES for command in commands(path)}
 HEADLESS = tuple(name for name in COMMANDS if name not in {"demo", "replay", "serve", "simulate"})
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "output.md", "output.schema.json", "commands.md"])
+@pytest.mark.parametrize("name", ["apis.md", "configuration.md", "output.md", "output.schema.json", "commands.md"])
 def test_the_reference_is_what_the_code_says(name: str) -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make.py"))["PAGES"][name]()
     kept = (ROOT / "docs" / name).read_text(encoding="utf-8")

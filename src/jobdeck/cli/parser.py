@@ -319,6 +319,18 @@ def _add_doctor(commands: "Commands") -> None:
     doctor.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
 
 
+def _add_apis(commands: "Commands") -> None:
+    apis = _command(
+        commands,
+        "apis",
+        summary="the APIs that profiles can name, and the page of one, to be copied",
+        description="List the APIs that a profile's provider can name: built in, in apis/ beside the configuration, or "
+        "in it. With a name, print that API's page.",
+        example="apis github-actions > ~/.config/jobdeck/apis/mine.toml",
+    )
+    apis.add_argument("name", nargs="?", metavar="NAME", help="print this page instead of the list")
+
+
 def _add_serve(commands: "Commands") -> None:
     serve = _command(
         commands,
@@ -435,6 +447,7 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "history": _add_history,
     "requests": _add_requests,
     "doctor": _add_doctor,
+    "apis": _add_apis,
     "serve": _add_serve,
     "simulate": _add_simulate,
     "replay": _add_replay,

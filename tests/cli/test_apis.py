@@ -1,0 +1,80 @@
+"""``jobdeck apis``: which APIs there are, where their pages are from, and a page to copy."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jobdeck.apis.pages import built_in_names, built_in_text
+from jobdeck.apis.toml_text import to_toml
+from tests.cli.harness import environment, jobdeck
+
+MINE = """
+like = "github-actions"
+title = "Mine"
+base_url = "https://ci.example/api"
+"""
+CONFIG = """
+[profiles.own]
+provider = "within"
+token = "env:TOKEN"
+[providers.within]
+like = "mine"
+title = "Within"
+headers = { X-A = "b" }
+"""
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "apis").mkdir()
+    (tmp_path / "apis" / "mine.toml").write_text(MINE)
+    (tmp_path / "apis" / "thehog.toml").write_text(built_in_text("thehog"))
+    (tmp_path / "config.toml").write_text(CONFIG)
+    return {**environment("", tmp_path), "JOBDECK_CONFIG": str(tmp_path / "config.toml")}
+
+
+def test_all_are_listed_with_where_they_are_from(env: dict[str, str], tmp_path: Path) -> None:
+    ran = jobdeck("apis", env=env)
+    assert (ran.code, ran.err) == (0, "")
+    head, *lines = ran.out.splitlines()
+    rows = {line.split()[0]: line for line in lines}
+    assert head.split() == ["NAME", "TITLE", "ORIGIN", "FROM"]
+    assert list(rows) == sorted({*built_in_names(), "mine", "within"})
+    assert rows["sonarly"].split()[1:] == ["Sonarly", "https://api.sonarly.io", "built", "in"]
+    assert rows["mine"].split()[1:] == ["Mine", "https://ci.example", str(tmp_path / "apis" / "mine.toml")]
+    assert rows["within"].endswith(str(tmp_path / "config.toml"))
+    assert rows["thehog"].endswith("thehog.toml, replaces the built-in one")
+
+
+def test_a_page_that_is_wrong_costs_no_other(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "apis" / "mine.toml").write_text('like = "github-actions"\ntitel = 1')
+    (tmp_path / "config.toml").write_text("")
+    ran = jobdeck("apis", env=env)
+    assert ran.code == 0
+    assert "mine.toml, cannot be used" in ran.out
+    assert "unknown key titel" in ran.err
+
+
+def test_a_page_is_printed_as_it_is(env: dict[str, str]) -> None:
+    assert jobdeck("apis", "google-lro", env=env).out == built_in_text("google-lro")
+    assert jobdeck("apis", "mine", env=env).out == MINE
+    within = tomllib.loads(jobdeck("apis", "within", env=env).out)
+    assert within == {"like": "mine", "title": "Within", "headers": {"X-A": "b"}}
+
+
+def test_a_name_that_is_none_is_refused(env: dict[str, str]) -> None:
+    ran = jobdeck("apis", "thehgo", env=env)
+    assert (ran.code, ran.out) == (2, "")
+    assert "did you mean thehog?" in ran.err
+
+
+@pytest.mark.parametrize("name", built_in_names())
+def test_tables_are_the_same_as_text(name: str) -> None:
+    tables = tomllib.loads(built_in_text(name))
+    assert tomllib.loads(to_toml(tables)) == tables
+
+
+def test_texts_with_signs_are_the_same_as_text() -> None:
+    tables = {"a b": 'x"\\\n\x7f\t\u00e9', "list": [1, 2.5, True, {"y": []}], "in": [{"x": {"z": "1"}}, {}], "n": {}}
+    assert tomllib.loads(to_toml(tables)) == tables
