@@ -1,16 +1,13 @@
 """A server on loopback that plays an API of one's own: scripted answers by path, the last one again and again."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
-
-from jobdeck.simulator.listening import Listener, bind
+from jobdeck.simulator.http_server import Connection, HttpServer, Request, bind
 
 
 @dataclass(frozen=True)
@@ -30,19 +27,19 @@ class Scripted:
     url: str = ""
     requests: list[Request] = field(default_factory=list)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
+    async def __call__(self, request: Request, connection: Connection) -> None:
         self.requests.append(request)
-        answers = self.script.get(scope["raw_path"].decode(), [Say({"message": "Not Found"}, 404)])
+        answers = self.script.get(request.raw_path, [Say({"message": "Not Found"}, 404)])
         say = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(say.body, bytes):
-            response: Response = Response(say.body, say.status, dict(say.headers))
-        else:
-            response = JSONResponse(say.body, say.status, dict(say.headers))
-        await response(scope, receive, send)
+        raw = isinstance(say.body, bytes)
+        body = say.body if isinstance(say.body, bytes) else json.dumps(say.body).encode()
+        headers = {**({} if raw else {"Content-Type": "application/json"}), "Content-Length": str(len(body))}
+        await connection.begin(say.status, (headers | dict(say.headers)).items())
+        await connection.write(body)
+        await connection.end()
 
     def asked(self, path: str) -> list[Request]:
-        return [request for request in self.requests if request.scope["raw_path"].decode() == path]
+        return [request for request in self.requests if request.raw_path == path]
 
 
 @asynccontextmanager
@@ -51,12 +48,12 @@ async def scripted(script: Mapping[str, Sequence[Say]]) -> AsyncIterator[Scripte
     app = Scripted({path: list(answers) for path, answers in script.items()})
     listening = bind("127.0.0.1", 0)
     app.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    listener = Listener(app, lambda: None)
-    await listener.open(listening)
+    server = HttpServer(app)
+    server.open(listening)
     try:
         yield app
     finally:
-        await listener.close()
+        await server.close()
 
 
 @contextmanager

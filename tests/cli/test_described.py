@@ -137,7 +137,7 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         found = told(home, server, "discover")
         assert (found.code, found.err) == (0, "jobdeck: profile own: 1 of 2 rows could not be read: nothing at $.id\n")
         assert "own:blue/7" in found.out
-        assert [dict(asked.query_params) for asked in server.asked("/blue/jobs")] == [{"n": "20"}]
+        assert [dict(asked.query) for asked in server.asked("/blue/jobs")] == [{"n": "20"}]
         refused = told(home, server, "discover", "--profile", "ci")
         assert (refused.code, refused.out) == (2, "")
         assert "profile ci: a list of GitHub Actions jobs needs owner, repo in [profiles.ci.variables]" in refused.err
@@ -228,7 +228,7 @@ def test_a_server_that_gives_the_same_page_again_is_not_asked_for_it_for_ever(ho
     with scripted_apart({"/blue/jobs": [Say({"jobs": [{"id": "7", "state": "ok"}], "next": 2})]}) as server:
         found = told(home, server, "discover", "--json", "--limit", "50", config=config)
         assert (found.code, found.object["id"]) == (0, "7")
-        assert [asked.query_params.get("after") for asked in server.asked("/blue/jobs")] == [None, "2"]
+        assert [asked.query.get("after") for asked in server.asked("/blue/jobs")] == [None, "2"]
 
 
 def test_numbered_pages_are_asked_for_until_one_is_not_full(home: Path) -> None:
@@ -242,8 +242,8 @@ def test_numbered_pages_are_asked_for_until_one_is_not_full(home: Path) -> None:
         with scripted_apart({"/blue/jobs": [rows("6", "5"), rows("4", "3"), rows("2")]}) as server:
             found = told(home, server, "discover", "--json", "--limit", "7", config=config(way))
             assert [each["id"] for each in found.objects] == ["6", "5", "4", "3", "2"]
-            assert [request.query_params.get(way) for request in server.asked("/blue/jobs")] == asked
-            assert {request.query_params["n"] for request in server.asked("/blue/jobs")} == {"2"}
+            assert [request.query.get(way) for request in server.asked("/blue/jobs")] == asked
+            assert {request.query["n"] for request in server.asked("/blue/jobs")} == {"2"}
     with scripted_apart({"/blue/jobs": [rows("6", "5"), rows("4", "3")]}) as server:
         found = told(home, server, "discover", "--json", "--limit", "3", config=config("page"))
         assert [each["id"] for each in found.objects] == ["6", "5", "4"]
@@ -261,7 +261,7 @@ def test_a_job_that_is_asked_for_by_a_parameter(home: Path) -> None:
     with scripted_apart({"/blue/get": [Say({"id": "7", "state": "ok"})]}) as server:
         seen = told(home, server, "status", "--json", f"{server.url}/blue/get?run_id=7", config=config)
         assert (seen.code, seen.object["account_group"], seen.object["id"]) == (0, "blue", "7")
-        assert [asked.scope["query_string"] for asked in server.asked("/blue/get")] == [b"run_id=7"]
+        assert [asked.query_string for asked in server.asked("/blue/get")] == ["run_id=7"]
         assert f"'{server.url}/blue/get?run_id=7'" in told(home, server, "ticket", "7", config=config).out
 
 

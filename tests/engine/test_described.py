@@ -118,7 +118,7 @@ async def test_an_operation_of_azure_is_left_alone_as_long_as_retry_after_says()
         job = await seen.ended()
         first, second = reversed(seen.engine.exchanges(job.key))
         asked = seen.server.asked(path)
-    assert [dict(request.query_params) for request in asked] == [{"api-version": "2024-03-01"}] * 2
+    assert [dict(request.query) for request in asked] == [{"api-version": "2024-03-01"}] * 2
     assert second.started.since(first.started) >= 60.0
     assert (job.status, job.phase, job.request_id, job.trace_id) == ("Failed", Phase.FAILED, "ms-1", "corr-1")
     assert job.error is not None
@@ -159,7 +159,7 @@ async def test_many_runs_are_looked_at_with_one_request() -> None:
                 await asyncio.sleep(0.005)
         pages = seen.server.asked(RUN.rpartition("/")[0])
         assert len(seen.server.requests) < 10
-    assert pages[0].query_params["per_page"] == "100"
+    assert pages[0].query["per_page"] == "100"
 
 
 async def test_a_limit_that_is_used_up_is_no_refusal_of_the_key() -> None:

@@ -13,13 +13,13 @@ from jobdeck.cli.inputs import open_targets
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.sitting import Sitting
 
-NEEDED = ("textual_serve", "websockets")
+NEEDED = ("starlette", "textual_serve", "uvicorn", "websockets")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Poll the targets and serve screens on them until a signal."""
     if any(find_spec(name) is None for name in NEEDED):
-        raise CommandError("serving needs two more packages: pip install 'jobdeck[serve]'")
+        raise CommandError("serving needs more packages: pip install 'jobdeck[serve]'")
     wiring, inputs = open_targets(arguments, arguments.targets)
     for settings in wiring.settings.profiles.values():
         settings.prompt()

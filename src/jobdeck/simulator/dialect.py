@@ -53,7 +53,7 @@ Handler = Callable[[World, Ask], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path pattern (Starlette's), the sort of endpoint, its rate bucket, and what answers it."""
+    """A method and a path pattern with names in braces, the sort of endpoint, its rate bucket, and what answers it."""
 
     method: str
     path: str

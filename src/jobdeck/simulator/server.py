@@ -8,12 +8,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from jobdeck.simulator.listening import Listener, bind
+from jobdeck.simulator.http_server import HttpServer, bind
 from jobdeck.simulator.recorded import Answers, RecordedSimulation
 from jobdeck.simulator.records import RequestRecord, Stats
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.simulation import Simulation
-from jobdeck.simulator.web import Sleep, Stage, build_router
+from jobdeck.simulator.web import SimulatedApis, Sleep
 from jobdeck.simulator.world import Clock, World
 
 
@@ -45,7 +45,7 @@ class SimulatorServer:
         self._paused = False
         self._gate = asyncio.Event()
         self._simulation: Simulation | None = None
-        self._listener: Listener | None = None
+        self._http: HttpServer | None = None
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -60,7 +60,7 @@ class SimulatorServer:
 
     async def start(self) -> None:
         """Listen, on the same port as before; does nothing when listening already."""
-        if self._listener is not None:
+        if self._http is not None:
             return
         listening = bind(self.host, self.port)
         self.port = listening.getsockname()[1]
@@ -74,15 +74,15 @@ class SimulatorServer:
         self._gate = asyncio.Event()
         if not self._paused:
             self._gate.set()
-        router = build_router(Stage(self._simulation, self._gate, self._clock, self._sleep))
-        self._listener = Listener(router, self._count_connection)
-        await self._listener.open(listening)
+        apis = SimulatedApis(self._simulation, self._gate, self._clock, self._sleep)
+        self._http = HttpServer(apis, self._count_connection)
+        self._http.open(listening)
 
     async def stop(self) -> None:
         """Refuse new connections and drop the open ones in the middle of whatever they do; harmless when stopped."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            await listener.close()
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
 
     def pause(self) -> None:
         """Go on accepting connections and requests, but answer none until `resume`."""

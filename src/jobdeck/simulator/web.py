@@ -1,127 +1,108 @@
-"""The simulation behind HTTP: Starlette's router in front, our own sending behind, so that faults reach the wire."""
+"""The simulation behind HTTP: which route a path takes, and how an answer reaches the wire with its faults."""
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-
-from starlette.requests import ClientDisconnect, Request
-from starlette.routing import Route as WebRoute
-from starlette.routing import Router
-from starlette.types import Receive, Scope, Send
 
 from jobdeck.simulator.dialect import Answer, Ask, Dialect, Refusal, Route
 from jobdeck.simulator.faults import Wire
 from jobdeck.simulator.faultscript import Endpoint
+from jobdeck.simulator.http_server import Connection, Request
 from jobdeck.simulator.simulation import Incoming, Outgoing, Simulation
 from jobdeck.simulator.sonarly import Sonarly
 from jobdeck.simulator.thehog import TheHog
 from jobdeck.simulator.world import Clock, World
 
 Sleep = Callable[[float], Awaitable[object]]
-_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What every endpoint shares. Requests wait while `gate` is not set; `clock` dates the answers."""
-
-    simulation: Simulation
-    gate: asyncio.Event
-    clock: Clock
-    sleep: Sleep
-
-
-def build_router(stage: Stage) -> Router:
-    """The ASGI application: every documented route, and the documented 404 for every other path."""
-    thehog, sonarly = TheHog(), Sonarly()
-    dialects: tuple[Dialect, ...] = (thehog, sonarly)
-    routes = [
-        WebRoute(route.path, _Endpoint(dialect, route, stage), methods=[route.method])
-        for dialect in dialects
-        for route in dialect.routes
-    ]
-    unknown = Route("*", "/{path:path}", Endpoint.OTHER, "general", _not_found)
-    for path, dialect in (("/v1/{path:path}", sonarly), ("/{path:path}", thehog)):
-        routes.append(WebRoute(path, _Endpoint(dialect, unknown, stage)))
-    return Router(routes, redirect_slashes=False)
 
 
 def _not_found(world: World, ask: Ask) -> Answer:
     raise Refusal(404, f"Cannot {ask.method} {ask.path}")
 
 
-class _Endpoint:
-    def __init__(self, dialect: Dialect, route: Route, stage: Stage) -> None:
-        self._dialect = dialect
-        self._route = route
-        self._stage = stage
+_UNKNOWN = Route("*", "*", Endpoint.OTHER, "general", _not_found)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stats = self._stage.simulation.stats
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    method: str
+    path: re.Pattern[str]
+    dialect: Dialect
+    route: Route
+
+
+class SimulatedApis:
+    """Handles requests to both APIs: every documented route, and the documented 404 for every other path.
+
+    Requests wait while `gate` is not set; `clock` dates the answers.
+    """
+
+    def __init__(self, simulation: Simulation, gate: asyncio.Event, clock: Clock, sleep: Sleep) -> None:
+        self._simulation = simulation
+        self._gate = gate
+        self._clock = clock
+        self._sleep = sleep
+        self._thehog, self._sonarly = TheHog(), Sonarly()
+        self._ways = [
+            _Way(route.method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)), dialect, route)
+            for dialect in (self._thehog, self._sonarly)
+            for route in dialect.routes
+        ]
+
+    async def __call__(self, request: Request, connection: Connection) -> None:
+        """Answer one request."""
+        stats = self._simulation.stats
         stats.in_flight += 1
         stats.max_in_flight = max(stats.max_in_flight, stats.in_flight)
         try:
-            await self._stage.gate.wait()
-            request = Request(scope, receive)
-            incoming = _incoming(request, await request.body())
-            outgoing = self._stage.simulation.answer(self._dialect, self._route, incoming)
-            await self._send(outgoing, request, send)
-        except ClientDisconnect:
-            pass
+            await self._gate.wait()
+            dialect, route, params = self._route(request)
+            incoming = Incoming(
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                query_string=request.query_string,
+                params=params,
+                headers=request.headers,
+                body=request.body,
+                origin=request.origin,
+            )
+            await self._send(self._simulation.answer(dialect, route, incoming), connection)
         finally:
             stats.in_flight -= 1
 
-    async def _send(self, outgoing: Outgoing, request: Request, send: Send) -> None:
+    def _route(self, request: Request) -> tuple[Dialect, Route, Mapping[str, str]]:
+        method = "GET" if request.method == "HEAD" else request.method
+        for way in self._ways:
+            found = way.path.fullmatch(request.path) if way.method == method else None
+            if found is not None:
+                return way.dialect, way.route, found.groupdict()
+        return self._sonarly if request.path.startswith("/v1/") else self._thehog, _UNKNOWN, {}
+
+    async def _send(self, outgoing: Outgoing, connection: Connection) -> None:
         wire = outgoing.wire
         if outgoing.delay:
-            await self._stage.sleep(outgoing.delay)
+            await self._sleep(outgoing.delay)
         if wire.reset_after == 0:
-            await _reset(request)
+            connection.reset()
             return
-        headers = [
-            *wire.headers,
-            ("Date", formatdate(self._stage.clock(), usegmt=True)),
-            ("Content-Length", str(wire.length)),
-        ]
-        if wire.status == 204:
-            headers.pop()
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-        await send({"type": "http.response.start", "status": wire.status, "headers": raw})
+        headers = [*wire.headers, ("Date", formatdate(self._clock(), usegmt=True))]
+        if wire.status != 204:
+            headers.append(("Content-Length", str(wire.length)))
+        await connection.begin(wire.status, headers)
         if wire.reset_after is not None:
-            await send(
-                {"type": "http.response.body", "body": b"".join(wire.pieces)[: wire.reset_after], "more_body": True}
-            )
-            await _reset(request)
+            await connection.write(b"".join(wire.pieces)[: wire.reset_after])
+            connection.reset()
             return
-        await self._send_pieces(wire, request, send)
+        await self._send_pieces(wire, connection)
 
-    async def _send_pieces(self, wire: Wire, request: Request, send: Send) -> None:
+    async def _send_pieces(self, wire: Wire, connection: Connection) -> None:
         for piece in wire.pieces:
-            if request.scope["state"]["connection"].lost:
+            if connection.lost:
                 return
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await connection.write(piece)
             if wire.interval:
-                await self._stage.sleep(wire.interval)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _reset(request: Request) -> None:
-    """Make the kernel send a reset rather than an orderly end, and wait until the server has noticed."""
-    request.scope["state"]["connection"].reset()
-    await request.receive()
-
-
-def _incoming(request: Request, body: bytes) -> Incoming:
-    host = request.headers.get("host", "")
-    return Incoming(
-        method=request.method,
-        path=request.url.path,
-        query=dict(request.query_params),
-        query_string=request.url.query,
-        params=request.path_params,
-        headers=dict(request.headers),
-        body=body,
-        origin=f"http://{host}" if _HOST.fullmatch(host) else "http://127.0.0.1",
-    )
+                await self._sleep(wire.interval)
+        await connection.end()
