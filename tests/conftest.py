@@ -25,8 +25,11 @@ settings.register_profile("suite", max_examples=50, deadline=None, derandomize=T
 settings.register_profile("search", max_examples=50, deadline=None, suppress_health_check=slow)
 settings.load_profile("suite")
 
-# Whoever runs the suite in a shell's background has it ignored, and so would every process that is to be interrupted.
+# Whoever runs the suite in a shell's background or under nohup has these ignored, and so would every process of the
+# tests that is to be ended by them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 _OF_POSIX = """
