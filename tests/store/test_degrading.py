@@ -117,13 +117,13 @@ def test_in_a_batch_each_operation_fails_alone(kept: SqliteStore) -> None:
     def annotate(store: Store, id_: str) -> None:
         store.annotate(make_target(id_).key, now_us=NOW, note=id_)
         if id_ == "op_2":
-            raise LookupError
+            raise RuntimeError
 
     kept.watch([make_target("op_2"), make_target("op_3")], NOW)
     ids = ["op_1", "op_2", "op_unknown", "op_3"]
     outcomes = kept.batch([lambda store, id_=id_: annotate(store, id_) for id_ in ids])  # type: ignore[misc] - a default
     assert [type(outcome.error).__name__ for outcome in outcomes] == [
-        "NoneType", "LookupError", "UnknownJobError", "NoneType",
+        "NoneType", "RuntimeError", "UnknownJobError", "NoneType",
     ]  # fmt: skip
     keys = [make_target(id_).key for id_ in ids]
     assert [note.note for note in kept.annotations(keys).values()] == ["op_1", "op_3"]

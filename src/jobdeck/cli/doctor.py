@@ -224,13 +224,22 @@ def _store(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> Check:
         health = opened.store.health(check=True)
     finally:
         opened.store.close()
+    left_out = (
+        f"rows that cannot be read, and are left out: {'; '.join(health.unreadable)}. A job's row begins anew with its"
+        " next answer"
+        if health.unreadable
+        else ""
+    )
     if opened.notices:
-        return Check("store", Verdict.WARNING, " ".join(notice.message for notice in opened.notices))
+        told = (*(notice.message for notice in opened.notices), left_out)
+        return Check("store", Verdict.WARNING, " ".join(filter(None, told)))
     rows = ", ".join(f"{count} {table}" for table, count in health.rows.items() if count)
     place = f"{health.path or 'in memory'}, {health.size / 1024:.0f} KiB"
     found = f"{place}, schema {health.schema}, SQLite {health.sqlite_version}"
     if health.check not in {None, "ok"}:
         return Check("store", Verdict.FAILED, f"{found}: {health.check}", ExitCode.INTERNAL)
+    if left_out:
+        return Check("store", Verdict.WARNING, f"{found}; {left_out}")
     return Check("store", Verdict.OK, f"{found}{'; ' + rows if rows else ''}")
 
 

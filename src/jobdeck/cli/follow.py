@@ -55,7 +55,7 @@ async def follow(
     if recorder is not None:
         recorder.when_it_ends(narrate)
     teller = make_teller(wiring, running, narrate) if hooks and wiring.settings.hooks else None
-    silences, kept = Silences(wiring.clock), True
+    silences, incident = Silences(wiring.clock), running.store.incident
     try:
         changes = engine.subscribe()
         engine.own_answers = True
@@ -67,9 +67,9 @@ async def follow(
                     if teller is not None:
                         teller.take(batch, engine.jobs)
                     silences.tell_of(engine)
-                    if kept and running.store.degraded is not None:
-                        kept = False
-                        narrate(running.store.degraded.message)
+                    if (happened := running.store.incident) is not None and happened is not incident:
+                        incident = happened
+                        narrate(happened.message)
                     if enough(engine, batch):
                         break
                 else:

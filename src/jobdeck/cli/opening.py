@@ -18,7 +18,8 @@ from jobdeck.wiring import Wiring, open_own_store
 
 if TYPE_CHECKING:
     from jobdeck.domain.scope import Scope
-    from jobdeck.store import Store
+    from jobdeck.store import Opened, Store
+    from jobdeck.store.records import Notice
 
 
 def open_wiring(arguments: argparse.Namespace) -> Wiring:
@@ -49,19 +50,40 @@ def read_scopes(arguments: argparse.Namespace) -> Mapping[str, "Scope"]:
 def open_store_for(
     arguments: argparse.Namespace, scopes: Mapping[str, "Scope"], *, needed: bool = False
 ) -> Iterator["Store"]:
-    """Open the store as profiles with these `scopes` know it; its notices go to standard error.
+    """Open the store, as profiles with these `scopes` know it, to read in it; its notices go to standard error.
 
-    Where it is `needed`, because the command does nothing but read it, one that cannot be used raises
-    `CommandError`: an empty stand-in would say that nothing is remembered.
+    A file that cannot be written, as on a full disk, is read as it is. Where it is `needed`, because the command does
+    nothing but read it, one that cannot be used raises `CommandError`: an empty stand-in would say that nothing is
+    remembered.
     """
     from jobdeck.store.records import NoticeKind  # noqa: PLC0415 - not before the first frame
 
     opened = open_own_store(os.environ, scopes, keep=not arguments.no_store)
+    store = opened.store
     try:
         for notice in opened.notices:
-            if needed and notice.kind is NoticeKind.IN_MEMORY:
+            if notice.kind is not NoticeKind.IN_MEMORY:
+                narrate(notice.message)
+                continue
+            read = _read_only(notice, scopes)
+            if read is not None:
+                store.close()
+                store = read.store
+                narrate(". ".join((notice.reason, "Opened read-only", *(also.message for also in read.notices))))
+            elif needed:
                 raise CommandError(notice.reason, ExitCode.INTERNAL)
-            narrate(notice.message)
-        yield opened.store
+            else:
+                narrate(notice.message)
+        yield store
     finally:
-        opened.store.close()
+        store.close()
+
+
+def _read_only(notice: "Notice", scopes: Mapping[str, "Scope"]) -> "Opened | None":
+    """Return the store of a file that cannot be written, with all that is in it; None where it cannot be read."""
+    from jobdeck.store import StoreError, open_read_only  # noqa: PLC0415 - not before the first frame
+
+    try:
+        return None if notice.path is None else open_read_only(notice.path, "reader", scopes)
+    except StoreError:
+        return None

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -134,4 +135,21 @@ def print_table_of_scopes(
 
 
 def _parsed(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+    """Return what a JSON text says; the text itself where it is none, as in a database that was damaged."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobdeck.domain.job import Job, JobKey, Target
     from jobdeck.engine.batch import Batch
     from jobdeck.engine.engine import Engine
+    from jobdeck.store.records import Notice
     from jobdeck.tui.session import Choice, Parsed
     from jobdeck.wiring import Running, Wiring
     from jobdeck.wiring.recording import Recorder
@@ -85,6 +86,7 @@ class Sitting:
         importing = asyncio.create_task(self._wiring.prepare())
         if self._recorder is not None:
             self._recorder.when_it_ends(self._complain)
+        running.store.on_incident = self._on_incident
         self._teller = make_teller(self._wiring, running, self._complain)
         self._teller.notice(self._told)
         self.notices = (*self.notices, *running.notices)
@@ -194,6 +196,10 @@ class Sitting:
         """Run hooks and give notices, once among all processes."""
         if self._teller is not None and self._running is not None:
             self._teller.take(batch, self._running.engine.jobs, wanted)
+
+    def _on_incident(self, incident: Notice) -> None:
+        if self._running is not None and self._running.store.degraded is None:  # else the banner says it
+            self._complain(incident.message)
 
     async def close(self) -> None:
         """Give running hooks a moment to end, and keep what is to be kept."""

@@ -5,7 +5,7 @@ The asynchronous front is `jobdeck.store.aio`, imported apart because asyncio ta
 
 from jobdeck.store.base import LIST, POLL, Store
 from jobdeck.store.errors import CursorLostError, NewerSchemaError, StoreClosedError, StoreError, UnknownJobError
-from jobdeck.store.sqlite.opening import Opened, open_store
+from jobdeck.store.sqlite.opening import Opened, open_read_only, open_store
 from jobdeck.store.stored import StoredJob
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "StoreError",
     "StoredJob",
     "UnknownJobError",
+    "open_read_only",
     "open_store",
 ]

@@ -54,6 +54,8 @@ class AsyncStore:
         self._writer = Worker("store-writer", store.batch)
         self._reader = Worker("store-reader", one_by_one(store))
         self._closed = False
+        self.on_incident: Callable[[Notice], object] = lambda _: None
+        """Called while `watch_changes` runs, in its loop, when something happened to the file."""
 
     @property
     def actor(self) -> str:
@@ -62,6 +64,10 @@ class AsyncStore:
     @property
     def degraded(self) -> Notice | None:
         return self._store.degraded
+
+    @property
+    def incident(self) -> Notice | None:
+        return self._store.incident
 
     async def write(self, operation: Callable[[Store], T]) -> T:
         """Run an operation in the writer's next transaction; it succeeds or fails alone, and may run twice."""
@@ -173,6 +179,7 @@ class AsyncStore:
             cursor = await self.head() if since is None else since
             version: int | None = None
             quiet = 0.0
+            incident = self._store.incident
             while True:
                 # Asked on the loop itself: 5 µs, where the way through a thread and back would take 500.
                 newest = self._store.data_version()
@@ -185,6 +192,9 @@ class AsyncStore:
                         quiet = 0.0
                         yield others
                     more = changes is not None and len(changes) == CHANGES_A_PAGE
+                if (latest := self._store.incident) is not None and latest is not incident:
+                    incident = latest
+                    self.on_incident(latest)
                 pause = interval if quiet < AWAKE_SECONDS else max(interval, RESTING_SECONDS)
                 quiet += pause
                 await asyncio.sleep(pause)

@@ -65,6 +65,11 @@ class Store(Protocol):
         """Why nothing is written to disk any more, None while it is (or where that was never meant)."""
         ...
 
+    @property
+    def incident(self) -> Notice | None:
+        """What happened last to the file while it was open, that a person must be told: left, or replaced."""
+        ...
+
     def watch(self, targets: Iterable[Target], now_us: int, *, listed: bool = True) -> tuple[JobKey, ...]:
         """Put targets on the watch list, and return the keys that are new on it.
 
@@ -128,6 +133,10 @@ class Store(Protocol):
 
     def abandon(self, granted: Granted, now_us: int) -> None:
         """End a lease whose request was cancelled; the ledger row stays and says so."""
+        ...
+
+    def newest(self) -> int:
+        """Return the place in the order of sending of the newest request on record; 0 when none ever was."""
         ...
 
     def load_job(self, key: JobKey) -> StoredJob | None:

@@ -32,6 +32,10 @@ class StoreLockedError(StoreError):
     """Another process held the lock for longer than the busy timeout, twice."""
 
 
+class StoreUnlockableError(StoreError):
+    """The file system gives no locks, without which two processes would damage the file."""
+
+
 class StoreIOError(StoreError):
     """The system refused to read or write the file."""
 

@@ -259,7 +259,8 @@ class Purged:
 class Health:
     """The state of the store. `path` is None in memory, `size` in bytes with the write-ahead log.
 
-    `check` is None unless asked for: then "ok", or what `PRAGMA quick_check` found first.
+    `check` is None unless asked for: then "ok", or what `PRAGMA quick_check` found first. `unreadable` are then the
+    rows that are left out wherever they are asked for, a text for each table that has some.
     """
 
     path: Path | None
@@ -269,6 +270,7 @@ class Health:
     sqlite_version: str
     rows: dict[str, int]
     check: str | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 class NoticeKind(StrEnum):
@@ -277,6 +279,8 @@ class NoticeKind(StrEnum):
     IN_MEMORY = "in_memory"
     CORRUPT = "corrupt"
     MIGRATED = "migrated"
+    REPLACED = "replaced"
+    STALE = "stale"
     PERMISSIONS = "permissions"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, StageRecord
@@ -19,7 +18,6 @@ class StoredJob:
     `version` are not remembered.
     """
 
-    id: UUID
     scope: Scope
     last: Job
     fence: int

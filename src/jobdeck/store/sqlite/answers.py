@@ -1,6 +1,7 @@
 """Recording what a request gave: its ledger row first, then what it told about jobs."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey, Observation
@@ -10,7 +11,7 @@ from jobdeck.store.records import ChangeKind, Claim, Completed, Granted
 from jobdeck.store.sqlite.codec import problem_text
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.leasing import release, silence
-from jobdeck.store.sqlite.rows import budget_row, job_row, log, profile_rows, scope_row
+from jobdeck.store.sqlite.rows import budget_row, job_row, log, profile_rows, scope_row, with_readable_row
 from jobdeck.store.sqlite.telling import Answer, Told, note_problem, tell
 
 _ANSWER = (
@@ -46,7 +47,8 @@ def complete(
         answer = Answer(session, exchange, row, now_us, listed=granted.key is None)
         if problem is not None:
             if job is not None and granted.key is not None:
-                note_problem(answer, job, problem)
+                note = partial(note_problem, answer, job, problem)
+                with_readable_row(session.connection, granted.key, now_us, note)
                 told[job] = (granted.key, Told.SEEN)
         else:
             _tell_all(answer, granted, scope, observations, told)
@@ -72,7 +74,8 @@ def _tell_all(
             key = asked
         else:
             key = JobKey(granted.profile, observation.account_group, observation.id)
-        known = tell(answer, scope, key, observation)
+        apply = partial(tell, answer, scope, key, observation)
+        known = with_readable_row(answer.session.connection, key, answer.now_us, apply)
         if known is not None:
             told[known[0]] = (key, known[1])
 

@@ -1,41 +1,96 @@
 """What is taken along when the store must leave its file and go on in memory."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
 from jobdeck.store.errors import StoreIOError
+from jobdeck.store.sqlite.codec import Row
+from jobdeck.store.sqlite.connect import READ_ONLY_MODES
+from jobdeck.store.sqlite.faults import ROW_FAULTS
 from jobdeck.store.sqlite.migrate import schema_of
 from jobdeck.store.sqlite.place import require_files
 
-_WAIT_MS = 500
+_WAIT_MS = 200
 
 FIRST_IN_MEMORY = 10**11
 """Requests of a store that went on in memory are numbered from here: newer is what has the higher number, and the
 file's own highest may be what could not be read."""
 
 # The ledger's newest rows only: with requests in flight their answers find their row, and a million rows would
-# take 300 MB. Results and old observations stay in the file.
+# take 300 MB. Results and old observations stay in the file. After a row with a number above 2^62, which only damage
+# gives, none could be added any more.
 _COPIES = (
     "INSERT OR REPLACE INTO main.meta SELECT * FROM old.meta",
-    "INSERT INTO main.scopes SELECT * FROM old.scopes",
-    "INSERT INTO main.profiles SELECT * FROM old.profiles",
-    "INSERT INTO main.actors SELECT * FROM old.actors",
-    "INSERT INTO main.jobs SELECT * FROM old.jobs",
-    "INSERT INTO main.watches SELECT * FROM old.watches",
-    "INSERT INTO main.annotations SELECT * FROM old.annotations",
-    "INSERT INTO main.told SELECT * FROM old.told",
-    "INSERT INTO main.budgets SELECT * FROM old.budgets",
-    "INSERT INTO main.estimates SELECT * FROM old.estimates",
-    "INSERT INTO main.timeline SELECT * FROM old.timeline",
-    "INSERT INTO main.exchanges SELECT * FROM old.exchanges ORDER BY seq DESC LIMIT 1000",
+    "INSERT OR IGNORE INTO main.scopes SELECT * FROM old.scopes",
+    "INSERT OR IGNORE INTO main.profiles SELECT * FROM old.profiles",
+    "INSERT OR IGNORE INTO main.actors SELECT * FROM old.actors",
+    "INSERT OR IGNORE INTO main.jobs SELECT * FROM old.jobs WHERE seq < 4611686018427387904",
+    "INSERT OR IGNORE INTO main.watches SELECT * FROM old.watches WHERE seq < 4611686018427387904",
+    "INSERT OR IGNORE INTO main.annotations SELECT * FROM old.annotations",
+    "INSERT OR IGNORE INTO main.told SELECT * FROM old.told",
+    "INSERT OR IGNORE INTO main.budgets SELECT * FROM old.budgets",
+    "INSERT OR IGNORE INTO main.estimates SELECT * FROM old.estimates",
+    "INSERT OR IGNORE INTO main.timeline SELECT * FROM old.timeline",
     (
-        "INSERT INTO main.observations SELECT * FROM old.observations"
+        "INSERT OR IGNORE INTO main.exchanges SELECT * FROM old.exchanges WHERE seq < 4611686018427387904"
+        " ORDER BY seq DESC LIMIT 1000"
+    ),
+    (
+        "INSERT OR IGNORE INTO main.observations SELECT * FROM old.observations"
         " WHERE exchange >= (SELECT min(seq) FROM main.exchanges)"
     ),
     # One row, so that a reader's cursor goes on where it was.
-    "INSERT INTO main.change_log SELECT * FROM old.change_log ORDER BY seq DESC LIMIT 1",
+    (
+        "INSERT OR IGNORE INTO main.change_log SELECT * FROM old.change_log WHERE seq < 4611686018427387904"
+        " ORDER BY seq DESC LIMIT 1"
+    ),
 )
+
+_BUDGETS = (
+    "SELECT s.name, b.bucket, b.per_minute, b.tat_us, b.blocked_until_us FROM budgets b JOIN scopes s ON s.id = b.scope"
+)
+_BUDGET = (
+    "INSERT INTO budgets (scope, bucket, actor, per_minute, tat_us, blocked_until_us) SELECT s.id, ?2, ?6, ?3, ?4, ?5"
+    " FROM scopes s WHERE s.name = ?1 ON CONFLICT DO UPDATE SET tat_us = max(tat_us, ?4),"
+    " blocked_until_us = max(blocked_until_us, ?5)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What another database must know of the requests that were sent: the rate limits, and the newest one's number."""
+
+    budgets: tuple[Row, ...] = ()
+    newest: int = 0
+
+
+def newest_request(connection: apsw.Connection) -> int:
+    """Return the number of the newest request that was ever on record; 0 without one."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").get
+    return found if isinstance(found, int) else 0
+
+
+def read_usage(connection: apsw.Connection) -> Usage:
+    """Return what was sent by all who share a database; nothing where it cannot be read any more."""
+    try:
+        return Usage(tuple(connection.execute(_BUDGETS)), newest_request(connection))
+    except (apsw.Error, *ROW_FAULTS):
+        return Usage()
+
+
+def write_usage(connection: apsw.Connection, usage: Usage, actor: int) -> None:
+    """Let a database go on where another ended: servers have not forgotten what was sent, and newer is a higher number.
+
+    Needs a transaction.
+    """
+    for name, *values in usage.budgets:
+        connection.execute("INSERT OR IGNORE INTO scopes (name) VALUES (?)", (name,))
+        connection.execute(_BUDGET, (name, *values, actor))
+    newest = max(usage.newest, newest_request(connection))
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'exchanges'")
+    connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('exchanges', ?)", (newest,))
 
 
 def carry_over(memory: apsw.Connection, path: Path) -> bool:
@@ -50,8 +105,7 @@ def carry_over(memory: apsw.Connection, path: Path) -> bool:
     except (StoreIOError, OSError):
         return False
     memory.set_busy_timeout(_WAIT_MS)
-    # A log cannot be read where its index cannot be written; then the file as of the last checkpoint must do.
-    return any(_copy(memory, f"{path.absolute().as_uri()}?{mode}") for mode in ("mode=ro", "immutable=1"))
+    return any(_copy(memory, f"{path.absolute().as_uri()}?{mode}") for mode in READ_ONLY_MODES)
 
 
 def _copy(memory: apsw.Connection, uri: str) -> bool:
@@ -62,6 +116,8 @@ def _copy(memory: apsw.Connection, uri: str) -> bool:
     try:
         if memory.pragma("user_version", schema="old") != schema_of(memory):
             return False
+        # What belongs to a row that is gone is no reason to go without all the rest.
+        memory.pragma("foreign_keys", False)
         memory.execute("BEGIN")
         for copy in _COPIES:
             memory.execute(copy)
@@ -72,4 +128,5 @@ def _copy(memory: apsw.Connection, uri: str) -> bool:
         return False
     finally:
         memory.execute("DETACH old")
+        memory.pragma("foreign_keys", True)
     return True

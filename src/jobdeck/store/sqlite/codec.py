@@ -1,7 +1,7 @@
 """Domain facts as SQLite values, and back. What comes back is cleaned: a file is a string from outside, too."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple
 from functools import lru_cache
 from sys import intern
@@ -15,6 +15,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.store.records import LedgerEntry, LedgerState
+from jobdeck.store.sqlite.faults import ROW_FAULTS
 from jobdeck.store.stored import StoredJob, wall
 
 Moment: TypeAlias = Callable[[int], Instant]
@@ -27,10 +28,53 @@ T = TypeVar("T")
 
 _DAMAGED = "what was remembered here is damaged"
 
+_LARGEST = 2**62
+"""Of a number in a row: twice as large is more than SQLite holds, and no count or date comes near."""
+
 # An enumeration called with a word takes 7 µs; a start with 10,000 jobs asks for 40,000.
 _PHASES = {phase.value: phase for phase in Phase}
 
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def readable(rows: Iterator[Any], make: Callable[[Any], T]) -> Iterator[T]:
+    """Yield what `make` makes of each row, without those that cannot be read: `Store.health` names them."""
+    while True:
+        try:
+            made = make(next(rows))
+        except StopIteration:
+            return
+        except ROW_FAULTS:
+            continue
+        yield made
+
+
+def first(rows: Iterator[Any], make: Callable[[Any], T]) -> T | None:
+    """Return what `make` makes of the first row that can be read; None when there is none."""
+    return next(readable(rows, make), None)
+
+
+def whole(value: Any) -> int:
+    """Return a whole number; raises ValueError for anything else, and for one that is larger than any of ours."""
+    if type(value) is not int or abs(value) > _LARGEST:
+        raise ValueError("not a whole number, or one that is too large")
+    return value
+
+
+def optional(value: Any) -> int | None:
+    """Return a whole number or None."""
+    return None if value is None else whole(value)
+
+
+def _lenient(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= _LARGEST else None
+
+
+def fraction(value: Any) -> float | None:
+    """Return a progress or None; raises ValueError for one outside 0 to 1."""
+    if value is not None and not (type(value) in {int, float} and 0 <= value <= 1):
+        raise ValueError("a progress outside 0 to 1")
+    return None if value is None else float(value)
 
 
 def key_of(profile: str, account_group: str, job_id: str) -> JobKey:
@@ -70,13 +114,20 @@ def fields_text(observation: Observation) -> str:
     return _encode(said)
 
 
-STATE_COLUMNS = (
-    "j.status, j.phase, j.kind, j.progress, j.stages, j.error, j.facts, j.created_us, j.updated_us, j.ended_us,"
-    " j.observed_us, j.asked_us, j.changed_us, j.ended_seen_us, j.seen_queued, j.problem, j.failures, j.misses,"
-    " j.http_status, j.request_id, j.trace_id, j.anomalies, j.outlined, j.sequence, j.run, j.begun_us, j.attempt,"
-    " j.started_us, j.missing_since_us, j.not_found"
+STATE_NAMES = (
+    *("status", "phase", "kind", "progress", "stages", "error", "facts", "created_us", "updated_us", "ended_us"),
+    *("observed_us", "asked_us", "changed_us", "ended_seen_us", "seen_queued", "problem", "failures", "misses"),
+    *("http_status", "request_id", "trace_id", "anomalies", "outlined", "sequence", "run", "begun_us", "attempt"),
+    *("started_us", "missing_since_us", "not_found"),
 )
 """The columns that `state_values` gives and `job_from` takes, in this order."""
+
+# A place in the order of sending behind every request on record, which only damage gives, would let no answer count.
+_SEQUENCE = (
+    "CASE WHEN j.sequence <= (SELECT seq FROM sqlite_sequence WHERE name = 'exchanges') THEN j.sequence ELSE 0 END"
+)
+STATE_COLUMNS = ", ".join(_SEQUENCE if name == "sequence" else f"j.{name}" for name in STATE_NAMES)
+"""`STATE_NAMES` as a query selects them."""
 
 TARGET_COLUMNS = (
     "n.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id, j.accepted"
@@ -125,7 +176,13 @@ def target_from(row: Row) -> Target:
     """Return a target from a row of `TARGET_COLUMNS`."""
     profile, account_group, job_id, provider, resource, request_id, trace_id, accepted = row
     key = key_of(profile, account_group, job_id)
-    return Target(key, _word(provider), _word(resource), _text(request_id), _text(trace_id), bool(accepted))
+    return Target(key, *api_from((provider, resource)), _text(request_id), _text(trace_id), bool(accepted))
+
+
+def api_from(row: Row) -> tuple[str, str]:
+    """Return how a job is asked for: the API and the resource."""
+    provider, resource = row
+    return _word(provider), _word(resource)
 
 
 def job_from(target: Target, added_us: int, state: Row, result: str | None = None, moment: Moment = wall) -> Job:
@@ -137,54 +194,60 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
     ) = state  # fmt: skip
     return Job(
         target=target,
-        added=moment(added_us),
+        added=moment(whole(added_us)),
         status=None if status is None else _word(status),
         phase=phase_from(phase),
         kind=_word(kind),
-        progress=progress,
+        progress=fraction(progress),
         stages=_decoded(stages, lambda rows: tuple(_stage_from(row, moment) for row in rows), (), ()),
         error=_decoded(error, lambda parts: JobError(*map(_lines, parts)), None, JobError(message=_DAMAGED)),
         result=result,
         facts=_decoded(facts, lambda pairs: tuple((clean(name), _lines(value) or "") for name, value in pairs), (), ()),
-        created_us=created_us,
-        updated_us=updated_us,
-        ended_us=ended_us,
-        observed=None if observed_us is None else moment(observed_us),
-        asked=None if asked_us is None else moment(asked_us),
-        changed=None if changed_us is None else moment(changed_us),
-        ended=None if ended_seen_us is None else moment(ended_seen_us),
+        created_us=optional(created_us),
+        updated_us=optional(updated_us),
+        ended_us=optional(ended_us),
+        observed=None if observed_us is None else moment(whole(observed_us)),
+        asked=None if asked_us is None else moment(whole(asked_us)),
+        changed=None if changed_us is None else moment(whole(changed_us)),
+        ended=None if ended_seen_us is None else moment(whole(ended_seen_us)),
         seen_queued=bool(seen_queued),
-        sequence=sequence,
+        sequence=whole(sequence),
         summary_only=bool(outlined),
-        run=run,
-        begun=None if begun_us is None else moment(begun_us),
+        run=whole(run),
+        begun=None if begun_us is None else moment(whole(begun_us)),
         attempt=_text(attempt),
-        started_us=started_us,
+        started_us=optional(started_us),
         problem=problem_from(problem) if failures else None,
-        failures=failures,
-        misses=misses,
-        missing_since=None if missing_since_us is None else moment(missing_since_us),
+        failures=whole(failures),
+        misses=whole(misses),
+        missing_since=None if missing_since_us is None else moment(whole(missing_since_us)),
         not_found=bool(not_found),
-        http_status=http_status,
+        http_status=optional(http_status),
         request_id=_text(request_id),
         trace_id=_text(trace_id),
         anomalies=_decoded(anomalies, lambda texts: tuple(map(clean, texts)), (), (_DAMAGED,)),
     )
 
 
+def is_damaged(job: Job) -> bool:
+    """Whether a part of the row that a job was made of could not be read, and is shown as such."""
+    texts = (job.error and job.error.message, job.problem and job.problem.message, *job.anomalies)
+    return _DAMAGED in texts
+
+
 def stored_from(row: Row, result: str | None = None) -> StoredJob:
     """Return a stored job from a row as `history` selects it."""
-    scope, id_, fence, owner, lease_until_us, next_poll_us, watched_us, result_bytes, added_us = row[:9]
+    scope, fence, owner, lease_until_us, next_poll_us, watched_us, result_bytes, added_us = row[:8]
     return StoredJob(
-        id=UUID(bytes=id_),
         scope=parse_scope(clean(scope)),
-        last=job_from(target_from(row[9:17]), added_us, row[17:], result),
-        fence=fence,
+        last=job_from(target_from(row[8:16]), added_us, row[16:], result),
+        fence=_lenient(fence) or 0,
         lease_owner=_text(owner),
-        lease_until_us=lease_until_us,
-        next_poll_us=next_poll_us,
-        watched_us=watched_us,
-        result_bytes=result_bytes,
+        # How its polling stands is no reason to go without the job.
+        lease_until_us=_lenient(lease_until_us),
+        next_poll_us=_lenient(next_poll_us),
+        watched_us=None if watched_us is None else _lenient(watched_us) or 0,
+        result_bytes=_lenient(result_bytes),
     )
 
 
@@ -201,19 +264,19 @@ def entry_from(row: Row) -> LedgerEntry:
         actor=clean(actor),
         state=LedgerState(state),
         bucket=clean(bucket),
-        sent_us=sent_us,
+        sent_us=whole(sent_us),
         key=None if job_id is None else key_of(profile, account_group, job_id),
         method=clean(method or ""),
         url=clean(url or ""),
-        started_us=started_us,
-        duration=None if duration_us is None else duration_us / 1e6,
-        http_status=http_status,
+        started_us=optional(started_us),
+        duration=None if duration_us is None else whole(duration_us) / 1e6,
+        http_status=optional(http_status),
         request_id=_text(request_id),
         body_request_id=_text(body_request_id),
         trace_id=_text(trace_id),
-        size=size or 0,
+        size=optional(size) or 0,
         problem=problem_from(problem),
-        sequence=sequence,
+        sequence=whole(sequence),
     )
 
 
@@ -238,14 +301,15 @@ def _decoded(text: str | None, shape: Callable[[Any], T], nothing: T, damaged: T
         return nothing
     try:
         return shape(json.loads(text))
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except ROW_FAULTS:
         return damaged
 
 
 def _problem(values: list[Any]) -> Problem:
     kind, message, http_status, request_id, trace_id, retry_at_us = values
     known = ProblemKind(kind) if kind in list(ProblemKind) else ProblemKind.PROTOCOL
-    return Problem(known, clean(message), http_status, _text(request_id), _text(trace_id), retry_at_us)
+    ids = (_text(request_id), _text(trace_id))
+    return Problem(known, clean(message), optional(http_status), *ids, optional(retry_at_us))
 
 
 def _stage_values(record: StageRecord) -> Row:
@@ -256,13 +320,14 @@ def _stage_values(record: StageRecord) -> Row:
 
 def _stage_from(values: list[Any], moment: Moment) -> StageRecord:
     name, status, phase, progress, *moments = values
-    return StageRecord(_stage(name, status, phase, progress), *(None if us is None else moment(us) for us in moments))
+    known = (None if us is None else moment(whole(us)) for us in moments)
+    return StageRecord(_stage(name, status, phase, progress), *known)
 
 
 @lru_cache(maxsize=1_024)
 def _stage(name: str, status: str, phase: str, progress: float | None) -> Stage:
     """Return a stage; jobs of one kind have the same few, and 10,000 of them would take 5 MB for their own."""
-    return Stage(_word(name), _word(status), phase_from(phase), progress)
+    return Stage(_word(name), _word(status), phase_from(phase), fraction(progress))
 
 
 def _us(moment: Instant | None) -> int | None:

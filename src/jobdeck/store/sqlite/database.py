@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -11,10 +11,15 @@ from uuid import UUID
 import apsw
 
 from jobdeck.domain.scope import Scope
-from jobdeck.store.errors import StoreClosedError
+from jobdeck.store.errors import (
+    StoreClosedError,
+    StoreError,
+    StoreIOError,
+    StoreReadOnlyError,
+)
 from jobdeck.store.records import Notice, NoticeKind
-from jobdeck.store.sqlite.carry import carry_over
-from jobdeck.store.sqlite.faults import BUSY, DAMAGED, LOST, typed
+from jobdeck.store.sqlite.carry import carry_over, read_usage, write_usage
+from jobdeck.store.sqlite.faults import BUSY, DAMAGED, LOST, ROW_FAULTS, cause, typed
 from jobdeck.store.sqlite.place import create_private, suspicion
 from jobdeck.store.sqlite.scopes import add_scopes, make_views
 from jobdeck.store.uuid7 import Uuid7
@@ -24,41 +29,63 @@ T = TypeVar("T")
 _BUSY_TRIES = 2
 """Busy timeouts before the file counts as locked for good: 10 s, which no transaction of ours comes near."""
 
+_MOST_REOPENED = 3
+"""Files that are followed in one run: some file systems give a file another number whenever they are asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What an operation works with inside its transaction; `actor` is the row of who we are, `name` the name."""
+    """What an operation works with inside its transaction; `actor` is the row of who we are, `name` the name.
+
+    `applied` are the jobs whose rows this run has read for an answer, and written: damage in a row may have left its
+    digests as they were.
+    """
 
     connection: apsw.Connection
     actor: int
     name: str
     keep_results: bool
     new_id: Callable[[int], UUID]
+    applied: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """A connection that writes (None: nothing can be written) and one for queries, which may be the same."""
+
+    writer: apsw.Connection | None
+    reader: apsw.Connection
+    in_file: bool = True
 
 
 class Database:
     """Runs work in transactions, from any thread, one writer at a time.
 
     When the file is full, broken, read-only or locked for good, the store goes on in memory with what could be
-    copied, `degraded` tells why, and the work that failed is run again there. Raises `StoreError`.
+    copied, `degraded` tells why, and the work that failed is run again there. When the file is deleted or replaced,
+    the one that is there now, or a new one, is used, and `incident` tells. Without a `writer`, nothing can be written.
+    Raises `StoreError`.
     """
 
     def __init__(
         self,
         path: Path | None,
-        writer: apsw.Connection,
-        reader: apsw.Connection | None,
+        connections: Connections,
         actor: str,
         *,
         keep_results: bool,
         make_memory: Callable[[], apsw.Connection],
         scopes: Mapping[str, Scope],
+        reopen: Callable[[], Connections] | None = None,
     ) -> None:
         self.path = path
         self.actor = actor
         self.degraded: Notice | None = None
+        self.incident: Notice | None = None
         self._make_memory = make_memory
         self._scopes = scopes
+        self._reopen = reopen
+        self._reopened = 0
         self._keep_results = keep_results
         self._new_id = Uuid7().new
         self._write_lock = threading.RLock()
@@ -66,7 +93,7 @@ class Database:
         self._generation = 0
         self._version = 0
         self._closed = False
-        self._use(writer, reader)
+        self._use(connections)
 
     @property
     def file(self) -> Path | None:
@@ -77,6 +104,9 @@ class Database:
         """Run queries; inside a transaction of this thread they see what it wrote."""
         if self._owner == threading.get_ident():
             return work(self._session.connection)
+        if self._has_moved():
+            with self._write_lock:
+                self._follow_file()
         generation = self._generation
         try:
             return self._query(work)
@@ -85,7 +115,7 @@ class Database:
                 if generation == self._generation:
                     self._leave_file(error)
             return self._query(work)
-        except apsw.Error as error:
+        except (apsw.Error, *ROW_FAULTS) as error:
             raise typed(error, self._what) from error
 
     def write(self, work: Callable[[Session], T]) -> T:
@@ -93,6 +123,9 @@ class Database:
         with self._write_lock:
             if self._owner == threading.get_ident():
                 return work(self._session)
+            if self._read_only:
+                raise StoreReadOnlyError(f"{self._what} cannot be written")
+            self._follow_file()
             tries = 0
             while True:
                 try:
@@ -103,14 +136,17 @@ class Database:
                         self._leave_file(error)
                 except LOST as error:
                     self._leave_file(error)
-                except apsw.Error as error:
+                except (apsw.Error, *ROW_FAULTS) as error:
                     raise typed(error, self._what) from error
 
     def data_version(self) -> int:
         """Return a number that differs when another connection changed the database.
 
-        Never waits: while a query of another thread runs, or SQLite cannot say, it is the number of last time.
+        Never waits: while a query of another thread runs, or SQLite cannot say, it is the number of last time. It
+        differs, too, when the file is no longer there: the next query then begins a new one.
         """
+        if self._has_moved():
+            return self._version + 1
         lock = self._read_lock
         if lock.acquire(blocking=False):
             try:
@@ -135,18 +171,24 @@ class Database:
     def _what(self) -> str:
         return "the store in memory" if self.file is None else str(self.file)
 
-    def _use(self, writer: apsw.Connection, reader: apsw.Connection | None) -> None:
-        """Work with these connections; without a reader, queries share the writer and its lock."""
-        self._reader = reader or writer
-        self._read_lock = threading.RLock() if reader else self._write_lock
+    def _use(self, connections: Connections) -> None:
+        """Work with these connections; with one, queries share it and its lock."""
+        writer, reader = connections.writer or connections.reader, connections.reader
+        self._read_only = connections.writer is None
+        self._identity = _identity(self.path) if connections.in_file else None
+        self._reader = reader
+        self._read_lock = self._write_lock if reader is writer else threading.RLock()
         self._session = Session(writer, 0, self.actor, self._keep_results, self._new_id)
+        if self._read_only:
+            make_views(reader, self._scopes)
+            return
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("INSERT OR IGNORE INTO actors (name) VALUES (?)", (self.actor,))
         actor = writer.execute("SELECT id FROM actors WHERE name = ?", (self.actor,)).get
         add_scopes(writer, self._scopes)
         writer.execute("COMMIT")
         make_views(writer, self._scopes)
-        if reader is not None:
+        if reader is not writer:
             make_views(reader, self._scopes)
             reader.pragma("query_only", True)
         self._session = Session(writer, int(actor), self.actor, self._keep_results, self._new_id)
@@ -178,11 +220,38 @@ class Database:
             self._owner = None
         return value
 
+    def _has_moved(self) -> bool:
+        """Whether the file has another one in its place, or none; 2 µs."""
+        return self._identity is not None and _identity(self.path) not in {self._identity, None}
+
+    def _follow_file(self) -> None:
+        """Use what is there now, when the file was deleted or replaced; memory, when nothing can be."""
+        if self._reopen is None or self.path is None or self._closed or not self._has_moved():
+            return
+        self._reopened += 1
+        with self._read_lock:
+            usage = read_usage(self._session.connection)
+            # Closed before another is opened in its place: the two would share the index of the log.
+            with suppress(apsw.Error):
+                self._shut()
+            try:
+                if self._reopened > _MOST_REOPENED:
+                    raise StoreIOError(f"{self.path} was deleted or replaced again and again")
+                connections = self._reopen()
+            except (StoreError, apsw.Error, OSError, ValueError) as error:
+                self._leave_file(error)
+                return
+            self._generation += 1
+            self._use(connections)
+            self._transaction(lambda session: write_usage(session.connection, usage, session.actor))
+        message = f"{self.path} was deleted or replaced while jobdeck was running: it goes on with what is there now"
+        self.incident = Notice(NoticeKind.REPLACED, message, self.path)
+
     def _leave_file(self, error: Exception) -> None:
-        if self.path is None or self.degraded:
+        if self.path is None or self.degraded or self._read_only:
             raise typed(error, self._what) from error
-        why = typed(error, str(self.path))
-        if isinstance(error, DAMAGED):
+        why = cause(error, self.path)
+        if isinstance(error, (*DAMAGED, apsw.SQLError)):
             # Others may be at work in the file: it is set aside when it is opened next, not under their hands.
             with suppress(OSError):
                 create_private(suspicion(self.path))
@@ -192,10 +261,10 @@ class Database:
             memory = self._make_memory()
             kept = carry_over(memory, self.path)
             self._generation += 1
-            self._use(memory, None)
+            self._use(Connections(memory, memory, in_file=False))
         told = "" if kept else " Nothing could be read from it."
         message = f"{why}. Going on in memory: what happens from now on is not kept.{told}"
-        self.degraded = Notice(NoticeKind.IN_MEMORY, message, self.path, str(why))
+        self.degraded = self.incident = Notice(NoticeKind.IN_MEMORY, message, self.path, str(why))
 
     def _shut(self) -> None:
         if self._reader is not self._session.connection:
@@ -205,3 +274,16 @@ class Database:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreClosedError("the store is closed")
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; zeros when there is none, None when nobody knows."""
+    if path is None:
+        return None
+    try:
+        state = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return (0, 0)
+    except OSError:
+        return None
+    return (state.st_dev, state.st_ino)

@@ -1,6 +1,8 @@
 """SQLite's error codes, as the store's own errors."""
 
 import errno
+import os
+from pathlib import Path
 
 import apsw
 
@@ -11,12 +13,53 @@ from jobdeck.store.errors import (
     StoreIOError,
     StoreLockedError,
     StoreReadOnlyError,
+    StoreUnlockableError,
 )
+from jobdeck.store.sqlite.place import is_full, lock_refusal
+
+_LOCKING = frozenset(
+    {
+        apsw.SQLITE_IOERR_LOCK,
+        apsw.SQLITE_IOERR_RDLOCK,
+        apsw.SQLITE_IOERR_UNLOCK,
+        apsw.SQLITE_IOERR_CHECKRESERVEDLOCK,
+        apsw.SQLITE_IOERR_SHMLOCK,
+        apsw.SQLITE_IOERR_SHMMAP,
+        apsw.SQLITE_IOERR_SHMOPEN,
+    }
+)
+"""Where the system refused to lock a file, or to share memory about its locks."""
 
 BUSY = (apsw.BusyError, apsw.LockedError)
 DAMAGED = (apsw.CorruptError, apsw.NotADBError)
-LOST = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, *DAMAGED, *BUSY)
-"""After these the file cannot be worked with, and the store goes on in memory."""
+LOST = (
+    *(apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError),
+    *(apsw.SQLError, *DAMAGED, *BUSY),
+)
+"""After these the file cannot be worked with, and the store goes on in memory; an SQLError is of a damaged schema."""
+
+ROW_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What is raised by a row that no jobdeck wrote: text that is no UTF-8, a value of another type, an unknown word."""
+
+
+def unlockable(what: str, reason: str) -> StoreUnlockableError:
+    """Return the error of a file that cannot be locked."""
+    return StoreUnlockableError(
+        f"{what} cannot be locked: {reason}. Is it on a network file system? Set JOBDECK_DATA_DIR to a local directory"
+    )
+
+
+def cause(error: Exception, path: Path) -> StoreError:
+    """Return why the file at `path` cannot be used, as the system tells it where SQLite does not.
+
+    SQLite says "busy" where there are no locks at all, and "disk I/O error" where a full disk has no room for the
+    index of the log.
+    """
+    if isinstance(error, BUSY) and (reason := lock_refusal(path)):
+        return unlockable(str(path), reason)
+    if isinstance(error, apsw.IOError) and is_full(path.parent):
+        return StoreFullError(f"{path} cannot grow: {os.strerror(errno.ENOSPC)}")
+    return typed(error, str(path))
 
 
 def typed(error: Exception, what: str) -> StoreError:
@@ -24,8 +67,12 @@ def typed(error: Exception, what: str) -> StoreError:
     match error:
         case StoreError():
             return error
+        case ValueError() | TypeError() | LookupError() | AttributeError() | ArithmeticError() | RecursionError():
+            return StoreCorruptError(f"{what} has a row that cannot be read: {_words(error)}")
         case apsw.CorruptError() | apsw.NotADBError():
             return StoreCorruptError(f"{what} is damaged: {_words(error)}")
+        case apsw.IOError() if getattr(error, "extendedresult", 0) in _LOCKING:
+            return unlockable(what, _words(error))
         case apsw.FullError() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return StoreFullError(f"{what} cannot grow: {_words(error)}")
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError() | PermissionError():

@@ -8,13 +8,14 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import clean
 from jobdeck.store.errors import CursorLostError
 from jobdeck.store.records import Change, ChangeKind, Cursor
-from jobdeck.store.sqlite.codec import key_of, numbers_from
+from jobdeck.store.sqlite.codec import Row, first, key_of, numbers_from, readable, whole
 
 _CHANGES = (
     "SELECT c.seq, c.at_us, c.kind, (SELECT n.name FROM profile_scopes n WHERE n.scope = c.scope LIMIT 1), a.name,"
     " c.jobs, e.id FROM change_log c JOIN actors a ON a.id = c.actor LEFT JOIN exchanges e ON e.seq = c.exchange"
     " WHERE c.seq > ? ORDER BY c.seq LIMIT ?"
 )
+_LAST = "SELECT max(seq) FROM (SELECT seq FROM change_log WHERE seq > ? ORDER BY seq LIMIT ?)"
 _KEYS = (
     "SELECT n.name, j.account_group, j.job_id FROM jobs j JOIN profile_scopes n ON n.scope = j.scope WHERE j.seq = ?"
 )
@@ -29,24 +30,26 @@ def changes(connection: apsw.Connection, since: Cursor | None, limit: int) -> tu
     """See `Store.changes`."""
     place = 0 if since is None else _place(connection, since)
     keys: dict[int, tuple[JobKey, ...]] = {}
-    found: list[Change] = []
-    for seq, at_us, kind, profile, actor, jobs, exchange in connection.execute(_CHANGES, (place, limit)):
-        place = seq
-        rows = numbers_from(jobs)
-        for job in rows:
+
+    def make(row: Row) -> Change:
+        _, at_us, kind, profile, actor, jobs, exchange = row
+        numbers = numbers_from(jobs)
+        for job in numbers:
             if job not in keys:
-                keys[job] = tuple(key_of(*row) for row in connection.execute(_KEYS, (job,)))
-        found.append(
-            Change(
-                at_us=at_us,
-                kind=ChangeKind(kind),
-                profile=None if profile is None else clean(profile),
-                actor=clean(actor),
-                keys=tuple(key for job in rows for key in keys[job]),
-                exchange_id=None if exchange is None else UUID(bytes=exchange),
-            )
+                keys[job] = tuple(readable(connection.execute(_KEYS, (job,)), lambda found: key_of(*found)))
+        return Change(
+            at_us=whole(at_us),
+            kind=ChangeKind(kind),
+            profile=None if profile is None else clean(profile),
+            actor=clean(actor),
+            keys=tuple(key for job in numbers for key in keys[job]),
+            exchange_id=None if exchange is None else UUID(bytes=exchange),
         )
-    return tuple(found), _cursor(connection, place)
+
+    found = tuple(readable(connection.execute(_CHANGES, (place, limit)), make))
+    # Behind those that cannot be read as well, which would else be the next page, too.
+    last = connection.execute(_LAST, (place, limit)).get
+    return found, _cursor(connection, place if last is None else last)
 
 
 def _place(connection: apsw.Connection, cursor: Cursor) -> int:
@@ -69,4 +72,6 @@ def _cursor(connection: apsw.Connection, place: int) -> Cursor:
 
 
 def _database(connection: apsw.Connection) -> str:
-    return str(connection.execute("SELECT value FROM meta WHERE name = 'database'").get)
+    # One that cannot be read is a database of its own, as long as it is not.
+    rows = connection.execute("SELECT value FROM meta WHERE name = 'database'")
+    return first(rows, lambda row: clean(row[0]).replace(":", "")) or "unnamed"

@@ -8,14 +8,26 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import clean
 from jobdeck.store.records import TimelineEntry, TimelineKind
-from jobdeck.store.sqlite.codec import STATE_COLUMNS, TARGET_COLUMNS, job_from, phase_from, stored_from, target_from
+from jobdeck.store.sqlite.checking import unreadable
+from jobdeck.store.sqlite.codec import (
+    STATE_COLUMNS,
+    TARGET_COLUMNS,
+    Row,
+    first,
+    job_from,
+    phase_from,
+    readable,
+    stored_from,
+    target_from,
+    whole,
+)
 from jobdeck.store.sqlite.rows import job_row
 from jobdeck.store.sqlite.scopes import NAMES
 from jobdeck.store.stored import StoredJob
 
 _COLUMNS = (
-    "SELECT s.name, j.id, j.fence, a.name, j.lease_until_us, j.next_poll_us,"  # noqa: S608 - constants only
-    " (SELECT min(w.since_us) FROM watches w WHERE w.job = j.seq), j.result_bytes, j.added_us,"
+    "SELECT s.name, j.fence, a.name, j.lease_until_us, j.next_poll_us,"  # noqa: S608 - constants only
+    " (SELECT min(CAST(w.since_us AS INTEGER)) FROM watches w WHERE w.job = j.seq), j.result_bytes, j.added_us,"
     f" {TARGET_COLUMNS}, {STATE_COLUMNS}"
 )
 _JOINED = " JOIN scopes s ON s.id = j.scope LEFT JOIN actors a ON a.id = j.lease_owner"
@@ -41,16 +53,14 @@ _OF_PROFILE = (
     + _JOINED
     + " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
 )
-_TIMELINE = (
-    "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM timeline"
-    " WHERE job = ? ORDER BY seq"
-)
+_LINES = "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM timeline"
+_TIMELINE = f"{_LINES} WHERE job = ? ORDER BY seq"
 
 
 def load_job(connection: apsw.Connection, key: JobKey) -> StoredJob | None:
     """See `Store.load_job`."""
-    row = connection.execute(_ONE, (key.profile, key.account_group or "", key.id)).fetchone()
-    return None if row is None else stored_from(row[:-1], row[-1])
+    rows = connection.execute(_ONE, (key.profile, key.account_group or "", key.id))
+    return first(rows, lambda row: stored_from(row[:-1], _optional_text(row[-1])))
 
 
 def watched(connection: apsw.Connection, now: Instant) -> tuple[Job, ...]:
@@ -61,12 +71,13 @@ def watched(connection: apsw.Connection, now: Instant) -> tuple[Job, ...]:
     def moment(us: int) -> Instant:
         return Instant(us, now.mono + (us - now.us) / 1e6)
 
+    def make(row: Row) -> Job:
+        return job_from(target_from(row[2:10]), row[0], row[10:], _optional_text(row[1]), moment)
+
     found: dict[JobKey, Job] = {}
-    for row in connection.execute(_WATCHED):
-        target = target_from(row[2:10])
+    for job in readable(connection.execute(_WATCHED), make):
         # Two profiles of one scope that watched it may be one by now.
-        if target.key not in found:
-            found[target.key] = job_from(target, row[0], row[10:], row[1], moment)
+        found.setdefault(job.key, job)
     return tuple(found.values())
 
 
@@ -78,7 +89,7 @@ def jobs(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[
         rows = connection.execute(_OF_PROFILE, (profile, limit))
     else:
         rows = connection.execute(_NAMED, (profile, limit))
-    return tuple(stored_from(row) for row in rows)
+    return tuple(readable(rows, stored_from))
 
 
 def timeline(connection: apsw.Connection, key: JobKey) -> tuple[TimelineEntry, ...]:
@@ -86,16 +97,31 @@ def timeline(connection: apsw.Connection, key: JobKey) -> tuple[TimelineEntry, .
     found = job_row(connection, key)
     if found is None:
         return ()
-    return tuple(
-        TimelineEntry(
-            at_us=at_us,
-            kind=TimelineKind(kind),
-            stage=None if stage is None else clean(stage),
-            before=None if before is None else phase_from(before),
-            after=None if after is None else phase_from(after),
-            text=clean(words),
-            request_id=None if request_id is None else clean(request_id),
-            trace_id=None if trace_id is None else clean(trace_id),
-        )
-        for at_us, kind, stage, before, after, words, request_id, trace_id in connection.execute(_TIMELINE, found[:1])
+    return tuple(readable(connection.execute(_TIMELINE, found[:1]), _line_from))
+
+
+def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
+    """Return which rows of jobs and of their timelines cannot be read."""
+    jobs = unreadable(connection, "jobs", _MANY, stored_from, "j.seq")
+    lines = unreadable(connection, "timeline", _LINES, _line_from)
+    return tuple(line for line in (jobs, lines) if line)
+
+
+def _line_from(row: Row) -> TimelineEntry:
+    at_us, kind, stage, before, after, words, request_id, trace_id = row
+    return TimelineEntry(
+        at_us=whole(at_us),
+        kind=TimelineKind(kind),
+        stage=None if stage is None else clean(stage),
+        before=None if before is None else phase_from(before),
+        after=None if after is None else phase_from(after),
+        text=clean(words),
+        request_id=None if request_id is None else clean(request_id),
+        trace_id=None if trace_id is None else clean(trace_id),
     )
+
+
+def _optional_text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("no text")
+    return value

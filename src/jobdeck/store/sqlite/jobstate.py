@@ -4,7 +4,15 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from jobdeck.domain.job import Job, Observation
-from jobdeck.store.sqlite.codec import STATE_COLUMNS, TARGET_COLUMNS, job_from, state_values, target_from
+from jobdeck.store.sqlite.codec import (
+    STATE_COLUMNS,
+    STATE_NAMES,
+    TARGET_COLUMNS,
+    is_damaged,
+    job_from,
+    state_values,
+    target_from,
+)
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.rows import one
 
@@ -13,12 +21,8 @@ _LOAD = (
     f" {TARGET_COLUMNS}, {STATE_COLUMNS} FROM jobs j JOIN profiles n ON n.id = j.profile WHERE j.seq = ?"
 )
 _SAVE = (
-    "UPDATE jobs SET status = ?, phase = ?, kind = ?, progress = ?, stages = ?, error = ?, facts = ?, created_us = ?,"
-    " updated_us = ?, ended_us = ?, observed_us = ?, asked_us = ?, changed_us = ?, ended_seen_us = ?, seen_queued = ?,"
-    " problem = ?, failures = ?, misses = ?, http_status = ?, request_id = ?, trace_id = ?, anomalies = ?,"
-    " outlined = ?, sequence = ?, run = ?, begun_us = ?, attempt = ?, started_us = ?,"
-    " missing_since_us = ?, not_found = ?, result_bytes = ?, result_digest = ?, whole_digest = ?, row_digest = ?,"
-    " first_shown = ?, last_shown = ?, active_us = max(active_us, ?) WHERE seq = ?"
+    f"UPDATE jobs SET {' = ?, '.join(STATE_NAMES)} = ?, result_bytes = ?, result_digest = ?, whole_digest = ?,"  # noqa: S608 - constants only
+    " row_digest = ?, first_shown = ?, last_shown = ?, active_us = max(active_us, ?) WHERE seq = ?"
 )
 
 _AS_BEFORE = "the result that is remembered"
@@ -55,10 +59,12 @@ class Remembered:
 
 
 def load(session: Session, seq: int) -> Remembered:
-    """Return what is remembered of the job in row `seq`, its moments counted from the epoch."""
+    """Return what is remembered of the job in row `seq`, its moments counted from the epoch; raises a row fault."""
     row = one(session.connection, _LOAD, (seq,))
     result_bytes, added_us = row[0], row[6]
     job = job_from(target_from(row[7:15]), added_us, row[15:], None if result_bytes is None else _AS_BEFORE)
+    if is_damaged(job):
+        raise ValueError("a part of the row cannot be read")
     return Remembered(job, *row[:6])
 
 

@@ -6,21 +6,26 @@ from uuid import UUID
 import apsw
 
 from jobdeck.domain.job import JobKey
+from jobdeck.domain.text import clean
 from jobdeck.store.actors import has_gone
 from jobdeck.store.base import DEFAULT_PER_MINUTE, MAX_LEASE_SECONDS
 from jobdeck.store.gcra import Go, Later, Pace, admit, rescale
 from jobdeck.store.records import ChangeKind, Claim, Granted, LedgerState, Refused, Spent
+from jobdeck.store.sqlite.codec import Row, first, optional, whole
 from jobdeck.store.sqlite.database import Session
-from jobdeck.store.sqlite.rows import budget_row, job_row, log, profile_rows, scope_row
+from jobdeck.store.sqlite.rows import budget_row, job_row, log, profile_rows, scope_row, with_readable_row
 
 _MAX_LEASE_US = round(MAX_LEASE_SECONDS * 1e6)
+
+_LARGEST_LIMIT = 10**9
 
 _LEASE = (
     "SELECT j.seq, j.scope, n.budget, n.profile, j.fence, a.name, j.lease_until_us FROM profile_scopes n"
     " JOIN jobs j ON j.scope = n.scope LEFT JOIN actors a ON a.id = j.lease_owner"
     " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?"
 )
-_TAKE_LEASE = "UPDATE jobs SET fence = ?, lease_owner = ?, lease_until_us = ? WHERE seq = ?"
+# Its next poll is this one; the answer tells of another.
+_TAKE_LEASE = "UPDATE jobs SET fence = ?, lease_owner = ?, lease_until_us = ?, next_poll_us = NULL WHERE seq = ?"
 _MOVE_ON = (
     "INSERT INTO budgets (scope, bucket, actor, tat_us) VALUES (?1, ?2, ?3, ?4)"
     " ON CONFLICT DO UPDATE SET actor = ?3, tat_us = ?4"
@@ -43,7 +48,7 @@ class Ask:
 def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Claim | Refused:
     """See `Store.claim`."""
     connection, now_us = session.connection, ask.now_us
-    row = connection.execute(_LEASE, (key.profile, key.account_group or "", key.id)).fetchone()
+    row = with_readable_row(connection, key, now_us, lambda: _lease(connection, key))
     if row is None:
         return Refused("unknown", 0)
     job, scope, budget, profile, fence, owner, until_us = row
@@ -119,7 +124,7 @@ def limit(connection: apsw.Connection, profile: str, bucket: str) -> int | None:
         " WHERE n.name = ? AND b.bucket = ?",
         (profile, bucket),
     )
-    return next((per_minute for (per_minute,) in rows), None)
+    return first(rows, lambda row: _limit_from(row[0]))
 
 
 def silence(session: Session, scope: int, bucket: str, until_us: int) -> None:
@@ -145,10 +150,29 @@ def _pass_budget(session: Session, ask: Ask, scope: int) -> Refused | None:
 
 def _state(session: Session, scope: int, bucket: str) -> tuple[int | None, int, int]:
     """Return a bucket's limit (None: nobody set it), theoretical arrival time and end of silence."""
-    row: tuple[int | None, int, int] | None = session.connection.execute(
+    rows = session.connection.execute(
         "SELECT per_minute, tat_us, blocked_until_us FROM budgets WHERE scope = ? AND bucket = ?", (scope, bucket)
-    ).fetchone()
-    return row or (None, 0, 0)
+    )
+    return first(rows, _budget_from) or (None, 0, 0)
+
+
+def _lease(connection: apsw.Connection, key: JobKey) -> Row | None:
+    """Return who holds the lease of a job, None for a job never watched; raises one of `ROW_FAULTS`."""
+    row: Row | None = connection.execute(_LEASE, (key.profile, key.account_group or "", key.id)).fetchone()
+    if row is None:
+        return None
+    *rows, fence, owner, until_us = row
+    return (*rows, whole(fence), owner and clean(owner), 0 if owner is None else whole(until_us))
+
+
+def _budget_from(row: Row) -> tuple[int | None, int, int]:
+    per_minute, tat_us, blocked_until_us = row
+    return _limit_from(per_minute), whole(tat_us), whole(blocked_until_us)
+
+
+def _limit_from(value: object) -> int | None:
+    per_minute = optional(value)
+    return per_minute if per_minute is not None and 1 <= per_minute <= _LARGEST_LIMIT else None
 
 
 def _pace(per_minute: int | None) -> Pace:

@@ -8,8 +8,9 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.store.records import Found, LedgerEntry, Shown, Sighting
-from jobdeck.store.sqlite.codec import entry_from, key_of
-from jobdeck.store.sqlite.rows import job_row, one
+from jobdeck.store.sqlite.checking import unreadable
+from jobdeck.store.sqlite.codec import Row, entry_from, first, key_of, readable
+from jobdeck.store.sqlite.rows import job_row
 from jobdeck.store.sqlite.scopes import NAMES
 
 FAILURES_AMONG = 20_000
@@ -67,14 +68,16 @@ _ACCEPTED = (
 def exchanges(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[LedgerEntry, ...]:
     """See `Store.exchanges`."""
     found = job_row(connection, key)
-    entries = () if found is None else map(entry_from, connection.execute(_OF_JOB, (found[0], limit)))
+    if found is None:
+        return ()
+    entries = readable(connection.execute(_OF_JOB, (found[0], limit)), entry_from)
     # Sent through another profile of the same scope, they are about the same job.
     return tuple(replace(entry, key=key) if entry.key is not None else entry for entry in entries)
 
 
 def all_exchanges(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[LedgerEntry, ...]:
     """See `Store.all_exchanges`."""
-    return tuple(entry_from(row) for row in connection.execute(_ALL, (profile, limit)))
+    return tuple(readable(connection.execute(_ALL, (profile, limit)), entry_from))
 
 
 def failures(
@@ -82,17 +85,18 @@ def failures(
 ) -> tuple[LedgerEntry, ...]:
     """See `Store.failures`."""
     rows = connection.execute(_FAILURES, (profile, *between, limit, FAILURES_AMONG))
-    return tuple(entry_from(row) for row in rows)
+    return tuple(readable(rows, entry_from))
 
 
 def find_request(connection: apsw.Connection, id_: str, limit: int) -> Found:
     """See `Store.find_request`."""
     rows = [int(seq) for (seq,) in connection.execute(_ANSWERING_TO, (id_, limit))]
-    accepted = tuple(key_of(*row) for row in connection.execute(_ACCEPTED, (id_,)))
+    accepted = tuple(readable(connection.execute(_ACCEPTED, (id_,)), lambda row: key_of(*row)))
     if not rows and not accepted:
-        return Found(elsewhere=tuple(parse_scope(clean(name)) for (name,) in connection.execute(_ELSEWHERE, (id_,))))
+        elsewhere = readable(connection.execute(_ELSEWHERE, (id_,)), lambda row: parse_scope(clean(row[0])))
+        return Found(elsewhere=tuple(elsewhere))
     return Found(
-        exchanges=tuple(_entry(connection, row) for row in rows),
+        exchanges=tuple(entry for row in rows if (entry := _entry(connection, row)) is not None),
         sightings=tuple(sighting for row in rows for sighting in _sightings(connection, row)),
         accepted=accepted,
     )
@@ -103,17 +107,25 @@ def shown(connection: apsw.Connection, key: JobKey) -> Shown | None:
     found = job_row(connection, key)
     if found is None:
         return None
-    rows = one(connection, "SELECT first_shown, last_shown FROM jobs WHERE seq = ?", found[:1])
-    entries = [entry_from(row) for seq in rows for row in connection.execute(_BY_SEQ, (seq,))]
+    rows = first(connection.execute("SELECT first_shown, last_shown FROM jobs WHERE seq = ?", found[:1]), tuple)
+    entries = [entry for seq in rows or () if (entry := _entry(connection, seq)) is not None]
     return Shown(*entries) if len(entries) == 2 else None
 
 
-def _entry(connection: apsw.Connection, row: int) -> LedgerEntry:
-    return entry_from(one(connection, _BY_SEQ, (row,)))
+def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
+    """Return which requests on record cannot be read."""
+    requests = unreadable(connection, "exchanges", _ENTRIES, entry_from, "e.seq")
+    return (requests,) if requests else ()
+
+
+def _entry(connection: apsw.Connection, row: int) -> LedgerEntry | None:
+    return first(connection.execute(_BY_SEQ, (row,)), entry_from)
 
 
 def _sightings(connection: apsw.Connection, row: int) -> list[Sighting]:
-    return [
-        Sighting(key_of(profile, group, id_), bool(changed), None if fields is None else clean(fields))
-        for profile, group, id_, changed, fields in connection.execute(_SIGHTINGS, (row,))
-    ]
+    return list(readable(connection.execute(_SIGHTINGS, (row,)), _sighting_from))
+
+
+def _sighting_from(row: Row) -> Sighting:
+    profile, group, id_, changed, fields = row
+    return Sighting(key_of(profile, group, id_), bool(changed), None if fields is None else clean(fields))

@@ -13,11 +13,12 @@ from jobdeck.store.base import Store
 from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError, StoreReadOnlyError
 from jobdeck.store.records import Notice, NoticeKind
 from jobdeck.store.sqlite.carry import carry_over
-from jobdeck.store.sqlite.connect import connect, connect_memory, connect_reader
-from jobdeck.store.sqlite.database import Database
-from jobdeck.store.sqlite.faults import DAMAGED, typed
-from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate
-from jobdeck.store.sqlite.place import alone, prepare, set_aside, suspicion
+from jobdeck.store.sqlite.checking import check, check_schema
+from jobdeck.store.sqlite.connect import connect, connect_memory, connect_read_only, connect_reader
+from jobdeck.store.sqlite.database import Connections, Database
+from jobdeck.store.sqlite.faults import DAMAGED, cause, typed
+from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate, schema_of
+from jobdeck.store.sqlite.place import alone, create_private, prepare, require_files, set_aside, suspicion
 from jobdeck.store.sqlite.store import SqliteStore
 from jobdeck.store.sqlite.watching import adopt_watches
 
@@ -72,6 +73,32 @@ def open_store(
         return Opened(opening.in_memory(readable), (Notice(NoticeKind.IN_MEMORY, message, path, str(why)),))
 
 
+def open_read_only(path: Path, actor: str, scopes: Mapping[str, Scope]) -> Opened:
+    """Open a database that cannot be written, as on a full or read-only disk, for reading alone; raises `StoreError`.
+
+    Everything in it can be asked for, which is more than a store in memory takes along. A notice says when its newest
+    part cannot be read.
+    """
+    migrations = load_migrations()
+    try:
+        require_files(path)
+        reader, whole = connect_read_only(path)
+        known, found = migrations[-1].version, schema_of(reader)
+        if found > known:
+            raise NewerSchemaError(path, found, known)
+        if found < known:
+            raise StoreReadOnlyError(f"{path} has schema {found} and cannot be brought to {known}, which needs writing")
+    except (apsw.Error, OSError) as error:
+        raise _explained(error, path) from error
+    connections = Connections(None, reader)
+    database = Database(path, connections, actor, keep_results=False, make_memory=connect_memory, scopes=scopes)
+    log = path.with_name(f"{path.name}-wal")
+    if whole or not log.exists() or not log.stat().st_size:
+        return Opened(SqliteStore(database))
+    message = f"the newest part of it, {log.name}, cannot be read here"
+    return Opened(SqliteStore(database), (Notice(NoticeKind.STALE, message, log),))
+
+
 @dataclass(frozen=True, slots=True)
 class _Opening:
     actor: str
@@ -84,9 +111,25 @@ class _Opening:
         memory = self._memory()
         if path is not None:
             carry_over(memory, path)
-        return self._store(None, memory, None)
+        return self._store(None, Connections(memory, memory, in_file=False))
 
     def in_file(self, path: Path) -> Opened:
+        connections, notices = self._connections(path)
+        try:
+            return Opened(self._store(path, connections), tuple(notices))
+        except apsw.SQLError as error:
+            # Our own statements do not fit: something else is in its schema. Checked as a whole, it is set aside.
+            _close(connections)
+            create_private(suspicion(path))
+            connections, notices = self._connections(path)
+            if not notices:
+                raise typed(error, str(path)) from error
+            return Opened(self._store(path, connections), tuple(notices))
+        except BaseException:
+            _close(connections)
+            raise
+
+    def _connections(self, path: Path) -> tuple[Connections, list[Notice]]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         notices: list[Notice] = []
         with alone(path.parent):
@@ -99,41 +142,41 @@ class _Opening:
                 message = f"{why}. It was renamed to {aside.name}, and a new one begun."
                 notices.append(Notice(NoticeKind.CORRUPT, message, aside))
                 opened = self._open(path, notices)
-        return Opened(opened, tuple(notices))
+        return opened, notices
 
-    def _open(self, path: Path, notices: list[Notice]) -> Store:
+    def _open(self, path: Path, notices: list[Notice]) -> Connections:
         if prepare(path):
             message = f"{path.name} could be read by others: its permissions were tightened"
             notices.append(Notice(NoticeKind.PERMISSIONS, message, path))
         writer = connect(path)
         try:
-            if path.stat().st_size <= _QUICK_CHECK_BYTES or suspicion(path).exists():
-                _check(writer, path)
-                suspicion(path).unlink(missing_ok=True)
+            suspected = suspicion(path).exists()
+            if suspected or path.stat().st_size <= _QUICK_CHECK_BYTES:
+                check(writer, path)
             backup = migrate(writer, path, self.migrations, self.now_us)
+            if suspected:
+                check_schema(writer, self._memory(), path)
+                suspicion(path).unlink(missing_ok=True)
             reader = connect_reader(path)
-            store = self._store(path, writer, reader, adopt=True)
         except BaseException:
             writer.close()
             raise
         if backup is not None:
             message = f"{path.name} was brought to a newer schema: a copy of the old one is {backup.name}"
             notices.append(Notice(NoticeKind.MIGRATED, message, backup))
-        return store
+        return Connections(writer, reader)
 
-    def _store(
-        self, path: Path | None, writer: apsw.Connection, reader: apsw.Connection | None, *, adopt: bool = False
-    ) -> Store:
+    def _store(self, path: Path | None, connections: Connections) -> Store:
         database = Database(
             path,
-            writer,
-            reader,
+            connections,
             self.actor,
             keep_results=self.keep_results,
             make_memory=self._memory,
             scopes=self.scopes,
+            reopen=None if path is None else lambda: self._connections(path)[0],
         )
-        if adopt:
+        if path is not None:
             database.write(lambda session: adopt_watches(session, self.now_us))
         return SqliteStore(database)
 
@@ -145,7 +188,7 @@ class _Opening:
 
 def _explained(error: Exception, path: Path) -> StoreError:
     """Return why a database cannot be opened, with the remedy where the directory is in the way."""
-    why = typed(error, str(path))
+    why = cause(error, path)
     if not isinstance(error, NotADirectoryError | FileExistsError) and not isinstance(why, StoreReadOnlyError):
         return why
     explanation = explain_access(path.parent)
@@ -154,7 +197,7 @@ def _explained(error: Exception, path: Path) -> StoreError:
     return StoreReadOnlyError(f"{path} cannot be written: {explanation}, or set JOBDECK_DATA_DIR to another place")
 
 
-def _check(connection: apsw.Connection, path: Path) -> None:
-    found = str(connection.execute("PRAGMA quick_check(1)").get)
-    if found != "ok":
-        raise StoreCorruptError(f"{path} is damaged: {' '.join(found.split())}")
+def _close(connections: Connections) -> None:
+    for connection in (connections.writer, connections.reader):
+        if connection is not None:
+            connection.close()

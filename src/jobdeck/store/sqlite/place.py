@@ -32,8 +32,11 @@ def prepare(path: Path) -> bool:
     ``-wal`` and ``-shm`` the rights of the file.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    create_private(path)
     require_files(path)
+    if not path.exists() and companions(path):
+        # The log of a database that was deleted belongs to no other.
+        set_aside(path, time.time_ns() // 1_000)
+    create_private(path)
     if sys.platform == "win32":
         return False  # the directory's access list is inherited; mode bits say nothing there
     tightened = False
@@ -90,6 +93,14 @@ def free_name(path: Path) -> Path:
     return free
 
 
+def is_full(directory: Path) -> bool:
+    """Whether nothing more can be written to the file system of a directory; False where nobody knows."""
+    try:
+        return os.statvfs(directory).f_bavail == 0
+    except (OSError, AttributeError):
+        return False
+
+
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
     """Be the only process that opens, migrates or sets aside a database in `directory`.
@@ -110,6 +121,10 @@ def alone(directory: Path) -> Iterator[None]:
 
 if sys.platform == "win32":
 
+    def lock_refusal(path: Path) -> str:
+        """Return why no file beside `path` can be locked: nobody knows here."""
+        return ""
+
     def _take(directory: Path) -> int | None:
         # The system deletes the file when it is closed, which it is when its process ends, however that ends.
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_TEMPORARY | os.O_NOINHERIT
@@ -125,6 +140,21 @@ if sys.platform == "win32":
             time.sleep(_RETRY_SECONDS)  # one that is just being deleted can be neither opened nor made
             return os.open(path, flags, 0o600)
 else:
+
+    def lock_refusal(path: Path) -> str:
+        """Return why no file beside `path` can be locked; empty when one can, or nobody knows.
+
+        SQLite says "busy" for that as well as for a lock that somebody holds. The file itself must not be opened
+        here: closing it would end SQLite's locks.
+        """
+        import tempfile  # noqa: PLC0415 - only where something is wrong
+
+        with suppress(OSError), tempfile.TemporaryFile(dir=path.parent) as scratch:
+            try:
+                fcntl.lockf(scratch, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                return error.strerror or type(error).__name__
+        return ""
 
     def _take(directory: Path) -> int | None:
         descriptor = os.open(directory, os.O_RDONLY)

@@ -1,21 +1,33 @@
 """Finding the rows that others point to, and writing the change log."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import apsw
 
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.job import Job, JobKey, Resource, Target
 from jobdeck.domain.scope import Scope
+from jobdeck.domain.text import clean
 from jobdeck.store.errors import StoreCorruptError, UnknownJobError
 from jobdeck.store.records import ChangeKind
-from jobdeck.store.sqlite.codec import Row, numbers_text
+from jobdeck.store.sqlite.codec import STATE_NAMES, Row, first, numbers_text, state_values, whole
 from jobdeck.store.sqlite.database import Session
+from jobdeck.store.sqlite.faults import ROW_FAULTS
 from jobdeck.store.sqlite.scopes import add_scopes
+from jobdeck.store.stored import wall
+
+T = TypeVar("T")
 
 _JOB = (
     "SELECT j.seq, j.scope FROM profile_scopes n JOIN jobs j ON j.scope = n.scope"
     " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?"
 )
+
+_BESIDE_STATE = (
+    *("fence", "lease_owner", "lease_until_us", "next_poll_us", "result_bytes", "result_digest", "whole_digest"),
+    *("row_digest", "first_shown", "last_shown"),
+)
+_ACCEPTED = "SELECT accepted_request_id, accepted_trace_id, accepted FROM jobs WHERE seq = ?"
 
 
 def scope_row(session: Session, profile: str) -> int:
@@ -54,6 +66,33 @@ def known_job(connection: apsw.Connection, key: JobKey) -> tuple[int, int]:
     return row
 
 
+def with_readable_row(connection: apsw.Connection, key: JobKey, now_us: int, work: Callable[[], T]) -> T:
+    """Run work on a job's row; where that row cannot be read, forget what is remembered of the job and run it again."""
+    try:
+        return work()
+    except ROW_FAULTS:
+        found = job_row(connection, key)
+        if found is None:
+            raise
+        _reset(connection, found[0], now_us)
+        return work()
+
+
+def _reset(connection: apsw.Connection, seq: int, now_us: int) -> None:
+    """Forget all of a job's row but which job it is: its next answer is taken like its first."""
+    fresh = Job(Target(JobKey("", None, ""), "", Resource.OPERATION), added=wall(now_us))
+    values: dict[str, object] = dict.fromkeys(_BESIDE_STATE)
+    values |= zip(STATE_NAMES, state_values(fresh), strict=True)
+    values |= {"fence": 0, "kind": Resource.OPERATION.value}
+    if first(connection.execute(_ACCEPTED, (seq,)), _accepted_from) is None:
+        values |= {"accepted_request_id": None, "accepted_trace_id": None, "accepted": 0}
+    columns = ", ".join(f"{name} = ?" for name in values)
+    connection.execute(f"UPDATE jobs SET {columns} WHERE seq = ?", (*values.values(), seq))  # noqa: S608 - our names
+    for name in ("added_us", "active_us"):
+        sound = f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND ?1"
+        connection.execute(f"UPDATE jobs SET {name} = ?1 WHERE seq = ?2 AND NOT ({sound})", (now_us, seq))  # noqa: S608
+
+
 def one(connection: apsw.Connection, sql: str, bindings: tuple[int | str, ...]) -> Row:
     """Return the one row that a query gives; `StoreCorruptError` when it is gone."""
     row: Row | None = connection.execute(sql, bindings).fetchone()
@@ -76,3 +115,8 @@ def log(
         "INSERT INTO change_log (at_us, scope, actor, kind, jobs, exchange) VALUES (?, ?, ?, ?, ?, ?)",
         (now_us, scope, session.actor, kind.value, numbers_text(jobs), exchange),
     )
+
+
+def _accepted_from(row: Row) -> Row:
+    *ids, accepted = row
+    return (*(None if id_ is None else clean(id_) for id_ in ids), whole(accepted))

@@ -34,13 +34,15 @@ _CONFIGURED = (
 )
 _CONFIGURE = (
     "INSERT INTO configured (name, scope, budget, profile, unplaced)"
-    " SELECT p.name, s.id, coalesce(s.budget, s.id), p.id, :unplaced FROM scopes s JOIN profiles p ON p.scope = s.id"
+    " SELECT p.name, s.id, coalesce(b.id, s.id), p.id, :unplaced FROM scopes s JOIN profiles p ON p.scope = s.id"
+    " LEFT JOIN scopes b ON b.id = s.budget"
     " WHERE p.name = :name AND s.name = :scope"
 )
 _VIEWS = (
     (
         "CREATE TEMP VIEW profile_scopes AS SELECT name, scope, budget, profile FROM configured"
-        " UNION ALL SELECT p.name, s.id, coalesce(s.budget, s.id), p.id FROM profiles p JOIN scopes s ON s.id = p.scope"
+        " UNION ALL SELECT p.name, s.id, coalesce(b.id, s.id), p.id FROM profiles p JOIN scopes s ON s.id = p.scope"
+        " LEFT JOIN scopes b ON b.id = s.budget"
         " WHERE p.name NOT IN (SELECT name FROM configured) GROUP BY p.name HAVING count(*) = 1"
     ),
     (

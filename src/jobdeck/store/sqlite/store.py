@@ -11,6 +11,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.store.base import POLL, Store
+from jobdeck.store.gcra import Pace
 from jobdeck.store.records import (
     Annotation,
     Change,
@@ -30,8 +31,9 @@ from jobdeck.store.records import (
     TimelineEntry,
 )
 from jobdeck.store.sqlite import answers, feed, history, leasing, ledger, upkeep, watching
+from jobdeck.store.sqlite.carry import newest_request
 from jobdeck.store.sqlite.database import Database, Session
-from jobdeck.store.sqlite.faults import LOST, typed
+from jobdeck.store.sqlite.faults import LOST, ROW_FAULTS, typed
 from jobdeck.store.stored import StoredJob
 
 T = TypeVar("T")
@@ -50,6 +52,10 @@ class SqliteStore:
     @property
     def degraded(self) -> Notice | None:
         return self._db.degraded
+
+    @property
+    def incident(self) -> Notice | None:
+        return self._db.incident
 
     def watch(self, targets: Iterable[Target], now_us: int, *, listed: bool = True) -> tuple[JobKey, ...]:
         wanted = tuple(targets)
@@ -71,6 +77,7 @@ class SqliteStore:
         return self._db.read(lambda connection: watching.annotations(connection, listed))
 
     def set_limit(self, profile: str, bucket: str, per_minute: int, now_us: int) -> None:
+        Pace.of(per_minute)  # raises ValueError, which inside a transaction is that of a row
         self._db.write(lambda session: leasing.set_limit(session, profile, bucket, per_minute, now_us))
 
     def limit(self, profile: str, bucket: str) -> int | None:
@@ -101,6 +108,9 @@ class SqliteStore:
 
     def abandon(self, granted: Granted, now_us: int) -> None:
         self._db.write(lambda session: leasing.abandon(session, granted, now_us))
+
+    def newest(self) -> int:
+        return self._db.read(newest_request)
 
     def load_job(self, key: JobKey) -> StoredJob | None:
         return self._db.read(lambda connection: history.load_job(connection, key))
@@ -175,6 +185,7 @@ class SqliteStore:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this operation's caller alone
             connection.execute("ROLLBACK TO one")
-            outcome = Outcome(error=typed(error, "the store") if isinstance(error, apsw.Error) else error)
+            ours = isinstance(error, (apsw.Error, *ROW_FAULTS))
+            outcome = Outcome(error=typed(error, "the store") if ours else error)
         connection.execute("RELEASE one")
         return outcome

@@ -77,9 +77,11 @@ def tell(answer: Answer, scope: int, key: JobKey, observation: Observation) -> t
     if said_before and newer and not failures:
         if quiet:
             return None
-        _see_again(answer, seq)
-        return seq, Told.SEEN
+        if seq in answer.session.applied:
+            _see_again(answer, seq)
+            return seq, Told.SEEN
     told = _apply_observation(answer, seq, observation, digest, quiet=quiet)
+    answer.session.applied.add(seq)
     return None if told is None else (seq, told)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import apsw
 
 from jobdeck.store.records import ChangeKind, Health, Purged
+from jobdeck.store.sqlite import history, ledger, watching
+from jobdeck.store.sqlite.checking import damage
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.migrate import schema_of
 from jobdeck.store.sqlite.place import companions
@@ -66,7 +68,19 @@ def health(connection: apsw.Connection, path: Path | None, *, check: bool) -> He
         journal_mode=str(connection.pragma("journal_mode")),
         sqlite_version=apsw.sqlite_lib_version(),
         rows={name: int(connection.execute(count).get) for name, count in _COUNTS.items()},
-        check=str(connection.execute("PRAGMA quick_check(1)").get) if check else None,
+        check=damage(connection) if check else None,
+        unreadable=_unreadable(connection) if check else (),
+    )
+
+
+def _unreadable(connection: apsw.Connection) -> tuple[str, ...]:
+    lost = sum(1 for _ in connection.execute("PRAGMA foreign_key_check"))
+    dangling = (f"{lost} that belong to rows which are gone",) if lost else ()
+    return (
+        *history.unreadable_rows(connection),
+        *ledger.unreadable_rows(connection),
+        *watching.unreadable_rows(connection),
+        *dangling,
     )
 
 

@@ -9,9 +9,10 @@ import apsw
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean
 from jobdeck.store.records import Annotation, ChangeKind
-from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, key_of, target_from
+from jobdeck.store.sqlite.checking import unreadable
+from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, api_from, first, key_of, readable, target_from, whole
 from jobdeck.store.sqlite.database import Session
-from jobdeck.store.sqlite.rows import job_row, known_job, log, one, profile_rows
+from jobdeck.store.sqlite.rows import job_row, known_job, log, profile_rows
 
 _ADD_JOB = (
     "INSERT INTO jobs (id, scope, profile, actor, account_group, job_id, provider, resource, kind,"
@@ -24,6 +25,8 @@ _ACCEPTED = (
     " active_us = max(active_us, ?5), profile = ?6 WHERE seq = ?1"
 )
 _UNWATCH = "DELETE FROM watches WHERE job = ? AND profile IN (SELECT n.profile FROM profile_names n WHERE n.name = ?)"
+_API = "SELECT provider, resource FROM jobs WHERE seq = ?"
+_SET_API = "UPDATE jobs SET provider = ?, resource = ? WHERE seq = ?"
 _ANNOTATION = (
     "SELECT n.acknowledged, n.note, a.name, n.at_us FROM annotations n JOIN actors a ON a.id = n.actor WHERE n.job = ?"
 )
@@ -69,6 +72,9 @@ def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: b
         else:
             ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted))
             connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile))
+            if first(connection.execute(_API, (found[0],)), api_from) is None:
+                # Unreadable there, and known here.
+                connection.execute(_SET_API, (target.provider, target.resource.value, found[0]))
         if not listed:
             continue
         connection.execute(
@@ -87,11 +93,15 @@ def adopt_watches(session: Session, now_us: int) -> None:
     That a person wants them watched is taken over, and their notes. Their states are not: they may be of another
     server. Those stay where they are.
     """
-    for row, note, *target in session.connection.execute(_WITHOUT_ORIGIN).fetchall():
-        wanted = replace(target_from(tuple(target)), accepted_request_id=None, accepted_trace_id=None)
+
+    def make(row: Row) -> tuple[int, str, Target]:
+        target = replace(target_from(row[2:]), accepted_request_id=None, accepted_trace_id=None)
+        return whole(row[0]), clean(row[1] or "", lines=True), target
+
+    for row, note, wanted in tuple(readable(session.connection.execute(_WITHOUT_ORIGIN), make)):
         watch(session, [wanted], now_us, listed=True)
         if note:
-            annotate(session, wanted.key, now_us, acknowledged=None, note=str(note))
+            annotate(session, wanted.key, now_us, acknowledged=None, note=note)
         session.connection.execute("DELETE FROM watches WHERE seq = ?", (row,))
 
 
@@ -114,14 +124,16 @@ def annotate(session: Session, key: JobKey, now_us: int, *, acknowledged: bool |
     """See `Store.annotate`."""
     connection = session.connection
     seq, scope = known_job(connection, key)
-    was_acknowledged, was_note = connection.execute(
-        "SELECT acknowledged, note FROM annotations WHERE job = ?", (seq,)
-    ).fetchone() or (0, "")
-    after = bool(was_acknowledged) if acknowledged is None else acknowledged
+    before = first(
+        connection.execute("SELECT acknowledged, note FROM annotations WHERE job = ?", (seq,)),
+        lambda row: (bool(row[0]), clean(row[1], lines=True)),
+    )
+    was_acknowledged, was_note = before or (False, "")
+    after = was_acknowledged if acknowledged is None else acknowledged
     words = was_note if note is None else clean(note, lines=True)
     connection.execute(_ANNOTATE, (seq, session.actor, int(after), words, now_us))
     log(session, ChangeKind.ANNOTATED, now_us, scope, (seq,))
-    return _annotation(one(connection, _ANNOTATION, (seq,)))
+    return Annotation(after, words, session.name, now_us)
 
 
 def annotations(connection: apsw.Connection, keys: Iterable[JobKey]) -> dict[JobKey, Annotation]:
@@ -129,14 +141,14 @@ def annotations(connection: apsw.Connection, keys: Iterable[JobKey]) -> dict[Job
     wanted = tuple(keys)
     if len(wanted) > _FEW:
         chosen = frozenset(wanted)
-        rows = ((key_of(*row[:3]), row[3:]) for row in connection.execute(_ANNOTATIONS))
-        return {key: _annotation(row) for key, row in rows if key in chosen}
+        rows = readable(connection.execute(_ANNOTATIONS), lambda row: (key_of(*row[:3]), _annotation(row[3:])))
+        return {key: annotation for key, annotation in rows if key in chosen}
     found: dict[JobKey, Annotation] = {}
     for key in wanted:
         job = job_row(connection, key)
-        row = None if job is None else connection.execute(_ANNOTATION, (job[0],)).fetchone()
-        if row is not None:
-            found[key] = _annotation(row)
+        annotation = None if job is None else first(connection.execute(_ANNOTATION, (job[0],)), _annotation)
+        if annotation is not None:
+            found[key] = annotation
     return found
 
 
@@ -165,7 +177,7 @@ def save_estimates(session: Session, profile: str, data: str, now_us: int) -> No
 def load_estimates(connection: apsw.Connection, profile: str) -> str | None:
     """See `Store.load_estimates`."""
     rows = connection.execute(_ESTIMATES, (profile,))
-    return next((str(data) for (data,) in rows), None)
+    return first(rows, lambda row: str(row[0]))
 
 
 def save_choice(session: Session, name: str, value: str, now_us: int) -> None:
@@ -178,7 +190,13 @@ def save_choice(session: Session, name: str, value: str, now_us: int) -> None:
 def load_choice(connection: apsw.Connection, name: str) -> str | None:
     """See `Store.load_choice`."""
     rows = connection.execute("SELECT value FROM meta WHERE name = ?", (f"{_CHOICE}{clean(name)}",))
-    return next((clean(value) for (value,) in rows), None)
+    return first(rows, lambda row: clean(row[0]))
+
+
+def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
+    """Return which annotations cannot be read."""
+    notes = unreadable(connection, "annotations", _ANNOTATIONS, lambda row: _annotation(row[3:]), "n.job")
+    return (notes,) if notes else ()
 
 
 def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:
@@ -197,4 +215,4 @@ def _log_by_scope(session: Session, kind: ChangeKind, now_us: int, jobs: list[tu
 
 def _annotation(row: Row) -> Annotation:
     acknowledged, note, actor, at_us = row
-    return Annotation(bool(acknowledged), clean(note, lines=True), clean(actor), at_us)
+    return Annotation(bool(acknowledged), clean(note, lines=True), clean(actor), whole(at_us))

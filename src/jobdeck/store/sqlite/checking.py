@@ -1,0 +1,71 @@
+"""Whether a database is sound, and which of its rows cannot be read."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from jobdeck.store.errors import StoreCorruptError
+from jobdeck.store.sqlite.faults import ROW_FAULTS
+
+_OF_A_ROW = re.compile(r"(?:non-)?[A-Z]+ value in \S+|CHECK constraint failed in \S+")
+"""What `PRAGMA quick_check` says of a value that its column does not take: it costs a row, not the file."""
+
+_TABLES = "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE m.type = 'table'"
+_SHOWN = 5
+
+
+def damage(connection: apsw.Connection) -> str:
+    """Return the first thing that is wrong with the structure of a database; "ok" when nothing is."""
+    found = [" ".join(str(line).split()) for (line,) in connection.execute("PRAGMA quick_check(1000)")]
+    return next((line for line in found if line != "ok" and not _OF_A_ROW.fullmatch(line)), "ok")
+
+
+def check(connection: apsw.Connection, path: Path) -> None:
+    """Raise `StoreCorruptError` when the structure of a database is damaged."""
+    found = damage(connection)
+    if found != "ok":
+        raise StoreCorruptError(f"{path} is damaged: {found}")
+
+
+def check_schema(connection: apsw.Connection, model: apsw.Connection, path: Path) -> None:
+    """Raise `StoreCorruptError` when a table or column is missing that a new database has; closes `model`."""
+    missing = set(model.execute(_TABLES)) - set(connection.execute(_TABLES))
+    model.close()
+    if missing:
+        raise StoreCorruptError(f"{path} is damaged: it has no {'.'.join(min(missing))}")
+
+
+def unreadable(
+    connection: apsw.Connection, table: str, query: str, make: Callable[[Any], object], number: str = "seq"
+) -> str:
+    """Return how many rows of a table cannot be read, and which; empty when all can.
+
+    `query` selects what is read of the rows, and ends where a condition on their `number` can be added.
+    """
+    count = sum(not fine for fine in _attempts(connection.execute(query), make))
+    if not count:
+        return ""
+    column = number.rpartition(".")[2]
+    numbers = [seq for (seq,) in connection.execute(f"SELECT {column} FROM {table} ORDER BY 1")]  # noqa: S608 - ours
+    bad: list[int] = []
+    for seq in numbers:
+        if len(bad) == min(count, _SHOWN):
+            break
+        if not all(_attempts(connection.execute(f"{query} WHERE {number} = ?", (seq,)), make)):
+            bad.append(seq)
+    return f"{count} of {table} (row {', '.join(map(str, bad))}{', …' if count > len(bad) else ''})"
+
+
+def _attempts(rows: Iterator[Any], make: Callable[[Any], object]) -> Iterator[bool]:
+    while True:
+        try:
+            make(next(rows))
+        except StopIteration:
+            return
+        except ROW_FAULTS:
+            yield False
+        else:
+            yield True
