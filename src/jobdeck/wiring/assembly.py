@@ -94,7 +94,7 @@ def open_engine(
     """See `Wiring.open`."""
     store = AsyncStore(opened.store)
     registry = recorder.registry if recorder is not None else None
-    ledger = StoreLedger(store, wiring.clock, listed=listed)
+    ledger = StoreLedger(store, wiring.clock, listed=listed, newest=opened.store.newest())
     engine = make_engine(wiring, ledger, lists, opened.store.load_estimates, registry)
     if recorder is not None:
         recorder.follow(engine)
@@ -111,7 +111,8 @@ async def open_askers(
 ) -> AsyncIterator[dict[str, Asker]]:
     """See `Wiring.asking`."""
     providers = {name: wiring.provider(name) for name in names}
-    ledger = StoreLedger(AsyncStore(opened().store), wiring.clock, listed=False)
+    store = opened().store
+    ledger = StoreLedger(AsyncStore(store), wiring.clock, listed=False, newest=store.newest())
     for name in providers:
         limit = limit_of(wiring.settings_of(name).profile)
         assumed = limit.source is not LimitSource.CONFIGURED

@@ -47,27 +47,34 @@ class StorePermit(Permit):
 
 
 class StoreLedger:
-    """Keeps the engine's record in a store. With `listed`, what is watched goes on the watch list of next time."""
+    """Keeps the engine's record in a store. With `listed`, what is watched goes on the watch list of next time.
 
-    def __init__(self, store: AsyncStore, clock: Clock, *, listed: bool) -> None:
+    `newest` is the place in the order of sending of the newest request that was on record when the run began.
+    """
+
+    def __init__(self, store: AsyncStore, clock: Clock, *, listed: bool, newest: int) -> None:
         self._store = store
         self._clock = clock
         self._listed = listed
         self._apart: dict[str, bool] = {}
+        self._targets: dict[JobKey, Target] = {}
         self._tidying: asyncio.Task[None] | None = None
         self._learnt: dict[str, str] = {}
-        self._newest = 0
+        self._newest = newest
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
         """Make targets known; the writer takes its orders in turn, so a later `permit` finds them."""
         wanted = tuple(targets)
+        self._targets.update((target.key, target) for target in wanted)
         if wanted:
             self._soon(self._store.watch(wanted, now.us, listed=self._listed))
 
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
         """Take jobs off the watch list."""
         gone = tuple(keys)
+        for key in gone:
+            self._targets.pop(key, None)
         if gone and self._listed:
             self._soon(self._store.unwatch(gone, now.us))
 
@@ -171,7 +178,9 @@ class StoreLedger:
 
     async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
         if not changes:
-            # Changes were purged before they were read: everything has to be looked at.
+            # The database is another one now, which knows none of this run's jobs, or changes were purged before they
+            # were read: everything has to be looked at.
+            self.watch(tuple(self._targets.values()), self._clock.now())
             return [stored.last.key for name in tuple(self._apart) for stored in await self._store.jobs(name)]
         answered = (change for change in changes if change.kind is ChangeKind.ANSWERED)
         return dict.fromkeys(key for change in answered for key in change.keys)
@@ -186,6 +195,7 @@ class StoreLedger:
             return None
         now = self._clock.now()
         job = stored.at(now)
+        self._newest = max(self._newest, job.sequence)
         exchange = newest[0].exchange(now) if newest else None
         return Heard(job, exchange, result_missing=stored.result_bytes is not None and job.result is None)
 
