@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -212,3 +213,22 @@ def test_requests_in_memory_are_later_than_those_of_a_file_that_cannot_be_found_
     monkeypatch.setattr(carry, "require_files", gone)
     make_read_only(kept)
     assert claim(prepared(kept), NOW + 10_000 * SECOND).row > before.last.sequence
+
+
+def test_a_row_that_the_new_place_does_not_take_is_left_out_and_no_other(kept: SqliteStore, path: Path) -> None:
+    """A STRICT table takes no text for a number, and its rows would not be copied at once."""
+    kept.watch([make_target("op_2")], NOW)
+    with closing(apsw.Connection(str(path))) as connection:
+        loosened = "UPDATE sqlite_schema SET sql = replace(sql, ' STRICT', '') WHERE name = 'jobs'"
+        before = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'jobs'").get
+        connection.pragma("writable_schema", True)
+        connection.execute(loosened)
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("UPDATE jobs SET added_us = 'x' WHERE job_id = 'op_2'")
+        connection.pragma("writable_schema", True)
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'jobs'", (before,))
+    make_read_only(kept)
+    write_until_degraded(kept)
+    assert kept.degraded is not None
+    assert "Nothing could be read" not in kept.degraded.message
+    assert [target.id for target in (target.key for target in listed(kept))] == ["op_1"]

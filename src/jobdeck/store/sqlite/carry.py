@@ -1,5 +1,6 @@
 """What is taken along when the store must leave its file and go on in memory."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,39 +14,27 @@ from jobdeck.store.sqlite.migrate import schema_of
 from jobdeck.store.sqlite.place import require_files
 
 _WAIT_MS = 200
+_ROW_ERRORS = (apsw.CorruptError, apsw.ConstraintError, apsw.MismatchError)
 
 FIRST_IN_MEMORY = 10**11
 """Requests of a store that went on in memory are numbered from here: newer is what has the higher number, and the
 file's own highest may be what could not be read."""
 
+_SOUND = "seq < 4611686018427387904"
+"""A row with a larger number, which only damage gives, would be the last: none could be added any more."""
+
 # The ledger's newest rows only: with requests in flight their answers find their row, and a million rows would
-# take 300 MB. Results and old observations stay in the file. After a row with a number above 2^62, which only damage
-# gives, none could be added any more.
+# take 300 MB. Results and old observations stay in the file. Without a condition SQLite would copy whole records, also
+# those that it cannot read.
 _COPIES = (
-    "INSERT OR REPLACE INTO main.meta SELECT * FROM old.meta",
-    "INSERT OR IGNORE INTO main.scopes SELECT * FROM old.scopes",
-    "INSERT OR IGNORE INTO main.profiles SELECT * FROM old.profiles",
-    "INSERT OR IGNORE INTO main.actors SELECT * FROM old.actors",
-    "INSERT OR IGNORE INTO main.jobs SELECT * FROM old.jobs WHERE seq < 4611686018427387904",
-    "INSERT OR IGNORE INTO main.watches SELECT * FROM old.watches WHERE seq < 4611686018427387904",
-    "INSERT OR IGNORE INTO main.annotations SELECT * FROM old.annotations",
-    "INSERT OR IGNORE INTO main.told SELECT * FROM old.told",
-    "INSERT OR IGNORE INTO main.budgets SELECT * FROM old.budgets",
-    "INSERT OR IGNORE INTO main.estimates SELECT * FROM old.estimates",
-    "INSERT OR IGNORE INTO main.timeline SELECT * FROM old.timeline",
-    (
-        "INSERT OR IGNORE INTO main.exchanges SELECT * FROM old.exchanges WHERE seq < 4611686018427387904"
-        " ORDER BY seq DESC LIMIT 1000"
-    ),
-    (
-        "INSERT OR IGNORE INTO main.observations SELECT * FROM old.observations"
-        " WHERE exchange >= (SELECT min(seq) FROM main.exchanges)"
-    ),
+    *((table, "TRUE") for table in ("meta", "scopes", "profiles", "actors")),
+    ("jobs", _SOUND),
+    ("watches", _SOUND),
+    *((table, "TRUE") for table in ("annotations", "told", "budgets", "estimates", "timeline")),
+    ("exchanges", f"{_SOUND} ORDER BY seq DESC LIMIT 1000"),
+    ("observations", "exchange >= (SELECT min(seq) FROM main.exchanges)"),
     # One row, so that a reader's cursor goes on where it was.
-    (
-        "INSERT OR IGNORE INTO main.change_log SELECT * FROM old.change_log WHERE seq < 4611686018427387904"
-        " ORDER BY seq DESC LIMIT 1"
-    ),
+    ("change_log", f"{_SOUND} ORDER BY seq DESC LIMIT 1"),
 )
 
 _BUDGETS = (
@@ -96,7 +85,7 @@ def write_usage(connection: apsw.Connection, usage: Usage, actor: int) -> None:
 def carry_over(memory: apsw.Connection, path: Path) -> bool:
     """Copy what can still be read of the file at `path` into `memory`; returns whether that worked.
 
-    All or nothing: a file that fails half-way leaves `memory` empty.
+    Rows that cannot be read are left out; a file that fails half-way otherwise leaves `memory` empty.
     """
     memory.execute("DELETE FROM sqlite_sequence WHERE name = 'exchanges'")
     memory.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('exchanges', ?)", (FIRST_IN_MEMORY,))
@@ -119,8 +108,8 @@ def _copy(memory: apsw.Connection, uri: str) -> bool:
         # What belongs to a row that is gone is no reason to go without all the rest.
         memory.pragma("foreign_keys", False)
         memory.execute("BEGIN")
-        for copy in _COPIES:
-            memory.execute(copy)
+        for table, which in _COPIES:
+            _copy_table(memory, table, which)
         memory.execute("COMMIT")
     except apsw.Error:
         if memory.in_transaction:
@@ -130,3 +119,19 @@ def _copy(memory: apsw.Connection, uri: str) -> bool:
         memory.execute("DETACH old")
         memory.pragma("foreign_keys", True)
     return True
+
+
+def _copy_table(memory: apsw.Connection, table: str, which: str) -> None:
+    """Copy rows of a table: at once, or one by one where there are some that cannot be read or are not taken."""
+    copy = f"INSERT OR REPLACE INTO main.{table} SELECT * FROM old.{table} WHERE"  # noqa: S608 - our own names
+    with suppress(*_ROW_ERRORS):
+        memory.execute(f"{copy} {which}")
+        return
+    keys = [name for (name,) in memory.execute("SELECT name FROM pragma_table_info(?) WHERE pk", (table,))]
+    rows: list[Row] = []
+    with suppress(*_ROW_ERRORS, *ROW_FAULTS):
+        rows.extend(memory.execute(f"SELECT {', '.join(keys)} FROM old.{table} WHERE {which}"))  # noqa: S608
+    same = " AND ".join(f"{name} = ?" for name in keys)
+    for row in rows:
+        with suppress(*_ROW_ERRORS):
+            memory.execute(f"{copy} {same}", row)

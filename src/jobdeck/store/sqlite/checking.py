@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,19 @@ def check(connection: apsw.Connection, path: Path) -> None:
         raise StoreCorruptError(f"{path} is damaged: {found}")
 
 
-def check_schema(connection: apsw.Connection, model: apsw.Connection, path: Path) -> None:
-    """Raise `StoreCorruptError` when a table or column is missing that a new database has; closes `model`."""
-    missing = set(model.execute(_TABLES)) - set(connection.execute(_TABLES))
+def check_tables(connection: apsw.Connection, model: apsw.Connection, path: Path) -> None:
+    """Raise `StoreCorruptError` or `apsw.CorruptError` when a table is not as in a new database; closes `model`.
+
+    A column may be missing, or SQLite unable to read a row, which `PRAGMA quick_check` does not tell.
+    """
+    columns = sorted(model.execute(_TABLES))
     model.close()
+    missing = set(columns) - set(connection.execute(_TABLES))
     if missing:
         raise StoreCorruptError(f"{path} is damaged: it has no {'.'.join(min(missing))}")
+    for table, of_table in groupby(columns, key=itemgetter(0)):
+        read_each = " AND ".join(f"typeof({column}) <> ''" for _, column in of_table)
+        connection.execute(f"SELECT count(*) FROM {table} WHERE {read_each}").fetchall()  # noqa: S608 - of our own
 
 
 def unreadable(

@@ -109,12 +109,13 @@ class Database:
                 self._follow_file()
         generation = self._generation
         try:
-            return self._query(work)
-        except LOST as error:
-            with self._write_lock:
-                if generation == self._generation:
-                    self._leave_file(error)
-            return self._query(work)
+            try:
+                return self._query(work)
+            except LOST as error:
+                with self._write_lock:
+                    if generation == self._generation:
+                        self._leave_file(error)
+                return self._query(work)
         except (apsw.Error, *ROW_FAULTS) as error:
             raise typed(error, self._what) from error
 

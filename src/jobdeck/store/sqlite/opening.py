@@ -13,7 +13,7 @@ from jobdeck.store.base import Store
 from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError, StoreReadOnlyError
 from jobdeck.store.records import Notice, NoticeKind
 from jobdeck.store.sqlite.carry import carry_over
-from jobdeck.store.sqlite.checking import check, check_schema
+from jobdeck.store.sqlite.checking import check, check_tables
 from jobdeck.store.sqlite.connect import connect, connect_memory, connect_read_only, connect_reader
 from jobdeck.store.sqlite.database import Connections, Database
 from jobdeck.store.sqlite.faults import DAMAGED, cause, typed
@@ -155,7 +155,7 @@ class _Opening:
                 check(writer, path)
             backup = migrate(writer, path, self.migrations, self.now_us)
             if suspected:
-                check_schema(writer, self._memory(), path)
+                check_tables(writer, self._memory(), path)
                 suspicion(path).unlink(missing_ok=True)
             reader = connect_reader(path)
         except BaseException:
