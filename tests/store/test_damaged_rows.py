@@ -19,7 +19,7 @@ from jobdeck.domain.job import Job, JobError, JobKey, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store, StoreError, open_store
-from jobdeck.store.records import Claim
+from jobdeck.store.records import Claim, NoticeKind
 from jobdeck.store.sqlite.migrate import load_migrations
 from jobdeck.wiring.assembly import _durations
 from tests.builders import START, make_observation, make_target
@@ -359,3 +359,17 @@ def test_an_answer_that_says_what_was_said_before_mends_the_row_all_the_same(dam
     assert (after.status, after.phase, after.progress) == (before.status, before.phase, before.progress)
     assert (after.error, after.stages, after.http_status) == (before.error, before.stages, before.http_status)
     store.close()
+
+
+def test_an_index_that_does_not_fit_its_table_is_made_anew(path: Path) -> None:
+    """The row of a job says another ID than the index by which it is found: answers would go to the other's row."""
+    fill(path, 2)
+    # The API stands behind the ID in the table, and not in the index.
+    path.write_bytes(path.read_bytes().replace(b"op_0thehogoperation", b"op_8thehogoperation"))
+    found = open_store(path, "me", now_us=NOW, scopes=SCOPES, fallback=False)
+    assert [notice for notice in found.notices if notice.kind is not NoticeKind.PERMISSIONS] == []
+    assert read_all(found.store, 2).keys() == {key(1), key(8)}
+    finish(found.store, 0)
+    assert read_all(found.store, 2).keys() == {key(0), key(1), key(8)}
+    assert found.store.health(check=True).check == "ok"
+    found.store.close()

@@ -259,7 +259,7 @@ class Purged:
 class Health:
     """The state of the store. `path` is None in memory, `size` in bytes with the write-ahead log.
 
-    `check` is None unless asked for: then "ok", or what `PRAGMA quick_check` found first. `unreadable` are then the
+    `check` is None unless asked for: then "ok", or what `PRAGMA integrity_check` found first. `unreadable` are then the
     rows that are left out wherever they are asked for, a text for each table that has some.
     """
 

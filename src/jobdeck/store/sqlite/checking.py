@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -13,7 +14,10 @@ from jobdeck.store.errors import StoreCorruptError
 from jobdeck.store.sqlite.faults import ROW_FAULTS
 
 _OF_A_ROW = re.compile(r"(?:non-)?[A-Z]+ value in \S+|CHECK constraint failed in \S+")
-"""What `PRAGMA quick_check` says of a value that its column does not take: it costs a row, not the file."""
+"""What `PRAGMA integrity_check` says of a value that its column does not take: it costs a row, not the file."""
+
+_OF_AN_INDEX = re.compile(r".* index \S+")
+"""What it says of an index that does not fit its table: a row would be found under the key of another."""
 
 _TABLES = "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE m.type = 'table'"
 _SHOWN = 5
@@ -21,13 +25,17 @@ _SHOWN = 5
 
 def damage(connection: apsw.Connection) -> str:
     """Return the first thing that is wrong with the structure of a database; "ok" when nothing is."""
-    found = [" ".join(str(line).split()) for (line,) in connection.execute("PRAGMA quick_check(1000)")]
+    found = [" ".join(str(line).split()) for (line,) in connection.execute("PRAGMA integrity_check(1000)")]
     return next((line for line in found if line != "ok" and not _OF_A_ROW.fullmatch(line)), "ok")
 
 
 def check(connection: apsw.Connection, path: Path) -> None:
-    """Raise `StoreCorruptError` when the structure of a database is damaged."""
+    """Raise `StoreCorruptError` when the structure of a database is damaged; an index alone is made anew."""
     found = damage(connection)
+    if _OF_AN_INDEX.fullmatch(found):
+        with suppress(apsw.ConstraintError):
+            connection.execute("REINDEX")
+            found = damage(connection)
     if found != "ok":
         raise StoreCorruptError(f"{path} is damaged: {found}")
 
@@ -35,7 +43,7 @@ def check(connection: apsw.Connection, path: Path) -> None:
 def check_tables(connection: apsw.Connection, model: apsw.Connection, path: Path) -> None:
     """Raise `StoreCorruptError` or `apsw.CorruptError` when a table is not as in a new database; closes `model`.
 
-    A column may be missing, or SQLite unable to read a row, which `PRAGMA quick_check` does not tell.
+    A column may be missing, or SQLite unable to read a row, which `PRAGMA integrity_check` need not tell.
     """
     columns = sorted(model.execute(_TABLES))
     model.close()
