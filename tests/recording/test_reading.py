@@ -120,6 +120,15 @@ def test_what_unpacks_out_of_proportion_is_refused_before_it_is_read(
         read_recording(path)
 
 
+@pytest.mark.parametrize("between", [b"", b"\0" * 200_000])
+def test_what_is_packed_behind_a_recording_is_not_unpacked(tmp_path: Path, between: bytes) -> None:
+    """A file of 4 MB may have 200,000 packed pieces of nothing behind its header."""
+    path = write_lines(tmp_path / "pieces", [HEADER])
+    path.write_bytes(path.read_bytes() + between + gzip.compress(b"") * 2)
+    with pytest.raises(RecordingError, match="is no recording: there is another one behind it"):
+        read_recording(path)
+
+
 def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "bomb", [HEADER, "x" * 5 * 1024 * 1024])
     with pytest.raises(RecordingError, match="line 2: it is longer than 4 MiB"):

@@ -107,15 +107,28 @@ def _read(name: str, file: BinaryIO) -> Recording:
 
 
 def _measure(name: str, file: BinaryIO, allowance: Allowance) -> None:
-    """Refuse what unpacks to too much, before any of it is read: unpacking alone takes 2 ms a megabyte."""
+    """Refuse what unpacks to too much, before any of it is read: unpacking alone takes 2 ms a megabyte.
+
+    A recording is packed in one piece. Of others, 4 MB are 200,000 empty ones, which take 25 µs each.
+    """
     size = lines = 0
     file.seek(0)
-    for chunk in _Lines(file).unpacked():
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    while not unpacker.eof and (packed := unpacker.unconsumed_tail or file.read(CHUNK)):
+        try:
+            chunk = unpacker.decompress(packed, CHUNK)
+        except zlib.error:
+            return  # what is damaged is shown as far as that
         size += len(chunk)
         lines += chunk.count(b"\n")
         if size > allowance.unpacked or lines > allowance.lines:
             limit = f"{allowance.unpacked // 1024 // 1024} MiB or {allowance.lines:,} lines"
             raise RecordingError(f"{name} is no recording: it unpacks to more than {limit}")
+    behind = unpacker.unused_data.lstrip(b"\0")
+    while not behind and (more := file.read(CHUNK)):
+        behind = more.lstrip(b"\0")
+    if behind.startswith(b"\x1f"):
+        raise RecordingError(f"{name} is no recording: there is another one behind it")
 
 
 def _header(name: str, lines: "_Lines") -> tuple[Header, int]:
