@@ -68,7 +68,7 @@ def _code_of_fault(error: Exception, command: str) -> int:
         if stream:
             silence_stdout()
         what = f"cannot write to {stream}" if stream else _what_failed(error)
-        _narrate(f"{what}: {error.strerror or type(error).__name__}")
+        _narrate(f"{what}: {error.strerror or _text_of(error)}")
         return INTERNAL
     if isinstance(error, MemoryError) or str(error) == NO_THREAD:
         _narrate(f"cannot go on: {NO_THREAD if str(error) == NO_THREAD else 'out of memory'}")
@@ -89,6 +89,13 @@ def _failing_stream(error: OSError) -> str:
         except ValueError:
             pass  # closed
     return ""
+
+
+def _text_of(error: Exception) -> str:
+    """Return what an error says that is not the system's, or else its name."""
+    from jobdeck.domain.text import mask_keys, one_line  # noqa: PLC0415 - for a fault only
+
+    return one_line(mask_keys(str(error)), 400) or type(error).__name__
 
 
 def _what_failed(error: OSError) -> str:
