@@ -17,6 +17,19 @@ def explain_access(directory: Path) -> str:
         return f"{directory}: {getattr(error, 'strerror', None) or error}"
 
 
+def explain_file(path: Path) -> str:
+    """Return why a file that is there cannot be read and written, and the remedy, in one line; empty when it can."""
+    try:
+        if not path.exists() or _allowed(path, os.R_OK | os.W_OK):
+            return ""
+        quoted = shlex.quote(str(path))
+        if _owned_by_other(path):
+            return f'{path} belongs to {_owner(path)}: sudo chown "$(id -un)" {quoted}'
+    except OSError:
+        return ""
+    return f"you have no right to read and write {path}: chmod u+rw {quoted}"
+
+
 def _explain(directory: Path) -> str:
     above = Path(directory.anchor)
     for place in (*reversed(directory.parents), directory):

@@ -67,6 +67,14 @@ def a_config(home: Path, mode: int, owner: int) -> None:
     os.chown(path, owner, owner)
 
 
+def a_database(home: Path, mode: int, owner: int, name: str = "jobdeck.db") -> None:
+    directory(home, DATA, 0o700)
+    path = home / DATA / name
+    path.touch()
+    path.chmod(mode)
+    os.chown(path, owner, owner)
+
+
 DATA = ".local/share/jobdeck"
 CHOWN = 'sudo chown -R "$(id -un)"'
 CASES = {
@@ -81,6 +89,13 @@ CASES = {
     "a file above": Case(lambda home: a_file(home, ".local"), ".local", "move it away"),
     "a link to nothing": Case(lambda home: a_link(home, DATA), DATA, "mkdir -p"),
     "a link to nothing above": Case(lambda home: a_link(home, ".local/share"), ".local/share", "mkdir -p"),
+    "root's database": Case(lambda home: a_database(home, 0o600, 0), f"{DATA}/jobdeck.db", 'sudo chown "$(id -un)"'),
+    "root's, that anybody may read": Case(
+        lambda home: a_database(home, 0o644, 0), f"{DATA}/jobdeck.db", 'sudo chown "$(id -un)"'
+    ),
+    "a database that may only be read": Case(
+        lambda home: a_database(home, 0o400, NOBODY), f"{DATA}/jobdeck.db", "chmod u+rw"
+    ),
     "somebody else's home": Case(foreign_home, "", "set HOME to your own"),
     "root's configuration": Case(
         lambda home: directory(home, ".config/jobdeck", 0o700, 0), ".config/jobdeck", CHOWN, config=True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from jobdeck.access import explain_access
+from jobdeck.access import explain_access, explain_file
 from jobdeck.domain.scope import Scope
 from jobdeck.store.base import Store
 from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError, StoreReadOnlyError
@@ -18,7 +18,7 @@ from jobdeck.store.sqlite.connect import connect, connect_memory, connect_read_o
 from jobdeck.store.sqlite.database import Connections, Database
 from jobdeck.store.sqlite.faults import DAMAGED, cause, typed
 from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate, schema_of
-from jobdeck.store.sqlite.place import alone, create_private, prepare, require_files, set_aside, suspicion
+from jobdeck.store.sqlite.place import alone, companions, create_private, prepare, require_files, set_aside, suspicion
 from jobdeck.store.sqlite.store import SqliteStore
 from jobdeck.store.sqlite.watching import adopt_watches
 
@@ -95,7 +95,7 @@ def open_read_only(path: Path, actor: str, scopes: Mapping[str, Scope]) -> Opene
     log = path.with_name(f"{path.name}-wal")
     if whole or not log.exists() or not log.stat().st_size:
         return Opened(SqliteStore(database))
-    message = f"the newest part of it, {log.name}, cannot be read here"
+    message = f"The newest part of it, {log.name}, cannot be read here"
     return Opened(SqliteStore(database), (Notice(NoticeKind.STALE, message, log),))
 
 
@@ -187,11 +187,11 @@ class _Opening:
 
 
 def _explained(error: Exception, path: Path) -> StoreError:
-    """Return why a database cannot be opened, with the remedy where the directory is in the way."""
+    """Return why a database cannot be opened, with the remedy where the directory or a file is in the way."""
     why = cause(error, path)
     if not isinstance(error, NotADirectoryError | FileExistsError) and not isinstance(why, StoreReadOnlyError):
         return why
-    explanation = explain_access(path.parent)
+    explanation = explain_access(path.parent) or next(filter(None, map(explain_file, companions(path))), "")
     if not explanation:
         return why
     return StoreReadOnlyError(f"{path} cannot be written: {explanation}, or set JOBDECK_DATA_DIR to another place")
