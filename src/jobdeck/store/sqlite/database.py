@@ -239,12 +239,12 @@ class Database:
                 if self._reopened > _MOST_REOPENED:
                     raise StoreIOError(f"{self.path} was deleted or replaced again and again")
                 connections = self._reopen()
+                self._generation += 1
+                self._use(connections)
+                self._transaction(lambda session: write_usage(session.connection, usage, session.actor))
             except (StoreError, apsw.Error, OSError, ValueError) as error:
                 self._leave_file(error)
                 return
-            self._generation += 1
-            self._use(connections)
-            self._transaction(lambda session: write_usage(session.connection, usage, session.actor))
         message = f"{self.path} was deleted or replaced while jobdeck was running: it goes on with what is there now"
         self.incident = Notice(NoticeKind.REPLACED, message, self.path)
 
