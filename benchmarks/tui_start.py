@@ -35,8 +35,9 @@ def measure() -> Iterator[Number]:
     rows: list[tuple[float, float]] = []
     sizes: list[float] = []
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
-        env = environment(Path(folder), server.getsockname()[1])
-        fill(Path(folder) / "data")
+        port = server.getsockname()[1]
+        env = environment(Path(folder), port)
+        fill(Path(folder) / "data", port)
         for _ in range(ROUNDS):
             with Terminal([sys.executable, "-c", BARE], env) as terminal:
                 bares.append((terminal.until(rb"opening"), terminal.cpu))
@@ -55,17 +56,19 @@ def measure() -> Iterator[Number]:
     yield MEMORY.found(median(sizes))
 
 
-def fill(folder: Path) -> None:
-    """Remember jobs, each looked at once."""
+def fill(folder: Path, port: int) -> None:
+    """Store jobs of the profile in `environment`, each polled once."""
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Instant
     from jobdeck.domain.job import JobKey, Observation, Stage, Target
     from jobdeck.domain.phase import Phase
+    from jobdeck.domain.scope import Scope
     from jobdeck.store import LIST, open_store
     from jobdeck.store.records import Spent
 
     folder.mkdir(mode=0o700)
-    store = open_store(folder / "jobdeck.db", "benchmark").store
+    scopes = {"hog": Scope(f"http://127.0.0.1:{port}", "hog", "thehog")}
+    store = open_store(folder / "jobdeck.db", "benchmark", scopes=scopes).store
     now_us = time.time_ns() // 1_000 - 200_000_000
     names = [f"op_{number:05d}" for number in range(JOBS)]
     store.watch([Target(JobKey("hog", None, name), "thehog", "operation") for name in names], now_us)

@@ -21,43 +21,9 @@ def test_the_command_line_imports_nothing_heavy(heavy: str) -> None:
     assert heavy not in modules_after("import jobdeck.cli.main")
 
 
-@pytest.mark.parametrize("heavy", ["httpx", "pydantic", "starlette", "uvicorn"])
-def test_the_screen_imports_no_http_before_its_first_frame(heavy: str) -> None:
+@pytest.mark.parametrize("heavy", ["httpx", "pydantic", "apsw", "starlette", "uvicorn"])
+def test_the_screen_imports_no_client_and_no_store_before_its_first_frame(heavy: str) -> None:
     assert heavy not in modules_after("import jobdeck.tui.app, jobdeck.cli.open_screen")
-
-
-FIRST_FRAME = """
-import asyncio
-import jobdeck.cli.open_screen
-from jobdeck.cli.sitting import Sitting
-from jobdeck.config import Settings
-from jobdeck.tui.app import JobdeckApp
-from jobdeck.wiring import Wiring
-
-class First(JobdeckApp):
-    async def begin(self):
-        self.exit(0)
-
-asyncio.run(First(Sitting(Wiring({}, settings=Settings({}, None, None)), ())).run_async(headless=True))
-"""
-AFTER_IT = (
-    *("httpx", "pydantic", "jobdeck.store", "jobdeck.engine.engine", "jobdeck.scheduling.scheduler"),
-    # Each of these creates classes of data by the dozen, or widgets that show nothing yet.
-    *("jobdeck.domain.events", "jobdeck.domain.job", "jobdeck.scheduling.actions", "jobdeck.apis.targets"),
-    *("jobdeck.tui.screens.deck", "jobdeck.tui.session", "jobdeck.tui.model", "jobdeck.tui.filter"),
-    *("jobdeck.tui.clipboard", "jobdeck.tui.commands", "jobdeck.cli.inputs", "jobdeck.config.hooks"),
-    *("textual.widgets._text_area", "json"),
-)
-OWN_MODULES = 84
-"""So many modules of our own the first frame may take, at 0.1 ms or more each: it takes 80, with the pages' reader."""
-
-
-def test_the_first_frame_waits_for_little_more_than_it_shows() -> None:
-    loaded = modules_after(FIRST_FRAME)
-    assert "jobdeck.tui.screens.opening" in loaded
-    assert not loaded & set(AFTER_IT)
-    own = {name for name in loaded if name.startswith("jobdeck.")}
-    assert len(own) <= OWN_MODULES, sorted(own)
 
 
 def test_a_headless_command_imports_no_screen() -> None:

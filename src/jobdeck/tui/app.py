@@ -1,51 +1,44 @@
-"""The application: the deck on one engine, in one worker that the app owns.
-
-What the first frame does without is imported after it.
-"""
-
-from __future__ import annotations
+"""The application: the deck on one engine, in one worker that the app owns."""
 
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from textual.actions import parse
-from textual.app import App
+from rich.console import RenderableType
+from textual.actions import ActionParseResult, parse
 from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.dom import DOMNode
+from textual.driver import Driver
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed, WorkerState
 
-from jobdeck.tui.bridge import FRAME_SECONDS, bridge
+from jobdeck.tui.clipboard import Put, clipboard
+from jobdeck.tui.commands import ActionCommands
 from jobdeck.tui.failure import failure_text
 from jobdeck.tui.in_turn import InTurnApp
-from jobdeck.tui.messages import EngineOpened, FrameReady, MouseLent
 from jobdeck.tui.multiplexer import in_gnu_screen
-from jobdeck.tui.screens.opening import Opening
-from jobdeck.tui.styles import FIRST, SHEETS, style_sheets
+from jobdeck.tui.saving import Save, save
+from jobdeck.tui.screens.deck import Deck
+from jobdeck.tui.screens.replay import ReplayDeck
+from jobdeck.tui.screens.sent import SentScreen
+from jobdeck.tui.session import Changes, Engine, Playback, Session
+from jobdeck.tui.signs import Signs
+from jobdeck.tui.styles import style_sheets
 from jobdeck.tui.suspension import stop_until_continued, why_not_suspended
-from jobdeck.tui.terminal import capture_mouse, is_backlogged, write_sequence
+from jobdeck.tui.terminal import capture_mouse, is_backlogged, own_driver, write_sequence
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
 from jobdeck.tui.widgets.palette import ROLE_CLASSES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from rich.console import RenderableType
-    from textual.actions import ActionParseResult
-    from textual.command import Provider
-    from textual.dom import DOMNode
-    from textual.driver import Driver
-    from textual.filter import LineFilter
-    from textual.screen import Screen
-
-    from jobdeck.engine.batch import Batch
-    from jobdeck.tui.clipboard import Put
-    from jobdeck.tui.saving import Save
-    from jobdeck.tui.screens.deck import Deck
-    from jobdeck.tui.session import Engine, Playback, Session
+FRAME_SECONDS = 0.1
+"""At most ten frames a second: a person reads no more, and 500 changes a second then cost 13–15 % of a core."""
 
 CLOSE_SECONDS = 2.0
 """Quitting takes at most this long, whatever a connection does."""
@@ -63,12 +56,6 @@ _SIGNALS = {
 _HANG_UP = getattr(signal, "SIGHUP", None)
 
 
-def _commands() -> type[Provider]:
-    from jobdeck.tui.commands import ActionCommands  # noqa: PLC0415 - when the palette is opened
-
-    return ActionCommands
-
-
 class JobdeckApp(InTurnApp):
     """The screen on a session.
 
@@ -80,7 +67,7 @@ class JobdeckApp(InTurnApp):
     TITLE = "jobdeck"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     ENABLE_SELECT_AUTO_SCROLL = False
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]  # noqa: RUF012 - as Textual types it
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -94,33 +81,29 @@ class JobdeckApp(InTurnApp):
         *,
         theme: str = DARK.name,
         put: Put | None = None,
-        save: Save | None = None,
+        save: Save = save,
         frame_seconds: float = FRAME_SECONDS,
         driver_class: type[Driver] | None = None,
         playback: Playback | None = None,
         mouse: bool = True,
     ) -> None:
         """Take the screen; with `playback` the session is a recording that is played back, at its own pace."""
-        super().__init__(css_path=style_sheets(FIRST), driver_class=driver_class)
+        super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
         self._frame_seconds = frame_seconds if playback is None else 0.0
         # A driver of another kind has a terminal of its own kind at its other end.
         encoding = "utf-8" if driver_class is not None else getattr(sys.__stderr__, "encoding", None) or "utf-8"
         self._walls: list[LineFilter] = [Wall()]
         if not encoding.lower().startswith("utf"):
-            from jobdeck.tui.signs import Signs  # noqa: PLC0415 - for few terminals
-
             self._walls.append(Signs(encoding))
         self._mouse_wanted, self._mouse_lent = mouse, False
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
-        self._put, self._save, self._playback = put, save, playback
-        self._deck: Deck | None = None
         for one in THEMES.values():
             self.register_theme(one)
-        # The first, and no change: that would have every style sheet parsed again, 10 ms of the first frame.
-        self.set_reactive(App.theme, theme)
-        self.stylesheet.set_variables(self.get_css_variables())
+        self.theme = theme
+        ways = put or clipboard(self._write), self._write, save
+        self._deck = Deck(session, *ways) if playback is None else ReplayDeck(playback, session, *ways)
 
     @property
     def mouse(self) -> bool:
@@ -129,9 +112,7 @@ class JobdeckApp(InTurnApp):
 
     @property
     def deck(self) -> Deck:
-        """The main screen. It is made when it is asked for first."""
-        if self._deck is None:
-            self._deck = self._make_deck()
+        """The main screen."""
         return self._deck
 
     @property
@@ -141,20 +122,12 @@ class JobdeckApp(InTurnApp):
         return error.error if isinstance(error, WorkerFailed) else error
 
     def get_default_screen(self) -> Screen[Any]:
-        """Return the deck; at first what looks like it, unless that is a replay's, which nobody waits for."""
-        if self._playback is not None:
-            return self._styled_deck()
-        self.hold_keys()
-        return Opening(self._session)
+        """Return the deck."""
+        return self._deck
 
     def get_driver_class(self) -> type[Driver]:
-        """Return Textual's choice, on Unix one that sleeps while nothing is typed."""
-        chosen = super().get_driver_class()
-        if sys.platform == "win32" or chosen.__name__ != "LinuxDriver":
-            return chosen
-        from jobdeck.tui.terminal import TerminalDriver  # noqa: PLC0415 - not there on Windows
-
-        return TerminalDriver
+        """Return Textual's choice, on Unix the one of `terminal`."""
+        return own_driver(super().get_driver_class())
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Draw, unless the terminal does not keep up: it gets the whole screen once it does, not what was missed."""
@@ -179,45 +152,24 @@ class JobdeckApp(InTurnApp):
                 if number is _HANG_UP or signal.getsignal(number) is not signal.SIG_IGN:
                     loop.add_signal_handler(number, self._on_signal, number)
 
-    async def on_ready(self) -> None:
-        """Go on, now that the first frame is on the screen."""
-        await self.begin()
-
-    async def begin(self) -> None:
-        """Put the deck there, let time pass and open the engine."""
-        if self.screen is not self.deck:
-            await self.push_screen(self._styled_deck())
-            self.deck.attend(present=self.app_focus)
-            await self.give_keys()
-        self.set_interval(TICK_SECONDS, self.deck.tick)
+    def on_ready(self) -> None:
+        """Let time pass and open the engine, now that the first frame is on the screen."""
+        self.set_interval(TICK_SECONDS, self._deck.tick)
         self._engine_worker = self.run_worker(
-            self._live(), name="engine", group=ENGINE_GROUP, exclusive=True, exit_on_error=False
+            self._run_engine(), name="engine", group=ENGINE_GROUP, exclusive=True, exit_on_error=False
         )
 
     def on_app_focus(self) -> None:
-        """Ask as often as somebody who looks wants to know."""
-        if self._deck is not None:
-            self._deck.attend(present=True)
+        """Poll as often as somebody who looks wants to know."""
+        self._deck.attend(present=True)
 
     def on_app_blur(self) -> None:
-        """Ask less often while the terminal is in the background."""
-        if self._deck is not None:
-            self._deck.attend(present=False)
+        """Poll less often while the terminal is in the background."""
+        self._deck.attend(present=False)
 
-    def on_engine_opened(self, message: EngineOpened) -> None:
-        """Give the engine to the deck."""
-        self.deck.attach(message.engine)
-
-    def on_frame_ready(self, message: FrameReady) -> None:
-        """Draw a batch, and let the bridge send the next."""
-        try:
-            self.deck.draw(message.batch)
-        finally:
-            message.drawn.set()
-
-    def on_mouse_lent(self, message: MouseLent) -> None:
+    def on_sent_screen_mouse_released(self, message: SentScreen.MouseReleased) -> None:
         """Let the terminal have the mouse, or take it back."""
-        self._mouse_lent = message.lent
+        self._mouse_lent = message.released
         self._capture_mouse()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -229,19 +181,16 @@ class JobdeckApp(InTurnApp):
 
     async def run_action(
         self,
-        action: str | ActionParseResult,
+        action: "str | ActionParseResult",
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
-        if self._deck is not None:
-            self._deck.hold((parse(action) if isinstance(action, str) else action)[1])
+        self._deck.hold((parse(action) if isinstance(action, str) else action)[1])
         return await super().run_action(action, default_namespace, namespaces)
 
     def action_command_palette(self) -> None:
         """Show the palette with a cursor that stands still: one that blinks draws for ever."""
-        from textual.widgets import Input  # noqa: PLC0415 - when the palette is opened
-
         super().action_command_palette()
         palette = self.screen
 
@@ -280,39 +229,24 @@ class JobdeckApp(InTurnApp):
         """Quit as on an interrupt."""
         await self._leave(INTERRUPTED)
 
-    def _styled_deck(self) -> Deck:
-        for sheet in style_sheets(SHEETS[len(FIRST) :]):
-            self.stylesheet.read(sheet)
-        return self.deck
-
-    def _make_deck(self) -> Deck:
-        from jobdeck.tui.clipboard import clipboard  # noqa: PLC0415 - after the first frame
-        from jobdeck.tui.saving import save  # noqa: PLC0415 - the same
-        from jobdeck.tui.screens.deck import Deck  # noqa: PLC0415 - the same
-
-        ways = self._put or clipboard(self._write), self._write, self._save or save
-        if self._playback is None:
-            return Deck(self._session, *ways)
-        from jobdeck.tui.screens.replay import ReplayDeck  # noqa: PLC0415 - for a replay only
-
-        return ReplayDeck(self._playback, self._session, *ways)
-
-    async def _live(self) -> None:
+    async def _run_engine(self) -> None:
         engine = await self._session.open()
-        self.post_message(EngineOpened(engine))
         changes = engine.subscribe()
+        # In a worker of its own: what fails there is a crash of the screen, and no fault of the engine.
+        drawing = self.run_worker(self._draw(engine, changes), name="draw", group="draw")
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(engine.run(), name="engine")
-                group.create_task(bridge(changes, self._draw, self._frame_seconds), name="bridge")
+            await engine.run()
+            await drawing.wait()
         finally:
             changes.close()
             await _close(self._session, engine)
 
-    async def _draw(self, batch: Batch) -> None:
-        message = FrameReady(batch)
-        if self.post_message(message):
-            await message.drawn.wait()
+    async def _draw(self, engine: Engine, changes: Changes) -> None:
+        """Draw every batch of changes; the stream merges those that come in between two frames."""
+        self._deck.attach(engine)
+        async for batch in changes:
+            self._deck.draw(batch)
+            await asyncio.sleep(self._frame_seconds)
 
     async def _leave(self, code: int) -> None:
         worker = self._engine_worker

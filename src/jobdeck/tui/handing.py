@@ -12,6 +12,8 @@ from jobdeck.domain.text import one_line
 from jobdeck.tui.cells import middle
 from jobdeck.tui.copier import Copier, Say
 from jobdeck.tui.copying import Nothing, curl_of, id_of_exchange, id_of_job
+from jobdeck.tui.screens.sent import SentScreen
+from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.session import Session
 
 Push = Callable[[ModalScreen[None]], object]
@@ -85,15 +87,10 @@ class Handing:
             return
         chosen = tuple(keys)
         subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else words.plural(len(chosen), "job")
-
-        from jobdeck.tui.screens.ticket import TicketScreen  # noqa: PLC0415 - not for the first frame
-
         self._push(TicketScreen(TicketPaper(self._session, chosen), self._copier, subject))
 
     def sent(self) -> None:
         """Show what was sent last."""
-        from jobdeck.tui.screens.sent import SentScreen  # noqa: PLC0415 - not for the first frame
-
         last = self._copier.last
         if last is None:
             self._say("nothing has been sent to the clipboard yet", False)

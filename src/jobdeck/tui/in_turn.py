@@ -55,25 +55,11 @@ class InTurnApp(App[int]):
         self._carried_out_by: MessagePump = self
         self._giving_up: Timer | None = None
         self._looks = 0
-        self._nobody_yet = False
 
     @property
     def in_turn(self) -> bool:
-        """Whether the last key has been carried out, or closed the widget that would tell of it.
-
-        And whether there is somebody for the next: see `hold_keys`.
-        """
-        done = self._carried_out_on is None or not self._carried_out_by.is_running
-        return done and not self._nobody_yet
-
-    def hold_keys(self) -> None:
-        """Keep what is typed from now on until `give_keys`: whom it is for is not there yet."""
-        self._nobody_yet = True
-
-    async def give_keys(self) -> None:
-        """Give what has been kept to whoever has the focus, and from now on what comes."""
-        self._nobody_yet = False
-        await self._go_on()
+        """Whether the last key has been carried out, or closed the widget that would tell of it."""
+        return self._carried_out_on is None or not self._carried_out_by.is_running
 
     async def on_event(self, event: events.Event) -> None:
         """Give what is typed to whoever has the focus, in turn."""

@@ -1,16 +1,12 @@
 """In which order the list is: that of need, or by any column."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from jobdeck.domain.attention import Rank
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
 from jobdeck.tui.draw.columns import Name
-
-if TYPE_CHECKING:
-    from jobdeck.domain.instant import Instant
-    from jobdeck.domain.job import Job
 
 Value: TypeAlias = float | str | bytes
 Place: TypeAlias = Rank | tuple[int, Value, Rank]

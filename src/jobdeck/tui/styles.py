@@ -1,20 +1,16 @@
 """Where the style sheets are: in the package of a wheel, beside `src` in a checkout."""
 
-from collections.abc import Iterable
 from pathlib import Path, PurePath
 
-FIRST = ("roles.tcss", "frame.tcss")
-"""The sheets of the first frame. Parsing the others takes 5 ms."""
-
-SHEETS = (*FIRST, "deck.tcss", "modal.tcss")
+SHEETS = ("roles.tcss", "frame.tcss", "deck.tcss", "modal.tcss")
 
 
-def style_sheets(names: Iterable[str] = SHEETS) -> list[str | PurePath]:
+def style_sheets() -> list[str | PurePath]:
     """Return the paths of style sheets in the order they apply; raises FileNotFoundError when one is missing."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "styles", package.parents[1] / "styles"):
         if folder.is_dir():
-            return [_existing(folder / name) for name in names]
+            return [_existing(folder / name) for name in SHEETS]
     raise FileNotFoundError("the style sheets are neither in the package nor in the checkout")
 
 

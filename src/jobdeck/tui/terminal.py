@@ -31,6 +31,7 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.geometry import Size
 from textual.keys import Keys
@@ -267,6 +268,11 @@ def capture_mouse(app: App[Any], *, captured: bool) -> None:
     if driver is not None:
         driver._mouse = captured
         driver.write("".join(f"\x1b[?{mode}{'h' if captured else 'l'}" for mode in MOUSE_MODES))
+
+
+def own_driver(chosen: type[Driver]) -> type[Driver]:
+    """Return the driver to use where Textual has chosen one: ours instead of its own for Unix."""
+    return TerminalDriver if sys.platform != "win32" and chosen.__name__ == "LinuxDriver" else chosen
 
 
 if sys.platform != "win32":

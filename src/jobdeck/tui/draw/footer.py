@@ -1,18 +1,11 @@
 """The last line of the screen: as many keys as fit, the most needed ones longest."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from jobdeck.tui.actions import in_footer
+from jobdeck.tui.actions import Action, in_footer
 from jobdeck.tui.cells import width_of
 from jobdeck.tui.draw.spans import Line, Role, Span
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from jobdeck.tui.actions import Action
 
 
 @dataclass(frozen=True, slots=True)

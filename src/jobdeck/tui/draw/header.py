@@ -1,21 +1,15 @@
 """The first line of the screen."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from jobdeck.domain import words
+from jobdeck.domain.instant import Instant
+from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.cells import clip
 from jobdeck.tui.draw.spans import Line, Role, Span, justify, line_width
 from jobdeck.tui.draw.spending import budget_lines
 from jobdeck.tui.draw.state import COUNTED, State
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from jobdeck.domain.instant import Instant
-    from jobdeck.scheduling.actions import BudgetView
 
 AWAY_FROM = 60
 

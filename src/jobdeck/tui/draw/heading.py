@@ -1,16 +1,9 @@
 """The headings over the columns of the list."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from jobdeck.tui.cells import fit
-from jobdeck.tui.draw.columns import GAP, MARKER, TICKING, Name
+from jobdeck.tui.draw.columns import GAP, MARKER, TICKING, Columns, Name
 from jobdeck.tui.draw.spans import Line, Role, Span
-
-if TYPE_CHECKING:
-    from jobdeck.tui.draw.columns import Columns
-    from jobdeck.tui.order import Order
+from jobdeck.tui.order import Order
 
 INDENT = " "
 """Keeps the words of the last column off the ages beside it."""

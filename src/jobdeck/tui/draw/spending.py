@@ -1,18 +1,12 @@
 """The rate budget in words: used and left, until when nothing goes, and what it is spent on."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from jobdeck.domain import words
+from jobdeck.domain.instant import Instant
+from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.cells import clip
 from jobdeck.tui.draw.spans import Line, Role, Span
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from jobdeck.domain.instant import Instant
-    from jobdeck.scheduling.actions import BudgetView
 
 NAME_CELLS = 12
 WINDOW = 60.0

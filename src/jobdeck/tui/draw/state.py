@@ -1,18 +1,13 @@
 """States as glyph, word and role: colour is never the only sign."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from jobdeck.domain.attention import Attention, attention
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean
 from jobdeck.tui.draw.spans import Role
-
-if TYPE_CHECKING:
-    from jobdeck.domain.instant import Instant
-    from jobdeck.domain.job import Job, Stage
 
 
 @dataclass(frozen=True, slots=True)

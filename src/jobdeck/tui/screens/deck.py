@@ -24,11 +24,11 @@ from jobdeck.tui.handing import Handing
 from jobdeck.tui.marks import Marks
 from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.hand_keys import HandKeys
+from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.pane_keys import PaneKeys
 from jobdeck.tui.screens.watch_keys import WatchKeys
 from jobdeck.tui.session import Choice, Engine, Session
 from jobdeck.tui.theme import DARK, THEMES, after
-from jobdeck.tui.tight import TightCompositor
 from jobdeck.tui.triage import Triage
 from jobdeck.tui.undo import UndoStack
 from jobdeck.tui.watch import Watch
@@ -62,7 +62,6 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
 
     def __init__(self, session: Session, put: Put, write: Callable[[str], object], save: Save = save) -> None:
         super().__init__()
-        self._compositor = TightCompositor()
         now = session.clock.now()
         self._session = session
         self._save = save
@@ -214,8 +213,6 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
 
     def action_help(self) -> None:
         """Show the help sheet."""
-        from jobdeck.tui.screens.help import HelpScreen  # noqa: PLC0415 - not for the first frame
-
         self.app.push_screen(HelpScreen(locked=bool(self._session.locked), replay=bool(self._watch.replay)))
 
     async def action_palette(self) -> None:

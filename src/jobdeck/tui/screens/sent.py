@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.message import Message
 
 from jobdeck.tui.copier import Copier, Sent
 from jobdeck.tui.draw.document import keys_line
 from jobdeck.tui.draw.spans import Line, Role, clip_line
-from jobdeck.tui.messages import MouseLent
 from jobdeck.tui.screens.sheet import Sheet
 from jobdeck.tui.widgets.document import Document
 from jobdeck.tui.widgets.static import Sentence
@@ -18,7 +18,14 @@ _KEYS = (("y", "send again"), ("s", "save"), ("esc", "back"))
 
 
 class SentScreen(Sheet[None]):
-    """Shows a text bare, over the whole screen, with the mouse lent to the terminal, so that dragging selects it."""
+    """Shows a text bare over the whole screen, and releases the mouse to the terminal, so that dragging selects it."""
+
+    class MouseReleased(Message):
+        """The terminal is to have the mouse, or we want it back."""
+
+        def __init__(self, *, released: bool) -> None:
+            super().__init__()
+            self.released = released
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("y", "send", "send again"),
@@ -38,9 +45,9 @@ class SentScreen(Sheet[None]):
         yield Sentence(lambda width: (clip_line(keys_line(_KEYS), width),))
 
     def on_mount(self) -> None:
-        """Show the text, and lend the mouse."""
+        """Show the text, and release the mouse."""
         self.query_one(Document).show(self._sent.text)
-        self.post_message(MouseLent(lent=True))
+        self.app.post_message(self.MouseReleased(released=True))
 
     async def action_send(self) -> None:
         """Send it once more."""
@@ -52,7 +59,7 @@ class SentScreen(Sheet[None]):
 
     def action_leave(self) -> None:
         """Take the mouse back and go."""
-        self.app.post_message(MouseLent(lent=False))
+        self.app.post_message(self.MouseReleased(released=False))
         self.dismiss(None)
 
     def _heading(self, width: int) -> Sequence[Line]:

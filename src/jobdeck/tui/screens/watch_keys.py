@@ -6,6 +6,7 @@ from jobdeck.domain import words
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.tui.cells import middle
 from jobdeck.tui.failure import failure_text
+from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.deck_part import DeckPart
 
 
@@ -75,8 +76,6 @@ class WatchKeys(DeckPart):
 
     def offer_to_add(self, text: str) -> None:
         """Ask for targets; `text` is what has been pasted already."""
-        from jobdeck.tui.screens.add import AddScreen  # noqa: PLC0415 - not for the first frame
-
         self.app.push_screen(AddScreen(self._session.parse, self._is_watched, self._add, self._keep_draft, text))
 
     def _is_watched(self, key: JobKey) -> bool:

@@ -1,16 +1,13 @@
 """Widgets of a few lines that neither scroll nor take the focus."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from jobdeck.tui.draw.columns import columns_for
+from jobdeck.tui.draw.columns import Columns, Name, columns_for
 from jobdeck.tui.draw.document import keys_line
 from jobdeck.tui.draw.footer import Footer as FooterLine
 from jobdeck.tui.draw.footer import footer
@@ -18,10 +15,6 @@ from jobdeck.tui.draw.heading import heading_spans
 from jobdeck.tui.draw.spans import Keys, Line, Role, clip_line, line_width
 from jobdeck.tui.order import Order
 from jobdeck.tui.widgets.palette import Painted
-
-if TYPE_CHECKING:
-    from jobdeck.tui.draw.columns import Columns, Name
-
 
 SCROLLBAR = 1
 """Cells that a list has for its columns less than the headings over it."""
