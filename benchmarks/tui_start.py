@@ -1,4 +1,4 @@
-"""Starting on 10,000 remembered jobs, through a real pty: the first frame, the rows, and memory."""
+"""Starting on 10,000 stored jobs, through a real pty: until rows are there and a key works, and memory."""
 
 import socket
 import sys
@@ -22,16 +22,18 @@ class Bare(App):
         yield Static("open" + "ing")
 Bare().run()
 """
-FIRST = Goal("first frame, 10,000 jobs in the store: processor time", 1.3, "×", "a bare Textual app")
+USABLE = Goal(
+    "rows and keys there, 10,000 jobs in the store: processor time", 2.2, "×", "a bare Textual app's first frame"
+)
 FILLED = Goal("from there until the 10,000 rows are shown", 1.0, "s")
 MEMORY = Goal("memory with 10,000 jobs", 90.0, "MB")
-GOALS = (FIRST, FILLED, MEMORY)
+GOALS = (USABLE, FILLED, MEMORY)
 
 
 def measure() -> Iterator[Number]:
     """Start both apps in turns."""
     bares: list[tuple[float, float]] = []
-    firsts: list[tuple[float, float]] = []
+    usables: list[tuple[float, float]] = []
     rows: list[tuple[float, float]] = []
     sizes: list[float] = []
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
@@ -42,14 +44,17 @@ def measure() -> Iterator[Number]:
             with Terminal([sys.executable, "-c", BARE], env) as terminal:
                 bares.append((terminal.until(rb"opening"), terminal.cpu))
             with Terminal(command(), env) as terminal:
-                firsts.append((terminal.until(rb"opening"), terminal.cpu))
+                terminal.until(rb"op_[0-9]{5}")
+                terminal.type(b"?")
+                usables.append((terminal.until(rb"Signs"), terminal.cpu))
+                terminal.type(b"\x1b")
                 filled = terminal.until(rb"[^0-9]10,?000[^0-9]")
-                rows.append((filled - firsts[-1][0], terminal.cpu - firsts[-1][1]))
+                rows.append((filled - usables[-1][0], terminal.cpu - usables[-1][1]))
                 terminal.drain(3.0)
                 sizes.append(terminal.megabytes)
-    (bare, bare_cpu), (first, first_cpu) = (tuple(map(min, zip(*each, strict=True))) for each in (bares, firsts))
-    yield FIRST.found(
-        first_cpu / bare_cpu, f"{first_cpu:.2f} s of {bare_cpu:.2f} s; in all {first:.2f} of {bare:.2f} s"
+    (bare, bare_cpu), (usable, usable_cpu) = (tuple(map(min, zip(*each, strict=True))) for each in (bares, usables))
+    yield USABLE.found(
+        usable_cpu / bare_cpu, f"{usable_cpu:.2f} s of {bare_cpu:.2f} s; in all {usable:.2f} of {bare:.2f} s"
     )
     filled, filled_cpu = map(min, zip(*rows, strict=True))
     yield FILLED.found(filled, f"{filled_cpu:.2f} s of processor time")

@@ -45,9 +45,6 @@ async def press_keys(pilot: Pilot[int], *keys: str) -> None:
         for _ in range(3):
             await pilot._wait_for_screen()
             await asyncio.sleep(0)
-        async with asyncio.timeout(PATIENCE):
-            while isinstance(app, JobdeckApp) and not app.in_turn and not app._exit:
-                await asyncio.sleep(0.001)
 
 
 def painted(app: App[int]) -> list[str]:

@@ -1,17 +1,12 @@
-"""Keys, the mouse and pastes as events; and what of Textual's private parts this relies on."""
+"""Keys, the mouse and pastes as events."""
 
-import inspect
 import time
 from collections.abc import Callable
 
 import pytest
 from textual import events, messages
-from textual._xterm_parser import XTermParser
-from textual.app import App
-from textual.driver import Driver
 from textual.message import Message
 
-from jobdeck.tui import terminal
 from jobdeck.tui.terminal import Burst, KeyReader
 from tests.tui.terminal_answers import ANSWERS
 
@@ -126,28 +121,3 @@ def test_an_escape_that_came_late_is_the_key_where_a_program_between_keeps_it(
     read: Callable[..., list[Message]],
 ) -> None:
     assert names(read("\x1bj", escape_apart=True)) == ["escape", "j"]
-
-
-def test_textual_has_the_private_parts_that_are_touched() -> None:
-    """What breaks here when Textual changes: keys, the mouse, synchronized output, the writer, the size, the driver."""
-    parser = XTermParser()
-    assert [key.key for key in parser._sequence_to_key_events("\x1b[1;5A")] == ["ctrl+up"]
-    assert [key.key for key in parser._sequence_to_key_events("x", alt=True)] == ["alt+x"]
-    assert isinstance(parser.parse_mouse_code("\x1b[<0;3;4M"), events.MouseDown)
-    assert "_driver" in inspect.getsource(App.__init__)
-    assert {"_mouse", "_size"} <= set(inspect.getsource(Driver.__init__).replace(".", " ").split())
-    writer = inspect.getsource(terminal.WriterThread)
-    assert all(name in writer for name in ("def run", "def stop", "self._queue", "self._file"))
-    linux = inspect.getsource(terminal.LinuxDriver)
-    for name in (
-        "self._writer_thread = WriterThread(self._file)",
-        "def run_input_thread(self)",
-        "def disable_input(self)",
-        "def _get_terminal_size(self)",
-        "def _query_in_band_window_resize(self)",
-        "self.exit_event",
-        "self.fileno",
-        "if not self._mouse:",
-    ):
-        assert name in linux, name
-    assert "_display" in vars(App)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.pty_screen import PtyScreen
+
 ROOT = Path(__file__).parents[2]
 SERVE = """
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock, job
 from jobdeck.tui.app import JobdeckApp
-app = JobdeckApp(FakeSession(FakeEngine(FrozenClock(), [job("op_a")])))
+app = JobdeckApp(FakeSession(FakeEngine(FrozenClock(), [job("op_b"), job("op_a")])))
 app.run()
 raise SystemExit(app.return_code)
 """
@@ -95,33 +97,48 @@ def test_poor_terminals_are_survived(environ: dict[str, str]) -> None:
     assert b"Traceback" not in data
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="counts how often a thread was woken in /proc")
-def test_an_escape_is_a_key_by_itself_and_nobody_looks_for_keys_while_none_are_pressed() -> None:
-    def look(process: "subprocess.Popen[bytes]", master: int) -> None:
-        os.write(master, b"?")
-        read_until(master, b"it was cancelled")
-        os.write(master, b"\x1b")
-        read_until(master, b"op_a")
-        while (before := woken(process.pid)) and (time.sleep(0.5) or woken(process.pid) != before):
-            assert time.monotonic() < end
-        os.write(master, b"q")
+class Screen(PtyScreen):
+    """The app with its jobs on a terminal."""
 
-    end = time.monotonic() + 15
-    assert leave(look)[0] == 0
+    def __init__(self) -> None:
+        super().__init__((100, 30))
+        env = {key: value for key, value in os.environ.items() if key not in {"TMUX", "NO_COLOR"}}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SERVE],
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            cwd=ROOT,
+            env={**env, "TERM": "xterm-256color"},
+        )
 
-
-def read_until(master: int, text: bytes) -> None:
-    data = b""
-    end = time.monotonic() + 20
-    while text not in data:
-        assert time.monotonic() < end, data
-        if select.select([master], [], [], 0.1)[0]:
-            data += os.read(master, 65_536)
+    def burst(self, keys: str, pause: float) -> None:
+        for char in keys:
+            self.press(char)
+            time.sleep(pause)
 
 
-def woken(process: int) -> int:
-    """How often a process's threads have waited for something, all but the first."""
-    states = [
-        path.read_text() for path in Path(f"/proc/{process}/task").glob("*/status") if path.parent.name != str(process)
-    ]
-    return sum(int(state.split("voluntary_ctxt_switches:")[1].split()[0]) for state in states)
+@pytest.mark.parametrize("pause", [0.0, 0.008], ids=["at once", "one by one"])
+def test_a_burst_arrives_whole(pause: float) -> None:
+    screen = Screen()
+    try:
+        screen.until("op_a", "op_b")
+        screen.burst("/op_b", pause)
+        screen.until("/ op_b", "1 of 2")
+        screen.burst("\x1b", 0.2)
+        screen.until_true(lambda: "1 of 2" not in screen.text)
+        screen.burst("/op_a\rY", pause)
+        screen.until("Ticket of op_a")
+        screen.burst("\x1b", 0.2)
+        screen.burst("aop_q_17", pause)
+        screen.until("Add targets", "op_q_17")
+        screen.burst("\x1b", 0.2)
+        screen.until_true(lambda: "Add targets" not in screen.text)
+        screen.burst(":quit", pause)
+        screen.until("quit; the remote jobs go on")
+        screen.burst("\r", 0.2)
+        assert screen.leave() == 0
+        assert b"PAUSED" not in screen.data, "no letter was a key"
+    finally:
+        screen.process.kill()
+        screen.process.wait()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from rich.console import RenderableType
+from textual import events
 from textual.actions import ActionParseResult, parse
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -16,13 +16,12 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.widgets import Input
-from textual.worker import Worker, WorkerFailed, WorkerState
+from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
 from jobdeck.tui.clipboard import Put, clipboard
 from jobdeck.tui.commands import ActionCommands
 from jobdeck.tui.failure import failure_text
-from jobdeck.tui.in_turn import InTurnApp
+from jobdeck.tui.keyboard import events_of_burst, settled, takes_text
 from jobdeck.tui.multiplexer import in_gnu_screen
 from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.deck import Deck
@@ -32,7 +31,7 @@ from jobdeck.tui.session import Changes, Engine, Playback, Session
 from jobdeck.tui.signs import Signs
 from jobdeck.tui.styles import style_sheets
 from jobdeck.tui.suspension import stop_until_continued, why_not_suspended
-from jobdeck.tui.terminal import capture_mouse, is_backlogged, own_driver, write_sequence
+from jobdeck.tui.terminal import Burst, TerminalApp
 from jobdeck.tui.theme import DARK, LIGHT, THEMES
 from jobdeck.tui.wall import Wall
 from jobdeck.tui.widgets.palette import ROLE_CLASSES
@@ -56,7 +55,7 @@ _SIGNALS = {
 _HANG_UP = getattr(signal, "SIGHUP", None)
 
 
-class JobdeckApp(InTurnApp):
+class JobdeckApp(TerminalApp):
     """The screen on a session.
 
     `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed
@@ -96,13 +95,13 @@ class JobdeckApp(InTurnApp):
         self._walls: list[LineFilter] = [Wall()]
         if not encoding.lower().startswith("utf"):
             self._walls.append(Signs(encoding))
-        self._mouse_wanted, self._mouse_lent = mouse, False
+        self._mouse_wanted, self._mouse_released = mouse, False
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
-        ways = put or clipboard(self._write), self._write, save
+        ways = put or clipboard(self.write), self.write, save
         self._deck = Deck(session, *ways) if playback is None else ReplayDeck(playback, session, *ways)
 
     @property
@@ -118,21 +117,12 @@ class JobdeckApp(InTurnApp):
     @property
     def fault(self) -> BaseException | None:
         """The error that made the screen crash, else the one that stopped the engine; None when nothing did."""
-        error = self._exception or self._engine_fault
+        error = self.crash or self._engine_fault
         return error.error if isinstance(error, WorkerFailed) else error
 
     def get_default_screen(self) -> Screen[Any]:
         """Return the deck."""
         return self._deck
-
-    def get_driver_class(self) -> type[Driver]:
-        """Return Textual's choice, on Unix the one of `terminal`."""
-        return own_driver(super().get_driver_class())
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Draw, unless the terminal does not keep up: it gets the whole screen once it does, not what was missed."""
-        if not is_backlogged(self):
-            super()._display(screen, renderable)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our colours for themes that do not know them."""
@@ -169,8 +159,8 @@ class JobdeckApp(InTurnApp):
 
     def on_sent_screen_mouse_released(self, message: SentScreen.MouseReleased) -> None:
         """Let the terminal have the mouse, or take it back."""
-        self._mouse_lent = message.released
-        self._capture_mouse()
+        self._mouse_released = message.released
+        self._update_mouse()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say on the screen that the engine has failed; what is there stays, for its IDs are still good."""
@@ -178,6 +168,36 @@ class JobdeckApp(InTurnApp):
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
             self._engine_fault = worker.error
             self.deck.fail(f"the engine stopped: {failure_text(worker.error)}")
+
+    async def on_event(self, event: events.Event) -> None:
+        """Carry out what is typed in the order in which it came: no key is looked at before the last is done.
+
+        Textual gives all that comes in one burst to whoever has the focus when the first of it comes.
+        """
+        if isinstance(event, Burst):
+            if self.screen_stack:
+                for one in events_of_burst(event, self.focused or self.screen):
+                    await self.on_event(one)
+        elif not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+        elif self.screen_stack:  # none: the app is being closed
+            await self._type(event)
+
+    async def _type(self, event: events.Key | events.Paste) -> None:
+        target = self.focused or self.screen
+        into_text = takes_text(target)
+        if into_text and (isinstance(event, events.Paste) or event.is_printable):
+            await super().on_event(event)
+            return
+        if into_text:
+            await settled(target)
+        bound = self.screen.active_bindings.get(event.key) if isinstance(event, events.Key) else None
+        if bound is None or not await self.run_action(bound.binding.action, bound.node):
+            await super().on_event(event)
+        else:
+            self.app_focus = True
+        if into_text:
+            await settled(target)
 
     async def run_action(
         self,
@@ -189,21 +209,10 @@ class JobdeckApp(InTurnApp):
         self._deck.hold((parse(action) if isinstance(action, str) else action)[1])
         return await super().run_action(action, default_namespace, namespaces)
 
-    def action_command_palette(self) -> None:
-        """Show the palette with a cursor that stands still: one that blinks draws for ever."""
-        super().action_command_palette()
-        palette = self.screen
-
-        def hold_still() -> None:
-            for one in palette.query(Input):
-                one.cursor_blink = False
-
-        palette.call_after_refresh(hold_still)
-
     def action_mouse(self) -> None:
         """Use the mouse, or leave it to the terminal, which can then select text with it."""
         self._mouse_wanted = not self._mouse_wanted
-        self._capture_mouse()
+        self._update_mouse()
         if not self._mouse_wanted:
             note = "mouse off: drag to select text"
         elif in_gnu_screen(os.environ):
@@ -236,7 +245,8 @@ class JobdeckApp(InTurnApp):
         drawing = self.run_worker(self._draw(engine, changes), name="draw", group="draw")
         try:
             await engine.run()
-            await drawing.wait()
+            with suppress(WorkerCancelled):
+                await drawing.wait()
         finally:
             changes.close()
             await _close(self._session, engine)
@@ -262,18 +272,8 @@ class JobdeckApp(InTurnApp):
         if self.is_running:
             self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
 
-    def _capture_mouse(self) -> None:
-        capture_mouse(self, captured=self._mouse_wanted and not self._mouse_lent)
-
-    def _write(self, sequence: str) -> None:
-        write_sequence(self, sequence)
-
-    def _fatal_error(self) -> None:
-        """End without Textual's picture of the crash, which shows the values of variables: keys are among them."""
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        """Print nothing of a crash: whoever runs the app reports `fault`."""
+    def _update_mouse(self) -> None:
+        self.use_mouse(wanted=self._mouse_wanted and not self._mouse_released)
 
 
 async def _close(session: Session, engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """Sending texts to the clipboard: what is said about it, and what is kept of it for those it did not reach."""
 
+import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,11 +39,19 @@ class Copier:
         self._save = save
         self._clock = clock
         self._say = say
+        self._busy = asyncio.Lock()
         self.last: Sent | None = None
 
     async def send(self, text: str, what: str) -> bool:
-        """Send a text; one that is too big for the clipboard becomes a file. Returns whether it was sent."""
+        """Send a text; one that is too big for the clipboard becomes a file. Returns whether it was sent.
+
+        Those that are asked for meanwhile follow in their order.
+        """
         self.last = Sent(text, what)
+        async with self._busy:
+            return await self._send(text, what)
+
+    async def _send(self, text: str, what: str) -> bool:
         try:
             way = await self._put(text)
         except TooBigError as error:

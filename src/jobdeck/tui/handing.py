@@ -1,7 +1,7 @@
 """Handing on what the deck shows: IDs, curl lines and tickets, of what is selected or marked."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from textual.screen import ModalScreen
 
@@ -16,7 +16,7 @@ from jobdeck.tui.screens.sent import SentScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.session import Session
 
-Push = Callable[[ModalScreen[None]], object]
+Push = Callable[[ModalScreen[None]], Awaitable[None]]
 """Puts a sheet in front of the deck."""
 
 
@@ -80,19 +80,19 @@ class Handing:
         else:
             await self._copier.send(found.text, found.what)
 
-    def ticket(self, keys: Sequence[JobKey]) -> None:
+    async def ticket(self, keys: Sequence[JobKey]) -> None:
         """Show one ticket about jobs."""
         if not keys:
             self._say("no ticket: no job is selected", True)
             return
         chosen = tuple(keys)
         subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else words.plural(len(chosen), "job")
-        self._push(TicketScreen(TicketPaper(self._session, chosen), self._copier, subject))
+        await self._push(TicketScreen(TicketPaper(self._session, chosen), self._copier, subject))
 
-    def sent(self) -> None:
+    async def sent(self) -> None:
         """Show what was sent last."""
         last = self._copier.last
         if last is None:
             self._say("nothing has been sent to the clipboard yet", False)
         else:
-            self._push(SentScreen(self._copier, last))
+            await self._push(SentScreen(self._copier, last))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from textual import events
-from textual._styles_cache import StylesCache
 from textual.driver import Driver
 from textual.geometry import Size
 from textual.message import Message
@@ -16,7 +15,7 @@ from textual.message import Message
 from jobdeck.tui.app import CLOSE_SECONDS, JobdeckApp
 from jobdeck.tui.clipboard import OSC52_BYTES, TooBigError, osc52
 from jobdeck.tui.session import Session
-from jobdeck.tui.terminal import KeyReader, pin_clusters, usable_size
+from jobdeck.tui.terminal import KeyReader, pin_clusters, release_painted_lines, usable_size
 from jobdeck.wiring.private_file import PrivateFileError
 
 Write = Callable[[str], None]
@@ -35,6 +34,7 @@ class RemoteDriver(Driver):
     """
 
     sink: Write
+    drawn_size: tuple[int, int] | None = None
     _reader: KeyReader
     _waiting: asyncio.TimerHandle | None = None
 
@@ -65,8 +65,8 @@ class RemoteDriver(Driver):
 
     def resize(self, width: int, height: int) -> None:
         """Draw for another size."""
-        self._size = usable_size(width, height)
-        size = Size(*self._size)
+        self.drawn_size = usable_size(width, height)
+        size = Size(*self.drawn_size)
         self.send_message(events.Resize(size, size))
 
     def _process(self, found: Iterable[Message]) -> None:
@@ -110,7 +110,7 @@ class RemoteView:
 
     def resize(self, width: int, height: int) -> None:
         """Draw for another size."""
-        if (driver := self._driver) is not None and usable_size(width, height) != driver._size:
+        if (driver := self._driver) is not None and usable_size(width, height) != driver.drawn_size:
             driver.resize(width, height)
 
     def attend(self, *, present: bool) -> None:
@@ -127,17 +127,16 @@ class RemoteView:
 
     @property
     def _driver(self) -> RemoteDriver | None:
-        driver = self._app._driver
-        return driver if isinstance(driver, RemoteDriver) and self._app._running else None
+        driver = self._app.running_driver
+        return driver if isinstance(driver, RemoteDriver) else None
 
 
 def _release_memory() -> None:
     """Give back what a screen took, once the stack that still refers to it has unwound.
 
-    A screen is one large cycle, and Textual keeps the lines of its widgets as keys of a cache for all screens: 50 views
-    of 500×200 cells, one after another, left 55 MB behind, and now none. A collection takes 50 ms.
+    A screen is one large cycle. A collection takes 50 ms.
     """
-    StylesCache.get_inner_outer.cache_clear()
+    release_painted_lines()
     asyncio.get_running_loop().call_later(COLLECT_SECONDS, gc.collect)
 
 

@@ -1,14 +1,20 @@
 """All that we do to a terminal otherwise than Textual: its private parts are touched here alone.
 
-Each has a measured harm behind it that no public part cures:
+Each has a measured harm behind it that no public part cures; `tests/tui/test_textual.py` names what breaks when Textual
+changes:
 
 - `KeyReader`: Textual replays a sequence that it does not know letter by letter as keys. One late answer to a query
   (XTGETTCAP) unwatched three of five jobs, acknowledged a failure and put a curl line on the clipboard; a paste that
   lost its end, or a byte that is no UTF-8, killed every key.
 - `NonBlockingWriter`: Textual's holds the event loop after 30 writes, and with it every poll and every signal, for as
   long as the terminal is stuck.
-- `TerminalDriver`: Textual's wakes ten times a second although nothing is typed, takes the size from COLUMNS and
-  LINES, and draws for whatever size it is told: one of 65,535 columns hangs it.
+- `TerminalDriver`: Textual's takes the size from COLUMNS and LINES, and draws for whatever size it is told: one of
+  65,535 columns hangs it.
+- `TerminalApp`: Textual's picture of a crash shows the values of variables, and keys are among them.
+- `set_virtual_height`: the reactive has the whole screen laid out and painted, 20 ms at every move of the cursor to a
+  job with more or fewer lines.
+- `release_painted_lines`: Textual keeps the lines of its widgets as keys of a cache for all screens. 50 views of
+  500×200 cells, one after another, left 55 MB behind.
 """
 
 import asyncio
@@ -26,9 +32,11 @@ from queue import Queue
 from typing import Any, TextIO
 
 from rich.cells import cell_len
+from rich.console import RenderableType
 from textual import events, messages
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._keyboard_protocol import FUNCTIONAL_KEYS
+from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
@@ -36,6 +44,9 @@ from textual.drivers._writer_thread import WriterThread
 from textual.geometry import Size
 from textual.keys import Keys
 from textual.message import Message
+from textual.screen import Screen
+from textual.scroll_view import ScrollView
+from textual.widget import Widget
 
 from jobdeck.tui import suspension
 from jobdeck.tui.input_splitter import EscapeSequence, InputSplitter, Pasted, Token, Typed
@@ -43,6 +54,9 @@ from jobdeck.tui.multiplexer import in_gnu_screen
 
 DRAIN_SECONDS = 0.1
 """How long what the terminal still answers is read at the end: the shell would get it as if it had been typed."""
+
+WAKE_SECONDS = 0.1
+"""How often whoever waits for keys looks whether that is over."""
 
 READ_BYTES = 4_096
 BACKLOG_WRITES = 30
@@ -250,40 +264,70 @@ def usable_size(columns: int, lines: int) -> tuple[int, int]:
     return min(columns or DEFAULT_SIZE[0], MOST_COLUMNS), min(lines or DEFAULT_SIZE[1], MOST_LINES)
 
 
-def is_backlogged(app: App[Any]) -> bool:
-    """Whether the terminal does not keep up with what is drawn; once it does, everything is drawn again."""
-    writer = getattr(app._driver, "_writer_thread", None)
-    return isinstance(writer, NonBlockingWriter) and writer.backlogged
+def set_virtual_height(view: ScrollView, lines: int) -> None:
+    """Say how many lines there are to scroll through; only the scrollbar hears of it."""
+    size = Size(view.scrollable_content_region.width, lines)
+    if size != view.virtual_size:
+        view.set_reactive(Widget.virtual_size, size)
+        view._scroll_update(size)
 
 
-def write_sequence(app: App[Any], sequence: str) -> None:
-    """Send a sequence to the app's terminal."""
-    if app._driver is not None:
-        app._driver.write(sequence)
+def release_painted_lines() -> None:
+    """Forget the lines that are kept for painting them again; those that are on a screen are made anew."""
+    StylesCache.get_inner_outer.cache_clear()
 
 
-def capture_mouse(app: App[Any], *, captured: bool) -> None:
-    """Have the mouse reported to us, or leave it to the terminal, which can select text with it."""
-    driver = app._driver
-    if driver is not None:
-        driver._mouse = captured
-        driver.write("".join(f"\x1b[?{mode}{'h' if captured else 'l'}" for mode in MOUSE_MODES))
+class TerminalApp(App[int]):
+    """An app on a terminal that may be slow, and that sees nothing of a crash."""
 
+    @property
+    def crash(self) -> Exception | None:
+        """The error that ended the app, None when none did."""
+        return self._exception
 
-def own_driver(chosen: type[Driver]) -> type[Driver]:
-    """Return the driver to use where Textual has chosen one: ours instead of its own for Unix."""
-    return TerminalDriver if sys.platform != "win32" and chosen.__name__ == "LinuxDriver" else chosen
+    @property
+    def running_driver(self) -> Driver | None:
+        """The driver while there is somebody to take what it reads."""
+        return self._driver if self._running else None
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return Textual's choice, on Unix the one of this file."""
+        chosen = super().get_driver_class()
+        return TerminalDriver if sys.platform != "win32" and chosen.__name__ == "LinuxDriver" else chosen
+
+    def write(self, sequence: str) -> None:
+        """Send a sequence to the terminal."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+
+    def use_mouse(self, *, wanted: bool) -> None:
+        """Have the mouse reported to us, or leave it to the terminal, which can select text with it."""
+        if self._driver is not None:
+            self._driver._mouse = wanted
+            self.write("".join(f"\x1b[?{mode}{'h' if wanted else 'l'}" for mode in MOUSE_MODES))
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Draw, unless the terminal does not keep up: it gets the whole screen once it does, not what was missed."""
+        writer = getattr(self._driver, "_writer_thread", None)
+        if not (isinstance(writer, NonBlockingWriter) and writer.backlogged):
+            super()._display(screen, renderable)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's picture of the crash."""
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Print nothing of a crash: whoever runs the app reports it."""
 
 
 if sys.platform != "win32":
     from textual.drivers.linux_driver import LinuxDriver
 
     class TerminalDriver(LinuxDriver):
-        """Sleeps until something is typed, draws only what the terminal takes, and only for a size that can be."""
+        """Draws only what the terminal takes, and only for a size that can be."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self._ending, self._end = os.pipe()
             if suspension.IGNORED:
                 signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             self._resizing = False
@@ -306,7 +350,7 @@ if sys.platform != "win32":
             reader = KeyReader(escape_apart=in_gnu_screen(os.environ))
             decode = getincrementaldecoder("utf-8")("surrogateescape").decode
 
-            def take(seconds: float | None) -> None:
+            def take(seconds: float) -> None:
                 ready = {key.fileobj for key, _ in selector.select(seconds)}
                 if self.fileno not in ready:
                     found = reader.tick()
@@ -323,10 +367,8 @@ if sys.platform != "win32":
 
             with selectors.SelectSelector() as selector:
                 selector.register(self.fileno, selectors.EVENT_READ)
-                selector.register(self._ending, selectors.EVENT_READ)
                 while not self.exit_event.is_set():
-                    take(reader.wait)
-                selector.unregister(self._ending)
+                    take(WAKE_SECONDS if reader.wait is None else min(reader.wait, WAKE_SECONDS))
                 take(DRAIN_SECONDS)
 
         def _read(self) -> bytes:
@@ -336,12 +378,10 @@ if sys.platform != "win32":
                 return b""
 
         def disable_input(self) -> None:
-            """Wake who waits for keys, to end."""
+            """Read no more."""
             with suppress(RuntimeError):
                 asyncio.get_running_loop().remove_signal_handler(signal.SIGWINCH)
-            os.write(self._end, b".")
             super().disable_input()
-            os.read(self._ending, 1)
 
         def _get_terminal_size(self) -> tuple[int, int]:
             # Of the terminal, not of COLUMNS and LINES: a shell that exports them does so once, for another size.

@@ -6,8 +6,10 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.containers import Container, Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
@@ -76,7 +78,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
         self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
         self._triage = Triage(self._watch.model)
-        self._filter_bar, self._search_bar = FilterBar(FILTERING), FilterBar(SEARCHING)
+        self._filter_bar, self._search_bar = FilterBar("filter", FILTERING), FilterBar("search", SEARCHING)
         self._jobs = JobList(self._watch.model, now, id="jobs")
         self._detail = Detail(now, id="detail")
         self._trace = Trace(now, id="trace")
@@ -188,13 +190,13 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         if self._session.locked and missing and not any(event.key in action.keys for action in self._actions):
             self._say(self._session.locked)
 
-    def on_paste(self, event: events.Paste) -> None:
+    async def on_paste(self, event: events.Paste) -> None:
         """Offer to add what was pasted where there is no input for it."""
         event.stop()
         if self._session.locked or self._watch.replay:
             self._say(self._session.locked or "not available in replay")
         elif event.text.strip():
-            self.offer_to_add(event.text)
+            await self.offer_to_add(event.text)
 
     async def on_footer_chosen(self, message: Footer.Chosen) -> None:
         """Do the action that was clicked."""
@@ -211,13 +213,16 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self.app.theme = name
         self._session.keep_choice(Choice.THEME, name)
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         """Show the help sheet."""
-        self.app.push_screen(HelpScreen(locked=bool(self._session.locked), replay=bool(self._watch.replay)))
+        await self.app.push_screen(HelpScreen(locked=bool(self._session.locked), replay=bool(self._watch.replay)))
 
     async def action_palette(self) -> None:
-        """Show the palette."""
-        await self.app.run_action("command_palette")
+        """Show the palette with a cursor that stands still: one that blinks draws for ever."""
+        palette = CommandPalette()
+        await self.app.push_screen(palette)
+        for box in palette.query(Input):
+            box.cursor_blink = False
 
     async def action_mouse(self) -> None:
         """Use the mouse, or leave it to the terminal."""
@@ -286,7 +291,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._draw_footer()
 
     def _draw_footer(self) -> None:
-        typed = next((bar for bar in self._bars if bar.asking), None)
+        typed = next((bar for bar in self._bars if bar.editing), None)
         if typed is not None:
             self._footer.say(typed.keys)
         else:
@@ -329,8 +334,8 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         lines = NOTHING_PASSES if self._watch.model.total else NO_JOBS if self._session.locked else EMPTY_DECK
         return tuple(clip_line(line, width) for line in lines)
 
-    def _push(self, sheet: ModalScreen[None]) -> None:
-        self.app.push_screen(sheet)
+    async def _push(self, sheet: ModalScreen[None]) -> None:
+        await self.app.push_screen(sheet)
 
     def _tell(self, message: str, warn: bool) -> None:
         self._say(message, warn=warn)

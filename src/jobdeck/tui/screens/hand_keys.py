@@ -21,22 +21,24 @@ class HandKeys(DeckPart):
     _handing: Handing
     _calling: Calling
 
-    async def action_copy_id(self) -> None:
+    def action_copy_id(self) -> None:
         """Send the ID of the selected job, or of the selected exchange, to the clipboard."""
-        await self._handing.request_id(self._watch.job(self._jobs.selected), self._selected_exchange)
+        job = self._watch.job(self._jobs.selected)
+        self.run_worker(self._handing.request_id(job, self._selected_exchange), group="clipboard")
 
-    async def action_copy_curl(self) -> None:
+    def action_copy_curl(self) -> None:
         """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
         job = self._watch.job(self._jobs.selected)
-        await self._handing.curl(self._selected_exchange or (job.target if job is not None else None))
+        about = self._selected_exchange or (job.target if job is not None else None)
+        self.run_worker(self._handing.curl(about), group="clipboard")
 
-    def action_ticket(self) -> None:
+    async def action_ticket(self) -> None:
         """Show one ticket of the marked jobs, else of the selected one."""
-        self._handing.ticket(self._chosen)
+        await self._handing.ticket(self._chosen)
 
-    def action_show_sent(self) -> None:
+    async def action_show_sent(self) -> None:
         """Show what was sent to the clipboard last."""
-        self._handing.sent()
+        await self._handing.sent()
 
     def action_mark(self) -> None:
         """Mark the selected job, or take its mark away, and go on to the next."""

@@ -1,5 +1,8 @@
 """What the keys of the list do: sort, filter, acknowledge. A part of the deck."""
 
+from textual import on
+from textual.widgets import Input
+
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.draw.columns import Name
 from jobdeck.tui.draw.state import FAULTS
@@ -7,7 +10,7 @@ from jobdeck.tui.order import Order, read_order
 from jobdeck.tui.screens.deck_part import DeckPart
 from jobdeck.tui.session import Choice
 from jobdeck.tui.triage import FilterState, Triage
-from jobdeck.tui.widgets.filter_bar import FilterBar
+from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.static import Heading
 
 
@@ -51,7 +54,7 @@ class ListKeys(DeckPart):
         """Ask for a filter."""
         self._selected_before = self._jobs.selected
         self._filter_before = self._triage.state
-        self._filter_bar.ask()
+        self._filter_bar.open()
 
     def action_faults(self) -> None:
         """Show only jobs in trouble, or all again."""
@@ -79,31 +82,31 @@ class ListKeys(DeckPart):
         """Sort by the column that was clicked."""
         self.action_sort_by(message.column)
 
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+    @on(Input.Changed, "#filter")
+    def filter_changed(self, event: Input.Changed) -> None:
         """Filter by what has been typed so far."""
-        if message.bar is self._filter_bar:
-            self.filter_by(message.text)
-            self._select_again()
+        self.filter_by(event.value)
+        self._select_again()
 
-    def on_filter_bar_done(self, message: FilterBar.Done) -> None:
+    @on(Input.Submitted, "#filter")
+    def filter_submitted(self) -> None:
         """Go to the list."""
-        if message.bar is self._filter_bar:
-            self.set_focus(self._jobs)
-            self._tell_filter()
+        self.set_focus(self._jobs)
+        self._tell_filter()
 
-    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+    @on(Input.Blurred, "#filter")
+    def filter_blurred(self) -> None:
         """Show the filter as it is in force."""
-        if message.bar is self._filter_bar:
-            self._tell_filter()
+        self._tell_filter()
 
-    def on_filter_bar_given_up(self, message: FilterBar.GivenUp) -> None:
+    @on(FilterInput.Cancelled, "#filter")
+    def filter_cancelled(self) -> None:
         """Show every job, and go to the list."""
-        if message.bar is self._filter_bar:
-            self.set_focus(self._jobs)
-            self._keep_filter(self._filter_before)
-            self._triage.clear(self._session.clock.now())
-            self._relist()
-            self._select_again()
+        self.set_focus(self._jobs)
+        self._keep_filter(self._filter_before)
+        self._triage.clear(self._session.clock.now())
+        self._relist()
+        self._select_again()
 
     def _select_again(self) -> None:
         if self._selected_before is not None:

@@ -1,7 +1,7 @@
-"""What the keys of the selected job's tabs do: turn, search, save. A part of the deck.
+"""What the keys of the selected job's tabs do: turn, search, save. A part of the deck."""
 
-Textual calls a message's handler in every class of a screen that has one, so that each looks at whom it is from.
-"""
+from textual import on
+from textual.widgets import Input
 
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
@@ -10,7 +10,7 @@ from jobdeck.tui.draw.spans import Role
 from jobdeck.tui.saving import Save
 from jobdeck.tui.screens.list_keys import ListKeys
 from jobdeck.tui.widgets.detail import Detail
-from jobdeck.tui.widgets.filter_bar import FilterBar
+from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.tabs import TabRule
 from jobdeck.wiring.private_file import PrivateFileError
 
@@ -35,7 +35,7 @@ class PageKeys(ListKeys):
     def action_filter(self) -> None:
         """Ask for a filter of the list, or in a result for what to look for."""
         if self._searches:
-            self._search_bar.ask()
+            self._search_bar.open()
         else:
             super().action_filter()
 
@@ -43,8 +43,11 @@ class PageKeys(ListKeys):
         """Go to the next place that was looked for."""
         self.run_worker(self._find(), name="search", group="search", exclusive=True)
 
-    async def action_save_body(self) -> None:
+    def action_save_body(self) -> None:
         """Save the last body whole."""
+        self.run_worker(self._save_body(), name="save", group="save")
+
+    async def _save_body(self) -> None:
         body, key = self._detail.body, self._jobs.selected
         if body is None or key is None:
             self._say("there is no body to save yet" + ("" if self._session.locked else ": r asks now"))
@@ -62,28 +65,28 @@ class PageKeys(ListKeys):
         self._detail.turn_to(message.tab)
         self._draw_titles()
 
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+    @on(Input.Changed, "#search")
+    def search_changed(self, event: Input.Changed) -> None:
         """Keep what is looked for in a result."""
-        if message.bar is self._search_bar:
-            self._query = message.text
-            self.run_worker(self._count(), name="count", group="count", exclusive=True)
+        self._query = event.value
+        self.run_worker(self._count(), name="count", group="count", exclusive=True)
 
-    def on_filter_bar_done(self, message: FilterBar.Done) -> None:
+    @on(Input.Submitted, "#search")
+    def search_submitted(self) -> None:
         """Go to the first match."""
-        if message.bar is self._search_bar:
-            self._leave_search()
-            self.action_next_match()
+        self._leave_search()
+        self.action_next_match()
 
-    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+    @on(Input.Blurred, "#search")
+    def search_blurred(self) -> None:
         """Keep what is looked for, out of sight."""
-        if message.bar is self._search_bar:
-            self._search_bar.show(self._query, (), wanted=False)
+        self._search_bar.show(self._query, (), wanted=False)
 
-    def on_filter_bar_given_up(self, message: FilterBar.GivenUp) -> None:
+    @on(FilterInput.Cancelled, "#search")
+    def search_cancelled(self) -> None:
         """Go back to the result."""
-        if message.bar is self._search_bar:
-            self._query = ""
-            self._leave_search()
+        self._query = ""
+        self._leave_search()
 
     @property
     def _searches(self) -> bool:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
@@ -15,7 +17,7 @@ from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.saving import Save, save
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.session import Playback, Session
-from jobdeck.tui.widgets.filter_bar import FilterBar
+from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 
 PLAYS, STANDS, ENDED, BREAKS_OFF = "►", "▮▮", "■ end", "■ breaks off"
 TENTHS = 10
@@ -39,7 +41,7 @@ class ReplayDeck(Deck):
     ) -> None:
         super().__init__(session, put, write, save)
         self._playback = playback
-        self._seek_bar = FilterBar(SEEKING, prompt="@", id="seek")
+        self._seek_bar = FilterBar("seek", SEEKING, prompt="@")
         self._tell_playback()
 
     def compose(self) -> ComposeResult:
@@ -63,7 +65,7 @@ class ReplayDeck(Deck):
 
         So a moment looks the same whichever way one came there.
         """
-        if BY_NAME.get(action) not in PLAYS_BACK and not self._seek_bar.asking:
+        if BY_NAME.get(action) not in PLAYS_BACK and not self._seek_bar.editing:
             super().hold(action)
 
     def action_play(self) -> None:
@@ -96,38 +98,37 @@ class ReplayDeck(Deck):
 
     def action_go_to(self) -> None:
         """Ask for a moment."""
-        self._seek_bar.ask()
+        self._seek_bar.open()
         self._tell_moment("")
         self._draw_footer()
 
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+    @on(Input.Changed, "#seek")
+    def seek_changed(self, event: Input.Changed) -> None:
         """Tell which moment is meant by what has been typed so far."""
-        if message.bar is self._seek_bar:
-            self._tell_moment(message.text)
+        self._tell_moment(event.value)
 
-    def on_filter_bar_done(self, message: FilterBar.Done) -> None:
+    @on(Input.Submitted, "#seek")
+    def seek_submitted(self, event: Input.Submitted) -> None:
         """Go to the moment, or say why not and go on asking."""
-        if message.bar is self._seek_bar:
-            text = self._seek_bar.text
-            try:
-                place = self._playback.find(text)
-            except ValueError:
-                self._seek_bar.ask()
-                self._tell_moment(text)
-            else:
-                self._playback.seek(place)
-                self._leave_seek_bar()
-
-    def on_filter_bar_given_up(self, message: FilterBar.GivenUp) -> None:
-        """Stay where one is."""
-        if message.bar is self._seek_bar:
+        try:
+            place = self._playback.find(event.value)
+        except ValueError:
+            self._seek_bar.open()
+            self._tell_moment(event.value)
+        else:
+            self._playback.seek(place)
             self._leave_seek_bar()
 
-    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+    @on(FilterInput.Cancelled, "#seek")
+    def seek_cancelled(self) -> None:
+        """Stay where one is."""
+        self._leave_seek_bar()
+
+    @on(Input.Blurred, "#seek")
+    def seek_blurred(self) -> None:
         """Stay where one is, and leave the keys where they went."""
-        if message.bar is self._seek_bar:
-            self._seek_bar.show("", (), wanted=False)
-            self._draw_footer()
+        self._seek_bar.show("", (), wanted=False)
+        self._draw_footer()
 
     @property
     def _bars(self) -> tuple[FilterBar, ...]:

@@ -49,13 +49,13 @@ class SentScreen(Sheet[None]):
         self.query_one(Document).show(self._sent.text)
         self.app.post_message(self.MouseReleased(released=True))
 
-    async def action_send(self) -> None:
+    def action_send(self) -> None:
         """Send it once more."""
-        await self._copier.send(self._sent.text, self._sent.what)
+        self.run_worker(self._copier.send(self._sent.text, self._sent.what), group="clipboard")
 
-    async def action_save(self) -> None:
+    def action_save(self) -> None:
         """Write it to a file."""
-        await self._copier.keep(self._sent.text, self._sent.what)
+        self.run_worker(self._copier.keep(self._sent.text, self._sent.what), group="clipboard")
 
     def action_leave(self) -> None:
         """Take the mouse back and go."""

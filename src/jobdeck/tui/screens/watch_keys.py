@@ -70,13 +70,13 @@ class WatchKeys(DeckPart):
         else:
             self._say(change.undone)
 
-    def action_add(self) -> None:
+    async def action_add(self) -> None:
         """Ask for targets, and watch them."""
-        self.offer_to_add(self._draft)
+        await self.offer_to_add(self._draft)
 
-    def offer_to_add(self, text: str) -> None:
+    async def offer_to_add(self, text: str) -> None:
         """Ask for targets; `text` is what has been pasted already."""
-        self.app.push_screen(AddScreen(self._session.parse, self._is_watched, self._add, self._keep_draft, text))
+        await self.app.push_screen(AddScreen(self._session.parse, self._is_watched, self._add, self._keep_draft, text))
 
     def _is_watched(self, key: JobKey) -> bool:
         return self._watch.model.row(key) is not None

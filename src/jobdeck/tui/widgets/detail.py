@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
 from jobdeck.domain import words
@@ -136,13 +135,15 @@ class Detail(LineView):
         if self.result_tree is not None:
             self.refresh()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys of a node to others where there is none."""
+        return action != "toggle_node" or self.result_tree is not None
+
     def action_toggle_node(self) -> None:
-        """Open or close the node under the cursor; where there is none the key means what it means elsewhere."""
-        tree = self.result_tree
-        if tree is None:
-            raise SkipAction
-        tree.toggle()
-        self._redraw_tree()
+        """Open or close the node under the cursor."""
+        if self.result_tree is not None:
+            self.result_tree.toggle()
+            self._redraw_tree()
 
     def action_cursor_down(self) -> None:
         """Go to the next node, or scroll."""

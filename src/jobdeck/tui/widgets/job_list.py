@@ -18,6 +18,7 @@ from jobdeck.tui.draw.spans import EMPTY, Line, Role
 from jobdeck.tui.model import Model, Row
 from jobdeck.tui.names import Names
 from jobdeck.tui.order import Order
+from jobdeck.tui.terminal import set_virtual_height
 from jobdeck.tui.widgets.line_view import MARKED, LineView
 
 Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], Ticks]
@@ -133,7 +134,7 @@ class JobList(LineView):
         self._held = self._held or (settled and count > 0)
         if self.virtual_size.height != count:
             before = self.virtual_size.height
-            self.set_height(count)
+            set_virtual_height(self, count)
             if min(before, count) <= self.size.height:
                 # The pane is as high as its few rows: only then does it take a layout to show one more or less.
                 self.refresh(layout=True)

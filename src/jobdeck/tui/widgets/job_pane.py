@@ -34,7 +34,7 @@ class JobPane(Vertical):
         """Lay out the headings as the columns are."""
         self._heading.show(message.columns, message.order)
 
-    def on_filter_bar_moved(self, message: FilterBar.Moved) -> None:
+    def on_filter_bar_visibility_changed(self, message: FilterBar.VisibilityChanged) -> None:
         """Measure the list anew, which Textual remembers the height of: its last row stayed away otherwise."""
         message.stop()
         self._jobs.refresh(layout=True)

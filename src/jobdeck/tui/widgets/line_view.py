@@ -6,10 +6,10 @@ from typing import ClassVar
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widget import Widget
 
 from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.draw.spans import EMPTY, Line, Role
+from jobdeck.tui.terminal import set_virtual_height
 from jobdeck.tui.widgets.palette import Painted
 
 MARKED = "▸"
@@ -46,24 +46,13 @@ class LineView(Painted, ScrollView, can_focus=True):
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Draw lines; those in view that stay as they are cost nothing."""
         before, self._lines = self._lines, lines
-        self.set_height(len(lines))
+        set_virtual_height(self, len(lines))
         top = self.scroll_offset.y
         for y in range(self.size.height):
             old = before[top + y] if top + y < len(before) else EMPTY
             new = lines[top + y] if top + y < len(lines) else EMPTY
             if old != new:
                 self.refresh(Region(0, y, self.size.width, 1))
-
-    def set_height(self, lines: int) -> None:
-        """Say how many lines there are to scroll through.
-
-        Only the scrollbar hears of it: the reactive itself would have the whole screen laid out and painted, 20 ms
-        at every move of the cursor to a job with more or fewer lines.
-        """
-        size = Size(self.scrollable_content_region.width, lines)
-        if size != self.virtual_size:
-            self.set_reactive(Widget.virtual_size, size)
-            self._scroll_update(size)
 
     def ground(self, line: int) -> Role | None:
         """Return the background role of a line; None is the pane's own."""

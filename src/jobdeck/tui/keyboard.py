@@ -1,13 +1,24 @@
-"""Whether characters that came together were pasted, where the terminal puts no brackets around a paste."""
+"""What comes from the keyboard faster than a hand: pastes without brackets, and what one key leaves to be done.
 
+Keys come together on a slow line, from a macro, by typing ahead. Each is carried out before the next, so that what is
+meant for an input which the first one opens goes there.
+"""
+
+import asyncio
 import re
 from collections.abc import Collection, Container
+from contextlib import suppress
 
 from textual import events
+from textual.app import App
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import TextArea
 
 from jobdeck.tui.terminal import Burst
+
+SETTLE_SECONDS = 1.0
+"""So long at most a key waits for what those before it have left to be done."""
 
 FEW = 3
 """So many characters may come together from a hand: a roll over the keys, or a line that stalled."""
@@ -19,6 +30,16 @@ a hand that moves about a list presses three or four."""
 
 _HEX = re.compile(r"[0-9a-f-]{8,}")
 _MOVES = frozenset("jkgG")
+
+
+async def settled(widget: Widget) -> None:
+    """Wait until a widget, and all around it, have taken in what was sent to them."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_SECONDS):
+            for node in widget.ancestors_with_self:
+                done = asyncio.Event()
+                if not isinstance(node, App) and node.call_later(done.set):
+                    await done.wait()
 
 
 def is_pasted(text: str, bound: Container[str], *, openers: Collection[str] = (), names: Collection[str] = ()) -> bool:
@@ -56,13 +77,12 @@ def events_of_burst(burst: Burst, target: Widget) -> list[events.Key | events.Pa
         if is_pasted(burst.text, bound, openers=openers, names=names):
             return [_paste(burst.text)]
         return [*burst.keys]
-    lines = any(kind.__name__ == "TextArea" for kind in type(target).__mro__)
-    text, keys = for_input(burst.text, bound, lines=lines)
+    text, keys = for_input(burst.text, bound, lines=isinstance(target, TextArea))
     return [*([_paste(text)] if text else []), *(burst.keys[len(burst.keys) - len(keys) :] if keys else ())]
 
 
 def takes_text(target: Widget) -> bool:
-    """Whether letters are text to a widget. It is asked: importing those that may say yes takes 5 ms."""
+    """Whether letters are text to a widget."""
     return target.check_consume_key("a", "a")
 
 
