@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import apsw
 
-from jobdeck.domain.job import Job, JobKey, Resource, Target
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import clean
 from jobdeck.store.errors import StoreCorruptError, UnknownJobError
@@ -80,10 +80,10 @@ def with_readable_row(connection: apsw.Connection, key: JobKey, now_us: int, wor
 
 def _reset(connection: apsw.Connection, seq: int, now_us: int) -> None:
     """Forget all of a job's row but which job it is: its next answer is taken like its first."""
-    fresh = Job(Target(JobKey("", None, ""), "", Resource.OPERATION), added=wall(now_us))
+    fresh = Job(Target(JobKey("", None, ""), "", ""), added=wall(now_us))
     values: dict[str, object] = dict.fromkeys(_BESIDE_STATE)
     values |= zip(STATE_NAMES, state_values(fresh), strict=True)
-    values |= {"fence": 0, "kind": Resource.OPERATION.value}
+    values |= {"fence": 0, "kind": "job"}
     if first(connection.execute(_ACCEPTED, (seq,)), _accepted_from) is None:
         values |= {"accepted_request_id": None, "accepted_trace_id": None, "accepted": 0}
     columns = ", ".join(f"{name} = ?" for name in values)

@@ -74,7 +74,7 @@ def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: b
             connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile))
             if first(connection.execute(_API, (found[0],)), api_from) is None:
                 # Unreadable there, and known here.
-                connection.execute(_SET_API, (target.provider, target.resource.value, found[0]))
+                connection.execute(_SET_API, (target.provider, target.resource, found[0]))
         if not listed:
             continue
         connection.execute(
