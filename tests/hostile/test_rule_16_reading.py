@@ -73,7 +73,6 @@ def damage(path: Path, statement: str) -> None:
 DAMAGE = {
     "progress": "UPDATE jobs SET progress = 9e99 WHERE job_id = 'op_done'",
     "status": "UPDATE jobs SET status = cast(x'ff' AS TEXT) WHERE job_id = 'op_done'",
-    "resource": "UPDATE jobs SET resource = 'surprise' WHERE job_id = 'op_done'",
     "failures": "UPDATE jobs SET failures = 9223372036854775807 WHERE job_id = 'op_done'",
     "run": "UPDATE jobs SET run = 9223372036854775807 WHERE job_id = 'op_done'",
 }

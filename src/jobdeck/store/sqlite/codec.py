@@ -180,7 +180,7 @@ def target_from(row: Row) -> Target:
 
 
 def api_from(row: Row) -> tuple[str, str]:
-    """Return how a job is asked for: the API and the resource."""
+    """Return how a job is asked for: the API and what it is there."""
     provider, resource = row
     return _word(provider), _word(resource)
 

@@ -83,11 +83,12 @@ def _reset(connection: apsw.Connection, seq: int, now_us: int) -> None:
     fresh = Job(Target(JobKey("", None, ""), "", ""), added=wall(now_us))
     values: dict[str, object] = dict.fromkeys(_BESIDE_STATE)
     values |= zip(STATE_NAMES, state_values(fresh), strict=True)
-    values |= {"fence": 0, "kind": "job"}
+    values |= {"fence": 0}
     if first(connection.execute(_ACCEPTED, (seq,)), _accepted_from) is None:
         values |= {"accepted_request_id": None, "accepted_trace_id": None, "accepted": 0}
     columns = ", ".join(f"{name} = ?" for name in values)
     connection.execute(f"UPDATE jobs SET {columns} WHERE seq = ?", (*values.values(), seq))  # noqa: S608 - our names
+    connection.execute("UPDATE jobs SET kind = resource WHERE seq = ?", (seq,))
     for name in ("added_us", "active_us"):
         sound = f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND ?1"
         connection.execute(f"UPDATE jobs SET {name} = ?1 WHERE seq = ?2 AND NOT ({sound})", (now_us, seq))  # noqa: S608
