@@ -121,6 +121,6 @@ async def test_an_hour_of_a_hundred_jobs_takes_a_megabyte_and_is_played_back_in_
             body = engine.body(key)
             assert replay.body(key) == (None if body is None else body.decode("utf-8", "replace").encode())
             assert [one[1] for one in replay.progress_history(key)] == [one[1] for one in engine.progress_history(key)]
-        assert problems > 3
+        assert problems
         assert {name: one.limit for name, one in replay.budgets().items()} == {"hog": 300, "sonarly": 60}
         await engine.aclose()
