@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.goal import percentile
-from benchmarks.simulation.ours import KINDS, Ours
+from benchmarks.simulation.ours import INTERVALS, KINDS, TYPICAL, Ours
 from benchmarks.simulation.policies import RoundRobin, azure, bound, core, naive
 from benchmarks.simulation.run import Measured, Policy, Scenario, World
 from jobdeck.domain.job import JobKey
@@ -299,7 +299,9 @@ def _own_refusals(row: Row) -> float:
 def decisions(lists: bool) -> list[float]:
     """Return the seconds of CPU that each of many decisions took, with 10,000 live jobs."""
     support = ListSupport("operation", KINDS, active=("running", "queued"))
-    tested = Scheduler(Limit(6_000), random.Random(0), (support,) if lists else ())
+    tested = Scheduler(
+        Limit(6_000), random.Random(0), (support,) if lists else (), typical=TYPICAL, intervals=INTERVALS
+    )
     keys = [JobKey("bench", None, str(number)) for number in range(10_000)]
     for number, key in enumerate(keys):
         tested.add(key, sorted(KINDS)[number % 4], 0.0)

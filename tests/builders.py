@@ -1,6 +1,7 @@
 """Domain objects for tests, with only what a test cares about spelled out."""
 
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobdeck.apis.pages import Page, PageLibrary
@@ -11,6 +12,10 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
+from jobdeck.scheduling.limits import Limit
+from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.wiring.assembly import intervals_of
 
 START = Instant(1_780_000_000_000_000, 1_000.0)
 STATUS_OF = {
@@ -40,6 +45,19 @@ def describe(name: str, tables: Mapping[str, Any], file: str = "config.toml") ->
     """Return what a page among the tables of a configuration says."""
     own = {key: Page(table, file, f"providers.{key}") for key, table in tables.items()}
     return PageLibrary(own).spec(name)
+
+
+PAGES = [APIS.spec(name) for name in ("thehog", "sonarly")]
+TYPICAL = {name: one.typical for spec in PAGES for name, one in spec.resources.items() if one.typical is not None}
+INTERVALS = {name: found for spec in PAGES for name, found in intervals_of(spec).items()}
+"""What the pages of both APIs say of their jobs, for a scheduler of both."""
+
+
+def make_scheduler(
+    limit: Limit, rng: random.Random, lists: Sequence[ListSupport] = (), learnt: Mapping[str, object] | None = None
+) -> Scheduler:
+    """Return a scheduler that knows of jobs what the pages of both APIs say."""
+    return Scheduler(limit, rng, lists, learnt, typical=TYPICAL, intervals=INTERVALS)
 
 
 class ManualClock:

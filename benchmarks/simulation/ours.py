@@ -12,8 +12,18 @@ from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.scheduling.tracked import PollInterval
 
 AT_ONCE = 8
+TYPICAL = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
+INTERVALS = {
+    "enrichment": PollInterval(2.0),
+    "search": PollInterval(5.0),
+    "operation": PollInterval(10.0, young_sooner=True),
+    "prospecting": PollInterval(10.0),
+}
+"""What the pages of The Hog and Sonarly say."""
+
 KINDS = frozenset({"enrichment", "search", "operation", "prospecting"})
 PHASES = {"queued": Phase.QUEUED, "running": Phase.RUNNING, "done": Phase.SUCCEEDED}
 
@@ -29,7 +39,8 @@ class Ours:
         limit = Limit(scenario.per_minute if source is not LimitSource.UNKNOWN else 30, source)
         if scenario.configured is not None:
             limit = Limit(scenario.configured, LimitSource.CONFIGURED)
-        self.scheduler = Scheduler(limit, random.Random(seed), () if scenario.lists == "none" else (lists,))
+        known = () if scenario.lists == "none" else (lists,)
+        self.scheduler = Scheduler(limit, random.Random(seed), known, typical=TYPICAL, intervals=INTERVALS)
         self._whole = not pages
         self._before: dict[int, tuple[str, float | None]] = {}
         self._flying: dict[Ask, Action] = {}

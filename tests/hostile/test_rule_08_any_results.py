@@ -14,7 +14,7 @@ from jobdeck.scheduling.bucket import BLIND_PACE
 from jobdeck.scheduling.delay import LONGEST, SHORTEST
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
-from jobdeck.scheduling.scheduler import Scheduler
+from tests.builders import make_scheduler
 from tests.unit.scheduling.world import World, job_key, most_in_a_window
 
 OF_ONE_JOB = (Kind.PROTOCOL, Kind.TOO_BIG, Kind.NOT_FOUND)
@@ -47,7 +47,7 @@ def seen(action: Action, jobs: int) -> tuple[Seen, ...]:
 
 def world_of(jobs: int, limit: int, answers: list[Result], until: float, *, lists: bool) -> World:
     """A scheduler to which a sequence of results comes back again and again `until` all is well."""
-    tested = Scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(1), LISTS if lists else ())
+    tested = make_scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(1), LISTS if lists else ())
     count = 0
 
     def answer(now: float, action: Action) -> Result:
@@ -96,7 +96,7 @@ def key_of(action: Action) -> str:
 def test_rule_08_jobs_whose_answers_are_bad_starve_none_of_the_others(
     bad: list[list[Kind | None]], well: int, limit: int
 ) -> None:
-    tested = Scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(1))
+    tested = make_scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(1))
     jobs = len(bad) + well
     counts = [0] * jobs
 

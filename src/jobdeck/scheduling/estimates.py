@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from jobdeck.scheduling.sketch import Sketch
 
-TYPICAL = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
-"""Seconds to begin with, until enough is learnt; `operation` stands for deep research, the slowest of its kind."""
-
 ANY_KIND = "*"
 """In place of a kind: what the API's page says of all kinds that it does not name."""
 
@@ -41,7 +38,7 @@ class Estimates:
     """
 
     def __init__(self, learnt: Mapping[str, object] | None = None, typical: Mapping[str, float] | None = None) -> None:
-        self._stated = TYPICAL if typical is None else typical
+        self._stated = typical or {}
         self._sketches: dict[str, Sketch] = {}
         self._typical: dict[str, float] = {}
         for name, data in (learnt or {}).items():

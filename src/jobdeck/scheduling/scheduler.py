@@ -13,6 +13,7 @@ from jobdeck.scheduling.delay import later
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.limits import Limit
 from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.tracked import PollInterval
 from jobdeck.scheduling.watch import FORBIDDEN_SECONDS, Watch
 
 CROWDED = 0.75
@@ -47,7 +48,8 @@ class Scheduler:
     Deterministic: the same calls with the same `rng` seed give the same actions. A decision is O(log n). No method
     raises for a key it does not know; time that runs backwards counts as standing still. `lists` says what the
     API can list; `learnt` is what `learnt()` gave in an earlier run; `typical` is how many seconds the API's page says
-    that jobs of a kind take (`*` for any other), without which nothing of a kind is unusual until it is learnt.
+    that jobs of a kind take (`*` for any other), without which nothing of a kind is unusual until it is learnt;
+    `intervals` is how often it advises to poll jobs of a resource.
     """
 
     def __init__(
@@ -56,13 +58,15 @@ class Scheduler:
         rng: random.Random,
         lists: Sequence[ListSupport] = (),
         learnt: Mapping[str, object] | None = None,
+        *,
         typical: Mapping[str, float] | None = None,
+        intervals: Mapping[str, PollInterval] | None = None,
     ) -> None:
         self._rng = rng
         self._budget = Budget(limit)
         self._breaker = Breaker()
         self._estimates = Estimates(learnt, typical)
-        self._watch = Watch(lists, self._estimates, rng)
+        self._watch = Watch(lists, self._estimates, rng, intervals or {})
         self._choice = Choice(self._watch, self._budget)
         self._in_flight: dict[Action, tuple[float, bool, Chosen]] = {}
         self._now = float("-inf")

@@ -6,18 +6,9 @@ from dataclasses import dataclass
 from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.estimates import Estimates
 
-FLOORS = {"enrichment": 2.0, "search": 5.0, "operation": 10.0, "prospecting": 10.0}
-"""Seconds between two looks at a job that is far from its end: the vendors' advised lower bounds.
-
-`operation` may be anything, most often a deep research or a crawl, so it has the floor of those once it is older
-than what may be over in seconds.
-"""
-
-VARIED = frozenset({"operation"})
 YOUNG = 3.0
-"""A job of a kind that may take seconds or minutes is looked at no later than after this part of its age."""
+"""A job of a resource whose jobs may take seconds or minutes is polled no later than after this part of its age."""
 
-DEFAULT_FLOOR = 5.0
 SHORTEST_FLOOR = 2.0
 NEAR_END = 12.0
 """A look comes no later than after this part of what probably remains: an end deserves more looks than a middle."""
@@ -34,6 +25,17 @@ SHOWN_FACTOR = 10.0
 """How much more a look at a row on the screen is worth."""
 
 
+@dataclass(frozen=True, slots=True)
+class PollInterval:
+    """What an API's page advises for jobs of a resource: `seconds` between two polls of one that is far from its end.
+
+    With `young_sooner` a new job may be over within seconds, whatever others take.
+    """
+
+    seconds: float = 5.0
+    young_sooner: bool = False
+
+
 @dataclass(slots=True)
 class Tracked:
     """One watched job. Times are monotonic seconds.
@@ -47,7 +49,8 @@ class Tracked:
     and no better than a guess unless `dated`; `guessed` says that the job already ran when it was first seen, and that
     nothing told since when. `runs` says
     that it was running then; `suspect` that it is gone from a list of unfinished jobs, so that it has probably ended;
-    `grave` that it ended in a way that has a reason; `affirmed` is how often its own answer said so again.
+    `grave` that it ended in a way that has a reason; `advised` is what its API's page says; `affirmed` is how
+    often its own answer said so again.
     """
 
     key: JobKey
@@ -55,6 +58,7 @@ class Tracked:
     listed_as: str
     added: float
     begun: float
+    advised: PollInterval = PollInterval()
     from_start: bool = True
     guessed: bool = False
     looked: float | None = None
@@ -109,10 +113,10 @@ class Tracked:
 
     def floor(self, now: float, estimates: Estimates) -> float:
         """Return the shortest sensible interval between two looks, in seconds."""
-        floor = FLOORS.get(self.kind, DEFAULT_FLOOR)
+        floor = self.advised.seconds
         if self.stalled(now, estimates):
             return STALLED_FACTOR * floor
-        if self.kind in VARIED:
+        if self.advised.young_sooner:
             floor = min(floor, max(0.0, now - self.begun) / YOUNG)
         return max(SHORTEST_FLOOR, min(floor, self.remaining(now, estimates) / NEAR_END))
 

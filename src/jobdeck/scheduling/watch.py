@@ -1,7 +1,7 @@
 """All jobs of a profile: what is known of them, and what every answer makes of it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
@@ -14,7 +14,7 @@ from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.lists import LONGEST_PATIENCE, PATIENCE, SHORTEST_PATIENCE, Book, ListSupport
 from jobdeck.scheduling.queue import DueQueue
 from jobdeck.scheduling.singles import Singles
-from jobdeck.scheduling.tracked import SHORTEST_FLOOR, TRANSIENT, Tracked
+from jobdeck.scheduling.tracked import SHORTEST_FLOOR, TRANSIENT, PollInterval, Tracked
 
 NOT_FOUND_SECONDS = 60.0
 MISSING_SECONDS = 30.0
@@ -65,7 +65,13 @@ _REFUSALS = frozenset(
 class Watch:
     """The watched jobs with their queues and lists. Times are monotonic seconds."""
 
-    def __init__(self, lists: Sequence[ListSupport], estimates: Estimates, rng: random.Random) -> None:
+    def __init__(
+        self,
+        lists: Sequence[ListSupport],
+        estimates: Estimates,
+        rng: random.Random,
+        intervals: Mapping[str, PollInterval],
+    ) -> None:
         self.jobs: dict[JobKey, Tracked] = {}
         self.estimates = estimates
         self.singles = Singles(self.jobs, estimates)
@@ -79,6 +85,7 @@ class Watch:
         self.pace = 1.0
         self._lists = tuple(lists)
         self._rng = rng
+        self._intervals = intervals
         self._shown: frozenset[JobKey] = frozenset()
         self._selected: JobKey | None = None
 
@@ -113,7 +120,13 @@ class Watch:
 
     def _track(self, key: JobKey, kind: str, now: float, elapsed: float | None) -> Tracked:
         job = Tracked(
-            key, kind, kind, now, now - max(0.0, elapsed or 0.0), shown=key in self._shown or key == self._selected
+            key,
+            kind,
+            kind,
+            now,
+            now - max(0.0, elapsed or 0.0),
+            self._intervals.get(kind, PollInterval()),
+            shown=key in self._shown or key == self._selected,
         )
         job.hazard = 1.0 / self.estimates.remaining(kind, now - job.begun, None)
         self.jobs[key] = job

@@ -15,6 +15,7 @@ from jobdeck.scheduling.estimates import ANY_KIND
 from jobdeck.scheduling.limits import LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.scheduling.tracked import PollInterval
 from jobdeck.store import Opened
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import NoticeKind
@@ -55,6 +56,11 @@ def typical_of(spec: ApiSpec) -> dict[str, float]:
     return found
 
 
+def intervals_of(spec: ApiSpec) -> dict[str, PollInterval]:
+    """Return how often an API's page advises to poll jobs of each resource."""
+    return {name: PollInterval(resource.interval, resource.young) for name, resource in spec.resources.items()}
+
+
 def lists_for(use: UseOfLists, spec: ApiSpec) -> tuple[ListSupport, ...]:
     """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
     match use:
@@ -81,7 +87,8 @@ def make_engine(
         durations = _durations(learnt(name))
         jitter = random.Random()  # noqa: S311 - not for secrets
         known = lists_for(lists, profile.spec)
-        scheduler = Scheduler(limit, jitter, known, durations, typical_of(profile.spec))
+        typical, intervals = typical_of(profile.spec), intervals_of(profile.spec)
+        scheduler = Scheduler(limit, jitter, known, durations, typical=typical, intervals=intervals)
         assumed = limit.source is not LimitSource.CONFIGURED
         return Lane(wiring.provider(name), scheduler, wiring.clock, ledger, limit_assumed=assumed)
 

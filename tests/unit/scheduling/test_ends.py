@@ -12,7 +12,7 @@ from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
-from jobdeck.scheduling.scheduler import Scheduler
+from tests.builders import make_scheduler
 from tests.unit.scheduling.world import World, job_key
 
 OPERATIONS = ListSupport(
@@ -80,7 +80,7 @@ class Server:
 
 
 def watched(server: Server, keys: Iterable[JobKey], per_minute: float = 30) -> World:
-    tested = Scheduler(Limit(per_minute, LimitSource.DOCUMENTED), random.Random(0), (server.support,))
+    tested = make_scheduler(Limit(per_minute, LimitSource.DOCUMENTED), random.Random(0), (server.support,))
     for key in keys:
         tested.add(key, server.support.resource, 0.0)
     return World(tested, server.answer)
@@ -193,7 +193,7 @@ def test_all_pages_of_a_cursor_list_are_read_before_any_of_them_again() -> None:
 def test_a_page_held_back_by_the_shared_budget_keeps_its_place_in_the_list() -> None:
     keys = [job_key(name, "g") for name in range(150)]
     server = Server(PROSPECTING, dict.fromkeys(keys, "running"), own_limit=False)
-    tested = Scheduler(Limit(60), random.Random(0), (PROSPECTING,))
+    tested = make_scheduler(Limit(60), random.Random(0), (PROSPECTING,))
     for key in keys:
         tested.add(key, "prospecting", 0.0)
     first = tested.next_action(0.0)

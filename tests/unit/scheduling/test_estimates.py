@@ -11,6 +11,7 @@ from jobdeck.scheduling.estimates import ANY_KIND, SAMPLES_FOR_ETA, Estimates
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.scheduling.sketch import Sketch
+from tests.builders import TYPICAL, make_scheduler
 from tests.unit.scheduling.world import job_key, scheduler
 
 
@@ -36,21 +37,21 @@ def test_old_samples_give_way_to_new_ones() -> None:
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True)))
 def test_what_was_learnt_survives_being_kept_as_json(values: list[float]) -> None:
-    estimates = Estimates()
+    estimates = Estimates(typical=TYPICAL)
     for value in values:
         estimates.learn("search", value)
-    again = Estimates(json.loads(json.dumps(estimates.export())))
+    again = Estimates(json.loads(json.dumps(estimates.export())), TYPICAL)
     assert again.export() == estimates.export()
     assert again.typical("search") == estimates.typical("search")
 
 
 @pytest.mark.parametrize("data", [{"search": 1}, {"search": {"x": 1}}, {"search": {"5": -1, "99999": 1, "²": 1}}])
 def test_what_is_not_understood_is_left_out(data: dict[str, object]) -> None:
-    assert Estimates(data).typical("search") == 60.0
+    assert Estimates(data, TYPICAL).typical("search") == 60.0
 
 
 def test_there_is_no_eta_below_five_samples_and_a_range_from_then_on() -> None:
-    estimates = Estimates()
+    estimates = Estimates(typical=TYPICAL)
     for number in range(SAMPLES_FOR_ETA):
         assert estimates.eta("search", 0.0, None) is None
         estimates.learn("search", 50.0 + number)
@@ -67,7 +68,7 @@ def test_there_is_no_eta_below_five_samples_and_a_range_from_then_on() -> None:
 
 
 def test_what_took_longer_than_most_is_compared_with_what_took_as_long() -> None:
-    estimates = Estimates()
+    estimates = Estimates(typical=TYPICAL)
     for number in range(100):
         estimates.learn("search", 10.0 if number < 90 else 100.0)
     told = estimates.eta("search", 30.0, None)
@@ -76,7 +77,7 @@ def test_what_took_longer_than_most_is_compared_with_what_took_as_long() -> None
 
 
 def test_a_stall_is_longer_than_99_of_100_jobs_took_with_slack_while_few_are_known() -> None:
-    estimates = Estimates()
+    estimates = Estimates(typical=TYPICAL)
     assert estimates.stall_after("search") == 3 * 60.0
     for _ in range(5):
         estimates.learn("search", 40.0)
@@ -122,14 +123,14 @@ def test_a_job_that_ran_when_it_was_found_teaches_nobody_when_to_call_one_stalle
 
 
 def test_progress_says_more_than_the_clock() -> None:
-    estimates = Estimates()
+    estimates = Estimates(typical=TYPICAL)
     assert estimates.remaining("operation", 60.0, 0.9) < 10
     assert estimates.remaining("operation", 60.0, 0.1) > 100
     assert estimates.remaining("operation", 600.0, None) == 300.0
 
 
 def taught(*names: str) -> dict[str, dict[str, float]]:
-    estimates = Estimates()
+    estimates = Estimates(typical=TYPICAL)
     for name in names:
         kind, _, stage = name.partition("/")
         for _ in range(SAMPLES_FOR_ETA):
@@ -138,7 +139,7 @@ def taught(*names: str) -> dict[str, dict[str, float]]:
 
 
 def knowing(learnt: dict[str, dict[str, float]]) -> Scheduler:
-    return Scheduler(Limit(600, LimitSource.CONFIGURED), random.Random(0), learnt=learnt)
+    return make_scheduler(Limit(600, LimitSource.CONFIGURED), random.Random(0), learnt=learnt)
 
 
 def look(tested: Scheduler, at: float, seen: Seen) -> tuple[float, float] | None:
@@ -176,7 +177,7 @@ def test_a_stage_that_goes_on_untracked_is_not_extrapolated() -> None:
     stages = (("import", 1.0), ("enrichment", None))
     assert estimates.done("prospecting", stages, guess=False) is None
     assert estimates.done("prospecting", stages, guess=True) == pytest.approx(0.3, abs=0.03)
-    assert Estimates().done("prospecting", stages, guess=True) == 0.5
+    assert Estimates(typical=TYPICAL).done("prospecting", stages, guess=True) == 0.5
     assert estimates.done("prospecting", (), guess=True) is None
 
 

@@ -9,7 +9,7 @@ from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
-from jobdeck.scheduling.scheduler import Scheduler
+from tests.builders import make_scheduler
 from tests.unit.scheduling.world import World, job_key
 
 OPERATIONS = ListSupport("operation", frozenset({"operation", "enrichment"}), active=("processing", "queued"))
@@ -61,7 +61,7 @@ class Server:
 
 def watched(server: Server, per_minute: float = 60, kind: str = "operation") -> World:
     limit = Limit(per_minute, LimitSource.DOCUMENTED)
-    tested = Scheduler(limit, random.Random(0), (server.support,))
+    tested = make_scheduler(limit, random.Random(0), (server.support,))
     for key in server.keys:
         tested.add(key, kind, 0.0)
     return World(tested, server.answer)

@@ -4,6 +4,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.actions import Action, Poll, Result, Seen
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.tracked import Tracked
+from tests.builders import TYPICAL
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 
@@ -42,7 +43,7 @@ def test_the_selected_row_takes_less_when_a_flood_of_new_jobs_waits() -> None:
 
 def test_a_job_never_looked_at_has_probably_ended_after_its_time() -> None:
     job = Tracked(job_key("a"), "enrichment", "enrichment", added=0.0, begun=0.0)
-    assert job.remaining(200.0, Estimates()) <= 20.0
+    assert job.remaining(200.0, Estimates(typical=TYPICAL)) <= 20.0
 
 
 def test_what_may_be_over_in_seconds_is_looked_at_often_at_first_and_seldom_later() -> None:

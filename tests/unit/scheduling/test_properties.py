@@ -11,7 +11,7 @@ from jobdeck.scheduling.bucket import BLIND_PACE
 from jobdeck.scheduling.delay import LONGEST, SHORTEST, delay
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
-from jobdeck.scheduling.scheduler import Scheduler
+from tests.builders import make_scheduler
 from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
 
 LISTS = (
@@ -33,7 +33,7 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
     chance = random.Random(seed)
     absurd = chance.random() < 0.3
     supports = LISTS if lists else ()
-    tested = Scheduler(Limit(per_minute, LimitSource.CONFIGURED), random.Random(seed), supports)
+    tested = make_scheduler(Limit(per_minute, LimitSource.CONFIGURED), random.Random(seed), supports)
     for name in range(jobs):
         tested.add(job_key(name), chance.choice(KINDS), 0.0)
 

@@ -14,6 +14,7 @@ from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store.gcra import Later, Pace, admit
+from tests.builders import make_scheduler
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 LISTS = (ListSupport("operation", frozenset({"operation"}), active=("processing",), whole=False),)
@@ -102,7 +103,7 @@ def test_a_wall_makes_no_busy_loop_and_starves_nobody(
     seed: int, jobs: int, limit: int, taken: float, lists: bool
 ) -> None:
     chance = random.Random(seed)
-    tested = Scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(seed), LISTS if lists else ())
+    tested = make_scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(seed), LISTS if lists else ())
     kind = "operation" if lists else "search"
     for name in range(jobs):
         tested.add(job_key(name), kind, 0.0)

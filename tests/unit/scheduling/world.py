@@ -7,6 +7,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.scheduler import Scheduler
+from tests.builders import make_scheduler
 
 Answer = Callable[[float, Action], Result]
 
@@ -16,7 +17,7 @@ def job_key(name: str | int, group: str | None = None) -> JobKey:
 
 
 def scheduler(per_minute: float = 60, source: LimitSource = LimitSource.DOCUMENTED, seed: int = 0) -> Scheduler:
-    return Scheduler(Limit(per_minute, source), random.Random(seed))
+    return make_scheduler(Limit(per_minute, source), random.Random(seed))
 
 
 def running(action: Action, progress: float | None = None) -> Result:
