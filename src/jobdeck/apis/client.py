@@ -1,17 +1,19 @@
 """One API, asked through one profile: requests by its page, answers by its extractor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
 from jobdeck.apis.profile import Profile
-from jobdeck.apis.spec import ListSpec, Variable, fill
+from jobdeck.apis.spec import ListSpec, Resource, Variable, fill
 from jobdeck.apis.url_template import ID
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.providers.base import Reply, ValuePage
 from jobdeck.providers.http import DEADLINE, Address, Answer, HttpLayer
+from jobdeck.providers.json_text import json_text
 from jobdeck.providers.redactor import Redactor
 from jobdeck.scheduling.actions import ListPage
 
@@ -94,7 +96,7 @@ class ApiClient:
         answer = await self._http.get(where, job)
         if answer.body is None:
             return _reply(answer.exchange, answer)
-        response = ResponseBody(answer.body, answer.exchange.http_status or 0, dict(answer.headers))
+        response = ResponseBody(answer.body, answer.exchange.http_status or 0, _joined(answer.headers))
         parsed, notes, one = parse(response), answer.notes, job is not None
         if is_damaged(parsed):
             repaired = await self._http.repaired(answer)
@@ -128,7 +130,10 @@ class ApiClient:
             if resource is None or place is None:
                 return f"not a job of {title}"
             path = resource.url.path({**place, ID: asked.key.id})
-            return self._filled(path, resource.query, {}, asked.key.id)
+            where = self._filled(path, resource.query, {}, asked.key.id)
+            return replace(
+                where, method=resource.method, body=self._body(resource, place, asked.key.id), states=self._states
+            )
         listed = self._spec.list_showing(asked.resource)
         if resource is None or listed is None:
             return f"{title} has no list of such jobs"
@@ -140,6 +145,15 @@ class ApiClient:
             listed.status_parameter: asked.status,
         }
         return self._filled(listed.url.path(place), listed.query, asking)
+
+    @property
+    def _states(self) -> frozenset[int]:
+        return frozenset(status for status in self._spec.phases.by_http_status if status >= 300)
+
+    def _body(self, resource: Resource, place: Mapping[str, str], job_id: str) -> str:
+        """Return the JSON to ask with, its variables filled in as parts of strings."""
+        known = {**self._profile.variables, **place, ID: job_id}
+        return fill(resource.body, {name: json_text(value)[1:-1] for name, value in known.items()})
 
     def _values_address(self, name: str, variable: Variable | None, cursor: str | None) -> Address | str:
         if variable is None or variable.url is None:
@@ -173,6 +187,14 @@ def _reply(
         None if parsed is None else parsed.partial_error,
         None if wait is None else wait.asked,
     )
+
+
+def _joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by their names; one that is there several times is a list, as HTTP has it."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _within(most: int, limit: int) -> str:

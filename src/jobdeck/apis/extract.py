@@ -97,9 +97,9 @@ class Extractor:
                 return ParsedBody(problem=problem, ids=ids, matches=tuple(whole.matches or ()))
             inner = inner.inside(found)
         named = fields.id_in(inner)
-        outcome = _identity_problem(known, named, wanted, inner) or fields.observation(
-            inner, wanted or named or "", scope, known.kind, body.status
-        )
+        # The answer to a request for one job is about that job, where its status alone says how it is.
+        stranger = _identity_problem(known, named, wanted, inner) if body.data.strip() else None
+        outcome = stranger or fields.observation(inner, wanted or named or "", scope, known.kind, body.status)
         matches = tuple(whole.matches or ())
         if isinstance(outcome, ProblemDraft):
             return ParsedBody(problem=outcome, ids=ids, matches=matches, id=named)
@@ -176,7 +176,7 @@ class Extractor:
         self, body: ResponseBody, fields: "_JobFields | None", *, record: bool
     ) -> tuple[FieldReader, FieldReader, Ids] | ParsedBody:
         """Return readers of the whole answer and of what its envelope holds, with its IDs; or its problem."""
-        if not body.data.strip() and body.status in self.spec.phases.by_http_status:
+        if self.spec.phases.needs_no_body(body.status) and not body.data.strip():
             value: object = {}
         else:
             try:
@@ -317,6 +317,11 @@ class _JobFields:
             reader.note("not read: neither text nor a number")
         by_status = phases.by_http_status.get(http_status)
         if said is None and raw is None and by_status is not None and not paths.done:
+            if by_status is Phase.SUCCEEDED:
+                refusal = None if reader.is_named else _only_error(reader.value)
+                if refusal is not None:
+                    return refusal
+                by_status = by_status if error is None else Phase.FAILED
             return f"HTTP {http_status}", self._failed_parts(reader, self._cancelled(by_status, error))
         word, phase = self._meaning(said, reader, self._outcome)
         if paths.done:
@@ -559,6 +564,12 @@ def read_error_of(value: object) -> ProblemDraft | None:
     words = describe_error(error) if isinstance(error, dict) else read_error(json_text(value).encode()).message
     code = coerce.text(error.get("code")) if isinstance(error, dict) else None
     return ProblemDraft(kind_of_code(code or ""), words) if words else None
+
+
+def _only_error(value: object) -> ProblemDraft | None:
+    """Return the problem of a good status's body that has an error in words, or as an object, at its top."""
+    error = value.get("error") if isinstance(value, dict) else None
+    return read_error_of(value) if isinstance(error, str | dict) else None
 
 
 def _error_of_body(value: object) -> JobError | None:

@@ -1,5 +1,6 @@
 """A page's tables as an `ApiSpec`: whatever can be wrong with a page is found here, before any request is sent."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -110,6 +111,7 @@ def profile_variables(spec: ApiSpec) -> frozenset[str]:
     queries = [pair for resource in spec.resources.values() for pair in resource.query]
     queries += [pair for listed in spec.lists for pair in listed.query]
     texts = [value for _, value in queries] + list(spec.headers.values()) + [m.basic_user for m in spec.auth]
+    texts += [resource.body for resource in spec.resources.values()]
     return (frozenset(found) | {name for text in texts for name in placeholders(text)}) - {ID}
 
 
@@ -118,6 +120,7 @@ def required_variables(spec: ApiSpec) -> frozenset[str]:
     queries = [pair for resource in spec.resources.values() for pair in resource.query]
     queries += [pair for listed in spec.lists for pair in listed.query]
     texts = [value for _, value in queries] + [method.basic_user for method in spec.auth]
+    texts += [resource.body for resource in spec.resources.values()]
     place = {name for resource in spec.resources.values() for name in resource.place}
     return frozenset({name for text in texts for name in placeholders(text)}) - place - {ID}
 
@@ -159,6 +162,11 @@ def _resource(name: str, table: StrictTable, fields: StrictTable, stages: Strict
         raise table.error("method", "must be GET or POST")
     if body and method == "GET":
         raise table.error("body", 'is for method = "POST" only')
+    if body:
+        try:
+            json.loads(_BRACES.sub("x", body))
+        except ValueError:
+            raise table.error("body", "must be JSON, with variables such as {id} within its texts") from None
     needs_id = not by_parameter and f"{{{ID}}}" not in body
     pattern = table.text("id_pattern")
     _check_pattern(table, pattern)

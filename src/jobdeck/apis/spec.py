@@ -163,6 +163,14 @@ class Phases:
     by_http_status: Mapping[int, Phase] = field(default_factory=lambda: MappingProxyType({}))
     case_sensitive: bool = False
 
+    def needs_no_body(self, http_status: int) -> bool:
+        """Whether an answer of this status says how a job is without any body.
+
+        An empty 200 says nothing of a success: a proxy may have lost what it had to say.
+        """
+        phase = self.by_http_status.get(http_status)
+        return phase is not None and (phase is not Phase.SUCCEEDED or http_status == 204 or http_status >= 300)
+
     def in_phases(self, *phases: Phase) -> tuple[str, ...]:
         """Return the words of the given phases, phase by phase, as the page spells them."""
         return tuple(word for phase in phases for word, meant in self.words.items() if meant is phase)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from urllib.parse import urljoin
 
 import httpx
 
@@ -19,6 +20,7 @@ from jobdeck.providers.credentials import HttpProfile
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
 from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigError
+from jobdeck.providers.origin import Origin
 from jobdeck.providers.pieces import MOST_HEADERS, TooManyPiecesError, bounded
 from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
 from jobdeck.providers.ratelimit import parse_windows
@@ -43,10 +45,16 @@ MAX_ERROR = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a request goes: a path below the profile's base URL, made by `path_of` or a template, and its query."""
+    """Where a request goes: a path below the profile's base URL, made by `path_of` or a template, and its query.
+
+    `body` is the JSON that a POST sends. An answer whose status is one of `states` is one about a job, and no problem.
+    """
 
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    body: str = ""
+    states: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, path: str, query: Mapping[str, str | None]) -> "Address":
@@ -56,7 +64,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one request gave: `body` is the decoded body of a 2xx, None whenever the exchange has a problem.
+    """What one request gave: `body` is the decoded body of a good answer, None whenever the exchange has a problem.
 
     `charset` is what the headers say it is in, and `notes` what was wrong with its encoding.
 
@@ -134,7 +142,7 @@ class HttpLayer:
             attempt = _Attempt()
             try:
                 async with asyncio.timeout(self._deadline):
-                    await self._send(url, attempt)
+                    await self._send(where, url, attempt)
             except TimeoutError:
                 attempt.fault = Fault(
                     ProblemKind.TIMEOUT, f"no complete answer from {self._profile.origin} within {self._deadline:g} s"
@@ -149,12 +157,12 @@ class HttpLayer:
                 attempt.fault = Fault(ProblemKind.PROTOCOL, str(error))
             except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
                 attempt.fault = explain(error, self._profile.origin, self._proxy_variable)
-            return self._answer(url, job, started, attempt)
+            return self._answer(where, job, started, attempt)
 
     def refuse(self, reason: str, job: JobKey | None = None) -> Answer:
         """Return the answer of a request that is not sent, because it makes no sense: a protocol problem."""
         attempt = _Attempt(fault=Fault(ProblemKind.PROTOCOL, reason))
-        return self._answer(self._profile.base_url, job, self._clock.now(), attempt)
+        return self._answer(None, job, self._clock.now(), attempt)
 
     def url_of(self, where: Address | str) -> str:
         """Return the URL of an address as exchanges tell it; of what is not sent at all, the base URL."""
@@ -249,9 +257,12 @@ class HttpLayer:
             self._client = open_client(self._profile, proxy)
         return self._client
 
-    async def _send(self, url: str, attempt: _Attempt) -> None:
+    async def _send(self, where: Address, url: str, attempt: _Attempt) -> None:
         client = self._open()
-        request = client.build_request("GET", url, headers=dict(self._profile.headers))
+        headers, content = dict(self._profile.headers), where.body.encode() if where.body else None
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        request = client.build_request(where.method, url, headers=headers, content=content)
         authorize(request, self._profile)
         try:
             response = await client.send(request, stream=True)
@@ -293,11 +304,13 @@ class HttpLayer:
                 await asyncio.sleep(0)
         return b"".join(slices)
 
-    def _answer(self, url: str, job: JobKey | None, started: Instant, attempt: _Attempt) -> Answer:
+    def _answer(self, where: Address | None, job: JobKey | None, started: Instant, attempt: _Attempt) -> Answer:
+        """Return what came of a request; of one that was not sent, `where` is None."""
         ended = self._clock.now()
+        url = self._profile.base_url if where is None else self._url(where)
         exchange = Exchange(
             profile=self._profile.name,
-            method="GET",
+            method="GET" if where is None else where.method,
             url=self._clean(url, MAX_URL),
             started=started,
             # In whole microseconds, as it is kept: what is reckoned from it is the same when it is read again.
@@ -312,6 +325,8 @@ class HttpLayer:
         now = ended.us / 1e6
         windows = parse_windows(attempt.headers, now)
         kind = self._kind(attempt, windows)
+        if where is not None and kind is not None and self._is_state(attempt, where, url):
+            kind = None
         wait = find_retry_after(attempt.headers, now)
         if kind is None and attempt.fault is None:
             charset = charset_of(attempt.header("content-type"))
@@ -337,6 +352,22 @@ class HttpLayer:
             spent = attempt.header("retry-after") is not None or any(window.remaining == 0 for window in windows)
             return ProblemKind.RATE_LIMIT if spent else kind
         return kind
+
+    def _is_state(self, attempt: _Attempt, where: Address, url: str) -> bool:
+        """Whether an answer that is no 2xx says by its status how a job is, as the API's page says.
+
+        A redirect does where it stays within the origin: one that leads elsewhere may lead to a login.
+        """
+        if attempt.status not in where.states or attempt.fault is not None:
+            return False
+        if 300 <= (attempt.status or 0) < 400:
+            location = attempt.header("location")
+            try:
+                return bool(location) and Origin.of(urljoin(url, location)) == self._profile.origin
+            except ValueError:
+                return False
+        said = read_error(attempt.body, charset_of(attempt.header("content-type")))
+        return not is_throttled(ProblemKind.PROTOCOL, said.value, said.message, self._profile.rate_limit)
 
     def _problem(
         self, fault: Fault, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None

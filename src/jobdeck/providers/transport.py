@@ -158,7 +158,7 @@ class _LocalhostTransport(BoundedTransport):
         self._addresses = ("127.0.0.1", "::1")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request without a body to the address that answered last, else to the other."""
+        """Send a request to the address that answered last, else to the other."""
         first, second = self._addresses
         try:
             return await self._send(request, first)
@@ -174,7 +174,9 @@ class _LocalhostTransport(BoundedTransport):
     async def _send(self, request: httpx.Request, address: str) -> httpx.Response:
         url = request.url.copy_with(host=address)
         return await super().handle_async_request(
-            httpx.Request(request.method, url, headers=request.headers, extensions=request.extensions)
+            httpx.Request(
+                request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+            )
         )
 
 

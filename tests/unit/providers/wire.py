@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,7 +55,9 @@ class Wire:
         self.connections += 1
         try:
             while True:
-                self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                self.requests.append(head + (await reader.readexactly(int(length[1])) if length else b""))
                 await self._answer(writer)
                 if self.stall:
                     await reader.read()
