@@ -1,11 +1,16 @@
 """What is imported when: the command line answers fast because it imports little."""
 
 import importlib.util
+import io
+import re
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
+
+from jobdeck.apis.pages import PageLibrary, built_in_names
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +43,23 @@ def test_a_page_is_read_without_what_walks_filters() -> None:
     assert "jobdeck.apis.loader" in loaded
     # What makes readers of paths is imported by the first answer, after the first frame.
     assert not loaded & {"jsonpath", "jobdeck.apis.extract", "jobdeck.apis.client"}
+
+
+def test_no_module_but_the_simulator_names_an_api() -> None:
+    specs = [PageLibrary().spec(name) for name in built_in_names()]
+    names = sorted({word for spec in specs for word in (spec.name, spec.title)}, key=len, reverse=True)
+    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, names))})(?![\w-])", re.IGNORECASE)
+    assert pattern.search("a job of Sonarly") is not None
+    package = ROOT / "src" / "jobdeck"
+    found = [
+        f"{path.relative_to(package)}: {match[0]}"
+        for path in package.rglob("*.py")
+        if "simulator" not in path.parts
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+        if token.type != tokenize.COMMENT
+        for match in pattern.finditer(token.string)
+    ]
+    assert not found
 
 
 def test_the_import_contracts_hold() -> None:

@@ -1,6 +1,5 @@
 """A page's tables as an `ApiSpec`: whatever can be wrong with a page is found here, before any request is sent."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -163,6 +162,8 @@ def _resource(name: str, table: StrictTable, fields: StrictTable, stages: Strict
     if body and method == "GET":
         raise table.error("body", 'is for method = "POST" only')
     if body:
+        import json  # noqa: PLC0415 - for the few pages that ask by POST
+
         try:
             json.loads(_BRACES.sub("x", body))
         except ValueError:

@@ -15,8 +15,8 @@ _EPILOG = """\
 targets:
   op_01HZ…                             an ID, asked through the default profile
   PROFILE:ID                           an ID of a profile
-  ACCOUNT_GROUP/JOB_ID                 a Sonarly prospecting job
-  OWNER/REPO/ID                        a job of a described API, where its URL has such variables
+  ACCOUNT_GROUP/JOB_ID                 a job in a place, such as an account group
+  OWNER/REPO/ID                        the same, where the API's URL has several parts
   https://…/api/operations/op_01HZ…    a poll URL, absolute or relative
   FILE, -                              a file or standard input with any of these, or accepted bodies;
                                        ./FILE for one whose name may be an ID
@@ -309,7 +309,7 @@ def _add_doctor(commands: "Commands") -> None:
         summary="check configuration, credentials (masked), reachability, limits, clipboard, terminal, store",
         description="Check everything that jobdeck depends on, with one request to each profile; or, without any "
         "request, show how a described API's answer is read (exits with 1 when it cannot be read as a job).",
-        example="doctor --provider github-actions --body run.json",
+        example="doctor --provider acme --body run.json",
     )
     doctor.add_argument("--profile", metavar="P", help="only this profile")
     doctor.add_argument("--provider", metavar="NAME", help="show how an answer of this described API is read")
@@ -326,7 +326,7 @@ def _add_apis(commands: "Commands") -> None:
         summary="the APIs that profiles can name, and the page of one, to be copied",
         description="List the APIs that a profile's provider can name: built in, in apis/ beside the configuration, or "
         "in it. With a name, print that API's page.",
-        example="apis github-actions > ~/.config/jobdeck/apis/mine.toml",
+        example="apis NAME > ~/.config/jobdeck/apis/mine.toml",
     )
     apis.add_argument("name", nargs="?", metavar="NAME", help="print this page instead of the list")
 
