@@ -7,11 +7,12 @@ import time
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.ids import is_id
 from jobdeck.apis.loader import load_page
 from jobdeck.apis.pages import built_in_names
 from jobdeck.apis.profile import Profile
@@ -19,6 +20,7 @@ from jobdeck.apis.spec import ApiSpec
 from jobdeck.apis.tables import PageError
 from jobdeck.apis.target_input import parse_input
 from jobdeck.apis.targets import ProfileRegistry
+from jobdeck.apis.url_template import is_piece
 from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
@@ -154,6 +156,8 @@ def check_parsed(parsed: ParsedBody) -> None:
         check_observation(seen)
 
 
+@example({"id": None, "error": "\x1b"})
+@example({"name": " ", "error": {"message": " \n"}})
 @given(JSON)
 @settings(max_examples=150, deadline=None)
 def test_any_json_is_an_observation_or_a_problem(value: object) -> None:
@@ -313,7 +317,7 @@ HEADS = st.sampled_from(
 @settings(max_examples=200, deadline=None)
 def test_any_answer_with_a_head_is_a_target_or_is_refused_in_clean_words(data: bytes) -> None:
     parsed = parse_input(data, ProfileRegistry({"own": OWN}, "own"))
-    assert {target.key.account_group for target in parsed.targets} <= {"blue"}
+    assert all(is_piece(target.key.account_group or "") and is_id(target.key.id) for target in parsed.targets)
     assert all(is_clean(text) and is_clean(reason) for text, reason in parsed.refused)
 
 

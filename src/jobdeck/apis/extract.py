@@ -198,7 +198,7 @@ class Extractor:
         data = whole.first(self._data)
         if failed or (data is None and error):
             code = coerce.text(error.get("code")) if isinstance(error, dict) else None
-            words = describe_error(error) or "the answer says that it failed, and not why"
+            words = one_line(describe_error(error) or "") or "the answer says that it failed, and not why"
             return ParsedBody(problem=ProblemDraft(kind_of_code(code or ""), words), ids=ids)
         if not isinstance(data, dict | list):
             return ParsedBody(problem=_protocol("the answer has no data"), ids=ids)
@@ -563,7 +563,8 @@ def read_error_of(value: object) -> ProblemDraft | None:
     error = value["error"]
     words = describe_error(error) if isinstance(error, dict) else read_error(json_text(value).encode()).message
     code = coerce.text(error.get("code")) if isinstance(error, dict) else None
-    return ProblemDraft(kind_of_code(code or ""), words) if words else None
+    message = one_line(words or "")
+    return ProblemDraft(kind_of_code(code or ""), message) if message else None
 
 
 def _only_error(value: object) -> ProblemDraft | None:
