@@ -12,7 +12,7 @@ from tests.tui.world import FrozenClock, job
 from benchmarks.goal import Goal, Number
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.tui.draw.pages import Tab
+from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.widgets.detail import Detail
 
 ROUNDS = 3

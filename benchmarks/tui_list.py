@@ -11,9 +11,9 @@ from tests.tui.world import NOON, ago, job, stage
 
 from benchmarks.goal import Goal, Number, middle_of, seconds_of
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.draw.columns import Name, columns_for
-from jobdeck.tui.draw.row import steady_spans, ticking_spans, ticks
-from jobdeck.tui.order import Order
+from jobdeck.tui.job_table import Order
+from jobdeck.tui.render.columns import Name, columns_for
+from jobdeck.tui.render.row import steady_spans, ticking_spans, ticks
 
 ROWS = 10_000
 SORTED = Goal("sort 10,000 rows and paint", 30.0, "ms")

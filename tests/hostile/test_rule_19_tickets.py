@@ -12,8 +12,7 @@ from markdown_it import MarkdownIt
 
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.tui.clipboard import OSC52_BYTES, clipboard
-from jobdeck.tui.copier import Copier
+from jobdeck.tui.clipboard import OSC52_BYTES, Copier, clipboard
 from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
 from tests.tui.world import FrozenClock

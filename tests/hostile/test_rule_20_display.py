@@ -14,10 +14,10 @@ from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.tui.cells import DETAIL_LIMIT, LINE_LIMIT, clip, wrap
-from jobdeck.tui.draw.detail import Outlook, detail_lines
-from jobdeck.tui.draw.pages import raw_lines
-from jobdeck.tui.draw.spans import plain
+from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, wrap
+from jobdeck.tui.render.detail import Outlook, detail_lines
+from jobdeck.tui.render.spans import plain
+from jobdeck.tui.render.tabs import raw_lines
 from tests.cli.harness import environment, jobdeck
 from tests.tui.drive import driven
 from tests.tui.world import NOON, job, key

@@ -147,12 +147,13 @@ def screen(_: Path) -> tuple[int | None, list[str]]:
 
 def ways(_: Path) -> dict[str, Any]:
     from jobdeck.cli import simulate, terminal
-    from jobdeck.tui import clipboard, suspension
+    from jobdeck.tui import clipboard
+    from jobdeck.tui.terminal import why_not_suspended
 
     tool = clipboard.native_tool({}, lambda name: name)
     return {
         "clipboard": tool and tool.name,
-        "suspended": suspension.why_not_suspended(remote=False),
+        "suspended": why_not_suspended(remote=False),
         "drawn on": terminal.screen_stream() is sys.stdout,
         "variables": simulate._setting({"A": "b", "C": "d"}),
     }

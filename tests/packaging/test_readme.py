@@ -8,8 +8,8 @@ from pathlib import Path
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.parser import COMMANDS, build_parser
 from jobdeck.config.settings import load_settings
-from jobdeck.tui.draw.state import COUNTED
-from jobdeck.tui.filter import parse as understand
+from jobdeck.tui.job_filter import parse as understand
+from jobdeck.tui.render.state import COUNTED
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.session import Parsed, Refused
-from jobdeck.tui.widgets.document import Document
+from jobdeck.tui.widgets.line_view import Document
 from tests.snapshots.conftest import Album
 from tests.snapshots.decks import frozen, triage, troubled
 from tests.tui.drive import driven

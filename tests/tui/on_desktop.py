@@ -8,7 +8,7 @@ import os
 from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface, method, signal
 
-from jobdeck.tui.herald import Herald
+from jobdeck.tui.notifications import Herald
 
 
 class Desktop(ServiceInterface):

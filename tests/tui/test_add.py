@@ -1,5 +1,5 @@
 from jobdeck.domain.job import Target
-from jobdeck.tui.draw.spans import plain
+from jobdeck.tui.render.spans import plain
 from jobdeck.tui.screens.add import understood_lines
 from jobdeck.tui.session import Parsed, Refused
 from tests.tui.drive import driven, toasts
@@ -90,7 +90,7 @@ async def test_a_profile_that_cannot_be_opened_is_said_and_what_was_pasted_stays
 
 
 def test_targets_of_several_profiles_are_counted_by_kind() -> None:
-    from jobdeck.tui.draw.spans import plain
+    from jobdeck.tui.render.spans import plain
     from jobdeck.tui.screens.add import understood_lines
 
     parsed = Parsed((target("op_a"), target("op_b"), target("507f", "sonarly"), Target(key("e"), "thehog", "search")))

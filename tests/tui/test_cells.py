@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from jobdeck.tui.cells import LINE_LIMIT, clip, fit, middle, wrap
+from jobdeck.tui.cell_text import LINE_LIMIT, clip, fit, middle, wrap
 from jobdeck.tui.terminal import pin_clusters
 from tests.cleanness import is_clean
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.clipboard import ClipboardError, TooBigError, Tool, clipboard, give, native_tool, osc52
-from jobdeck.tui.copying import Copy, Nothing, curl_of, id_of_exchange, id_of_job
+from jobdeck.tui.copy_actions import Copy, Nothing, curl_of, id_of_exchange, id_of_job
 from tests.builders import make_target
 from tests.tui.world import UUID, exchange, job, problem
 

@@ -12,22 +12,16 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.tui.draw.advice import advice
-from jobdeck.tui.draw.bar import bar
-from jobdeck.tui.draw.columns import Name, columns_for
-from jobdeck.tui.draw.detail import Outlook, detail_lines, next_step, result_lines
-from jobdeck.tui.draw.footer import footer
-from jobdeck.tui.draw.header import Overview, header_line
-from jobdeck.tui.draw.heading import DOWN, UP, heading_spans
-from jobdeck.tui.draw.jsontext import layout, readable
-from jobdeck.tui.draw.row import steady_spans, ticking_spans, ticks, why
-from jobdeck.tui.draw.spans import Line, Role, line_width, plain
-from jobdeck.tui.draw.state import COUNTED, job_state
-from jobdeck.tui.draw.told import Told, told, which
-from jobdeck.tui.draw.trace import trace_lines
-from jobdeck.tui.filter import parse
-from jobdeck.tui.model import Model
-from jobdeck.tui.order import Order
+from jobdeck.tui.job_filter import parse
+from jobdeck.tui.job_table import Model, Order
+from jobdeck.tui.render.columns import Name, columns_for
+from jobdeck.tui.render.detail import Outlook, detail_lines, next_step, result_lines
+from jobdeck.tui.render.frame import Overview, footer, header_line
+from jobdeck.tui.render.row import DOWN, UP, heading_spans, steady_spans, ticking_spans, ticks, why
+from jobdeck.tui.render.spans import Line, Role, bar, line_width, plain
+from jobdeck.tui.render.state import COUNTED, job_state
+from jobdeck.tui.render.tabs import layout, readable
+from jobdeck.tui.render.trace import Told, advice, told, trace_lines, which
 from jobdeck.tui.widgets.static import rule_line
 from tests.tui.world import NOON, UUID, ago, deck_of_every_state, exchange, job, problem, stage, target
 

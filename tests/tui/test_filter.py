@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.tui.draw.state import counted_state
-from jobdeck.tui.filter import parse, quoted
+from jobdeck.tui.job_filter import parse, quoted
+from jobdeck.tui.render.state import counted_state
 from tests.tui.world import NOON, ago, deck_of_every_state, job, problem, stage
 
 DECK = deck_of_every_state()

@@ -8,7 +8,7 @@ from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.fingerprint import Faults, fingerprint
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.herald import desktop_at_hand, terminal_notice
+from jobdeck.tui.notifications import desktop_at_hand, terminal_notice
 from tests.tui.drive import driven, painted, toasts
 from tests.tui.world import NOON, ago, job, key, stage
 
@@ -58,7 +58,7 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
     for name in ("TMUX", "VTE_VERSION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setattr("jobdeck.tui.herald.desktop_at_hand", lambda _: False)
+    monkeypatch.setattr("jobdeck.tui.notifications.desktop_at_hand", lambda _: False)
     async with driven([job("op_a"), job("op_b")]) as run:
         written: list[str] = []
         run.app._driver.write = written.append  # type: ignore[union-attr, method-assign, assignment] - there is one
@@ -93,7 +93,7 @@ async def test_w_takes_nothing_back_while_every_end_is_told() -> None:
 
 
 async def test_many_ends_at_once_are_one_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobdeck.tui.herald.desktop_at_hand", lambda _: False)
+    monkeypatch.setattr("jobdeck.tui.notifications.desktop_at_hand", lambda _: False)
     jobs = [job(f"op_{number:03}") for number in range(300)]
     async with driven(jobs) as run:
         await run.press("W")

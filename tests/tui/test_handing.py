@@ -11,11 +11,11 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.store.errors import StoreClosedError
 from jobdeck.tui.clipboard import ClipboardError, TooBigError
-from jobdeck.tui.handing import TicketPaper
-from jobdeck.tui.saving import save
-from jobdeck.tui.screens.sent import SentScreen
+from jobdeck.tui.copy_actions import TicketPaper
+from jobdeck.tui.export import save
+from jobdeck.tui.screens.dialogs import SentScreen
 from jobdeck.tui.screens.ticket import TicketScreen
-from jobdeck.tui.widgets.document import Document
+from jobdeck.tui.widgets.line_view import Document
 from tests.tui.drive import Driven, driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import UUID, FrozenClock, exchange, job, key

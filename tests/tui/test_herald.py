@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobdeck.tui.herald import Herald, described
+from jobdeck.tui.notifications import Herald, described
 
 XTERM = {"TERM": "xterm"}
 TERMINAL = "\x1b]9;jobdeck: op_a failed\a"
@@ -30,7 +30,7 @@ def library(monkeypatch: pytest.MonkeyPatch, *, takes: bool) -> list[str]:
                 on_dispatched()
 
     monkeypatch.setitem(sys.modules, "desktop_notifier", SimpleNamespace(DesktopNotifier=DesktopNotifier))
-    monkeypatch.setattr("jobdeck.tui.herald.desktop_at_hand", lambda _: True)
+    monkeypatch.setattr("jobdeck.tui.notifications.desktop_at_hand", lambda _: True)
     return shown
 
 
@@ -62,7 +62,7 @@ async def test_where_the_desktop_takes_none_the_terminal_is_asked_and_that_is_sa
 
 async def test_a_library_that_cannot_be_imported_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "desktop_notifier", None)
-    monkeypatch.setattr("jobdeck.tui.herald.desktop_at_hand", lambda _: True)
+    monkeypatch.setattr("jobdeck.tui.notifications.desktop_at_hand", lambda _: True)
     written, complaints = await call_twice()
     assert (written, len(complaints)) == (f"\a{TERMINAL}" * 2, 1)
 

@@ -9,7 +9,7 @@ from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.tickets import MAX_BYTES
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.tui.screens.sent import SentScreen
+from jobdeck.tui.screens.dialogs import SentScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
@@ -24,7 +24,7 @@ CHOSEN = [NASTY[at] for at in (2, 4, 7, 9, 10, 12, 14, 15)]
 async def test_hostile_words_in_tickets_traces_and_notices_do_nothing(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobdeck.tui.herald.desktop_at_hand", lambda _: False)
+    monkeypatch.setattr("jobdeck.tui.notifications.desktop_at_hand", lambda _: False)
     one = hostile_job(text)
     other = replace(one, target=job("op_b").target)
     moments = (Moment(NOON.us, MomentKind.PHASE, text, None, "running", "failed", text),)

@@ -7,12 +7,10 @@ from textual.pilot import Pilot
 
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.model import Model
-from jobdeck.tui.styles import style_sheets
-from jobdeck.tui.theme import DARK
-from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
-from jobdeck.tui.widgets.palette import ROLE_CLASSES
+from jobdeck.tui.job_table import Model
+from jobdeck.tui.theme import DARK, style_sheets
+from jobdeck.tui.widgets.job_list import JobList, JobPane
+from jobdeck.tui.widgets.painted import ROLE_CLASSES
 from tests.tui.drive import driven, painted
 from tests.tui.world import NOON, ago, job, key
 

@@ -4,10 +4,9 @@ from textual.color import Color
 from textual.theme import Theme
 
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.actions import BY_NAME
-from jobdeck.tui.commands import ALSO
-from jobdeck.tui.draw.columns import Name
-from jobdeck.tui.order import Order, read_order
+from jobdeck.tui.actions import ALSO, BY_NAME
+from jobdeck.tui.job_table import Order, read_order
+from jobdeck.tui.render.columns import Name
 from jobdeck.tui.session import Choice
 from jobdeck.tui.theme import THEMES
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from jobdeck.domain.attention import attention
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.draw.state import BLIND, COUNTED, FAILED, NEW, RUNNING
-from jobdeck.tui.model import Model
+from jobdeck.tui.job_table import Model
+from jobdeck.tui.render.state import BLIND, COUNTED, FAILED, NEW, RUNNING
 from tests.tui.world import NOON, ago, deck_of_every_state, job, key, problem
 
 

@@ -1,4 +1,4 @@
-from jobdeck.tui.names import Names
+from jobdeck.tui.cell_text import Names
 from tests.tui.world import key
 
 

@@ -8,13 +8,12 @@ from jobdeck.apis.pages import built_in_meanings
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.tui.draw.detail import Outlook, detail_lines
-from jobdeck.tui.draw.pages import Tab, diff_lines, explained_lines, raw_lines, timeline_lines
-from jobdeck.tui.draw.spans import Line, line_width, plain
-from jobdeck.tui.draw.spark import LEVELS, sparkline
+from jobdeck.tui.render.detail import Outlook, detail_lines
+from jobdeck.tui.render.spans import LEVELS, Line, line_width, plain, sparkline
+from jobdeck.tui.render.tabs import Tab, diff_lines, explained_lines, raw_lines, timeline_lines
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar
-from jobdeck.tui.widgets.tabs import TabRule, tab_line
+from jobdeck.tui.widgets.static import TabRule, tab_line
 from tests.tui.drive import driven, toasts
 from tests.tui.test_hostile import NASTY, assert_harmless, hostile_job
 from tests.tui.world import NOON, UUID, ago, job, key, stage

@@ -4,11 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.draw.columns import Name
-from jobdeck.tui.draw.spans import plain
-from jobdeck.tui.model import Model
-from jobdeck.tui.order import Order
-from jobdeck.tui.triage import SETTLE_SECONDS, Triage
+from jobdeck.tui.job_filter import SETTLE_SECONDS, Triage
+from jobdeck.tui.job_table import Model, Order
+from jobdeck.tui.render.columns import Name
+from jobdeck.tui.render.spans import plain
 from tests.tui.world import NOON, ago, deck_of_every_state, job, key
 
 

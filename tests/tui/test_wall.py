@@ -2,8 +2,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from jobdeck.tui.signs import Signs
-from jobdeck.tui.wall import Wall
+from jobdeck.tui.output_filters import Signs, Wall
 
 BLACK = Color(0, 0, 0)
 

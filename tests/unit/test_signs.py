@@ -4,9 +4,8 @@ import pytest
 
 from jobdeck.cli.words import GLYPHS
 from jobdeck.domain.signs import IN_ASCII, in_ascii
-from jobdeck.tui.draw.bar import FULL, HALF, TRACK
-from jobdeck.tui.draw.spark import LEVELS
-from jobdeck.tui.draw.state import COUNTED
+from jobdeck.tui.render.spans import FULL, HALF, LEVELS, TRACK
+from jobdeck.tui.render.state import COUNTED
 
 
 def test_every_sign_has_a_stand_in_of_one_character_and_no_two_states_share_one() -> None:

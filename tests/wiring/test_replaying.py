@@ -9,7 +9,7 @@ from jobdeck.domain.attention import Rank
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.facts import Fact
-from jobdeck.tui.model import Model
+from jobdeck.tui.job_table import Model
 from jobdeck.wiring import replaying
 from jobdeck.wiring.recorded import Changes, State
 from jobdeck.wiring.replaying import Replay

@@ -251,10 +251,10 @@ def _terminal() -> Iterator[Check]:
         yield Check("terminal", Verdict.OK, f"{term or 'TERM is not set'}, {colours}, {_size(screen)}")
     else:
         yield Check("terminal", Verdict.WARNING, f"none to draw on (TERM={term or 'unset'}); headless commands work")
-    from jobdeck.tui import clipboard, herald  # noqa: PLC0415 - only this command wants to know
+    from jobdeck.tui import clipboard, notifications  # noqa: PLC0415 - only this command wants to know
 
     yield Check("clipboard", Verdict.OK, clipboard.described(os.environ))
-    yield Check("notices", Verdict.OK, herald.described(os.environ))
+    yield Check("notices", Verdict.OK, notifications.described(os.environ))
 
 
 def _colours(term: str) -> str:

@@ -18,23 +18,19 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
+from jobdeck.tui.actions import ActionCommands
 from jobdeck.tui.clipboard import Put, clipboard
-from jobdeck.tui.commands import ActionCommands
-from jobdeck.tui.failure import failure_text
+from jobdeck.tui.export import Save, save
 from jobdeck.tui.keyboard import events_of_burst, settled, takes_text
 from jobdeck.tui.multiplexer import in_gnu_screen
-from jobdeck.tui.saving import Save, save
+from jobdeck.tui.output_filters import Signs, Wall
 from jobdeck.tui.screens.deck import Deck
+from jobdeck.tui.screens.dialogs import SentScreen
 from jobdeck.tui.screens.replay import ReplayDeck
-from jobdeck.tui.screens.sent import SentScreen
-from jobdeck.tui.session import Changes, Engine, Playback, Session
-from jobdeck.tui.signs import Signs
-from jobdeck.tui.styles import style_sheets
-from jobdeck.tui.suspension import stop_until_continued, why_not_suspended
-from jobdeck.tui.terminal import Burst, TerminalApp
-from jobdeck.tui.theme import DARK, LIGHT, THEMES
-from jobdeck.tui.wall import Wall
-from jobdeck.tui.widgets.palette import ROLE_CLASSES
+from jobdeck.tui.session import Changes, Engine, Playback, Session, failure_text
+from jobdeck.tui.terminal import Burst, TerminalApp, stop_until_continued, why_not_suspended
+from jobdeck.tui.theme import DARK, LIGHT, THEMES, style_sheets
+from jobdeck.tui.widgets.painted import ROLE_CLASSES
 
 FRAME_SECONDS = 0.1
 """At most ten frames a second: a person reads no more, and 500 changes a second then cost 13–15 % of a core."""

@@ -9,6 +9,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.text import one_line
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
@@ -321,3 +322,17 @@ class Session(Protocol):
     def parse(self, text: str) -> Parsed:
         """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
         ...
+
+
+def failure_text(error: BaseException) -> str:
+    """Return an error in one line.
+
+    Only our own errors speak for themselves: the text of a library's may hold what it was given, a malformed key
+    for one, so that of it only the name is told.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    name = type(error).__name__
+    if type(error).__module__.split(".")[0] == "jobdeck":
+        return one_line(str(error), 1_024) or name
+    return f"an unexpected {name}"

@@ -48,7 +48,6 @@ from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
-from jobdeck.tui import suspension
 from jobdeck.tui.input_splitter import EscapeSequence, InputSplitter, Pasted, Token, Typed
 from jobdeck.tui.multiplexer import in_gnu_screen
 
@@ -97,6 +96,33 @@ _CLUSTER = re.compile(
 
 _STRINGS = re.compile(r"(\x1b[\]PX^_].*?(?:\a|\x1b\\))", re.DOTALL)
 """What is told to a terminal and not drawn; ESC within it would end it."""
+
+
+SUSPENSION_IGNORED = sys.platform != "win32" and signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN
+"""Whether we were started with the signal that stops a process ignored; Textual's driver replaces that."""
+
+
+def why_not_suspended(*, remote: bool) -> str:
+    """Return in a line why nobody could bring a suspended screen back; empty where a shell can."""
+    if remote:
+        return "not suspended: this screen is not in a terminal of its own"
+    if sys.platform == "win32":
+        return "not suspended: Windows knows no such thing"
+    if SUSPENSION_IGNORED:
+        return "not suspended: whoever started jobdeck has it ignore ctrl+z"
+    if os.getpgrp() == os.getsid(0):
+        # Whatever opened this terminal runs us alone in it, and would wait for ever.
+        return "not suspended: no shell has started this screen that could bring it back"
+    return ""
+
+
+def stop_until_continued() -> None:
+    """Stop this process and all that a shell started with it, as ctrl+z does elsewhere; returns after `fg`.
+
+    A `make` or a script that waits for us would otherwise keep the shell waiting.
+    """
+    if sys.platform != "win32":
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
 
 
 class Burst(events.Event, bubble=False):
@@ -328,7 +354,7 @@ if sys.platform != "win32":
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            if suspension.IGNORED:
+            if SUSPENSION_IGNORED:
                 signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             self._resizing = False
             # The app takes its first size from here, and where there is none from COLUMNS and LINES.

@@ -14,9 +14,9 @@ from textual.widgets import TextArea
 from jobdeck.domain import words
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
-from jobdeck.tui.cells import middle
-from jobdeck.tui.draw.spans import Line, Role, clip_line
-from jobdeck.tui.screens.sheet import Sheet
+from jobdeck.tui.cell_text import middle
+from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.screens.dialogs import Sheet
 from jobdeck.tui.session import Parsed, Refused
 from jobdeck.tui.widgets.static import Sentence
 

@@ -15,31 +15,25 @@ from jobdeck.domain import words
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
-from jobdeck.tui.calling import Calling
-from jobdeck.tui.clipboard import Put
-from jobdeck.tui.copier import Copier
-from jobdeck.tui.draw.banner import banner_lines
-from jobdeck.tui.draw.empty import EMPTY_DECK, NO_JOBS, NOTHING_PASSES, OPENING
-from jobdeck.tui.draw.header import header_line
-from jobdeck.tui.draw.spans import Line, Role, clip_line
-from jobdeck.tui.handing import Handing
-from jobdeck.tui.marks import Marks
-from jobdeck.tui.saving import Save, save
+from jobdeck.tui.clipboard import Copier, Put
+from jobdeck.tui.copy_actions import Handing
+from jobdeck.tui.deck_state import Watch
+from jobdeck.tui.export import Save, save
+from jobdeck.tui.job_filter import Triage
+from jobdeck.tui.marks import Marks, UndoStack
+from jobdeck.tui.notifications import Calling
+from jobdeck.tui.render.frame import EMPTY_DECK, NO_JOBS, NOTHING_PASSES, OPENING, banner_lines, header_line
+from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.screens.dialogs import HelpScreen
 from jobdeck.tui.screens.hand_keys import HandKeys
-from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.pane_keys import PaneKeys
 from jobdeck.tui.screens.watch_keys import WatchKeys
 from jobdeck.tui.session import Choice, Engine, Session
 from jobdeck.tui.theme import DARK, THEMES, after
-from jobdeck.tui.triage import Triage
-from jobdeck.tui.undo import UndoStack
-from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar
-from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
-from jobdeck.tui.widgets.static import Banner, Footer, Header, Rule
-from jobdeck.tui.widgets.tabs import TabRule
+from jobdeck.tui.widgets.job_list import JobList, JobPane
+from jobdeck.tui.widgets.static import Banner, Footer, Header, Rule, TabRule
 from jobdeck.tui.widgets.trace import Trace
 
 NOTICE_SECONDS = 10.0

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from textual.screen import Screen
 
 from jobdeck.domain.job import JobKey
-from jobdeck.tui.marks import Marks
+from jobdeck.tui.deck_state import Watch
+from jobdeck.tui.marks import Marks, UndoStack
 from jobdeck.tui.session import Session
-from jobdeck.tui.undo import UndoStack
-from jobdeck.tui.watch import Watch
 from jobdeck.tui.widgets.job_list import JobList
 
 

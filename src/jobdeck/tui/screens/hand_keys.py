@@ -6,10 +6,10 @@ from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.fingerprint import Fingerprint
 from jobdeck.domain.job import JobKey
-from jobdeck.tui.calling import Calling
-from jobdeck.tui.cells import middle
-from jobdeck.tui.filter import quoted
-from jobdeck.tui.handing import Handing
+from jobdeck.tui.cell_text import middle
+from jobdeck.tui.copy_actions import Handing
+from jobdeck.tui.job_filter import quoted
+from jobdeck.tui.notifications import Calling
 from jobdeck.tui.screens.deck_part import DeckPart
 from jobdeck.tui.widgets.trace import Trace
 

@@ -4,12 +4,12 @@ from textual import on
 from textual.widgets import Input
 
 from jobdeck.domain.job import JobKey
-from jobdeck.tui.draw.columns import Name
-from jobdeck.tui.draw.state import FAULTS
-from jobdeck.tui.order import Order, read_order
+from jobdeck.tui.job_filter import FilterState, Triage
+from jobdeck.tui.job_table import Order, read_order
+from jobdeck.tui.render.columns import Name
+from jobdeck.tui.render.state import FAULTS
 from jobdeck.tui.screens.deck_part import DeckPart
 from jobdeck.tui.session import Choice
-from jobdeck.tui.triage import FilterState, Triage
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.static import Heading
 

@@ -5,13 +5,13 @@ from textual.widgets import Input
 
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
-from jobdeck.tui.draw.pages import Tab
-from jobdeck.tui.draw.spans import Role
-from jobdeck.tui.saving import Save
+from jobdeck.tui.export import Save
+from jobdeck.tui.render.spans import Role
+from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.list_keys import ListKeys
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
-from jobdeck.tui.widgets.tabs import TabRule
+from jobdeck.tui.widgets.static import TabRule
 from jobdeck.wiring.private_file import PrivateFileError
 
 

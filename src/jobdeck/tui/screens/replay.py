@@ -13,8 +13,8 @@ from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
 from jobdeck.tui.clipboard import Put
-from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
-from jobdeck.tui.saving import Save, save
+from jobdeck.tui.export import Save, save
+from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.session import Playback, Session
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput

@@ -10,12 +10,12 @@ from textual.containers import Vertical
 from textual.widgets import TextArea
 
 from jobdeck.domain import words
-from jobdeck.tui.copier import Copier
-from jobdeck.tui.draw.document import keys_line
-from jobdeck.tui.draw.spans import Line, Role, clip_line
-from jobdeck.tui.failure import failure_text
-from jobdeck.tui.screens.sheet import Sheet
-from jobdeck.tui.widgets.document import Document
+from jobdeck.tui.clipboard import Copier
+from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.screens.dialogs import Sheet
+from jobdeck.tui.session import failure_text
+from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import Sentence
 
 MAKING_SECONDS = 5.0

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from jobdeck.domain import words
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.tui.cells import middle
-from jobdeck.tui.failure import failure_text
+from jobdeck.tui.cell_text import middle
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.deck_part import DeckPart
+from jobdeck.tui.session import failure_text
 
 
 class WatchKeys(DeckPart):

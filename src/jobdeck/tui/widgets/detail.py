@@ -12,8 +12,10 @@ from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.tui.actions import Group, bindings
-from jobdeck.tui.draw.detail import Outlook, detail_lines, result_lines
-from jobdeck.tui.draw.pages import (
+from jobdeck.tui.jsontree import JsonIndex, JsonTree
+from jobdeck.tui.render.detail import Outlook, detail_lines, result_lines
+from jobdeck.tui.render.spans import Line, Role
+from jobdeck.tui.render.tabs import (
     Past,
     Tab,
     diff_lines,
@@ -22,8 +24,6 @@ from jobdeck.tui.draw.pages import (
     timeline_lines,
     tree_line,
 )
-from jobdeck.tui.draw.spans import Line, Role
-from jobdeck.tui.jsontree import JsonIndex, JsonTree
 from jobdeck.tui.widgets.line_view import LineView
 
 SLICE_SECONDS = 0.008

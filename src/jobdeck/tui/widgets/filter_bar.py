@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
-from jobdeck.tui.draw.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.widgets.static import Sentence
 
 LONGEST = 500

@@ -4,7 +4,9 @@ from collections.abc import Callable, Container, Sequence
 from typing import ClassVar, TypeAlias
 
 from textual import events
+from textual.app import ComposeResult
 from textual.cache import LRUCache
+from textual.containers import Vertical
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -12,14 +14,15 @@ from textual.strip import Strip
 from jobdeck.domain.attention import stale
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
-from jobdeck.tui.draw.columns import Columns, columns_for
-from jobdeck.tui.draw.row import KNOWN, Ticks, faded, steady_spans, ticking_spans, ticks
-from jobdeck.tui.draw.spans import EMPTY, Line, Role
-from jobdeck.tui.model import Model, Row
-from jobdeck.tui.names import Names
-from jobdeck.tui.order import Order
+from jobdeck.tui.cell_text import Names
+from jobdeck.tui.job_table import Model, Order, Row
+from jobdeck.tui.render.columns import Columns, columns_for
+from jobdeck.tui.render.row import KNOWN, Ticks, faded, steady_spans, ticking_spans, ticks
+from jobdeck.tui.render.spans import EMPTY, Line, Role
 from jobdeck.tui.terminal import set_virtual_height
+from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.line_view import MARKED, LineView
+from jobdeck.tui.widgets.static import Heading
 
 Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], Ticks]
 """All that a drawn line depends on beside the columns: the row's stamp, its background, whether it is faded because
@@ -329,3 +332,37 @@ class JobList(LineView):
         if keys != self._viewed:
             self._viewed = keys
             self.post_message(self.Viewed(keys))
+
+
+class JobPane(Vertical):
+    """Keeps the headings over their columns."""
+
+    def __init__(self, jobs: JobList, filter_bar: FilterBar | None = None) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._filter_bar = filter_bar
+        self._heading = Heading()
+        jobs.stand_under(self._above)
+
+    def compose(self) -> ComposeResult:
+        """Put the filter and the headings over the list."""
+        if self._filter_bar is not None:
+            yield self._filter_bar
+        yield self._heading
+        yield self._jobs
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the height that shows every row: the pane's where a style sheet says `auto`."""
+        return self._jobs.wanted_height + self._above()
+
+    def on_job_list_resized(self, message: JobList.Resized) -> None:
+        """Lay out the headings as the columns are."""
+        self._heading.show(message.columns, message.order)
+
+    def on_filter_bar_visibility_changed(self, message: FilterBar.VisibilityChanged) -> None:
+        """Measure the list anew, which Textual remembers the height of: its last row stayed away otherwise."""
+        message.stop()
+        self._jobs.refresh(layout=True)
+
+    def _above(self) -> int:
+        return 1 + int(self._filter_bar is not None and self._filter_bar.display)

@@ -1,4 +1,4 @@
-"""A pane of lines that scrolls: only what changed in view is painted again."""
+"""Panes of lines that scroll: only what changed in view is painted again."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,9 +8,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from jobdeck.tui.actions import Group, bindings
-from jobdeck.tui.draw.spans import EMPTY, Line, Role
+from jobdeck.tui.render.spans import EMPTY, Line, Role
+from jobdeck.tui.render.tabs import document_lines
 from jobdeck.tui.terminal import set_virtual_height
-from jobdeck.tui.widgets.palette import Painted
+from jobdeck.tui.widgets.painted import Painted
 
 MARKED = "▸"
 """Stands before the line that the keys are about."""
@@ -104,3 +105,31 @@ class LineView(Painted, ScrollView, can_focus=True):
 
     def _scroll_lines(self, lines: int) -> None:
         self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
+
+
+class Document(LineView):
+    """Draws a text as it is, broken to the width of the pane."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        """The text that is drawn."""
+        return self._text
+
+    def show(self, text: str) -> None:
+        """Draw a text from its first line."""
+        self._text = text
+        self.scroll_to(y=0, animate=False, immediate=True)
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.line_width > 0:
+            self.set_lines(document_lines(self._text, self.line_width))
+            self.refresh(layout=True)

@@ -8,9 +8,8 @@ from textual import events
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
-from jobdeck.tui.draw.spans import Line, Role
-from jobdeck.tui.draw.told import Told
-from jobdeck.tui.draw.trace import lines_per_exchange, trace_lines
+from jobdeck.tui.render.spans import Line, Role
+from jobdeck.tui.render.trace import Told, lines_per_exchange, trace_lines
 from jobdeck.tui.widgets.line_view import LineView
 
 

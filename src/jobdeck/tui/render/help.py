@@ -1,9 +1,9 @@
 """The help page: what the signs mean, and what the keys do, from the one table of actions."""
 
 from jobdeck.tui.actions import Group, actions_when
-from jobdeck.tui.cells import fit, wrap
-from jobdeck.tui.draw.spans import EMPTY, Line, Role, clip_line
-from jobdeck.tui.draw.state import (
+from jobdeck.tui.cell_text import fit, wrap
+from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.state import (
     BLIND,
     CANCELLED,
     DONE,

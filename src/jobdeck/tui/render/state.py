@@ -7,7 +7,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean
-from jobdeck.tui.draw.spans import Role
+from jobdeck.tui.render.spans import Role
 
 
 @dataclass(frozen=True, slots=True)

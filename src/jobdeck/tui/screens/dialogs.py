@@ -1,18 +1,69 @@
-"""What was sent last, for a clipboard that did not take it: to select by hand, or as a file."""
+"""Screens in front of the deck that show a text: the help, and what was sent last."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.message import Message
+from textual.screen import ModalScreen
 
-from jobdeck.tui.copier import Copier, Sent
-from jobdeck.tui.draw.document import keys_line
-from jobdeck.tui.draw.spans import Line, Role, clip_line
-from jobdeck.tui.screens.sheet import Sheet
-from jobdeck.tui.widgets.document import Document
+from jobdeck.tui.clipboard import Copier, Sent
+from jobdeck.tui.render.help import help_lines
+from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.widgets.line_view import Document, LineView
 from jobdeck.tui.widgets.static import Sentence
+
+ResultT = TypeVar("ResultT")
+
+
+class Sheet(ModalScreen[ResultT]):
+    """A modal screen without a name for its content; `escape` leaves it with no result."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "back")]
+    ALLOW_SELECT = False
+
+    def action_leave(self) -> None:
+        """Go back, with no result."""
+        self.dismiss(None)
+
+
+class HelpPage(LineView):
+    """The help as lines that scroll."""
+
+    def __init__(self, *, locked: bool, replay: bool) -> None:
+        super().__init__()
+        self._locked = locked
+        self._replay = replay
+        self.set_lines(help_lines(80, locked=locked, replay=replay))
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self.set_lines(help_lines(self.line_width, locked=self._locked, replay=self._replay))
+
+
+class HelpScreen(Sheet[None]):
+    """Tells what the signs mean and what the keys do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "back")]
+
+    def __init__(self, *, locked: bool = False, replay: bool = False) -> None:
+        super().__init__()
+        self._locked = locked
+        self._replay = replay
+
+    def compose(self) -> ComposeResult:
+        """Lay the page out over a line that tells the way back."""
+        with Vertical(classes="sheet"):
+            yield HelpPage(locked=self._locked, replay=self._replay)
+            yield Sentence(_way_back)
+
+
+def _way_back(width: int) -> Sequence[Line]:
+    return (((" esc", Role.KEY), (" back", Role.DIM)),)
+
 
 _KEYS = (("y", "send again"), ("s", "save"), ("esc", "back"))
 

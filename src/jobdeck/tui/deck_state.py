@@ -8,14 +8,12 @@ from jobdeck.domain.fingerprint import Faults
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
-from jobdeck.tui.draw.banner import BlindProfile
-from jobdeck.tui.draw.detail import Outlook
-from jobdeck.tui.draw.facts import NO_MEANINGS, Meanings
-from jobdeck.tui.draw.header import Overview
-from jobdeck.tui.draw.pages import Past
-from jobdeck.tui.draw.state import NEW
-from jobdeck.tui.draw.told import Told, told
-from jobdeck.tui.model import Delta, Model
+from jobdeck.tui.job_table import Delta, Model
+from jobdeck.tui.render.detail import Outlook
+from jobdeck.tui.render.frame import BlindProfile, Overview
+from jobdeck.tui.render.state import NEW
+from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, Past
+from jobdeck.tui.render.trace import Told, told
 from jobdeck.tui.session import Engine
 
 

@@ -1,20 +1,118 @@
-"""The tabs of the selected job beside its stages: result, raw body, timeline, difference."""
+"""The tabs of the selected job beside its stages: result, raw body, timeline, difference. And any long text."""
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import Moment, MomentKind, first_look
-from jobdeck.tui.cells import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
-from jobdeck.tui.draw.facts import Meanings, explained
-from jobdeck.tui.draw.jsontext import layout, readable
-from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line, line_width
+from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
 from jobdeck.tui.jsontree import NONE, JsonTree, Node
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, Span, clip_line, line_width
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s"{}\[\],:]+')
+_ESCAPES = re.compile(r"\\\\|((?:\\u[0-9a-fA-F]{4})+)")
+_DEEPEST = 24
+
+
+def layout(text: str) -> str:
+    r"""Return at most `DETAIL_LIMIT` characters of JSON `text`, indented; text cut anywhere still lays out.
+
+    Escaped letters (``\u4e16``) are shown as letters; escapes that hide something unprintable stay escapes.
+    """
+    out: list[str] = []
+    depth = 0
+    previous = ""
+    for match in _TOKEN.finditer(text[:DETAIL_LIMIT]):
+        piece = match[0]
+        if piece in {"}", "]"}:
+            depth = max(0, depth - 1)
+            out.append(piece if previous in {"{", "["} else _newline(depth) + piece)
+        else:
+            if previous in {"{", "[", ","}:
+                out.append(_newline(depth))
+            if piece in {"{", "["}:
+                depth += 1
+            out.append(f"{piece} " if piece == ":" else readable(piece))
+        previous = piece
+    return "".join(out)
+
+
+def readable(piece: str) -> str:
+    """Return a JSON string piece with its escaped letters as letters."""
+    return _ESCAPES.sub(_letters, piece) if "\\u" in piece else piece
+
+
+def _letters(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return match[0]
+    letters: str = json.loads(f'"{match[1]}"')
+    # What is invisible by itself may belong to its word, and that may begin before the escapes.
+    start, end = match.span()
+    text = f"{match.string[max(0, start - 1) : start]}{letters}{match.string[end : end + 1]}"
+    harmless = clean(text) == text and '"' not in letters and "\\" not in letters
+    return letters if harmless else match[0]
+
+
+def _newline(depth: int) -> str:
+    return "\n" + "  " * min(depth, _DEEPEST)
+
+
+def document_lines(text: str, width: int) -> list[Line]:
+    """Return a text as lines of at most `width` cells; nothing in it is interpreted, only coloured."""
+    lines: list[Line] = []
+    fence = ""
+    for raw in wrap(text.rstrip("\n"), width):
+        mark = raw[: len(raw) - len(raw.lstrip("`"))]
+        if fence:
+            lines.append(((raw, Role.FAINT if raw == fence else Role.TEXT),) if raw else EMPTY)
+            fence = "" if raw == fence else fence
+        elif len(mark) >= 3:
+            fence = mark
+            lines.append(((raw, Role.FAINT),))
+        elif raw.startswith("#"):
+            lines.append(((raw, Role.STRONG),))
+        else:
+            lines.append(((raw, Role.DIM if raw.startswith("Made by ") else Role.TEXT),) if raw else EMPTY)
+    return lines
+
+
+def keys_line(keys: Keys) -> Line:
+    """Return the line of keys under a sheet."""
+    return tuple(span for key, label in keys for span in ((f" {key}", Role.KEY), (f" {label} ", Role.DIM)))
+
+
+Meanings = Mapping[str, Mapping[str, str]]
+"""What the values of facts mean, by the fact's name."""
+
+NO_MEANINGS: Meanings = MappingProxyType({})
+
+
+def meaning_of(meanings: Meanings, name: str, value: str) -> str | None:
+    """Return what a fact means; None for what speaks for itself.
+
+    A counted fact is explained word by word: ``company_page 3`` becomes ``3 matched through …``.
+    """
+    known = meanings.get(name)
+    if not known:
+        return None
+    if value in known:
+        return known[value]
+    counts = (part.strip().rpartition(" ") for part in value.split(","))
+    found = [f"{count} {known[word]}" for word, _, count in counts if word in known and count.isdigit()]
+    return "; ".join(found) or None
+
+
+def explained(facts: Iterable[tuple[str, str]], meanings: Meanings) -> list[tuple[str, str, str]]:
+    """Return name, value and meaning of the facts that a page explains."""
+    return [(name, value, meaning_of(meanings, name, value) or "") for name, value in facts if name in meanings]
+
 
 _PIECES = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)')
 

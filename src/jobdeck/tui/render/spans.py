@@ -1,10 +1,10 @@
-"""Lines as data: pieces of clean text, each with the role it plays. Widgets turn roles into colours."""
+"""Lines as data: pieces of clean text, each with the role it plays, and bars. Widgets turn roles into colours."""
 
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
-from jobdeck.tui.cells import clip, width_of
+from jobdeck.tui.cell_text import clip, width_of
 
 
 class Role(StrEnum):
@@ -71,3 +71,48 @@ def justify(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
 def plain(line: Sequence[Span]) -> str:
     """Return a line's text alone."""
     return "".join(text for text, _ in line)
+
+
+FULL, HALF, TRACK = "━", "╸", "─"
+
+
+def bar(progress: float | None, width: int, role: Role) -> Line:
+    """Return a bar of exactly `width` cells; None is an empty track.
+
+    It looks full only at 1 and empty only at 0: the last half cell is kept back until it is true.
+    """
+    if width <= 0:
+        return ()
+    if progress is None:
+        return ((TRACK * width, Role.FAINT),)
+    halves = round(progress * width * 2)
+    if progress < 1.0:
+        halves = min(halves, width * 2 - 1)
+    if progress > 0.0:
+        halves = max(halves, 1)
+    filled = FULL * (halves // 2) + HALF * (halves % 2)
+    rest = TRACK * (width - len(filled))
+    if not rest:
+        return ((filled, role),)
+    return ((filled, role), (rest, Role.FAINT)) if filled else ((rest, Role.FAINT),)
+
+
+LEVELS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(samples: Sequence[tuple[float, float]], until: float, width: int) -> str:
+    """Return how a fraction grew from its first sample to the moment `until`, in `width` cells.
+
+    Each cell shows the last value known at its end; empty with fewer than two samples or no time between.
+    """
+    if len(samples) < 2 or width < 1 or until <= samples[0][0]:
+        return ""
+    first = samples[0][0]
+    cells: list[str] = []
+    at = 0
+    for cell in range(width):
+        end = first + (until - first) * (cell + 1) / width
+        while at + 1 < len(samples) and samples[at + 1][0] <= end:
+            at += 1
+        cells.append(LEVELS[min(int(samples[at][1] * len(LEVELS)), len(LEVELS) - 1)])
+    return "".join(cells)

@@ -12,13 +12,10 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
-from jobdeck.tui.cells import DETAIL_LIMIT, clip, fit, width_of, wrap
-from jobdeck.tui.draw.bar import bar
-from jobdeck.tui.draw.facts import NO_MEANINGS, Meanings, meaning_of
-from jobdeck.tui.draw.jsontext import layout
-from jobdeck.tui.draw.spans import EMPTY, Line, Role, Span, clip_line
-from jobdeck.tui.draw.spark import sparkline
-from jobdeck.tui.draw.state import FAILED, LOST, PARTIAL, job_state, stage_state
+from jobdeck.tui.cell_text import DETAIL_LIMIT, clip, fit, width_of, wrap
+from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, sparkline
+from jobdeck.tui.render.state import FAILED, LOST, PARTIAL, job_state, stage_state
+from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, layout, meaning_of
 
 LABEL = 10
 LONGEST_LABEL = 26

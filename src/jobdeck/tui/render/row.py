@@ -1,4 +1,4 @@
-"""One line of the list: the cells that change with the job, and the two that change with time."""
+"""One line of the list and the headings over it: cells that change with the job, and those that change with time."""
 
 from typing import TypeAlias
 
@@ -8,13 +8,37 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.tui.cells import fit
-from jobdeck.tui.draw.bar import bar
-from jobdeck.tui.draw.columns import GAP, TICKING, Column, Columns, Name
-from jobdeck.tui.draw.heading import INDENT
-from jobdeck.tui.draw.spans import Line, Role, Span
-from jobdeck.tui.draw.state import LOST, NEW, STALLED, State
-from jobdeck.tui.model import Row
+from jobdeck.tui.cell_text import fit
+from jobdeck.tui.job_table import Order, Row
+from jobdeck.tui.render.columns import GAP, MARKER, TICKING, Column, Columns, Name
+from jobdeck.tui.render.spans import Line, Role, Span, bar
+from jobdeck.tui.render.state import LOST, NEW, STALLED, State
+
+INDENT = " "
+"""Keeps the words of the last column off the ages beside it."""
+
+UP, DOWN = "▴", "▾"
+
+
+def heading_spans(columns: Columns, order: Order | None = None) -> Line:
+    """Return the line of column headings; an arrow stands at the column that the list is sorted by."""
+    spans: list[Span] = [(" " * MARKER, Role.HEAD)]
+    x = MARKER
+    for column in columns.columns:
+        sorts = order is not None and order.by is column.name
+        arrow = (UP if order is not None and order.reverse else DOWN) if sorts else ""
+        heading = f"{INDENT}{column.name}" if column.name is Name.WHY else column.name.value
+        gap, width = column.x - x, column.width
+        if column.name in TICKING:
+            # These fill their columns from the right: the arrow stands before them, in the gap if need be.
+            gap, width = gap - GAP, width + GAP
+            text = fit(arrow + heading[: column.width], width, right=True)
+        else:
+            text = fit(heading[: width - len(arrow)] + arrow, width)
+        spans += [(" " * gap, Role.HEAD), (text, Role.STRONG if sorts else Role.HEAD)]
+        x = column.x + column.width
+    return tuple(span for span in spans if span[0])
+
 
 PERCENT = 5
 NOT_FOUND = "not found (404)"

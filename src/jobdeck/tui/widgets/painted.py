@@ -7,8 +7,8 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from jobdeck.tui.cells import width_of
-from jobdeck.tui.draw.spans import Role, Span
+from jobdeck.tui.cell_text import width_of
+from jobdeck.tui.render.spans import Role, Span
 
 ROLE_CLASSES: frozenset[str] = frozenset(Role)
 """The component classes of an app with painted widgets: its roles have one colour wherever they stand.

@@ -1,0 +1,288 @@
+"""What stands around the panes: header with quota, banner, footer; and what an empty list says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jobdeck.domain import words
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.problem import Problem
+from jobdeck.scheduling.actions import BudgetView
+from jobdeck.tui.actions import Action, in_footer
+from jobdeck.tui.cell_text import clip, width_of
+from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, clip_line, justify, line_width
+from jobdeck.tui.render.state import COUNTED, State
+
+NAME_CELLS = 12
+WINDOW = 60.0
+GAP = "   "
+
+
+def budget_lines(budgets: Mapping[str, BudgetView], now: Instant) -> list[Line]:
+    """Return ways to tell the budgets, the longest first, the last of them empty."""
+    if not budgets:
+        return [()]
+    tightest = max(budgets, key=lambda name: budgets[name].used / max(budgets[name].limit, 1.0))
+    if len(budgets) == 1:
+        only = budgets[tightest]
+        ways = [_whole("budget", only, now), _renewed("budget", only, now)]
+        ways += [_left("budget", only, now), _short("budget", only, now, f" per {_unit(only)}")]
+        return [*(_line([way]) for way in ways), _line([_short("", only, now, f"/{_unit(only)}")]), ()]
+    each = sorted(budgets.items())
+    # Each with its own unit, unless all are told for a minute.
+    minutes = all(_unit(budget) == "min" for budget in budgets.values())
+    units = {name: "" if minutes else f"/{_unit(budget)}" for name, budget in each}
+    same = " per min" if minutes else ""
+    head: Line = ((f"{GAP}budget", Role.DIM),)
+    return [
+        (*head, *_line([_whole(name, budget, now) for name, budget in each], " · ")),
+        (*head, *_line([_renewed(name, budget, now) for name, budget in each], " · ")),
+        (*head, *_line([_left(name, budget, now) for name, budget in each], " · ")),
+        (*head, *_line([_short(name, budget, now, units[name]) for name, budget in each], " "), (same, Role.DIM)),
+        _line([_short(name, budget, now, units[name]) for name, budget in each]),
+        _line([_short(tightest, budgets[tightest], now, units[tightest])]),
+        (),
+    ]
+
+
+def spending(budget: BudgetView) -> str:
+    """Return what a budget is spent on (``57 by a list every 4s, 3 singly``); empty when there is nothing to ask."""
+    parts: list[str] = []
+    if budget.pages and budget.covered:
+        parts.append(f"{budget.covered} by a list every {words.span(max(1, WINDOW / budget.pages))}")
+    if budget.alone:
+        parts.append(f"{budget.alone} singly")
+    return ", ".join(parts)
+
+
+def _line(parts: list[Line], between: str = GAP) -> Line:
+    """Join parts; the first is set off from what stands before it as the others are from each other."""
+    gap: Span = (between if between != " · " else " ", Role.DIM)
+    spans: list[Span] = []
+    for part in parts:
+        spans += [(between, Role.DIM) if spans else gap, *part]
+    return tuple(spans)
+
+
+def _whole(name: str, budget: BudgetView, now: Instant) -> Line:
+    spent = spending(budget)
+    if budget.blocked_until is not None and budget.covered + budget.alone:
+        spent = f"{words.plural(budget.covered + budget.alone, 'job')} waiting"
+    return (*_renewed(name, budget, now), *(((f", {spent}", Role.DIM),) if spent else ()))
+
+
+def _renewed(name: str, budget: BudgetView, now: Instant) -> Line:
+    told = budget.resets is not None and budget.resets > now.mono and not _until(budget, now)
+    until = f" until {words.clock(now.later((budget.resets or 0.0) - now.mono).us)}" if told else ""
+    return (*_left(name, budget, now), (until, Role.DIM))
+
+
+def _left(name: str, budget: BudgetView, now: Instant) -> Line:
+    used, limit = _sent_of_limit(budget)
+    blocked = _until(budget, now)
+    told = blocked or f" per {_unit(budget)}, {max(0, int(limit) - used)} left"
+    return (*_used(name, budget), (told, Role.WARN if blocked else Role.DIM))
+
+
+def _short(name: str, budget: BudgetView, now: Instant, unit: str) -> Line:
+    blocked = _until(budget, now)
+    return (*_used(name, budget), (blocked or unit, Role.WARN if blocked else Role.DIM))
+
+
+def _used(name: str, budget: BudgetView) -> Line:
+    used, limit = _sent_of_limit(budget)
+    tight = budget.blocked_until is not None or used >= limit
+    label = f"{clip(name, NAME_CELLS)} " if name else ""
+    # A limit of less than one is none that is used up.
+    shown = f"{limit:.0f}" if limit >= 1 else f"{limit:.2g}"
+    return ((label, Role.DIM), (f"{used}/{shown}", Role.WARN if tight else Role.TEXT))
+
+
+def _sent_of_limit(budget: BudgetView) -> tuple[int, float]:
+    """Return requests sent and allowed, in the window that the server tells its limit for."""
+    if budget.window is None:
+        return budget.used, budget.limit
+    return budget.window_used, budget.window_limit
+
+
+def _unit(budget: BudgetView) -> str:
+    return words.per(WINDOW if budget.window is None else budget.window)
+
+
+def _until(budget: BudgetView, now: Instant) -> str:
+    if budget.blocked_until is None or budget.blocked_until <= now.mono:
+        return ""
+    return f" until {words.clock(now.later(budget.blocked_until - now.mono).us)}"
+
+
+AWAY_FROM = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the header tells of the whole deck.
+
+    `away` while nobody looks and everything is asked less often; `replay` tells how a recording is played, `dated` that
+    it is one of several days.
+    """
+
+    profiles: Sequence[str]
+    counts: Mapping[State, int]
+    budgets: Mapping[str, BudgetView]
+    paused: bool
+    now: Instant
+    away: bool = False
+    replay: str = ""
+    dated: bool = False
+
+
+def header_line(view: Overview, width: int) -> Line:
+    """Return the header; at small widths the counts stay longest."""
+    name: list[Span] = [(" jobdeck", Role.STRONG)]
+    counts = _counts(view.counts)
+    tail: list[Span] = []
+    clock: Span = (words.clock(view.now.us) + " ", Role.DIM)
+    if view.replay:
+        shown = words.stamp(view.now.us) if view.dated else words.clock(view.now.us)
+        tail = [("REPLAY ", Role.WARN), (shown, Role.TEXT), (f" {view.replay} ", Role.WARN)]
+        clock = ("", Role.DIM)
+    elif view.paused:
+        tail.append(("PAUSED  ", Role.WARN))
+    elif view.away and width >= AWAY_FROM:
+        tail.append(("slower: no focus  ", Role.DIM))
+    profiles: list[Span] = (
+        [(f"  {clip('·'.join(clip(name, 24) for name in view.profiles), 24)}", Role.DIM)] if view.profiles else []
+    )
+    told = budget_lines(view.budgets, view.now)
+    short, shortest = (("   ", Role.TEXT), *counts), (("  ", Role.TEXT), *counts)
+    middles: tuple[Line, ...] = ((*profiles, *short), short)
+    timed = (*tail, clock)
+    ways: list[tuple[Line, Line]] = [((*name, *one, *budget), timed) for budget in told[:-1] for one in middles]
+    # The budget is of more use than the time of day.
+    ways += [((*name, *one, *budget), tuple(tail)) for budget in told[-2:-1] for one in (short, shortest)]
+    ways += [((*name, *one), timed) for one in (*middles, shortest)]
+    for left, right in ways:
+        if line_width(left) + line_width(right) + 1 <= width:
+            return justify(left, right, width)
+    return justify((*name, *shortest), timed, width)
+
+
+def _counts(counts: Mapping[State, int]) -> list[Span]:
+    by_glyph: dict[str, tuple[int, Role]] = {}
+    for state in COUNTED:
+        count = counts.get(state, 0)
+        if count > 0:
+            before = by_glyph.get(state.glyph, (0, state.role))[0]
+            by_glyph[state.glyph] = (before + count, state.role)
+    spans: list[Span] = []
+    for glyph, (count, role) in by_glyph.items():
+        spans.append((f"{' ' if spans else ''}{glyph}{count}", role))
+    return spans
+
+
+@dataclass(frozen=True, slots=True)
+class BlindProfile:
+    """A profile of which no unfinished job can be seen; `since` is the last good look, None when there was none.
+
+    `job` is one of those that cannot be seen, `problem` the newest reason, `next_try` when it is asked again, in
+    monotonic seconds.
+    """
+
+    profile: str
+    job: JobKey | None
+    since: Instant | None
+    problem: Problem | None = None
+    next_try: float | None = None
+
+
+def banner_lines(
+    width: int,
+    halted: Mapping[str, Problem],
+    blind: Sequence[BlindProfile],
+    now: Instant,
+    failure: str | None,
+    *,
+    unkept: str = "",
+    locked: bool = False,
+) -> list[Line]:
+    """Return a line for each of them. `unkept` is why nothing is kept; with `locked` no key can change anything."""
+    lines: list[Line] = []
+    if failure is not None:
+        lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
+    since = {one.profile: one.since for one in blind}
+    for name, problem in halted.items():
+        at = since.get(name)
+        seen = f"  blind since {words.near(at.us, now)}" if at is not None else ""
+        then = "jobdeck doctor" if locked else "jobdeck doctor, then R"
+        text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
+        lines.append((text, (f"  nothing is asked: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
+    lines += [_blind_line(one, now, locked=locked) for one in blind if one.profile not in halted]
+    if unkept:
+        lines.append(((" ! nothing is kept", Role.WARN), (f"  {clip(unkept, 200)}", Role.TEXT)))
+    return [clip_line(line, width) for line in lines]
+
+
+def _blind_line(one: BlindProfile, now: Instant, *, locked: bool) -> Line:
+    since = f"since {words.near(one.since.us, now)}" if one.since is not None else "so far"
+    head = (f" ? {clip(one.profile, 40)}: blind {since}", Role.BLIND)
+    if one.problem is None:
+        return (head, ("  not one answer", Role.TEXT))
+    again = ""
+    if one.next_try is not None:
+        again = f", next try in {words.span(one.next_try - now.mono)}{'' if locked else ', R: now'}"
+    return (head, (f"  {_reason(one.problem)}{again}", Role.TEXT), (f"  {one.problem.message}", Role.DIM))
+
+
+def _reason(problem: Problem) -> str:
+    return f"{problem.kind.words} {problem.http_status}" if problem.http_status is not None else problem.kind.words
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """The footer's line, and which action is under which cells (first, one past the last)."""
+
+    line: Line
+    places: tuple[tuple[int, int, str], ...]
+
+
+def footer(width: int, labels: Mapping[str, str], *, locked: bool = False, replay: bool = False) -> Footer:
+    """Return the footer; `labels` replaces an action's label by name, as `pause` becomes `resume`.
+
+    An action with a label of the moment is the way out of where one is: it stays longest.
+    """
+    actions = list(in_footer(locked=locked, replay=replay))
+    while actions and _width(actions, labels) > width:
+        actions.remove(max(actions, key=lambda action: 0 if action.name in labels else action.footer or 0))
+    spans: list[Span] = []
+    places: list[tuple[int, int, str]] = []
+    x = 0
+    for action in actions:
+        label = labels.get(action.name, action.label)
+        spans += [(f" {action.shown}", Role.KEY), (f" {label} ", Role.DIM)]
+        end = x + width_of(action.shown) + width_of(label) + 3
+        places.append((x, end, action.name))
+        x = end
+    return Footer(tuple(spans), tuple(places))
+
+
+def _width(actions: list[Action], labels: Mapping[str, str]) -> int:
+    return sum(width_of(action.shown) + width_of(labels.get(action.name, action.label)) + 3 for action in actions)
+
+
+OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))
+"""What is said until the engine is there."""
+
+NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs are watched.", Role.STRONG),))
+
+EMPTY_DECK: tuple[Line, ...] = (
+    *NO_JOBS,
+    EMPTY,
+    (("  a", Role.KEY), ("  adds targets: paste IDs, poll URLs, or the answers that accepted your jobs", Role.DIM)),
+    (("  or, from the shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),
+)
+
+
+NOTHING_PASSES: tuple[Line, ...] = (
+    EMPTY,
+    (("  No job passes the filter.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
+)

@@ -1,0 +1,227 @@
+"""The exchanges of one job as lines: when, what came of it, what to do about it, and the ID that support asks for."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from jobdeck.domain import words
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.text import clean, one_line
+from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.tui.cell_text import clip, fit, middle, width_of, wrap
+from jobdeck.tui.render.spans import Line, Role, Span, clip_line, justify, line_width
+
+BAD_ENDS = frozenset({Phase.FAILED.value, Phase.PARTIAL.value})
+
+
+Which: TypeAlias = tuple[str | None, int]
+"""Which exchange: its ID for support, and when it began, for some servers give every answer the same ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Words by exchange, and those exchanges that showed a job's bad end."""
+
+    words: Mapping[Which, str] = field(default_factory=dict)
+    bad: frozenset[Which] = frozenset()
+
+
+def which(exchange: Exchange) -> Which:
+    """Return what tells an exchange from all others of its job."""
+    return exchange.support_id, exchange.started.us
+
+
+def told(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exchange]) -> Told:
+    """Return what a job's timeline says of each of its `exchanges`, which are newest first."""
+    known: dict[str | None, list[Which]] = {}
+    for exchange in exchanges:
+        known.setdefault(exchange.support_id, []).append(which(exchange))
+    notes: dict[Which, list[str]] = {}
+    bad: list[Which] = []
+    for moment in moments:
+        same = known.get(moment.request_id)
+        if moment.request_id is None or not same:
+            continue
+        # Of several with that ID, it was the newest one that had begun by then.
+        teller = next((each for each in same if each[1] <= moment.at_us), same[-1])
+        text = _words(moment)
+        if text:
+            notes.setdefault(teller, []).append(text)
+        if moment.kind is MomentKind.PHASE and moment.after in BAD_ENDS:
+            bad.append(teller)
+    joined = {teller: ", ".join(parts) for teller, parts in notes.items()}
+    reason = " ".join(job.reason)
+    for teller in bad:
+        joined[teller] = f"{joined[teller]}: {reason}" if reason else joined[teller]
+    return Told(joined, frozenset(bad))
+
+
+def _words(moment: Moment) -> str:
+    match moment.kind:
+        case MomentKind.PHASE:
+            began = moment.before in {None, Phase.UNKNOWN.value}
+            return moment.text if began else f"{moment.before} → {moment.text}"
+        case MomentKind.STAGE:
+            return f"{moment.stage} {moment.after}"
+        case MomentKind.ANOMALY | MomentKind.RUN:
+            return moment.text
+        case MomentKind.RECOVERED:
+            return f"seen again {moment.text}".rstrip()
+        case MomentKind.PROBLEM | MomentKind.ACCEPTED | MomentKind.WATCHED:
+            return ""
+
+
+PROFILE_CELLS = 24
+
+
+def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
+    """Return what a problem asks of a person, or why it asks nothing."""
+    profile = clip(exchange.profile, PROFILE_CELLS)
+    match problem.kind:
+        case ProblemKind.RATE_LIMIT:
+            return _wait(problem, exchange, now)
+        case ProblemKind.AUTH:
+            return f"the key of profile {profile} was refused: jobdeck doctor"
+        case ProblemKind.PERMISSION:
+            return f"the key of profile {profile} may not see this: jobdeck doctor"
+        case ProblemKind.PAYMENT:
+            return "the account is out of credits: top it up, then r asks again"
+        case ProblemKind.NOT_FOUND:
+            return f"the server of profile {profile} knows no such job: check the ID"
+        case ProblemKind.REDIRECT:
+            return f"not followed, keys stay here: check base_url of profile {profile}"
+        case ProblemKind.NETWORK:
+            return "no way to the server: check network, proxy and base_url"
+        case ProblemKind.TIMEOUT:
+            return "no whole answer in time: asked again, less often"
+        case ProblemKind.SERVER_ERROR:
+            return _wait(problem, exchange, now, "the server's own trouble: ")
+        case ProblemKind.TOO_BIG:
+            return "more than is safe to read: the job itself may be well"
+        case ProblemKind.NOT_JSON:
+            return "something between here and the API answered: a proxy, a wrong base_url"
+        case ProblemKind.PROTOCOL:
+            return "not what the API promises: Y makes a ticket for support"
+
+
+def _wait(problem: Problem, exchange: Exchange, now: Instant, why: str = "") -> str:
+    if problem.retry_at_us is None:
+        return f"{why or 'too many requests, and no time named: '}asked again, less often"
+    answered = exchange.started.us + round(exchange.duration * 1e6)
+    asked = words.span(round((problem.retry_at_us - answered) / 1e6))
+    until = words.near(problem.retry_at_us, now)
+    if problem.retry_at_us > now.us:
+        return f"{why}asks to wait {asked}: waiting until {until}"
+    return f"{why}asked to wait {asked}, until {until}"
+
+
+_PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
+NOTHING = Told()
+LEAST_PATH = 10
+INDENT = "  "
+MOST_LINES = 3
+"""Lines that the rest of what came of a request may take."""
+
+ONE_LINE_FROM = 176
+"""Cells from which an exchange and its whole request ID fit on one line with room for what to do about it."""
+
+
+def trace_lines(
+    exchange: Exchange, now: Instant, width: int, told: Told = NOTHING, *, whole: bool = False
+) -> tuple[Line, ...]:
+    """Return one line about an exchange, or two when the ID needs its own.
+
+    `told` knows what an exchange changed (``queued → running``). What came of a request is cut to its line unless the
+    `whole` of it is wanted, which may take up to `MOST_LINES` more.
+    """
+    head: Line = (
+        _glyph(exchange, bad=which(exchange) in told.bad),
+        (f"{words.near(exchange.started.us, now)} ", Role.DIM),
+        (f"{clip(exchange.method, 6)} ", Role.DIM),
+    )
+    tail: Line = (_status(exchange), (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM))
+    text, role = _outcome(exchange, now, told.words)
+    # The path is that of the same job on nearly every line: what came of the request has the better right to room.
+    if width >= ONE_LINE_FROM:
+        path_width = min(31, max(10, (width - 146) // 2))
+        path = fit(short_path(exchange.url, path_width), path_width) + " "
+        ids = _id_spans(exchange, "")
+        room = width - line_width(ids) - 2
+        line = (*head, (path, Role.TEXT), *tail)
+        first, rest = _broken(text, room - line_width(line), width) if whole else (text, [])
+        line = clip_line((*line, (first, role)), room)
+        return (justify(line, (*ids, (" ", Role.TEXT)), width), *(((INDENT + more, role),) for more in rest))
+    under: Line = ((INDENT, Role.TEXT), *_id_spans(exchange, INDENT))
+    room = min(31, width - line_width(under) - 2)
+    if room >= LEAST_PATH:
+        under = (*under, (f"  {short_path(exchange.url, room)}", Role.DIM))
+    line = (*head, *tail)
+    first, rest = _broken(text, width - line_width(line), width) if whole else (text, [])
+    lines = [clip_line((*line, (first, role)), width), *(((INDENT + more, role),) for more in rest)]
+    return (*lines, clip_line(under, width))
+
+
+def lines_per_exchange(width: int) -> int:
+    """Return how many lines an exchange takes at a width."""
+    return 1 if width >= ONE_LINE_FROM else 2
+
+
+def short_path(url: str, width: int) -> str:
+    """Return the path of a URL in at most `width` cells: its last part is what tells requests apart."""
+    path = clean(_PATH.sub("", url[:2_048]) or "/")
+    if width_of(path) <= width:
+        return path
+    last = path.rsplit("/", 1)[-1]
+    return f"…/{middle(last, width - 2)}" if last and width > 8 else middle(path, width)
+
+
+def id_label(exchange: Exchange) -> str:
+    """Return what kind of ID an exchange has for support."""
+    return "request" if exchange.request_id else "trace"
+
+
+def _glyph(exchange: Exchange, *, bad: bool) -> Span:
+    if exchange.problem is None:
+        return ("✗ ", Role.FAILED) if bad else ("✓ ", Role.DONE)
+    return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.BLIND)
+
+
+def _status(exchange: Exchange) -> Span:
+    if exchange.http_status is None:
+        return "  –", Role.DIM
+    good = 200 <= exchange.http_status < 300
+    return fit(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
+
+
+def _outcome(exchange: Exchange, now: Instant, notes: Mapping[Which, str]) -> Span:
+    problem = exchange.problem
+    if problem is not None:
+        # What to do comes first: the server's own words are in the job's pane, whole.
+        return f"{advice(problem, exchange, now)} · {one_line(problem.message[:1_024])}", Role.TEXT
+    note = notes.get(which(exchange))
+    if note:
+        return one_line(note[:512]), Role.STRONG
+    return words.size(exchange.size), Role.DIM
+
+
+def _broken(text: str, room: int, width: int) -> tuple[str, list[str]]:
+    """Return what of a text fits into `room` cells of one line, and the rest as indented lines of `width` cells."""
+    if width_of(text) <= room or room < LEAST_PATH:
+        return text, []
+    first = wrap(text, room)[0]
+    return first, wrap(text[len(first) :].lstrip(), width - len(INDENT), most=MOST_LINES)
+
+
+def _id_spans(exchange: Exchange, indent: str) -> Line:
+    if exchange.support_id is None:
+        reason = "no answer, so no request ID" if exchange.http_status is None else "the answer named no request ID"
+        return ((reason, Role.DIM),)
+    ids: list[Span] = [(f"{id_label(exchange)} ", Role.DIM), (clean(exchange.support_id[:256]), Role.ID)]
+    if indent and exchange.body_request_id and exchange.body_request_id != exchange.request_id:
+        ids += [("  in the body ", Role.DIM), (clean(exchange.body_request_id[:256]), Role.ID)]
+    return tuple(ids)
