@@ -63,7 +63,7 @@ def test_piped_targets_are_shown_and_keys_still_work_and_the_next_start_remember
 
 def test_the_demo_shows_moving_jobs_of_both_apis_and_goes_on_after_a_look_at_the_shell(env: dict[str, str]) -> None:
     demo = Terminal(f"set -m; {sys.executable} -m jobdeck demo; echo AT THE SHELL; read line; fg >/dev/null", env)
-    demo.until("hog", "sonarly", "prospecting", "operation", "● run", "%")
+    demo.until("hog", "sonarly", "● running", "%", "REASON")
     demo.press("\x1a")
     demo.until("AT THE SHELL")
     assert demo.data.count(b"\x1b[?1049l") == 1

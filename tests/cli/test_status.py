@@ -173,7 +173,7 @@ def test_several_targets_give_the_worst_code(env: dict[str, str]) -> None:
 def test_the_table_says_the_same_to_a_person(env: dict[str, str]) -> None:
     ran = jobdeck("status", "op_failed", f"{GROUP}/{'b' * 24}", env=env)
     lines = ran.out.splitlines()
-    assert lines[0].split() == ["STATE", "JOB", "KIND", "STAGE", "PROGRESS", "SEEN", "REQUEST", "ID", "MESSAGE"]
+    assert lines[0].split() == ["STATE", "JOB", "KIND", "STAGE", "PROGRESS", "UPDATED", "REQUEST", "ID", "MESSAGE"]
     assert lines[1].startswith("✗ failed   thehog:op_failed")
     assert "UPSTREAM_TIMEOUT no answer" in lines[1]
     assert "import" in lines[2]

@@ -282,7 +282,7 @@ def test_rule_04_the_screen_its_terminal_and_its_clipboard_get_no_key(url: str, 
     keys = {**KEYS["access and secret"], **KEYS["sonarly"]}
     env = environment(url, tmp_path, **keys)
     with OnTerminal("op_failed", "op_escaped", "sonarly:group1/op_failed", "op_broken", env=env, size=(160, 50)) as run:
-        run.until("op_failed", "op_escaped", "✗ failed", "blind")
+        run.until("op_failed", "op_escaped", "✗ failed", "unreach")
         for row in range(4):
             run.press("j" if row else "g")
             for _ in range(5):

@@ -106,7 +106,7 @@ def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
     ) as run:
         run.until("jobdeck", "STATE", "en_0", "o run" if environ is ASCII else "● run")
         run.press("?")
-        run.until("Signs")
+        run.until("Legend")
         run.press("q")
         run.press("q")
         run.press("q")

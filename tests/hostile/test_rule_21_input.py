@@ -32,15 +32,15 @@ def test_rule_21_answers_at_the_start_and_later_press_no_key(env: dict[str, str]
         # Before that the terminal would echo them.
         run.until_true(lambda: b"\x1b[?1004h" in run.data)
         run.press("".join(ANSWERS))
-        run.until("✗ failed  en_0", "● run     en_1")
+        run.until("✗ failed  en_0", "● running en_1")
         for answer in ANSWERS:
             run.press(answer)
             run.read()
         run.press_bytes(b"\x9b?62;4c\xff\xfe\x9d11;rgb:00/00/00\x9c")
         run.press("?")
-        run.until("Signs")
+        run.until("Legend")
         run.press("\x1b")
-        run.until("✗ failed  en_0", "● run     en_1")
+        run.until("✗ failed  en_0", "● running en_1")
         assert "acknowledged" not in run.text
         run.press("q")
         assert run.leave() == 0
@@ -80,7 +80,7 @@ def test_rule_21_a_size_is_the_terminals_own_and_no_absurd_one_hangs(env: dict[s
         run.resize(100, 30)
         run.process.send_signal(signal.SIGWINCH)
         run.press("?")
-        run.until("Signs", "it was cancelled")
+        run.until("Legend", "it was cancelled")
         run.press("q")
         run.press("q")
         assert run.leave() == 0

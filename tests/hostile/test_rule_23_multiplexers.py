@@ -53,7 +53,7 @@ def test_rule_23_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
     assert {run.screen.buffer[row][x].bg for x in range(2, 90)} - {"default"}
     # Esc comes alone, for the mouse is left to the terminal.
     run.press("?")
-    run.until("Signs")
+    run.until("Legend")
     run.press("\x1b")
     run.until("q quit")
     # A ticket is longer than what GNU screen takes in one piece.
@@ -77,7 +77,7 @@ def test_rule_23_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
     run.until("GNU screen passes esc on with the next key")
     assert b"\x1b[?1000h" in run.data
     run.press("?")
-    run.until("Signs")
+    run.until("Legend")
     run.press("\x1b")
     run.press("q")
     assert run.leave() == 0

@@ -13,7 +13,7 @@ async def test_help_and_palette(album: Album) -> None:
     async with driven(session=triage()) as run:
         # What the signs mean, then every key under its heading, over a dimmed deck.
         await run.press("question_mark")
-        await run.shows("Signs")
+        await run.shows("Legend")
         await album.take(run, "help")
         # The last page: what may be typed after /.
         await run.press("G")

@@ -115,7 +115,7 @@ async def test_a_profile_that_cannot_be_seen(album: Album) -> None:
     ]
     async with driven(session=frozen(jobs)) as run:
         # Since when nothing of the profile is seen, and why; its rows dimmed, their ages growing.
-        await run.shows("blind since")
+        await run.shows("no data since")
         await album.take(run, "outage")
 
 

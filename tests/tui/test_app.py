@@ -101,11 +101,11 @@ async def test_a_terminal_in_the_background_has_everything_asked_less_often() ->
 
 
 async def test_time_passes_on_the_screen() -> None:
-    async with driven([job("op_a")]) as run:
-        await run.shows("2m05s      ?     4s")
+    async with driven([job("op_a")], size=(130, 24)) as run:
+        await run.shows("2m05s      ?      4s")
         run.clock.advance(30)
         run.app.deck.tick()
-        await run.shows("2m35s      ?    34s")
+        await run.shows("2m35s      ?     34s")
         await run.shows("14:02:30Z")
 
 
@@ -228,9 +228,9 @@ async def test_the_help_lists_every_key_and_goes_away() -> None:
     async with driven([job("op_a")], size=(100, 60)) as run:
         await run.press("question_mark")
         await run.shows("send the request ID to the clipboard")
-        await run.shows("Signs")
+        await run.shows("Legend")
         await run.press("escape")
-        await run.until(lambda: "Signs" not in run.text)
+        await run.until(lambda: "Legend" not in run.text)
 
 
 async def test_the_palette_holds_our_actions_and_no_others() -> None:
@@ -264,18 +264,18 @@ async def test_a_halted_profile_is_named_with_the_way_out() -> None:
 async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:
     dark = job("op_a", failures=2, problem=problem(ProblemKind.NETWORK), observed=ago(96))
     async with driven([dark]) as run:
-        await run.shows("? hog: blind since 14:00:24Z  unreachable")
+        await run.shows("? hog: no data since 14:00:24Z  unreachable")
         busy = problem(ProblemKind.SERVER_ERROR, "overloaded", http_status=503)
         run.engine.tries["hog"] = NOON.mono + 21
         run.engine.put(job("op_a", version=2, failures=2, problem=dark.problem, outage=busy, observed=ago(96)))
-        await run.shows("blind since 14:00:24Z  server error 503, next try in 21s, R: now  overl")
+        await run.shows("no data since 14:00:24Z  server error 503, next try in 21s, R: now  ove")
         await run.press("r")
         await run.until(lambda: "trying with one request: hog in 21s" in toasts(run.app))
         run.engine.tries["hog"] = NOON.mono
         await run.press("R")
         await run.until(lambda: any("request: hog now; asking about every" in toast for toast in toasts(run.app)))
         run.engine.put(job("op_a", version=3))
-        await run.until(lambda: "blind since" not in run.text)
+        await run.until(lambda: "no data since" not in run.text)
 
 
 async def test_what_happens_next_is_on_the_screen() -> None:
@@ -369,7 +369,7 @@ async def test_every_size_is_drawn_line_by_line_to_its_width() -> None:
 async def test_a_zoomed_pane_has_the_whole_width_and_else_what_it_is_made_for() -> None:
     async with driven([job("op_a")], size=(200, 40)) as run:
         panes = [run.app.deck.query_one(kind) for kind in (Detail, Trace)]
-        assert [pane.size.width for pane in panes] == [79, 79]
+        assert [pane.size.width for pane in panes] == [76, 76]
         await run.press("tab", "z")
         await run.until(lambda: panes[0].size.width == 200)
         await run.press("tab")

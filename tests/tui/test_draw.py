@@ -74,7 +74,26 @@ def test_columns_never_overlap_and_stay_inside(width: int, profiles: bool) -> No
 
 @pytest.mark.parametrize("width", [27, 40, 60, 79, 100, 120, 200])
 def test_the_age_of_what_is_seen_is_among_the_last_columns_to_go(width: int) -> None:
-    assert columns_for(width).get(Name.SEEN) is not None
+    assert columns_for(width).get(Name.UPDATED) is not None
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 86, 100, 119, 129, 140, 200])
+@pytest.mark.parametrize("profiles", [False, True])
+def test_the_reason_is_in_the_row_at_every_width_in_the_colour_of_its_state(width: int, profiles: bool) -> None:
+    columns = columns_for(width, profiles=profiles)
+    reason = columns.get(Name.REASON)
+    assert reason is not None
+    assert reason.width >= (30 if width >= 79 else 8)
+    model = Model()
+    model.update([job("op_a", Phase.FAILED, error=JobError("RATE_LIMITED", "slow down"))], (), NOON)
+    _, after = steady_spans(model.row_at(0), columns, "op_a")
+    assert (after[-1][0].strip()[:7], after[-1][1]) == ("RATE_LIMITED"[:7], Role.FAILED)
+
+
+def test_a_job_that_goes_its_way_tells_which_stage_it_came_from() -> None:
+    stages = (stage("import", Phase.SUCCEEDED, 1.0), stage("enrichment", Phase.RUNNING, 0.1))
+    assert "import → enrichment" in row_text(job("op_a", stages=stages), 79)
+    assert "import → enrichment" not in row_text(job("op_a", stages=stages), 170)
 
 
 @pytest.mark.parametrize("width", [19, 27, 40, 60, 79, 100, 120, 200])
@@ -84,14 +103,14 @@ def test_every_row_has_the_width_of_the_list(width: int) -> None:
 
 
 def test_a_row_tells_state_stage_progress_elapsed_and_age() -> None:
-    row = row_text(job("507f", profile="sonarly", stages=(stage("import", Phase.RUNNING, 0.82),)), 79)
-    assert row.split() == ["●", "run", "507f", "prospecting", "import", "━━━━━─", "82%", "2m05s", "?", "4s"]
+    row = row_text(job("507f", profile="sonarly", stages=(stage("import", Phase.RUNNING, 0.82),)), 119)
+    assert row.split() == ["●", "running", "507f", "prospecting", "━━━━━─", "82%", "2m05s", "4s", "import"]
 
 
 def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_before_that() -> None:
     stages = (stage("enrichment", Phase.RUNNING, 0.005, 100),)
     one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, summary_only=True, whole=ago(90), progress=0.4)
-    assert row_text(one, 79).split() == ["✓", "done", "507f", "prospecting", "1m50s", "–", "final"]
+    assert row_text(one, 119).split() == ["✓", "done", "507f", "prospecting", "1m50s", "final"]
     detail = texts(detail_lines(one, Outlook(), NOON, 100))
     assert "the stages as of 14:00:30Z, before it ended: r asks for them" in detail
     assert "40%" not in detail
@@ -108,8 +127,8 @@ def test_the_heading_that_is_sorted_by_is_whole_beside_its_arrow(name: Name, rev
 
 
 def test_an_elapsed_time_that_may_be_longer_says_so() -> None:
-    assert "≥2m00s" in row_text(job("op_a", created_us=None), 79)
-    assert "≥" not in row_text(job("op_a", created_us=None, seen_queued=True), 79)
+    assert "≥2m00s" in row_text(job("op_a", created_us=None), 84)
+    assert "≥" not in row_text(job("op_a", created_us=None, seen_queued=True), 84)
 
 
 def test_a_job_never_seen_shows_no_time_and_no_progress() -> None:
@@ -121,7 +140,6 @@ def test_a_job_never_seen_shows_no_time_and_no_progress() -> None:
         "operation",
         *row.split()[4:5],
         "–",
-        "?",
         "never",
         *["waiting", "for", "the", "first", "answer"],
     ]
@@ -146,7 +164,7 @@ def test_why_names_the_error_then_the_problem() -> None:
     jobs = deck_of_every_state()
     assert why(jobs[0], job_state(jobs[0], NOON), NOON)[0].startswith("UPSTREAM_TIMEOUT  The enrichment")
     assert why(jobs[2], job_state(jobs[2], NOON), NOON)[0] == "rate limited (429)"
-    short = {ProblemKind.NETWORK: "unreachable", ProblemKind.TIMEOUT: "timed out"}
+    short = {ProblemKind.NETWORK: "cannot reach the server", ProblemKind.TIMEOUT: "timed out"}
     for kind, status, words in (
         (ProblemKind.SERVER_ERROR, 500, "HTTP 500"),
         (ProblemKind.AUTH, 401, "key refused (401)"),

@@ -31,7 +31,7 @@ def highlighted(run: Driven) -> str | None:
 
 
 async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
-    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+    async with driven(three(), size=(120, 24)) as run:  # type: ignore[arg-type] - jobs
         await run.shows("STATE▾")
         await run.press("s", "s")
         await run.shows("KIND▾")
@@ -44,18 +44,18 @@ async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
 
 
 async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None:
-    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+    async with driven(three(), size=(120, 24)) as run:  # type: ignore[arg-type] - jobs
         await run.press("s", "s", "S")
         assert run.session.chosen == {Choice.ORDER: "-KIND"}
     session = FakeSession(FakeEngine(FrozenClock(), three()))  # type: ignore[arg-type] - jobs
     session.chosen = {Choice.ORDER: "-KIND"}
-    async with driven(session=session) as run:
+    async with driven(session=session, size=(120, 24)) as run:
         await run.shows("KIND▴")
         assert toasts(run.app) == ["sorted by KIND, reversed, as last time: s goes on to the next column"]
         assert highlighted(run) == "op_bad", "the first line is selected, as in any other order"
 
 
-@pytest.mark.parametrize("order", [Order(), Order(Name.WHY), Order(Name.STATE, reverse=True)])
+@pytest.mark.parametrize("order", [Order(), Order(Name.REASON), Order(Name.STATE, reverse=True)])
 def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     assert read_order(order.text) == order
     assert read_order(f"{order.text}?") == read_order("") == Order()
@@ -63,10 +63,10 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
 
 async def test_the_palette_sorts_by_a_column_that_is_not_on_the_screen() -> None:
     async with driven(three()) as run:  # type: ignore[arg-type] - jobs
-        await run.press("colon", *"by why")
-        await run.shows("sort by WHY")
+        await run.press("colon", *"by reason")
+        await run.shows("sort by REASON")
         await run.press("enter")
-        await run.until(lambda: run.app.deck.watch_state.model.order == Order(Name.WHY))
+        await run.until(lambda: run.app.deck.watch_state.model.order == Order(Name.REASON))
 
 
 async def test_the_palette_finds_an_action_by_what_it_is_called_elsewhere() -> None:
@@ -78,7 +78,7 @@ async def test_the_palette_finds_an_action_by_what_it_is_called_elsewhere() -> N
 
 
 async def test_a_click_on_a_heading_sorts_by_it_and_a_second_turns_it_round() -> None:
-    async with driven(three()) as run:  # type: ignore[arg-type] - jobs
+    async with driven(three(), size=(120, 24)) as run:  # type: ignore[arg-type] - jobs
         column = run.app.deck.query_one(JobList).columns.get(Name.ELAPSED)
         assert column is not None
         await run.pilot.click(Heading, offset=(column.x, 0))

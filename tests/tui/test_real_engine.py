@@ -50,13 +50,13 @@ async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says
     async with sitting(scenario, demo_targets(scenario)[7]) as (run, server):
         await run.shows("● run")
         await server.stop()
-        await run.shows("? blind")
-        await run.shows("hog: blind since")
+        await run.shows("? unreach")
+        await run.shows("hog: no data since")
         await run.shows("next look in")
         await run.shows("no answer, so no request ID")
         await server.start()
         await run.shows("● run")
-        await run.until(lambda: "blind since" not in run.text)
+        await run.until(lambda: "no data since" not in run.text)
 
 
 async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_same_data_and_of_no_other(

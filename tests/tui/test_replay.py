@@ -27,7 +27,7 @@ async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
         await run.shows("✗ failed")
         await run.shows("UPSTREAM_TIMEOUT")
         await run.shows("budget 30/60")
-        assert "? blind" in run.text
+        assert "? unreach" in run.text
         await run.press("comma")
         await run.shows("REPLAY 20:27:30Z")
         await run.until(lambda: "✗ failed" not in run.text)

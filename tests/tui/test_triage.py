@@ -53,7 +53,7 @@ def test_the_longest_the_soonest_and_the_oldest_come_first() -> None:
     new = job("op_new", created_us=ago(10).us, eta=(5.0, 9.0), observed=ago(50))
     model = filled(old, new)
     triage = Triage(model)
-    for column, first in ((Name.ELAPSED, "op_old"), (Name.ETA, "op_new"), (Name.SEEN, "op_new")):
+    for column, first in ((Name.ELAPSED, "op_old"), (Name.ETA, "op_new"), (Name.UPDATED, "op_new")):
         triage.sort(Order(column), NOON)
         assert shown(model)[0] == first
 
@@ -71,8 +71,8 @@ def test_in_an_order_that_moves_rows_stay_until_it_is_time_to_settle() -> None:
 
 def test_the_next_column_is_the_one_to_the_right_and_then_the_first() -> None:
     triage = Triage(model := filled(job("op_a")))
-    for expected in (Name.JOB, Name.SEEN, Name.STATE):
-        triage.sort_by_next((Name.STATE, Name.JOB, Name.SEEN), NOON)
+    for expected in (Name.JOB, Name.UPDATED, Name.STATE):
+        triage.sort_by_next((Name.STATE, Name.JOB, Name.UPDATED), NOON)
         assert model.order == Order(expected)
 
 
@@ -89,7 +89,7 @@ def test_faults_are_what_a_person_should_look_into() -> None:
     triage = Triage(model := filled(*deck_of_every_state()))
     triage.toggle_faults(NOON)
     assert [model.row_at(index).counted.word for index in range(len(model))] == [
-        "failed", "stall", "blind", "lost", "partial",
+        "failed", "stalled", "unreachable", "not found", "partial",
     ]  # fmt: skip
     assert plain(triage.told()).startswith("faults only  5 of 12")
     triage.toggle_faults(NOON)

@@ -15,7 +15,7 @@ from jobdeck.engine.clock import SystemClock
 from jobdeck.store import Store
 
 DAY_US = 86_400 * 1_000_000
-_HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "LAST SEEN", "REQUEST ID", "MESSAGE")
+_HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:

@@ -112,7 +112,7 @@ def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
     unseen = sum(job.observed is None for job in jobs)
     parts = [f"{count} {'waiting' if word == 'unknown' else word}" for count, word in counts if count]
     if lost := sum(blind(job) for job in jobs):
-        parts.append(f"{lost} blind")
+        parts.append(f"{lost} unreachable")
     if going:
         slowest = max(going, key=lambda job: job.elapsed(now))
         parts.append(f"slowest {slowest.key.id} {words.span(slowest.elapsed(now))}")

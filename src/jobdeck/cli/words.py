@@ -6,7 +6,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
 
-STATUS_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "SEEN", "REQUEST ID", "MESSAGE")
+STATUS_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE")
 
 GLYPHS = {
     Phase.QUEUED: "○",
@@ -40,11 +40,11 @@ def describe_row(job: Job, now: Instant, since: Instant) -> tuple[str, ...]:
 def describe_state(job: Job, now: Instant) -> str:
     """Glyph and word: the server's own word when its meaning is not known."""
     if job.not_found and not job.terminal:
-        return "? lost"
+        return "? not found"
     if job.status is None:
         return "? unseen" if job.trouble is not None else "· new"
     word = job.status if job.phase is Phase.UNKNOWN else job.phase.value
-    doubt = " (blind)" if blind(job) else " (stale)" if stale(job, now) else ""
+    doubt = " (unreachable)" if blind(job) else " (stale)" if stale(job, now) else ""
     return f"{GLYPHS[job.phase]} {word}{doubt}"
 
 

@@ -77,7 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("undo", ("u",), "u", "undo", "undo d, m, space, M or a dropped filter; again for earlier ones", Group.JOB),
     Action("filter", ("slash",), "/", "filter", "show what passes: text, !text, phase:failed, age>30s", Group.DECK, 16),
     Action(
-        "faults", ("f",), "f", "faults", "only jobs in trouble (failed, stalled, blind, partial); all", Group.DECK, 30
+        "faults", ("f",), "f", "faults", "only problems (failed, stalled, unreachable, partial); all", Group.DECK, 30
     ),
     Action("sort", ("s",), "s", "sort", "sort by the next column (or click its heading)", Group.DECK, 38),
     Action("reverse", ("S",), "S", "reverse", "sort the other way round", Group.DECK),

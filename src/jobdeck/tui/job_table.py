@@ -22,7 +22,7 @@ COMPARED = 64
 """Characters of a text that decide its place."""
 
 _TURNED = bytes(255 - byte for byte in range(256))
-_MOVING = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.SEEN})
+_MOVING = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.UPDATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,10 @@ def _value(job: Job, by: Name, now: Instant) -> float | str | None:
             if job.eta is None or job.observed is None or job.terminal:
                 return None
             return sum(job.eta) / 2 - now.since(job.observed)
-        case Name.SEEN:
+        case Name.UPDATED:
             age = job.age(now)
             return None if age is None or job.terminal else -age
-        case Name.WHY:
+        case Name.REASON:
             return _reason(job)
         case Name.STATE:
             return None

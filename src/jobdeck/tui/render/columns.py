@@ -9,9 +9,10 @@ MARKER = 2
 LONGEST_ID = 29
 """Cells of a whole operation ID (``op_`` and 26 letters): a wider column would be empty."""
 
-PROFILE_FROM = 130
-TIGHT = 40
-SHORTEST_JOB = 8
+SHORT_ID = 16
+"""Cells of an ID that is shortened in its middle, where whole ones have no room."""
+
+LEAST_REASON = 8
 
 
 class Name(StrEnum):
@@ -25,8 +26,8 @@ class Name(StrEnum):
     PROGRESS = "PROGRESS"
     ELAPSED = "ELAPSED"
     ETA = "ETA"
-    SEEN = "SEEN"
-    WHY = "WHY"
+    UPDATED = "UPDATED"
+    REASON = "REASON"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,69 +58,61 @@ class Columns:
         return next((one.name for one in self.columns if one.x <= x < one.x + one.width), None)
 
 
-TICKING = (Name.ELAPSED, Name.ETA, Name.SEEN)
+TICKING = (Name.ELAPSED, Name.ETA, Name.UPDATED)
 """The columns that change as time passes; they stand side by side."""
 
-_LEAST = {
-    Name.STATE: 9,
-    Name.JOB: 10,
-    Name.PROFILE: 8,
-    Name.KIND: 11,
-    Name.STAGE: 10,
-    Name.PROGRESS: 11,
-    Name.ELAPSED: 7,
-    Name.ETA: 6,
-    Name.SEEN: 6,
-    Name.WHY: 28,
+_FROM = {
+    Name.PROGRESS: 58,
+    Name.ELAPSED: 80,
+    Name.KIND: 96,
+    Name.PROFILE: 110,
+    Name.ETA: 122,
+    Name.STAGE: 160,
 }
-_WANTED = (Name.STATE, Name.JOB, Name.SEEN, Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.STAGE, Name.KIND)
-"""The order in which columns are taken in as there is room: the age of what is seen comes before what is seen."""
+"""The list's width from which a column is shown: the reason has some 30 cells before any other is added to it.
 
-_GROWTH = (
-    (Name.JOB, 16),
-    (Name.PROGRESS, 13),
-    (Name.STAGE, 11),
-    (Name.ETA, 7),
-    (Name.WHY, 44),
-    (Name.KIND, 13),
-    (Name.PROGRESS, 19),
-    (Name.WHY, 60),
-    (Name.JOB, LONGEST_ID),
-    (Name.STAGE, 16),
-)
+At 80 columns that leaves 36 cells for the reason, at 120 some 40, and at 200 with the pane beside the list 30.
+"""
+_BAR_FROM = 104
+_WHOLE_ID_FROM = 124
+_FULL_STATE_FROM = 112
 
 
 @lru_cache(maxsize=16)
 def columns_for(width: int, *, profiles: bool = False) -> Columns:
     """Return the columns for a list `width` cells wide; `profiles` when the jobs are of more than one."""
-    # A profile is told by its IDs as well, and by the pane of the selected job: only much room is given to it.
-    wanted = (*_WANTED, Name.PROFILE, Name.WHY) if profiles and width >= PROFILE_FROM else (*_WANTED, Name.WHY)
-    widths: dict[Name, int] = {}
+    least_job = 8 if width < 40 else 10 if width < _FROM[Name.PROGRESS] else SHORT_ID
+    widths = {
+        Name.STATE: 13 if width >= _FULL_STATE_FROM else 9,
+        Name.JOB: LONGEST_ID if width >= _WHOLE_ID_FROM else least_job,
+        Name.PROFILE: 8,
+        Name.KIND: 13 if width >= 150 else 11,
+        Name.STAGE: 11,
+        Name.PROGRESS: 11 if width >= _BAR_FROM else 5,
+        Name.ELAPSED: 7,
+        Name.ETA: 6,
+        Name.UPDATED: 7 if width >= 40 else 6,
+    }
+    shown: dict[Name, int] = {}
     left = width - MARKER
-    for name in wanted:
-        least = (SHORTEST_JOB if name is Name.JOB and width < TIGHT else _LEAST[name]) + (GAP if widths else 0)
-        if least > left:
-            if name in {Name.STATE, Name.JOB} and left > GAP:
-                widths[name] = left - (GAP if widths else 0)
+    # In a list too narrow for all of them the age of what is shown outlasts the reason.
+    for name in (Name.STATE, Name.JOB, Name.UPDATED, *_FROM):
+        gap = GAP if shown else 0
+        taken = widths[Name.PROFILE] + GAP if Name.PROFILE in shown else 0
+        if width - taken < _FROM.get(name, 0) or (name is Name.PROFILE and not profiles):
+            continue
+        if widths[name] + gap > left:
+            if name is not Name.UPDATED and left > gap:
+                shown[name] = left - gap
+            left = 0
             break
-        widths[name] = least - (GAP if widths else 0)
-        left -= least
-    else:
-        left = _grow(widths, left)
-    if Name.WHY in widths:
-        widths[Name.WHY] += left
-    elif len(widths) < len(wanted):
-        _grow(widths, left if left > 0 and Name.SEEN in widths else 0)
-    return _place(widths, width)
-
-
-def _grow(widths: dict[Name, int], left: int) -> int:
-    for name, ideal in _GROWTH:
-        if name in widths and left > 0:
-            more = min(left, max(0, ideal - widths[name]))
-            widths[name] += more
-            left -= more
-    return left
+        shown[name] = widths[name]
+        left -= widths[name] + gap
+    if left - GAP >= LEAST_REASON:
+        shown[Name.REASON] = left - GAP
+    elif Name.UPDATED in shown:
+        shown[Name.JOB] += left
+    return _place(shown, width)
 
 
 def _place(widths: dict[Name, int], width: int) -> Columns:

@@ -199,7 +199,7 @@ def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -
         elapsed = words.duration((record.ended or now).since(record.started))
     spans: list[Span] = [
         (fit(stage.name, name_width) + " ", Role.TEXT),
-        (fit(f"{state.glyph} {state.word}", 9) + " ", state.role),
+        (fit(state.label(9), 9) + " ", state.role),
         *bar(stage.progress, bar_width, state.role),
         (fit(percent, 5, right=True), Role.TEXT),
         (fit(elapsed, 8, right=True), Role.DIM if elapsed == "–" else Role.TEXT),

@@ -212,7 +212,7 @@ def banner_lines(
     since = {one.profile: one.since for one in blind}
     for name, problem in halted.items():
         at = since.get(name)
-        seen = f"  blind since {words.near(at.us, now)}" if at is not None else ""
+        seen = f"  no data since {words.near(at.us, now)}" if at is not None else ""
         then = "jobdeck doctor" if locked else "jobdeck doctor, then R"
         text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
         lines.append((text, (f"  nothing is asked: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
@@ -223,8 +223,8 @@ def banner_lines(
 
 
 def _blind_line(one: BlindProfile, now: Instant, *, locked: bool) -> Line:
-    since = f"since {words.near(one.since.us, now)}" if one.since is not None else "so far"
-    head = (f" ? {clip(one.profile, 40)}: blind {since}", Role.BLIND)
+    since = f"since {words.near(one.since.us, now)}" if one.since is not None else "yet"
+    head = (f" ? {clip(one.profile, 40)}: no data {since}", Role.BLIND)
     if one.problem is None:
         return (head, ("  not one answer", Role.TEXT))
     again = ""

@@ -18,13 +18,13 @@ from jobdeck.tui.render.state import (
 
 MEANINGS = (
     (FAILED, "the job failed"),
-    (STALLED, "no change for much longer than usual; advice, not an outcome"),
-    (BLIND, "its newest requests failed: you see the past, as old as SEEN says"),
-    (LOST, "the server says it knows no such job"),
-    (PARTIAL, "it ended with part of the work done"),
-    (RUNNING, "it runs"),
-    (QUEUED, "it waits at the server"),
-    (NEW, "we wait for the first answer about it"),
+    (STALLED, "no change for much longer than usual; a hint, not an outcome"),
+    (BLIND, "its newest requests failed: you see the past, as old as UPDATED says"),
+    (LOST, "the server says that there is no such job"),
+    (PARTIAL, "it ended with part of its results"),
+    (RUNNING, "it is running"),
+    (QUEUED, "accepted, not started"),
+    (NEW, "no answer about it yet"),
     (DONE, "it succeeded"),
     (CANCELLED, "it was cancelled"),
 )
@@ -32,16 +32,16 @@ MARKS = (
     ("▸", "the selected job or line"),
     ("*", "marked: the next ticket is about all that are"),
     ("~", "acknowledged: it stands at the end of the list"),
-    ("≥ 2m00s", "we came late: it has taken at least that long"),
+    ("≥ 2m00s", "started before we were watching: at least that long"),
     ("20–45s", "what is likely left, from how long others of its kind took; ? while too little is known"),
     ("+2m", "by how much it is over the longest of its kind"),
-    ("SEEN", "the age of the last good answer: what could not be seen is never shown as what happened"),
+    ("UPDATED", "the age of the last good answer; final once a job has ended"),
 )
 """Signs beside a state, and what they mean."""
 
 TERMS = (
     ("text  !text", "holds this anywhere, or nowhere; several terms must all be met"),
-    ("phase:failed,stall", "one of these; so kind: profile: stage: status: error: id:"),
+    ("phase:failed,stalled", "one of these; so kind: profile: stage: status: error: id:"),
     ('stage=import error="a b"', "exactly this, with quotes where there are blanks"),
     ("age>30s elapsed>5m", "a time: s m h d, with < > <= >="),
     ("progress>=50%", "a part of the whole"),
@@ -50,6 +50,7 @@ TERMS = (
 
 KEYS = 11
 SIGNS = KEYS + 2
+LEGEND = 15
 LONGEST_TERM = 25
 
 
@@ -59,11 +60,11 @@ def help_lines(width: int, *, locked: bool = False, replay: bool = False) -> lis
     `locked` where nothing may be changed, `replay` where a recording is played.
     """
     actions = actions_when(locked=locked, replay=replay)
-    lines: list[Line] = [(("Signs", Role.HEAD),)]
+    lines: list[Line] = [(("Legend", Role.HEAD),)]
     for state, meaning in MEANINGS:
-        lines += _told(f"{state.glyph} {state.word}", state.role, SIGNS, meaning, width)
+        lines += _told(f"{state.glyph} {state.word}", state.role, LEGEND, meaning, width)
     for sign, meaning in MARKS:
-        lines += _told(sign, Role.KEY, SIGNS, meaning, width)
+        lines += _told(sign, Role.KEY, LEGEND, meaning, width)
     for group in Group:
         those = [action for action in actions if action.group is group]
         lines += [EMPTY, ((group.value, Role.HEAD),)] if those else []

@@ -12,12 +12,15 @@ from jobdeck.tui.cell_text import fit
 from jobdeck.tui.job_table import Order, Row
 from jobdeck.tui.render.columns import GAP, MARKER, TICKING, Column, Columns, Name
 from jobdeck.tui.render.spans import Line, Role, Span, bar
-from jobdeck.tui.render.state import LOST, NEW, STALLED, State
+from jobdeck.tui.render.state import FAULTS, LOST, NEW, STALLED, State
 
 INDENT = " "
 """Keeps the words of the last column off the ages beside it."""
 
 UP, DOWN = "▴", "▾"
+
+PERCENT = 5
+"""Cells of a number of percent: a column of no more has no bar."""
 
 
 def heading_spans(columns: Columns, order: Order | None = None) -> Line:
@@ -27,7 +30,7 @@ def heading_spans(columns: Columns, order: Order | None = None) -> Line:
     for column in columns.columns:
         sorts = order is not None and order.by is column.name
         arrow = (UP if order is not None and order.reverse else DOWN) if sorts else ""
-        heading = f"{INDENT}{column.name}" if column.name is Name.WHY else column.name.value
+        heading = _heading(column)
         gap, width = column.x - x, column.width
         if column.name in TICKING:
             # These fill their columns from the right: the arrow stands before them, in the gap if need be.
@@ -40,7 +43,16 @@ def heading_spans(columns: Columns, order: Order | None = None) -> Line:
     return tuple(span for span in spans if span[0])
 
 
-PERCENT = 5
+def _heading(column: Column) -> str:
+    match column.name:
+        case Name.REASON:
+            return f"{INDENT}{column.name}"
+        case Name.PROGRESS if column.width <= PERCENT:
+            return "%".rjust(column.width - 1)
+        case name:
+            return name.value
+
+
 NOT_FOUND = "not found (404)"
 KNOWN = "~"
 """Stands before the state of a job whose trouble a person has acknowledged."""
@@ -69,14 +81,17 @@ def ticks(job: Job, now: Instant) -> Ticks:
 
 
 def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
-    """Return the spans before and after the ticking cells; `name` is the job's short name."""
+    """Return the spans before and after the ticking cells; `name` is the job's short name.
+
+    A job that goes its way has its stages for a reason, where they have no column.
+    """
     before: list[Span] = []
     after: list[Span] = []
     for column in columns.columns:
         if column.name in TICKING:
             continue
         spans = before if column.x < columns.tick_x else after
-        cell = _cell(row, column, name)
+        cell = _cell(row, column, name, stages=columns.get(Name.STAGE) is None)
         if spans or spans is after:
             # The gap takes the role of what follows: one segment less for the terminal.
             spans.append((" " * GAP, cell[0][1]))
@@ -94,7 +109,7 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
     spans: list[Span] = []
     elapsed, left, age, age_role = texts
     left_role = Role.WARN if left.startswith("+") else Role.DIM
-    cells = ((Name.ELAPSED, elapsed, Role.TEXT), (Name.ETA, left, left_role), (Name.SEEN, age, age_role))
+    cells = ((Name.ELAPSED, elapsed, Role.TEXT), (Name.ETA, left, left_role), (Name.UPDATED, age, age_role))
     for name, text, role in cells:
         column = columns.get(name)
         if column is not None:
@@ -104,12 +119,13 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
 
 def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     """Return in one line why a job needs a look; empty for one that goes its way."""
+    role = Role.DIM if job.acknowledged or state not in FAULTS else state.role
     if job.reason:
-        return _folded("  ", *job.reason), Role.DIM
+        return _folded("  ", *job.reason), role
     if state is LOST:
-        return NOT_FOUND, Role.DIM
+        return NOT_FOUND, role
     if job.trouble is not None and not job.terminal:
-        return _trouble(job.trouble), Role.DIM
+        return _trouble(job.trouble), role
     if job.doubt is not None:
         return _folded("", f"a list says {job.doubt}"), Role.WARN
     if job.anomalies:
@@ -117,14 +133,26 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     if state is NEW:
         return "waiting for the first answer", Role.DIM
     if state is STALLED and job.changed is not None:
-        return f"no change since {words.near(job.changed.us, now)}", Role.DIM
+        return f"no change since {words.near(job.changed.us, now)}", role
     return "", Role.DIM
 
 
+def stage_path(job: Job) -> str:
+    """Return the stage that a job is in, after the one that it came from: ``import → enrichment``."""
+    current = job.current_stage
+    if current is None or (job.terminal and job.summary_only):
+        return ""
+    before = next((one for one in reversed(job.stages[: job.stages.index(current)]) if one.stage.phase.terminal), None)
+    path = current.stage.name if before is None else f"{before.stage.name} → {current.stage.name}"
+    return _folded("", path)
+
+
 def _trouble(problem: Problem) -> str:
-    """Return why a job could not be seen in words that no column cuts; the server's own are in the job's pane."""
+    """Return why a job could not be seen in a few words; the server's own are in the job's pane."""
     status = problem.http_status
     match problem.kind:
+        case ProblemKind.NETWORK:
+            return "cannot reach the server"
         case ProblemKind.PROTOCOL:
             # These words alone would send nobody anywhere.
             return _folded(": ", problem.kind.words, problem.message)
@@ -138,11 +166,11 @@ def _folded(between: str, *parts: str) -> str:
     return between.join(" ".join(part[:256].split()) for part in parts)
 
 
-def _cell(row: Row, column: Column, name: str) -> Line:
+def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
     job, state, width = row.job, row.state, column.width
     match column.name:
         case Name.STATE:
-            return ((fit(f"{state.glyph} {state.word}", width), Role.DIM if job.acknowledged else state.role),)
+            return ((fit(state.label(width), width), Role.DIM if job.acknowledged else state.role),)
         case Name.JOB:
             return ((fit(name, width), Role.NAME),)
         case Name.PROFILE:
@@ -154,10 +182,12 @@ def _cell(row: Row, column: Column, name: str) -> Line:
             return ((fit(current.stage.name if current else "", width), Role.TEXT),)
         case Name.PROGRESS:
             return _progress(job, state, width)
-        case Name.WHY:
+        case Name.REASON:
             text, role = why(job, state, job.observed or job.added)
+            if not text and not job.terminal and stages:
+                text = stage_path(job)
             return ((fit(INDENT + text, width), role),)
-        case Name.ELAPSED | Name.ETA | Name.SEEN:
+        case Name.ELAPSED | Name.ETA | Name.UPDATED:
             return ()
 
 

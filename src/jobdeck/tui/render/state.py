@@ -7,28 +7,35 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean
+from jobdeck.tui.cell_text import width_of
 from jobdeck.tui.render.spans import Role
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a state looks: a glyph of one cell, a word of about six cells, and the role that colours both."""
+    """How a state looks: a glyph of one cell, a word, the role that colours both, and a word for narrow lists."""
 
     glyph: str
     word: str
     role: Role
+    short: str = ""
+
+    def label(self, width: int) -> str:
+        """Return glyph and word, the short one where the other has no room."""
+        whole = f"{self.glyph} {self.word}"
+        return whole if width_of(whole) <= width or not self.short else f"{self.glyph} {self.short}"
 
 
 FAILED = State("✗", "failed", Role.FAILED)
-STALLED = State("!", "stall", Role.STALLED)
-BLIND = State("?", "blind", Role.BLIND)
-LOST = State("?", "lost", Role.BLIND)
+STALLED = State("!", "stalled", Role.STALLED)
+BLIND = State("?", "unreachable", Role.BLIND, "unreach")
+LOST = State("?", "not found", Role.BLIND, "missing")
 PARTIAL = State("◐", "partial", Role.PARTIAL)
-RUNNING = State("●", "run", Role.RUNNING)
+RUNNING = State("●", "running", Role.RUNNING)
 QUEUED = State("○", "queued", Role.QUEUED)
 NEW = State("·", "new", Role.NEW)
 DONE = State("✓", "done", Role.DONE)
-CANCELLED = State("⊘", "cancel", Role.CANCELLED)
+CANCELLED = State("⊘", "cancelled", Role.CANCELLED, "cancel")
 
 COUNTED = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
 """Every state in the order of need; a status word we do not know counts as running."""
