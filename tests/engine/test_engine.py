@@ -1,6 +1,7 @@
 """The engine against the simulator, over loopback HTTP."""
 
 import asyncio
+import json
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -79,6 +80,30 @@ async def test_at_most_eight_requests_are_in_flight_for_a_profile() -> None:
         seen.server.resume()
         await seen.until(lambda: all(job.observed for job in seen.jobs))
         assert seen.server.stats.max_in_flight == MAX_IN_FLIGHT
+
+
+async def test_the_body_of_an_ended_job_is_fetched_again_to_be_saved() -> None:
+    async with sight(Scenario(jobs=enrichments(2, duration=1.0))) as seen:
+        await seen.until(lambda: all(job.terminal and job.result for job in seen.jobs))
+        first, second = seen.jobs
+        asked = len(seen.server.requests)
+        pieces: list[bytes] = []
+        assert await seen.engine.download(first.key, pieces.append) is None
+        saved = json.loads(b"".join(pieces))
+        assert (saved["id"], saved["status"]) == (first.key.id, first.status)
+        assert len(seen.server.requests) > asked
+        await seen.until(lambda: {item.request_id for item in seen.exchanges} >= {seen.server.requests[-1].request_id})
+        seen.engine.pause()
+        waiting = asyncio.create_task(seen.engine.download(second.key, pieces.append))
+        await asyncio.sleep(0)
+        seen.engine.remove([second.key])
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        seen.engine.resume()
+        await seen.server.stop()
+        problem = await seen.engine.download(first.key, pieces.append)
+        assert problem is not None
+        assert problem.kind is ProblemKind.NETWORK
 
 
 async def test_a_dead_server_makes_jobs_blind_and_a_revived_one_is_seen_again() -> None:

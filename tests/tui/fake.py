@@ -38,6 +38,7 @@ class FakeEngine:
         self.samples: dict[JobKey, tuple[tuple[float, float], ...]] = {}
         self.bodies: dict[JobKey, bytes] = {}
         self.failure: asyncio.Future[None] | None = None
+        self.download_problem: Problem | None = None
         self.closed = False
         self._exchanges = list(exchanges)
         self._subscriptions: list[Subscription] = []
@@ -113,6 +114,12 @@ class FakeEngine:
 
     def body(self, key: JobKey) -> bytes | None:
         return self.bodies.get(key)
+
+    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
+        self.asked.append(("download", key))
+        write(b'{"id": ')
+        write(b'"op_1"}')
+        return self.download_problem
 
     def budgets(self) -> Mapping[str, BudgetView]:
         return self.budget

@@ -1,12 +1,14 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.apis.pages import built_in_meanings
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import DROPPED_RESULT, Job
 from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.tui.render.detail import Outlook, detail_lines
 from jobdeck.tui.render.spans import LEVELS, Line, line_width, plain, sparkline
@@ -165,6 +167,29 @@ async def test_a_long_result_is_read_without_holding_the_keys() -> None:
         await run.shows("[40,000 items]")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_body_whose_result_is_too_large_to_keep_is_saved_as_it_comes(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    large = job("op_a", Phase.SUCCEEDED, facts=((DROPPED_RESULT, "103000000"),))
+    async with driven([large]) as run:
+        if fails:
+            run.engine.download_problem = Problem(ProblemKind.TIMEOUT, "nothing within 30 s")
+        await run.press("right_square_bracket")
+        await run.shows("result 103 MB, not kept: o saves it to a file")
+        await run.press("o")
+        words = f"not saved: {ProblemKind.TIMEOUT.words}: nothing within" if fails else "saved as"
+        await run.until(lambda: any(words in toast for toast in toasts(run.app)))
+        assert ("download", key("op_a")) in run.engine.asked
+    found = list(tmp_path.iterdir())
+    if fails:
+        assert found == []
+    else:
+        assert [path.read_text() for path in found] == ['{"id": "op_1"}']
+        assert found[0].suffix == ".json"
+
+
 @pytest.mark.posix
 async def test_the_whole_body_is_saved_for_its_owner_alone(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(str(tmp_path))
@@ -175,8 +200,6 @@ async def test_the_whole_body_is_saved_for_its_owner_alone(tmp_path: object, mon
         run.app.deck.tick()
         await run.press("o")
         await run.until(lambda: any("saved as" in toast for toast in toasts(run.app)))
-    from pathlib import Path
-
     (path,) = Path(str(tmp_path)).glob("*.json")
     assert path.read_text() == '{"status": "succeeded"}'
     assert path.stat().st_mode & 0o777 == 0o600

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes
+from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes, without_markers
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ListSpec, Resource, Variable, fill
@@ -96,19 +96,25 @@ class ApiClient:
         answer = await self._http.get(where, job)
         if answer.body is None:
             return _reply(answer.exchange, answer)
-        response = ResponseBody(answer.body, answer.exchange.http_status or 0, _joined(answer.headers))
-        parsed, notes, one = parse(response), answer.notes, job is not None
+        status, headers, marker = answer.exchange.http_status or 0, _joined(answer.headers), answer.marker
+        response = ResponseBody(answer.body, status, headers, is_pruned=marker is not None)
+        parsed = await self._http.parsed(lambda: parse(response), len(response.data))
+        notes, one = answer.notes, job is not None
         if is_damaged(parsed):
             repaired = await self._http.repaired(answer)
             if repaired is not None:
                 parsed = parse_repaired(parse, repaired, response, one=one)
                 notes = (*notes, *repaired.notes)
+        if marker is not None:
+            parsed = without_markers(parsed, marker)
         parsed = with_notes(parsed, notes, one=one)
         problem = parsed.problem
         if problem is not None:
             problem, answer = self._http.refusal(answer, problem)
         exchange = self._http.finish(answer, problem, parsed.ids)
-        observations, body = await self._http.without_words(parsed.observations, response.data)
+        observations, parsed_from = await self._http.without_words(parsed.observations, response.data)
+        # A pruned one is none that the server sent.
+        body = parsed_from if marker is None else None
         if problem is not None:
             return _reply(exchange, answer, body=body)
         return _reply(exchange, answer, observations, body, parsed)

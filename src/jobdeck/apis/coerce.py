@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from jobdeck.apis.spec import ProgressUnit, TimeUnit
 from jobdeck.domain.text import CELL_LIMIT, clean
+from jobdeck.providers.marker import is_partial
 
 MAX_CURSOR = 2_048
 MAX_TIME = 40
@@ -52,8 +53,11 @@ def number(value: object) -> int | float | None:
 
 
 def total(values: list[object]) -> int | float | None:
-    """Return the sum of numbers, each list among them counted by its members; None where one is neither, or none is."""
-    counted = [len(value) if isinstance(value, list) else number(value) for value in values]
+    """Return the sum of numbers, each list among them counted by its members; None where one is neither, or none is.
+
+    A list of which a part was dropped cannot be counted.
+    """
+    counted = [_length(value) if isinstance(value, list) else number(value) for value in values]
     known = [value for value in counted if value is not None]
     if not known or len(known) < len(counted):
         return None
@@ -62,6 +66,10 @@ def total(values: list[object]) -> int | float | None:
     except OverflowError:
         return None
     return found if isinstance(found, int) or math.isfinite(found) else None
+
+
+def _length(value: list[object]) -> int | None:
+    return None if is_partial(value) else len(value)
 
 
 def share(value: float | None, whole: float | None) -> float | None:

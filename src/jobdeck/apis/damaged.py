@@ -1,12 +1,14 @@
-"""Answers that are no strict JSON: read leniently, and believed no further than what could be read of them goes."""
+"""Answers that are no strict JSON, or pruned: believed no further than what could be read of them goes."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from jobdeck.apis.extract import ParsedBody, ResponseBody
+from jobdeck.domain.job import DROPPED_RESULT, JobError, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.fault import Fault as ProblemDraft
+from jobdeck.providers.marker import Marker
 from jobdeck.providers.repair import Repaired
 
 Parse = Callable[[ResponseBody], ParsedBody]
@@ -48,6 +50,25 @@ def with_notes(parsed: ParsedBody, notes: tuple[str, ...], *, one: bool) -> Pars
     if one:
         return replace(parsed, observations=tuple(replace(row, note=note) for row in parsed.observations))
     return replace(parsed, partial_error=f"{parsed.partial_error}; {note}" if parsed.partial_error else note)
+
+
+def without_markers(parsed: ParsedBody, marker: Marker) -> ParsedBody:
+    """Return what a pruned answer says with words for what was dropped, and of a dropped result its size alone."""
+    return replace(parsed, observations=tuple(_without_markers(row, marker) for row in parsed.observations))
+
+
+def _without_markers(row: Observation, marker: Marker) -> Observation:
+    words = marker.in_words
+    facts = tuple((name, words(value)) for name, value in row.facts)
+    if row.result is not None and marker.is_in(row.result):
+        facts = ((DROPPED_RESULT, str(marker.size(row.result))), *facts)
+        row = replace(row, result=None)
+    error = row.error
+    if error is not None:
+        parts = (error.code, error.message, error.details)
+        error = JobError(*(None if part is None else words(part) for part in parts))
+    stages = tuple(replace(one, name=words(one.name), status=words(one.status)) for one in row.stages)
+    return replace(row, status=words(row.status), stages=stages, error=error, facts=facts)
 
 
 def _without_doubtful(parsed: ParsedBody, others: list[ParsedBody], *, one: bool) -> ParsedBody:

@@ -14,6 +14,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import CELL_LIMIT, clean, one_line
 from jobdeck.providers.fault import Fault as ProblemDraft
 from jobdeck.providers.json_text import json_text, read_json
+from jobdeck.providers.marker import is_partial
 from jobdeck.providers.problems import describe_error, kind_of_code, not_json, read_error
 
 MAX_STAGES = 100
@@ -23,6 +24,10 @@ DONE, NOT_DONE, NO_STATUS = "done", "not done", "no status"
 """The words for an API that has a boolean and no status, and for an answer that has no status yet."""
 
 _NO_OBJECT = "the answer is not what it should be: no JSON object"
+
+_TOO_LARGE = ProblemDraft(
+    ProblemKind.TOO_BIG, "answer too large to read: it may say succeeded, but what was dropped may contradict that"
+)
 
 Ids = tuple[str | None, str | None]
 
@@ -52,11 +57,15 @@ class ParsedBody:
 
 @dataclass(frozen=True, slots=True)
 class ResponseBody:
-    """The bytes of an answer that is no error, with its HTTP status and headers (names in small letters)."""
+    """The bytes of an answer that is no error, with its HTTP status and headers (names in small letters).
+
+    One that `is_pruned` was too large to keep, and markers stand for what is large in it.
+    """
 
     data: bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_pruned: bool = False
 
 
 class Extractor:
@@ -166,7 +175,7 @@ class Extractor:
         if rows is None:
             return (), ParsedBody(problem=_protocol("the answer has no list of items"), ids=ids)
         value = Field("value", known.value or ("$",))
-        found = (inner.inside(row).word(value) for row in rows)
+        found = (inner.inside(row).word(value) for row in (rows[:-1] if is_partial(rows) else rows))
         following = _next_cursor(inner, known.cursor, known.cursor_parameter, known.more)
         return tuple(one for one in found if one is not None and is_id(one)), ParsedBody(
             ids=ids, next_cursor=following, rows=len(rows)
@@ -183,7 +192,7 @@ class Extractor:
                 value = read_json(body.data)
             except ValueError:
                 return ParsedBody(problem=not_json(body.data, body.status))
-        whole = FieldReader(value, body.headers, [] if record else None)
+        whole = FieldReader(value, body.headers, [] if record else None, is_pruned=body.is_pruned)
         request_id, trace_id = whole.word(self._request_id), whole.word(self._trace_id)
         if fields is not None:
             request_id = request_id or whole.word(fields.request_id)
@@ -193,6 +202,8 @@ class Extractor:
             return whole, whole, ids
         if not isinstance(value, dict):
             return ParsedBody(problem=_protocol(_NO_OBJECT), ids=ids)
+        if whole.misses_part(self._error, self._data, *(path for path, _ in self._failed)):
+            return ParsedBody(problem=_TOO_LARGE, ids=ids)
         error = whole.first(self._error)
         failed = any(_is_same(whole.first(path), value) for path, value in self._failed)
         data = whole.first(self._data)
@@ -233,6 +244,9 @@ class _JobFields:
         self._error_message = Field("error_message", paths.error_message)
         self._failures = Field("failures", paths.failures)
         self._failures_total = Field("failures_total", paths.failures_total or paths.progress.total)
+        self._contradicting = (
+            self._status, self._outcome, self._error, self._error_code, self._error_message, self._failures,
+        )  # fmt: skip
         self._result = _result_fields(paths.result)
         self._attempt = Field("attempt", paths.attempt)
         self._created = Field("created", paths.created)
@@ -279,6 +293,8 @@ class _JobFields:
         if isinstance(state, ProblemDraft):
             return state
         status, phase = state
+        if phase is Phase.SUCCEEDED and reader.misses_part(*self._contradicting):
+            return _TOO_LARGE
         if error is None and phase is Phase.FAILED and http_status in self._phases.by_http_status:
             error = _error_of_body(reader.value)
         stages, left_out = self._stages_in(reader)
@@ -382,6 +398,8 @@ class _JobFields:
         if not self._paths.failures or (phase is not Phase.SUCCEEDED and reader.matches is None):
             return phase
         failures = reader.total(self._failures)
+        if failures is None and any(map(is_partial, reader.values(self._failures))) and phase is Phase.SUCCEEDED:
+            return Phase.PARTIAL
         if phase is not Phase.SUCCEEDED or failures is None or failures <= 0:
             return phase
         whole = reader.total(self._failures_total) if self._failures_total.paths else None
@@ -484,7 +502,9 @@ def _result_fields(paths: Paths | tuple[tuple[str, Paths], ...]) -> Field | tupl
 
 
 def _fact(reader: FieldReader, fact: FactPaths, paths: Field) -> str | None:
-    return reader.count(paths) if fact.counted else reader.word(paths)
+    if not fact.counted:
+        return reader.word(paths)
+    return None if reader.misses_part(paths) else reader.count(paths)
 
 
 def _rows(reader: FieldReader, items: Field) -> list[object] | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from jobdeck.apis import coerce
-from jobdeck.apis.jsonpath import Finder, Getter, Key, Match, compile_all, compile_first, compile_values
+from jobdeck.apis.jsonpath import Finder, Getter, Key, Match, compile_all, compile_first, compile_values, leads_through
 from jobdeck.apis.spec import Paths
+from jobdeck.providers.marker import is_partial
 
 HEADER = "header:"
 _FIRST_NAME = re.compile(r"\$\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -81,7 +82,7 @@ class FieldReader:
     """Looks fields up in `value` and in the answer's `headers` (names in small letters).
 
     `matches` collects what was found, None to record nothing. `key` is the name under which the value stands in what
-    holds it, `is_named` whether it says which job it is about.
+    holds it, `is_named` whether it says which job it is about, `is_pruned` whether something of the answer was dropped.
     """
 
     value: object
@@ -89,10 +90,11 @@ class FieldReader:
     matches: list[FieldMatch] | None = None
     key: Key = None
     is_named: bool = False
+    is_pruned: bool = False
 
     def inside(self, value: object, key: Key = None, *, record: bool = True) -> "FieldReader":
         """Return a reader of a part of the answer."""
-        return FieldReader(value, self.headers, self.matches if record else None, key)
+        return FieldReader(value, self.headers, self.matches if record else None, key, is_pruned=self.is_pruned)
 
     def first(self, wanted: Field) -> object:
         """Return the first value but null at one of the field's paths; None when there is none."""
@@ -157,6 +159,15 @@ class FieldReader:
         if not words:
             return None
         return ", ".join(f"{coerce.text(word)} {count}" for word, count in words.most_common(MAX_COUNTED))
+
+    def misses_part(self, *wanted: Field) -> bool:
+        """Whether one of these fields was looked for in something of which a part was dropped."""
+        return self.is_pruned and any(
+            leads_through(path, self.value, is_partial)
+            for one in wanted
+            for path in one.paths
+            if not path.startswith(HEADER)
+        )
 
     def note(self, text: str) -> None:
         """Add a remark to what was found last, unless it has one already."""

@@ -98,8 +98,28 @@ def is_plural(path: str) -> bool:
     return re.search(r"[*?:,]", path) is not None
 
 
+def leads_through(path: str, value: object, test: Callable[[object], bool]) -> bool:
+    """Whether what a path finds in `value` was looked for in something for which `test` holds.
+
+    Of a path that is not plain, its plain beginning is followed.
+    """
+    steps, is_plain = _steps(path)
+    matches = [Match(value)]
+    for step in steps:
+        if any(test(match.value) for match in matches):
+            return True
+        matches = list(islice(_walk(matches, step), MAX_VALUES))
+    return not is_plain and any(test(match.value) for match in matches)
+
+
 def _plain_steps(path: str) -> tuple[Step, ...] | None:
     """Return the steps of a plain path, None standing for all values; None when the path is not plain."""
+    steps, is_plain = _steps(path)
+    return steps if is_plain else None
+
+
+def _steps(path: str) -> tuple[tuple[Step, ...], bool]:
+    """Return the steps with which a path begins as far as they are plain, and whether that is all of it."""
     if not path or len(path) > MAX_PATH:
         raise PathError(f"a JSONPath has 1 to {MAX_PATH} characters")
     if path[0] != "$":
@@ -109,7 +129,7 @@ def _plain_steps(path: str) -> tuple[Step, ...] | None:
     while position < len(path):
         match = _STEP.match(path, position)
         if match is None:
-            return None
+            return tuple(steps), False
         position = match.end()
         if match["all"]:
             steps.append(None)
@@ -119,7 +139,7 @@ def _plain_steps(path: str) -> tuple[Step, ...] | None:
             steps.append(int(match["index"]))
         else:
             steps.append(match["name"] or match["single"] or match["double"])
-    return tuple(steps)
+    return tuple(steps), True
 
 
 def _by_names(names: tuple[str, ...]) -> Getter:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from jobdeck.cli.narration import narrate
 from jobdeck.cli.words import describe_anomaly, describe_id, describe_message, describe_reason, describe_unconfirmed
+from jobdeck.domain import words
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 
@@ -28,10 +29,11 @@ def describe_outcome(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
 
 
 def narrate_anomalies(jobs: Iterable[Job]) -> None:
-    """Say of jobs printed as JSON, whose keys tell a job and not its past, what contradicts their end."""
+    """Say of jobs printed as JSON what its keys do not: what contradicts their end, and a result that was not kept."""
     for job in jobs:
-        if anomaly := describe_anomaly(job):
-            narrate(f"{job.key}  {anomaly}")
+        for text in (describe_anomaly(job), words.dropped_result(job.dropped_result)):
+            if text:
+                narrate(f"{job.key}  {text}")
 
 
 def _in_trouble(job: Job) -> bool:

@@ -63,7 +63,7 @@ class JobObject(TypedDict):
     progress: Annotated[float | None, "from 0 to 1; null where the API does not tell"]
     stages: Annotated[list[StageObject], "its named parts"]
     error: Annotated[ErrorObject | None, "why it failed, as the server says"]
-    result: Annotated[Any, "what it gave, as the server says; null before its end"]
+    result: Annotated[Any, "what it gave, as the server says; null before its end, and where it is too large to keep"]
     created_at: Annotated[Time | None, "when it was made, as the server says"]
     updated_at: Annotated[Time | None, "when it changed last, as the server says"]
     observed_at: Annotated[Time | None, "when it was last observed"]

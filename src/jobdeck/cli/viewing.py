@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.problem import Problem
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
@@ -140,6 +140,10 @@ class WatchedEngine:
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body of a poll about a job."""
         return self._engine.body(key)
+
+    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
+        """Return why nothing is asked here."""
+        return Problem(ProblemKind.PROTOCOL, "nothing is asked here")
 
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return each profile's budget."""

@@ -67,7 +67,8 @@ def describe_message(job: Job) -> str:
     if job.trouble is not None:
         return f"{job.trouble.kind.words}: {job.trouble.message}"
     doubt = f"a list says {job.doubt}" if job.doubt is not None else ""
-    return "; ".join(part for part in (describe_reason(job), describe_anomaly(job), doubt) if part)
+    parts = (describe_reason(job), describe_anomaly(job), doubt, words.dropped_result(job.dropped_result))
+    return "; ".join(part for part in parts if part)
 
 
 def describe_unconfirmed(job: Job) -> str:

@@ -10,6 +10,10 @@ from jobdeck.domain.problem import Problem
 _SHORT = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.PARTIAL})
 
 
+DROPPED_RESULT = "result not kept"
+"""The fact that says of how many bytes a result is that was too large to keep."""
+
+
 class Source(StrEnum):
     """Where the state that is shown of a job comes from, the least reliable first.
 
@@ -249,6 +253,12 @@ class Job:
             return (message,)
         short = (record.stage for record in self.stages if record.stage.phase in _SHORT)
         return tuple(f"{stage.name} {stage.phase.value}" for stage in short)
+
+    @property
+    def dropped_result(self) -> int | None:
+        """The bytes of a result that was too large to keep; None where there is one, or none at all."""
+        text = dict(self.facts).get(DROPPED_RESULT) if self.result is None else None
+        return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 16 else None
 
     @property
     def trouble(self) -> Problem | None:

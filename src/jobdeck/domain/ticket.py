@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobdeck.domain import words
 from jobdeck.domain.evidence import Piece, evidence
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import utc
@@ -149,8 +150,8 @@ def _lines(source: TicketSource) -> Iterator[str]:
     yield from _section("Exchanges, newest first", [_piece_line(piece) for piece in source.evidence])
     yield from outage_lines(source.outage)
     yield from _section("Ask again", [source.curl])
-    if source.include_result and source.job.result is not None:
-        yield from _section("Result", [source.job.result])
+    if source.include_result:
+        yield from _section("Result", [source.job.result or words.dropped_result(source.job.dropped_result)])
     offset = "" if source.clock_offset is None else f", server clock {source.clock_offset:+.1f} s from ours"
     yield f"Made by jobdeck {source.version} at {utc(source.made_us)}{offset}. Times are UTC."
 

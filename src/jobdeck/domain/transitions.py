@@ -257,7 +257,7 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
         stages=_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
         error=observation.error if whole else job.error,
         result=observation.result if whole else job.result,
-        facts=observation.facts or job.facts,
+        facts=observation.facts if whole else observation.facts or job.facts,
         created_us=_newer_date(job.created_us, observation.created_us, own=own),
         updated_us=_kept(observation.updated_us, job.updated_us),
         ended_us=_kept(observation.ended_us, job.ended_us) if ends else None,

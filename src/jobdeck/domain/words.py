@@ -111,7 +111,12 @@ def size(count: int) -> str:
         return f"{count} B"
     if count < 1_000_000:
         return f"{count / 1_000:.1f} kB"
-    return f"{count / 1_000_000:.1f} MB"
+    return f"{count / 1_000_000:.{0 if count >= 100_000_000 else 1}f} MB"
+
+
+def dropped_result(count: int | None) -> str:
+    """Return what to say of a result that was too large to keep; nothing where there is none."""
+    return "" if count is None else f"result {size(count)}, not kept"
 
 
 def plural(count: int, noun: str) -> str:

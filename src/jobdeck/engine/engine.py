@@ -162,6 +162,7 @@ class Engine:
                 events.append(event)
                 self._recalled.discard(key)
                 self._lanes[key.profile].scheduler.remove(key)
+                self._lanes[key.profile].cancel_download(key)
         self._ledger.unwatch(gone, now)
         if self._focus in gone:
             self._focus = None
@@ -208,6 +209,16 @@ class Engine:
             self._release(lane)
             lane.scheduler.ask(key, self._clock.now().mono)
             lane.wake()
+
+    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
+        """Poll a job, and hand the body, decoded and without secrets, to `write` as it comes; return what went wrong.
+
+        Cancelled when the job is watched no more.
+        """
+        lane = self._lanes[key.profile]
+        done = lane.download(key, write)
+        self.ask(key)
+        return await done
 
     def fetch(self, key: JobKey) -> None:
         """Poll an ended job for its own answer, where only a list, another process or memory has told of its end."""

@@ -44,10 +44,40 @@ def charset_of(content_type: str | None) -> str | None:
     return name if name is not None and _KNOWN.fullmatch(name) else None
 
 
-def narrowed(body: bytes) -> bytes:
-    """Return a body in UTF-8 if it is in UTF-16 or UTF-32: elsewhere ASCII is one byte a character, as here."""
-    wide = _wide(body)
-    return body if wide is None else _decode(body, wide).text.removeprefix("\ufeff").encode("utf-8", "replace")
+class Narrower:
+    """Turns pieces of a body in UTF-16 or UTF-32 into UTF-8, and leaves all others as they are, without their mark.
+
+    In every other charset ASCII is one byte a character, as it is looked for.
+    """
+
+    def __init__(self) -> None:
+        self._begin = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._decided = False
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what can be said of a piece so far."""
+        if self._decoder is not None:
+            return self._decoder.decode(piece).encode("utf-8", "replace")
+        if self._decided:
+            return piece
+        self._begin += piece
+        return self._decide() if len(self._begin) >= 4 else b""
+
+    def finish(self) -> bytes:
+        """Return the rest."""
+        rest = b"" if self._decided else self._decide()
+        return (
+            rest if self._decoder is None else rest + self._decoder.decode(b"", final=True).encode("utf-8", "replace")
+        )
+
+    def _decide(self) -> bytes:
+        begin, self._begin, self._decided = self._begin, b"", True
+        wide = _wide(begin)
+        if wide is None:
+            return begin.removeprefix(codecs.BOM_UTF8)
+        self._decoder = codecs.getincrementaldecoder(wide)("replace")
+        return self._decoder.decode(begin).removeprefix("\ufeff").encode("utf-8", "replace")
 
 
 def decode(body: bytes, charset: str | None) -> Decoded:

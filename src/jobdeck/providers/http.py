@@ -1,9 +1,11 @@
 """One HTTP layer for all profiles: every request is an exchange, and every fault one of the closed set of problems."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -15,20 +17,23 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import bytes_of, clean, one_line
 from jobdeck.providers.authorization import ForeignOriginError, authorize
-from jobdeck.providers.charset import charset_of, narrowed
+from jobdeck.providers.body import SAVE_BODY, BodyReader
+from jobdeck.providers.charset import charset_of
 from jobdeck.providers.credentials import HttpProfile
 from jobdeck.providers.fault import Fault
 from jobdeck.providers.http_date import parse_http_date
-from jobdeck.providers.inflate import MAX_BODY, EncodingError, Inflater, TooBigError
+from jobdeck.providers.inflate import EncodingError, Inflater, TooBigError
+from jobdeck.providers.marker import Marker
 from jobdeck.providers.origin import Origin
 from jobdeck.providers.pieces import MOST_HEADERS, TooManyPiecesError, bounded
-from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, read_error
+from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, not_json, read_error
 from jobdeck.providers.ratelimit import parse_windows
 from jobdeck.providers.redactor import REDACTED, Redactor
 from jobdeck.providers.redirects import describe_redirect
 from jobdeck.providers.repair import Repaired, repair_in_slices
 from jobdeck.providers.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
 from jobdeck.providers.segments import encode_segment
+from jobdeck.providers.skip import NotJsonError
 from jobdeck.providers.throttling import is_throttled
 from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
 from jobdeck.providers.transport_faults import explain
@@ -38,6 +43,15 @@ DEADLINE = 30.0
 
 MAX_URL = 4_096
 """Characters of a URL on record."""
+
+LARGE = 1024 * 1024
+LARGE_AT_ONCE = 4
+"""Bodies of more than so many bytes are read at once: each takes up to 16 MiB until it is known to be too large."""
+
+IN_THREAD = 512 * 1024
+"""Bytes of a body from which on it is parsed in a thread: less takes 5 ms."""
+
+ParsedT = TypeVar("ParsedT")
 
 MAX_ERROR = 65_536
 """Bytes of a good status's body that is looked through for a refusal: no error is longer."""
@@ -78,6 +92,7 @@ class Answer:
     charset: str | None = None
     notes: tuple[str, ...] = ()
     headers: Sequence[tuple[str, str]] = ()
+    marker: Marker | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +105,7 @@ class _Attempt:
     size: int = 0
     fault: Fault | None = None
     notes: tuple[str, ...] = ()
+    marker: Marker | None = None
 
     def header(self, name: str) -> str | None:
         return next((value for known, value in self.headers if known == name), None)
@@ -121,6 +137,8 @@ class HttpLayer:
         if profile.credentials is not None:
             self._redactor.add(profile.credentials.values())
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._one_large = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
         self._proxy_variable: str | None = None
         self._closed = False
@@ -149,8 +167,8 @@ class HttpLayer:
                 )
             except (TransportError, ForeignOriginError) as error:
                 attempt.fault = Fault(ProblemKind.NETWORK, str(error))
-            except TooBigError:
-                attempt.fault = Fault(ProblemKind.TOO_BIG, f"an answer of more than {MAX_BODY // 2**20} MiB is refused")
+            except TooBigError as error:
+                attempt.fault = Fault(ProblemKind.TOO_BIG, str(error))
             except TooManyPiecesError as error:
                 attempt.fault = Fault(ProblemKind.PROTOCOL, f"the answer would cost too much to read: {error}")
             except EncodingError as error:
@@ -178,6 +196,13 @@ class HttpLayer:
             return exchange
         ended = exchange.started.later(exchange.duration)
         return replace(exchange, problem=self._problem(fault, exchange, answer.wait, ended))
+
+    async def parsed(self, parse: Callable[[], ParsedT], size: int) -> ParsedT:
+        """Parse a body of `size` bytes; a large one in a thread, one at a time: each may take ten times its size."""
+        if size < IN_THREAD:
+            return parse()
+        async with self._one_large:
+            return await asyncio.to_thread(parse)
 
     def refusal(self, answer: Answer, fault: Fault) -> tuple[Fault, Answer]:
         """Return what is wrong with a 2xx that is not the answer asked for: it may be a rate limit by its words."""
@@ -287,11 +312,20 @@ class HttpLayer:
 
     async def _read(self, response: httpx.Response, attempt: _Attempt) -> None:
         inflater = Inflater(value for name, value in attempt.headers if name == "content-encoding")
+        wanted = SAVE_BODY.get() is not None and response.is_success
+        reader = BodyReader(redacted=self._redactor.stream() if wanted else None)
         try:
-            async for chunk in bounded(response.aiter_raw()):
-                inflater.feed(chunk)
-            body = narrowed(inflater.finish()).removeprefix(b"\xef\xbb\xbf")
-            attempt.body = await self._redacted(body)
+            async with AsyncExitStack() as large:
+                async for chunk in bounded(response.aiter_raw()):
+                    for piece in inflater.feed(chunk):
+                        if inflater.size - len(piece) <= LARGE < inflater.size:
+                            await large.enter_async_context(self._large)
+                        await reader.add(piece)
+                await reader.add(inflater.finish())
+                body = await reader.finish()
+                attempt.body, attempt.marker = await self._redacted(body.data), body.marker
+        except NotJsonError:
+            attempt.fault = not_json(reader.beginning, response.status_code)
         finally:
             attempt.size, attempt.notes = inflater.size, tuple(inflater.notes)
 
@@ -330,7 +364,9 @@ class HttpLayer:
         wait = find_retry_after(attempt.headers, now)
         if kind is None and attempt.fault is None:
             charset = charset_of(attempt.header("content-type"))
-            return Answer(exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers)
+            return Answer(
+                exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers, attempt.marker
+            )
         fault, said = attempt.fault, ErrorBody()
         if kind is not None and attempt.status is not None:
             # A status that is an error says more than what then went wrong with its body.

@@ -1,15 +1,18 @@
-"""Bodies decoded under a cap that holds while decoding, not after."""
+"""Bodies decoded piece by piece, under a cap that holds while decoding, not after."""
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-MAX_BODY = 8 * 1024 * 1024
-"""Decoded bytes of one body."""
+MAX_DECODED = 256 * 1024 * 1024
+"""Decoded bytes of one body that are read at all."""
+
+_PIECE = 64 * 1024
+"""Decoded bytes of one piece."""
 
 
 class TooBigError(Exception):
-    """A body is bigger than the cap."""
+    """A body is bigger than what is read of one; the message says how."""
 
 
 class EncodingError(Exception):
@@ -23,15 +26,15 @@ _TEXT = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*[{\[<]")
 
 
 class Inflater:
-    """Decodes one body chunk by chunk, identity or gzip, up to `limit` bytes.
+    """Decodes one body chunk by chunk, identity or gzip, up to `limit` bytes in all.
 
     What a body begins with counts more than its label: proxies unpack it and leave the label, or pack it without one.
-    `max_length` bounds what zlib may produce from one chunk: 1 GiB out of 1.7 kB is refused with 22 MiB more
-    memory, where a cap on decoded chunks would see the whole of it first. `notes` say what was wrong with the label or
+    `max_length` bounds what zlib may produce in one go: a gigabyte out of 1.7 kB comes in pieces, and is refused at the
+    limit. `notes` say what was wrong with the label or
     the stream.
     """
 
-    def __init__(self, content_encoding: Iterable[str], limit: int = MAX_BODY) -> None:
+    def __init__(self, content_encoding: Iterable[str], limit: int = MAX_DECODED) -> None:
         """Prepare for the values of the Content-Encoding headers; raises `EncodingError` for several codings."""
         names = [name.strip().lower() for value in content_encoding for name in value.split(",")]
         self._names = [name for name in names if name not in {"", "identity"}]
@@ -42,32 +45,31 @@ class Inflater:
         self._stream = zlib.decompressobj(31)
         self._limit = limit
         self._taken = 0
-        self._parts: list[bytes] = []
         self._size = 0
         self._begin = b""
 
-    def feed(self, chunk: bytes) -> None:
-        """Decode a chunk; raises `TooBigError` or `EncodingError`."""
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what a chunk decodes to, in pieces; raises `TooBigError` or `EncodingError`."""
         self._taken += len(chunk)
         if self._taken > self._limit:
             # Raw bytes have the same cap: a stream of empty gzip members decodes to nothing, for ever.
-            raise TooBigError
+            raise TooBigError(f"an answer of more than {self._limit // 2**20} MiB is refused")
         if self._gzip is None:
             chunk, self._begin = self._begin + chunk, b""
             if len(chunk) < len(_GZIP):
                 self._begin = chunk
                 return
             self._gzip = self._is_gzip(chunk)
-        while chunk:
-            chunk = self._gunzip(chunk) if self._gzip else self._keep(chunk)
+        if self._gzip:
+            yield from self._gunzip(chunk)
+        else:
+            yield self._counted(chunk)
 
     def finish(self) -> bytes:
-        """Return the whole body, or what there is of it."""
-        if self._gzip is None:
-            self._keep(self._begin)
+        """Return what was held back; call it when the body has ended."""
         if self._gzip and not self._stream.eof:
             self.notes.append("gzip stream cut short")
-        return b"".join(self._parts)
+        return self._counted(self._begin) if self._gzip is None else b""
 
     @property
     def size(self) -> int:
@@ -93,22 +95,26 @@ class Inflater:
             raise EncodingError(f"unexpected content encoding {self._label!r}")
         return packed
 
-    def _gunzip(self, chunk: bytes) -> bytes:
-        if self._stream.eof:
-            if not chunk.startswith(_GZIP[: len(chunk)]):
-                if "data after the gzip stream ignored" not in self.notes and chunk.strip(b"\0"):
-                    self.notes.append("data after the gzip stream ignored")
-                return b""
-            self._stream = zlib.decompressobj(31)
-        try:
-            self._keep(self._stream.decompress(chunk, self._limit - self._size + 1))
-        except zlib.error as error:
-            raise EncodingError("not a whole gzip stream, although its content encoding says so") from error
-        return self._stream.unused_data
+    def _gunzip(self, chunk: bytes) -> Iterator[bytes]:
+        more = True
+        while chunk or more:
+            if self._stream.eof:
+                if not chunk.startswith(_GZIP[: len(chunk)]):
+                    if "data after the gzip stream ignored" not in self.notes and chunk.strip(b"\0"):
+                        self.notes.append("data after the gzip stream ignored")
+                    return
+                self._stream = zlib.decompressobj(31)
+            try:
+                data = self._stream.decompress(chunk, _PIECE)
+            except zlib.error as error:
+                raise EncodingError("not a whole gzip stream, although its content encoding says so") from error
+            yield self._counted(data)
+            chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+            # Of what was taken in, more may be left to come out.
+            more = len(data) == _PIECE and not self._stream.eof
 
-    def _keep(self, data: bytes) -> bytes:
+    def _counted(self, data: bytes) -> bytes:
         self._size += len(data)
         if self._size > self._limit:
-            raise TooBigError
-        self._parts.append(data)
-        return b""
+            raise TooBigError(f"an answer of more than {self._limit // 2**20} MiB is refused")
+        return data

@@ -4,7 +4,6 @@ import re
 
 from pydantic_core import from_json, to_json
 
-_UNSAFE = re.compile(r"[^\x20-\x7e]")
 _SURROGATES = re.compile(
     rb"\\\\"  # a backslash that is itself escaped begins nothing
     rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair is one character
@@ -36,13 +35,5 @@ def json_text(value: object) -> str:
 
     DEL is ASCII and allowed in JSON, but drives terminals: it is escaped as ``\u007f``.
     """
-    text = to_json(value, inf_nan_mode="null").decode()
-    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    code -= 0x10000
-    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+    text = to_json(value, inf_nan_mode="null", ensure_ascii=True).decode()
+    return text.replace("\x7f", "\\u007f") if "\x7f" in text else text

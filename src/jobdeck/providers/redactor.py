@@ -21,6 +21,7 @@ _LEVELS = 3
 _LINE_END = re.compile(r"(?:[\r\n]|\\{1,8}(?:[rn]|u000[ad])|%(?:25){0,3}0[ad]|&#(?:x0?[ad]|1[03]);)[ \t]*+")
 """Bounded, and without blanks before it: a slice of backslashes or of blanks would take seconds."""
 
+_LINE_SIGNS = ("\n", "\r", "\\n", "\\r", "%0", "%250", "%25250", "u000", "&#")
 _ESCAPE = re.compile(r"(?:%|\\x)[0-9a-f]{2}$|\\u[0-9a-f]{4}$|\\[bfnrt]$")
 _TWO_ALNUM = re.compile(r"[^\W_]{2}")
 
@@ -81,8 +82,12 @@ class Redactor:
         A slice takes some milliseconds at the worst, so that a caller can let others have their turn: 8 MiB that are
         nothing but escapes take some seconds in all.
         """
-        for piece in self._in_body.slices(body.decode("latin-1")):
+        for piece in self._in_body.slices(body):
             yield piece.encode("latin-1")
+
+    def stream(self) -> "RedactedStream":
+        """Return what takes out of a body that comes in pieces all that `body` and `words_in_slices` do."""
+        return RedactedStream(self._in_body.with_more(self._words.forms))
 
     def words_in_slices(self, text: str) -> Iterator[str]:
         """Yield `text` without the secrets that `body` leaves, a slice at a time."""
@@ -127,6 +132,11 @@ class _Search:
         self._overlap = LONGEST * max((len(form.low) for form in self._forms), default=0)
 
     @property
+    def forms(self) -> tuple[_Form, ...]:
+        """What is found."""
+        return self._forms
+
+    @property
     def finds_any(self) -> bool:
         return bool(self._forms)
 
@@ -134,19 +144,20 @@ class _Search:
         """Return a search for what these find too."""
         return _Search(tuple(dict.fromkeys((*self._forms, *forms))))
 
-    def slices(self, text: str) -> Iterator[str]:
-        """Yield `text` with the forms cut out, a slice at a time.
+    def slices(self, text: str | bytes) -> Iterator[str]:
+        """Yield `text` with the forms cut out, a slice at a time; bytes are one character each.
 
         A slice is searched together with as much of the next as a form that begins in it may take.
         """
         if not self._forms:
-            yield text
+            yield _characters(text)
             return
         start = 0
         while start < len(text):
             end = min(start + _SLICE, len(text))
             whole = start == 0 and end == len(text)
-            cut, taken = self.cut(text if whole else text[start : end + self._overlap], end - start)
+            window = text if whole else text[start : end + self._overlap]
+            cut, taken = self.cut(_characters(window), end - start)
             yield cut
             start += taken
 
@@ -201,9 +212,12 @@ class _Search:
         return self._decoder
 
     def _may_be_broken(self, reading: str) -> bool:
-        if _LINE_END.search(reading) is None:
+        # By far the slowest of the three comes last.
+        if not any(sign in reading for sign in _LINE_SIGNS):
             return False
-        return any(piece in reading for form in self._encoded for piece in form.pieces)
+        if not any(piece in reading for form in self._encoded for piece in form.pieces):
+            return False
+        return _LINE_END.search(reading) is not None
 
     def _spans(self, low: str) -> Iterator[tuple[int, int]]:
         """Yield from where to where there is a form in a window, in whatever order."""
@@ -227,6 +241,34 @@ class _Search:
                 if not form.bounded or not _is_in_word(view.text, at, end):
                     yield view.span(at, end)
                 at = view.text.find(form.low, at + 1)
+
+
+class RedactedStream:
+    """Takes secrets out of bytes that come in pieces, also where one begins in one piece and ends in another."""
+
+    def __init__(self, search: _Search) -> None:
+        self._search = search
+        self._rest = ""
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield what can be told so far, some 32 KiB at a time."""
+        self._rest += piece.decode("latin-1")
+        start = 0
+        while len(self._rest) - start > self._search.window:
+            cut, taken = self._search.cut(self._rest[start : start + self._search.window], _SLICE)
+            start += taken
+            yield cut.encode("latin-1")
+        self._rest = self._rest[start:]
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield the rest."""
+        rest, self._rest = self._rest, ""
+        for piece in self._search.slices(rest):
+            yield piece.encode("latin-1")
+
+
+def _characters(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode("latin-1")
 
 
 def _lower(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from jobdeck.wiring.private_file import PrivateFileError, write_private
+from jobdeck.wiring.private_file import PrivateFileError, PrivateStream, write_private
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
 LONGEST_NAME = 60
@@ -29,6 +29,16 @@ async def save(text: str, subject: str, us: int, folder: Path | None = None, *, 
     return await asyncio.to_thread(_save, text, file_name(subject, us, suffix), folder)
 
 
+def open_stream(subject: str, us: int, folder: Path | None = None, *, suffix: str = ".json") -> PrivateStream:
+    """Begin a file as `save` names it, to be written piece by piece. Raises `PrivateFileError`."""
+    name = file_name(subject, us, suffix)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - as below
+    try:
+        return PrivateStream(_free((folder or Path.cwd()) / name))
+    except (PrivateFileError, FileNotFoundError):
+        return PrivateStream(_free(home / name))
+
+
 def file_name(subject: str, us: int, suffix: str = ".md") -> str:
     """Return a file's name for a subject: letters, digits, dashes, and the moment."""
     moment = datetime.fromtimestamp(us / 1e6, UTC)
@@ -45,10 +55,16 @@ def _save(text: str, name: str, folder: Path | None) -> Path:
 
 
 def _write(path: Path, text: str) -> Path:
+    free = _free(path)
+    write_private(free, text)
+    return free
+
+
+def _free(path: Path) -> Path:
+    """Return a path of which there is no file yet."""
     number = 2
     free = path
     while free.exists():
         free = path.with_stem(f"{path.stem}-{number}")
         number += 1
-    write_private(free, text)
     return free

@@ -131,6 +131,10 @@ class Engine(Protocol):
         """Return the newest body of a poll about a job, decoded; None when there is none."""
         ...
 
+    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
+        """Poll a job, and hand the body to `write` as it comes; return what went wrong."""
+        ...
+
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return each profile's budget."""
         ...

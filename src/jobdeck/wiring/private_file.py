@@ -36,6 +36,54 @@ def write_private(path: Path, text: str) -> None:
         raise _unwritten(path, error) from None
 
 
+class PrivateStream:
+    """A file with mode 0600 that is written piece by piece, and is there under its name once `finish` is called.
+
+    `write` raises nothing: what went wrong is raised by `finish`, as `PrivateFileError`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Begin with a temporary file beside it; raises `PrivateFileError`."""
+        self.path = path
+        self.size = 0
+        self._error: OSError | None = None
+        try:
+            descriptor, self._temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        except OSError as error:
+            raise _unwritten(path, error) from None
+        self._file = os.fdopen(descriptor, "wb")
+
+    def write(self, piece: bytes) -> None:
+        """Go on with a piece."""
+        if self._error is not None:
+            return
+        try:
+            self._file.write(piece)
+            self.size += len(piece)
+        except OSError as error:
+            self._error = error
+
+    def finish(self) -> None:
+        """End the file and give it its name; raises `PrivateFileError`, and then there is none."""
+        try:
+            if self._error is not None:
+                raise self._error
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            Path(self._temporary).replace(self.path)
+        except OSError as error:
+            self.discard()
+            raise _unwritten(self.path, error) from None
+
+    def discard(self) -> None:
+        """Leave no file behind."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            Path(self._temporary).unlink()
+
+
 def write_output(path: Path, text: str) -> None:
     """Write to what a person named: a file as `write_private` does, a pipe, a device or standard output as it is.
 

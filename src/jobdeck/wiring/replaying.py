@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.problem import Problem
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.moments import FORMS, Clocks
@@ -179,6 +179,10 @@ class Replay:
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body about a job."""
         return self._state.registry.body(key)
+
+    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
+        """Return why nothing is asked here."""
+        return Problem(ProblemKind.PROTOCOL, "nothing is asked here")
 
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return how the budgets stood."""

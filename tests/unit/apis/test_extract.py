@@ -7,6 +7,7 @@ from jobdeck.apis.spec import ApiSpec
 from jobdeck.domain.job import JobError, Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.providers.prune import SLICE, Pruner
 from tests.builders import APIS, describe
 from tests.unit.providers.shapes import AZURE, AZURE_ID, GITHUB, GOOGLE, OPERATION_ID, azure, operation, run
 
@@ -409,3 +410,41 @@ def test_half_a_character_in_one_string_hides_no_answer() -> None:
     assert [observation.kind for observation in read.observations] == ["cut \\ud83d"]
     listed = read_jobs(described, b'{"jobs": [' + row + b', {"id": "j2", "status": "ok"}]}', 200, None)
     assert [observation.id for observation in listed.observations] == ["j1", "j2"]
+
+
+def large(described: ApiSpec, body: object) -> Observation | str:
+    """Return what is read of a body as it is where it is too large to keep, or why it is not believed."""
+    pruner = Pruner(4_000)
+    raw = json.dumps(body).encode()
+    for start in range(0, len(raw), SLICE):
+        pruner.feed(raw[start : start + SLICE])
+    parsed = Extractor(described).job(
+        described.default_resource.name, ResponseBody(pruner.finish(), is_pruned=True), None
+    )
+    return parsed.problem.message if parsed.problem is not None else parsed.observations[0]
+
+
+@pytest.mark.parametrize(
+    ("rest", "expect"),
+    [
+        ({"rows": [{"n": n} for n in range(2_000)]}, Phase.SUCCEEDED),
+        ({"rows": {f"k{n}": n for n in range(2_000)}}, Phase.SUCCEEDED),
+        ({"bad": [{"n": n} for n in range(2_000)]}, Phase.PARTIAL),
+        ({"bad": []}, Phase.SUCCEEDED),
+        ({"out": {**{f"k{n}": n for n in range(2_000)}, "error": "no"}}, "what was dropped may contradict that"),
+        ({"steps": [{"ok": True}] * 2_000}, "what was dropped may contradict that"),
+    ],
+    ids=["rows", "map", "failures", "none", "error", "steps"],
+)
+def test_a_success_is_not_believed_where_its_contradiction_may_have_been_dropped(
+    rest: dict[str, object], expect: Phase | str
+) -> None:
+    fields = {"failures": "$.bad", "error": "$.out.error", "error_message": "$.steps[?@.ok == false].why"}
+    described = acme(fields={"result": "$.rows", **fields})
+    found = large(described, {"id": "a", "status": "ok", **rest})
+    if isinstance(expect, Phase):
+        assert isinstance(found, Observation)
+        assert found.phase is expect
+    else:
+        assert isinstance(found, str)
+        assert expect in found

@@ -134,7 +134,7 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
         return "waiting for the first answer", Role.DIM
     if state is STALLED and job.changed is not None:
         return f"no change since {words.near(job.changed.us, now)}", role
-    return "", Role.DIM
+    return words.dropped_result(job.dropped_result), Role.DIM
 
 
 def stage_path(job: Job) -> str:

@@ -1,11 +1,14 @@
 """What the keys of the selected job's tabs do: turn, search, save. A part of the deck."""
 
+import asyncio
+
 from textual import on
 from textual.widgets import Input
 
 from jobdeck.domain import words
+from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
-from jobdeck.tui.export import Save
+from jobdeck.tui.export import Save, open_stream
 from jobdeck.tui.render.spans import Role
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.list_keys import ListKeys
@@ -49,6 +52,10 @@ class PageKeys(ListKeys):
 
     async def _save_body(self) -> None:
         body, key = self._detail.body, self._jobs.selected
+        job = self._watch.job(key)
+        if job is not None and job.dropped_result is not None and not self._session.locked:
+            self.run_worker(self._download(job), name="download", group=f"download {job.key}", exclusive=True)
+            return
         if body is None or key is None:
             self._say("there is no body to save yet" + ("" if self._session.locked else ": r asks now"))
             return
@@ -59,6 +66,33 @@ class PageKeys(ListKeys):
             self._say(f"not saved: {error}", warn=True)
         else:
             self._say(f"saved as {one_line(str(path))}")
+
+    async def _download(self, job: Job) -> None:
+        """Poll a job whose result is too large to keep, and save the body as it comes."""
+        engine = self._watch.engine
+        if engine is None:
+            return
+        try:
+            file = open_stream(f"body-{job.key.id}", self._session.clock.now().us)
+        except PrivateFileError as error:
+            self._say(f"not saved: {error}", warn=True)
+            return
+        self._say(f"saving {job.key.id}, whose {words.dropped_result(job.dropped_result)}")
+        try:
+            problem = await engine.download(job.key, file.write)
+        except BaseException:
+            file.discard()
+            raise
+        if problem is not None:
+            file.discard()
+            self._say(f"not saved: {problem.kind.words}: {problem.message}", warn=True)
+            return
+        try:
+            await asyncio.to_thread(file.finish)
+        except PrivateFileError as error:
+            self._say(f"not saved: {error}", warn=True)
+        else:
+            self._say(f"saved as {one_line(str(file.path))} ({words.size(file.size)})")
 
     def on_tab_rule_chosen(self, message: TabRule.Chosen) -> None:
         """Show the tab that was clicked."""

@@ -230,7 +230,9 @@ class Detail(LineView):
     def _tree_of(self, job: Job, width: int) -> Sequence[Line]:
         if job.result is None:
             self._index = self._tree = None
-            return [(("no result yet" if not job.terminal else "it ended without a result", Role.DIM),)]
+            said = words.dropped_result(job.dropped_result)
+            missing = "no result yet" if not job.terminal else "it ended without a result"
+            return [((f"{said}: o saves it to a file" if said else missing, Role.DIM),)]
         if self._index is None or (self._index.text is not job.result and self._index.text != job.result):
             self._index, self._tree, self._tree_lines = JsonIndex(job.result), None, None
             if len(job.result) <= AT_ONCE:

@@ -1,0 +1,103 @@
+"""One body as it comes: whole up to a cap, pruned beyond it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from jobdeck.providers.charset import Narrower
+from jobdeck.providers.inflate import TooBigError
+from jobdeck.providers.marker import Marker
+from jobdeck.providers.prune import SLICE, Pruner
+from jobdeck.providers.redactor import RedactedStream
+
+MAX_BODY = 8 * 1024 * 1024
+"""Decoded bytes of a body that is kept whole."""
+
+SAVE_BODY: ContextVar[Callable[[bytes], object] | None] = ContextVar("SAVE_BODY", default=None)
+"""Where the body of a good answer to a request of this context goes as well, as it comes, decoded and redacted."""
+
+_STRETCH = 0.005
+"""Seconds of work after which others have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was read of a body, in UTF-8 if it was in UTF-16; with a `marker`, what is large of it was dropped."""
+
+    data: bytes
+    marker: Marker | None = None
+
+
+class BodyReader:
+    """Takes the decoded pieces of one body, in a few MiB more than `limit` bytes of memory.
+
+    `beginning` are the first bytes of one that is larger, of which a message may say what they are.
+    """
+
+    def __init__(self, limit: int = MAX_BODY, redacted: RedactedStream | None = None) -> None:
+        """Keep `limit` bytes whole; with `redacted`, hand what it gives to `SAVE_BODY`."""
+        self._limit = limit
+        self._redacted = redacted
+        self._save = SAVE_BODY.get() if redacted is not None else None
+        self._narrower = Narrower()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._waiting = 0
+        self.beginning = b""
+        self._pruner: Pruner | None = None
+        self._since = time.perf_counter()
+
+    async def add(self, piece: bytes) -> None:
+        """Go on with the next piece; raises `NotJsonError` or `TooBigError` where a large one is no JSON."""
+        data = self._narrower.feed(piece)
+        self._size += len(data)
+        if self._redacted is not None:
+            await self._write(self._redacted.feed(data))
+        self._parts.append(data)
+        self._waiting += len(data)
+        if self._pruner is not None:
+            # Each time that it is fed, the pruner looks again at what it could not tell the end of.
+            if self._waiting >= SLICE:
+                await self._prune(self._pruner, self._taken())
+            return
+        if self._size > self._limit:
+            self._pruner = Pruner()
+            self.beginning = b"".join(self._parts[:1])[:SLICE]
+            await self._prune(self._pruner, self._taken())
+            if not self._pruner.begun:
+                raise TooBigError(f"an answer of more than {self._limit // 2**20} MiB that are blank is refused")
+
+    async def finish(self) -> Body:
+        """Return the body; raises `NotJsonError` as `add` does."""
+        await self.add(b"")
+        rest = self._narrower.finish()
+        if self._redacted is not None:
+            await self._write(self._redacted.feed(rest))
+            await self._write(self._redacted.finish())
+        if self._pruner is None:
+            return Body(b"".join((*self._parts, rest)))
+        await self._prune(self._pruner, self._taken() + rest)
+        return Body(self._pruner.finish(), self._pruner.marker)
+
+    def _taken(self) -> bytes:
+        parts, self._parts, self._waiting = self._parts, [], 0
+        return b"".join(parts)
+
+    async def _write(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            if self._save is not None:
+                self._save(piece)
+            await self._breathe()
+
+    async def _breathe(self) -> None:
+        """Let others have their turn if they have waited for long."""
+        if time.perf_counter() - self._since > _STRETCH:
+            await asyncio.sleep(0)
+            self._since = time.perf_counter()
+
+    async def _prune(self, pruner: Pruner, data: bytes) -> None:
+        for start in range(0, len(data), SLICE):
+            pruner.feed(data[start : start + SLICE])
+            await self._breathe()

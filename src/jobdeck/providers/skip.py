@@ -1,0 +1,136 @@
+"""JSON gone past in bounded memory: whether its brackets, commas and colons fit is checked, its values are not read."""
+
+import re
+
+from jobdeck.providers.json_scan import MAX_DEPTH
+
+
+class NotJsonError(Exception):
+    """What comes is no JSON object or array, or so damaged or deep that nobody knows where its values end."""
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
+_REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
+
+_OUTLINE = bytes(byte if byte in b'{}[],:"' else 32 if byte in b" \t\r\n\0" else ord("v") for byte in range(256))
+"""What stands outside of strings, with v for whatever is in a number or word."""
+
+_RULES = (
+    (b'":v', b"m"),
+    (b'":"', b"m"),
+    (b'",', b"v,"),
+    (b'"]', b"v]"),
+    (b"v,v,v,v", b"v"),
+    (b"v,v", b"v"),
+    (b"m,m,m,m", b"m"),
+    (b"m,m", b"m"),
+    (b"[v,", b"["),
+    (b"{m,", b"{"),
+    (b"[v]", b"v"),
+    (b"[]", b"v"),
+    (b"{m}", b"v"),
+    (b"{}", b"v"),
+)
+"""What a part of an outline comes to: v for a value, m for a member of an object. All that is sound and closed is v."""
+
+_OPEN = re.compile(rb'(?:\[|\{":)*+(?:[v"]|\{[m"]?)?+')
+"""What is left of one that is sound and not closed."""
+
+
+class StringSkipper:
+    """Goes to the end of a string that has begun; `size` is how many bytes were gone past, the quote included."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._half_escape = False
+
+    def feed(self, data: bytes) -> int | None:
+        """Return where in `data` the end is (one past it), None when it is not there."""
+        text = _unescaped(data) if self._half_escape else data
+        end = _REST_OF_STRING.match(text)
+        self.size += len(data) if end is None else end.end()
+        self._half_escape = _without_escapes(text).endswith(b"\\")
+        return None if end is None else end.end()
+
+
+class Skipper:
+    """Goes to the end of an array or object that has begun with `opener`, some 50 MB a second.
+
+    `size` is how many bytes were gone past, the last bracket included. A comma before it is let pass.
+    """
+
+    def __init__(self, opener: bytes) -> None:
+        self.size = 0
+        self._outline = opener
+        self._in_string = False
+        self._in_word = False
+        self._half_escape = False
+
+    def feed(self, data: bytes) -> int | None:
+        """Return where in `data` the end is (one past it), None when it is not there; raises `NotJsonError`."""
+        text = _unescaped(data) if self._half_escape else data
+        plain = _without_escapes(text)
+        parts = plain.split(b'"')
+        outline = _reduce(self._outline + self._outline_of(parts))
+        if outline.startswith(b"v"):
+            end = self._end_in(text)
+            if _reduce(self._outline + self._outline_of(_without_escapes(text[:end]).split(b'"'))) != b"v":
+                raise NotJsonError
+            self.size += end
+            return end
+        if _OPEN.fullmatch(outline) is None or _depth(outline) > MAX_DEPTH:
+            raise NotJsonError
+        self._in_string ^= len(parts) % 2 == 0
+        self._in_word = not self._in_string and _OUTLINE[parts[-1][-1]] == ord("v") if parts[-1] else False
+        self._half_escape = self._in_string and plain.endswith(b"\\")
+        self._outline = outline
+        self.size += len(data)
+        return None
+
+    def _outline_of(self, parts: list[bytes]) -> bytes:
+        """Return the outline of a slice, cut at its quotes: a quote for each string that ends in it."""
+        if self._in_string:
+            outline = b'"'.join((b"", *parts[1::2])) if len(parts) > 1 else b""
+        else:
+            outline = b'"'.join(parts[::2])
+        outline = outline.translate(_OUTLINE)
+        while b"vv" in outline:
+            outline = outline.replace(b"vvvv", b"v").replace(b"vv", b"v")
+        if self._in_word and outline.startswith(b"v"):
+            outline = outline[1:]
+        # Two words with a blank between them stay two, and fit nowhere.
+        return outline.replace(b" ", b"")
+
+    def _end_in(self, text: bytes) -> int:
+        at, depth = 0, _depth(self._outline)
+        if self._in_string and (end := _REST_OF_STRING.match(text)) is not None:
+            at = end.end()
+        for token in _TOKEN.finditer(text, at):
+            depth += (token[0] in {b"{", b"["}) - (token[0] in {b"}", b"]"})
+            if depth == 0:
+                return token.end()
+        raise NotJsonError
+
+
+def _reduce(outline: bytes) -> bytes:
+    """Return an outline with a v for whatever is closed, and without what was passed in what is open."""
+    for _ in range(2 * MAX_DEPTH):
+        size = len(outline)
+        for part, short in _RULES:
+            outline = outline.replace(part, short)
+        if len(outline) == size:
+            return outline
+    raise NotJsonError
+
+
+def _depth(outline: bytes) -> int:
+    return outline.count(b"[") + outline.count(b"{")
+
+
+def _unescaped(text: bytes) -> bytes:
+    """Return a slice whose first character is escaped with one that ends no string in its place."""
+    return b"_" + text[1:]
+
+
+def _without_escapes(text: bytes) -> bytes:
+    return text.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in text else text
