@@ -1,5 +1,6 @@
 """How to ask again is known of every job, whether it was ever asked for by itself or only seen in lists."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,3 +38,26 @@ def test_a_request_is_sent_again_as_it_was_and_a_stranger_nowhere() -> None:
     listed = replace(make_exchange(), job=None, url=f"{HERE}/api/operations?limit=100")
     assert wiring.curl(listed).endswith(f" '{HERE}/api/operations?limit=100'")
     assert wiring.curl(make_target("op_1", "no such profile")) == ""
+
+
+def test_what_is_asked_for_by_post_is_sent_again_with_its_body(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        """
+        profiles.own = { provider = "graph", base_url = "https://api.example", token = "env:TOKEN" }
+        [providers.graph]
+        job = { url = "/graphql", method = "POST", body = '{"id": "{id}"}' }
+        fields.status = "$.state"
+        phases.succeeded = ["done"]
+        """
+    )
+    wiring = Wiring({}, config)
+    target = parse_target("own:it's", wiring.registry)
+    line = wiring.curl(target)
+    assert shlex.split(line) == [
+        *("curl", "-sS", "-X", "POST", "-H", "Authorization: Bearer $TOKEN", "-H", "Content-Type: application/json"),
+        *("-d", '{"id": "it\'s"}', "https://api.example/graphql"),
+    ]
+    asked = replace(make_exchange(), profile="own", job=target.key, method="POST", url="https://api.example/graphql")
+    assert wiring.curl(asked) == line
+    assert "-d" not in wiring.curl(replace(asked, url="https://api.example/other"))

@@ -41,6 +41,12 @@ class ApiClient:
         """Return where a request for that goes; the base URL, where none would be sent."""
         return self._http.url_of(self._address(asked))
 
+    def request_for(self, target: Target) -> tuple[str, str, str]:
+        """Return method, URL and body of a poll, as exchanges tell them; of what is not sent at all, the base URL."""
+        where = self._address(target)
+        method, body = ("GET", "") if isinstance(where, str) else (where.method, where.body)
+        return method, self._http.url_of(where), self._http.shown(body)
+
     async def poll(self, target: Target) -> Reply:
         """Ask for one job; the reply has one observation, of that job, or a problem."""
 

@@ -187,6 +187,10 @@ class HttpLayer:
         url = self._profile.base_url if isinstance(where, str) else self._url(where)
         return self._clean(url, MAX_URL)
 
+    def shown(self, body: str) -> str:
+        """Return what a request sends as a person may see it."""
+        return self._clean(body, MAX_URL)
+
     def finish(
         self, answer: Answer, fault: Fault | None, ids: tuple[str | None, str | None] = (None, None)
     ) -> Exchange:

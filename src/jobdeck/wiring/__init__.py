@@ -186,12 +186,26 @@ class Wiring:
         settings = self.settings.profiles.get(asked.profile if isinstance(asked, Exchange) else asked.key.profile)
         headers = settings.curl_headers if settings is not None else ()
         if isinstance(asked, Exchange):
-            return curl_line(asked.method, asked.url, headers)
+            body = "" if settings is None or asked.method == "GET" else self._body_of(asked, settings.profile)
+            return curl_line(asked.method, asked.url, headers, body)
         if settings is None:
             return ""
         from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - 300 ms the first frame must not wait for
 
-        return curl_line("GET", ApiClient(settings.profile, self.clock).url_of(asked), headers)
+        method, url, body = ApiClient(settings.profile, self.clock).request_for(asked)
+        return curl_line(method, url, headers, body)
+
+    def _body_of(self, asked: Exchange, profile: Profile) -> str:
+        """Return what a request on record sent; the record has its URL alone."""
+        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - 300 ms the first frame must not wait for
+        from jobdeck.domain.job import Target  # noqa: PLC0415 - the first frame must not wait for it
+
+        if asked.job is None:
+            return ""
+        client = ApiClient(profile, self.clock)
+        targets = (Target(asked.job, profile.provider, name) for name in profile.spec.resources)
+        sent = (client.request_for(target) for target in targets)
+        return next((body for method, url, body in sent if (method, url) == (asked.method, asked.url)), "")
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
