@@ -78,3 +78,20 @@ def test_tables_are_the_same_as_text(name: str) -> None:
 def test_texts_with_signs_are_the_same_as_text() -> None:
     tables = {"a b": 'x"\\\n\x7f\t\u00e9', "list": [1, 2.5, True, {"y": []}], "in": [{"x": {"z": "1"}}, {}], "n": {}}
     assert tomllib.loads(to_toml(tables)) == tables
+
+
+def test_an_api_whose_variable_is_set_has_a_profile_when_it_is_named(tmp_path: Path) -> None:
+    env = {**environment("", tmp_path), "OPENAI_API_KEY": "sk-canary0123456789", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    for name in ("THE_HOG_ACCESS_KEY", "SONARLY_API_KEY"):
+        env.pop(name)
+    for target in ("openai:batch_1", "https://api.openai.com/v1/batches/batch_1"):
+        ran = jobdeck("status", "--json", target, env=env)
+        assert (ran.code, ran.object["profile"], ran.object["problem"]["kind"]) == (7, "openai", "network")
+    assert jobdeck("history", "--json", "--profile", "openai", env=env).object["id"] == "batch_1"
+    ran = jobdeck("discover", env=env)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "jobdeck: no profile is configured; --profile names one that the environment gives: openai\n"
+    checks = [check["check"] for check in jobdeck("doctor", "--json", env=env).objects]
+    assert not any(check.startswith("openai") for check in checks)
+    assert jobdeck("discover", "--profile", "opneai", env=env).err.endswith("there are: openai\n")
+    assert jobdeck("status", "openai:batch_1", env={**env, "OPENAI_API_KEY": ""}).code == 2

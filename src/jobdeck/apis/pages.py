@@ -48,10 +48,8 @@ def automatic_names() -> tuple[str, ...]:
 
 
 @cache
-def customary_variables(name: str | None = None) -> frozenset[str]:
-    """Return the environment variables that customarily hold the secrets of a built-in API; without a name, of all."""
-    if name is None:
-        return frozenset[str]().union(*map(customary_variables, built_in_names()))
+def customary_variables(name: str) -> frozenset[str]:
+    """Return the environment variables that customarily hold the secrets of a built-in API."""
     # The text alone, for the same reason.
     return frozenset(_ENV_NAME.findall(" ".join(_ENV_TABLE.findall(built_in_text(name)))))
 

@@ -71,7 +71,8 @@ def profiles_of(wiring: Wiring, name: str | None) -> tuple[str, ...]:
     if name is None:
         return tuple(wiring.settings.profiles)
     if name not in wiring.settings.profiles:
-        raise CommandError(f"there is no profile {name}; there are: {', '.join(wiring.settings.profiles)}")
+        known = ", ".join((*wiring.settings.profiles, *wiring.settings.unlisted))
+        raise CommandError(f"there is no profile {name}; there are: {known}")
     return (name,)
 
 
@@ -103,6 +104,9 @@ def _listing(wiring: Wiring, name: str | None) -> tuple[str, ...]:
     names = profiles_of(wiring, name)
     reasons = {each: hindrance(wiring.settings.profiles[each].profile) for each in names}
     listing = tuple(each for each, reason in reasons.items() if reason is None)
+    if not names:
+        unlisted = ", ".join(wiring.settings.unlisted)
+        raise CommandError(f"no profile is configured; --profile names one that the environment gives: {unlisted}")
     if not listing:
         raise CommandError("\n".join(f"profile {each}: {reason}" for each, reason in reasons.items()))
     return listing

@@ -191,14 +191,20 @@ class Settings:
     @property
     def scopes(self) -> Mapping[str, Scope]:
         """Whose jobs and budget each profile's are, by the profile's name; unlisted profiles come last."""
-        names = [*self.profiles, *(self.profiles.unlisted() if isinstance(self.profiles, Profiles) else ())]
-        return {name: self.profiles[name].profile.scope for name in names}
+        return {name: self.profiles[name].profile.scope for name in (*self.profiles, *self.unlisted)}
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """The names of the profiles that are there when somebody names them, and are not listed."""
+        return self.profiles.unlisted() if isinstance(self.profiles, Profiles) else ()
 
     @property
     def secret_variables(self) -> frozenset[str]:
         """The environment variables that hold, or by their names may hold, an API key."""
         refs = (ref.text.partition(":") for profile in self.profiles.values() for ref in profile.secrets)
-        return customary_variables() | {name for scheme, _, name in refs if scheme == "env"}
+        # Those of other pages may be a hook's own business, until a profile has read them.
+        customary = frozenset[str]().union(*map(customary_variables, automatic_names()))
+        return customary | {name for scheme, _, name in refs if scheme == "env"}
 
 
 def profile_from_environment(name: str, library: PageLibrary, env: Mapping[str, str]) -> ProfileSettings | None:
