@@ -95,3 +95,16 @@ def test_an_api_whose_variable_is_set_has_a_profile_when_it_is_named(tmp_path: P
     assert not any(check.startswith("openai") for check in checks)
     assert jobdeck("discover", "--profile", "opneai", env=env).err.endswith("there are: openai\n")
     assert jobdeck("status", "openai:batch_1", env={**env, "OPENAI_API_KEY": ""}).code == 2
+
+
+def test_a_page_of_ones_own_needs_no_configuration(tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "jobdeck" / "apis"
+    folder.mkdir(parents=True)
+    own = 'title = "Mine"\nbase_url = "https://mine.invalid"\nauth = { env = { token = "MINE_TOKEN" } }\n'
+    (folder / "mine.toml").write_text(own + 'job.url = "/j/{id}"\nfields.status = "$.s"\nphases.succeeded = ["ok"]\n')
+    env = {**environment("", tmp_path), "MINE_TOKEN": "canary_0123456789", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    assert "mine            Mine" in jobdeck("apis", env=env).out
+    for target in ("mine:1", "https://mine.invalid/j/1"):
+        ran = jobdeck("status", "--json", target, env=env)
+        assert (ran.code, ran.object["provider"], ran.object["problem"]["kind"]) == (7, "mine", "network")
+    assert jobdeck("status", "mine:1", env={**env, "MINE_TOKEN": ""}).code == 2

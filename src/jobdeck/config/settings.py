@@ -129,8 +129,8 @@ class ProfileSettings:
 class Profiles(Mapping[str, ProfileSettings]):
     """The profiles by name.
 
-    Those configured are listed. Besides them every built-in API whose environment variables are set has a profile
-    of its name, which is there when somebody asks for it by name.
+    Those configured are listed. Besides them every API whose environment variables are set has a profile of its name,
+    which is there when somebody asks for it by name.
     """
 
     def __init__(self, configured: Mapping[str, ProfileSettings], library: PageLibrary, env: Mapping[str, str]) -> None:
@@ -153,19 +153,24 @@ class Profiles(Mapping[str, ProfileSettings]):
 
     def at(self, origin: Origin) -> tuple[str, ...]:
         """Return the names of the unlisted profiles at an origin."""
-        return tuple(name for name in names_at(origin) if name not in self._configured and name in self)
+        own = (name for name in self._own() if self[name].profile.origin == origin)
+        return (*own, *(name for name in names_at(origin) if self._is_unlisted(name)))
 
     def unlisted(self) -> tuple[str, ...]:
         """Return the names of the unlisted profiles; one that cannot be had is left out."""
-        found: list[str] = []
-        for name in names_with(self._env):
-            with suppress(ConfigError):
-                if name not in self._configured and name in self:
-                    found.append(name)
-        return tuple(found)
+        return (*self._own(), *(name for name in names_with(self._env) if self._is_unlisted(name)))
+
+    def _own(self) -> tuple[str, ...]:
+        """Return the names of the unlisted profiles of the user's own pages."""
+        return tuple(name for name in self._library.own if name not in built_in_names() and self._is_unlisted(name))
+
+    def _is_unlisted(self, name: str) -> bool:
+        with suppress(ConfigError):
+            return name not in self._configured and name in self
+        return False
 
     def _from_environment(self, name: str) -> ProfileSettings | None:
-        if name not in built_in_names():
+        if name not in self._library.names:
             return None
         if name not in self._implicit:
             self._implicit[name] = profile_from_environment(name, self._library, self._env)
@@ -278,7 +283,7 @@ def _without_file(env: Mapping[str, str], path: Path) -> Settings:
     except OSError as error:
         reason = explain_access(path.parent) or f"{path}: {error.strerror or type(error).__name__}"
     notices = (f"no configuration is read: {reason}",) if reason else ()
-    library = PageLibrary()
+    library = PageLibrary() if reason else read_pages({}, path)
     found = {name: profile_from_environment(name, library, env) for name in automatic_names()}
     configured = {name: profile for name, profile in found.items() if profile is not None}
     default = next(iter(configured), None)
