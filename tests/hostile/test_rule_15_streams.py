@@ -69,6 +69,16 @@ def test_a_full_disk_behind_standard_output_is_one_line_and_no_success(env: dict
     assert ran.stderr.count(b"\n") == 1 or arguments == "simulate"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_an_output_file_is_a_fault_and_a_wrong_path_a_mistake(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    jobdeck("status", "op_done", env=env)
+    full = jobdeck("ticket", "op_done", "--output", "/dev/full", env=env)
+    assert (full.code, full.err) == (70, "jobdeck: cannot write /dev/full: No space left on device\n")
+    assert jobdeck("ticket", "op_done", "--output", str(tmp_path / "none" / "ticket.md"), env=env).code == 2
+
+
 @pytest.mark.parametrize("descriptors", [5, 6, 8, 14])
 def test_too_few_descriptors_are_a_fault_of_our_own_and_no_job_that_failed(
     env: dict[str, str], descriptors: int

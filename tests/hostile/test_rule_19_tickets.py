@@ -80,7 +80,7 @@ def test_rule_19_a_file_is_private_and_there_whole_or_as_it_was(
     with monkeypatch.context() as broken:
         broken.setattr("os.fsync", full)
         ran = jobdeck("ticket", "--output", str(path), "op_bad", env=env)
-    assert ran.code == 2
+    assert ran.code == 70
     assert "No space left on device" in ran.err
     assert path.read_text() == "the one of last time"
     assert jobdeck("ticket", "--output", str(path), "op_bad", env=env).code == 0

@@ -63,7 +63,7 @@ def _save(name: str, text: str) -> None:
     try:
         write_output(Path(name), text)
     except PrivateFileError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(str(error), ExitCode.INTERNAL if error.of_machine else ExitCode.USAGE) from None
 
 
 def _json_text(value: object) -> str:

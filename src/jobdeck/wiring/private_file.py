@@ -1,5 +1,6 @@
 """Files that only their owner can read, whole or not at all."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -8,9 +9,28 @@ from pathlib import Path
 
 from jobdeck.domain.text import one_line
 
+_OF_MACHINE = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EIO,
+        errno.EFBIG,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        getattr(errno, "EDQUOT", errno.EIO),
+    }
+)
+
 
 class PrivateFileError(Exception):
-    """The file could not be written; the message names it and says why, in one line."""
+    """The file could not be written; the message names it and says why, in one line.
+
+    `of_machine` when that is no matter of the path: the disk is full, or too many files are open.
+    """
+
+    def __init__(self, message: str, *, of_machine: bool = False) -> None:
+        super().__init__(message)
+        self.of_machine = of_machine
 
 
 def write_private(path: Path, text: str) -> None:
@@ -116,4 +136,7 @@ def _open_stream(path: Path) -> int | None:
 
 def _unwritten(path: Path, error: Exception) -> PrivateFileError:
     why = error.strerror if isinstance(error, OSError) else None
-    return PrivateFileError(f"cannot write {one_line(str(path), 200)}: {why or type(error).__name__}")
+    of_machine = isinstance(error, OSError) and error.errno in _OF_MACHINE
+    return PrivateFileError(
+        f"cannot write {one_line(str(path), 200)}: {why or type(error).__name__}", of_machine=of_machine
+    )
