@@ -172,6 +172,10 @@ class Sitting:
         engine.add(self._targets)
         return engine
 
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """Return what the API's page says of its words."""
+        return self._wiring.meanings(provider)
+
     def curl(self, exchange: Exchange) -> str:
         """Return a request as a line for a shell."""
         return self._wiring.curl(exchange)
