@@ -38,7 +38,7 @@ def _progress(table: StrictTable) -> ProgressPaths:
 def load_fields(table: StrictTable) -> Fields:
     """Return where in an answer everything is."""
     facts = table.table("facts")
-    table.at_most("facts", len(facts.keys()), MAX_FACTS)
+    table.at_most("facts", len(facts.names), MAX_FACTS)
     fields = Fields(
         id=table.paths("id"),
         id_after_last=table.text("id_after_last"),
@@ -63,7 +63,7 @@ def load_fields(table: StrictTable) -> Fields:
         updated=table.paths("updated"),
         ended=table.paths("ended"),
         time_unit=table.choice("time_unit", TimeUnit.AUTO),
-        facts=tuple(_fact(facts, name) for name in facts.keys()),  # noqa: SIM118 - a method of ours
+        facts=tuple(_fact(facts, name) for name in facts.names),
     )
     table.finish()
     if fields.done_needs_result and not fields.result:
@@ -76,7 +76,7 @@ def _result(table: StrictTable) -> Paths | tuple[tuple[str, Paths], ...]:
     if not isinstance(value, Mapping):
         return table.paths("result")
     parts = table.table("result")
-    return tuple((one_line(name, 80), parts.paths(name)) for name in parts.keys())  # noqa: SIM118 - a method of ours
+    return tuple((one_line(name, 80), parts.paths(name)) for name in parts.names)
 
 
 def _fact(facts: StrictTable, name: str) -> FactPaths:
@@ -99,7 +99,7 @@ def load_stages(table: StrictTable) -> StageFields:
         progress=_progress(table),
     )
     table.finish()
-    if table.keys() and not stages.items and table.has("items") is False:
+    if table.names and not stages.items and table.has("items") is False:
         raise table.error("items", "is missing: the JSONPath of the stages, such as $.steps[*]")
     return stages
 
@@ -134,7 +134,7 @@ def load_phases(table: StrictTable, resources: list[Resource]) -> Phases:
 
 def _by_http_status(table: StrictTable) -> dict[int, Phase]:
     found: dict[int, Phase] = {}
-    for key in table.keys():  # noqa: SIM118 - a method of ours
+    for key in table.names:
         if not re.fullmatch(r"2\d\d|30[1237]|4(?:0[09]|1[02]|22)", key):
             raise table.error(one_line(key, 20), "must be an HTTP status of 2xx, 3xx, 400, 409, 410, 412 or 422")
         phase = table.choice(key, Phase.UNKNOWN)

@@ -132,12 +132,12 @@ def _resources(page: StrictTable) -> dict[str, Resource]:
     if page.has("job"):
         raise page.error("job", "and resources are two ways to say where a job is: give one")
     tables = page.table("resources")
-    if not tables.keys():
+    if not tables.names:
         raise page.error("resources", "must have a table for each kind of job, such as [resources.job]")
-    page.at_most("resources", len(tables.keys()), MAX_RESOURCES)
+    page.at_most("resources", len(tables.names), MAX_RESOURCES)
     found: dict[str, Resource] = {}
     raws: dict[str, Raw] = {}
-    for name in tables.keys():  # noqa: SIM118 - a method of ours
+    for name in tables.names:
         if not _NAME.fullmatch(name):
             raise tables.error(one_line(name, 80), "must be a name of small letters, digits, - and _")
         one = tables.table(name)
@@ -359,7 +359,7 @@ def _header_names(table: StrictTable, key: str, default: tuple[str, ...]) -> tup
 def _envelope(table: StrictTable) -> Envelope:
     failed = table.table("failed")
     pairs: list[tuple[str, object]] = []
-    for path in failed.keys():  # noqa: SIM118 - a method of ours
+    for path in failed.names:
         failed.as_paths(path, path)
         value = failed.get(path)
         if not isinstance(value, str | bool | int):
@@ -449,7 +449,7 @@ _ENDED = (Phase.SUCCEEDED, Phase.FAILED, Phase.PARTIAL, Phase.CANCELLED)
 
 def _variables(table: StrictTable) -> dict[str, Variable]:
     found: dict[str, Variable] = {}
-    for name in table.keys():  # noqa: SIM118 - a method of ours
+    for name in table.names:
         if not isinstance(table.get(name), Mapping):
             found[name] = Variable(default=table.string_value(name))
             continue
@@ -479,7 +479,7 @@ def _variables(table: StrictTable) -> dict[str, Variable]:
 def _accepted(table: StrictTable) -> Accepted:
     refuse = table.table("refuse")
     reasons: list[tuple[str, str]] = []
-    for path in refuse.keys():  # noqa: SIM118 - a method of ours
+    for path in refuse.names:
         refuse.as_paths(path, path)
         reasons.append((path, refuse.text(path)))
     found = Accepted(id=table.paths("id"), url=table.paths("url"), scope=table.paths("scope"), refuse=tuple(reasons))
@@ -489,7 +489,7 @@ def _accepted(table: StrictTable) -> Accepted:
 
 def _actions(table: StrictTable, resources: Mapping[str, Resource]) -> dict[str, ActionSpec]:
     found: dict[str, ActionSpec] = {}
-    for name in table.keys():  # noqa: SIM118 - a method of ours
+    for name in table.names:
         if name != "cancel":
             raise table.unknown(name, ["cancel"])
         one = table.table(name)
@@ -509,7 +509,7 @@ def _actions(table: StrictTable, resources: Mapping[str, Resource]) -> dict[str,
 
 
 def _explanations(table: StrictTable) -> dict[str, Mapping[str, str]]:
-    return {name: MappingProxyType(table.strings(name)) for name in table.keys()}  # noqa: SIM118 - a method of ours
+    return {name: MappingProxyType(table.strings(name)) for name in table.names}
 
 
 def _check_variables(spec: ApiSpec, page: StrictTable) -> None:

@@ -193,7 +193,7 @@ class StrictTable:
     def strings(self, key: str) -> dict[str, str]:
         """Return a table of texts (numbers count as such)."""
         inner = self.table(key)
-        return {name: inner.string_value(name) for name in inner.keys()}  # noqa: SIM118 - a method of ours
+        return {name: inner.string_value(name) for name in inner.names}
 
     def string_value(self, name: str) -> str:
         """Return one value of a table of texts."""
@@ -205,8 +205,9 @@ class StrictTable:
             raise self.error(name, "must be a text of printable ASCII characters")
         return text
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the keys that are there."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys that are there."""
         return tuple(self._raw)
 
     def at_most(self, key: str, count: int, limit: int) -> None:
