@@ -4,30 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from jobdeck.apis import coerce
-from jobdeck.apis.fields import Field, FieldMatch, FieldReader, first_names
+from jobdeck.apis.fields import Field, FieldMatch, FieldReader
 from jobdeck.apis.ids import is_id
+from jobdeck.apis.job_fields import TOO_LARGE, JobFields, protocol_problem, read_error_of
 from jobdeck.apis.jsonpath import MAX_VALUES, compile_all
-from jobdeck.apis.spec import ApiSpec, FactPaths, Fields, ListSpec, Paths, Phases, ProgressPaths, ProgressUnit, Resource
-from jobdeck.domain.job import JobError, Observation, Stage
-from jobdeck.domain.phase import Phase
-from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.text import CELL_LIMIT, clean, one_line
+from jobdeck.apis.spec import ApiSpec, ListSpec, Paths, Resource
+from jobdeck.domain.job import Observation
+from jobdeck.domain.text import clean, one_line
 from jobdeck.providers.fault import Fault as ProblemDraft
-from jobdeck.providers.json_text import json_text, read_json
+from jobdeck.providers.json_text import read_json
 from jobdeck.providers.marker import is_partial
-from jobdeck.providers.problems import describe_error, kind_of_code, not_json, read_error
-
-MAX_STAGES = 100
-"""Stages that fit on a screen, and a bound on what a hostile answer of 8 MiB can make of them."""
-
-DONE, NOT_DONE, NO_STATUS = "done", "not done", "no status"
-"""The words for an API that has a boolean and no status, and for an answer that has no status yet."""
+from jobdeck.providers.problems import describe_error, kind_of_code, not_json
 
 _NO_OBJECT = "the answer is not what it should be: no JSON object"
-
-_TOO_LARGE = ProblemDraft(
-    ProblemKind.TOO_BIG, "answer too large to read: it may say succeeded, but what was dropped may contradict that"
-)
 
 Ids = tuple[str | None, str | None]
 
@@ -84,7 +73,7 @@ class Extractor:
         self._request_id = Field("request_id", envelope.request_id)
         self._trace_id = Field("trace_id", envelope.trace_id)
         self._jobs = {
-            name: _JobFields(resource, spec.phases, name_paths=name_paths) for name, resource in spec.resources.items()
+            name: JobFields(resource, spec.phases, name_paths=name_paths) for name, resource in spec.resources.items()
         }
 
     def job(
@@ -97,12 +86,12 @@ class Extractor:
             return opened
         whole, inner, ids = opened
         if not isinstance(inner.value, dict):
-            problem = _protocol("the answer has no data" if self._data.paths else _NO_OBJECT)
+            problem = protocol_problem("the answer has no data" if self._data.paths else _NO_OBJECT)
             return ParsedBody(problem=problem, ids=ids, matches=tuple(whole.matches or ()))
         if known.item:
             found = inner.first(fields.item)
             if found is None:
-                problem = _protocol(f"the answer has no job: nothing at {' or '.join(known.item)}")
+                problem = protocol_problem(f"the answer has no job: nothing at {' or '.join(known.item)}")
                 return ParsedBody(problem=problem, ids=ids, matches=tuple(whole.matches or ()))
             inner = inner.inside(found)
         named = fields.id_in(inner)
@@ -133,14 +122,14 @@ class Extractor:
             return opened
         whole, inner, ids = opened
         if not isinstance(inner.value, dict | list):
-            return ParsedBody(problem=_protocol("the answer has no list of jobs"), ids=ids)
+            return ParsedBody(problem=protocol_problem("the answer has no list of jobs"), ids=ids)
         items = Field("items", listed.items)
         rows = _rows(inner, items)
         if rows is None and not listed.missing_is_empty:
             nothing = (
                 f"nothing at {' or '.join(listed.items)}" if self._name_paths else "the answer has no list of jobs"
             )
-            return ParsedBody(problem=_protocol(nothing), ids=ids)
+            return ParsedBody(problem=protocol_problem(nothing), ids=ids)
         rows = rows or []
         kind = self.spec.resources[listed.shows[0]].kind if len(listed.shows) == 1 else ""
         read = [fields.row(inner.inside(row, record=index == 0), scope, kind) for index, row in enumerate(rows)]
@@ -150,7 +139,7 @@ class Extractor:
             most = f"{len(unread)} of {len(rows)} rows could not be read"
             gap = f"{most if good else f'none of {len(rows)} rows could be read'}: {unread[0]}"
             if not good:
-                return ParsedBody(problem=_protocol(gap), ids=ids, matches=tuple(whole.matches or ()))
+                return ParsedBody(problem=protocol_problem(gap), ids=ids, matches=tuple(whole.matches or ()))
         if not listed.whole:
             good = [replace(one, whole=False, stages=(), error=None, result=None) for one in good]
         if status is not None and not listed.status_parameter:
@@ -173,7 +162,7 @@ class Extractor:
         _, inner, ids = opened
         rows = _rows(inner, Field("items", known.items))
         if rows is None:
-            return (), ParsedBody(problem=_protocol("the answer has no list of items"), ids=ids)
+            return (), ParsedBody(problem=protocol_problem("the answer has no list of items"), ids=ids)
         value = Field("value", known.value or ("$",))
         found = (inner.inside(row).word(value) for row in (rows[:-1] if is_partial(rows) else rows))
         following = _next_cursor(inner, known.cursor, known.cursor_parameter, known.more)
@@ -182,7 +171,7 @@ class Extractor:
         )
 
     def _open(
-        self, body: ResponseBody, fields: "_JobFields | None", *, record: bool
+        self, body: ResponseBody, fields: "JobFields | None", *, record: bool
     ) -> tuple[FieldReader, FieldReader, Ids] | ParsedBody:
         """Return readers of the whole answer and of what its envelope holds, with its IDs; or its problem."""
         if self.spec.phases.needs_no_body(body.status) and not body.data.strip():
@@ -201,9 +190,9 @@ class Extractor:
         if not self.spec.envelope.data:
             return whole, whole, ids
         if not isinstance(value, dict):
-            return ParsedBody(problem=_protocol(_NO_OBJECT), ids=ids)
+            return ParsedBody(problem=protocol_problem(_NO_OBJECT), ids=ids)
         if whole.misses_part(self._error, self._data, *(path for path, _ in self._failed)):
-            return ParsedBody(problem=_TOO_LARGE, ids=ids)
+            return ParsedBody(problem=TOO_LARGE, ids=ids)
         error = whole.first(self._error)
         failed = any(_is_same(whole.first(path), value) for path, value in self._failed)
         data = whole.first(self._data)
@@ -212,299 +201,11 @@ class Extractor:
             words = one_line(describe_error(error) or "") or "the answer says that it failed, and not why"
             return ParsedBody(problem=ProblemDraft(kind_of_code(code or ""), words), ids=ids)
         if not isinstance(data, dict | list):
-            return ParsedBody(problem=_protocol("the answer has no data"), ids=ids)
+            return ParsedBody(problem=protocol_problem("the answer has no data"), ids=ids)
         return whole, whole.inside(data), ids
 
     def _next(self, listed: ListSpec, page: FieldReader) -> str | None:
         return _next_cursor(page, listed.cursor, listed.cursor_parameter, listed.more)
-
-
-class _JobFields:
-    """The compiled fields of one resource."""
-
-    def __init__(self, resource: Resource, phases: Phases, *, name_paths: bool) -> None:
-        self._name_paths = name_paths
-        paths = resource.fields
-        self._paths: Fields = paths
-        self._phases = phases
-        self._fold = (lambda word: word) if phases.case_sensitive else str.casefold
-        self._words = {self._fold(word): phase for word, phase in phases.words.items()}
-        self._outcomes = frozenset(map(self._fold, phases.outcome))
-        self._dones = frozenset(map(self._fold, phases.done))
-        self.item = Field("item", resource.item)
-        self.request_id = Field("request_id", paths.request_id)
-        self.trace_id = Field("trace_id", paths.trace_id)
-        self._id = Field("id", paths.id)
-        self._kind = Field("kind", paths.kind)
-        self._status = Field("status", paths.status)
-        self._outcome = Field("outcome", paths.outcome)
-        self._done = Field("done", paths.done)
-        self._error = Field("error", paths.error)
-        self._error_code = Field("error_code", paths.error_code)
-        self._error_message = Field("error_message", paths.error_message)
-        self._failures = Field("failures", paths.failures)
-        self._failures_total = Field("failures_total", paths.failures_total or paths.progress.total)
-        self._contradicting = (
-            self._status, self._outcome, self._error, self._error_code, self._error_message, self._failures,
-        )  # fmt: skip
-        self._result = _result_fields(paths.result)
-        self._attempt = Field("attempt", paths.attempt)
-        self._created = Field("created", paths.created)
-        self._started = Field("started", paths.started)
-        self._updated = Field("updated", paths.updated)
-        self._ended = Field("ended", paths.ended)
-        self._facts = tuple((fact, Field(fact.name, fact.paths)) for fact in paths.facts)
-        self._fact_names = first_names(field for _, field in self._facts)
-        self._progress = _Progress("progress", paths.progress)
-        stages = resource.stages
-        self._stages = Field("stages", stages.items)
-        self._stage_name = Field("stage name", stages.name)
-        self._stage_status = Field("stage status", stages.status)
-        self._stage_outcome = Field("stage outcome", stages.outcome)
-        self._stage_progress = _Progress("stage progress", stages.progress)
-
-    def id_in(self, reader: FieldReader) -> str | None:
-        """Return the ID that an answer gives its job, cut out of a longer name where the page says so."""
-        found = reader.word(self._id)
-        if found is not None and self._paths.id_after_last:
-            found = found.rpartition(self._paths.id_after_last)[2] or None
-        reader.is_named = found is not None
-        return found
-
-    def row(self, reader: FieldReader, scope: str | None, kind: str) -> Observation | str:
-        """Return what a row of a list says, or why it could not be read."""
-        if not isinstance(reader.value, dict):
-            return "a row is no object"
-        found = self.id_in(reader)
-        if found is None:
-            return f"nothing at {' or '.join(self._paths.id)}" if self._paths.id else "the page has no path of the id"
-        if not is_id(found):
-            return f"{one_line(found, 80)!r} is no ID"
-        outcome = self.observation(reader, found, scope, kind, 200)
-        return outcome.message if isinstance(outcome, ProblemDraft) else outcome
-
-    def observation(
-        self, reader: FieldReader, job_id: str, scope: str | None, kind: str, http_status: int
-    ) -> Observation | ProblemDraft:
-        """Return what an answer says about a job, or why it says nothing."""
-        error = self._job_error(reader)
-        result = self._result_in(reader)
-        state = self._state(reader, error, has_result=result is not None, http_status=http_status)
-        if isinstance(state, ProblemDraft):
-            return state
-        status, phase = state
-        if phase is Phase.SUCCEEDED and reader.misses_part(*self._contradicting):
-            return _TOO_LARGE
-        if error is None and phase is Phase.FAILED and http_status in self._phases.by_http_status:
-            error = _error_of_body(reader.value)
-        stages, left_out = self._stages_in(reader)
-        facts = self._facts_in(reader)
-        if left_out:
-            facts.append(("stages_not_shown", str(left_out)))
-        created = self._moment(reader, self._created)
-        updated = self._moment(reader, self._updated)
-        ended = self._moment(reader, self._ended)
-        return Observation(
-            id=job_id,
-            status=status,
-            phase=phase,
-            progress=self._progress.read(reader),
-            stages=stages,
-            error=error,
-            result=result,
-            kind=reader.word(self._kind) or kind or None,
-            account_group=scope,
-            created_us=created,
-            updated_us=updated,
-            ended_us=ended if phase.terminal else None,
-            facts=tuple((name, value) for name, value in facts if value is not None),
-            attempt=reader.word(self._attempt),
-            started_us=self._moment(reader, self._started),
-        )
-
-    def _state(
-        self, reader: FieldReader, error: JobError | None, *, has_result: bool, http_status: int
-    ) -> tuple[str, Phase] | ProblemDraft:
-        """Return status and phase: of the boolean where there is one, else of the status and its outcome."""
-        paths, phases = self._paths, self._phases
-        raw = reader.first(self._status)
-        said = coerce.text(raw)
-        if raw is not None and said is None and raw != "":
-            reader.note("not read: neither text nor a number")
-        by_status = phases.by_http_status.get(http_status)
-        if said is None and raw is None and by_status is not None and not paths.done:
-            if by_status is Phase.SUCCEEDED:
-                refusal = None if reader.is_named else _only_error(reader.value)
-                if refusal is not None:
-                    return refusal
-                by_status = by_status if error is None else Phase.FAILED
-            return f"HTTP {http_status}", self._failed_parts(reader, self._cancelled(by_status, error))
-        word, phase = self._meaning(said, reader, self._outcome)
-        if paths.done:
-            return self._state_when_done(reader, word, phase, error, has_result=has_result)
-        if word is None:
-            if phases.missing is Phase.UNKNOWN or raw is not None or not reader.is_named:
-                problem = None if reader.is_named else read_error_of(reader.value)
-                return problem or self._without_status()
-            return NO_STATUS, phases.missing
-        if self._fold(word) in self._dones:
-            phase = Phase.SUCCEEDED if error is None else Phase.FAILED
-        return word, self._failed_parts(reader, self._cancelled(phase, error))
-
-    def _without_status(self) -> ProblemDraft:
-        where = f": no word at {' or '.join(self._paths.status)}" if self._name_paths else ""
-        return _protocol(f"the answer has no status{where}")
-
-    def _state_when_done(
-        self, reader: FieldReader, word: str | None, phase: Phase, error: JobError | None, *, has_result: bool
-    ) -> tuple[str, Phase] | ProblemDraft:
-        done = reader.first(self._done)
-        if done is None and not reader.is_named:
-            path = self._paths.done[0]
-            return _protocol(f"the answer says neither whose it is nor whether it is done: nothing at {path}")
-        if done is not None and not isinstance(done, bool):
-            return _protocol(f"done is neither true nor false, but {one_line(json_text(done), 80)}")
-        if not done:
-            return word or NOT_DONE, phase if phase is Phase.QUEUED else Phase.RUNNING
-        if error is not None:
-            failed = phase if phase in {Phase.CANCELLED, Phase.PARTIAL} else Phase.FAILED
-            return word or DONE, self._cancelled(failed, error)
-        if self._paths.done_needs_result and not has_result:
-            return _protocol("the answer says done, and has neither an error nor a result")
-        return word or DONE, self._failed_parts(reader, phase if phase.terminal else Phase.SUCCEEDED)
-
-    def _meaning(self, word: str | None, reader: FieldReader, outcome: Field) -> tuple[str | None, Phase]:
-        """Return the word that counts and its phase: the outcome's where the status only says that there is one."""
-        if word is None:
-            return None, Phase.UNKNOWN
-        folded = self._fold(word)
-        if folded in self._outcomes:
-            said = reader.word(outcome)
-            # Ended in an unknown way is no end that could be shown: the word itself is.
-            if said is None:
-                return word, Phase.UNKNOWN
-            if self._fold(said) not in self._words:
-                reader.note("in none of the phases")
-            return said, self._words.get(self._fold(said), Phase.UNKNOWN)
-        if folded in self._dones:
-            # Over, and nothing here says how: `other` is for those that go on.
-            return word, Phase.UNKNOWN
-        if folded not in self._words:
-            reader.note("in none of the phases")
-        return word, self._words.get(folded, self._phases.other)
-
-    def _failed_parts(self, reader: FieldReader, phase: Phase) -> Phase:
-        """Return what a success is of which parts failed: partial, and failed where all of them did."""
-        if not self._paths.failures or (phase is not Phase.SUCCEEDED and reader.matches is None):
-            return phase
-        failures = reader.total(self._failures)
-        if failures is None and any(map(is_partial, reader.values(self._failures))) and phase is Phase.SUCCEEDED:
-            return Phase.PARTIAL
-        if phase is not Phase.SUCCEEDED or failures is None or failures <= 0:
-            return phase
-        whole = reader.total(self._failures_total) if self._failures_total.paths else None
-        return Phase.FAILED if whole is not None and failures >= whole else Phase.PARTIAL
-
-    def _cancelled(self, phase: Phase, error: JobError | None) -> Phase:
-        cancelled = error is not None and error.code in self._phases.cancelled_codes
-        return Phase.CANCELLED if cancelled and phase is Phase.FAILED else phase
-
-    def _job_error(self, reader: FieldReader) -> JobError | None:
-        error = job_error(reader.first(self._error))
-        code = reader.word(self._error_code)
-        said = reader.first(self._error_message)
-        message = one_line(said) or None if isinstance(said, str) else coerce.text(said)
-        if code is None and message is None:
-            return error
-        known = error or JobError()
-        return replace(known, code=code or known.code, message=message or known.message)
-
-    def _result_in(self, reader: FieldReader) -> str | None:
-        if isinstance(self._result, Field):
-            found = reader.first(self._result)
-            return None if found is None else json_text(found)
-        parts = {name: reader.first(paths) for name, paths in self._result}
-        return json_text(parts) if any(value is not None for value in parts.values()) else None
-
-    def _facts_in(self, reader: FieldReader) -> list[tuple[str, str | None]]:
-        value = reader.value
-        # Most answers have no result yet, which is where most facts are: 40 % of the time of a poll's answer.
-        names = self._fact_names if reader.matches is None and isinstance(value, dict) else None
-        if names is not None and isinstance(value, dict) and all(value.get(name) is None for name in names):
-            return []
-        return [(fact.name, _fact(reader, fact, paths)) for fact, paths in self._facts]
-
-    def _moment(self, reader: FieldReader, wanted: Field) -> int | None:
-        value = reader.first(wanted)
-        if value is None:
-            return None
-        found = coerce.moment(self._paths.time_unit, value)
-        if found is None:
-            reader.note(f"not read as {self._paths.time_unit}: see time_unit")
-        return found
-
-    def _stages_in(self, reader: FieldReader) -> tuple[tuple[Stage, ...], int]:
-        """Return the stages, and how many there are beyond those that fit on a screen."""
-        if not self._stages.paths:
-            return (), 0
-        items = reader.all(self._stages)
-        if reader.matches and reader.matches[-1].field == "stages" and items:
-            reader.matches[-1] = replace(reader.matches[-1], value=len(items))
-        stages = (
-            self._stage(reader.inside(item.value, item.key, record=index == 0))
-            for index, item in enumerate(items[:MAX_STAGES])
-        )
-        return tuple(stage for stage in stages if stage is not None), max(0, len(items) - MAX_STAGES)
-
-    def _stage(self, reader: FieldReader) -> Stage | None:
-        name = reader.word(self._stage_name) if self._stage_name.paths else None
-        if name is None and isinstance(reader.key, str):
-            name = coerce.text(reader.key)
-        if name is None and not self._stage_name.paths:
-            name = coerce.text(reader.key)
-        if name is None:
-            return None
-        said = reader.word(self._stage_status) if self._stage_status.paths else coerce.text(reader.value)
-        word, phase = self._meaning(said, reader, self._stage_outcome)
-        progress = self._stage_progress.read(reader)
-        if word is None and progress is None:
-            return None
-        return Stage(clean(name, limit=CELL_LIMIT), word or "", phase, progress)
-
-
-class _Progress:
-    """A compiled progress."""
-
-    def __init__(self, name: str, paths: ProgressPaths) -> None:
-        self._unit = paths.unit
-        self._value = Field(name, paths.value)
-        self._total = Field(f"{name}_total", paths.total)
-
-    def read(self, reader: FieldReader) -> float | None:
-        if not self._value.paths:
-            return None
-        if self._unit is ProgressUnit.COUNT:
-            return coerce.share(reader.total(self._value), reader.total(self._total))
-        value = reader.first(self._value)
-        if value is None:
-            return None
-        found = coerce.progress(self._unit, value)
-        if found is None:
-            reader.note(f"not read as a {self._unit}: see progress_unit")
-        return found
-
-
-def _result_fields(paths: Paths | tuple[tuple[str, Paths], ...]) -> Field | tuple[tuple[str, Field], ...]:
-    named = [part for part in paths if not isinstance(part, str)]
-    if named:
-        return tuple((name, Field(f"result.{name}", inner)) for name, inner in named)
-    return Field("result", tuple(part for part in paths if isinstance(part, str)))
-
-
-def _fact(reader: FieldReader, fact: FactPaths, paths: Field) -> str | None:
-    if not fact.counted:
-        return reader.word(paths)
-    return None if reader.misses_part(paths) else reader.count(paths)
 
 
 def _rows(reader: FieldReader, items: Field) -> list[object] | None:
@@ -535,30 +236,6 @@ def _next_cursor(page: FieldReader, cursor: Paths, parameter: str, more: Paths) 
     return coerce.cursor(page.first(Field("cursor", cursor)), parameter)
 
 
-def job_error(value: object) -> JobError | None:
-    """Return a job's failure, of whatever shape: code and message where they are, all the rest kept as details."""
-    match value:
-        case None | False | "":
-            return None
-        case str():
-            return JobError(message=one_line(value) or None)
-        case dict():
-            code, message = coerce.text(value.get("code")), value.get("message")
-            said = one_line(message) or None if isinstance(message, str) else None
-            taken = {name for name, found in (("code", code), ("message", said)) if found is not None}
-            rest = {name: part for name, part in value.items() if name not in taken and part is not None}
-            if not (taken or rest):
-                return None
-            # What a server calls its details are the details, and not an object with them in it.
-            details = rest["details"] if rest.keys() == {"details"} else rest
-            return JobError(code, said, json_text(details) if rest else None)
-        case list():
-            words = [one_line(item, CELL_LIMIT) for item in value[:20] if isinstance(item, str)]
-            return JobError(message="; ".join(words) or None, details=json_text(value)) if value else None
-        case _:
-            return JobError(details=json_text(value))
-
-
 def _identity_problem(
     resource: Resource, found: str | None, wanted: str | None, reader: FieldReader
 ) -> ProblemDraft | None:
@@ -568,43 +245,14 @@ def _identity_problem(
         return None
     if found is None:
         said = read_error_of(reader.value)
-        return said or _protocol("the answer does not say which job it is about")
+        return said or protocol_problem("the answer does not say which job it is about")
     if wanted is not None and not resource.is_same_id(found, wanted):
-        return _protocol(
+        return protocol_problem(
             f"the answer is about another job: {clean(found, limit=200)} instead of {clean(wanted, limit=200)}"
         )
     return None
 
 
-def read_error_of(value: object) -> ProblemDraft | None:
-    """Return the problem of a body that came with a good status and holds nothing but an error, in its words."""
-    if not isinstance(value, dict) or not value.get("error"):
-        return None
-    error = value["error"]
-    words = describe_error(error) if isinstance(error, dict) else read_error(json_text(value).encode()).message
-    code = coerce.text(error.get("code")) if isinstance(error, dict) else None
-    message = one_line(words or "")
-    return ProblemDraft(kind_of_code(code or ""), message) if message else None
-
-
-def _only_error(value: object) -> ProblemDraft | None:
-    """Return the problem of a good status's body that has an error in words, or as an object, at its top."""
-    error = value.get("error") if isinstance(value, dict) else None
-    return read_error_of(value) if isinstance(error, str | dict) else None
-
-
-def _error_of_body(value: object) -> JobError | None:
-    """Return the code and the message of a body whose HTTP status says that the job failed."""
-    if not isinstance(value, dict):
-        return None
-    known = {name: value[name] for name in ("code", "message") if isinstance(value.get(name), str | int)}
-    return job_error(known or value.get("error"))
-
-
 def _is_same(found: object, value: object) -> bool:
     """Whether two values are equal and of one type: 0 is not false."""
     return type(found) is type(value) and found == value
-
-
-def _protocol(message: str) -> ProblemDraft:
-    return ProblemDraft(ProblemKind.PROTOCOL, message)

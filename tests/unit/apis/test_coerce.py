@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.apis.coerce import progress, rfc3339, text
-from jobdeck.apis.extract import job_error
+from jobdeck.apis.job_fields import job_error
 from jobdeck.apis.spec import ProgressUnit
 from jobdeck.domain.job import JobError
 from jobdeck.providers.json_text import json_text

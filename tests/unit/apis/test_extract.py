@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from jobdeck.apis.extract import MAX_STAGES, Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.job_fields import MAX_STAGES
 from jobdeck.apis.spec import ApiSpec
 from jobdeck.domain.job import JobError, Observation, Stage
 from jobdeck.domain.phase import Phase
