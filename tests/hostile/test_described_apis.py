@@ -24,10 +24,10 @@ from jobdeck.apis.url_template import is_piece
 from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.authorization import ForeignOriginError, authorize
 from jobdeck.providers.base import Reply
 from jobdeck.providers.credentials import Credentials
 from jobdeck.providers.secret import Secret
+from jobdeck.providers.transport import ForeignOriginError, authorize
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS, describe, make_profile
 from tests.cleanness import is_clean

@@ -11,13 +11,12 @@ import httpx
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.authorization import ForeignOriginError, authorize
 from jobdeck.providers.base import Reply
 from jobdeck.providers.credentials import Credentials
 from jobdeck.providers.http import Address, HttpLayer
 from jobdeck.providers.redactor import Redactor
 from jobdeck.providers.secret import Secret
-from jobdeck.providers.transport import open_client
+from jobdeck.providers.transport import ForeignOriginError, authorize, open_client
 from tests.builders import make_profile
 from tests.unit.providers.wire import (
     ACCESS,

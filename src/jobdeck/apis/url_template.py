@@ -7,14 +7,15 @@ among them. Every part is percent-encoded with nothing safe, and decoded once.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes
 
 from jobdeck.apis.ids import is_id
-from jobdeck.providers.segments import decode_segment, encode_segment
 
 ID = "id"
 MAX_TEMPLATE = 500
 _VARIABLE = re.compile(r"\{([a-z][a-z0-9_]{0,31})(\*?)\}")
 _LITERAL = re.compile(r"[A-Za-z0-9._~:@!$&'()+,;=-]*")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PIECE = re.compile(r"[A-Za-z0-9_.~:@+-]{1,200}")
 
 
@@ -111,9 +112,9 @@ class UrlTemplate:
             if part.variable is None:
                 yield part.before
             elif part.many:
-                yield from (encode_segment(piece) for piece in values.get(part.variable, "").split("/") if piece)
+                yield from (_encode_segment(piece) for piece in values.get(part.variable, "").split("/") if piece)
             else:
-                yield part.before + encode_segment(values[part.variable]) + part.after
+                yield part.before + _encode_segment(values[part.variable]) + part.after
 
 
 def _part(piece: str) -> Part:
@@ -141,7 +142,25 @@ def _fits(part: Part, piece: str) -> bool:
 
 def _decode(part: Part, piece: str) -> str:
     inner = piece[len(part.before) : len(piece) - len(part.after)]
-    decoded = decode_segment(inner)
+    decoded = _decode_segment(inner)
     if decoded is not None and (is_id(decoded) if part.variable == ID else is_piece(decoded)):
         return decoded
     raise PieceError(inner)
+
+
+def _encode_segment(text: str) -> str:
+    """Return `text` as one segment of a path or one value of a query, percent-encoded with nothing safe."""
+    return quote(text, safe="")
+
+
+def _decode_segment(text: str) -> str | None:
+    """Return a segment decoded once; None where its escapes are broken or it is no UTF-8.
+
+    Once only: a doubly encoded dot or slash keeps its per cent sign.
+    """
+    if _BROKEN_ESCAPE.search(text):
+        return None
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import httpx
 
@@ -16,7 +16,6 @@ from jobdeck.domain.job import JobError, JobKey, Observation
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import bytes_of, clean, one_line
-from jobdeck.providers.authorization import ForeignOriginError, authorize
 from jobdeck.providers.body import SAVE_BODY, BodyReader
 from jobdeck.providers.charset import charset_of
 from jobdeck.providers.credentials import HttpProfile
@@ -32,10 +31,17 @@ from jobdeck.providers.redactor import REDACTED, Redactor
 from jobdeck.providers.redirects import describe_redirect
 from jobdeck.providers.repair import Repaired, repair_in_slices
 from jobdeck.providers.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
-from jobdeck.providers.segments import encode_segment
 from jobdeck.providers.skip import NotJsonError
 from jobdeck.providers.throttling import is_throttled
-from jobdeck.providers.transport import MAX_CONNECTIONS, RedirectedError, TransportError, choose_proxy, open_client
+from jobdeck.providers.transport import (
+    MAX_CONNECTIONS,
+    ForeignOriginError,
+    RedirectedError,
+    TransportError,
+    authorize,
+    choose_proxy,
+    open_client,
+)
 from jobdeck.providers.transport_faults import explain
 
 DEADLINE = 30.0
@@ -116,7 +122,7 @@ class _Attempt:
 
 def path_of(*pieces: str) -> str:
     """Return a path of `pieces`, each percent-encoded with nothing safe: none of them can add a segment."""
-    return "".join(f"/{encode_segment(piece)}" for piece in pieces)
+    return "".join(f"/{quote(piece, safe='')}" for piece in pieces)
 
 
 class HttpLayer:
@@ -272,7 +278,7 @@ class HttpLayer:
             await client.aclose()
 
     def _url(self, where: Address) -> str:
-        pairs = "&".join(f"{encode_segment(name)}={encode_segment(value)}" for name, value in where.query.items())
+        pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in where.query.items())
         return self._profile.base_url + where.path + (f"?{pairs}" if pairs else "")
 
     def _open(self) -> httpx.AsyncClient:

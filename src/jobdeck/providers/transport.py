@@ -15,7 +15,7 @@ import httpx
 from jobdeck import __version__
 from jobdeck.domain.text import one_line
 from jobdeck.providers.credentials import HttpProfile
-from jobdeck.providers.origin import Origin, is_localhost, is_loopback
+from jobdeck.providers.origin import DEFAULT_PORTS, Origin, is_localhost, is_loopback
 from jobdeck.providers.pieces import BoundedTransport
 
 MAX_CONNECTIONS = 10
@@ -219,3 +219,28 @@ def _certifi() -> str:
     import certifi  # noqa: PLC0415 - a file's path, needed for https only
 
     return certifi.where()
+
+
+class ForeignOriginError(Exception):
+    """A request is not for its profile's origin; the message names where it would have gone."""
+
+
+def origin_of(url: httpx.URL) -> Origin:
+    """Return scheme, host and effective port of what httpx would connect to."""
+    port = url.port if url.port is not None else DEFAULT_PORTS.get(url.scheme, 0)
+    return Origin(url.scheme, url.raw_host.decode("ascii").lower(), port)
+
+
+def authorize(request: httpx.Request, profile: HttpProfile) -> None:
+    """Add the credentials of `profile` to `request`, which must be for its origin.
+
+    Raises `ForeignOriginError` when scheme, host or effective port differ; then the request must not be sent.
+    httpx keeps custom headers such as ``X-Secret-Key`` across origins, so they are no client's default either.
+    """
+    origin = origin_of(request.url)
+    if origin != profile.origin:
+        message = f"a request to {origin} is refused: profile {profile.name} belongs to {profile.origin}"
+        raise ForeignOriginError(message)
+    if profile.credentials is not None:
+        for name, value in profile.credentials.reveal().items():
+            request.headers[name] = value
