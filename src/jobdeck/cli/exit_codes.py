@@ -7,12 +7,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jobdeck.domain.job import Job
-    from jobdeck.domain.problem import ProblemKind
 
 
 class ExitCode(IntEnum):
@@ -90,12 +90,10 @@ def job_code(job: Job) -> ExitCode:
 
 def problem_code(kind: ProblemKind) -> ExitCode:
     """Return the code for a problem: 4 for a refused key or permission, 6 for not found, 7 for all others."""
-    from jobdeck.domain.problem import ProblemKind as Kind  # noqa: PLC0415 - 1 ms the first frame must not wait for
-
     match kind:
-        case Kind.AUTH | Kind.PERMISSION:
+        case ProblemKind.AUTH | ProblemKind.PERMISSION:
             return ExitCode.NOT_ALLOWED
-        case Kind.NOT_FOUND:
+        case ProblemKind.NOT_FOUND:
             return ExitCode.NOT_FOUND
         case _:
             return ExitCode.UNREACHABLE

@@ -6,7 +6,9 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jobdeck.apis.target_input import parse_input
 from jobdeck.config.errors import ConfigError
+from jobdeck.tui.session import Choice, Parsed, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from jobdeck.engine.batch import Batch
     from jobdeck.engine.engine import Engine
     from jobdeck.store.records import Notice
-    from jobdeck.tui.session import Choice, Parsed
     from jobdeck.wiring import Running, Wiring
     from jobdeck.wiring.recording import Recorder
     from jobdeck.wiring.telling import Teller
@@ -79,8 +80,7 @@ class Sitting:
         Of the watch list and of the lists, profiles without credentials are left out, with a notice. Raises
         `ConfigError` when none of them has any, or a target's has none.
         """
-        from jobdeck.cli.telling import make_teller  # noqa: PLC0415 - after the first frame
-        from jobdeck.tui.session import Choice  # noqa: PLC0415 - the same
+        from jobdeck.cli.telling import make_teller  # noqa: PLC0415 - the store comes after the first frame
 
         running = self._running = self._wiring.open(listed=True, recorder=self._recorder)
         importing = asyncio.create_task(self._wiring.prepare())
@@ -144,7 +144,7 @@ class Sitting:
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""
-        from jobdeck.wiring.tickets import TicketError, make_ticket  # noqa: PLC0415 - after the first frame
+        from jobdeck.wiring.tickets import TicketError, make_ticket  # noqa: PLC0415 - the store comes after the first frame
 
         if self._running is None:
             raise TicketError("nothing is open yet")
@@ -152,14 +152,14 @@ class Sitting:
 
     async def note(self, keys: Sequence[JobKey]) -> str:
         """Return the note that is kept with every one of the jobs."""
-        from jobdeck.wiring.tickets import kept_note  # noqa: PLC0415 - after the first frame
+        from jobdeck.wiring.tickets import kept_note  # noqa: PLC0415 - the store comes after the first frame
 
         return await kept_note(self._running, keys) if self._running is not None else ""
 
     async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Keep a note with jobs, or say that it is not kept."""
-        from jobdeck.store import StoreError  # noqa: PLC0415 - after the first frame
-        from jobdeck.wiring.tickets import keep_note  # noqa: PLC0415 - after the first frame
+        from jobdeck.store import StoreError  # noqa: PLC0415 - the store comes after the first frame
+        from jobdeck.wiring.tickets import keep_note  # noqa: PLC0415 - the store comes after the first frame
 
         if self._running is None:
             return
@@ -178,7 +178,7 @@ class Sitting:
         if running is None:
             return
 
-        from jobdeck.store import StoreError  # noqa: PLC0415 - after the first frame
+        from jobdeck.store import StoreError  # noqa: PLC0415 - the store comes after the first frame
 
         async def keep() -> None:
             with suppress(StoreError):
@@ -207,14 +207,11 @@ class Sitting:
             await self._recorder.close()
         await asyncio.gather(*self._keeping)
         if self._teller is not None:
-            from jobdeck.wiring.telling import CLOSE_SECONDS  # noqa: PLC0415 - after the first frame
+            from jobdeck.wiring.telling import CLOSE_SECONDS  # noqa: PLC0415 - the store comes after the first frame
 
             await self._teller.close(CLOSE_SECONDS)
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""
-        from jobdeck.apis.target_input import parse_input  # noqa: PLC0415 - after the first frame
-        from jobdeck.tui.session import Parsed, Refused  # noqa: PLC0415 - the same
-
         parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._wiring.registry)
         return Parsed(parsed.targets, tuple(Refused(text, reason) for text, reason in parsed.refused))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,20 +16,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.targets import ProfileRegistry
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.config.home import platform_place
+from jobdeck.config.settings import Profiles
 from jobdeck.domain.curl import curl_line
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job, Target
 from jobdeck.engine.clock import SystemClock
 from jobdeck.files import expand_home
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from jobdeck.apis.profile import Profile
-    from jobdeck.apis.targets import ProfileRegistry
-    from jobdeck.domain.exchange import Exchange
+    from jobdeck.apis.client import ApiClient
     from jobdeck.domain.instant import Instant
-    from jobdeck.domain.job import Job, Target
     from jobdeck.domain.scope import Scope
     from jobdeck.engine.clock import Timer
     from jobdeck.engine.engine import Engine
@@ -94,9 +97,9 @@ class Wiring:
     @property
     def registry(self) -> ProfileRegistry:
         """The profiles that targets are parsed against; they hold no credentials."""
-        from jobdeck.wiring.registry import registry_of  # noqa: PLC0415 - what is parsed comes after the first frame
-
-        return registry_of(self.settings)
+        profiles = self.settings.profiles
+        unlisted = profiles.at if isinstance(profiles, Profiles) else None
+        return ProfileRegistry(_WithoutSecrets(profiles), self.settings.default_profile, unlisted)
 
     def engine(
         self,
@@ -106,7 +109,7 @@ class Wiring:
         registry: Registry | None = None,
     ) -> Engine:
         """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
-        from jobdeck.wiring.assembly import make_engine  # noqa: PLC0415 - 60 ms the first frame must not wait for
+        from jobdeck.wiring.assembly import make_engine  # noqa: PLC0415 - 60 ms that `history` does without
 
         return make_engine(self, ledger, lists, learnt, registry)
 
@@ -118,7 +121,7 @@ class Wiring:
         With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
         is told to `recorder`, which is the caller's to close. Needs a running loop.
         """
-        from jobdeck.wiring.assembly import open_engine  # noqa: PLC0415 - 60 ms the first frame must not wait for
+        from jobdeck.wiring.assembly import open_engine  # noqa: PLC0415 - 60 ms that `history` does without
 
         return open_engine(
             self, open_own_store(self._env, self.settings.scopes, keep=self._keep), lists, recorder, listed=listed
@@ -132,7 +135,7 @@ class Wiring:
 
         `waits` is told of a profile that has to keep silent, and until when.
         """
-        from jobdeck.wiring.assembly import open_askers  # noqa: PLC0415 - 60 ms the first frame must not wait for
+        from jobdeck.wiring.assembly import open_askers  # noqa: PLC0415 - 60 ms that `history` does without
 
         async with open_askers(
             self, names, lambda: open_own_store(self._env, self.settings.scopes, keep=self._keep), waits
@@ -181,8 +184,6 @@ class Wiring:
 
         Empty for a job whose profile is not configured: nobody knows where it would be asked for.
         """
-        from jobdeck.domain.exchange import Exchange  # noqa: PLC0415 - the first frame must not wait for it
-
         settings = self.settings.profiles.get(asked.profile if isinstance(asked, Exchange) else asked.key.profile)
         headers = settings.curl_headers if settings is not None else ()
         if isinstance(asked, Exchange):
@@ -190,19 +191,14 @@ class Wiring:
             return curl_line(asked.method, asked.url, headers, body)
         if settings is None:
             return ""
-        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - 300 ms the first frame must not wait for
-
-        method, url, body = ApiClient(settings.profile, self.clock).request_for(asked)
+        method, url, body = self._client(settings.profile).request_for(asked)
         return curl_line(method, url, headers, body)
 
     def _body_of(self, asked: Exchange, profile: Profile) -> str:
         """Return what a request on record sent; the record has its URL alone."""
-        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - 300 ms the first frame must not wait for
-        from jobdeck.domain.job import Target  # noqa: PLC0415 - the first frame must not wait for it
-
         if asked.job is None:
             return ""
-        client = ApiClient(profile, self.clock)
+        client = self._client(profile)
         targets = (Target(asked.job, profile.provider, name) for name in profile.spec.resources)
         sent = (client.request_for(target) for target in targets)
         return next((body for method, url, body in sent if (method, url) == (asked.method, asked.url)), "")
@@ -218,9 +214,12 @@ class Wiring:
 
     def provider(self, name: str) -> Provider:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
-        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - 300 ms the first frame must not wait for
+        return self._client(self.profile(name), self._redactor)
 
-        return ApiClient(self.profile(name), self.clock, redactor=self._redactor)
+    def _client(self, profile: Profile, redactor: Redactor | None = None) -> ApiClient:
+        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - httpx, 300 ms that `history` does without
+
+        return ApiClient(profile, self.clock, redactor=redactor)
 
     def settings_of(self, name: str) -> ProfileSettings:
         """Return the settings of a profile; raises `ConfigError` when there is none of this name."""
@@ -230,14 +229,30 @@ class Wiring:
         return settings
 
 
+class _WithoutSecrets(Mapping[str, Profile]):
+    """The profiles of settings, those that are there only when they are named among them."""
+
+    def __init__(self, settings: Mapping[str, ProfileSettings]) -> None:
+        self._settings = settings
+
+    def __getitem__(self, name: str) -> Profile:
+        return self._settings[name].profile
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings)
+
+    def __len__(self) -> int:
+        return len(self._settings)
+
+
 def open_own_store(env: Mapping[str, str], scopes: Mapping[str, Scope], *, keep: bool = True) -> Opened:
     """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`.
 
     `scopes` are those of the configured profiles: what is remembered under the same name of another server is not
     theirs.
     """
-    from jobdeck.store import open_store  # noqa: PLC0415 - 30 ms the first frame must not wait for
-    from jobdeck.store.actors import new_actor  # noqa: PLC0415
+    from jobdeck.store import open_store  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
+    from jobdeck.store.actors import new_actor  # noqa: PLC0415 - the same
 
     return open_store(data_dir(env) / DATABASE if keep else None, new_actor(), scopes=scopes)
 

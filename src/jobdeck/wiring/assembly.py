@@ -1,4 +1,4 @@
-"""Engines and askers put together from a wiring's settings: heavy to import, and needed after the first frame only."""
+"""Engines and askers put together from a wiring's settings: heavy to import, and needed by what asks alone."""
 
 import json
 import random
