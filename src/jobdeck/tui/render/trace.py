@@ -96,7 +96,7 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
         case ProblemKind.REDIRECT:
             return f"not followed, keys stay here: check base_url of profile {profile}"
         case ProblemKind.NETWORK:
-            return "no way to the server: check network, proxy and base_url"
+            return "cannot reach the server: check network, proxy and base_url"
         case ProblemKind.TIMEOUT:
             return "no whole answer in time: asked again, less often"
         case ProblemKind.SERVER_ERROR:
