@@ -17,12 +17,13 @@ from textual.css import parse, tokenize
 from textual.css.tokenizer import Token
 
 from jobdeck.engine import clock
+from tests.support.examples import SEARCH, SUITE
 
 # A busy machine makes any example slow, which says nothing of the code. The suite tries the same examples each time, so
 # that a change which breaks it is the change that did; `make search` looks for others.
 slow = [HealthCheck.too_slow]
-settings.register_profile("suite", max_examples=50, deadline=None, derandomize=True, suppress_health_check=slow)
-settings.register_profile("search", max_examples=50, deadline=None, suppress_health_check=slow)
+settings.register_profile("suite", max_examples=SUITE, deadline=None, derandomize=True, suppress_health_check=slow)
+settings.register_profile("search", max_examples=SEARCH, deadline=None, suppress_health_check=slow)
 settings.load_profile("suite")
 
 # Whoever runs the suite in a shell's background or under nohup has these ignored, and so would every process of the

@@ -7,7 +7,7 @@ import time
 
 import httpx
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobdeck.apis.client import ApiClient
@@ -31,6 +31,7 @@ from jobdeck.providers.transport import ForeignOriginError, authorize
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS, describe, make_profile
 from tests.cleanness import is_clean
+from tests.support.examples import examples
 from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE
 from tests.unit.providers.wire import NOON_DATE, SECRET, SteppingClock, Wire, answer, serve
 
@@ -159,7 +160,7 @@ def check_parsed(parsed: ParsedBody) -> None:
 @example({"id": None, "error": "\x1b"})
 @example({"name": " ", "error": {"message": " \n"}})
 @given(JSON)
-@settings(max_examples=150, deadline=None)
+@examples(40)
 def test_any_json_is_an_observation_or_a_problem(value: object) -> None:
     body = json.dumps(value).encode()
     for extractor in EXTRACTORS:
@@ -167,14 +168,14 @@ def test_any_json_is_an_observation_or_a_problem(value: object) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=60, deadline=None)
+@examples(40)
 def test_any_bytes_are_an_observation_or_a_problem(body: bytes) -> None:
     for extractor in EXTRACTORS:
         check(extractor, body)
 
 
 @given(st.sampled_from([*GOOGLE, *AZURE, *GITHUB]), NAMES, JSON)
-@settings(max_examples=100, deadline=None)
+@examples(30)
 def test_a_good_answer_with_one_field_gone_wrong(
     case: tuple[str, dict[str, object], str, Phase], name: str, value: object
 ) -> None:
@@ -193,7 +194,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TABLES, VALUES, max_size=6))
-@settings(max_examples=150, deadline=None)
+@examples(40)
 def test_any_tables_are_a_description_or_an_error_in_words(tables: dict[str, object]) -> None:
     told = "config.toml: [providers.x"
     try:
@@ -226,7 +227,7 @@ async def poll(raw: bytes, credentials: Credentials | None = None, **key: str) -
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=25, deadline=None)
+@examples(15)
 def test_any_bytes_instead_of_an_http_answer_are_a_problem(raw: bytes) -> None:
     reply, _ = asyncio.run(poll(raw))
     assert reply.problem is not None
@@ -314,7 +315,7 @@ HEADS = st.sampled_from(
 
 
 @given(st.lists(HEADS | st.binary(max_size=10), max_size=12).map(b"".join))
-@settings(max_examples=200, deadline=None)
+@examples(60)
 def test_any_answer_with_a_head_is_a_target_or_is_refused_in_clean_words(data: bytes) -> None:
     parsed = parse_input(data, ProfileRegistry({"own": OWN}, "own"))
     assert all(is_piece(target.key.account_group or "") and is_id(target.key.id) for target in parsed.targets)

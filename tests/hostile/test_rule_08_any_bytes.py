@@ -5,13 +5,14 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import ListPage
 from tests.cleanness import is_clean
+from tests.support.examples import examples
 from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 
@@ -48,7 +49,7 @@ def replies_to(raw: bytes) -> list[Reply]:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=40, deadline=None)
+@examples(20)
 def test_any_bytes_instead_of_an_answer(raw: bytes) -> None:
     for reply in replies_to(raw):
         check(reply)
@@ -82,7 +83,7 @@ BODIES = st.binary(max_size=100) | st.sampled_from(
 
 
 @given(st.integers(0, 999), st.lists(st.tuples(NAMES, VALUES), max_size=4), BODIES)
-@settings(max_examples=60, deadline=None)
+@examples(20)
 def test_any_status_headers_and_body(status: int, headers: list[tuple[str, bytes]], body: bytes) -> None:
     lines = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in headers)
     for reply in replies_to(b"HTTP/1.1 %03d X\r\n" % status + lines + b"\r\n" + body):

@@ -4,7 +4,7 @@ import random
 from bisect import bisect_right
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.problem import ProblemKind as Kind
@@ -15,6 +15,7 @@ from jobdeck.scheduling.delay import LONGEST, SHORTEST
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from tests.builders import make_scheduler
+from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key, most_in_a_window
 
 OF_ONE_JOB = (Kind.PROTOCOL, Kind.TOO_BIG, Kind.NOT_FOUND)
@@ -64,7 +65,7 @@ def world_of(jobs: int, limit: int, answers: list[Result], until: float, *, list
     return World(tested, answer)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(10)
 @given(st.lists(results, min_size=1, max_size=12), st.integers(1, 20), limits, st.booleans())
 def test_rule_08_any_sequence_of_results_stays_within_budget_and_heals(
     answers: list[Result], jobs: int, limit: int, lists: bool
@@ -87,7 +88,7 @@ def key_of(action: Action) -> str:
     return action.key.id if isinstance(action, Poll) else "all"
 
 
-@settings(max_examples=40, deadline=None)
+@examples(10)
 @given(
     st.lists(st.lists(st.sampled_from([None, *OF_ONE_JOB]), min_size=1, max_size=4), min_size=1, max_size=20),
     st.integers(1, 20),

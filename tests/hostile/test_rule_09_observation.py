@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
@@ -18,6 +17,7 @@ from jobdeck.domain.transitions import apply_failure, apply_observation
 from jobdeck.engine.registry import Registry
 from jobdeck.providers.base import Reply
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
+from tests.support.examples import examples
 from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 KEY = make_target().key
@@ -141,7 +141,7 @@ class LifeOfAJob(RuleBasedStateMachine):
         assert self.job.elapsed(self.now) >= 0.0
 
 
-LifeOfAJob.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+LifeOfAJob.TestCase.settings = examples(25, stateful_step_count=30)
 TestRule09 = LifeOfAJob.TestCase
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.cli.exit_codes import ExitCode, job_code
@@ -16,6 +16,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.registry import Registry
 from jobdeck.providers.base import Reply
 from tests.builders import START, make_exchange, make_observation, make_target
+from tests.support.examples import examples
 
 KEY = make_target().key
 CODES = {
@@ -138,7 +139,7 @@ class Waiting:
             self.newest = (place, step.row.phase)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.lists(steps, max_size=14))
 def test_rule_09_a_wait_ends_by_the_jobs_own_answers_alone(told: list[Step]) -> None:
     wait = Waiting()

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.events import OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
@@ -22,6 +22,7 @@ from jobdeck.recording.reader import read_recording
 from jobdeck.scheduling.actions import BudgetView
 from tests.builders import make_target
 from tests.recording.making import HEADER, ZERO, at, write
+from tests.support.examples import examples
 
 TARGETS = (
     make_target("op_1"),
@@ -261,7 +262,7 @@ def test_no_field_is_left_out() -> None:
     assert names(Target) - {"retry_after"} == target
 
 
-@settings(max_examples=40, deadline=None)
+@examples(12)
 @given(sequences())
 def test_any_facts_are_read_back_as_they_were(tmp_path_factory: object, told: list[f.Fact]) -> None:
     path = Path(tmp_path_factory.mktemp("recording")) / "one.jobdeck"  # type: ignore[attr-defined] - pytest's own

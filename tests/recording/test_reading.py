@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.recording import facts as f
@@ -17,6 +17,7 @@ from jobdeck.recording.reader import read_recording
 from tests.builders import make_target
 from tests.cleanness import is_clean
 from tests.recording.making import at, lines_of, write, write_lines
+from tests.support.examples import examples
 
 HEADER, *_ = lines_of([])
 JOB = {"t": 0, "k": "job", "key": ["hog", None, "op_1"], "api": "thehog", "resource": "operation"}
@@ -242,7 +243,7 @@ def test_one_that_is_damaged_is_read_as_far_as_it_goes_and_says_so(tmp_path: Pat
     assert (len(read.facts), read.complete, read.damaged) == (9, False, True)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(st.lists(st.dictionaries(st.sampled_from(["t", "k", "j", "x", "o", "b", "rows", "key", "e", "s"]),
        st.recursive(st.none() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["poll", "job"]),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

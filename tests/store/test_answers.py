@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from jobdeck.domain.instant import Instant
@@ -13,6 +13,7 @@ from jobdeck.store.records import Spent, TimelineKind
 from jobdeck.store.stored import on_wall, wall
 from tests.builders import START, STATUS_OF, make_job, make_observation, make_target
 from tests.store.doing import KEY, NOW, PLENTY, SECOND, a_problem, an_exchange, claim, list_page, poll
+from tests.support.examples import examples
 
 phases = st.sampled_from(list(Phase))
 fractions = st.none() | st.sampled_from([0.0, 0.25, 1 / 3, 1.0])
@@ -44,7 +45,7 @@ problems = st.builds(a_problem, st.sampled_from([ProblemKind.SERVER_ERROR, Probl
 told = st.one_of(observations(), problems)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(20, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(told, st.booleans(), st.integers(0, 3)), max_size=12))
 def test_what_is_remembered_is_what_the_rules_of_the_domain_say(
     steps: list[tuple[Observation | Problem, bool, int]],

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -13,6 +13,7 @@ from jobdeck.store.base import DEFAULT_PER_MINUTE
 from jobdeck.store.records import Claim, LedgerState, Refused, Spent
 from tests.builders import make_observation, make_target
 from tests.store.doing import KEY, MINUTE, NOW, SECOND, a_problem, an_exchange, claim, list_page, poll, spend
+from tests.support.examples import examples
 
 
 def test_a_claim_is_on_record_before_anything_is_answered(store: Store) -> None:
@@ -215,6 +216,4 @@ class TwoJobdecks(RuleBasedStateMachine):
 
 
 TestTwoJobdecks = TwoJobdecks.TestCase
-TestTwoJobdecks.settings = settings(
-    max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestTwoJobdecks.settings = examples(8, stateful_step_count=40, suppress_health_check=list(HealthCheck))

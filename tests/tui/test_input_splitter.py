@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.tui.input_splitter import (
@@ -18,6 +18,7 @@ from jobdeck.tui.input_splitter import (
     Token,
     Typed,
 )
+from tests.support.examples import examples
 from tests.tui.terminal_answers import ANSWERS
 
 ESCAPE = EscapeSequence("\x1b")
@@ -74,7 +75,7 @@ def test_an_answer_is_no_key_byte_by_byte(answer: str) -> None:
 
 
 @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=6), st.lists(st.integers(0, 200), max_size=8))
-@settings(max_examples=150, deadline=None)
+@examples(80)
 def test_many_answers_at_once_are_no_keys_whatever_follows(answers: list[str], cuts: list[int]) -> None:
     text = "j".join(answers) + "q"
     line = Line()
@@ -85,7 +86,7 @@ def test_many_answers_at_once_are_no_keys_whatever_follows(answers: list[str], c
 
 
 @given(st.text(alphabet=st.characters(codec=None)), st.integers(1, 5))
-@settings(max_examples=300, deadline=None)
+@examples(80)
 def test_anything_is_split_and_leaves_the_line_free(text: str, size: int) -> None:
     line = Line()
     for at in range(0, len(text), size):

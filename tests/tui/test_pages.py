@@ -16,6 +16,7 @@ from jobdeck.tui.render.tabs import Tab, diff_lines, explained_lines, raw_lines,
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.static import TabRule, tab_line
+from tests.support.examples import examples
 from tests.tui.drive import driven, toasts
 from tests.tui.test_hostile import NASTY, assert_harmless, hostile_job
 from tests.tui.world import NOON, UUID, ago, job, key, stage
@@ -87,6 +88,7 @@ def test_a_raw_body_says_how_much_of_it_is_shown() -> None:
     assert "truncated" not in plain(raw_lines(b'{"a": 1}', 80)[0])
 
 
+@examples(20)
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 1)), max_size=30), st.integers(0, 40))
 def test_a_sparkline_has_its_width_or_is_not_drawn(samples: list[tuple[float, float]], width: int) -> None:
     drawn = sparkline(sorted(samples), 101.0, width)

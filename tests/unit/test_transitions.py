@@ -18,6 +18,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.transitions import apply_failure, apply_observation
 from tests.builders import START, STATUS_OF, ManualClock, make_exchange, make_job, make_observation, make_target
+from tests.support.examples import examples
 
 phases = st.sampled_from(Phase)
 fractions = st.none() | st.floats(0, 1)
@@ -79,6 +80,7 @@ class JobLife(RuleBasedStateMachine):
         assert self.job.elapsed(self.clock.now()) >= 0
 
 
+JobLife.TestCase.settings = examples(15)
 TestJobLife = JobLife.TestCase
 
 

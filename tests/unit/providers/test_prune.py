@@ -5,7 +5,7 @@ import random
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
@@ -13,6 +13,7 @@ from jobdeck.providers import prune
 from jobdeck.providers.marker import is_partial
 from jobdeck.providers.prune import Pruner
 from jobdeck.providers.skip import NotJsonError
+from tests.support.examples import examples
 
 
 def pruned(data: bytes, size: int, kept: int = 2 * 2**20) -> tuple[object, Pruner]:
@@ -56,7 +57,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_pieces")
 @given(first=VALUES, second=VALUES, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_pruned_is_part_of_the_whole_in_slices_of_any_size(
     first: object, second: object, ascii_only: bool, indent: int | None
 ) -> None:
@@ -71,7 +72,7 @@ def test_what_is_pruned_is_part_of_the_whole_in_slices_of_any_size(
 
 @pytest.mark.usefixtures("small_pieces")
 @given(VALUES, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_pruned_or_no_json(value: object, chance: random.Random) -> None:
     data = bytearray(json.dumps([value, value]).encode())
     for _ in range(chance.randint(1, 4)):

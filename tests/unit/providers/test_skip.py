@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.providers.skip import NotJsonError, Skipper, StringSkipper
+from tests.support.examples import examples
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.sampled_from(['\\"', "{[,:", "\\\\"]),
@@ -26,7 +27,7 @@ def skipped(text: bytes, size: int, skipper: Skipper | StringSkipper) -> int | N
 
 
 @given(st.lists(VALUES, max_size=6), st.booleans(), st.sampled_from([None, 1]), st.sampled_from([1, 2, 7, 1_000]))
-@settings(max_examples=80, deadline=None)
+@examples(25)
 def test_the_end_of_any_value_is_found(value: list[object], ascii_only: bool, indent: int | None, size: int) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
     behind = b', "x": [1}'

@@ -2,7 +2,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.job import JobKey
@@ -13,6 +13,7 @@ from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from tests.builders import make_scheduler
+from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key
 
 OPERATIONS = ListSupport(
@@ -208,7 +209,7 @@ def test_a_page_held_back_by_the_shared_budget_keeps_its_place_in_the_list() -> 
     assert tested.next_action(4.0) == second
 
 
-@settings(max_examples=15, deadline=None)
+@examples(5)
 @given(st.integers(0, 10**6), st.integers(1, 8), st.sampled_from([60, 120, 300]))
 def test_no_reason_and_no_row_on_the_screen_starves_behind_pages(seed: int, shown: int, per_minute: int) -> None:
     chance = random.Random(seed)

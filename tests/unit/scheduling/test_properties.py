@@ -1,7 +1,7 @@
 import random
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.problem import ProblemKind
@@ -12,6 +12,7 @@ from jobdeck.scheduling.delay import LONGEST, SHORTEST, delay
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from tests.builders import make_scheduler
+from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
 
 LISTS = (
@@ -83,7 +84,7 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
     return world
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(st.integers(0, 10**6), st.integers(1, 30), st.sampled_from([1, 4, 7, 30, 300, 600]), st.booleans(), TROUBLE)
 def test_no_window_sees_more_than_its_budget_and_no_step_is_idle(
     seed: int, jobs: int, limit: int, lists: bool, trouble: float
@@ -94,14 +95,14 @@ def test_no_window_sees_more_than_its_budget_and_no_step_is_idle(
     assert world.steps <= 2 * len(world.sent) + 400.0 / SHORTEST + 10
 
 
-@settings(max_examples=20, deadline=None)
+@examples(4)
 @given(st.integers(0, 10**6), st.booleans(), TROUBLE)
 def test_the_same_seed_gives_the_same_decisions(seed: int, lists: bool, trouble: float) -> None:
     first, second = (chaos(seed, 12, 300, 120.0, lists=lists, trouble=trouble) for _ in range(2))
     assert first.sent == second.sent
 
 
-@settings(max_examples=25, deadline=None)
+@examples(8)
 @given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from([30, 60, 300]), st.sampled_from([0.0, 0.5, 0.9]))
 def test_no_live_job_waits_longer_than_eight_fair_rounds(seed: int, jobs: int, limit: int, stuck: float) -> None:
     chance = random.Random(seed)

@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.phase import Phase
@@ -15,6 +15,7 @@ from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store.gcra import Later, Pace, admit
 from tests.builders import make_scheduler
+from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 LISTS = (ListSupport("operation", frozenset({"operation"}), active=("processing",), whole=False),)
@@ -91,7 +92,7 @@ def test_a_result_that_somebody_else_is_fetching_is_waited_for() -> None:
     assert tested.next_action(46.0) == Poll(key)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(8)
 @given(
     st.integers(0, 10**6),
     st.integers(1, 40),
