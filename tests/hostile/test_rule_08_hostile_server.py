@@ -112,9 +112,10 @@ def assert_outcome(job: Job, hostile: Hostile) -> None:
 
 async def test_no_answer_changes_a_state_it_should_not_and_no_job_suffers_from_another(server: HostileServer) -> None:
     async with engine_on(server.url, ANSWERS) as engine:
-        victims = {target(api, one, f"{one.name}.later").key: one for api in APIS for one in ANSWERS}
+        targets = {one: target(APIS[number % 2], one, f"{one.name}.later") for number, one in enumerate(ANSWERS)}
+        victims = {asked.key: one for one, asked in targets.items()}
         others = [target(api, one, "well") for api in APIS for one in ANSWERS]
-        engine.add(target(api, one, f"{one.name}.later") for api in APIS for one in ANSWERS)
+        engine.add(targets.values())
         await until(lambda: all(engine.jobs[key].observed for key in victims))
         before = dict(engine.jobs)
         engine.add(others)
@@ -186,10 +187,11 @@ def write_config(folder: Path, url: str, answers: Iterable[Hostile]) -> str:
 
 
 def test_status_prints_one_object_for_each_answer_and_nothing_else(server: HostileServer, tmp_path: Path) -> None:
-    answers = [one for one in ANSWERS if one.before == "processing"]
-    config = write_config(tmp_path, server.url, answers)
+    """Each through the API that it does not come through in the test of the engine."""
+    asked = [(APIS[1 - number % 2], one) for number, one in enumerate(ANSWERS) if one.before == "processing"]
+    config = write_config(tmp_path, server.url, ANSWERS)
     env = {**environment(server.url, tmp_path), "KEY": "sk_live_canary_0123456789"}
-    targets = {f"{profile_name(api, one)}:{one.name}": one for api in APIS for one in answers}
+    targets = {f"{profile_name(api, one)}:{one.name}": one for api, one in asked}
     ran = jobdeck("status", "--json", "--no-store", "-", "--config", config, env=env, stdin="\n".join(targets))
     notices = ("no requests until", "anomaly: damaged answer, read leniently: ")
     assert all(is_clean(line) and any(words in line for words in notices) for line in ran.err.splitlines()), ran.err
