@@ -8,7 +8,7 @@ import pytest
 from jobdeck.apis.pages import built_in_names
 from jobdeck.cli.sitting import Sitting
 from jobdeck.domain.job import JobKey
-from jobdeck.recording.facts import Added
+from jobdeck.recording.facts import Added, Replied
 from jobdeck.recording.reader import read_recording
 from jobdeck.wiring import Wiring
 from tests.cli.harness import Ran, environment, jobdeck
@@ -313,3 +313,69 @@ def test_what_is_wrong_is_said_before_anything_is_asked(
     ran = told(home, None, *arguments, config=CONFIG.replace(*change, 1) if change[0] else CONFIG)
     assert (ran.code, ran.out) == (2, "")
     assert told_ in ran.err
+
+
+PARTED = CONFIG.replace("[providers.acme.stages]", '[providers.acme.stages]\nurl = "/{team}/jobs/{id}/steps"')
+PARTED = PARTED.replace('jobs/{id}"\n', 'jobs/{id}"\ninterval = "1s"\n', 1)
+PARTED += """
+[providers.acme.result]
+url = "$.out"
+path = "$.rows"
+[[hooks]]
+run = ["/bin/sh", "-c", "cat > HOME/told.json"]
+"""
+OVER = {"id": "1", "state": "ok", "out": "/out/1", "rid": "r-1"}
+STEPS = {"steps": [{"name": "load", "state": "ok"}]}
+
+
+def test_status_wait_ticket_and_hooks_have_what_other_answers_tell(home: Path) -> None:
+    config = PARTED.replace("HOME", str(home))
+    script = {
+        "/blue/jobs/1": [Say({"id": "1", "state": "busy"}), Say(OVER)],
+        "/blue/jobs/1/steps": [Say(STEPS)],
+        "/out/1": [Say({"rows": 7}, headers={"x-request-id": "r-out"})],
+    }
+    path = home / "seen.jobdeck"
+    with scripted_apart(script) as server:
+        waited = told(home, server, "wait", "--json", "1", "--record", str(path), config=config)
+        assert (waited.code, waited.object["result"], len(waited.object["stages"])) == (0, 7, 1)
+        assert len(server.requests) == 4
+        hook = json.loads((home / "told.json").read_text())
+        seen = told(home, server, "status", "--json", "1", config=config)
+        assert (seen.code, seen.object["result"], seen.object["request_id"]) == (0, 7, "r-1")
+        assert [stage["name"] for stage in seen.object["stages"]] == ["load"]
+        ticket = told(home, server, "ticket", "1", "--include-result", config=config)
+        record = told(home, server, "requests", "r-out", config=config)
+    assert hook["stages"] == waited.object["stages"]
+    assert "/out/1 200" in ticket.out
+    assert "own:blue/1" in record.out
+    parts = [placed.fact for placed in read_recording(path).facts if isinstance(placed.fact, Replied)]
+    assert [reply.exchange.part and reply.exchange.part.part for reply in parts] == [None, None, "stages", "result"]
+
+
+def test_a_result_that_cannot_be_had_is_said_and_the_exit_code_stays(home: Path) -> None:
+    config = PARTED.replace("HOME", str(home))
+    script = {"/blue/jobs/1": [Say({**OVER, "out": "https://evil.example/1"})], "/blue/jobs/1/steps": [Say(STEPS)]}
+    with scripted_apart(script) as server:
+        ran = told(home, server, "status", "--json", "1", config=config)
+        waited = told(home, server, "wait", "1", config=config)
+    assert (ran.code, ran.object["phase"], ran.object["result"], ran.object["problem"]) == (0, "succeeded", None, None)
+    assert "anomaly: result not fetched: its URL leads to https://evil.example, and not to" in ran.err
+    assert waited.code == 0
+    assert "result not fetched" in waited.err
+
+
+def test_the_answer_with_a_part_of_a_job_is_read_as_one(home: Path) -> None:
+    shown = ("doctor", "--provider", "acme", "--body", "-")
+    job = told(home, None, *shown, config=PARTED, stdin=json.dumps(OVER))
+    assert "result      in another answer, at /out/1\n" in job.out
+    assert "stages      in another answer\n" in job.out
+    steps = told(home, None, *shown, config=PARTED, stdin=json.dumps(STEPS))
+    assert (steps.code, "the stages of a job\n" in steps.out) == (0, True)
+    assert "stage load  succeeded (ok)\n" in steps.out
+    as_json = told(home, None, *shown, "--json", config=PARTED, stdin='{"rows": [1]}').object
+    assert (as_json["part"], as_json["job"], as_json["problem"]) == (
+        {"name": "result", "stages": [], "has_result": True},
+        None,
+        None,
+    )

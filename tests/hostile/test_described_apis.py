@@ -81,6 +81,8 @@ WRAPPED = describe(
                 "failures": ["$.steps[*].code", "$.errors.*"],
                 "error_message": "$.error",
             },
+            "stages": {"url": "$.next", "items": "$.steps.*", "status": "$.status"},
+            "result": {"url": ["header:location", "$.result"], "path": ["$.output", "$.response"]},
             "phases": {"missing": "running", "done": ["over", "completed"]},
         }
     },
@@ -141,7 +143,10 @@ def check(extractor: Extractor, body: bytes) -> None:
         assert all(seen.id == "1" for seen in parsed.observations)
     lists = [extractor.page(listed, response) for listed in spec.lists]
     values = [extractor.values(name, response)[1] for name, one in spec.variables.items() if one.url is not None]
-    for parsed in (*jobs, *lists, *values):
+    parts = [
+        extractor.part(name, part, response, "1", None) for name, one in spec.resources.items() for part in one.parts
+    ]
+    for parsed in (*jobs, *lists, *values, *parts):
         check_parsed(parsed)
 
 
@@ -184,7 +189,9 @@ def test_a_good_answer_with_one_field_gone_wrong(
         check(extractor, body)
 
 
-TABLES = st.sampled_from(["job", "fields", "phases", "stages", "list", "auth", "like", "headers", "query", "x"])
+TABLES = st.sampled_from(
+    ["job", "fields", "phases", "stages", "result", "list", "auth", "like", "headers", "query", "x"]
+)
 KEYS = st.sampled_from(["url", "id", "status", "items", "succeeded", "scheme", "header"]) | st.text(max_size=8)
 VALUES = st.recursive(
     SCALARS | st.sampled_from(["$.a", "/{id}", "bearer"]),

@@ -86,8 +86,8 @@ def test_every_line_to_write_is_one(row: str) -> None:
                 case "list" if "page_parameter" in value:
                     provider[key] = {name: part for name, part in provider[key].items() if "cursor" not in name} | value
                 case _:
-                    assert key in {"fields", "phases", "job", "list"}
-                    provider[key].update(value)
+                    assert key in {"fields", "phases", "job", "list", "stages", "result"}
+                    provider.setdefault(key, {}).update(value)
     parsed = loader.load_page("acme", provider, "docs", lambda _: None)
     assert set(whole["profiles"]["acme"].get("variables", {})) <= loader.profile_variables(parsed)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jobdeck.domain.events import OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobError, JobKey, Observation, Stage, StageRecord, Target
+from jobdeck.domain.job import Job, JobError, JobKey, MissingPart, Observation, Part, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
@@ -76,6 +76,7 @@ def exchanges(profile: str, job: JobKey | None) -> st.SearchStrategy[Exchange]:
         date_us=maybe(st.integers(10**9, 2 * 10**9).map(lambda seconds: seconds * 1_000_000)),
         problem=maybe(PROBLEMS),
         sequence=st.integers(-(10**9), 10**12),
+        part=maybe(st.builds(MissingPart, st.sampled_from(Part), tries=st.integers(0, 3))),
     )
 
 
@@ -96,6 +97,7 @@ def observations(key: JobKey) -> st.SearchStrategy[Observation]:
         ended_us=maybe(US),
         facts=FACTS,
         whole=st.booleans(),
+        elsewhere=st.lists(st.builds(MissingPart, st.sampled_from(Part)), max_size=2).map(tuple),
         attempt=maybe(WORDS),
         started_us=maybe(US),
     )
@@ -245,13 +247,15 @@ def test_no_field_is_left_out() -> None:
         return {one.name for one in fields(kind)}
 
     ours = {WIRE_NAMES.get(name, name) for name in names(Job)}
-    # Where a state comes from, and what a row says against it, follows from the facts that tell it.
-    assert ours - {"target", "version", "source", "doubt", "disputed_end"} == wire.JobWire.model_fields.keys()
+    # Where a state comes from, what a row says against it and what is yet to be fetched follows from the facts.
+    assert (
+        ours - {"target", "version", "source", "doubt", "disputed_end", "missing"} == wire.JobWire.model_fields.keys()
+    )
     assert names(BudgetView) == wire.BudgetWire.model_fields.keys()
     by_others = {"id", "account_group", "whole"}
     assert names(Observation) - by_others == wire.ObservationWire.model_fields.keys() - {"row", "moved", "percent"}
     told = "profile method url started duration job http_status request_id body_request_id trace_id size date_us"
-    assert names(Exchange) == {*told.split(), "problem", "sequence"}
+    assert names(Exchange) == {*told.split(), "problem", "sequence", "part"}
     assert names(Problem) == {"kind", "message", "http_status", "request_id", "trace_id", "retry_at_us"}
     assert names(StageRecord) | names(Stage) == {
         *["stage", "started", "changed", "ended", "name", "status", "phase", "progress"]

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes, without_markers
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.links import LinkError, check_links, path_of_link
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ListSpec, Resource, Variable, fill
 from jobdeck.apis.url_template import ID
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Observation, Target
-from jobdeck.providers.base import Reply, ValuePage
+from jobdeck.providers.base import PartRequest, Reply, ValuePage
 from jobdeck.providers.http import DEADLINE, Address, Answer, HttpLayer
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.redactor import Redactor
@@ -37,9 +38,9 @@ class ApiClient:
         """The profile that is asked for."""
         return self._profile.name
 
-    def url_of(self, asked: Target | ListPage) -> str:
+    def url_of(self, asked: Target | PartRequest | ListPage) -> str:
         """Return where a request for that goes; the base URL, where none would be sent."""
-        return self._http.url_of(self._address(asked))
+        return self._http.url_of(self._part_address(asked) if isinstance(asked, PartRequest) else self._address(asked))
 
     def request_for(self, target: Target) -> tuple[str, str, str]:
         """Return method, URL and body of a poll, as exchanges tell them; of what is not sent at all, the base URL."""
@@ -52,9 +53,22 @@ class ApiClient:
 
         def parse(body: ResponseBody) -> ParsedBody:
             key = target.key
-            return self._extract.job(target.resource, body, key.id, key.account_group)
+            parsed = self._extract.job(target.resource, body, key.id, key.account_group)
+            rows = tuple(check_links(row, self._profile) for row in parsed.observations)
+            return replace(parsed, observations=rows)
 
         return await self._send(self._address(target), parse, target.key)
+
+    async def fetch_part(self, request: PartRequest) -> Reply:
+        """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""
+        target, missing = request.target, request.missing
+
+        def parse(body: ResponseBody) -> ParsedBody:
+            return self._extract.part(target.resource, missing.part, body, target.key.id, target.key.account_group)
+
+        reply = await self._send(self._part_address(request), parse, target.key, lenient=False)
+        # The body that is kept of a job is that of its own answer.
+        return replace(reply, exchange=replace(reply.exchange, part=missing), body=None)
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of jobs: of the page's place, else of the profile's."""
@@ -93,8 +107,10 @@ class ApiClient:
             self._extractor = Extractor(self._spec)
         return self._extractor
 
-    async def _send(self, where: Address | str, parse: Parse, job: JobKey | None = None) -> Reply:
-        """Send a request, and join a good answer with what its body says.
+    async def _send(
+        self, where: Address | str, parse: Parse, job: JobKey | None = None, *, lenient: bool = True
+    ) -> Reply:
+        """Send a request, and join a good answer with what its body says; one that is no JSON `lenient`ly.
 
         `where` may be the reason why there is nothing to send, which is the reply's problem then.
         """
@@ -107,7 +123,7 @@ class ApiClient:
         response = ResponseBody(answer.body, status, headers, is_pruned=marker is not None)
         parsed = await self._http.parsed(lambda: parse(response), len(response.data))
         notes, one = answer.notes, job is not None
-        if is_damaged(parsed):
+        if lenient and is_damaged(parsed):
             repaired = await self._http.repaired(answer)
             if repaired is not None:
                 parsed = parse_repaired(parse, repaired, response, one=one)
@@ -143,7 +159,7 @@ class ApiClient:
             if resource is None or place is None:
                 return f"not a job of {title}"
             path = resource.url.path({**place, ID: asked.key.id})
-            where = self._filled(path, resource.query, {}, asked.key.id)
+            where = self._filled(path, resource.query, {}, {ID: asked.key.id})
             return replace(
                 where, method=resource.method, body=self._body(resource, place, asked.key.id), states=self._states
             )
@@ -158,6 +174,21 @@ class ApiClient:
             listed.status_parameter: asked.status,
         }
         return self._filled(listed.url.path(place), listed.query, asking)
+
+    def _part_address(self, request: PartRequest) -> Address | str:
+        """Return where a request for a part goes, or why there is none to send."""
+        target, missing = request.target, request.missing
+        resource, place = self._spec.resources.get(target.resource), self._place(target)
+        source = None if resource is None else resource.parts.get(missing.part)
+        if source is None or place is None:
+            return f"not a job of {self._spec.title}"
+        if source.url is not None:
+            path = source.url.path({**place, ID: target.key.id})
+            return self._filled(path, source.query, {}, {**place, ID: target.key.id})
+        try:
+            return Address(path_of_link(missing.url, self._profile), below_base=False)
+        except LinkError as error:
+            return str(error)
 
     @property
     def _states(self) -> frozenset[int]:
@@ -175,9 +206,13 @@ class ApiClient:
         return self._filled(variable.url.path(self._profile.variables), (), asking)
 
     def _filled(
-        self, path: str, query: tuple[tuple[str, str], ...], asking: Mapping[str, str | None], job_id: str = ""
+        self,
+        path: str,
+        query: tuple[tuple[str, str], ...],
+        asking: Mapping[str, str | None],
+        known: Mapping[str, str] | None = None,
     ) -> Address:
-        variables = {**self._profile.variables, ID: job_id}
+        variables = {**self._profile.variables, **(known or {})}
         named = {name: value for name, value in asking.items() if name}
         return Address.of(path, {**{name: fill(value, variables) for name, value in query}, **named})
 

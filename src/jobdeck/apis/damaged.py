@@ -48,7 +48,8 @@ def with_notes(parsed: ParsedBody, notes: tuple[str, ...], *, one: bool) -> Pars
         return parsed
     note = f"damaged answer, read leniently: {', '.join(notes)}"
     if one:
-        return replace(parsed, observations=tuple(replace(row, note=note) for row in parsed.observations))
+        noted = (replace(row, note=f"{note}; {row.note}" if row.note else note) for row in parsed.observations)
+        return replace(parsed, observations=tuple(noted))
     return replace(parsed, partial_error=f"{parsed.partial_error}; {note}" if parsed.partial_error else note)
 
 

@@ -9,10 +9,11 @@ from jobdeck.apis.ids import is_id
 from jobdeck.apis.job_fields import TOO_LARGE, JobFields, protocol_problem, read_error_of
 from jobdeck.apis.jsonpath import MAX_VALUES, compile_all
 from jobdeck.apis.spec import ApiSpec, ListSpec, Paths, Resource
-from jobdeck.domain.job import Observation
+from jobdeck.domain.job import Observation, Part
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean, one_line
 from jobdeck.providers.fault import Fault as ProblemDraft
-from jobdeck.providers.json_text import read_json
+from jobdeck.providers.json_text import json_text, read_json
 from jobdeck.providers.marker import is_partial
 from jobdeck.providers.problems import describe_error, kind_of_code, not_json
 
@@ -153,6 +154,32 @@ class Extractor:
             matches=tuple(whole.matches or ()),
         )
 
+    def part(
+        self, resource: str, part: Part, body: ResponseBody, job_id: str, scope: str | None, *, record: bool = False
+    ) -> ParsedBody:
+        """Return what an answer says about a part of a job alone: an observation with nothing else in it."""
+        known, fields = self.spec.resources[resource], self._jobs[resource]
+        # Its status says nothing of how the job is, so no body at all is no answer.
+        opened = self._open(body, None, record=record, needs_body=True)
+        if isinstance(opened, ParsedBody):
+            return opened
+        whole, inner, ids = opened
+        told = Observation(job_id, "", Phase.UNKNOWN, account_group=scope, whole=False)
+        paths = known.stages.items if part is Part.STAGES else known.result.path if known.result is not None else ()
+        if part is Part.STAGES:
+            stages, facts = fields.stages_in(inner)
+            told = replace(told, stages=stages, facts=facts)
+            is_there = bool(stages) or _rows(inner, Field("stages", paths)) is not None
+        else:
+            found = inner.first(Field("result", paths))
+            told = replace(told, result=None if found is None else json_text(found))
+            is_there = found is not None
+        matches = tuple(whole.matches or ())
+        if not is_there:
+            nothing = protocol_problem(f"the answer has none: nothing at {' or '.join(paths)}")
+            return ParsedBody(problem=read_error_of(whole.value) or nothing, ids=ids, matches=matches)
+        return ParsedBody((told,), ids=ids, matches=matches)
+
     def values(self, variable: str, body: ResponseBody) -> tuple[tuple[str, ...], ParsedBody]:
         """Return the values that a page of a variable's list has, and the rest of what the page says."""
         known = self.spec.variables[variable]
@@ -171,10 +198,10 @@ class Extractor:
         )
 
     def _open(
-        self, body: ResponseBody, fields: "JobFields | None", *, record: bool
+        self, body: ResponseBody, fields: "JobFields | None", *, record: bool, needs_body: bool = False
     ) -> tuple[FieldReader, FieldReader, Ids] | ParsedBody:
         """Return readers of the whole answer and of what its envelope holds, with its IDs; or its problem."""
-        if self.spec.phases.needs_no_body(body.status) and not body.data.strip():
+        if not needs_body and self.spec.phases.needs_no_body(body.status) and not body.data.strip():
             value: object = {}
         else:
             try:

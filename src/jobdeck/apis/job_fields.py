@@ -1,12 +1,14 @@
 """What an answer says about one job, by the fields of its resource."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from jobdeck.apis import coerce
 from jobdeck.apis.fields import Field, FieldReader, first_names
 from jobdeck.apis.ids import is_id
+from jobdeck.apis.links import MAX_LINK
 from jobdeck.apis.spec import FactPaths, Fields, Paths, Phases, ProgressPaths, ProgressUnit, Resource
-from jobdeck.domain.job import JobError, Observation, Stage
+from jobdeck.domain.job import JobError, MissingPart, Observation, Part, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import CELL_LIMIT, clean, one_line
@@ -20,6 +22,8 @@ MAX_STAGES = 100
 
 DONE, NOT_DONE, NO_STATUS = "done", "not done", "no status"
 """The words for an API that has a boolean and no status, and for an answer that has no status yet."""
+
+_WITH_RESULT = frozenset({Phase.SUCCEEDED, Phase.PARTIAL})
 
 TOO_LARGE = ProblemDraft(
     ProblemKind.TOO_BIG, "answer too large to read: it may say succeeded, but what was dropped may contradict that"
@@ -69,6 +73,8 @@ class JobFields:
         self._stage_status = Field("stage status", stages.status)
         self._stage_outcome = Field("stage outcome", stages.outcome)
         self._stage_progress = _Progress("stage progress", stages.progress)
+        self._has_stages_elsewhere = stages.source is not None
+        self._links = tuple((part, Field(f"{part} url", source.link)) for part, source in resource.parts.items())
 
     def id_in(self, reader: FieldReader) -> str | None:
         """Return the ID that an answer gives its job, cut out of a longer name where the page says so."""
@@ -104,10 +110,8 @@ class JobFields:
             return TOO_LARGE
         if error is None and phase is Phase.FAILED and http_status in self._phases.by_http_status:
             error = _error_of_body(reader.value)
-        stages, left_out = self._stages_in(reader)
-        facts = self._facts_in(reader)
-        if left_out:
-            facts.append(("stages_not_shown", str(left_out)))
+        stages, left_out = ((), ()) if self._has_stages_elsewhere else self.stages_in(reader)
+        facts = [*self._facts_in(reader), *left_out]
         created = self._moment(reader, self._created)
         updated = self._moment(reader, self._updated)
         ended = self._moment(reader, self._ended)
@@ -127,7 +131,17 @@ class JobFields:
             facts=tuple((name, value) for name, value in facts if value is not None),
             attempt=reader.word(self._attempt),
             started_us=self._moment(reader, self._started),
+            elsewhere=tuple(self._elsewhere(reader, phase, has_result=result is not None)) if self._links else (),
         )
+
+    def _elsewhere(self, reader: FieldReader, phase: Phase, *, has_result: bool) -> Iterator[MissingPart]:
+        """Yield the parts that are in other answers: stages always, a result once there is one."""
+        for part, link in self._links:
+            if part is Part.RESULT and (has_result or phase not in _WITH_RESULT):
+                continue
+            found = reader.first(link) if link.paths else ""
+            if isinstance(found, str):
+                yield MissingPart(part, found[: MAX_LINK + 1])
 
     def _state(
         self, reader: FieldReader, error: JobError | None, *, has_result: bool, http_status: int
@@ -250,10 +264,10 @@ class JobFields:
             reader.note(f"not read as {self._paths.time_unit}: see time_unit")
         return found
 
-    def _stages_in(self, reader: FieldReader) -> tuple[tuple[Stage, ...], int]:
-        """Return the stages, and how many there are beyond those that fit on a screen."""
+    def stages_in(self, reader: FieldReader) -> tuple[tuple[Stage, ...], tuple[tuple[str, str], ...]]:
+        """Return the stages, and as a fact how many there are beyond those that fit on a screen."""
         if not self._stages.paths:
-            return (), 0
+            return (), ()
         items = reader.all(self._stages)
         if reader.matches and reader.matches[-1].field == "stages" and items:
             reader.matches[-1] = replace(reader.matches[-1], value=len(items))
@@ -261,7 +275,10 @@ class JobFields:
             self._stage(reader.inside(item.value, item.key, record=index == 0))
             for index, item in enumerate(items[:MAX_STAGES])
         )
-        return tuple(stage for stage in stages if stage is not None), max(0, len(items) - MAX_STAGES)
+        more = len(items) - MAX_STAGES
+        return tuple(stage for stage in stages if stage is not None), (
+            (("stages_not_shown", str(more)),) if more > 0 else ()
+        )
 
     def _stage(self, reader: FieldReader) -> Stage | None:
         name = reader.word(self._stage_name) if self._stage_name.paths else None

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from jobdeck.apis.load_urls import load_source
 from jobdeck.apis.spec import (
     FactPaths,
     Fields,
@@ -12,6 +13,7 @@ from jobdeck.apis.spec import (
     ProgressPaths,
     ProgressUnit,
     Resource,
+    ResultFields,
     StageFields,
     TimeUnit,
 )
@@ -89,19 +91,33 @@ def _fact(facts: StrictTable, name: str) -> FactPaths:
     return found
 
 
-def load_stages(table: StrictTable) -> StageFields:
-    """Return where the stages are, and where in one of them everything is."""
+def load_stages(table: StrictTable, place: tuple[str, ...]) -> StageFields:
+    """Return where the stages are, and where in one of them everything is; `place` are the job's variables."""
     stages = StageFields(
         items=table.plural_paths("items", "such as $.steps[*]"),
         name=table.paths("name"),
         status=table.paths("status"),
         outcome=table.paths("outcome"),
         progress=_progress(table),
+        source=load_source(table, place),
     )
     table.finish()
     if table.names and not stages.items and table.has("items") is False:
         raise table.error("items", "is missing: the JSONPath of the stages, such as $.steps[*]")
     return stages
+
+
+def load_result(table: StrictTable, fields: Fields, place: tuple[str, ...]) -> ResultFields | None:
+    """Return where a result is that is not in the job's own answer; None where the page says nothing of that."""
+    source, path = load_source(table, place), table.paths("path")
+    table.finish()
+    if source is None:
+        if table.names:
+            raise table.error("url", "is missing: where the result is, such as /jobs/{id}/result; see fields.result")
+        return None
+    if fields.done_needs_result:
+        raise table.error("url", "and fields.done_needs_result exclude each other")
+    return ResultFields(source, path or ("$",))
 
 
 def load_phases(table: StrictTable, resources: list[Resource]) -> Phases:

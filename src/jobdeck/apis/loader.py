@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from jobdeck.apis.load_fields import load_fields, load_phases, load_stages
+from jobdeck.apis.load_fields import load_fields, load_phases, load_result, load_stages
+from jobdeck.apis.load_urls import BRACES, check_braces, load_query, load_template
 from jobdeck.apis.spec import (
     Accepted,
     ActionSpec,
@@ -18,7 +20,7 @@ from jobdeck.apis.spec import (
     placeholders,
 )
 from jobdeck.apis.tables import PageError, Raw, StrictTable, overlay
-from jobdeck.apis.url_template import ID, TemplateError, UrlTemplate
+from jobdeck.apis.url_template import ID
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import one_line
 from jobdeck.providers.origin import OriginError, origin_of_base
@@ -34,16 +36,12 @@ SHORTEST_MESSAGE = 5
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
 _PLAIN = re.compile(r"[A-Za-z0-9 ._:;,=/+*()@-]{0,200}")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_BRACES = re.compile(r"\{[a-z][a-z0-9_]{0,31}\}")
 _OWN_HEADERS = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding"}
     | {"user-agent"}
 )
 _PROFILE_KEYS = frozenset({"provider", "base_url", "requests_per_minute", "variables", "organization", "allow"})
 _SECRET_HEADER = re.compile(r"key|token|secret|auth|cookie|password|credential", re.IGNORECASE)
-_SECRET_PARAMETER = re.compile(
-    r"(?:api|access|auth)?[_-]?(?:key|token|secret|password|signature|sig|code)", re.IGNORECASE
-)
 _DEFAULT_INTERVAL = 5.0
 _NO_AUTH = AuthMethod({"Authorization": "Bearer {token}"})
 
@@ -107,28 +105,47 @@ def profile_variables(spec: ApiSpec) -> frozenset[str]:
     """Return the variables that a profile of this API may give."""
     found = {name for resource in spec.resources.values() for name in resource.place}
     found |= {name for listed in spec.lists for name in listed.url.variables}
-    queries = [pair for resource in spec.resources.values() for pair in resource.query]
-    queries += [pair for listed in spec.lists for pair in listed.query]
-    texts = [value for _, value in queries] + list(spec.headers.values()) + [m.basic_user for m in spec.auth]
-    texts += [resource.body for resource in spec.resources.values()]
+    texts = [*_asked_with(spec), *spec.headers.values()]
     return (frozenset(found) | {name for text in texts for name in placeholders(text)}) - {ID}
 
 
 def required_variables(spec: ApiSpec) -> frozenset[str]:
     """Return the variables that no target can give, so that a profile must where there is no default."""
-    queries = [pair for resource in spec.resources.values() for pair in resource.query]
-    queries += [pair for listed in spec.lists for pair in listed.query]
-    texts = [value for _, value in queries] + [method.basic_user for method in spec.auth]
-    texts += [resource.body for resource in spec.resources.values()]
     place = {name for resource in spec.resources.values() for name in resource.place}
-    return frozenset({name for text in texts for name in placeholders(text)}) - place - {ID}
+    return frozenset({name for text in _asked_with(spec) for name in placeholders(text)}) - place - {ID}
+
+
+def _asked_with(spec: ApiSpec) -> list[str]:
+    """Return the texts of requests that may have variables in them, but for paths and further headers."""
+    resources = spec.resources.values()
+    queries = [resource.query for resource in resources] + [listed.query for listed in spec.lists]
+    queries += [source.query for resource in resources for source in resource.parts.values()]
+    texts = [value for query in queries for _, value in query]
+    return [*texts, *(method.basic_user for method in spec.auth), *(resource.body for resource in resources)]
+
+
+@dataclass(frozen=True, slots=True)
+class _AnswerTables:
+    """The tables that say where in answers everything is."""
+
+    fields: StrictTable
+    stages: StrictTable
+    result: StrictTable
+
+    def under(self, resource: StrictTable) -> "_AnswerTables":
+        """Return those of a resource with these underneath."""
+        return _AnswerTables(
+            resource.table("fields").over(self.fields.raw),
+            resource.table("stages").over(self.stages.raw),
+            resource.table("result").over(self.result.raw),
+        )
 
 
 def _resources(page: StrictTable) -> dict[str, Resource]:
     """Return the resources of ``[resources.NAME]``, or the only one of ``[job]``."""
-    fields, stages, kind = page.table("fields"), page.table("stages"), page.text("kind")
+    answer, kind = _AnswerTables(page.table("fields"), page.table("stages"), page.table("result")), page.text("kind")
     if not page.has("resources"):
-        return {"job": _resource("job", page.table("job"), fields, stages, kind or "job")}
+        return {"job": _resource("job", page.table("job"), answer, kind or "job")}
     if page.has("job"):
         raise page.error("job", "and resources are two ways to say where a job is: give one")
     tables = page.table("resources")
@@ -147,13 +164,12 @@ def _resources(page: StrictTable) -> dict[str, Resource]:
         if like:
             one = one.over({key: value for key, value in raws[like].items() if key != "kind"})
         raws[name] = one.raw
-        own_fields, own_stages = one.table("fields").over(fields.raw), one.table("stages").over(stages.raw)
-        found[name] = _resource(name, one, own_fields, own_stages, name)
+        found[name] = _resource(name, one, answer.under(one), name)
     return found
 
 
-def _resource(name: str, table: StrictTable, fields: StrictTable, stages: StrictTable, kind: str) -> Resource:
-    query = _query(table)
+def _resource(name: str, table: StrictTable, answer: _AnswerTables, kind: str) -> Resource:
+    query = load_query(table)
     by_parameter = f"{{{ID}}}" in (value for _, value in query)
     method = table.text("method", "GET").upper()
     body = table.text("body")
@@ -165,16 +181,18 @@ def _resource(name: str, table: StrictTable, fields: StrictTable, stages: Strict
         import json  # noqa: PLC0415 - for the few pages that ask by POST
 
         try:
-            json.loads(_BRACES.sub("x", body))
+            json.loads(BRACES.sub("x", body))
         except ValueError:
             raise table.error("body", "must be JSON, with variables such as {id} within its texts") from None
     needs_id = not by_parameter and f"{{{ID}}}" not in body
     pattern = table.text("id_pattern")
     _check_pattern(table, pattern)
     interval = table.seconds("interval", 1.0, 900.0)
+    url, read = load_template(table, "url", needs_id=needs_id), load_fields(answer.fields)
+    place = (*url.variables, ID)
     found = Resource(
         name=name,
-        url=_template(table, "url", needs_id=needs_id),
+        url=url,
         query=query,
         dropped_query=frozenset(table.texts("dropped_query")),
         method=method,
@@ -186,10 +204,11 @@ def _resource(name: str, table: StrictTable, fields: StrictTable, stages: Strict
         young=table.flag("poll_young_sooner"),
         typical=table.seconds("typical"),
         accepted_if=table.paths("accepted_if"),
-        fields=load_fields(fields),
-        stages=load_stages(stages),
+        fields=read,
+        stages=load_stages(answer.stages, place),
+        result=load_result(answer.result, read, place),
     )
-    table.finish("like", "fields", "stages")
+    table.finish("like", "fields", "stages", "result")
     return found
 
 
@@ -208,42 +227,6 @@ def _check_pattern(table: StrictTable, pattern: str) -> None:
         raise table.error("id_pattern", "may have classes such as [0-9a-f], (?:a|b) and repetitions such as {24} only")
 
 
-def _template(table: StrictTable, key: str, *, needs_id: bool | None) -> UrlTemplate:
-    """Return the template of a path; `needs_id` says whether an ID must be in it, must not, or may (None)."""
-    text = table.text(key)
-    if not text:
-        raise table.error(key, "is missing: the path of a job, such as /v1/jobs/{id}" if needs_id else "is missing")
-    try:
-        template = UrlTemplate.parse(text)
-    except TemplateError as error:
-        raise table.error(key, f"{error}: {one_line(text, 120)}") from None
-    if needs_id and ID not in template.variables:
-        raise table.error(key, f"must have {{id}} in it, or query a parameter with it: {one_line(text, 120)}")
-    if needs_id is False and ID in template.variables:
-        raise table.error(key, f"must not have {{id}} in it: {one_line(text, 120)}")
-    return template
-
-
-def _query(table: StrictTable) -> tuple[tuple[str, str], ...]:
-    """Return the parameters to ask with; none may hold a secret."""
-    found = table.strings("query")
-    for name, value in found.items():
-        if _SECRET_PARAMETER.fullmatch(name):
-            raise table.error(
-                f"query.{name}", "is refused: URLs are kept and shown, so a key goes into a header (auth)"
-            )
-        _check_braces(table, f"query.{name}", value)
-        if f"{{{ID}}}" in value and value != f"{{{ID}}}":
-            raise table.error(f"query.{name}", "may be {id} as a whole, and not have it within a longer value")
-    return tuple(found.items())
-
-
-def _check_braces(table: StrictTable, key: str, text: str) -> None:
-    rest = _BRACES.sub("", text)
-    if "{" in rest or "}" in rest:
-        raise table.error(key, f"has {one_line(text, 80)!r}, where a variable must read {{name}}")
-
-
 def _headers(page: StrictTable) -> dict[str, str]:
     """Return the further headers to send; none may hold a secret, or be one of jobdeck's own."""
     found = page.strings("headers")
@@ -252,8 +235,8 @@ def _headers(page: StrictTable) -> dict[str, str]:
             raise page.error(f"headers.{name}", "cannot be set: it is jobdeck's own, or that of auth")
         if _SECRET_HEADER.search(name):
             raise page.error(f"headers.{name}", "is refused: what could be a key belongs into auth")
-        _check_braces(page, f"headers.{name}", value)
-        if not _PLAIN.fullmatch(_BRACES.sub("", value)):
+        check_braces(page, f"headers.{name}", value)
+        if not _PLAIN.fullmatch(BRACES.sub("", value)):
             raise page.error(f"headers.{name}", "must be letters, digits and . _ : ; , = / + * ( ) @ -")
     return found
 
@@ -294,7 +277,7 @@ def _auth_method(table: StrictTable) -> AuthMethod | None:
         case "basic":
             if not user:
                 raise table.error("user", 'is missing: scheme = "basic" needs one, a name or "{user}", a variable')
-            _check_braces(table, "user", user)
+            check_braces(table, "user", user)
             method = AuthMethod({}, user, "{token}", MappingProxyType(env))
             return _checked(table, method)
         case _:
@@ -306,8 +289,8 @@ def _checked(table: StrictTable, method: AuthMethod) -> AuthMethod:
     for name, template in method.headers.items():
         if not HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
             raise table.error("header", f"must be the name of a header that may hold a key, not {one_line(name, 80)}")
-        _check_braces(table, f"headers.{name}", template)
-        if not _PLAIN.fullmatch(_BRACES.sub("", template)):
+        check_braces(table, f"headers.{name}", template)
+        if not _PLAIN.fullmatch(BRACES.sub("", template)):
             raise table.error(f"headers.{name}", "must be letters, digits and . _ : ; , = / + * ( ) @ -")
     if not method.secrets:
         raise table.error("headers", 'hold no secret: name it in braces, such as "Bearer {token}"')
@@ -396,13 +379,13 @@ def _list(table: StrictTable, resources: Mapping[str, Resource], phases: Phases)
     for name in shows:
         if name not in resources:
             raise table.error("shows", f"names no resource: {one_line(name, 80)} (known: {', '.join(resources)})")
-    url = _template(table, "url", needs_id=False)
+    url = load_template(table, "url", needs_id=False)
     strange = next((name for name in url.variables if name not in resources[shows[0]].url.variables), None)
     if strange is not None:
         raise table.error("url", f"has {{{strange}}}, which the URL of a job has not")
     status_parameter = table.text("status_parameter")
     words = (phases.in_phases(Phase.RUNNING, Phase.QUEUED), phases.in_phases(*_ENDED)) if status_parameter else ((), ())
-    query = _query(table)
+    query = load_query(table)
     if f"{{{ID}}}" in dict(query).values():
         raise table.error("query", "must not have {id} in it: a list is not about one job")
     found = ListSpec(
@@ -456,7 +439,7 @@ def _variables(table: StrictTable) -> dict[str, Variable]:
         one = table.table(name)
         variable = Variable(
             default=one.text("default"),
-            url=_template(one, "url", needs_id=False) if one.has("url") else None,
+            url=load_template(one, "url", needs_id=False) if one.has("url") else None,
             items=one.plural_paths("items", "such as $.items[*]"),
             value=one.paths("value"),
             cursor=one.paths("cursor"),
@@ -499,7 +482,7 @@ def _actions(table: StrictTable, resources: Mapping[str, Resource]) -> dict[str,
         phases = one.texts("phases", ("queued", "running"))
         if not set(phases) <= {"queued", "running", "unknown"}:
             raise one.error("phases", "may be queued, running and unknown")
-        url = _template(one, "url", needs_id=True)
+        url = load_template(one, "url", needs_id=True)
         strange = [v for v in url.variables if not any(v in each.url.variables for each in resources.values())]
         if strange:
             raise one.error("url", f"has {{{strange[0]}}}, which the URL of a job has not")

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from jobdeck.apis.url_template import ID, UrlTemplate, is_piece
+from jobdeck.domain.job import Part
 from jobdeck.domain.phase import Phase
 from jobdeck.providers.throttling import RateLimitWords
 
@@ -131,8 +132,20 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class PartSource:
+    """Where a part of a job is that its own answer has not.
+
+    That is below the base URL, with the variables of the job's URL, or at a URL that the answer has at `link`.
+    """
+
+    url: UrlTemplate | None = None
+    link: Paths = ()
+    query: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StageFields:
-    """Which values of an answer are its stages, and where in one of them everything is.
+    """Which values of an answer (that of `source`, if there is one) are its stages, and where in one everything is.
 
     Where no `name` is found, a stage is called by its own key in the object that holds it.
     """
@@ -142,6 +155,15 @@ class StageFields:
     status: Paths = ()
     outcome: Paths = ()
     progress: ProgressPaths = ProgressPaths()
+    source: PartSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFields:
+    """Where a result is that is not in the job's own answer: at `path` in that of `source`."""
+
+    source: PartSource
+    path: Paths = ("$",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +223,13 @@ class Resource:
     accepted_if: Paths = ()
     fields: Fields = Fields()
     stages: StageFields = StageFields()
+    result: ResultFields | None = None
+
+    @property
+    def parts(self) -> dict[Part, PartSource]:
+        """The parts of a job that have a URL of their own."""
+        found = {Part.STAGES: self.stages.source, Part.RESULT: self.result.source if self.result else None}
+        return {part: source for part, source in found.items() if source is not None}
 
     @property
     def place(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from jobdeck.cli.inputs import read_source
 from jobdeck.cli.output import print_json, print_table, rfc3339
 from jobdeck.config import load_settings
 from jobdeck.config.apis import read_spec
-from jobdeck.domain.job import Observation
+from jobdeck.domain.job import Observation, Part
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
@@ -58,11 +58,16 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
     rows = ParsedBody()
     if read.problem is not None and refusal is None and spec.lists:
         rows = _read_page(spec, response)
+    part = None
+    if read.problem is not None and refusal is None and not rows.observations:
+        part = _read_part(spec, response)
     if arguments.json:
-        print_json(_object(spec, read, rows))
+        print_json(_object(spec, read, rows, part))
+    elif part is not None:
+        _print_part(spec, *part)
     else:
         _print(spec, read, rows)
-    return ExitCode.OK if read.observations or rows.observations else ExitCode.FAILED
+    return ExitCode.OK if read.observations or rows.observations or part is not None else ExitCode.FAILED
 
 
 def _read_job(spec: ApiSpec, response: ResponseBody) -> ParsedBody:
@@ -77,6 +82,22 @@ def _read_page(spec: ApiSpec, response: ResponseBody) -> ParsedBody:
     extractor = Extractor(spec, name_paths=True)
     read = [_read_leniently(partial(extractor.page, listed), response, one=False) for listed in spec.lists]
     return next((one for one in read if one.observations), read[0])
+
+
+def _read_part(spec: ApiSpec, response: ResponseBody) -> tuple[Part, ParsedBody] | None:
+    """Return the answer as a part of a job that has a URL of its own, and which part; None where it is none.
+
+    A result that is a whole body could be any.
+    """
+    extractor = Extractor(spec, name_paths=True)
+    for name, resource in spec.resources.items():
+        for part in resource.parts:
+            if part is Part.RESULT and resource.result is not None and "$" in resource.result.path:
+                continue
+            read = extractor.part(name, part, response, "", None, record=True)
+            if any(one.stages or one.result is not None for one in read.observations):
+                return part, read
+    return None
 
 
 def _parse_job(extractor: Extractor, resource: str, body: ResponseBody) -> ParsedBody:
@@ -139,6 +160,15 @@ def _print(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> None:
         sys.stdout.write(f"not read as a list of jobs: nothing at {one_line(' or '.join(spec.lists[0].items))}\n")
 
 
+def _print_part(spec: ApiSpec, part: Part, read: ParsedBody) -> None:
+    sys.stdout.write(f"{spec.name}, described in {spec.source}\n\nthe {part} of a job\n\n")
+    print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
+    for told in read.observations:
+        if told.stages:
+            sys.stdout.write("\n")
+            print_table(("READ AS", ""), list(_stages(told)))
+
+
 def _in_order(read: ParsedBody) -> list[FieldMatch]:
     """Return the findings as a person looks for them, facts last."""
     return sorted(read.matches, key=lambda found: _ORDER.index(found.field) if found.field in _ORDER else len(_ORDER))
@@ -158,13 +188,13 @@ def _summary(read: ParsedBody, job: Observation) -> Iterator[tuple[str, str]]:
     yield "status", job.status
     yield "phase", f"{job.phase.value} ({'ended' if job.phase.terminal else 'not ended'})"
     yield "progress", "–" if job.progress is None else f"{job.progress:.1%}"
-    for stage in job.stages:
-        progress = "" if stage.progress is None else f" {stage.progress:.1%}"
-        yield f"stage {stage.name}", f"{stage.phase.value} ({stage.status}){progress}"
+    yield from _stages(job)
     if job.error is not None:
         words = " ".join(part for part in (job.error.code, job.error.message) if part) or "of no known shape"
         hint = ": see phases.done" if job.phase is Phase.SUCCEEDED else ""
         yield "error", f"{words}   (and yet {job.phase.value}{hint})" if job.phase in _GOOD else words
+    for part in job.elsewhere:
+        yield part.part, f"in another answer{f', at {one_line(part.url, SHOWN)}' if part.url else ''}"
     for name, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         yield name, rfc3339(us) or "–"
     request_id, trace_id = read.ids
@@ -176,8 +206,14 @@ def _summary(read: ParsedBody, job: Observation) -> Iterator[tuple[str, str]]:
         yield "note", job.note
 
 
-def _object(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> dict[str, Any]:
-    fault = next(_faults(read), None)
+def _stages(job: Observation) -> Iterator[tuple[str, str]]:
+    for stage in job.stages:
+        progress = "" if stage.progress is None else f" {stage.progress:.1%}"
+        yield f"stage {stage.name}", f"{stage.phase.value} ({stage.status}){progress}"
+
+
+def _object(spec: ApiSpec, read: ParsedBody, rows: ParsedBody, part: tuple[Part, ParsedBody] | None) -> dict[str, Any]:
+    fault = None if part is not None else next(_faults(read), None)
     return {
         "provider": spec.name,
         "described_in": spec.source,
@@ -189,14 +225,27 @@ def _object(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> dict[str, Any]
                 "value": json.loads(json_text(finding.value)) if finding.found else None,
                 "note": finding.note or None,
             }
-            for finding in _in_order(read)
+            for finding in _in_order(read if part is None else part[1])
         ],
         "job": next((_job(read, job) for job in read.observations), None),
         "rows": [{"id": row.id, "status": row.status, "phase": row.phase.value} for row in rows.observations],
         "gap": rows.partial_error,
         "next_cursor": rows.next_cursor,
+        "part": None if part is None else _part(*part),
         "problem": None if fault is None else {"kind": fault.kind.value, "message": one_line(fault.message)},
     }
+
+
+def _part(part: Part, read: ParsedBody) -> dict[str, Any]:
+    told = read.observations[0]
+    return {"name": part.value, "stages": _stage_objects(told), "has_result": told.result is not None}
+
+
+def _stage_objects(job: Observation) -> list[dict[str, Any]]:
+    return [
+        {"name": stage.name, "status": stage.status, "phase": stage.phase.value, "progress": stage.progress}
+        for stage in job.stages
+    ]
 
 
 def _job(read: ParsedBody, job: Observation) -> dict[str, Any]:
@@ -206,10 +255,7 @@ def _job(read: ParsedBody, job: Observation) -> dict[str, Any]:
         "status": job.status,
         "phase": job.phase.value,
         "progress": job.progress,
-        "stages": [
-            {"name": stage.name, "status": stage.status, "phase": stage.phase.value, "progress": stage.progress}
-            for stage in job.stages
-        ],
+        "stages": _stage_objects(job),
         "error": None if job.error is None else {"code": job.error.code, "message": job.error.message},
         "has_result": job.result is not None,
         "created_at": rfc3339(job.created_us),

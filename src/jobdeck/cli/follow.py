@@ -113,12 +113,14 @@ class Settled:
 
     def __call__(self, engine: Engine, job: Job) -> bool:
         """Whether a job is settled; one that only a list or another process has seen end is asked itself."""
-        if job.confirmed and job.terminal:
+        if job.confirmed and job.terminal and not job.awaits_part:
             return True
         if self._is_not_found(job) or job.key.profile in engine.halted():
             return True
         if not job.terminal:
             self._unconfirmed.pop(job.key, None)
+            return False
+        if job.confirmed:
             return False
         engine.fetch(job.key)
         now = self._clock.now()

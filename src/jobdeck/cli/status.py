@@ -67,7 +67,7 @@ class Look:
     def __call__(self, engine: Engine, batch: Batch) -> bool:
         """Take what is new; True when every target has been looked at, or nothing more can be learnt."""
         for job in batch.jobs:
-            if job.key in self.done:
+            if job.key in self.done or job.awaits_part:
                 continue
             if job.problem or (job.answered and (job.confirmed or not job.terminal)):
                 engine.rest(job.key)
@@ -80,11 +80,11 @@ class Look:
         for profile, problem in self._down(engine, batch).items():
             for job in engine.jobs.values():
                 if job.key.profile == profile and job.key not in self.done:
-                    self.unasked[job.key] = replace(job, problem=_not_asked(profile, problem))
+                    self._leave(job, _not_asked(profile, problem))
         silent = unbearable(engine, self._clock.now())
         for job in engine.jobs.values():
             if job.key.profile in silent and job.key not in self.done:
-                self.unasked[job.key] = replace(job, problem=silent[job.key.profile])
+                self._leave(job, silent[job.key.profile])
         LINE.show(f"{len(self.done)} of {self._total} looked at")
         return len(self.done) + len(self.unasked) == self._total
 
@@ -101,6 +101,13 @@ class Look:
         if self._as_json:
             print_json(job_object(job, self._clock.now()))
             narrate_anomalies([job])
+
+    def _leave(self, job: Job, problem: Problem) -> None:
+        """Ask no more about a job; one of which a part alone is missing was answered."""
+        if job.confirmed and job.awaits_part:
+            self._take(job)
+        else:
+            self.unasked[job.key] = replace(job, problem=problem)
 
     def _down(self, engine: Engine, batch: Batch) -> dict[str, Problem]:
         """Return the profiles not worth another request, with the problem that says so."""

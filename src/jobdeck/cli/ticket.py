@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     def looked(engine: Engine, batch: Batch) -> bool:
         fresh.extend(item for item in batch.exchanges if item.job == targets[0].key)
         silent.update(unbearable(engine, wiring.clock.now()))
-        return bool(fresh) or bool(engine.halted()) or bool(silent)
+        looked_at = bool(fresh) and not engine.jobs[targets[0].key].awaits_part
+        return looked_at or bool(engine.halted()) or bool(silent)
 
     (job,) = run_async(follow(wiring, targets, looked, lists=UseOfLists.NONE))
     with open_store_for(arguments, wiring.settings.scopes) as store:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.job import JobKey, MissingPart
 from jobdeck.domain.problem import Problem
 
 
@@ -15,7 +15,8 @@ class Exchange:
     `job` is None for a list request, `date_us` what the server's clock said (microseconds since the epoch, whole
     seconds). `request_id` is what the answer's header said, else its body;
     `duration` is in seconds from sending to the last byte, `size` in decoded bytes. `sequence` is its place in the
-    order of sending, among all requests of all processes that share a store.
+    order of sending, among all requests of all processes that share a store. `part` is what was asked for where it
+    was a part of the job alone, which tells nothing of its state.
     """
 
     profile: str
@@ -32,6 +33,7 @@ class Exchange:
     date_us: int | None = None
     problem: Problem | None = None
     sequence: int = 0
+    part: MissingPart | None = None
 
     @property
     def clock_offset(self) -> float | None:

@@ -27,6 +27,25 @@ class Source(StrEnum):
     ANSWER = "answer"
 
 
+class Part(StrEnum):
+    """What of a job may have a URL of its own, beside that of its answer."""
+
+    STAGES = "stages"
+    RESULT = "result"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPart:
+    """A part that a job's answer has not, and where it is: at `url`, empty where the API's page says so.
+
+    `tries` counts the requests for it that failed.
+    """
+
+    part: Part
+    url: str = ""
+    tries: int = 0
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class JobKey:
     """What identifies a job: the profile it is asked through, its account group if the API has one, its ID."""
@@ -88,7 +107,7 @@ class Observation:
     only when somebody looks. `facts` are further scalar fields of the answer by name. `whole` is False for a
     list row that says nothing of stages, error and result: what was known of those stays. `note` says in words how the
     answer was damaged, None when it was not. `attempt` and `started_us` tell one run of an ID from the next, where the
-    API has such.
+    API has such. `elsewhere` are the parts that this answer has not, and another URL has.
     """
 
     id: str
@@ -108,6 +127,7 @@ class Observation:
     note: str | None = None
     attempt: str | None = None
     started_us: int | None = None
+    elsewhere: tuple[MissingPart, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a progress outside 0–1 (ValueError)."""
@@ -147,7 +167,8 @@ class Job:
 
     `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
     `observed`, and `stall_after` the seconds without a change that are unusual, both None when too little is known.
-    `request_id` and `trace_id` are the newest exchange's. `version` grows with every visible change.
+    `request_id` and `trace_id` are the newest poll's. `missing` are the parts of it that are yet to be fetched from
+    URLs of their own. `version` grows with every visible change.
     """
 
     target: Target
@@ -192,6 +213,7 @@ class Job:
     interval: float = 5.0
     eta: tuple[float, float] | None = None
     stall_after: float | None = None
+    missing: tuple[MissingPart, ...] = ()
     version: int = field(default=0, compare=False)
 
     @property
@@ -203,6 +225,11 @@ class Job:
     def terminal(self) -> bool:
         """Whether the job has ended for good."""
         return self.phase.terminal
+
+    @property
+    def awaits_part(self) -> bool:
+        """Whether the job has ended, and a part of its answer is yet to be fetched from a URL of its own."""
+        return self.terminal and bool(self.missing)
 
     @property
     def confirmed(self) -> bool:

@@ -6,23 +6,14 @@ Newer is what was sent later (`Exchange.sequence`), never what a clock says.
 from dataclasses import replace
 
 from jobdeck.domain import words
-from jobdeck.domain.events import (
-    AnomalyMet,
-    JobEvent,
-    PhaseChanged,
-    ProblemMet,
-    ProgressChanged,
-    Recovered,
-    RunBegan,
-    StageChanged,
-)
+from jobdeck.domain.events import JobEvent, PhaseChanged, ProblemMet, ProgressChanged, Recovered, RunBegan
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant, utc
-from jobdeck.domain.job import Job, Observation, Source, Stage, StageRecord
+from jobdeck.domain.job import Job, Observation, Source
+from jobdeck.domain.parts import apply_part, missing_parts, note_missing_part, with_known_parts
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-
-MAX_ANOMALIES = 20
+from jobdeck.domain.stages import stage_changes, update_records, with_anomaly
 
 KNOWN_SECONDS = 30.0
 """A job that was accepted or seen is not found when nothing but 404 has come for so long: a replica that lags, or a
@@ -53,10 +44,13 @@ def apply_observation(
     An answer to a request sent before the one that gave the present state is old news and changes nothing. A list row
     changes the state like any newer answer, but lists run some seconds ahead of the job's own answer (`exchange.job`),
     or behind: only that one ends a job for good, begins a new run by going on after an end, or makes an anomaly. A row
-    that denies an end which it told is noted as a doubt, which the next one settles.
+    that denies an end which it told is noted as a doubt, which the next one settles. An answer to a request for a part
+    alone changes that part.
     """
     if exchange.sequence < job.sequence:
         return job, ()
+    if exchange.part is not None:
+        return apply_part(job, exchange.part.part, observation, exchange, now)
     own = exchange.job is not None
     if not own and _is_doubt(job, observation):
         return replace(job, doubt=observation.status, version=job.version + 1), ()
@@ -92,10 +86,11 @@ def apply_observation(
         trace_id=exchange.trace_id,
         version=job.version + 1,
     )
-    seen = _with_anomaly(seen, observation.note, now, events)
+    seen = with_anomaly(seen, observation.note, now, events)
     if not new_run:
-        seen = _with_anomaly(seen, denial, now, events)
+        seen = with_anomaly(seen, denial, now, events)
     same_end = job.terminal and observation.phase is job.phase
+    observation = with_known_parts(job, observation)
     if same_end and observation.whole:
         observation = _with_what_is_known(job, observation)
     changes = _changes(job, observation, exchange, now)
@@ -103,6 +98,8 @@ def apply_observation(
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
     taken = _take_over(seen, observation, now, changed, own=own)
+    if own and observation.whole:
+        taken = replace(taken, missing=missing_parts(job, observation, same_end=same_end))
     # An end that the job's own answer told is not told less well when a list or another process repeats it.
     better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
     # Nor is it newer for that: an answer of the job's own that was sent between the two still counts.
@@ -111,21 +108,16 @@ def apply_observation(
     return replace(taken, source=better, sequence=sequence), (*events, *changes)
 
 
-def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobEvent]) -> Job:
-    """Return the job with an anomaly added, once, and its event."""
-    if message is None or message in job.anomalies:
-        return job
-    events.append(AnomalyMet(now, job.key, message))
-    return replace(job, anomalies=(*job.anomalies, message)[-MAX_ANOMALIES:])
-
-
 def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
     """Return the job after an exchange that told nothing about it: its last good state stays, with its age.
 
-    One that was sent before the request that gave this state is old news and changes nothing.
+    One that was sent before the request that gave this state is old news and changes nothing. That a part could not be
+    fetched is said, and is no failure of the job's.
     """
     if exchange.sequence < job.sequence:
         return job, ()
+    if exchange.part is not None:
+        return note_missing_part(job, exchange.part, problem, now)
     missing = problem.kind is ProblemKind.NOT_FOUND
     misses, since = job.misses, job.missing_since
     if missing:
@@ -254,7 +246,7 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
         phase=observation.phase,
         kind=observation.kind or job.kind,
         progress=observation.progress if whole else job.progress,
-        stages=_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
+        stages=update_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
         error=observation.error if whole else job.error,
         result=observation.result if whole else job.result,
         facts=observation.facts if whole else observation.facts or job.facts,
@@ -291,33 +283,5 @@ def _changes(job: Job, observation: Observation, exchange: Exchange, now: Instan
         return tuple(events)
     if observation.progress != job.progress:
         events.append(ProgressChanged(now, job.key, None, job.progress, observation.progress))
-    known = {record.stage.name: record.stage for record in job.stages}
-    for stage in observation.stages:
-        before = known.get(stage.name)
-        if before is None or before.phase is not stage.phase:
-            was = before.phase if before else None
-            events.append(StageChanged(now, job.key, stage.name, was, stage.phase, exchange.request_id))
-        if before is not None and before.progress != stage.progress:
-            events.append(ProgressChanged(now, job.key, stage.name, before.progress, stage.progress))
+    events.extend(stage_changes(job, observation.stages, exchange, now))
     return tuple(events)
-
-
-def _records(
-    known: tuple[StageRecord, ...], stages: tuple[Stage, ...], now: Instant, over: Instant
-) -> tuple[StageRecord, ...]:
-    """Return the stages as told `now`; those that have ended had done so when the job was, `over` at the latest."""
-    records = {record.stage.name: record for record in known}
-    return tuple(_record(records.get(stage.name), stage, now, over) for stage in stages)
-
-
-def _record(known: StageRecord | None, stage: Stage, now: Instant, over: Instant) -> StageRecord:
-    if known is not None and known.stage == stage:
-        return known
-    begun = stage.phase is not Phase.QUEUED
-    if known is None:
-        # A stage that had already ended when we first saw it has no moment of its own that we could know.
-        started = now if stage.phase is Phase.RUNNING else None
-        return StageRecord(stage, started=started, changed=now, ended=None)
-    started = known.started or (now if begun and known.stage.phase is Phase.QUEUED else None)
-    ended = (known.ended or over) if stage.phase.terminal else None
-    return StageRecord(stage, started=started, changed=now, ended=ended)

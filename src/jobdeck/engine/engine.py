@@ -16,7 +16,7 @@ from jobdeck.engine.lazily import lazily
 from jobdeck.engine.ledger import Ledger, Limits, NoLedger
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.subscription import Subscription
-from jobdeck.scheduling.actions import BudgetView, Plan, Poll, Result
+from jobdeck.scheduling.actions import BudgetView, FetchPart, ListPage, Plan, Result
 
 TICK_SECONDS = 1.0
 KEEP_SECONDS = 60.0
@@ -350,7 +350,7 @@ class Engine:
         First the registry, then the scheduler with what that changed, then everyone else.
         """
         lane, reply, mono = done.lane, done.reply, done.now.mono
-        asked = done.request.key if isinstance(done.request, Poll) else None
+        asked = None if isinstance(done.request, ListPage) else done.request.key
         applied = self._registry.apply(asked, reply, done.now)
         problem = reply.problem
         lane.scheduler.on_result(
@@ -364,12 +364,15 @@ class Engine:
                 next_cursor=reply.next_cursor,
                 rows=len(reply.observations),
                 retry_asked=reply.retry_asked,
+                missing=applied.jobs[0].missing if asked is not None and applied.jobs else (),
             ),
         )
         self._share_limit(lane)
         events: list[Event] = list(applied.events)
         jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
-        told, other = lane.judge(problem, done.now, done.request)
+        # A part that cannot be had says nothing of whether jobs can be seen.
+        is_part_problem = problem is not None and isinstance(done.request, FetchPart)
+        told, other = ([], False) if is_part_problem else lane.judge(problem, done.now, done.request)
         events += told
         # One that was still on its way when the key was refused is seen, and then no more.
         if other or lane.halt is not None:

@@ -15,14 +15,16 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Request
 from jobdeck.engine.outage import OutageWatch
-from jobdeck.providers.base import Provider, Reply
+from jobdeck.providers.base import PartRequest, Provider, Reply
 from jobdeck.providers.body import SAVE_BODY
-from jobdeck.scheduling.actions import ListPage, Poll, Wait
+from jobdeck.scheduling.actions import FetchPart, ListPage, Poll, Wait
 from jobdeck.scheduling.scheduler import MOST_SLOW, Scheduler
 
 MAX_IN_FLIGHT = 2 * MOST_SLOW
 """Requests at once to one profile. The gate stands before the HTTP client, whose pool costs time that grows with
 the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
+
+Asked: TypeAlias = Target | PartRequest | ListPage
 
 Write: TypeAlias = Callable[[bytes], object]
 """Takes the pieces of a body as they come; raises nothing."""
@@ -166,7 +168,7 @@ class Lane:
 
     async def _do(self, request: Request, owner: Owner) -> None:
         try:
-            asked = owner.target_of(request.key) if isinstance(request, Poll) else request
+            asked = _asked(request, owner)
             if asked is None:
                 # No longer watched.
                 mono = self._clock.now().mono
@@ -209,13 +211,15 @@ class Lane:
         self.scheduler.be_quiet(mono, until.mono)
         return True
 
-    async def _ask(self, asked: Target | ListPage) -> Reply:
+    async def _ask(self, asked: Asked) -> Reply:
         started = self._clock.now()
         try:
             if isinstance(asked, Target) and asked.key in self._downloads:
                 return await self._download(asked, *self._downloads.pop(asked.key))
             if isinstance(asked, Target):
                 return await self._provider.poll(asked)
+            if isinstance(asked, PartRequest):
+                return await self._provider.fetch_part(asked)
             return await self._provider.list_page(asked)
         except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not blind every job
             _log.exception("the provider of profile %s raised", self.name)
@@ -234,23 +238,33 @@ class Lane:
             done.set_result(reply.problem)
         return reply
 
-    def _url_of(self, asked: Target | ListPage) -> str:
+    def _url_of(self, asked: Asked) -> str:
         # A provider that raises here does so when it is asked, too, and is heard of then.
         with suppress(Exception):
             return self._provider.url_of(asked)
         return ""
 
     def _next_poll(self, request: Request, reply: Reply, now: Instant) -> Instant | None:
-        """Return about when the job that was polled is due again; None when it has ended, and for a list."""
-        plan = self.scheduler.plan(request.key) if isinstance(request, Poll) else None
+        """Return about when the job that was asked for is due again; None when it has ended, and for a list."""
+        plan = None if isinstance(request, ListPage) else self.scheduler.plan(request.key)
         ended = any(observation.phase.terminal for observation in reply.observations)
         return None if plan is None or ended else now.later(max(plan.interval, reply.retry_after or 0.0))
 
-    def _internal_fault(self, asked: Target | ListPage, error: Exception, started: Instant) -> Exchange:
+    def _internal_fault(self, asked: Asked, error: Exception, started: Instant) -> Exchange:
         problem = Problem(ProblemKind.PROTOCOL, f"internal error ({type(error).__name__}): please report it")
-        job = asked.key if isinstance(asked, Target) else None
+        target = asked.target if isinstance(asked, PartRequest) else asked
+        job = target.key if isinstance(target, Target) else None
+        part = asked.missing if isinstance(asked, PartRequest) else None
         duration = self._clock.now().mono - started.mono
-        return Exchange(self.name, "GET", self._url_of(asked), started, duration, job=job, problem=problem)
+        return Exchange(self.name, "GET", self._url_of(asked), started, duration, job=job, problem=problem, part=part)
+
+
+def _asked(request: Request, owner: Owner) -> Asked | None:
+    """Return what a provider is asked for; None for a job that is no longer watched."""
+    if isinstance(request, ListPage):
+        return request
+    target = owner.target_of(request.key)
+    return PartRequest(target, request.missing) if target and isinstance(request, FetchPart) else target
 
 
 def _coarse(seconds: float) -> float:

@@ -11,9 +11,9 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.timeline import Moment
 from jobdeck.providers.base import Reply
-from jobdeck.scheduling.actions import ListPage, Poll
+from jobdeck.scheduling.actions import FetchPart, ListPage, Poll
 
-Request: TypeAlias = Poll | ListPage
+Request: TypeAlias = Poll | FetchPart | ListPage
 
 
 @dataclass(frozen=True, slots=True)

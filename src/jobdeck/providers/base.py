@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import Observation, Target
+from jobdeck.domain.job import MissingPart, Observation, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import ListPage
@@ -53,6 +53,14 @@ class ValuePage:
         return self.exchange.problem
 
 
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """A request for a part of a job that its own answer has not."""
+
+    target: Target
+    missing: MissingPart
+
+
 class Provider(Protocol):
     """One API, asked through one profile. No method raises but for cancellation: every fault is a problem."""
 
@@ -61,12 +69,16 @@ class Provider(Protocol):
         """The profile this provider asks for."""
         ...
 
-    def url_of(self, asked: Target | ListPage) -> str:
-        """Return where `poll` or `list_page` sends its request; the base URL, where it would send none."""
+    def url_of(self, asked: Target | PartRequest | ListPage) -> str:
+        """Return where the request for that goes; the base URL, where none would be sent."""
         ...
 
     async def poll(self, target: Target) -> Reply:
         """Ask for one job; the reply has exactly one observation, of that job, or a problem."""
+        ...
+
+    async def fetch_part(self, request: PartRequest) -> Reply:
+        """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""
         ...
 
     async def list_page(self, page: ListPage) -> Reply:

@@ -67,6 +67,8 @@ MAX_ERROR = 65_536
 class Address:
     """Where a request goes: a path below the profile's base URL, made by `path_of` or a template, and its query.
 
+    One that is not `below_base` is below the profile's origin, and may have a query in it.
+
     `body` is the JSON that a POST sends. An answer whose status is one of `states` is one about a job, and no problem.
     """
 
@@ -75,6 +77,7 @@ class Address:
     method: str = "GET"
     body: str = ""
     states: frozenset[int] = frozenset()
+    below_base: bool = True
 
     @classmethod
     def of(cls, path: str, query: Mapping[str, str | None]) -> "Address":
@@ -279,7 +282,8 @@ class HttpLayer:
 
     def _url(self, where: Address) -> str:
         pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in where.query.items())
-        return self._profile.base_url + where.path + (f"?{pairs}" if pairs else "")
+        base = self._profile.base_url if where.below_base else str(self._profile.origin)
+        return base + where.path + (f"?{pairs}" if pairs else "")
 
     def _open(self) -> httpx.AsyncClient:
         if self._closed:

@@ -6,7 +6,7 @@ from typing import assert_never
 from jobdeck.domain.events import OutageBegan, OutageEnded, ProfileEvent, ProfileHalted, SleepNoticed
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobError, JobKey, Observation, Stage, StageRecord, Target
+from jobdeck.domain.job import Job, JobError, JobKey, MissingPart, Observation, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment
@@ -170,6 +170,8 @@ class Decoder:
                 raise DecodingError(f"job {number} has no such stages")
             both = zip(before.stages, moved, strict=True)
             values["stages"] = tuple(replace(stage, progress=progress) for stage, progress in both)
+        if "elsewhere" in values:
+            values["elsewhere"] = tuple(map(MissingPart, line.elsewhere))
         seen = self._seen[number, whole] = replace(before, **values) if values else before
         return seen
 
@@ -216,6 +218,7 @@ class Decoder:
             date_us=date,
             sequence=self._sequence,
             problem=None if line.p is None else self._problem(line.p, at),
+            part=None if line.pt is None else MissingPart(line.pt[0], tries=line.pt[1]),
         )
 
     def _problem(self, line: wire.ProblemWire, at: Instant) -> Problem:

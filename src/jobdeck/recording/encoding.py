@@ -194,6 +194,9 @@ class Encoder:
                 values["moved"] = [one.progress for one in seen.stages]
             else:
                 values["stages"] = [[one.name, one.status, one.phase.value, one.progress] for one in seen.stages]
+        parts = [one.part for one in seen.elsewhere]
+        if parts != [one.part for one in before.elsewhere]:
+            values["elsewhere"] = parts
         if not seen.whole:
             values["row"] = True
         return values
@@ -208,6 +211,8 @@ class Encoder:
             values["m"] = exchange.method
         if number is None and exchange.job is not None and exchange.job in self._current:
             values["j"] = self._current[exchange.job]
+        if exchange.part is not None:
+            values["pt"] = [exchange.part.part, exchange.part.tries]
         if exchange.http_status != 200:
             values["s"] = exchange.http_status
         if exchange.body_request_id != exchange.request_id:

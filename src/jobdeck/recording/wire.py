@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, TypeAdapter
 
+from jobdeck.domain.job import Part
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import clean
@@ -59,6 +60,7 @@ class ExchangeWire(Wire):
     """An exchange of `d` microseconds that ended `a` microseconds before the line's moment.
 
     `q` is by how much its place in the order of sending is beyond that of the exchange before it in the recording.
+    `pt` is the part of the job that alone was asked for, and how often that had failed before.
     """
 
     a: Span
@@ -74,6 +76,7 @@ class ExchangeWire(Wire):
     q: Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)] = 1
     date: Annotated[int, Field(ge=-EPOCH_US, le=EPOCH_US)] | None = 0
     p: ProblemWire | None = None
+    pt: tuple[Part, Count] | None = None
 
 
 class ObservationWire(Wire):
@@ -98,6 +101,7 @@ class ObservationWire(Wire):
     stages: Stages = ()
     moved: tuple[Fraction | None, ...] = ()
     note: Line | None = None
+    elsewhere: tuple[Part, ...] = ()
     row: bool = False
 
 

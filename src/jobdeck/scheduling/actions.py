@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.job import JobKey, MissingPart
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
@@ -28,13 +28,21 @@ class ListPage:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchPart:
+    """Ask for a part of a job that its own answer has not."""
+
+    key: JobKey
+    missing: MissingPart
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to ask before `until` (monotonic seconds); None: until something is told to the scheduler."""
 
     until: float | None
 
 
-Action: TypeAlias = Poll | ListPage | Wait
+Action: TypeAlias = Poll | FetchPart | ListPage | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Result:
     the announced rate limits.
     Of a list page, `seen` has the watched rows in the server's order, and `rows` counts all its rows, watched or not
     (None when unknown: then a row that is gone from the page is not known to be gone from the list).
+    Of a poll or a part, `missing` are the parts of the job that are yet to be fetched.
     """
 
     problem: ProblemKind | None = None
@@ -76,6 +85,7 @@ class Result:
     next_cursor: str | None = None
     rows: int | None = None
     retry_asked: float | None = None
+    missing: tuple[MissingPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

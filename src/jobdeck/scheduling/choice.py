@@ -2,7 +2,7 @@
 
 Where list rows lack the result, each ended job is polled once more for it: when nothing else is due, and with one
 request in three, first for the reason why one failed, then for rows on the screen. Where they carry it, nothing more is
-asked.
+asked. Parts of ended jobs that have a URL of their own are fetched likewise, and of the selected job while it goes on.
 """
 
 from collections.abc import Container
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from jobdeck.domain.job import JobKey
-from jobdeck.scheduling.actions import Action, Poll
+from jobdeck.scheduling.actions import Action, FetchPart, Poll, Result
 from jobdeck.scheduling.arms import PERIOD, Offer
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.focus import Focus
 from jobdeck.scheduling.lists import Book
+from jobdeck.scheduling.parts import PartQueue
 from jobdeck.scheduling.tracked import TRANSIENT
 from jobdeck.scheduling.watch import Watch
 
@@ -64,6 +65,7 @@ class Choice:
     def __init__(self, watch: Watch, budget: Budget) -> None:
         self.asked: dict[JobKey, None] = {}
         self.focus = Focus()
+        self.parts = PartQueue()
         self._watch = watch
         self._budget = budget
         self._urgent_in_a_row = 0
@@ -86,6 +88,8 @@ class Choice:
         if offer is not None and page_at <= now and self._budget.apart:
             return self._take_page(offer, now)
         if poll_at <= now:
+            if not probe and (part := self._part_in_turn(now)) is not None:
+                return self._take_part(part, now)
             key = self._urgent(now, in_flight) or self._sample(now) or self._owed(now)
             if key is None or (offer is not None and self._told_by(offer, key)):
                 best = self._watch.singles.best(now)
@@ -99,6 +103,8 @@ class Choice:
             key = key or self._unfinished()
             if key is not None:
                 return self._take_poll(key, now)
+            if not probe and (at := self.parts.due_ended()) is not None and at <= now:
+                return self._take_part(self.parts.first_ended(), now)
             return self._idle_until(now)
         return self._waits(now, poll_at, page_at)
 
@@ -223,6 +229,34 @@ class Choice:
             self._owed_key = selected or self._watch.pressing() or bare or self._unfinished()
         return self._owed_key
 
+    def _part_due(self, now: float) -> float | None:
+        """Return when a part of the selected job may be fetched: while it goes on, from what such a job may take."""
+        key = self.focus.key
+        due = self.parts.due_selected(key)
+        if due is None or key is None or self.parts.has_ended(key):
+            return due
+        return max(due, self.focus.due(now, None, self._budget.rate(now), self._watch.pace))
+
+    def _part_in_turn(self, now: float) -> JobKey | None:
+        """Return a job of which a part is fetched first: the selected one, else with one request in three."""
+        selected, ended = self._part_due(now), self.parts.due_ended()
+        if selected is not None and selected <= now:
+            return self.focus.key
+        if self._since_owed >= OWED_EVERY and ended is not None and ended <= now:
+            return self.parts.first_ended()
+        return None
+
+    def _take_part(self, key: JobKey, now: float) -> Chosen:
+        self._budget.take(now)
+        self._since_owed = self._urgent_in_a_row = 0
+        focused = not self.parts.has_ended(key)
+        if focused:
+            self.focus.spend()
+        # No poll meanwhile: whichever is answered last would hide the other.
+        self._watch.singles.drop(key)
+        self._watch.asking.add(key)
+        return Chosen(self.parts.take(key, now), focused=focused)
+
     def _take_page(self, offer: Offer, now: float) -> Chosen:
         self._budget.take(now, page=True)
         self._book(offer).send(offer, now)
@@ -270,6 +304,8 @@ class Choice:
             self.focus.earn_back()
         if chosen.offer is not None:
             self._watch.page_unsent(chosen.offer, now)
+        elif isinstance(chosen.action, FetchPart):
+            self.part_unsent(chosen.action, now)
         elif isinstance(chosen.action, Poll):
             key = chosen.action.key
             self._watch.unsent(key, now)
@@ -280,9 +316,30 @@ class Choice:
                 chosen.queue.clear()
                 chosen.queue.update({key: None, **others})
 
+    def note_missing(self, now: float, key: JobKey, result: Result) -> None:
+        """Take over which parts a job misses."""
+        if (job := self._watch.jobs.get(key)) is not None:
+            self.parts.put(key, result.missing, now, ended=job.terminal)
+
+    def part_fetched(self, now: float, action: FetchPart, result: Result) -> None:
+        """Take over what a job misses after a request for a part; one that goes on is polled again in its time."""
+        watch = self._watch
+        watch.asking.discard(action.key)
+        self.note_missing(now, action.key, result)
+        if (job := watch.jobs.get(action.key)) is not None:
+            looked = now if job.looked is None else job.looked
+            watch.unsent(action.key, max(now, looked + job.floor(now, watch.estimates)))
+
+    def part_unsent(self, action: FetchPart, due: float) -> None:
+        """Queue a part again that was cancelled or not sent."""
+        job = self._watch.jobs.get(action.key)
+        if job is not None:
+            self._watch.unsent(action.key, due)
+            self.parts.put_back(action, due, ended=job.terminal)
+
     def _idle_until(self, now: float) -> float | None:
         """Nothing is worth a request now: return when something may be."""
-        times = [self._watch.next_due(), self._focus_due(now)]
+        times = [self._watch.next_due(), self._focus_due(now), self._part_due(now), self.parts.due_ended()]
         apart = self._budget.apart
         times.extend(book.next_offer_at(now, self._watch.pace, cheap=apart) for book in self._watch.books.values())
         return min((at for at in times if at is not None), default=None)
@@ -290,7 +347,9 @@ class Choice:
     def _waits(self, now: float, poll_at: float, page_at: float) -> float | None:
         """There is no token for a poll: return when there is one for something that is worth it."""
         watch = self._watch
+        part = self.parts.due_ended()
         something = self.asked or watch.new or watch.suspects or watch.unfinished or watch.singles.ready
+        something = something or (part is not None and part <= now)
         idle = self._idle_until(now)
         times = [poll_at] if something else []
         if idle is not None:

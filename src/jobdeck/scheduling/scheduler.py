@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.scheduling.actions import Action, BudgetView, Plan, Poll, Result, Seen, Wait
+from jobdeck.scheduling.actions import Action, BudgetView, FetchPart, Plan, Poll, Result, Seen, Wait
 from jobdeck.scheduling.backoff import Breaker
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.choice import Choice, Chosen
@@ -97,6 +97,7 @@ class Scheduler:
     def remove(self, key: JobKey) -> None:
         """Stop watching a job; the answer to a request on its way is ignored."""
         self._watch.remove(key)
+        self._choice.parts.drop(key)
 
     def focus(self, key: JobKey | None, now: float) -> None:
         """Set the selected job: looked at about every two seconds, for at most a third of the budget."""
@@ -192,10 +193,7 @@ class Scheduler:
             return
         sent, probe, chosen = self._in_flight.pop(action)
         if isinstance(action, Poll):
-            self._watch.asking.discard(action.key)
-            slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
-            if self._watch.note_latency(action.key, slow=slow) or slow:
-                self._watch.take_up(now)
+            self._note_latency(action.key, now, sent, result)
         page = chosen.offer is not None
         # One that has been under way for long was counted when it came; it keeps no other waiting for its news.
         fresh = sum(now - sent < SLOW_SECONDS for sent, _, _ in self._in_flight.values())
@@ -204,18 +202,34 @@ class Scheduler:
             self._budget.let_through(now, page=page)
             self._works(now)
             self._succeeded = now
-        else:
+        elif not isinstance(action, FetchPart):
             own = not probe and self._is_own_fault(action, chosen)
             self._fail(now, sent, result, probe=probe, page=page, own=own)
+        elif result.problem is ProblemKind.RATE_LIMIT:
+            # All else that keeps a part from being fetched is no reason to ask less, or nothing, of jobs.
+            self._budget.refuse(now, sent, result.retry_after, page=False, asked=result.retry_asked)
+        self._apply(now, sent, action, chosen, result)
+
+    def _note_latency(self, key: JobKey, now: float, sent: float, result: Result) -> None:
+        self._watch.asking.discard(key)
+        slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
+        if self._watch.note_latency(key, slow=slow) or slow:
+            self._watch.take_up(now)
+
+    def _apply(self, now: float, sent: float, action: Action, chosen: Chosen, result: Result) -> None:
+        """Take over what an action told of jobs."""
         if chosen.offer is not None:
             if result.problem is None:
                 self._watch.page(now, sent, chosen.offer, result)
             else:
                 self._watch.page_failed(now, chosen.offer, result.problem, result.retry_after)
+        elif isinstance(action, FetchPart):
+            self._choice.part_fetched(now, action, result)
         elif isinstance(action, Poll):
             for seen in result.seen:
                 self._watch.see(now, sent, seen, result.retry_after, listed=False)
             self._watch.settle(now, action.key, result, self._budget.quiet_until(now))
+            self._choice.note_missing(now, action.key, result)
 
     def abandon(self, action: Action, now: float) -> None:
         """Note that an action was cancelled: its job is due again, its token stays spent."""
@@ -357,6 +371,8 @@ class Scheduler:
     def _free(self, action: Action, chosen: Chosen, due: float) -> None:
         if chosen.offer is not None:
             self._watch.page_unsent(chosen.offer, due)
+        elif isinstance(action, FetchPart):
+            self._choice.part_unsent(action, due)
         elif isinstance(action, Poll):
             self._watch.unsent(action.key, due)
 

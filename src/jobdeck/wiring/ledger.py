@@ -11,7 +11,7 @@ from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.engine.ledger import Denied, Heard, History, Limits, Permit, Request
 from jobdeck.providers.base import Reply
-from jobdeck.scheduling.actions import Poll
+from jobdeck.scheduling.actions import FetchPart, Poll
 from jobdeck.store import LIST, POLL, Store, StoreError
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import Change, ChangeKind, Granted, Refused
@@ -105,7 +105,7 @@ class StoreLedger:
         """Claim a job, or spend a request on a list; without a working store the request goes unrecorded."""
         try:
             answer: Granted | Refused
-            if isinstance(request, Poll):
+            if isinstance(request, Poll | FetchPart):
                 answer = await self._store.claim(request.key, now.us, LEASE_SECONDS, url=url)
             else:
                 bucket = LIST if self._apart.get(profile) else POLL

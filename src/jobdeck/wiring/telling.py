@@ -48,17 +48,17 @@ class Teller:
         """Take in a batch: hooks for every job that ended, notices for those `wanted` (None: all).
 
         Where a list told of an end, both wait for the job's own answer: lists run ahead of it, and one that denies the
-        end takes it back.
+        end takes it back. So they do for a part of the answer that has a URL of its own.
         """
         self._jobs = jobs
-        confirmed = [job for job in batch.jobs if not job.summary_only and job.key in self._listed]
+        confirmed = [job for job in batch.jobs if not _is_incomplete(job) and job.key in self._listed]
         for job in confirmed:
             is_wanted = self._listed.pop(job.key)
             if job.terminal:
                 self._notify(job, wanted=is_wanted)
         for job in newly_ended(batch.events, jobs):
             is_wanted = wanted is None or job.key in wanted
-            if job.summary_only:
+            if _is_incomplete(job):
                 self._listed[job.key] = is_wanted
             elif job not in confirmed:
                 self._notify(job, wanted=is_wanted)
@@ -130,3 +130,7 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+def _is_incomplete(job: Job) -> bool:
+    return job.summary_only or job.awaits_part

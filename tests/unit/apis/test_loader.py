@@ -5,8 +5,9 @@ import tomllib
 import pytest
 
 from jobdeck.apis.pages import Page, PageLibrary, built_in_names
-from jobdeck.apis.spec import ApiSpec
+from jobdeck.apis.spec import ApiSpec, PartSource
 from jobdeck.apis.tables import PageError
+from jobdeck.domain.job import Part
 from jobdeck.domain.phase import Phase
 
 LEAST = """
@@ -114,6 +115,23 @@ def test_each_description_that_comes_along_is_one(name: str) -> None:
         ),
         ('base_url = "https://acme.example?v=1"', "base_url is refused: a base URL has no query and no fragment"),
         ('[stages]\nname = "$.n"', "[providers.acme.stages]: items is missing"),
+        ('[stages]\nurl = "/jobs/{id}/steps"', "[providers.acme.stages]: items is missing"),
+        ('[stages]\nitems = "$[*]"\nquery = { n = 5 }', "query needs url, the path to ask with it"),
+        ('[stages]\nitems = "$[*]"\nurl = "/{who}/{id}"', "url has {who}, which the URL of a job has not"),
+        ('[stages]\nitems = "$[*]"\nurl = "/steps"', "url must have {id} in it, or query a parameter with it: /steps"),
+        ('[result]\npath = "$.output"', "[providers.acme.result]: url is missing: where the result is, such as"),
+        ('[result]\nurl = "output/{id}"', "url must be a path, such as /jobs/{id}/result, or where the answer has"),
+        ('[result]\nurl = "https://acme.example/x/{id}"', "[providers.acme.result]: url must be a path, such as"),
+        ('[result]\nurl = "$.url["', "[providers.acme.result]: url is not a valid JSONPath: '$.url['"),
+        ('[result]\nurl = "header:Location"', "url must name a header in small letters, not 'header:Location'"),
+        ('[result]\nurl = "/jobs/{id}?full=1"', "parameters belong into the table query"),
+        ('[result]\nurl = "/jobs/{id}/o"\nquery = { key = "5" }', "query.key is refused: URLs are kept and shown"),
+        ('[result]\nurl = "$.url"\nquery = { n = 5 }', "query is for a path only: a URL of the answer has its own"),
+        ('[result]\nurl = "/o/{id}"\npaths = "$"', "[providers.acme.result]: unknown key paths (did you mean path?)"),
+        (
+            '[result]\nurl = "/o/{id}"\n[fields]\ndone = "$.d"\nresult = "$.r"\ndone_needs_result = true',
+            "[providers.acme.result]: url and fields.done_needs_result exclude each other",
+        ),
         ('[list]\nurl = "/jobs"', "[providers.acme.list]: items is missing"),
         ('[list]\nurl = "/jobs"\nitems = "$[*]"', "[providers.acme]: lists need the field id of job"),
         ('[list]\nurl = "/jobs/{id}"\nitems = "$[*]"', "url must not have {id} in it"),
@@ -180,3 +198,27 @@ def test_what_is_said_goes_over_what_it_is_like() -> None:
         "Canceled": Phase.CANCELLED, "Cancelled": Phase.CANCELLED,
     }  # fmt: skip
     assert mine.phases.other is Phase.RUNNING
+
+
+def test_a_resource_has_parts_of_its_own_beside_those_said_for_all() -> None:
+    page = """
+    stages = { url = "/jobs/{id}/steps", query = { of = "{id}", v = "{version}" }, items = "$[*]" }
+    result = { url = ["$.url", "header:location"] }
+    variables = { version = "2" }
+    fields = { status = "$.status" }
+    phases = { succeeded = ["ok"] }
+    [resources.one]
+    url = "/jobs/{id}"
+    [resources.two]
+    url = "/{team}/jobs/{id}"
+    [resources.two.result]
+    url = "/{team}/jobs/{id}/output"
+    path = "$.output"
+    """
+    acme = read(page)
+    one, two = (acme.resources[name].parts for name in ("one", "two"))
+    assert one[Part.RESULT] == PartSource(link=("$.url", "header:location"))
+    assert two[Part.RESULT].url is not None
+    assert two[Part.RESULT].url.text == "/{team}/jobs/{id}/output"
+    assert one[Part.STAGES] == two[Part.STAGES]
+    assert one[Part.STAGES].query == (("of", "{id}"), ("v", "{version}"))

@@ -74,7 +74,7 @@ def tell(answer: Answer, scope: int, key: JobKey, observation: Observation) -> t
     digest = observation_digest(observation)
     said_before = digest == (row_digest if answer.listed or not observation.whole else whole_digest)
     newer = sequence <= answer.sequence
-    if said_before and newer and not failures:
+    if said_before and newer and not failures and answer.exchange.part is None:
         if quiet:
             return None
         if seq in answer.session.applied:
@@ -114,7 +114,10 @@ def _apply_observation(
     changed = _essence(before) != _essence(after) or result_changed(state)
     same = (before.phase, before.run) == (after.phase, after.run)
     first = state.first_shown if same and state.first_shown is not None else answer.row
-    state = replace(state, first_shown=first, last_shown=answer.row)
+    if answer.exchange.part is None:
+        state = replace(state, first_shown=first, last_shown=answer.row)
+    else:
+        observation = replace(observation, status=after.status or "", phase=after.phase)
     state = state.with_digest(digest, row=answer.listed or not observation.whole, changed=changed)
     save(session, seq, state, active_us=answer.now_us if changed else 0)
     if not changed and quiet:

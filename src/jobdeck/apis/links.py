@@ -1,0 +1,62 @@
+"""URLs in answers, from which a part of a job is fetched: data, and followed within the profile's origin alone."""
+
+import re
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+from jobdeck.apis.profile import Profile
+from jobdeck.domain.job import MissingPart, Observation
+from jobdeck.providers.origin import Origin, OriginError
+
+MAX_LINK = 2_048
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+SECRET_PARAMETER = re.compile(
+    r"(?:api|access|auth)?[_-]?(?:key|token|secret|password|signature|sig|code)", re.IGNORECASE
+)
+"""Names of parameters that may hold a secret: URLs are kept and shown."""
+
+
+class LinkError(ValueError):
+    """A URL is not followed; the message says why, and names no more of it than its origin."""
+
+
+def check_links(told: Observation, profile: Profile) -> Observation:
+    """Return an observation with the URLs of its missing parts as paths; of one that is not followed, a note why."""
+    if not any(one.url for one in told.elsewhere):
+        return told
+    followed: list[MissingPart] = []
+    notes = [told.note] if told.note is not None else []
+    for one in told.elsewhere:
+        try:
+            followed.append(replace(one, url=path_of_link(one.url, profile) if one.url else ""))
+        except LinkError as error:
+            notes.append(f"{one.part} not fetched: {error}")
+    return replace(told, elsewhere=tuple(followed), note="; ".join(notes) or None)
+
+
+def path_of_link(url: str, profile: Profile) -> str:
+    """Return path and query of a URL, absolute or from the slash on, that is within the profile's origin.
+
+    Raises `LinkError`.
+    """
+    if len(url) > MAX_LINK or not _PRINTABLE.fullmatch(url):
+        raise LinkError(f"its URL is no printable ASCII of at most {MAX_LINK} characters")
+    if "\\" in url or "#" in url:
+        raise LinkError("its URL has a backslash or a fragment")
+    if url.startswith("/") and not url.startswith("//"):
+        path = url
+    else:
+        try:
+            origin = Origin.of(url)
+        except OriginError as error:
+            raise LinkError(f"its URL is refused: {error}") from None
+        if origin != profile.origin:
+            raise LinkError(f"its URL leads to {origin}, and not to {profile.origin}")
+        path = "/" + url.split("://", 1)[1].partition("/")[2]
+    parts = urlsplit(path)
+    if any(unquote(piece) in {".", ".."} for piece in parts.path.split("/")):
+        raise LinkError("its URL has . or .. between two slashes")
+    for pair in parts.query.split("&"):
+        if SECRET_PARAMETER.fullmatch(unquote(pair.partition("=")[0])):
+            raise LinkError("its URL has a parameter that may hold a key, and URLs are kept and shown")
+    return path

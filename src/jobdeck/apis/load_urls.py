@@ -1,0 +1,81 @@
+"""Where a page says that requests go: paths with variables, parameters, and URLs that answers have."""
+
+import re
+
+from jobdeck.apis.links import SECRET_PARAMETER
+from jobdeck.apis.spec import PartSource
+from jobdeck.apis.tables import StrictTable
+from jobdeck.apis.url_template import ID, TemplateError, UrlTemplate
+from jobdeck.domain.text import one_line
+
+BRACES = re.compile(r"\{[a-z][a-z0-9_]{0,31}\}")
+"""A variable in a text."""
+
+
+def load_template(table: StrictTable, key: str, *, needs_id: bool | None) -> UrlTemplate:
+    """Return the template of a path; `needs_id` says whether an ID must be in it, must not, or may (None)."""
+    text = table.text(key)
+    if not text:
+        raise table.error(key, "is missing: the path of a job, such as /v1/jobs/{id}" if needs_id else "is missing")
+    try:
+        template = UrlTemplate.parse(text)
+    except TemplateError as error:
+        raise table.error(key, f"{error}: {one_line(text, 120)}") from None
+    if needs_id and ID not in template.variables:
+        raise table.error(key, f"must have {{id}} in it, or query a parameter with it: {one_line(text, 120)}")
+    if needs_id is False and ID in template.variables:
+        raise table.error(key, f"must not have {{id}} in it: {one_line(text, 120)}")
+    return template
+
+
+def load_query(table: StrictTable) -> tuple[tuple[str, str], ...]:
+    """Return the parameters to ask with; none may hold a secret."""
+    found = table.strings("query")
+    for name, value in found.items():
+        if SECRET_PARAMETER.fullmatch(name):
+            raise table.error(
+                f"query.{name}", "is refused: URLs are kept and shown, so a key goes into a header (auth)"
+            )
+        check_braces(table, f"query.{name}", value)
+        if f"{{{ID}}}" in value and value != f"{{{ID}}}":
+            raise table.error(f"query.{name}", "may be {id} as a whole, and not have it within a longer value")
+    return tuple(found.items())
+
+
+def load_source(table: StrictTable, place: tuple[str, ...]) -> PartSource | None:
+    """Return where a part is that has a URL of its own; None where the table names no URL.
+
+    `place` are the variables that its path may have.
+    """
+    query, value = load_query(table), table.get("url")
+    if value is None:
+        if query:
+            raise table.error("query", "needs url, the path to ask with it")
+        return None
+    if not isinstance(value, str) or not value.startswith("/"):
+        links = table.paths("url") if _may_be_paths(value) else ()
+        if not links:
+            meant = "such as /jobs/{id}/result, or where the answer has a URL: a JSONPath, or header:location"
+            raise table.error("url", f"must be a path, {meant}")
+        if query:
+            raise table.error("query", "is for a path only: a URL of the answer has its own")
+        return PartSource(link=links)
+    url = load_template(table, "url", needs_id=None if any(f"{{{ID}}}" == value for _, value in query) else True)
+    strange = next((name for name in url.variables if name not in place), None)
+    if strange is not None:
+        raise table.error("url", f"has {{{strange}}}, which the URL of a job has not")
+    return PartSource(url=url, query=query)
+
+
+def _may_be_paths(value: object) -> bool:
+    found = [value] if isinstance(value, str) else value
+    return isinstance(found, list) and all(
+        isinstance(each, str) and each.startswith(("$", "header:")) for each in found
+    )
+
+
+def check_braces(table: StrictTable, key: str, text: str) -> None:
+    """Refuse braces that are no variable."""
+    rest = BRACES.sub("", text)
+    if "{" in rest or "}" in rest:
+        raise table.error(key, f"has {one_line(text, 80)!r}, where a variable must read {{name}}")

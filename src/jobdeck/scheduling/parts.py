@@ -1,0 +1,76 @@
+"""Parts of answers that have a URL of their own: when they are fetched."""
+
+from jobdeck.domain.job import JobKey, MissingPart
+from jobdeck.scheduling.actions import FetchPart
+from jobdeck.scheduling.queue import DueQueue
+
+PART_SECONDS = 10.0
+"""Between two looks at a part of the selected job while it goes on."""
+
+RETRY_SECONDS = 2.0
+
+
+class PartQueue:
+    """The parts that jobs miss. Those of ended jobs are due at once, others while their job is selected.
+
+    Times are monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self._missing: dict[JobKey, tuple[MissingPart, ...]] = {}
+        self._ended: DueQueue[JobKey] = DueQueue()
+        self._fetched: dict[JobKey, float] = {}
+        self._in_flight: set[JobKey] = set()
+
+    def put(self, key: JobKey, missing: tuple[MissingPart, ...], now: float, *, ended: bool) -> None:
+        """Take over which parts a job misses after an answer; one that failed before is asked for a little later."""
+        self._in_flight.discard(key)
+        self._ended.drop(key)
+        if not missing:
+            self._missing.pop(key, None)
+            return
+        self._missing[key] = missing
+        if ended:
+            self._fetched.pop(key, None)
+            self._ended.put(key, now + RETRY_SECONDS * missing[0].tries)
+
+    def put_back(self, action: FetchPart, due: float, *, ended: bool) -> None:
+        """Queue a part again that was not asked for after all."""
+        self._in_flight.discard(action.key)
+        self._fetched.pop(action.key, None)
+        if ended and action.key in self._missing:
+            self._ended.put(action.key, due)
+
+    def drop(self, key: JobKey) -> None:
+        """Forget a job."""
+        self._in_flight.discard(key)
+        self._ended.drop(key)
+        self._missing.pop(key, None)
+        self._fetched.pop(key, None)
+
+    def take(self, key: JobKey, now: float) -> FetchPart:
+        """Take a job's first part out of the queue."""
+        self._ended.drop(key)
+        self._fetched[key] = now
+        self._in_flight.add(key)
+        return FetchPart(key, self._missing[key][0])
+
+    def due_selected(self, selected: JobKey | None) -> float | None:
+        """Return when a part of the selected job is due; None when it misses none, or one is on its way."""
+        if selected is None or selected not in self._missing or selected in self._in_flight:
+            return None
+        if selected in self._ended:
+            return self._ended.due(selected)
+        return self._fetched.get(selected, float("-inf")) + PART_SECONDS
+
+    def due_ended(self) -> float | None:
+        """Return when the first part of an ended job is due; None when there is none."""
+        return self._ended.first_due()
+
+    def first_ended(self) -> JobKey:
+        """Return the ended job whose part is due first; raises IndexError when there is none."""
+        return self._ended.earliest(1)[0]
+
+    def has_ended(self, key: JobKey) -> bool:
+        """Whether a part is awaited of a job that has ended."""
+        return key in self._ended
