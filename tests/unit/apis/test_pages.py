@@ -7,7 +7,7 @@ import pytest
 
 from jobdeck.apis.extract import Extractor, ResponseBody
 from jobdeck.apis.pages import PageLibrary, built_in_names
-from jobdeck.domain.job import JobError, Observation
+from jobdeck.domain.job import JobError, Observation, Part
 from jobdeck.domain.phase import Phase
 
 LIBRARY = PageLibrary()
@@ -278,3 +278,47 @@ def test_progress_errors_and_stages_are_where_the_pages_say() -> None:
     )
     assert [stage.name for stage in read("buildkite", buildkite("failed")).stages] == ["Test"]
     assert [stage.phase for stage in read("databricks", databricks("RUNNING")).stages] == [RUNNING]
+
+
+PARTS: list[tuple[str, Part, object, list[tuple[str, Phase]] | str]] = [
+    ("github-actions", Part.STAGES,
+     {"total_count": 3, "jobs": [
+         {"id": 1, "name": "lint", "status": "completed", "conclusion": "success"},
+         {"id": 2, "name": "test", "status": "in_progress", "conclusion": None},
+         {"id": 3, "name": "ship", "status": "completed", "conclusion": "skipped"}]},
+     [("lint", SUCCEEDED), ("test", RUNNING), ("ship", SUCCEEDED)]),
+    ("gitlab", Part.STAGES,
+     [{"id": 6, "name": "rspec", "stage": "test", "status": "failed"},
+      {"id": 7, "name": "deploy", "stage": "deploy", "status": "created"}],
+     [("rspec", FAILED), ("deploy", QUEUED)]),
+    ("circleci", Part.STAGES,
+     {"next_page_token": None, "items": [
+         {"id": "a", "name": "build", "status": "success", "type": "build"},
+         {"id": "b", "name": "hold", "status": "on_hold", "type": "approval"},
+         {"id": "c", "name": "deploy", "status": "blocked", "type": "build"}]},
+     [("build", SUCCEEDED), ("hold", QUEUED), ("deploy", QUEUED)]),
+    ("airflow", Part.STAGES,
+     {"task_instances": [
+         {"task_id": "extract", "state": "success"}, {"task_id": "load", "state": "upstream_failed"}],
+      "total_entries": 2},
+     [("extract", SUCCEEDED), ("load", FAILED)]),
+    ("fal", Part.RESULT, {"images": [{"url": "https://v3.fal.media/a.png"}]},
+     '{"images":[{"url":"https://v3.fal.media/a.png"}]}'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "part", "body", "expected"), PARTS)
+def test_each_part_that_has_a_url_of_its_own(
+    name: str, part: Part, body: object, expected: list[tuple[str, Phase]] | str
+) -> None:
+    resource = LIBRARY.spec(name).default_resource.name
+    parsed = EXTRACTORS[name].part(resource, part, ResponseBody(json.dumps(body).encode()), "1", None)
+    (told,) = parsed.observations
+    found = told.result if part is Part.RESULT else [(stage.name, stage.phase) for stage in told.stages]
+    assert found == expected
+
+
+def test_every_part_of_a_page_has_a_case() -> None:
+    specs = {name: LIBRARY.spec(name) for name in built_in_names()}
+    parts = {(name, part) for name, spec in specs.items() for each in spec.resources.values() for part in each.parts}
+    assert parts == {(name, part) for name, part, _, _ in PARTS}
