@@ -102,7 +102,7 @@ def test_one_that_is_to_outlive_the_terminal_does(
         polled(server, shell, 1)
         shell.until("number ")
         number = next(int(line.split()[1]) for line in shell.text.splitlines() if line.startswith("number "))
-        shell.hang_up()
+        shell.close()
         shell.process.wait()
         try:
             polled_while(server, 2, lambda: runs(number))

@@ -17,7 +17,7 @@ from jobdeck.tui.app import JobdeckApp
 from jobdeck.wiring import Wiring
 from tests.cli.harness import HOST, jobdeck
 from tests.hostile.canaries import ACCESS, BEARER, CANARIES, SECRET, SHORT, SONARLY, Echo, leaking_files, leaks
-from tests.hostile.on_terminal import OnTerminal
+from tests.support.terminal import OnTerminal
 from tests.tui.drive import Clipboard, Driven
 
 pytestmark = pytest.mark.timeout(300)

@@ -8,7 +8,7 @@ from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource,
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import environment
-from tests.hostile.on_terminal import OnTerminal
+from tests.support.terminal import OnTerminal
 
 HOSTILE = (
     "\x1b]52;c;aGk=\x07\x1b[2J\x9b31m\x1b[?1049l\x1bP1$r\x1b\\\x90q\x9c",

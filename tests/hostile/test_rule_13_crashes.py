@@ -12,7 +12,7 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
-from tests.hostile.on_terminal import OnTerminal
+from tests.support.terminal import OnTerminal
 
 JOB = JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
 TARGET = "/api/enrichments/en_0"
@@ -67,9 +67,10 @@ def test_rule_13_a_crash_of_the_screen_gives_the_terminal_back_and_names_a_file(
     with ThreadedSimulator(Scenario(jobs=(JOB,))) as server:
         env = environment(server.url, tmp_path)
         log = tmp_path / "keys.log"
-        # The other faults import Textual first, which reads its variables then.
-        recording = {"TEXTUAL_LOG": str(log), "TEXTUAL": "debug,devtools"} if fault is IN_THE_ENGINE else {}
-        with OnTerminal(TARGET, env={**env, **recording}, before=fault) as run:
+        # Textual reads its variables when it is imported.
+        fresh = fault is IN_THE_ENGINE
+        recording = {"TEXTUAL_LOG": str(log), "TEXTUAL": "debug,devtools"} if fresh else {}
+        with OnTerminal(TARGET, env={**env, **recording}, before=fault, fresh=fresh) as run:
             first, *rest = keys
             run.until("en_0", *([] if rest else ["● run"]))
             assert all(f"{name} is ignored".encode() in run.data for name in recording)

@@ -11,8 +11,7 @@ from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.busyness import busyness
 from tests.cli.harness import environment, jobdeck
-from tests.hostile.on_terminal import OnTerminal
-from tests.pty_screen import PATIENCE
+from tests.support.terminal import PATIENCE, OnTerminal
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SCENARIO = Scenario(
@@ -73,7 +72,7 @@ def server() -> Iterator[ThreadedSimulator]:
 def test_rule_13_a_signal_while_the_screen_starts(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     module, owner, name = MOMENTS[moment]
     before = AFTER.format(module=module, owner=owner, name=name, number=int(number))
-    with OnTerminal(TARGET, env=environment("http://127.0.0.1:9", tmp_path), before=before) as run:
+    with OnTerminal(TARGET, env=environment("http://127.0.0.1:9", tmp_path), before=before, fresh=True) as run:
         began = time.monotonic()
         assert run.leave() == SIGNALS[number], run.text
         assert run.restored
@@ -171,7 +170,7 @@ def test_rule_13_a_signal_that_was_ignored_at_the_start_stays_ignored(
     server: ThreadedSimulator, tmp_path: Path
 ) -> None:
     ignored = "import signal\nfor name in ('SIGTERM', 'SIGTSTP'): signal.signal(getattr(signal, name), signal.SIG_IGN)"
-    with OnTerminal(TARGET, env=environment(server.url, tmp_path), before=ignored) as run:
+    with OnTerminal(TARGET, env=environment(server.url, tmp_path), before=ignored, fresh=True) as run:
         run.until("en_0", "● run")
         for number in (signal.SIGTERM, signal.SIGTSTP):
             run.process.send_signal(number)

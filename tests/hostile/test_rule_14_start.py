@@ -12,7 +12,7 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
-from tests.hostile.on_terminal import UNSET, OnTerminal
+from tests.support.terminal import UNSET, OnTerminal
 
 JOB = JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
 TARGET = "/api/enrichments/en_0"
@@ -102,7 +102,7 @@ def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
     os.write(writing, f"{TARGET}\n".encode())
     os.close(writing)
     with OnTerminal(
-        *(["-"] if piped else [TARGET]), env={**env, **environ}, size=size, stdin=reading if piped else None
+        *(["-"] if piped else [TARGET]), env={**env, **environ}, size=size, stdin=reading if piped else None, fresh=True
     ) as run:
         run.until("jobdeck", "STATE", "en_0", "o run" if environ is ASCII else "● run")
         run.press("?")

@@ -10,8 +10,7 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
-from tests.hostile.on_terminal import OnTerminal
-from tests.pty_screen import PATIENCE
+from tests.support.terminal import PATIENCE, OnTerminal
 from tests.tui.terminal_answers import ANSWERS
 
 JOBS = (
@@ -36,7 +35,7 @@ def test_rule_21_answers_at_the_start_and_later_press_no_key(env: dict[str, str]
         for answer in ANSWERS:
             run.press(answer)
             run.read()
-        run.press_bytes(b"\x9b?62;4c\xff\xfe\x9d11;rgb:00/00/00\x9c")
+        run.press(b"\x9b?62;4c\xff\xfe\x9d11;rgb:00/00/00\x9c")
         run.press("?")
         run.until("Legend")
         run.press("\x1b")
@@ -69,7 +68,7 @@ def test_rule_21_what_has_no_end_kills_no_key(env: dict[str, str], begun: str) -
 
 def test_rule_21_a_size_is_the_terminals_own_and_no_absurd_one_hangs(env: dict[str, str]) -> None:
     with OnTerminal(*TARGETS, env={**env, "COLUMNS": "12", "LINES": "3"}) as run:
-        run.until("en_0", "en_1", "q quit")
+        run.until("en_0", "● run", "q quit")
         for columns, lines in ((0, 0), (1, 1), (65_535, 1), (1, 65_535), (65_535, 65_535)):
             run.resize(columns, lines)
             run.process.send_signal(signal.SIGWINCH)

@@ -12,7 +12,7 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment
-from tests.hostile.on_terminal import OnTerminal
+from tests.support.terminal import OnTerminal
 
 JOBS = tuple(
     JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)

@@ -17,7 +17,7 @@ from jobdeck.cli.shapes import HistoryObject, JobObject, RequestObject
 from jobdeck.simulator.scenario import Api, JobScript, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck
-from tests.cli.test_screen import Terminal
+from tests.support.terminal import ShellTerminal
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -138,12 +138,12 @@ def test_a_screen_of_the_documentation_opens(command: str, place: tuple[Path, di
         recording = ["/bin/sh", "-c", f"jobdeck wait --record night.jobdeck {OPERATION}"]
         subprocess.run(recording, cwd=folder, env=env, check=True, capture_output=True, timeout=150)
     line = command.replace("https://developer.thehog.ai", url)
-    terminal = Terminal(f"cd {folder}; {'exec ' if ' serve' in line else ''}{line}", env)
-    if " serve" in command:
-        terminal.until("/?token=")
-        terminal.press("\x03")
-        assert terminal.leave() == 130
-        return
-    terminal.until(" jobdeck ", "q quit")
-    terminal.press("q")
-    assert terminal.leave() == 0
+    with ShellTerminal("sh", "-c", f"{'exec ' if ' serve' in line else ''}{line}", env=env, cwd=folder) as terminal:
+        if " serve" in command:
+            terminal.until("/?token=")
+            terminal.press("\x03")
+            assert terminal.leave() == 130
+            return
+        terminal.until(" jobdeck ", "q quit")
+        terminal.press("q")
+        assert terminal.leave() == 0
