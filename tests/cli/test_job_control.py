@@ -110,17 +110,18 @@ def test_one_that_is_to_outlive_the_terminal_does(
             os.kill(number, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP])
-def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
-    number: signal.Signals, server: ThreadedSimulator, env: dict[str, str]
-) -> None:
-    script = f'trap "" {number.value}; exec "$@"'
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
+
+
+def test_signals_that_were_ignored_at_the_start_stay_ignored(server: ThreadedSimulator, env: dict[str, str]) -> None:
+    script = f'trap "" {" ".join(str(number.value) for number in IGNORED)}; exec "$@"'
     command = ["sh", "-c", script, "sh", sys.executable, "-m", "jobdeck", "wait", "--json", NEVER]
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
     try:
         polled_while(server, 1, lambda: process.poll() is None)
-        process.send_signal(number)
-        polled_while(server, 2, lambda: process.poll() is None)
+        for number in IGNORED:
+            process.send_signal(number)
+            polled_while(server, 2, lambda: process.poll() is None)
     finally:
         process.kill()
         process.wait()

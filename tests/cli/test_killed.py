@@ -2,8 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, 
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import environment, jobdeck
+from tests.support.forked import Piped
 
 JOBS = 60
 KILLS = 6
@@ -26,22 +25,18 @@ SCENARIO = Scenario(
 
 def shown_before_a_kill(env: dict[str, str], after: int) -> set[str]:
     """Kill a watch as soon as it has told of `after` jobs, and return every request ID it has shown."""
-    command = [sys.executable, "-m", "jobdeck", "watch", "--json", *(f"/api/enrichments/en_{n}" for n in range(JOBS))]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
-    assert process.stdout is not None
     shown: set[str] = set()
     told = 0
-    for line in process.stdout:
-        item = json.loads(line)
-        shown.update({item["request_id"]} if item.get("request_id") else ())
-        told += item.get("change", {}).get("event") == "phase"
-        if told == after:
-            process.kill()
-            break
-    rest = process.stdout.read()
-    process.wait(timeout=150)
-    process.stdout.close()
-    whole = rest[: rest.rfind(b"\n") + 1].splitlines()
+    with closing(Piped("watch", "--json", *(f"/api/enrichments/en_{n}" for n in range(JOBS)), env=env)) as process:
+        for line in process.stdout:
+            item = json.loads(line)
+            shown.update({item["request_id"]} if item.get("request_id") else ())
+            told += item.get("change", {}).get("event") == "phase"
+            if told == after:
+                process.kill()
+                break
+        rest = process.stdout.read()
+    whole = rest[: rest.rfind("\n") + 1].splitlines()
     return shown | {item["request_id"] for line in whole if (item := json.loads(line)).get("request_id")}
 
 

@@ -74,16 +74,6 @@ def test_what_may_be_a_target_is_never_taken_for_a_mistyped_command(tmp_path: Pa
         assert parse(["waits"]).targets == ["waits"]
 
 
-@pytest.mark.parametrize("arguments", [["op_1"], ["demo"], []])
-def test_without_a_terminal_the_screen_names_the_headless_command(env: dict[str, str], arguments: list[str]) -> None:
-    ran = jobdeck(*arguments, env=env, process=True)
-    assert ran.code == 2
-    assert ran.out == ""
-    assert "jobdeck status" in ran.err
-    assert len(ran.err.splitlines()) == 1
-    assert "\x1b" not in ran.err
-
-
 def test_a_closed_pipe_is_no_fault(env: dict[str, str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -1,12 +1,10 @@
 """``jobdeck wait`` and ``watch``: scripts that depend on an end."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +14,7 @@ from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck
+from tests.support.forked import Piped
 
 ENRICHMENT = Resource.ENRICHMENT
 SCENARIO = Scenario(
@@ -120,19 +119,13 @@ def test_a_watch_gives_one_object_a_change_and_ends_with_the_jobs(env: dict[str,
 def test_a_signal_ends_a_watch_with_its_code_and_all_on_record(
     env: dict[str, str], number: signal.Signals, code: int
 ) -> None:
-    command = [sys.executable, "-m", "jobdeck", "watch", "--json", path("en_never")]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    seen = None
-    for line in process.stdout:
-        seen = json.loads(line)
-        if seen["change"]["event"] == "phase":
-            break
-    os.kill(process.pid, number)
-    _, err = process.communicate(timeout=150)
-    assert process.returncode == code
-    assert b"Traceback" not in err
-    assert seen is not None
+    with closing(Piped("watch", "--json", path("en_never"), env=env)) as process:
+        seen = json.loads(process.line())
+        while seen["change"]["event"] != "phase":
+            seen = json.loads(process.line())
+        process.send_signal(number)
+        assert process.wait(150) == code
+        assert "Traceback" not in process.said
     kept = jobdeck("requests", "--json", env=env).objects
     assert seen["request_id"] in {item["request_id"] for item in kept}
 

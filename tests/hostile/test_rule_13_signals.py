@@ -2,16 +2,16 @@
 
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.busyness import busyness
 from tests.cli.harness import environment, jobdeck
+from tests.support.forked import Piped
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 WITHIN = 2.0
@@ -25,7 +25,7 @@ EVERY_COMMAND = (
     (["ticket", "op_1"], signal.SIGTERM),
     (["discover"], signal.SIGINT),
 )
-"""Each command with a signal, and each signal with three: one handler is theirs all, and a process takes a second."""
+"""Each command with a signal, and each signal with three: one handler is theirs all."""
 
 
 @pytest.fixture
@@ -44,16 +44,15 @@ def test_a_signal_ends_a_command_whose_request_hangs(
 ) -> None:
     env = environment(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path)
     del env["SONARLY_API_KEY"]
-    command = [sys.executable, "-m", "jobdeck", *arguments]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    connection, _ = silent.accept()
-    with connection:
-        assert connection.recv(4096).startswith(b"GET ")
-        sent = time.monotonic()
-        process.send_signal(number)
-        _, err = process.communicate(timeout=150)
-        took = time.monotonic() - sent
+    with closing(Piped(*arguments, env=env)) as process:
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(4096).startswith(b"GET ")
+            sent = time.monotonic()
+            process.send_signal(number)
+            assert process.wait(150) == SIGNALS[number]
+            took = time.monotonic() - sent
         assert took < WITHIN or took < WITHIN * busyness()
-    assert (process.returncode, err) == (SIGNALS[number], b"")
+        assert process.said == ""
     (entry,) = jobdeck("requests", "--json", env=env).objects
     assert entry["state"] == "abandoned"

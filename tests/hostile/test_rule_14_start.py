@@ -2,8 +2,6 @@
 
 import os
 import pty
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
+from tests.support.forked import forked
 from tests.support.terminal import UNSET, OnTerminal
 
 JOB = JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
@@ -35,6 +34,8 @@ def env(url: str, tmp_path: Path) -> dict[str, str]:
     ("arguments", "terminals", "term"),
     [
         (["demo"], (), "xterm"),
+        ([], (), "xterm"),
+        ([TARGET], (), "xterm"),
         ([], ("stdin", "stdout"), "xterm"),
         (["-"], ("stdout", "stderr"), "xterm"),
         ([TARGET], ("stdout", "stderr"), "xterm"),
@@ -42,7 +43,9 @@ def env(url: str, tmp_path: Path) -> dict[str, str]:
         ([TARGET], ("stdin", "stdout", "stderr"), "unknown"),
     ],
     ids=[
+        "the demo nowhere",
         "nowhere",
+        "a target nowhere",
         "nothing to draw on",
         "a pipe and no controlling terminal",
         "nothing to read keys from",
@@ -54,29 +57,21 @@ def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
     env: dict[str, str], arguments: list[str], terminals: tuple[str, ...], term: str
 ) -> None:
     master, slave = pty.openpty()
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, "-m", "jobdeck", *arguments],
-        stdin=slave if "stdin" in terminals else pipe,
-        stdout=slave if "stdout" in terminals else pipe,
-        stderr=slave if "stderr" in terminals else pipe,
-        env={**env, "TERM": term},
-        start_new_session=True,
-    ) as process:
-        out, err = process.communicate(TARGET.encode() if process.stdin else None, timeout=150)
+    out, err = (slave if name in terminals else None for name in ("stdout", "stderr"))
+    stdin = slave if "stdin" in terminals else TARGET
+    ran = forked(*arguments, env={**env, "TERM": term}, stdin=stdin, stdout=out, stderr=err)
     os.set_blocking(master, False)
     try:
-        shown = os.read(master, 65_536)
+        shown = os.read(master, 65_536).decode()
     except BlockingIOError:
-        shown = b""
+        shown = ""
     os.close(slave)
     os.close(master)
-    said = (out or b"") + (err or b"") + shown
-    assert process.returncode == 2
+    said = ran.stdout + ran.stderr + shown
+    assert ran.returncode == 2
     assert said.splitlines() == [
-        b"jobdeck: the screen needs a terminal; without one use: jobdeck status [--json] TARGET\xe2\x80\xa6"
+        "jobdeck: the screen needs a terminal; without one use: jobdeck status [--json] TARGET…"
     ]
-    assert b"\x1b" not in said
 
 
 def test_rule_14_lines_are_in_signs_that_the_locale_knows_too(env: dict[str, str]) -> None:

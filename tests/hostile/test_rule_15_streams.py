@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
+from tests.support.forked import ROOT, RUN, Forked, forked
 
 WORDS = "häßlich \u202e\x1b]52;c;aGk=\x07 🙂"
 SCENARIO = Scenario(
@@ -27,8 +29,8 @@ SCENARIO = Scenario(
 )
 NEVER = "/api/enrichments/en_never"
 READING = (
-    *("status op_done", "watch --json op_done", "wait --json op_done"),
-    *("--version", "--help", "completion zsh", "history", "doctor", "ticket op_done", "simulate"),
+    *("watch --json op_done", "wait --json op_done"),
+    *("--version", "completion zsh", "history", "doctor", "ticket op_done", "simulate"),
 )
 
 
@@ -60,13 +62,21 @@ def test_json_is_ascii_and_one_object_a_line_whatever_the_server_says(env: dict[
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("arguments", READING)
+@pytest.mark.parametrize("arguments", ["status op_done", "--help"])
 def test_a_full_disk_behind_standard_output_is_one_line_and_no_success(env: dict[str, str], arguments: str) -> None:
-    jobdeck("status", "op_done", env=env)
     ran = shell(f'"$@" {arguments} > /dev/full', env)
-    assert ran.returncode == 70
-    assert re.search(rb"jobdeck: cannot write( to standard output)?: No space left on device\n\Z", ran.stderr)
-    assert ran.stderr.count(b"\n") == 1 or arguments == "simulate"
+    assert (ran.returncode, ran.stderr) == (70, b"jobdeck: cannot write to standard output: No space left on device\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_so_for_every_command(env: dict[str, str]) -> None:
+    jobdeck("status", "op_done", env=env)
+    for arguments in READING:
+        with Path("/dev/full").open("wb") as full:
+            ran = forked(*arguments.split(), env=env, stdout=full.fileno())
+        assert ran.returncode == 70, arguments
+        assert re.search(r"jobdeck: cannot write( to standard output)?: No space left on device\n\Z", ran.stderr)
+        assert ran.stderr.count("\n") == 1 or arguments == "simulate"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -144,24 +154,19 @@ def test_a_reader_who_leaves_ends_a_command_before_it_has_more_to_print(
 ) -> None:
     reading, writing, quiet = _stream(gone)
     before = len(server.requests)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jobdeck", *command.split(), NEVER],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL if quiet else writing,
-        stderr=writing if quiet else subprocess.PIPE,
-        start_new_session=True,
-    )
-    os.close(writing)
-    try:
-        while len(server.requests) < before + 3:  # when all there is to print has been
-            assert process.poll() is None
-            time.sleep(0.02)
-        os.close(reading)
-        _, said = process.communicate(timeout=20)
-    finally:
-        process.kill()
-    assert (process.returncode, said or b"") == (141, b"")
+    with TemporaryFile() as other:
+        streams = (0, other.fileno(), writing) if quiet else (0, writing, other.fileno())
+        process = Forked(RUN, [*command.split(), NEVER], env=env, cwd=ROOT, streams=streams)
+        os.close(writing)
+        try:
+            while len(server.requests) < before + 3:  # when all there is to print has been
+                assert process.poll() is None
+                time.sleep(0.02)
+            os.close(reading)
+            assert process.wait(150) == 141
+        finally:
+            process.kill()
+        assert quiet or os.fstat(other.fileno()).st_size == 0, "nothing is said"
 
 
 def _stream(gone: str) -> tuple[int, int, bool]:
@@ -179,10 +184,9 @@ def test_a_reader_who_leaves_ends_a_command_in_silence_and_never_as_a_success_of
     jobdeck("status", "op_done", env=env)
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "jobdeck", *arguments.split()]
-    run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, timeout=150, check=False)
+    run = forked(*arguments.split(), env=env, stdout=writing)
     os.close(writing)
-    assert (run.returncode, run.stderr) == (code, b"")
+    assert (run.returncode, run.stderr) == (code, "")
 
 
 def test_a_reader_who_takes_one_line_gets_one_whole_line(env: dict[str, str]) -> None:
@@ -193,13 +197,19 @@ def test_a_reader_who_takes_one_line_gets_one_whole_line(env: dict[str, str]) ->
     assert ran.stderr in {b"141\n", b"1\n"}
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_a_locale_without_glyphs_gets_others_and_escapes_for_the_rest(env: dict[str, str], encoding: str) -> None:
-    ran = shell('"$@" status op_done op_bad', {**env, "PYTHONIOENCODING": encoding})
+def test_a_locale_without_glyphs_gets_others_and_escapes_for_the_rest(env: dict[str, str]) -> None:
+    ascii_only = {**env, "PYTHONIOENCODING": "ascii"}
+    ran = shell('"$@" status op_done op_bad', ascii_only)
     assert (ran.returncode, ran.stderr) == (1, b"")
     assert b"\nv succeeded" in ran.stdout
     assert rb"\U0001f642" in ran.stdout
-    assert shell('"$@" --help', {**env, "PYTHONIOENCODING": encoding}).returncode == 0
+    assert shell('"$@" --help', ascii_only).returncode == 0
+    for encoding in ("latin-1", "cp1252"):
+        narrow = f"sys.stdout.reconfigure(encoding={encoding!r})\n{RUN}"
+        ran = forked("status", "op_done", "op_bad", env=env, code=f"import sys; {narrow}", encoding=encoding)
+        assert (ran.returncode, ran.stderr) == (1, "")
+        assert "\nv succeeded" in ran.stdout
+        assert r"\U0001f642" in ran.stdout
 
 
 @pytest.mark.parametrize(

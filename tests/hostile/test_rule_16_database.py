@@ -1,9 +1,6 @@
 """Rule 16: whatever state the database is in, commands go on, say so in a line, and delete nothing."""
 
-import resource
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +10,7 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
+from tests.support.forked import RUN, forked
 
 COMMANDS = (["status", "--json", "op_done"], ["watch", "--json", "op_done"], ["wait", "--json", "op_done"])
 each_command = pytest.mark.parametrize("arguments", COMMANDS, ids=[command[0] for command in COMMANDS])
@@ -78,18 +76,11 @@ def test_a_place_that_cannot_be_written_is_done_without(
 
 @pytest.mark.parametrize("limit", [4_096, 40_000, 131_072])
 def test_a_disk_that_fills_up_is_done_without(env: dict[str, str], database: Path, limit: int) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "jobdeck", "watch", "--json", "op_done"],
-        # The limit would cut compiled modules short as well, for every later run.
-        env={**env, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        timeout=150,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n{RUN}"
+    run = forked("watch", "--json", "op_done", env=env, code=full)
     assert run.returncode == 0
     assert run.stdout.splitlines()
-    assert b"Traceback" not in run.stderr
+    assert "Traceback" not in run.stderr
     assert len(run.stderr.splitlines()) <= 1
     assert jobdeck("history", "--json", env=env).object["phase"] == "succeeded", "what was remembered still is"
 

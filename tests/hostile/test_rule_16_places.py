@@ -110,7 +110,9 @@ CASES = {
     ),
 }  # fmt: skip
 
-COMMANDS = ("status op_done", "wait op_done", "history", "requests", "ticket op_done", "doctor --json")
+ASKING, READING = ("status op_done", "wait op_done", "ticket op_done"), ("history", "requests")
+ASKED = {name: (ASKING[at % 3], READING[at % 2], "doctor --json") for at, name in enumerate(CASES)}
+"""In each place one command that asks, one that reads what is remembered, and the one that explains."""
 
 AS_NOBODY = """
 import io, json, os, sys
@@ -127,7 +129,8 @@ def run(command):
     return [int(code), out.getvalue(), err.getvalue()]
 
 homes, commands = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-for command in commands:  # what is imported late may not be read by whom we become
+# What is imported late may not be read by whom we become.
+for command in {command for each in commands.values() for command in each}:
     run(command)
 os.environ["HOME"] = "/nonexistent"
 run("status op_done")
@@ -143,14 +146,14 @@ os.chdir("/")
 results = {}
 for name, home in homes.items():
     os.environ["HOME"] = home
-    results[name] = {command: run(command) for command in commands}
+    results[name] = {command: run(command) for command in commands[name]}
 print(json.dumps(results))
 """
 
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[dict[str, tuple[Path, dict[str, Ran]]]]:
-    """Every command in every home, as a user without rights: one process for all of them."""
+    """What is asked in every home, as a user without rights: one process for all of them."""
     with (
         ThreadedSimulator(Scenario(jobs=(JobScript(id="op_done", arrival=-60.0, duration=10.0),))) as running,
         tempfile.TemporaryDirectory() as folder,
@@ -161,7 +164,7 @@ def results() -> Iterator[dict[str, tuple[Path, dict[str, Ran]]]]:
             home.mkdir(mode=0o755)
             os.chown(home, NOBODY, NOBODY)
             CASES[name].make(home)
-        arguments = [json.dumps({name: str(home) for name, home in homes.items()}), json.dumps(COMMANDS)]
+        arguments = [json.dumps({name: str(home) for name, home in homes.items()}), json.dumps(ASKED)]
         ran = subprocess.run(
             [sys.executable, "-c", AS_NOBODY, *arguments],
             env=environment(running.url, Path(folder, "first")),
@@ -179,16 +182,16 @@ def results() -> Iterator[dict[str, tuple[Path, dict[str, Ran]]]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_command_goes_on_and_names_the_place_with_the_remedy(
+def test_a_command_goes_on_and_names_the_place_with_the_remedy(
     name: str, results: dict[str, tuple[Path, dict[str, Ran]]]
 ) -> None:
     case, (home, ran) = CASES[name], results[name]
     place = str(home / case.place)
-    for command in ("status op_done", "wait op_done", "ticket op_done"):
+    for command in ran.keys() & set(ASKING):
         assert ran[command].code == 0, (command, ran[command])
         assert place in ran[command].err, command
         assert case.remedy in ran[command].err, command
-    for command in ("history", "requests"):
+    for command in ran.keys() & set(READING):
         assert ran[command].code not in {1} | ({0} if not case.config else set()), (command, ran[command])
         assert case.config or place in ran[command].err, command
     checks = {check["check"]: check for check in ran["doctor --json"].objects}

@@ -1,7 +1,5 @@
 """Rule 16: what is remembered can be read on a disk that takes no more, and in spite of rows that cannot be read."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 from jobdeck.simulator.scenario import JobScript, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
+from tests.support.forked import forked
 
 COMMANDS = ("history", "requests op_done", "ticket op_done")
 JOBS = ("op_done", "op_other")
@@ -51,10 +50,7 @@ def test_all_that_is_remembered_is_read_where_nothing_can_be_written(env: dict[s
             " INSERT INTO exchanges (id, scope, profile, actor, bucket, state, sent_us)"
             " SELECT id, scope, profile, actor, 'poll', 'abandoned', sent_us + i FROM exchanges, n WHERE seq = 1"
         )
-    ran = subprocess.run(
-        [sys.executable, "-c", ON_A_DISK_THAT_TAKES_NO_MORE, *COMMANDS],
-        env=env, capture_output=True, text=True, timeout=150, check=False,
-    )  # fmt: skip
+    ran = forked(*COMMANDS, env=env, code=ON_A_DISK_THAT_TAKES_NO_MORE)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("== 0") == len(COMMANDS)
     history, requests, ticket = ran.stdout.split("== 0\n")[:3]

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_type_hints
 
@@ -17,7 +18,7 @@ from jobdeck.cli.shapes import HistoryObject, JobObject, RequestObject
 from jobdeck.simulator.scenario import Api, JobScript, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck
-from tests.support.terminal import ShellTerminal
+from tests.support.terminal import OnTerminal
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -130,15 +131,39 @@ def test_a_command_of_the_documentation_runs(command: str, place: tuple[Path, di
     assert ran.returncode == 0, ran.stderr.decode()
 
 
+def _asked_for(line: str, folder: Path, env: dict[str, str]) -> tuple[list[str], bytes]:
+    """Return what a shell makes of a line: the arguments of its jobdeck, and what that is sent."""
+    programs = folder / "asking"
+    programs.mkdir(exist_ok=True)
+    _script(programs / "jobdeck", 'for each; do printf "%s\\0" "$each"; done > asked; test "$1" != - || cat')
+    path = f"{programs}:{env['PATH']}"
+    ran = subprocess.run(
+        ["/bin/sh", "-c", line], cwd=folder, env={**env, "PATH": path}, capture_output=True, check=True
+    )
+    return (folder / "asked").read_text().split("\0")[:-1], ran.stdout
+
+
+@contextmanager
+def _a_pipe(data: bytes) -> Iterator[int]:
+    reading, writing = os.pipe()
+    os.write(writing, data)
+    os.close(writing)
+    yield reading
+    os.close(reading)
+
+
 @pytest.mark.parametrize("command", [one for one in COMMAND_LINES if _is_screen(one)])
 def test_a_screen_of_the_documentation_opens(command: str, place: tuple[Path, dict[str, str], str]) -> None:
     folder, env, url = place
     (folder / "night.jobdeck").unlink(missing_ok=True)
     if "replay" in command:
-        recording = ["/bin/sh", "-c", f"jobdeck wait --record night.jobdeck {OPERATION}"]
-        subprocess.run(recording, cwd=folder, env=env, check=True, capture_output=True, timeout=150)
+        assert jobdeck("wait", "--record", "night.jobdeck", OPERATION, env=env, cwd=folder).code == 0
     line = command.replace("https://developer.thehog.ai", url)
-    with ShellTerminal("sh", "-c", f"{'exec ' if ' serve' in line else ''}{line}", env=env, cwd=folder) as terminal:
+    arguments, piped = _asked_for(line, folder, env)
+    with (
+        _a_pipe(piped) as reading,
+        OnTerminal(*arguments, env=env, cwd=folder, stdin=reading if "-" in arguments else None) as terminal,
+    ):
         if " serve" in command:
             terminal.until("/?token=")
             terminal.press("\x03")

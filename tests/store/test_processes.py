@@ -14,6 +14,7 @@ from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import ChangeKind, Claim, LedgerState, Refused
 from tests.builders import make_target
 from tests.store.doing import KEY, NOW, PLENTY, SECOND
+from tests.support.forked import Piped
 
 JOBS = 8
 
@@ -82,58 +83,45 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[str]]]:
-    begun: list[subprocess.Popen[str]] = []
+def processes() -> Iterator[list[Piped]]:
+    begun: list[Piped] = []
     yield begun
     for process in begun:
-        process.kill()
-        process.communicate()
+        process.close()
 
 
 def reopened(path: Path) -> Store:
     return open_store(path, "the test", fallback=False).store
 
 
-def begin(script: str, path: Path, actor: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", script, str(path), actor]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1)
+def begin(script: str, path: Path, actor: str) -> Piped:
+    return Piped(str(path), actor, env={}, code=script)
 
 
-def line_of(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, process.communicate()[1]
-    return line.strip()
-
-
-def test_processes_that_write_at_once_are_never_refused_the_lock(
-    path: Path, processes: list["subprocess.Popen[str]"]
-) -> None:
+def test_processes_that_write_at_once_are_never_refused_the_lock(path: Path, processes: list[Piped]) -> None:
     processes += [begin(WRITE_A_LOT, path, name) for name in ("me", "you")]
     for process in processes:
-        assert line_of(process) == "ready"
-    answers = [process.communicate("go\n") for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], answers
+        assert process.line() == "ready"
+    for process in processes:
+        process.tell("go")
+    done = [int(process.line()) for process in processes]
+    assert [process.wait(150) for process in processes] == [0, 0]
     store = reopened(path)
     health = store.health(check=True)
     assert health.check == "ok"
-    assert health.rows["exchanges"] == sum(int(out) for out, _ in answers)
+    assert health.rows["exchanges"] == sum(done)
     assert all(job.lease_owner is None for job in store.jobs())
     store.close()
 
 
-def test_nothing_acknowledged_is_lost_when_a_process_is_killed(
-    path: Path, processes: list["subprocess.Popen[str]"]
-) -> None:
+def test_nothing_acknowledged_is_lost_when_a_process_is_killed(path: Path, processes: list[Piped]) -> None:
     acknowledged: set[str] = set()
     for run in range(4):
         processes += [begin(WRITE_FOR_EVER, path, f"run {run}{half}") for half in "ab"]
-        acknowledged.update(line_of(processes[-1]) for _ in range(50 + 13 * run))
+        acknowledged.update(processes[-1].line() for _ in range(50 + 13 * run))
         for process in processes[-2:]:
             process.kill()
-            # Not communicate(), which passes over what readline() has buffered. A last line cut off says nothing.
-            assert process.stdout is not None
+            # A last line that is cut off says nothing.
             acknowledged.update(process.stdout.read().rpartition("\n")[0].splitlines())
     store = reopened(path)
     assert store.health(check=True).check == "ok"
@@ -150,21 +138,19 @@ def test_nothing_acknowledged_is_lost_when_a_process_is_killed(
 
 
 async def test_a_change_of_another_process_is_noticed_within_a_third_of_a_second(
-    path: Path, processes: list["subprocess.Popen[str]"]
+    path: Path, processes: list[Piped]
 ) -> None:
     store = AsyncStore(reopened(path))
     processes.append(begin(WRITE_WHEN_TOLD, path, "the other"))
     other = processes[0]
-    assert line_of(other) == "ready"
-    assert other.stdin is not None
+    assert other.line() == "ready"
     feed = store.watch_changes(await store.head())
     delays = []
     for n in range(5):
-        other.stdin.write(f"note {n}\n")
-        other.stdin.flush()
+        other.tell(f"note {n}")
         changes = await anext(feed)
         noticed = monotonic()
-        delays.append(noticed - float(line_of(other)))
+        delays.append(noticed - float(other.line()))
         assert [(change.kind, change.actor, change.keys) for change in changes] == [
             (ChangeKind.ANNOTATED, "the other", (KEY,))
         ]
@@ -189,11 +175,9 @@ sys.stdin.read()
 """
 
 
-def test_the_lease_of_a_process_that_was_killed_ends_with_it(
-    path: Path, processes: list["subprocess.Popen[str]"]
-) -> None:
+def test_the_lease_of_a_process_that_was_killed_ends_with_it(path: Path, processes: list[Piped]) -> None:
     processes.append(begin(DIE, path, "a process"))
-    assert line_of(processes[0]) == "Claim"
+    assert processes[0].line() == "Claim"
     store = reopened(path)
     assert store.claim(KEY, NOW + SECOND, 45.0) == Refused("leased", NOW + 45 * SECOND), "it lives"
     processes[0].kill()

@@ -9,19 +9,16 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pyte
 
-from tests.support.forked import Forked
+from tests.support.forked import ROOT, RUN, Forked
 
 PATIENCE = 150.0
-ROOT = Path(__file__).parents[2]
 OWN_THE_TERMINAL = "import fcntl, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0)"
-RUN = "from jobdeck.__main__ import run\nrun()"
 UNSET = ""
 """As the value of a variable: it is not there at all."""
 
@@ -36,7 +33,7 @@ class Terminal:
         self.data = b""
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
-        self._master, self._slave = pty.openpty()
+        self._master, self._slave = self._open = list(pty.openpty())
         termios.tcsetwinsize(self._slave, (lines, columns))
         self._modes = termios.tcgetattr(self._slave)
 
@@ -101,9 +98,9 @@ class Terminal:
 
     def close(self) -> None:
         """Close the terminal, as its window is closed: who runs on it is hung up on."""
-        for descriptor in (self._slave, self._master):
-            with suppress(OSError):
-                os.close(descriptor)
+        # Each once: its number may be another's by then.
+        while self._open:
+            os.close(self._open.pop())
 
     def read(self) -> None:
         """Take what has been written; waits for 20 ms at most."""
@@ -123,8 +120,8 @@ class OnTerminal(Terminal):
     """Runs ``jobdeck`` with arguments on a terminal of its own, which is its controlling one unless told otherwise.
 
     `before` is Python that runs in the process first, to break what is to be broken; in a `fresh` one nothing of
-    jobdeck has been imported then. `code` is run instead of ``jobdeck``. The streams named are the terminal unless
-    given. `inside` is a program that runs ``jobdeck`` on a terminal that it makes (tmux, GNU screen), with its
+    jobdeck has been imported then. `code` is run instead of ``jobdeck``. Standard input is the terminal unless given.
+    `inside` is a program that runs ``jobdeck`` on a terminal that it makes (tmux, GNU screen), with its
     arguments.
     """
 
@@ -137,7 +134,7 @@ class OnTerminal(Terminal):
         fresh: bool = False,
         size: tuple[int, int] = (100, 30),
         stdin: int | None = None,
-        stdout: int | None = None,
+        cwd: Path = ROOT,
         controlling: bool = True,
         inside: Sequence[str] = (),
     ) -> None:
@@ -146,13 +143,9 @@ class OnTerminal(Terminal):
         code = f"{own}\n{before}\n{code}"
         environ = {"TERM": "xterm-256color", **env}
         environ = {name: value for name, value in environ.items() if value != UNSET}
-        streams = (
-            self._slave if stdin is None else stdin,
-            self._slave if stdout is None else stdout,
-            self._slave,
-        )
+        streams = (self._slave if stdin is None else stdin, self._slave, self._slave)
         if not fresh and not inside:
-            self.process = Forked(code, arguments, env=environ, cwd=ROOT, streams=streams)
+            self.process = Forked(code, arguments, env=environ, cwd=cwd, streams=streams)
             return
         around = f"import os, sys; {OWN_THE_TERMINAL}; os.execvp(sys.argv[1], sys.argv[1:])"
         wrapped = [sys.executable, "-c", around, *inside] if inside else []
@@ -162,7 +155,7 @@ class OnTerminal(Terminal):
             stdout=streams[1],
             stderr=streams[2],
             env=environ,
-            cwd=ROOT,
+            cwd=cwd,
             start_new_session=True,
         )
 
@@ -183,4 +176,5 @@ class ShellTerminal(Terminal):
             cwd=cwd,
             start_new_session=True,
         )
+        self._open.remove(self._slave)
         os.close(self._slave)
