@@ -88,7 +88,7 @@ def _seconds_to_wait(headers: Mapping[str, str], now: float) -> float | None:
 
     A file may be read long after the answer came, which its date tells.
     """
-    from jobdeck.providers.http_date import parse_http_date  # noqa: PLC0415 - most targets are no answers
+    from jobdeck.providers.delays import parse_http_date  # noqa: PLC0415 - most targets are no answers
     from jobdeck.providers.retry_after import parse_retry_after  # noqa: PLC0415 - the same
 
     value, date = headers.get("retry-after"), headers.get("date")

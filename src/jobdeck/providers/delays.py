@@ -2,8 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-
-from jobdeck.providers.http_date import parse_http_date
+from email.utils import parsedate_to_datetime
 
 NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
 """`int()` and `float()` alone would take ``1_000``, ``1e3``, ``nan`` and Arabic digits."""
@@ -21,6 +20,9 @@ _GO_SECONDS = {"d": DAY, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e
 _ISO_LENGTH = re.compile(
     rf"P(?!$)(?:({_PIECE})W)?(?:({_PIECE})D)?(?:T(?!$)(?:({_PIECE})H)?(?:({_PIECE})M)?(?:({_PIECE})S)?)?", re.ASCII
 )
+_HTTP_DATE = re.compile(r"[A-Za-z]{3,9},? [A-Za-z0-9 :-]{1,30}(?: GMT|:[0-9]{2} [0-9]{4})", re.ASCII)
+"""What the three forms have in common: what reads mails takes underscores, Arabic digits and any zone as well."""
+
 _ISO_SECONDS = (7 * DAY, DAY, 3_600.0, 60.0, 1.0)
 _ISO_MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?",
@@ -36,6 +38,19 @@ def parse_length(text: str) -> float | None:
     if iso is None:
         return None
     return sum(float(count) * seconds for count, seconds in zip(iso.groups(), _ISO_SECONDS, strict=True) if count)
+
+
+def parse_http_date(text: str) -> float | None:
+    """Return the seconds since the epoch of an HTTP date (RFC 9110, section 5.6.7: all three forms), else None."""
+    text = text.strip(" \t")
+    if not _HTTP_DATE.fullmatch(text):
+        return None
+    try:
+        # 60 is a leap second, which datetime does not know.
+        moment = parsedate_to_datetime(text.replace(":60 ", ":59 "))
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def parse_moment(text: str) -> float | None:

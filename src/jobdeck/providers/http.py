@@ -19,8 +19,8 @@ from jobdeck.domain.text import bytes_of, clean, one_line
 from jobdeck.providers.body import SAVE_BODY, BodyReader
 from jobdeck.providers.charset import charset_of
 from jobdeck.providers.credentials import HttpProfile
+from jobdeck.providers.delays import parse_http_date
 from jobdeck.providers.fault import Fault
-from jobdeck.providers.http_date import parse_http_date
 from jobdeck.providers.inflate import EncodingError, Inflater, TooBigError
 from jobdeck.providers.marker import Marker
 from jobdeck.providers.origin import Origin

@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from jobdeck.providers.delays import MONTH, NUMBER, parse_delay, seconds_to_epoch
-from jobdeck.providers.http_date import parse_http_date
+from jobdeck.providers.delays import MONTH, NUMBER, parse_delay, parse_http_date, seconds_to_epoch
 from jobdeck.scheduling.delay import delay
 
 _HEADER = re.compile(r"(?:[a-z0-9]{1,40}-){0,5}?retry-?(?:after|in)(?:-(.{1,64}))?", re.ASCII)

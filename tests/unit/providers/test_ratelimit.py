@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.providers.http_date import parse_http_date
+from jobdeck.providers.delays import parse_http_date
 from jobdeck.providers.ratelimit import parse_windows
 from tests.unit.providers.wire import NOON_DATE, NOON_US
 
@@ -196,22 +196,34 @@ def test_no_header_makes_it_raise_and_every_number_is_bounded(headers: list[tupl
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"],
+    ("text", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777.0),
+        ("Sun Nov  6 08:49:37 1994", 784_111_777.0),
+        ("\tSun, 06 Nov 1994 08:49:37 GMT ", 784_111_777.0),
+        ("Sunday, 06-Nov-68 08:49:37 GMT", 3_119_417_377.0),
+        ("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_799.0),
+    ],
 )
-def test_all_three_forms_of_a_date_are_read(text: str) -> None:
-    assert parse_http_date(text) == 784_111_777.0
+def test_all_three_forms_of_a_date_are_read(text: str, seconds: float) -> None:
+    assert parse_http_date(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "Sun, 31 Feb 2026 00:00:00 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 PST"],
+    [
+        *("", "0", "120 000", "Sun, 06 Nov 1994", "x" * 100_000, "Sun, 06 Nov 1994 08:49:37 +99999999999"),
+        *("Sun, 31 Feb 2026 00:00:00 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", f"Sun, 06 Nov {'9' * 30} 08:49:37 GMT"),
+        *("Sun, 0_6 Nov 1994 08:49:37 GMT", "Sun, ٠٦ Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 PST"),
+        *("Fri, 31 Dec 9999 23:00:00 -2300", "Fri, 31 Dec 9999 23:00:00 GMT -2300"),
+    ],
 )
 def test_what_is_no_date_is_none(text: str) -> None:
     assert parse_http_date(text) is None
 
 
-@given(st.text())
+@given(st.text() | st.text(alphabet="SunMoDecJa0123456789 ,:-+GMT").map("Sun, ".__add__))
 def test_no_text_makes_a_date_raise(text: str) -> None:
     parse_http_date(text)
 
