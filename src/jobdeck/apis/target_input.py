@@ -10,7 +10,7 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import safe_excerpt
 from jobdeck.files import as_utf8
 from jobdeck.providers.http_head import Head, read_head
-from jobdeck.providers.json_scan import MAX_DEPTH, scan_value
+from jobdeck.providers.skip import MAX_DEPTH
 
 MAX_INPUT = 8 * 1024 * 1024
 """Bytes of one input."""
@@ -21,6 +21,7 @@ MAX_REFUSED = 1_000
 
 _BLANK = re.compile(rb"[ \t\r\n\f\v]+")
 _LINE = re.compile(rb"[^\r\n]*")
+_TOKEN = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|[{}\[\]]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +131,38 @@ def _items(data: bytes) -> Iterator[object]:
             continue
         # After one value without an end, others must end on their line: else each opening bracket of a hostile
         # input would cost a scan of all the rest.
-        span = scan_value(data, position, stop if open_ended else line_end)
-        if span.end is None:
+        end, depth = _end_of_value(data, position, stop if open_ended else line_end)
+        if end is None:
             open_ended = False
             if head is None:
                 yield _Broken(_text(data[position:line_end]), "a JSON value without an end")
             position = line_end
             continue
-        for item in _value(data[position : span.end], span.depth, head):
+        for item in _value(data[position:end], depth, head):
             yield _Response(head) if head is not None and isinstance(item, _Broken) else item
         head = None
-        position = span.end
+        position = end
     if head is not None:
         yield _Response(head)
+
+
+def _end_of_value(data: bytes, start: int, stop: int) -> tuple[int | None, int]:
+    """Return where the object or array at `start` ends, and how deep it is; None when it does not before `stop`.
+
+    No decoder's `raw_decode` says that: of a damaged value, which is repaired, it finds no end, and it wants the whole
+    input as text. Strings are skipped and brackets counted, without recursion; whether it is valid is the parser's.
+    """
+    depth = deepest = 0
+    for token in _TOKEN.finditer(data, start, stop):
+        first = data[token.start()]
+        if first in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"}]":
+            depth -= 1
+            if depth == 0:
+                return token.end(), deepest
+    return None, deepest
 
 
 def _line_end(data: bytes, position: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jobdeck.providers.charset import decode
-from jobdeck.providers.json_scan import MAX_DEPTH
+from jobdeck.providers.skip import MAX_DEPTH
 
 _TOKEN = re.compile(
     r'(?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+")|(?P<mark>[{}\[\],:])|(?P<space>[\s\0]++)'

@@ -2,7 +2,8 @@
 
 import re
 
-from jobdeck.providers.json_scan import MAX_DEPTH
+MAX_DEPTH = 200
+"""Levels of a JSON text that is read: parsers refuse deeper ones, or overflow the stack."""
 
 
 class NotJsonError(Exception):
