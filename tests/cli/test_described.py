@@ -287,6 +287,15 @@ def test_a_saved_refusal_is_one_and_an_error_of_a_success_is_pointed_out(home: P
     assert "E1 it broke   (and yet succeeded: see phases.done)\n" in good.out
 
 
+def test_a_saved_answer_that_is_a_rate_limit_in_words_is_called_one(home: Path) -> None:
+    body = '{"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]}'
+    limits = '[providers.acme.rate_limit]\nmessages = ["Throttled"]\n[providers.acme.stages]'
+    config = CONFIG.replace("[providers.acme.stages]", limits)
+    ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", config=config, stdin=body)
+    assert ran.code == 1
+    assert "not read as a job: rate limited: Throttled\n" in ran.out
+
+
 def test_what_was_found_and_not_read_is_said_beside_it(home: Path) -> None:
     body = {"id": "1", "state": "odd", "done": "3/4", "of": 4}
     ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin=json.dumps(body))

@@ -252,6 +252,8 @@ def test_a_body_without_a_job_says_where_its_id_was_looked_for() -> None:
         ("/{p*}/jobs/{id}", {"p": "a/b.c", "id": "1"}, "/a/b.c/jobs/1"),
         ("/x-{v}-y/{id}", {"v": "q", "id": "1"}, "/x-q-y/1"),
         ("/v1/{id}:get", {"id": "1"}, "/v1/1:get"),
+        ("/runs/{id}/", {"id": "1"}, "/runs/1/"),
+        ("/runs/{p*}/", {"p": "a/b"}, "/runs/a/b/"),
     ],
 )
 def test_a_template_makes_a_path_and_takes_it_apart(template: str, values: dict[str, str], path: str) -> None:
@@ -263,6 +265,13 @@ def test_a_template_makes_a_path_and_takes_it_apart(template: str, values: dict[
 @pytest.mark.parametrize("path", ["", "/", "/jobs", "/jobs/1/2", "jobs/1", "/Jobs/1"])
 def test_a_path_of_another_shape_is_no_match(path: str) -> None:
     assert UrlTemplate.parse("/jobs/{id}").match(path) is None
+
+
+def test_a_poll_url_may_lack_the_slash_that_its_page_ends_with() -> None:
+    template = UrlTemplate.parse("/jobs/{id}/")
+    assert template.match("/jobs/1") == template.match("/jobs/1/") == {"id": "1"}
+    assert template.match("/jobs/1//") is None
+    assert UrlTemplate.parse("/jobs/{id}").match("/jobs/1/") is None
 
 
 @pytest.mark.parametrize(

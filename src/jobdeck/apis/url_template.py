@@ -44,10 +44,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class UrlTemplate:
-    """The path of a URL, with variables."""
+    """The path of a URL, with variables; some APIs want a slash at its end."""
 
     text: str
     parts: tuple[Part, ...]
+    slash: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "UrlTemplate":
@@ -56,14 +57,15 @@ class UrlTemplate:
             raise TemplateError(f"must be a path that begins with /, of at most {MAX_TEMPLATE} characters")
         if "?" in text or "#" in text:
             raise TemplateError("must be a path alone: parameters belong into the table query")
-        parts = tuple(_part(piece) for piece in text[1:].split("/"))
+        slash = "/" if text.endswith("/") else ""
+        parts = tuple(_part(piece) for piece in text[1:].removesuffix("/").split("/"))
         names = [part.variable for part in parts if part.variable is not None]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise TemplateError(f"has {{{twice}}} more than once")
         if sum(part.many for part in parts) > 1:
             raise TemplateError("may have one variable with a * only")
-        return cls(text, parts)
+        return cls(text, parts, slash)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -80,13 +82,14 @@ class UrlTemplate:
 
         Only the variable with a ``*`` is taken apart at its slashes, and may be left out.
         """
-        return "".join(f"/{piece}" for piece in self._pieces(values))
+        return "".join(f"/{piece}" for piece in self._pieces(values)) + self.slash
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the variables' values in `path`, decoded; None when it has another shape.
 
         Raises `PieceError` when the shape is right, but a part is no ID or no value.
         """
+        path = path.removesuffix(self.slash) if self.slash else path
         pieces = path[1:].split("/") if path.startswith("/") else []
         spare = len(pieces) - len(self.parts)
         if self.greedy_variable is None and spare != 0:

@@ -32,6 +32,7 @@ from jobdeck.providers.json_text import json_text
 from jobdeck.providers.problems import fault_of_status, kind_of_status, read_error
 from jobdeck.providers.redirects import describe_redirect
 from jobdeck.providers.repair import repair
+from jobdeck.providers.throttling import is_throttled
 
 _ORDER = (
     *("item", "id", "kind", "status", "outcome", "done", "failures", "progress", "progress_total"),
@@ -54,7 +55,7 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
     refusal = _refusal(spec, head, body)
     response = ResponseBody(body, 200 if head is None else head.status, {} if head is None else dict(head.headers))
     read = ParsedBody(problem=refusal) if refusal is not None else _read_job(spec, response)
-    read = _with_ids_of(head, spec, read)
+    read = _throttled(spec, body, _with_ids_of(head, spec, read))
     rows = ParsedBody()
     if read.problem is not None and refusal is None and spec.lists:
         rows = _read_page(spec, response)
@@ -126,6 +127,17 @@ def _refusal(spec: ApiSpec, head: Head | None, body: bytes) -> Fault | None:
         return None
     destination = describe_redirect(head.headers.get("location"), "")
     return fault_of_status(head.status, kind, body, destination, read_error(body))
+
+
+def _throttled(spec: ApiSpec, body: bytes, read: ParsedBody) -> ParsedBody:
+    """Return the reading as it counts when the words of a good status make it a rate limit."""
+    problem = read.problem
+    if problem is None or problem.kind is not ProblemKind.PROTOCOL:
+        return read
+    said = read_error(body)
+    if not is_throttled(problem.kind, said.value, said.message, spec.rate_limit):
+        return read
+    return replace(read, problem=Fault(ProblemKind.RATE_LIMIT, said.message or problem.message))
 
 
 def _with_ids_of(head: Head | None, spec: ApiSpec, read: ParsedBody) -> ParsedBody:
