@@ -133,7 +133,10 @@ class Extractor:
             return ParsedBody(problem=protocol_problem(nothing), ids=ids)
         rows = rows or []
         kind = self.spec.resources[listed.shows[0]].kind if len(listed.shows) == 1 else ""
-        read = [fields.row(inner.inside(row, record=index == 0), scope, kind) for index, row in enumerate(rows)]
+        read = [
+            fields.row(inner.inside(row, record=index == 0), scope, kind, whole=listed.whole)
+            for index, row in enumerate(rows)
+        ]
         good = [one for one in read if isinstance(one, Observation)]
         gap = None
         if unread := [one for one in read if isinstance(one, str)]:
@@ -141,8 +144,6 @@ class Extractor:
             gap = f"{most if good else f'none of {len(rows)} rows could be read'}: {unread[0]}"
             if not good:
                 return ParsedBody(problem=protocol_problem(gap), ids=ids, matches=tuple(whole.matches or ()))
-        if not listed.whole:
-            good = [replace(one, whole=False, stages=(), error=None, result=None) for one in good]
         if status is not None and not listed.status_parameter:
             good = [one for one in good if one.status == status]
         return ParsedBody(

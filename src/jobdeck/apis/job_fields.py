@@ -11,7 +11,7 @@ from jobdeck.apis.spec import FactPaths, Fields, Paths, Phases, ProgressPaths, P
 from jobdeck.domain.job import JobError, MissingPart, Observation, Part, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.text import CELL_LIMIT, clean, one_line
+from jobdeck.domain.text import CELL_LIMIT, one_line
 from jobdeck.providers.fault import Fault as ProblemDraft
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.marker import is_partial
@@ -84,8 +84,8 @@ class JobFields:
         reader.is_named = found is not None
         return found
 
-    def row(self, reader: FieldReader, scope: str | None, kind: str) -> Observation | str:
-        """Return what a row of a list says, or why it could not be read."""
+    def row(self, reader: FieldReader, scope: str | None, kind: str, *, whole: bool) -> Observation | str:
+        """Return what a row of a list says, or why it could not be read; one that is not `whole`, as a summary."""
         if not isinstance(reader.value, dict):
             return "a row is no object"
         found = self.id_in(reader)
@@ -93,15 +93,17 @@ class JobFields:
             return f"nothing at {' or '.join(self._paths.id)}" if self._paths.id else "the page has no path of the id"
         if not is_id(found):
             return f"{one_line(found, 80)!r} is no ID"
-        outcome = self.observation(reader, found, scope, kind, 200)
+        outcome = self.observation(reader, found, scope, kind, 200, whole=whole)
         return outcome.message if isinstance(outcome, ProblemDraft) else outcome
 
     def observation(
-        self, reader: FieldReader, job_id: str, scope: str | None, kind: str, http_status: int
+        self, reader: FieldReader, job_id: str, scope: str | None, kind: str, http_status: int, *, whole: bool = True
     ) -> Observation | ProblemDraft:
-        """Return what an answer says about a job, or why it says nothing."""
+        """Return what an answer says about a job, or why it says nothing; without `whole`, as a summary."""
+        # Of a summary no more is read than its state needs: of a hundred rows with stages, two thirds of the time.
+        is_read = whole or reader.matches is not None
         error = self._job_error(reader)
-        result = self._result_in(reader)
+        result = self._result_in(reader) if is_read or self._paths.done_needs_result else None
         state = self._state(reader, error, has_result=result is not None, http_status=http_status)
         if isinstance(state, ProblemDraft):
             return state
@@ -110,7 +112,7 @@ class JobFields:
             return TOO_LARGE
         if error is None and phase is Phase.FAILED and http_status in self._phases.by_http_status:
             error = _error_of_body(reader.value)
-        stages, left_out = ((), ()) if self._has_stages_elsewhere else self.stages_in(reader)
+        stages, left_out = self.stages_in(reader) if is_read and not self._has_stages_elsewhere else ((), ())
         facts = [*self._facts_in(reader), *left_out]
         created = self._moment(reader, self._created)
         updated = self._moment(reader, self._updated)
@@ -120,9 +122,9 @@ class JobFields:
             status=status,
             phase=phase,
             progress=self._progress.read(reader),
-            stages=stages,
-            error=error,
-            result=result,
+            stages=stages if whole else (),
+            error=error if whole else None,
+            result=result if whole else None,
             kind=reader.word(self._kind) or kind or None,
             account_group=scope,
             created_us=created,
@@ -131,6 +133,7 @@ class JobFields:
             facts=tuple((name, value) for name, value in facts if value is not None),
             attempt=reader.word(self._attempt),
             started_us=self._moment(reader, self._started),
+            whole=whole,
             elsewhere=tuple(self._elsewhere(reader, phase, has_result=result is not None)) if self._links else (),
         )
 
@@ -256,6 +259,8 @@ class JobFields:
         return [(fact.name, _fact(reader, fact, paths)) for fact, paths in self._facts]
 
     def _moment(self, reader: FieldReader, wanted: Field) -> int | None:
+        if not wanted.paths:
+            return None
         value = reader.first(wanted)
         if value is None:
             return None
@@ -271,14 +276,16 @@ class JobFields:
         items = reader.all(self._stages)
         if reader.matches and reader.matches[-1].field == "stages" and items:
             reader.matches[-1] = replace(reader.matches[-1], value=len(items))
-        stages = (
-            self._stage(reader.inside(item.value, item.key, record=index == 0))
-            for index, item in enumerate(items[:MAX_STAGES])
-        )
+        stages: list[Stage] = []
+        one, is_recorded = reader.inside(None, record=False), reader.matches is not None
+        for index, item in enumerate(items[:MAX_STAGES]):
+            one.value, one.key = item.value, item.key
+            # The first one is recorded, for whoever wants to know how a stage is read.
+            stage = self._stage(reader.inside(item.value, item.key) if is_recorded and index == 0 else one)
+            if stage is not None:
+                stages.append(stage)
         more = len(items) - MAX_STAGES
-        return tuple(stage for stage in stages if stage is not None), (
-            (("stages_not_shown", str(more)),) if more > 0 else ()
-        )
+        return tuple(stages), ((("stages_not_shown", str(more)),) if more > 0 else ())
 
     def _stage(self, reader: FieldReader) -> Stage | None:
         name = reader.word(self._stage_name) if self._stage_name.paths else None
@@ -293,7 +300,7 @@ class JobFields:
         progress = self._stage_progress.read(reader)
         if word is None and progress is None:
             return None
-        return Stage(clean(name, limit=CELL_LIMIT), word or "", phase, progress)
+        return Stage(name, word or "", phase, progress)
 
 
 class _Progress:

@@ -9,10 +9,9 @@ A plain path has names, indices, lists of names, and ``[*]`` or ``.*`` only.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 MAX_PATH = 500
 MAX_VALUES = 1_000
@@ -39,8 +38,7 @@ class PathError(ValueError):
     """A JSONPath cannot be used; the message says why, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A value, and the name or index under which it is in what holds it (None: it is the whole)."""
 
     value: object
@@ -160,6 +158,10 @@ def _by_names(names: tuple[str, ...]) -> Getter:
 
 
 def _by_steps(steps: tuple[Step, ...]) -> Finder:
+    names = tuple(step for step in steps[:-1] if isinstance(step, str))
+    if steps and steps[-1] is None and len(names) == len(steps) - 1:
+        return _all_below(_by_names(names))
+
     def find(value: object) -> list[Match]:
         matches = [Match(value)]
         for step in steps:
@@ -167,6 +169,20 @@ def _by_steps(steps: tuple[Step, ...]) -> Finder:
             if not matches:
                 break
         return matches
+
+    return find
+
+
+def _all_below(holder: Getter) -> Finder:
+    """Return what finds all values of an array or object: of stages and rows, whose paths are most often so."""
+
+    def find(value: object) -> list[Match]:
+        held = holder(value)
+        if type(held) is dict:
+            return [Match(inner, key) for key, inner in islice(held.items(), MAX_VALUES)]
+        if type(held) is list:
+            return [Match(inner, index) for index, inner in enumerate(islice(held, MAX_VALUES))]
+        return []
 
     return find
 

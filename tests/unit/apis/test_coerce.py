@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.apis.coerce import progress, rfc3339, text
+from jobdeck.apis.coerce import next_link, progress, rfc3339, text
 from jobdeck.apis.job_fields import job_error
 from jobdeck.apis.spec import ProgressUnit
 from jobdeck.domain.job import JobError
@@ -134,3 +134,19 @@ def test_json_text_is_printable_ascii_and_says_the_same(value: object) -> None:
 
 def test_json_text_escapes_del_and_pairs_of_surrogates() -> None:
     assert json_text("\x7f é 😀") == '"\\u007f \\u00e9 \\ud83d\\ude00"'
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [
+        ('<https://a.example/x?page=2>; rel="next", <https://a.example/x?page=9>; rel="last"', "https://a.example/x?page=2"),
+        ('<https://a.example/x?page=1>; rel="prev",<https://a.example/x?page=3>;rel=next', "https://a.example/x?page=3"),
+        ('<https://a.example/x?ids=1,2;3&page=2>; title="a, b"; rel="Next"', "https://a.example/x?ids=1,2;3&page=2"),
+        ('<https://a.example/x?page=1>; rel="last"', None),
+        ('https://a.example/x; rel="next"', None),
+        ("<" * 20_000, None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_the_next_page_of_a_link_header(header: str, target: str | None) -> None:
+    assert next_link(header) == target
