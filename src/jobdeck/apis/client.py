@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes, without_markers
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
+from jobdeck.apis.large import parse_in_pieces
 from jobdeck.apis.links import LinkError, check_links, path_of_link
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ListSpec, Resource, Variable, fill
@@ -121,12 +123,14 @@ class ApiClient:
             return _reply(answer.exchange, answer)
         status, headers, marker = answer.exchange.http_status or 0, _joined(answer.headers), answer.marker
         response = ResponseBody(answer.body, status, headers, is_pruned=marker is not None)
-        parsed = await self._http.parsed(lambda: parse(response), len(response.data))
+        parsed = await self._http.parsed(lambda: parse_in_pieces(parse, response), len(response.data))
         notes, one = answer.notes, job is not None
         if lenient and is_damaged(parsed):
             repaired = await self._http.repaired(answer)
             if repaired is not None:
-                parsed = parse_repaired(parse, repaired, response, one=one)
+                read = partial(parse_in_pieces, parse)
+                mend = partial(parse_repaired, read, repaired, response, one=one)
+                parsed = await self._http.parsed(mend, len(repaired.body))
                 notes = (*notes, *repaired.notes)
         if marker is not None:
             parsed = without_markers(parsed, marker)

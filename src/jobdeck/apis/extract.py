@@ -13,7 +13,8 @@ from jobdeck.domain.job import Observation, Part
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean, one_line
 from jobdeck.providers.fault import Fault as ProblemDraft
-from jobdeck.providers.json_text import json_text, read_json
+from jobdeck.providers.json_pieces import LargeJson
+from jobdeck.providers.json_text import read_json
 from jobdeck.providers.marker import is_partial
 from jobdeck.providers.problems import describe_error, kind_of_code, not_json
 
@@ -49,13 +50,15 @@ class ParsedBody:
 class ResponseBody:
     """The bytes of an answer that is no error, with its HTTP status and headers (names in small letters).
 
-    One that `is_pruned` was too large to keep, and markers stand for what is large in it.
+    One that `is_pruned` was too large to keep, and markers stand for what is large in it. A large one may have been
+    read already (`document`).
     """
 
     data: bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     is_pruned: bool = False
+    document: LargeJson | None = None
 
 
 class Extractor:
@@ -173,7 +176,7 @@ class Extractor:
             is_there = bool(stages) or _rows(inner, Field("stages", paths)) is not None
         else:
             found = inner.first(Field("result", paths))
-            told = replace(told, result=None if found is None else json_text(found))
+            told = replace(told, result=None if found is None else inner.text_of(found))
             is_there = found is not None
         matches = tuple(whole.matches or ())
         if not is_there:
@@ -206,10 +209,11 @@ class Extractor:
             value: object = {}
         else:
             try:
-                value = read_json(body.data)
+                value = read_json(body.data) if body.document is None else body.document.value
             except ValueError:
                 return ParsedBody(problem=not_json(body.data, body.status))
-        whole = FieldReader(value, body.headers, [] if record else None, is_pruned=body.is_pruned)
+        matches: list[FieldMatch] | None = [] if record else None
+        whole = FieldReader(value, body.headers, matches, is_pruned=body.is_pruned, document=body.document)
         request_id, trace_id = whole.word(self._request_id), whole.word(self._trace_id)
         if fields is not None:
             request_id = request_id or whole.word(fields.request_id)

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field, replace
 from jobdeck.apis import coerce
 from jobdeck.apis.jsonpath import Finder, Getter, Key, Match, compile_all, compile_first, compile_values, leads_through
 from jobdeck.apis.spec import Paths
+from jobdeck.providers.json_pieces import LargeJson
+from jobdeck.providers.json_text import json_text
 from jobdeck.providers.marker import is_partial
 
 HEADER = "header:"
 _FIRST_NAME = re.compile(r"\$\.([A-Za-z_][A-Za-z0-9_]*)")
 MAX_COUNTED = 5
+MOST_NAMED = 50
+"""Members of an object that are written one by one: it may be one of large parts, which nobody read as one."""
+
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -82,7 +87,8 @@ class FieldReader:
     """Looks fields up in `value` and in the answer's `headers` (names in small letters).
 
     `matches` collects what was found, None to record nothing. `key` is the name under which the value stands in what
-    holds it, `is_named` whether it says which job it is about, `is_pruned` whether something of the answer was dropped.
+    holds it, `is_named` whether it says which job it is about, `is_pruned` whether something of the answer was dropped;
+    `document` is the answer that it is a part of, where that is large.
     """
 
     value: object
@@ -91,10 +97,20 @@ class FieldReader:
     key: Key = None
     is_named: bool = False
     is_pruned: bool = False
+    document: LargeJson | None = None
 
     def inside(self, value: object, key: Key = None, *, record: bool = True) -> "FieldReader":
         """Return a reader of a part of the answer."""
-        return FieldReader(value, self.headers, self.matches if record else None, key, is_pruned=self.is_pruned)
+        matches = self.matches if record else None
+        return FieldReader(value, self.headers, matches, key, is_pruned=self.is_pruned, document=self.document)
+
+    def text_of(self, value: object) -> str:
+        """Return a part of the answer, or an object or list of parts, as JSON text."""
+        if self.document is None:
+            return json_text(value)
+        if isinstance(value, dict) and len(value) <= MOST_NAMED:
+            return f"{{{','.join(f'{json_text(name)}:{self.document.text(part)}' for name, part in value.items())}}}"
+        return self.document.text(value)
 
     def first(self, wanted: Field) -> object:
         """Return the first value but null at one of the field's paths; None when there is none."""

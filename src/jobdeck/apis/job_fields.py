@@ -1,6 +1,6 @@
 """What an answer says about one job, by the fields of its resource."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from jobdeck.apis import coerce
@@ -16,6 +16,9 @@ from jobdeck.providers.fault import Fault as ProblemDraft
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.marker import is_partial
 from jobdeck.providers.problems import describe_error, kind_of_code, read_error
+
+MAX_SAID = 4_096
+"""Characters, or entries, of an error that are looked through for what it says."""
 
 MAX_STAGES = 100
 """Stages that fit on a screen, and a bound on what a hostile answer of 8 MiB can make of them."""
@@ -234,7 +237,7 @@ class JobFields:
         return Phase.CANCELLED if cancelled and phase is Phase.FAILED else phase
 
     def _job_error(self, reader: FieldReader) -> JobError | None:
-        error = job_error(reader.first(self._error))
+        error = job_error(reader.first(self._error), reader.text_of)
         code = reader.word(self._error_code)
         said = reader.first(self._error_message)
         message = one_line(said) or None if isinstance(said, str) else coerce.text(said)
@@ -246,9 +249,9 @@ class JobFields:
     def _result_in(self, reader: FieldReader) -> str | None:
         if isinstance(self._result, Field):
             found = reader.first(self._result)
-            return None if found is None else json_text(found)
+            return None if found is None else reader.text_of(found)
         parts = {name: reader.first(paths) for name, paths in self._result}
-        return json_text(parts) if any(value is not None for value in parts.values()) else None
+        return reader.text_of(parts) if any(value is not None for value in parts.values()) else None
 
     def _facts_in(self, reader: FieldReader) -> list[tuple[str, str | None]]:
         value = reader.value
@@ -338,7 +341,7 @@ def _fact(reader: FieldReader, fact: FactPaths, paths: Field) -> str | None:
     return None if reader.misses_part(paths) else reader.count(paths)
 
 
-def job_error(value: object) -> JobError | None:
+def job_error(value: object, text_of: Callable[[object], str] = json_text) -> JobError | None:
     """Return a job's failure, of whatever shape: code and message where they are, all the rest kept as details."""
     match value:
         case None | False | "":
@@ -354,12 +357,12 @@ def job_error(value: object) -> JobError | None:
                 return None
             # What a server calls its details are the details, and not an object with them in it.
             details = rest["details"] if rest.keys() == {"details"} else rest
-            return JobError(code, said, json_text(details) if rest else None)
+            return JobError(code, said, text_of(details) if rest else None)
         case list():
             words = [one_line(item, CELL_LIMIT) for item in value[:20] if isinstance(item, str)]
-            return JobError(message="; ".join(words) or None, details=json_text(value)) if value else None
+            return JobError(message="; ".join(words) or None, details=text_of(value)) if value else None
         case _:
-            return JobError(details=json_text(value))
+            return JobError(details=text_of(value))
 
 
 def read_error_of(value: object) -> ProblemDraft | None:
@@ -367,7 +370,11 @@ def read_error_of(value: object) -> ProblemDraft | None:
     if not isinstance(value, dict) or not value.get("error"):
         return None
     error = value["error"]
-    words = describe_error(error) if isinstance(error, dict) else read_error(json_text(value).encode()).message
+    if isinstance(error, str | list):
+        error = error[:MAX_SAID]
+    words = (
+        describe_error(error) if isinstance(error, dict) else read_error(json_text({"error": error}).encode()).message
+    )
     code = coerce.text(error.get("code")) if isinstance(error, dict) else None
     message = one_line(words or "")
     return ProblemDraft(kind_of_code(code or ""), message) if message else None

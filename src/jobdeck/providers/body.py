@@ -99,5 +99,6 @@ class BodyReader:
 
     async def _prune(self, pruner: Pruner, data: bytes) -> None:
         for start in range(0, len(data), SLICE):
-            pruner.feed(data[start : start + SLICE])
+            for _ in pruner.feed_in_steps(data[start : start + SLICE]):
+                await self._breathe()
             await self._breathe()

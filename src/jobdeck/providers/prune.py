@@ -6,6 +6,7 @@ comes out has the shape of the whole, so that whoever reads the whole can read i
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -16,7 +17,7 @@ KEPT = 1024 * 1024
 """Bytes of what is kept, and so of what is parsed: some 10 MB of objects at the worst, and 25 ms."""
 
 SLICE = 16 * 1024
-"""Bytes to feed in one go: some 20 ms if they are members of a few characters, 0.6 ms if they are dropped."""
+"""Bytes to feed in one go: some 70 ms if they are members of a few characters, 0.6 ms if they are dropped."""
 
 _SMALL = 16 * 1024
 """Bytes of a value that may be kept as it is written, and of a key or number."""
@@ -34,6 +35,9 @@ _MARKER = 64
 """Bytes that a marker takes, which are none of the budget."""
 
 _MOST_OPEN = 64
+_MOVES = 200
+"""Tokens that are gone through at once: two or three milliseconds."""
+
 _LONGEST_KEY = 1_024
 _BLANK = re.compile(rb"[ \t\r\n\0]*+")
 _BEGINNING = re.compile(rb"[\s\0]*+(?:\)\]\}',?|while\s*\(1\);|for\s*\(;;\);)?[\s\0]*+")
@@ -141,10 +145,17 @@ class Pruner:
 
     def feed(self, data: bytes) -> None:
         """Go on with the next slice, of `SLICE` bytes at most; raises `NotJsonError`."""
-        self._data = self._data[self._at :] + data
-        self._at = 0
-        while self._at < len(self._data) and self._move():
+        for _ in self.feed_in_steps(data):
             pass
+
+    def feed_in_steps(self, data: bytes) -> Iterator[None]:
+        """Go on as `feed` does, and yield now and then: a slice of empty objects takes 70 ms."""
+        self._data = self._data[self._at :] + data
+        self._at = moves = 0
+        while self._at < len(self._data) and self._move():
+            moves += 1
+            if moves % _MOVES == 0:
+                yield
 
     def finish(self) -> bytes:
         """Return what is kept of the document; where it has no end, that has none either. Raises `NotJsonError`."""
