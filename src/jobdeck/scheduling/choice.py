@@ -178,7 +178,12 @@ class Choice:
     def _focus_due(self, now: float) -> float | None:
         job = self._watch.jobs.get(self.focus.key) if self.focus.key else None
         watch = self._watch
-        if job is None or job.key not in watch.singles or job.key in watch.aside or job.failures > TRANSIENT:
+        if (
+            job is None
+            or job.key not in watch.singles
+            or watch.aside_since(job.key) is not None
+            or job.failures > TRANSIENT
+        ):
             return None
         book = self._watch.book_of(job)
         # Where list rows say all, they count; where they lack the stages, only a poll is a look at the selected job.

@@ -175,7 +175,7 @@ class Scheduler:
         if not isinstance(chosen, Chosen):
             return Wait(None if chosen is None else later(now, chosen))
         if isinstance(chosen.action, Poll):
-            self._watch.aside.pop(chosen.action.key, None)
+            self._watch.no_longer_aside(chosen.action.key)
         self._in_flight[chosen.action] = (now, probing, chosen)
         self._begun = now if self._begun is None else self._begun
         return chosen.action
@@ -213,8 +213,10 @@ class Scheduler:
     def _note_latency(self, key: JobKey, now: float, sent: float, result: Result) -> None:
         self._watch.asking.discard(key)
         slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
-        if self._watch.note_latency(key, slow=slow) or slow:
-            self._watch.take_up(now)
+        untried = self._watch.is_untried(key)
+        slow |= self._watch.note_latency(key, slow=slow)
+        if slow or untried:
+            self._watch.take_up(now, slow=slow)
 
     def _apply(self, now: float, sent: float, action: Action, chosen: Chosen, result: Result) -> None:
         """Take over what an action told of jobs."""
@@ -238,7 +240,7 @@ class Scheduler:
         if flight is None:
             return
         self._free(action, flight[2], now)
-        self._watch.take_up(now)
+        self._watch.take_up(now, slow=True)
 
     def defer(self, action: Action, now: float, until: float) -> None:
         """Note that an action was not sent after all: its token comes back, and it is due again at `until`."""
@@ -386,7 +388,7 @@ class Scheduler:
         Slow jobs take half of all; two places stay free for jobs that answer while others are tried for the first time.
         """
         job = self._watch.jobs.get(chosen.action.key) if isinstance(chosen.action, Poll) else None
-        if job is None or self._watch.aside.get(job.key) == now:
+        if job is None or self._watch.aside_since(job.key) == now:
             # One that comes up again at once is wanted for something that no other job can give.
             return False
         first = job.untried and self._succeeded is not None

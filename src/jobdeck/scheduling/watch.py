@@ -81,7 +81,8 @@ class Watch:
         self.unfinished: dict[JobKey, None] = {}
         self._put_off: DueQueue[JobKey] = DueQueue()
         self.asking: set[JobKey] = set()
-        self.aside: dict[JobKey, float] = {}
+        self._aside_slow: dict[JobKey, float] = {}
+        self._aside_untried: dict[JobKey, float] = {}
         self.pace = 1.0
         self._lists = tuple(lists)
         self._rng = rng
@@ -294,25 +295,38 @@ class Watch:
         return min((at for at in times if at is not None), default=None)
 
     def put_aside(self, key: JobKey, now: float) -> None:
-        """Leave a slow job alone until a place is free for it: at the latest when a request must have ended."""
+        """Leave a slow or untried job alone until a place is free, at the latest when a request must have ended."""
         self.unsent(key, now + ASIDE_SECONDS)
-        self.aside.pop(key, None)
-        self.aside[key] = now
+        self.no_longer_aside(key)
+        (self._aside_untried if self.jobs[key].untried else self._aside_slow)[key] = now
+
+    def aside_since(self, key: JobKey) -> float | None:
+        """Return when a job was put aside that waits for a place; None of one that does not."""
+        return self._aside_slow.get(key, self._aside_untried.get(key))
+
+    def no_longer_aside(self, key: JobKey) -> None:
+        """Forget that a job waits for a place."""
+        self._aside_slow.pop(key, None)
+        self._aside_untried.pop(key, None)
 
     def has_untried(self) -> bool:
         """Whether there is a job that was never asked for."""
-        return bool(self.new) or any(self.jobs[key].untried for key in self.aside)
+        return bool(self.new or self._aside_untried)
 
-    def take_up(self, now: float) -> None:
-        """Queue the job that has been aside for longest, now that a request has ended."""
-        key = next(iter(self.aside), None)
-        if key is None:
-            return
-        del self.aside[key]
-        if key in self.singles:
-            self.singles.hold(self.jobs[key], now)
-        elif key in self._put_off:
-            self._put_off.put(key, now)
+    def take_up(self, now: float, *, slow: bool) -> None:
+        """Queue the untried job that has been aside for longest, now that a request has ended.
+
+        With `slow` it was one for a slow job, whose place another slow one may take as well.
+        """
+        for queue in (self._aside_slow, self._aside_untried) if slow else (self._aside_untried,):
+            key = next(iter(queue), None)
+            if key is None:
+                continue
+            del queue[key]
+            if key in self.singles:
+                self.singles.hold(self.jobs[key], now)
+            elif key in self._put_off:
+                self._put_off.put(key, now)
 
     def note_latency(self, key: JobKey, *, slow: bool) -> bool:
         """Note whether a job's newest answer took long, or never came; return whether it did the time before."""
@@ -321,6 +335,11 @@ class Watch:
             return False
         before, job.slow = job.slow, slow
         return before
+
+    def is_untried(self, key: JobKey) -> bool:
+        """Whether there is such a job, and it was never answered."""
+        job = self.jobs.get(key)
+        return job is not None and job.untried
 
     def unsent(self, key: JobKey, due: float) -> None:
         """Queue a job again whose poll was cancelled or not sent."""
@@ -437,7 +456,7 @@ class Watch:
         for queue in (self.new, self.suspects, self.unfinished):
             queue.pop(job.key, None)
         self._put_off.drop(job.key)
-        self.aside.pop(job.key, None)
+        self.no_longer_aside(job.key)
         if (book := self._any_book_of(job)) is not None:
             book.drop(job.key)
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.ratelimit import describe_wait
+from jobdeck.domain.ratelimit import RateWindow, describe_wait
 from jobdeck.scheduling.actions import Action, ListPage, Poll, Result
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.limits import Limit
@@ -140,6 +140,13 @@ def test_jobs_that_come_later_and_never_answer_leave_places_to_those_that_do() -
     for name in range(10):
         times = [20.0, *(at for at in world.times(job_key(name)) if at > 20.0), 100.0]
         assert max(later - at for at, later in pairwise(times)) <= 12.0
+
+
+def test_many_jobs_that_were_never_polled_take_their_places_one_after_another() -> None:
+    windows = (RateWindow(limit=600, remaining=590, reset_after=50.0, exact=True),)
+    world = deck(40, lambda _, action: replace(running(action), windows=windows), 600)
+    world.run(10.0)
+    assert all(world.times(job_key(name)) for name in range(40))
 
 
 def test_a_server_that_answers_nothing_at_all_is_probed_before_long() -> None:
