@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from jobdeck.apis.target_input import parse_input
 from jobdeck.apis.targets import parse_target
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow
+from jobdeck.cli.result_file import ResultFile
 from jobdeck.cli.wait import Waiting
 from jobdeck.domain.job import Target
 from jobdeck.wiring import UseOfLists, Wiring
@@ -39,8 +41,9 @@ async def waited(
             answer = f'HTTP/1.1 202 Accepted\r\nretry-after: {retry_after}\r\n\r\n{{"id": "op_1"}}\n'
             targets = parse_input(answer.encode(), wiring.registry).targets
         begun = clock.now()
-        waiting = Waiting(argparse.Namespace(json=True, any=False, fail_fast=False, appear=appear), clock)
-        jobs = await follow(wiring, targets, waiting, lists=UseOfLists.NONE)
+        with closing(ResultFile()) as results:
+            arguments = argparse.Namespace(json=True, any=False, fail_fast=False, appear=appear)
+            jobs = await follow(wiring, targets, Waiting(arguments, clock, results), lists=UseOfLists.NONE)
     return exit_code(jobs), clock.now().since(begun)
 
 

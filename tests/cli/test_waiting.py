@@ -1,18 +1,25 @@
 """``jobdeck wait`` and ``watch``: scripts that depend on an end."""
 
+import errno
 import json
 import re
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 import pytest
 
+from jobdeck.cli import result_file
+from jobdeck.domain import words
+from jobdeck.engine import results
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
+from tests.builders import make_job
 from tests.cli.harness import GROUP, environment, jobdeck
 from tests.support.forked import Piped
 
@@ -67,6 +74,33 @@ def test_the_exit_code_of_a_wait_tells_how_it_ended(
     ran = jobdeck("wait", "--json", *options, *map(path, ids), env=env)
     assert ran.code == code
     assert [item["id"] for item in ran.objects] == ids
+
+
+def test_a_result_that_memory_has_no_room_for_is_printed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results.Results.__init__, "__defaults__", (1,))
+    monkeypatch.setattr(result_file, "IN_MEMORY", 10)
+    first = JobScript(id="en_first", resource=ENRICHMENT, arrival=-20.0, duration=9.0)
+    jobs = (first, JobScript(id="en_second", resource=ENRICHMENT, arrival=-1.0, duration=3.0))
+    with ThreadedSimulator(Scenario(jobs=jobs)) as running:
+        ran = jobdeck("wait", "--json", *(path(job.id) for job in jobs), env=environment(running.url, tmp_path))
+    assert (ran.code, ran.err) == (0, "")
+    assert [bool(item["result"]) for item in ran.objects] == [True, True]
+
+
+def test_a_result_that_could_not_be_kept_until_the_end_is_said_to_be_missing() -> None:
+    with closing(result_file.ResultFile()) as kept:
+        first, second = (replace(make_job(name), result=f'"{name}\ud800"') for name in ("op_1", "op_2"))
+        kept.put(first)
+        kept.put(first)
+        assert kept.whole(first.without_result()).result == first.result
+        with mock.patch.object(kept, "_file", mock.Mock(**{"write.side_effect": OSError(errno.ENOSPC, "No space")})):
+            kept.put(second)
+        assert kept.fault is not None
+        gone = second.without_result()
+        assert kept.whole(gone) is gone
+        assert words.evicted_result(gone.evicted_result) == "result 7 B, no longer in memory"
 
 
 @pytest.mark.parametrize("command", ["wait", "watch"])

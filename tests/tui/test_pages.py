@@ -192,6 +192,19 @@ async def test_a_body_whose_result_is_too_large_to_keep_is_saved_as_it_comes(
         assert found[0].suffix == ".json"
 
 
+async def test_a_result_that_had_to_make_room_is_fetched_once_while_somebody_looks_at_it() -> None:
+    jobs = [job("op_a", Phase.SUCCEEDED, result='"' + "x" * 2_000 + '"').without_result(), job("op_b", Phase.SUCCEEDED)]
+    async with driven(jobs) as run:
+        await run.press("g")
+        assert ("ask", key("op_a")) not in run.engine.asked
+        await run.press("right_square_bracket")
+        await run.shows("result 2.0 kB, no longer in memory: it is being fetched again")
+        await run.press("right_square_bracket", "left_square_bracket")
+        await run.press("left_square_bracket", "j")
+        assert run.engine.asked.count(("ask", key("op_a"))) == 2, "once for each time it was shown"
+        assert ("ask", key("op_b")) not in run.engine.asked
+
+
 @pytest.mark.posix
 async def test_the_whole_body_is_saved_for_its_owner_alone(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(str(tmp_path))

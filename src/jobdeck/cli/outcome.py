@@ -31,7 +31,8 @@ def describe_outcome(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
 def narrate_anomalies(jobs: Iterable[Job]) -> None:
     """Say of jobs printed as JSON what its keys do not: what contradicts their end, and a result that was not kept."""
     for job in jobs:
-        for text in (describe_anomaly(job), words.dropped_result(job.dropped_result)):
+        missing = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+        for text in (describe_anomaly(job), missing):
             if text:
                 narrate(f"{job.key}  {text}")
 

@@ -96,11 +96,12 @@ class Look:
             self._take(job if stored is None else replace(stored.at(now), problem=job.problem))
 
     def _take(self, job: Job) -> None:
-        self.done[job.key] = job
         self.unasked.pop(job.key, None)
         if self._as_json:
             print_json(job_object(job, self._clock.now()))
             narrate_anomalies([job])
+        # It is on standard output, or not asked for: together they may take gigabytes.
+        self.done[job.key] = job.without_result()
 
     def _leave(self, job: Job, problem: Problem) -> None:
         """Ask no more about a job; one of which a part alone is missing was answered."""

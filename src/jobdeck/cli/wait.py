@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
 
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import Settled, TimedOutError, follow
@@ -10,6 +11,7 @@ from jobdeck.cli.narration import LINE, narrate
 from jobdeck.cli.outcome import describe_outcome, narrate_anomalies
 from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
+from jobdeck.cli.result_file import ResultFile
 from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.watch import ChangePrinter
 from jobdeck.domain import words
@@ -23,9 +25,14 @@ from jobdeck.engine.engine import Engine
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Wait for all targets, or one with ``--any``; returns 124 when the time given is over first."""
+    with closing(ResultFile()) as results:
+        return _run(arguments, results)
+
+
+def _run(arguments: argparse.Namespace, results: ResultFile) -> ExitCode:
     wiring, inputs = open_targets(arguments, arguments.targets)
     recorder = make_recorder(arguments.record, wiring)
-    waiting = Waiting(arguments, wiring.clock)
+    waiting = Waiting(arguments, wiring.clock, results)
     try:
         jobs = run_printing(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder))
         code = wait_code(jobs, by_any=waiting.ended_by_any)
@@ -36,8 +43,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if arguments.json:
         now = wiring.clock.now()
         for job in jobs:
-            print_json(job_object(job, now))
-        narrate_anomalies(jobs)
+            whole = results.whole(job)
+            print_json(job_object(whole, now))
+            narrate_anomalies([whole])
+        if (fault := results.fault) is not None:
+            narrate(f"results that take too much memory are missing: cannot write a temporary file: {fault.strerror}")
     else:
         if outcome := "\n".join(describe_outcome(jobs, brief=not LINE.possible or code is ExitCode.TIMED_OUT)):
             narrate(outcome)
@@ -57,8 +67,9 @@ def wait_code(jobs: Sequence[Job], *, by_any: bool) -> ExitCode:
 class Waiting:
     """Decides when a wait is over. A failed look never ends it: only outcomes do, and what can never be seen."""
 
-    def __init__(self, arguments: argparse.Namespace, clock: Clock) -> None:
+    def __init__(self, arguments: argparse.Namespace, clock: Clock, results: ResultFile) -> None:
         self.ended_by_any = False
+        self._results = results
         self._arguments = arguments
         self._clock = clock
         self._settled = Settled(clock, arguments.appear)
@@ -68,6 +79,9 @@ class Waiting:
     def __call__(self, engine: Engine, batch: Batch) -> bool:
         """Narrate a batch; True when the wait is over."""
         jobs = tuple(engine.jobs.values())
+        if self._arguments.json:
+            for job in batch.jobs:
+                self._results.put(job)
         if self._printer is not None:
             self._printer.show(engine, batch)
         elif not self._arguments.json:

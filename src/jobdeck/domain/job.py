@@ -1,6 +1,6 @@
 """A job, and what is known of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from jobdeck.domain.instant import Instant
@@ -12,6 +12,9 @@ _SHORT = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.PARTIAL})
 
 DROPPED_RESULT = "result not kept"
 """The fact that says of how many bytes a result is that was too large to keep."""
+
+EVICTED_RESULT = "result not in memory"
+"""The fact that says of how many characters a result is that had to make room for others; it can be had again."""
 
 
 class Source(StrEnum):
@@ -284,7 +287,21 @@ class Job:
     @property
     def dropped_result(self) -> int | None:
         """The bytes of a result that was too large to keep; None where there is one, or none at all."""
-        text = dict(self.facts).get(DROPPED_RESULT) if self.result is None else None
+        return self._size_of_result(DROPPED_RESULT)
+
+    @property
+    def evicted_result(self) -> int | None:
+        """The size of a result that had to make room for others, None where there is one, or none at all."""
+        return self._size_of_result(EVICTED_RESULT)
+
+    def without_result(self) -> "Job":
+        """Return the job with the size of its result in place of the result."""
+        if self.result is None:
+            return self
+        return replace(self, result=None, facts=((EVICTED_RESULT, str(len(self.result))), *self.facts))
+
+    def _size_of_result(self, fact: str) -> int | None:
+        text = dict(self.facts).get(fact) if self.result is None else None
         return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 16 else None
 
     @property

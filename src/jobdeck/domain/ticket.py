@@ -151,7 +151,9 @@ def _lines(source: TicketSource) -> Iterator[str]:
     yield from outage_lines(source.outage)
     yield from _section("Ask again", [source.curl])
     if source.include_result:
-        yield from _section("Result", [source.job.result or words.dropped_result(source.job.dropped_result)])
+        job = source.job
+        missing = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+        yield from _section("Result", [job.result or missing])
     offset = "" if source.clock_offset is None else f", server clock {source.clock_offset:+.1f} s from ours"
     yield f"Made by jobdeck {source.version} at {utc(source.made_us)}{offset}. Times are UTC."
 

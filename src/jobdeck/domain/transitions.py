@@ -9,7 +9,7 @@ from jobdeck.domain import words
 from jobdeck.domain.events import JobEvent, PhaseChanged, ProblemMet, ProgressChanged, Recovered, RunBegan
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant, utc
-from jobdeck.domain.job import Job, Observation, Source
+from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job, Observation, Source
 from jobdeck.domain.parts import apply_part, missing_parts, note_missing_part, with_known_parts
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
@@ -221,7 +221,16 @@ def _with_what_is_known(job: Job, observation: Observation) -> Observation:
         stages=observation.stages or tuple(record.stage for record in job.stages),
         error=observation.error or job.error,
         result=job.result if observation.result is None else observation.result,
+        facts=_with_evicted_result(job, observation),
     )
+
+
+def _with_evicted_result(job: Job, observation: Observation) -> tuple[tuple[str, str], ...]:
+    """Return the facts of an answer without a result, with the size of the one that is known but not in memory."""
+    size = job.evicted_result
+    if size is None or observation.result is not None or DROPPED_RESULT in dict(observation.facts):
+        return observation.facts
+    return ((EVICTED_RESULT, str(size)), *(fact for fact in observation.facts if fact[0] != EVICTED_RESULT))
 
 
 def _last_change(observation: Observation, exchange: Exchange, now: Instant) -> Instant:

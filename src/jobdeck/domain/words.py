@@ -119,6 +119,11 @@ def dropped_result(count: int | None) -> str:
     return "" if count is None else f"result {size(count)}, not kept"
 
 
+def evicted_result(count: int | None) -> str:
+    """Return what to say of a result that had to make room for others; nothing where there is none."""
+    return "" if count is None else f"result {size(count)}, no longer in memory"
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun (``1 job``, ``3 jobs``)."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

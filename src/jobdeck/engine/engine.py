@@ -190,6 +190,7 @@ class Engine:
         if key == self._focus:
             return
         self._focus = key
+        self._registry.view(key)
         self._recall_focus()
         mono = self._clock.now().mono
         for name, lane in self._lanes.items():
@@ -429,5 +430,6 @@ class Engine:
         exchanges: Iterable[Exchange] = (),
         events: Iterable[Event] = (),
     ) -> None:
+        changed = (*jobs, *self._registry.take_evicted())
         for subscription in self._subscriptions:
-            subscription.put(jobs, removed, exchanges, events)
+            subscription.put(changed, removed, exchanges, events)

@@ -13,6 +13,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_run
+from jobdeck.engine.results import Results
 from jobdeck.engine.trace import Bodies, Trace
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
@@ -39,6 +40,8 @@ class Registry:
         self._jobs: dict[JobKey, Job] = {}
         self._traces: dict[JobKey, Trace] = {}
         self._bodies = Bodies()
+        self._results = Results()
+        self._evicted: set[JobKey] = set()
         self._remembered: dict[JobKey, Job] = {}
         self._removed: OrderedDict[JobKey, Trace] = OrderedDict()
 
@@ -48,6 +51,7 @@ class Registry:
         other._jobs = dict(self._jobs)
         other._traces = {key: trace.copy() for key, trace in self._traces.items()}
         other._bodies = self._bodies.copy()
+        other._results = self._results.copy()
         other._removed = OrderedDict((key, trace.copy()) for key, trace in self._removed.items())
         return other
 
@@ -63,6 +67,15 @@ class Registry:
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body of a poll about a job, None when there is none (any more)."""
         return self._bodies.get(key)
+
+    def view(self, key: JobKey | None) -> None:
+        """Note which job is looked at: its result stays in memory."""
+        self._results.viewed = key
+
+    def take_evicted(self) -> tuple[Job, ...]:
+        """Return the jobs whose results had to make room for others since the last call."""
+        keys, self._evicted = self._evicted, set()
+        return tuple(self._jobs[key] for key in keys if key in self._jobs)
 
     def add(self, target: Target, now: Instant) -> tuple[Job, Event] | None:
         """Begin to watch a target; None when it is watched already."""
@@ -87,6 +100,7 @@ class Registry:
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
         if known is None:
             self._traces[job.key] = self._removed.pop(job.key) if job.key in self._removed else Trace(now)
+        self._hold_result(job)
         return True
 
     def remember(self, jobs: Iterable[Job]) -> None:
@@ -155,13 +169,15 @@ class Registry:
             return Applied((), (), ())
         told, observation = _exchange_of(heard), observation_of(heard)
         if result_missing:
-            observation = replace(observation, result=known.result)
+            facts = known.facts if known.evicted_result is not None else observation.facts
+            observation = replace(observation, result=known.result, facts=facts)
         applied = self._observe_all(((known, observation),), told, heard.observed, Source.PEER)
         job = self._jobs[heard.key]
         if job.run < heard.run:
             self._jobs[heard.key] = job = replace(job, run=heard.run, begun=heard.begun)
             applied = replace(applied, jobs=(job,))
-        return self._outline(applied) if result_missing and known.result is None else applied
+        lacks_result = result_missing and known.result is None and known.evicted_result is None
+        return self._outline(applied) if lacks_result else applied
 
     def _outline(self, applied: Applied) -> Applied:
         """Note that of the jobs just seen the end alone is known, if they have ended."""
@@ -175,6 +191,7 @@ class Registry:
         """Watch a job no more; None when it was not watched. The history of the last ones is kept for `restore`."""
         if self._jobs.pop(key, None) is None:
             return None
+        self._results.put(key, None)
         self._removed[key] = self._traces.pop(key)
         if len(self._removed) > REMOVED_KEPT:
             self._bodies.drop(self._removed.popitem(last=False)[0])
@@ -236,11 +253,21 @@ class Registry:
             job, told = apply_observation(before, row, exchange, now, source)
             self._jobs[job.key] = job
             self._traces[job.key].note(before, job, told, now)
+            if job.result is not before.result:
+                self._hold_result(job)
             jobs.append(job)
             events.extend(told)
             moved = job.changed is not before.changed or job.doubt != before.doubt
             seen.append(_seen(job, row, now, changed=moved))
         return Applied(tuple(jobs), tuple(events), tuple(seen))
+
+    def _hold_result(self, job: Job) -> None:
+        """Keep a job's newest result in memory; others go where there is no room for all."""
+        self._results.put(job.key, job.result)
+        for key in self._results.evict():
+            evicted = self._jobs[key]
+            self._jobs[key] = replace(evicted.without_result(), version=evicted.version + 1)
+            self._evicted.add(key)
 
 
 def _says_again(job: Job, row: Observation) -> bool:
@@ -254,7 +281,8 @@ def _says_again(job: Job, row: Observation) -> bool:
         return row.status in {job.status, job.doubt}
     if row.status != job.status or (job.failures and not job.summary_only):
         return False
-    return not row.whole or job.summary_only or (row.error, row.result) == (job.error, job.result)
+    evicted = row.result is not None and len(row.result) == job.evicted_result
+    return not row.whole or job.summary_only or (row.error == job.error and (evicted or row.result == job.result))
 
 
 def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:

@@ -22,7 +22,9 @@ from jobdeck.domain.timeline import Moment, MomentKind
 EXCHANGES_KEPT = 200
 MOMENTS_KEPT = 500
 SAMPLES_KEPT = 240
-BODIES_BYTES = 64 * 1024 * 1024
+BODIES_BYTES = 32 * 1024 * 1024
+RESULT_KEPT = 4 * 1024
+"""Characters of the result of a former state."""
 
 
 class Trace:
@@ -78,7 +80,9 @@ class Trace:
     def note(self, before: Job, after: Job, events: Iterable[JobEvent], now: Instant) -> None:
         """Take in what an observation changed."""
         if after.changed is not before.changed and before.observed is not None:
-            self.previous = before
+            # What is compared with it is its beginning.
+            large = before.result is not None and len(before.result) > RESULT_KEPT
+            self.previous = before.without_result() if large else before
         told = [moment for event in events if (moment := moment_of_event(event)) is not None]
         # An API without request IDs has a trace ID to give instead.
         self._moments.extend(replace(moment, request_id=moment.request_id or after.support_id) for moment in told)
@@ -111,7 +115,7 @@ def _trim(items: list[Any], most: int) -> None:
 
 
 class Bodies:
-    """The newest body of each job, as received; the ones looked at longest ago go when 64 MiB are reached."""
+    """The newest body of each job, as received; the ones looked at longest ago go when 32 MiB are reached."""
 
     def __init__(self, budget: int = BODIES_BYTES) -> None:
         self._bodies: OrderedDict[JobKey, bytes] = OrderedDict()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind, stale, stalled
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import DROPPED_RESULT, Job, Source, StageRecord
+from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job, Source, StageRecord
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_wait
@@ -240,8 +240,9 @@ def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
     if step and not _pressing(job, outlook):
         facts.append(("next", step.removeprefix("next ")))
     for name, value in job.facts:
-        if name == DROPPED_RESULT:
-            facts.append(("result", words.dropped_result(job.dropped_result).removeprefix("result ") or value))
+        if name in {DROPPED_RESULT, EVICTED_RESULT}:
+            said = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+            facts.append(("result", said.removeprefix("result ") or value))
             continue
         meaning = meaning_of(outlook.meanings, name, value)
         facts.append((name, f"{value}: {meaning}" if meaning else value))

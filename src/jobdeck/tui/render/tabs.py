@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import Moment, MomentKind, first_look
 from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
@@ -244,7 +244,10 @@ def _fields(job: Job) -> Iterator[tuple[str, str]]:
     if job.error is not None:
         error = job.error
         pairs.append(("error", "  ".join(part for part in (error.code, error.message, error.details) if part)))
-    pairs += job.facts
+    pairs += (fact for fact in job.facts if fact[0] not in {DROPPED_RESULT, EVICTED_RESULT})
+    size = job.dropped_result if job.evicted_result is None else job.evicted_result
+    if size is not None:
+        pairs.append(("result", words.size(size)))
     if job.result is not None:
         pairs.append(("result", f"{words.size(len(job.result))}  {job.result[:512]}"))
     return ((name, str(value)) for name, value in pairs if value is not None)

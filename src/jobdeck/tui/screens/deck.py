@@ -250,6 +250,7 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
             self._detail.show(None, None, now)
         else:
             self._detail.show(job, self._watch.outlook(job.key), now, self._watch.past(job.key))
+        self._fetch_result()
         empty = ((("no request has been sent about this job yet", Role.DIM),),) if job is not None else ()
         self._trace.show(key, self._watch.exchanges(key), self._watch.told(key), now, empty)
         self._draw_titles()

@@ -6,7 +6,7 @@ from textual import on
 from textual.widgets import Input
 
 from jobdeck.domain import words
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
 from jobdeck.tui.export import Save, open_stream
 from jobdeck.tui.render.spans import Role
@@ -26,6 +26,8 @@ class PageKeys(ListKeys):
     _search_bar: FilterBar
     _save: Save
     _query = ""
+    _fetched: JobKey | None = None
+    """Whose result is being fetched again."""
 
     def action_next_tab(self) -> None:
         """Show the next tab."""
@@ -53,7 +55,8 @@ class PageKeys(ListKeys):
     async def _save_body(self) -> None:
         body, key = self._detail.body, self._jobs.selected
         job = self._watch.job(key)
-        if job is not None and job.dropped_result is not None and not self._session.locked:
+        evicted = body is None and job is not None and job.evicted_result is not None
+        if job is not None and (job.dropped_result is not None or evicted) and not self._session.locked:
             self.run_worker(self._download(job), name="download", group=f"download {job.key}", exclusive=True)
             return
         if body is None or key is None:
@@ -68,7 +71,7 @@ class PageKeys(ListKeys):
             self._say(f"saved as {one_line(str(path))}")
 
     async def _download(self, job: Job) -> None:
-        """Poll a job whose result is too large to keep, and save the body as it comes."""
+        """Poll a job whose result is not in memory, and save the body as it comes."""
         engine = self._watch.engine
         if engine is None:
             return
@@ -77,7 +80,8 @@ class PageKeys(ListKeys):
         except PrivateFileError as error:
             self._say(f"not saved: {error}", warn=True)
             return
-        self._say(f"saving {job.key.id}, whose {words.dropped_result(job.dropped_result)}")
+        said = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+        self._say(f"saving {job.key.id}, whose {said}")
         try:
             problem = await engine.download(job.key, file.write)
         except BaseException:
@@ -98,6 +102,7 @@ class PageKeys(ListKeys):
         """Show the tab that was clicked."""
         self._detail.turn_to(message.tab)
         self._draw_titles()
+        self._fetch_result()
 
     @on(Input.Changed, "#search")
     def search_changed(self, event: Input.Changed) -> None:
@@ -131,6 +136,16 @@ class PageKeys(ListKeys):
         tabs = list(Tab)
         self._detail.turn_to(tabs[(tabs.index(self._detail.tab) + by) % len(tabs)])
         self._draw_titles()
+        self._fetch_result()
+
+    def _fetch_result(self) -> None:
+        """Poll the job whose result is to be shown and is not in memory any more, once while it is selected."""
+        job, engine = self._watch.job(self._jobs.selected), self._watch.engine
+        if job is None or job.evicted_result is None or self._detail.tab is not Tab.RESULT:
+            self._fetched = None
+        elif engine is not None and not self._session.locked and self._fetched != job.key:
+            self._fetched = job.key
+            engine.ask(job.key)
 
     def _leave_search(self) -> None:
         self.set_focus(self._detail)

@@ -230,9 +230,7 @@ class Detail(LineView):
     def _tree_of(self, job: Job, width: int) -> Sequence[Line]:
         if job.result is None:
             self._index = self._tree = None
-            said = words.dropped_result(job.dropped_result)
-            missing = "no result yet" if not job.terminal else "it ended without a result"
-            return [((f"{said}: o saves it to a file" if said else missing, Role.DIM),)]
+            return [((_missing_result(job), Role.DIM),)]
         if self._index is None or (self._index.text is not job.result and self._index.text != job.result):
             self._index, self._tree, self._tree_lines = JsonIndex(job.result), None, None
             if len(job.result) <= AT_ONCE:
@@ -260,3 +258,13 @@ class Detail(LineView):
                 return
         self._tree = JsonTree(index)
         self._draw()
+
+
+def _missing_result(job: Job) -> str:
+    """Return in words why there is no result to show."""
+    if job.dropped_result is not None:
+        return f"{words.dropped_result(job.dropped_result)}: o saves it to a file"
+    if job.evicted_result is not None:
+        fetched = "r fetches it again" if job.trouble is not None else "it is being fetched again"
+        return f"{words.evicted_result(job.evicted_result)}: {fetched}"
+    return "it ended without a result" if job.terminal else "no result yet"
