@@ -222,8 +222,8 @@ async def test_the_screen_shows_all_of_them_as_rows_and_stays_whole(server: Host
     app = JobdeckApp(Sitting(wiring, targets), put=clipboard, frame_seconds=0.05)
     async with app.run_test(size=(120, 40)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
-        watch = app.deck.watch_state
-        await until(lambda: watch.engine is not None and watch.model.total == len(targets))
+        watch = app.deck.deck_state
+        await until(lambda: watch.engine is not None and watch.table.total == len(targets))
         engine = watch.engine
         assert engine is not None
         await until(lambda: all(job.problem or job.observed for job in engine.jobs.values()))

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.tui.clipboard import OSC52_BYTES, Copier, clipboard
+from jobdeck.tui.clipboard import OSC52_BYTES, ClipboardService, clipboard
 from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
 from tests.tui.world import FrozenClock
@@ -98,7 +98,7 @@ async def test_rule_19_what_is_too_big_for_a_terminal_becomes_a_file_and_nothing
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSH_TTY", "/dev/pts/0")
     monkeypatch.chdir(tmp_path)
-    copier = Copier(clipboard(written.append), FrozenClock(), lambda text, _: said.append(text))
+    copier = ClipboardService(clipboard(written.append), FrozenClock(), lambda text, _: said.append(text))
     assert await copier.send("x" * OSC52_BYTES, "ticket")
     assert not await copier.send("x" * (OSC52_BYTES + 1), "ticket")
     assert len(written) == 1

@@ -16,7 +16,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, wrap
-from jobdeck.tui.render.detail import Outlook, detail_lines
+from jobdeck.tui.render.detail import ScheduleInfo, detail_lines
 from jobdeck.tui.render.spans import plain
 from jobdeck.tui.render.tabs import raw_lines
 from tests.cli.harness import environment, jobdeck
@@ -77,7 +77,8 @@ def test_rule_20_cells_messages_and_details_are_cut_and_say_so() -> None:
     long = "wörd " * 400_000
     assert len(clip(long, 10_000)) <= 257
     message = [
-        plain(line) for line in detail_lines(job("op_a", Phase.FAILED, error=JobError("E", long)), Outlook(), NOON, 118)
+        plain(line)
+        for line in detail_lines(job("op_a", Phase.FAILED, error=JobError("E", long)), ScheduleInfo(), NOON, 118)
     ]
     assert sum(len(line) for line in message) < 4_096 + 2_000
     assert any("truncated" in line for line in message)

@@ -9,7 +9,7 @@ from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.parser import COMMANDS, build_parser
 from jobdeck.config.settings import load_settings
 from jobdeck.tui.job_filter import parse as understand
-from jobdeck.tui.render.state import COUNTED
+from jobdeck.tui.render.state import ALL_STATES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,8 +41,8 @@ def test_every_command_is_in_the_table() -> None:
 
 def test_every_state_of_the_screen_is_explained() -> None:
     told = re.findall(r"^\| (\S) \| ([\w ]+) \|", README, re.MULTILINE)
-    assert set(told) == {(state.glyph, state.word) for state in COUNTED}
-    assert len(told) == len(COUNTED)
+    assert set(told) == {(state.glyph, state.word) for state in ALL_STATES}
+    assert len(told) == len(ALL_STATES)
 
 
 def test_every_filter_of_the_examples_is_understood() -> None:

@@ -20,7 +20,7 @@ def at_rest(*keys: str) -> Callable[[Pilot[int]], object]:
     async def run(pilot: Pilot[int]) -> None:
         app = pilot.app
         assert isinstance(app, JobdeckApp)
-        await wait_until(pilot, lambda: app.deck.watch_state.model.total == 3)
+        await wait_until(pilot, lambda: app.deck.deck_state.table.total == 3)
         await press_keys(pilot, *keys)
         for _ in range(5):
             await pilot.pause()

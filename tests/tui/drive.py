@@ -149,8 +149,8 @@ async def driven(
         run = Driven(app, pilot, session, clipboard)
         if ready:
             count = len(session.engine.jobs)
-            await run.until(lambda: app.deck.watch_state.engine is not None)
-            await run.until(lambda: app.deck.watch_state.model.total == count)
+            await run.until(lambda: app.deck.deck_state.engine is not None)
+            await run.until(lambda: app.deck.deck_state.table.total == count)
             if count:
                 await run.until(lambda: app.deck.query_one(JobList).selected is not None and "STATE" in run.text)
             await run.until(lambda: not app.screen._layout_required)

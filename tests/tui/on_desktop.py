@@ -8,7 +8,7 @@ import os
 from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface, method, signal
 
-from jobdeck.tui.notifications import Herald
+from jobdeck.tui.notifications import Notifier
 
 
 class Desktop(ServiceInterface):
@@ -57,8 +57,8 @@ async def main() -> None:
         await bus.request_name("org.freedesktop.Notifications")
     written: list[str] = []
     complaints: list[str] = []
-    herald = Herald(written.append, {"TERM": "xterm"}, complaints.append)
-    herald.call("op_a failed")
+    herald = Notifier(written.append, {"TERM": "xterm"}, complaints.append)
+    herald.notify("op_a failed")
     await asyncio.gather(*herald._tasks)
     print(repr("".join(written)))
     print(f"{len(complaints)} complaint{'s' if len(complaints) != 1 else ''}")

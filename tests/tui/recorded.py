@@ -79,6 +79,6 @@ async def replaying(folder: Path, *, size: tuple[int, int] = (120, 36), **option
     app, replay, clipboard = app_of(folder, **options)
     async with app.run_test(size=size) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
-        await run.until(lambda: app.deck.watch_state.engine is not None)
+        await run.until(lambda: app.deck.deck_state.engine is not None)
         await run.shows("REPLAY")
         yield run, replay

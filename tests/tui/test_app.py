@@ -81,7 +81,7 @@ async def test_the_job_pane_follows_its_job_and_not_its_line() -> None:
         await run.press("j")
         await run.shows("── op_b ──")
         run.engine.put(job("op_c", Phase.FAILED), job("op_d", Phase.FAILED))
-        await run.until(lambda: run.app.deck.watch_state.model.total == 4)
+        await run.until(lambda: run.app.deck.deck_state.table.total == 4)
         assert "── op_b ──" in run.text
         assert ("focus", key("op_b")) in run.engine.asked
         assert run.engine.asked[-1] != ("focus", key("op_a"))
@@ -150,7 +150,7 @@ async def test_osc_52_goes_through_the_driver(monkeypatch: pytest.MonkeyPatch) -
         written: list[str] = []
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
-        while not app.deck.watch_state.model.total:
+        while not app.deck.deck_state.table.total:
             await pilot.pause()
         await pilot.press("y")
         assert any(one.startswith("\x1b]52;c;") and one.endswith("\a") for one in written)
@@ -159,10 +159,10 @@ async def test_osc_52_goes_through_the_driver(monkeypatch: pytest.MonkeyPatch) -
 async def test_d_stops_watching_and_u_brings_it_back() -> None:
     async with driven([job("op_a"), job("op_b")]) as run:
         await run.press("d")
-        await run.until(lambda: run.app.deck.watch_state.model.total == 1)
+        await run.until(lambda: run.app.deck.deck_state.table.total == 1)
         assert toasts(run.app)[0] == "stopped watching op_a (u to undo)"
         await run.press("u")
-        await run.until(lambda: run.app.deck.watch_state.model.total == 2)
+        await run.until(lambda: run.app.deck.deck_state.table.total == 2)
         assert key("op_a") in run.engine.jobs
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.clipboard import ClipboardError, TooBigError, Tool, clipboard, give, native_tool, osc52
-from jobdeck.tui.copy_actions import Copy, Nothing, curl_of, id_of_exchange, id_of_job
+from jobdeck.tui.copy_actions import Copyable, NothingToCopy, curl_of, id_of_exchange, id_of_job
 from tests.builders import make_target
 from tests.tui.world import UUID, exchange, job, problem
 
@@ -121,34 +121,36 @@ async def test_a_text_that_is_too_big_for_a_terminal_is_not_sent_in_part(program
 
 
 def test_the_request_id_of_a_job_is_named_as_one() -> None:
-    assert id_of_job(job("op_a")) == Copy(UUID, "request ID of op_a")
+    assert id_of_job(job("op_a")) == Copyable(UUID, "request ID of op_a")
 
 
 def test_a_trace_id_is_said_to_be_one() -> None:
     found = id_of_job(job("507f1f77", profile="sonarly"))
-    assert isinstance(found, Copy)
+    assert isinstance(found, Copyable)
     assert found.what.startswith("trace ID (this API has no request ID)")
 
 
 def test_why_there_is_no_id_is_said() -> None:
     nothing = {"request_id": None, "http_status": None}
     new = {**nothing, "observed": None}
-    assert id_of_job(None) == Nothing("no job is selected")
-    assert id_of_job(job("op_a", **nothing)) == Nothing("no request ID: the newest request had no answer")
-    assert id_of_job(job("op_a", **new)) == Nothing("no request ID yet: the first answer has not come")
+    assert id_of_job(None) == NothingToCopy("no job is selected")
+    assert id_of_job(job("op_a", **nothing)) == NothingToCopy("no request ID: the newest request had no answer")
+    assert id_of_job(job("op_a", **new)) == NothingToCopy("no request ID yet: the first answer has not come")
     unreachable = job("op_a", **new, problem=problem(ProblemKind.NETWORK))
-    assert id_of_job(unreachable) == Nothing("no request ID yet: unreachable, so no answer has come")
-    assert id_of_exchange(exchange("op_a", **nothing)) == Nothing("no request ID: this request had no answer")
+    assert id_of_job(unreachable) == NothingToCopy("no request ID yet: unreachable, so no answer has come")
+    assert id_of_exchange(exchange("op_a", **nothing)) == NothingToCopy("no request ID: this request had no answer")
 
 
 def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:
-    assert curl_of(None, "") == Nothing("no curl line: no job is selected")
-    assert curl_of(make_target(), "") == Nothing("no curl line: what was asked is not known")
-    assert curl_of(make_target(), "curl x") == Copy("curl x", "curl line of op_1")
-    assert curl_of(exchange("op_a", url=""), "curl") == Nothing("no curl line: what was asked is not known")
-    assert curl_of(exchange("op_a"), "curl 'a\x1b\nb'") == Copy("curl 'a\\x1b b'", "curl line of the look at 14:01:56Z")
+    assert curl_of(None, "") == NothingToCopy("no curl line: no job is selected")
+    assert curl_of(make_target(), "") == NothingToCopy("no curl line: what was asked is not known")
+    assert curl_of(make_target(), "curl x") == Copyable("curl x", "curl line of op_1")
+    assert curl_of(exchange("op_a", url=""), "curl") == NothingToCopy("no curl line: what was asked is not known")
+    assert curl_of(exchange("op_a"), "curl 'a\x1b\nb'") == Copyable(
+        "curl 'a\\x1b b'", "curl line of the look at 14:01:56Z"
+    )
 
 
 def test_what_is_sent_is_one_clean_line() -> None:
     found = id_of_job(job("op_a", request_id="3f7a\n\x1b]52;c;eA==\x07"))
-    assert found == Copy("3f7a \\x1b]52;c;eA==\\x07", "request ID of op_a")
+    assert found == Copyable("3f7a \\x1b]52;c;eA==\\x07", "request ID of op_a")

@@ -13,21 +13,21 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.job_filter import parse
-from jobdeck.tui.job_table import Model, Order
+from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name, columns_for
-from jobdeck.tui.render.detail import Outlook, detail_lines, next_step, result_lines
+from jobdeck.tui.render.detail import ScheduleInfo, detail_lines, next_step, result_lines
 from jobdeck.tui.render.frame import Overview, footer, header_line
 from jobdeck.tui.render.row import DOWN, UP, heading_spans, steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.render.spans import Line, Role, bar, line_width, plain
-from jobdeck.tui.render.state import COUNTED, job_state
+from jobdeck.tui.render.state import ALL_STATES, job_state
 from jobdeck.tui.render.tabs import layout, readable
-from jobdeck.tui.render.trace import Told, advice, told, trace_lines, which
+from jobdeck.tui.render.trace import ExchangeNotes, advice, exchange_notes, trace_lines, which
 from jobdeck.tui.widgets.static import rule_line
 from tests.tui.world import NOON, UUID, ago, deck_of_every_state, exchange, job, problem, stage, target
 
 
 def row_text(one: Job, width: int) -> str:
-    model = Model()
+    model = JobTable()
     model.update([one], (), NOON)
     columns = columns_for(width)
     before, after = steady_spans(model.row_at(0), columns, one.key.id)
@@ -59,7 +59,7 @@ def test_a_bar_has_its_width(progress: float, width: int) -> None:
 
 
 def test_every_glyph_takes_one_cell() -> None:
-    assert all(cell_len(state.glyph) == 1 for state in COUNTED)
+    assert all(cell_len(state.glyph) == 1 for state in ALL_STATES)
 
 
 @given(st.integers(0, 260), st.booleans())
@@ -84,7 +84,7 @@ def test_the_reason_is_in_the_row_at_every_width_in_the_colour_of_its_state(widt
     reason = columns.get(Name.REASON)
     assert reason is not None
     assert reason.width >= (30 if width >= 79 else 8)
-    model = Model()
+    model = JobTable()
     model.update([job("op_a", Phase.FAILED, error=JobError("RATE_LIMITED", "slow down"))], (), NOON)
     _, after = steady_spans(model.row_at(0), columns, "op_a")
     assert (after[-1][0].strip()[:7], after[-1][1]) == ("RATE_LIMITED"[:7], Role.FAILED)
@@ -111,7 +111,7 @@ def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_bef
     stages = (stage("enrichment", Phase.RUNNING, 0.005, 100),)
     one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, summary_only=True, whole=ago(90), progress=0.4)
     assert row_text(one, 119).split() == ["✓", "done", "507f", "prospecting", "1m50s", "final"]
-    detail = texts(detail_lines(one, Outlook(), NOON, 100))
+    detail = texts(detail_lines(one, ScheduleInfo(), NOON, 100))
     assert "the stages as of 14:00:30Z, before it ended: r asks for them" in detail
     assert "40%" not in detail
 
@@ -183,7 +183,7 @@ def test_a_partial_end_says_what_is_missing() -> None:
     shown = job("op_b", Phase.PARTIAL, stages=stages)
     for one, words in ((told, "No company page was verified."), (shown, "enrichment failed")):
         assert why(one, job_state(one, NOON), NOON)[0] == describe_message(one) == words
-        assert plain(detail_lines(one, Outlook(), NOON, 80)[1]) == f"◐ {words}"
+        assert plain(detail_lines(one, ScheduleInfo(), NOON, 80)[1]) == f"◐ {words}"
         assert parse("error:nothing").admits(one, "partial", NOON) is False
         assert parse(f'error:"{words}"').admits(one, "partial", NOON) is True
     assert job("op_c", Phase.PARTIAL).reason == job("op_d", facts=(("message", "it runs"),)).reason == ()
@@ -192,12 +192,12 @@ def test_a_partial_end_says_what_is_missing() -> None:
 @pytest.mark.parametrize("width", [8, 20, 58, 78, 118, 200])
 def test_no_line_of_a_detail_is_wider_than_its_pane(width: int) -> None:
     for one in deck_of_every_state():
-        for line in detail_lines(one, Outlook(Plan(NOON.mono + 6, 5, 0)), NOON, width):
+        for line in detail_lines(one, ScheduleInfo(Plan(NOON.mono + 6, 5, 0)), NOON, width):
             assert line_width(line) <= width
 
 
 def test_a_detail_tells_status_stages_and_the_whole_request_id() -> None:
-    text = texts(detail_lines(deck_of_every_state()[0], Outlook(), NOON, 78))
+    text = texts(detail_lines(deck_of_every_state()[0], ScheduleInfo(), NOON, 78))
     assert "status failed" in text
     assert "enrichment ✗ failed" in text
     assert UUID in text
@@ -206,28 +206,31 @@ def test_a_detail_tells_status_stages_and_the_whole_request_id() -> None:
 
 def test_a_stage_that_runs_says_when_it_changed_last() -> None:
     one = job("507f", profile="sonarly", stages=(stage("import", Phase.RUNNING, 0.82, 100),))
-    assert "changed 1m02s ago" in texts(detail_lines(one, Outlook(), NOON, 78))
+    assert "changed 1m02s ago" in texts(detail_lines(one, ScheduleInfo(), NOON, 78))
 
 
 def test_what_happens_next_is_said_in_words() -> None:
     limited = problem(ProblemKind.RATE_LIMIT, retry_at_us=NOON.later(8).us)
     one = job("op_a", failures=2, problem=problem())
     plan = Plan(NOON.mono + 6.2, 5, 2)
-    assert next_step(one, Outlook(plan), NOON) == "attempt 3, next look in 6s"
-    assert next_step(replace(one, problem=limited), Outlook(plan), NOON) == "waiting 8s more, as asked: until 14:02:08Z"
-    assert next_step(one, Outlook(plan, paused=True), NOON) == "paused: p goes on"
-    assert next_step(one, Outlook(plan, paused=True, locked=True), NOON) == "paused"
-    assert next_step(one, Outlook(plan, past=True), NOON) == "attempt 3, next look came 6s later"
-    assert "jobdeck doctor" in next_step(one, Outlook(halted=problem(ProblemKind.AUTH)), NOON)
-    assert "no request before 14:02:30Z" in next_step(one, Outlook(plan, blocked_until=NOON.mono + 30), NOON)
-    assert next_step(job("op_a", Phase.FAILED), Outlook(), NOON) == ""
+    assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next look in 6s"
+    assert (
+        next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON)
+        == "waiting 8s more, as asked: until 14:02:08Z"
+    )
+    assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused: p goes on"
+    assert next_step(one, ScheduleInfo(plan, paused=True, locked=True), NOON) == "paused"
+    assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next look came 6s later"
+    assert "jobdeck doctor" in next_step(one, ScheduleInfo(halted=problem(ProblemKind.AUTH)), NOON)
+    assert "no request before 14:02:30Z" in next_step(one, ScheduleInfo(plan, blocked_until=NOON.mono + 30), NOON)
+    assert next_step(job("op_a", Phase.FAILED), ScheduleInfo(), NOON) == ""
 
 
 def test_a_job_without_an_answer_says_that_there_is_no_request_id_yet() -> None:
     new = Job(target=target("op_a"), added=ago(2))
-    assert "none yet: the first answer has not come" in texts(detail_lines(new, Outlook(), NOON, 78))
+    assert "none yet: the first answer has not come" in texts(detail_lines(new, ScheduleInfo(), NOON, 78))
     unanswered = job("op_a", request_id=None, http_status=None, problem=problem(ProblemKind.NETWORK))
-    assert "none: the newest request had no answer" in texts(detail_lines(unanswered, Outlook(), NOON, 78))
+    assert "none: the newest request had no answer" in texts(detail_lines(unanswered, ScheduleInfo(), NOON, 78))
 
 
 def test_a_result_shows_the_size_of_the_whole_and_its_first_lines() -> None:
@@ -278,7 +281,7 @@ def test_of_the_exchange_that_is_wanted_whole_nothing_is_cut(width: int) -> None
 
 def test_an_exchange_tells_what_it_changed() -> None:
     one = exchange("op_a")
-    assert "queued → running" in plain(trace_lines(one, NOON, 78, Told({which(one): "queued → running"}))[0])
+    assert "queued → running" in plain(trace_lines(one, NOON, 78, ExchangeNotes({which(one): "queued → running"}))[0])
 
 
 def test_the_look_that_showed_the_failure_says_why() -> None:
@@ -288,7 +291,7 @@ def test_the_look_that_showed_the_failure_says_why() -> None:
         Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "end"),
         Moment(NOON.us, MomentKind.STAGE, "", "enrichment", "running", "failed", "end"),
     )
-    line = plain(trace_lines(one, NOON, 220, told(failed, moments, [one]))[0])
+    line = plain(trace_lines(one, NOON, 220, exchange_notes(failed, moments, [one]))[0])
     assert line.startswith("✗ ")
     assert "running → failed, enrichment failed: UPSTREAM_TIMEOUT provider did not answer" in line
 
@@ -302,7 +305,7 @@ def test_of_answers_with_one_and_the_same_id_each_tells_what_it_told() -> None:
         Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "same"),
         Moment(NOON.us, MomentKind.STAGE, "", "import", "running", "failed", None),
     )
-    seen = told(failed, moments, [newest, middle, oldest])
+    seen = exchange_notes(failed, moments, [newest, middle, oldest])
     assert seen.words == {which(oldest): "queued", which(middle): "queued → running", which(newest): "running → failed"}
     assert seen.bad == {which(newest)}
 
@@ -337,7 +340,7 @@ def test_an_unanswered_request_says_that_it_has_no_id() -> None:
 
 @pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 120, 200])
 def test_the_header_keeps_to_one_line_and_its_counts_longest(width: int) -> None:
-    model = Model()
+    model = JobTable()
     model.update(deck_of_every_state(), (), NOON)
     budgets = {"hog": BudgetView(60, 38), "sonarly": BudgetView(60, 12)}
     line = header_line(Overview(("hog", "sonarly"), model.counts, budgets, True, NOON), width)
@@ -376,7 +379,7 @@ def test_the_header_tells_each_limit_for_the_time_that_the_server_tells_it_for()
 
 
 def test_the_header_tells_the_budget_before_the_time_of_day() -> None:
-    model = Model()
+    model = JobTable()
     model.update(deck_of_every_state(), (), NOON)
     line = header_line(Overview(("hog",), model.counts, {"hog": BudgetView(60, 38)}, False, NOON), 56)
     assert "38/60" in plain(line)

@@ -8,7 +8,7 @@ from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.fingerprint import Faults, fingerprint
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.notifications import desktop_at_hand, terminal_notice
+from jobdeck.tui.notifications import desktop_at_hand, notification_sequence
 from tests.tui.drive import driven, painted, toasts
 from tests.tui.world import NOON, ago, job, key, stage
 
@@ -20,7 +20,7 @@ def failed(id_: str, code: str | None = "UPSTREAM_TIMEOUT", message: str = "no a
 
 async def test_marked_jobs_give_one_ticket_in_the_order_of_marking() -> None:
     async with driven([job("op_a"), job("op_b"), job("op_c")]) as run:
-        order = [run.app.deck.watch_state.model.row_at(index).job.key for index in range(3)]
+        order = [run.app.deck.deck_state.table.row_at(index).job.key for index in range(3)]
         await run.press("space", "j", "space", "Y", "y")
         await run.until(lambda: run.app.screen is run.app.deck)
         assert run.session.tickets[-1][0] == (order[0], order[2])
@@ -86,7 +86,7 @@ async def test_w_takes_nothing_back_while_every_end_is_told() -> None:
     async with driven([job("op_a")]) as run:
         await run.press("W", "w")
         assert toasts(run.app)[-1] == "you are told of every job that ends: W ends that"
-        assert run.app.deck._calling.wanted is None
+        assert run.app.deck._notifications.wanted is None
     async with driven() as run:
         await run.press("w")
         assert toasts(run.app)[-1] == "no job is selected"
@@ -105,9 +105,9 @@ async def test_many_ends_at_once_are_one_notice(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_terminal_gets_the_one_notice_that_it_knows_and_nothing_that_acts() -> None:
     nasty = "4;\x1b]52;c;aGFjaw==\a"
-    assert terminal_notice(nasty, {"TERM": "xterm"}) == "\x1b]9;jobdeck: 4,\\x1b]52,c,aGFjaw==\\x07\a"
-    assert terminal_notice("x", {"TERM": "foot"}) == "\x1b]777;notify;jobdeck;x\a"
-    assert terminal_notice("x", {"TERM": "screen", "TMUX": "y"}) == "\x1bPtmux;\x1b\x1b]9;jobdeck: x\a\x1b\\"
+    assert notification_sequence(nasty, {"TERM": "xterm"}) == "\x1b]9;jobdeck: 4,\\x1b]52,c,aGFjaw==\\x07\a"
+    assert notification_sequence("x", {"TERM": "foot"}) == "\x1b]777;notify;jobdeck;x\a"
+    assert notification_sequence("x", {"TERM": "screen", "TMUX": "y"}) == "\x1bPtmux;\x1b\x1b]9;jobdeck: x\a\x1b\\"
     assert not desktop_at_hand({"SSH_TTY": "/dev/pts/1"})
 
 
@@ -117,10 +117,10 @@ async def test_jobs_that_failed_alike_are_counted_and_shown_with_one_key() -> No
         run.app.deck._jobs.select(key("op_3"))
         await run.shows("= 37 jobs failed with UPSTREAM_TIMEOUT in enrichment since 14:0")
         await run.press("equals_sign")
-        await run.until(lambda: len(run.app.deck.watch_state.model) == 37)
+        await run.until(lambda: len(run.app.deck.deck_state.table) == 37)
         assert run.app.deck._jobs.selected == key("op_3")
         await run.press("escape")
-        await run.until(lambda: len(run.app.deck.watch_state.model) == 39)
+        await run.until(lambda: len(run.app.deck.deck_state.table) == 39)
         run.app.deck._jobs.select(key("op_fine"))
         await run.press("equals_sign")
         assert "there is nothing to group by" in toasts(run.app)[-1]
@@ -133,7 +133,7 @@ async def test_a_fault_without_a_code_is_grouped_by_what_its_messages_share() ->
         run.app.deck._jobs.select(key("op_2"))
         await run.shows("= 5 jobs failed with is not valid in enrichment")
         await run.press("equals_sign")
-        await run.until(lambda: len(run.app.deck.watch_state.model) == 5)
+        await run.until(lambda: len(run.app.deck.deck_state.table) == 5)
 
 
 def test_faults_are_counted_as_jobs_come_change_and_go() -> None:

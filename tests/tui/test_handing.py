@@ -11,9 +11,9 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.store.errors import StoreClosedError
 from jobdeck.tui.clipboard import ClipboardError, TooBigError
-from jobdeck.tui.copy_actions import TicketPaper
+from jobdeck.tui.copy_actions import TicketDraft
 from jobdeck.tui.export import save
-from jobdeck.tui.screens.dialogs import SentScreen
+from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.widgets.line_view import Document
 from tests.tui.drive import Driven, driven, toasts
@@ -187,14 +187,14 @@ async def test_what_was_sent_can_be_seen_again_with_the_mouse_lent_to_the_termin
         await run.press("C")
         assert toasts(run.app) == ["nothing has been sent to the clipboard yet"]
         await run.press("y", "C")
-        await run.until(lambda: isinstance(run.app.screen, SentScreen))
+        await run.until(lambda: isinstance(run.app.screen, CopiedTextScreen))
         await run.shows(UUID)
         assert "\x1b[?1000l" in "".join(written)
         await run.press("y")
         assert run.clipboard.sent == [UUID, UUID]
         await run.press("escape")
         await run.until(lambda: "\x1b[?1000h" in "".join(written))
-        assert not isinstance(run.app.screen, SentScreen)
+        assert not isinstance(run.app.screen, CopiedTextScreen)
 
 
 async def test_a_clipboard_that_fails_leaves_the_text_to_be_selected() -> None:
@@ -217,7 +217,7 @@ async def test_the_trace_of_a_job_that_is_gone_lends_its_ids_to_no_other() -> No
         left = next(iter(run.engine.jobs))
         assert run.clipboard.sent in (["of-" + left.id[-1]], ["of-" + selected.id[-1]])
         run.clipboard.sent.clear()
-        await run.until(lambda: run.app.deck.watch_state.model.total == 1)
+        await run.until(lambda: run.app.deck.deck_state.table.total == 1)
         await run.press("y")
         assert run.clipboard.sent == ["of-" + left.id[-1]]
 
@@ -243,7 +243,7 @@ async def test_a_note_that_was_faster_than_the_kept_one_stays() -> None:
 
     read = asyncio.Event()
     session = Slow(FakeEngine(FrozenClock(), [job("op_a")]))
-    paper = TicketPaper(session, (key("op_a"),))
+    paper = TicketDraft(session, (key("op_a"),))
     recalling = asyncio.create_task(paper.note())
     await asyncio.sleep(0)
     paper.keep("a newer one")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobdeck.tui.notifications import Herald, described
+from jobdeck.tui.notifications import Notifier, described
 
 XTERM = {"TERM": "xterm"}
 TERMINAL = "\x1b]9;jobdeck: op_a failed\a"
@@ -37,9 +37,9 @@ def library(monkeypatch: pytest.MonkeyPatch, *, takes: bool) -> list[str]:
 async def call_twice() -> tuple[str, list[str]]:
     written: list[str] = []
     complaints: list[str] = []
-    herald = Herald(written.append, XTERM, complaints.append)
+    herald = Notifier(written.append, XTERM, complaints.append)
     for _ in range(2):
-        herald.call("op_a failed")
+        herald.notify("op_a failed")
         while herald._tasks:
             await next(iter(herald._tasks))
     return "".join(written), complaints

@@ -9,7 +9,7 @@ from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.tickets import MAX_BYTES
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.tui.screens.dialogs import SentScreen
+from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
@@ -40,7 +40,7 @@ async def test_hostile_words_in_tickets_traces_and_notices_do_nothing(
         await run.press("G", "y")
         await run.until(lambda: run.app.screen is run.app.deck)
         await run.press("C")
-        await run.until(lambda: isinstance(run.app.screen, SentScreen))
+        await run.until(lambda: isinstance(run.app.screen, CopiedTextScreen))
         assert_harmless(run)
         await run.press("escape", "W", "equals_sign", "escape")
         ended = PhaseChanged(NOON, other.key, Phase.RUNNING, Phase.FAILED, text, text)

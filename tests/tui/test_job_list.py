@@ -7,23 +7,27 @@ from textual.pilot import Pilot
 
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.job_table import Model
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.theme import DARK, style_sheets
-from jobdeck.tui.widgets.job_list import JobList, JobPane
+from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
 from tests.tui.drive import driven, painted
-from tests.tui.world import NOON, ago, job, key
+from tests.tui.world import NOON, FrozenClock, ago, job, key
 
 
 class ListApp(App[int]):
     """The list alone."""
 
+    AUTO_FOCUS = "JobList"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
 
     def __init__(self) -> None:
         super().__init__(css_path=style_sheets())
-        self.model = Model()
-        self.jobs = JobList(self.model, NOON)
+        state = DeckState(())
+        self.pane = JobPane(state, FrozenClock(), UndoStack())
+        self.model, self.jobs = state.table, self.pane.jobs
         self.selected: list[str | None] = []
         self.viewed: list[tuple[str, ...]] = []
         self.dirty: list[Region] = []
@@ -34,7 +38,7 @@ class ListApp(App[int]):
         return DARK.variables
 
     def compose(self) -> ComposeResult:
-        yield JobPane(self.jobs)
+        yield self.pane
 
     def on_job_list_selected(self, message: JobList.Selected) -> None:
         self.selected.append(message.key.id if message.key else None)

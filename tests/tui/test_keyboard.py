@@ -103,13 +103,13 @@ def send(run: Driven, text: str) -> None:
 @pytest.mark.parametrize("brackets", [("", ""), ("\x1b[200~", "\x1b[201~")], ids=["bare", "in brackets"])
 async def test_a_paste_on_the_list_is_offered_to_add(brackets: tuple[str, str]) -> None:
     async with driven([job("op_a"), job("op_b")], size=(120, 40)) as run:
-        order = run.app.deck.watch_state.model.order
+        order = run.app.deck.deck_state.table.order
         send(run, brackets[0] + "dmMpsR_1\rop_2" + brackets[1])
         await run.until(lambda: isinstance(run.app.screen, AddScreen))
         assert run.app.screen.query_one(TextArea).text == "dmMpsR_1\nop_2"
         assert len(run.engine.jobs) == 2
         assert not run.engine.paused
-        assert run.app.deck.watch_state.model.order == order
+        assert run.app.deck.deck_state.table.order == order
         # What follows goes into the text.
         await run.until(lambda: run.app.focused is run.app.screen.query_one(TextArea))
         send(run, "\rdq_3\r")
@@ -144,14 +144,14 @@ SECRET = "sk_live_pasted"
 
 async def test_what_is_typed_in_one_burst_is_for_the_input_that_its_first_key_opens() -> None:
     async with driven([job("op_a"), job("op_b")], size=(120, 40)) as run:
-        order = run.app.deck.watch_state.model.order
+        order = run.app.deck.deck_state.table.order
         driver = run.app._driver
         assert driver is not None
         for char in f"/{SECRET}":
             driver.send_message(_key(char))
         box = run.app.deck.query(FilterInput).first()
         await run.until(lambda: box.value == SECRET)
-        assert run.app.deck.watch_state.model.order == order, "no letter of it sorted"
+        assert run.app.deck.deck_state.table.order == order, "no letter of it sorted"
         assert not run.engine.paused, "and none paused"
         await run.press("escape")
         for char in f"a{SECRET}":

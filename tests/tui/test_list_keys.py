@@ -5,7 +5,7 @@ from textual.theme import Theme
 
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.actions import ALSO, BY_NAME
-from jobdeck.tui.job_table import Order, read_order
+from jobdeck.tui.job_table import Order, parse_order
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.session import Choice
 from jobdeck.tui.theme import THEMES
@@ -40,7 +40,7 @@ async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
         ]  # fmt: skip
         await run.press("S")
         await run.shows("KIND▴")
-        assert run.app.deck.watch_state.model.order.reverse
+        assert run.app.deck.deck_state.table.order.reverse
 
 
 async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None:
@@ -57,8 +57,8 @@ async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None
 
 @pytest.mark.parametrize("order", [Order(), Order(Name.REASON), Order(Name.STATE, reverse=True)])
 def test_an_order_is_read_as_it_was_written(order: Order) -> None:
-    assert read_order(order.text) == order
-    assert read_order(f"{order.text}?") == read_order("") == Order()
+    assert parse_order(order.text) == order
+    assert parse_order(f"{order.text}?") == parse_order("") == Order()
 
 
 async def test_the_palette_sorts_by_a_column_that_is_not_on_the_screen() -> None:
@@ -66,7 +66,7 @@ async def test_the_palette_sorts_by_a_column_that_is_not_on_the_screen() -> None
         await run.press("colon", *"by reason")
         await run.shows("sort by REASON")
         await run.press("enter")
-        await run.until(lambda: run.app.deck.watch_state.model.order == Order(Name.REASON))
+        await run.until(lambda: run.app.deck.deck_state.table.order == Order(Name.REASON))
 
 
 async def test_the_palette_finds_an_action_by_what_it_is_called_elsewhere() -> None:
@@ -119,13 +119,13 @@ async def test_the_filter_narrows_while_it_is_typed_and_counts() -> None:
     async with driven(deck_of_every_state()) as run:
         await run.press("slash", *"phase:failed")
         await run.shows("1 of 12")
-        assert len(run.app.deck.watch_state.model) == 1
+        assert len(run.app.deck.deck_state.table) == 1
         await run.press("enter")
         assert isinstance(run.app.focused, JobList)
         await run.shows("/ phase:failed")
         await run.press("escape")
         await run.until(lambda: "1 of 12" not in run.text)
-        assert len(run.app.deck.watch_state.model) == 12
+        assert len(run.app.deck.deck_state.table) == 12
 
 
 async def test_escape_while_typing_drops_the_filter() -> None:
@@ -133,7 +133,7 @@ async def test_escape_while_typing_drops_the_filter() -> None:
         await run.press("slash", *"nothing at all")
         await run.shows("No job passes the filter.")
         await run.press("escape")
-        await run.until(lambda: len(run.app.deck.watch_state.model) == 12)
+        await run.until(lambda: len(run.app.deck.deck_state.table) == 12)
         assert isinstance(run.app.focused, JobList)
 
 

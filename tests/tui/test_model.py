@@ -6,18 +6,18 @@ from hypothesis import strategies as st
 from jobdeck.domain.attention import attention
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.job_table import Model
-from jobdeck.tui.render.state import BLIND, COUNTED, FAILED, NEW, RUNNING
+from jobdeck.tui.job_table import JobTable
+from jobdeck.tui.render.state import ALL_STATES, BLIND, FAILED, NEW, RUNNING
 from tests.tui.world import NOON, ago, deck_of_every_state, job, key, problem
 
 
-def filled(*jobs: Job) -> Model:
-    model = Model()
+def filled(*jobs: Job) -> JobTable:
+    model = JobTable()
     model.update(jobs, (), NOON)
     return model
 
 
-def shown(model: Model) -> list[str]:
+def shown(model: JobTable) -> list[str]:
     return [row.job.key.id for row in (model.row_at(index) for index in range(len(model)))]
 
 
@@ -93,7 +93,7 @@ def test_a_profile_is_known_by_how_much_of_it_is_seen() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([*Phase, None])), max_size=400))
 def test_the_order_is_the_same_as_sorting_anew(steps: list[tuple[int, Phase | None]]) -> None:
-    model = Model()
+    model = JobTable()
     for version, (number, phase) in enumerate(steps):
         if phase is None:
             model.update((), [key(f"op_{number}")], NOON)
@@ -102,4 +102,4 @@ def test_the_order_is_the_same_as_sorting_anew(steps: list[tuple[int, Phase | No
     ranks = [model.row_at(index).rank for index in range(len(model))]
     assert ranks == sorted(row.rank for row in model.rows())
     assert [model.index(row.job.key) for row in (model.row_at(i) for i in range(len(model)))] == list(range(len(model)))
-    assert sum(model.counts[state] for state in COUNTED) == model.total
+    assert sum(model.counts[state] for state in ALL_STATES) == model.total

@@ -1,17 +1,17 @@
-from jobdeck.tui.cell_text import Names
+from jobdeck.tui.cell_text import ShortIds
 from tests.tui.world import key
 
 
 def test_a_short_id_is_its_own_name() -> None:
-    assert Names(13).of(key("op_7f3c91d2")) == "op_7f3c91d2"
+    assert ShortIds(13).of(key("op_7f3c91d2")) == "op_7f3c91d2"
 
 
 def test_long_ids_keep_both_ends() -> None:
-    assert Names(13).of(key("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T")) == "op_01H…8R9S0T"
+    assert ShortIds(13).of(key("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T")) == "op_01H…8R9S0T"
 
 
 def test_no_two_ids_of_one_list_are_shown_alike() -> None:
-    names = Names(9)
+    names = ShortIds(9)
     ids = [f"same-front-{number:05d}-same-end" for number in range(500)]
     shown = [names.of(key(id_)) for id_ in ids]
     assert len(set(shown)) == len(ids)
@@ -19,7 +19,7 @@ def test_no_two_ids_of_one_list_are_shown_alike() -> None:
 
 
 def test_a_name_once_shown_stays() -> None:
-    names = Names(9)
+    names = ShortIds(9)
     before = names.of(key("aaaaaaaaaa-1-zzzzzzzzzz"))
     names.of(key("aaaaaaaaaa-2-zzzzzzzzzz"))
     assert names.of(key("aaaaaaaaaa-1-zzzzzzzzzz")) == before

@@ -10,7 +10,7 @@ from jobdeck.domain.job import DROPPED_RESULT, Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.tui.render.detail import Outlook, detail_lines
+from jobdeck.tui.render.detail import ScheduleInfo, detail_lines
 from jobdeck.tui.render.spans import LEVELS, Line, line_width, plain, sparkline
 from jobdeck.tui.render.tabs import Tab, diff_lines, explained_lines, raw_lines, timeline_lines
 from jobdeck.tui.widgets.detail import Detail
@@ -45,7 +45,7 @@ def test_the_target_account_is_explained_beside_the_raw_value() -> None:
     text = texts(explained_lines(job("op_a", facts=FACTS), MEANINGS, 118))
     assert "targetAccountSearchMode profile_current_company  people were looked for by the current company" in text
     assert "12 matched through the company's page; 3 matched through the current company" in text
-    assert "handle" in texts(detail_lines(job("op_a", facts=FACTS), Outlook(meanings=MEANINGS), NOON, 118))
+    assert "handle" in texts(detail_lines(job("op_a", facts=FACTS), ScheduleInfo(meanings=MEANINGS), NOON, 118))
 
 
 @pytest.mark.parametrize("width", [10, 20, 58, 78, 118, 200])
@@ -57,7 +57,7 @@ def test_no_line_of_a_page_is_wider_than_its_pane(width: int) -> None:
         raw_lines(b'{"a": [1, "' + b"x" * 300 + b'"]}', width),
         timeline_lines(MOMENTS, NOON, width),
         diff_lines(before, now, NOON, width),
-        detail_lines(now, Outlook(), NOON, width, ((1.0, 0.1), (NOON.mono - 20, 0.6))),
+        detail_lines(now, ScheduleInfo(), NOON, width, ((1.0, 0.1), (NOON.mono - 20, 0.6))),
     ):
         assert all(line_width(line) <= width for line in lines)
 

@@ -28,7 +28,7 @@ async def sitting(scenario: Scenario, *texts: str) -> AsyncIterator[tuple[Driven
         app = JobdeckApp(Sitting(wiring, targets), put=clipboard, frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
-            await run.until(lambda: app.deck.watch_state.engine is not None)
+            await run.until(lambda: app.deck.deck_state.engine is not None)
             yield run, server
             await run.press("q")
 
@@ -36,8 +36,8 @@ async def sitting(scenario: Scenario, *texts: str) -> AsyncIterator[tuple[Driven
 async def test_every_job_of_a_demo_is_seen_and_its_request_id_is_one_that_was_sent() -> None:
     scenario = demo_scenario(jobs=12, seed=1)
     async with sitting(scenario, *demo_targets(scenario)) as (run, server):
-        watch = run.app.deck.watch_state
-        await run.until(lambda: watch.model.total == 12 and watch.settled)
+        watch = run.app.deck.deck_state
+        await run.until(lambda: watch.table.total == 12 and watch.settled)
         await run.shows("● run")
         await run.press("j", "y")
         assert run.clipboard.sent[0] in {record.request_id for record in server.requests}
@@ -69,7 +69,7 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
         app = JobdeckApp(Sitting(wiring, (target,)), put=Clipboard(), frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
-            await run.until(lambda: app.deck.watch_state.engine is not None and app.deck.watch_state.model.total == 1)
+            await run.until(lambda: app.deck.deck_state.engine is not None and app.deck.deck_state.table.total == 1)
             await run.press("s", "s", "S", "t", "Y", "n", *"it hangs", "escape", "escape", "q")
             await run.until(lambda: app._exit)
         kept = {Choice.ORDER: "-KIND", Choice.THEME: "jobdeck-light"}
@@ -93,6 +93,6 @@ async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> Non
         await run.press("ctrl+s")
         await run.until(lambda: "1 job added" in toasts(run.app))
         # Time passes twenty times as fast: on a busy machine the job may have ended by the first look at it.
-        watch = run.app.deck.watch_state
-        await run.until(lambda: watch.model.total == 1 and watch.settled)
+        watch = run.app.deck.deck_state
+        await run.until(lambda: watch.table.total == 1 and watch.settled)
         assert all("evil" not in record.path for record in server.requests)

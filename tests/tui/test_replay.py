@@ -150,7 +150,7 @@ async def test_a_moment_is_the_same_screen_after_playing_stepping_and_seeking(
     for moment in (47.3, 95.5):
         frames: list[str] = []
         async with replaying(tmp_path, playing=False, at=moment, size=(160, 36)) as (run, replay):
-            await run.until(lambda: run.app.deck.watch_state.model.total > 0)
+            await run.until(lambda: run.app.deck.deck_state.table.total > 0)
             frames.append(await run.still())
             await run.press("9", "comma", "comma", "0")
             replay.seek(moment)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobdeck.tui.widgets.static import Rule, Sentence
+from jobdeck.tui.widgets.static import LinesWidget, Rule
 from tests.tui.drive import driven
 from tests.tui.world import job
 
@@ -16,7 +16,7 @@ async def test_what_is_told_to_a_hidden_line_is_what_it_shows_again(monkeypatch:
         rule.title("told while shown")
         await run.until(lambda: rule.size.width)
         rule.render_line(0)
-        monkeypatch.setattr(Sentence, "on_resize", lambda _: None)
+        monkeypatch.setattr(LinesWidget, "on_resize", lambda _: None)
         rule.display = False
         await run.until(lambda: not rule.size.width)
         rule.title("told while hidden")

@@ -13,7 +13,7 @@ from tests.tui.world import deck_of_every_state, job, key
 
 
 def order(run: Driven) -> list[JobKey]:
-    model = run.app.deck.watch_state.model
+    model = run.app.deck.deck_state.table
     return list(model.keys(0, len(model)))
 
 
@@ -130,9 +130,9 @@ async def test_a_profile_whose_jobs_cannot_come_back_says_why() -> None:
 async def test_on_the_real_engine_time_and_history_go_on_where_they_were() -> None:
     scripts = [JobScript(id=f"op_{number}", outcome=Outcome.NEVER, duration=1e6) for number in range(3)]
     async with sitting(Scenario(jobs=tuple(scripts)), *(script.id for script in scripts)) as (run, server):
-        engine = run.app.deck.watch_state.engine
+        engine = run.app.deck.deck_state.engine
         assert engine is not None
-        await run.until(lambda: run.app.deck.watch_state.settled and len(order(run)) == 3)
+        await run.until(lambda: run.app.deck.deck_state.settled and len(order(run)) == 3)
         await run.press("j")
         place = selected(run)
         assert place is not None

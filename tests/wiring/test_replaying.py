@@ -9,7 +9,7 @@ from jobdeck.domain.attention import Rank
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.facts import Fact
-from jobdeck.tui.job_table import Model
+from jobdeck.tui.job_table import JobTable
 from jobdeck.wiring import replaying
 from jobdeck.wiring.recorded import Changes, State
 from jobdeck.wiring.replaying import Replay
@@ -45,7 +45,7 @@ async def test_frames_are_the_same_every_time(tmp_path: Path, monkeypatch: pytes
 
 async def test_jobs_stand_in_one_order_by_whatever_frames_they_come(tmp_path: Path) -> None:
     def order(batches: list[tuple[float, Batch]], replay: Replay) -> list[tuple[JobKey, Rank]]:
-        model = Model()
+        model = JobTable()
         for _, batch in batches:
             model.update(batch.jobs, batch.removed, replay.now(), batch.ranks)
         return [(row.job.key, row.rank) for row in map(model.row_at, range(len(model)))]

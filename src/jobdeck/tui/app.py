@@ -19,15 +19,15 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
 from jobdeck.tui.actions import ActionCommands
-from jobdeck.tui.clipboard import Put, clipboard
+from jobdeck.tui.clipboard import ClipboardWriter, clipboard
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.keyboard import events_of_burst, settled, takes_text
 from jobdeck.tui.multiplexer import in_gnu_screen
-from jobdeck.tui.output_filters import Signs, Wall
+from jobdeck.tui.output_filters import AsciiFallbackFilter, ControlCharFilter
 from jobdeck.tui.screens.deck import Deck
-from jobdeck.tui.screens.dialogs import SentScreen
+from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.replay import ReplayDeck
-from jobdeck.tui.session import Changes, Engine, Playback, Session, failure_text
+from jobdeck.tui.session import Changes, Engine, Playback, Session, safe_error_message
 from jobdeck.tui.terminal import Burst, TerminalApp, stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES, style_sheets
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
@@ -75,7 +75,7 @@ class JobdeckApp(TerminalApp):
         session: Session,
         *,
         theme: str = DARK.name,
-        put: Put | None = None,
+        put: ClipboardWriter | None = None,
         save: Save = save,
         frame_seconds: float = FRAME_SECONDS,
         driver_class: type[Driver] | None = None,
@@ -88,9 +88,9 @@ class JobdeckApp(TerminalApp):
         self._frame_seconds = frame_seconds if playback is None else 0.0
         # A driver of another kind has a terminal of its own kind at its other end.
         encoding = "utf-8" if driver_class is not None else getattr(sys.__stderr__, "encoding", None) or "utf-8"
-        self._walls: list[LineFilter] = [Wall()]
+        self._walls: list[LineFilter] = [ControlCharFilter()]
         if not encoding.lower().startswith("utf"):
-            self._walls.append(Signs(encoding))
+            self._walls.append(AsciiFallbackFilter(encoding))
         self._mouse_wanted, self._mouse_released = mouse, False
         self._engine_worker: Worker[None] | None = None
         self._engine_fault: BaseException | None = None
@@ -153,7 +153,7 @@ class JobdeckApp(TerminalApp):
         """Poll less often while the terminal is in the background."""
         self._deck.attend(present=False)
 
-    def on_sent_screen_mouse_released(self, message: SentScreen.MouseReleased) -> None:
+    def on_copied_text_screen_mouse_released(self, message: CopiedTextScreen.MouseReleased) -> None:
         """Let the terminal have the mouse, or take it back."""
         self._mouse_released = message.released
         self._update_mouse()
@@ -163,7 +163,7 @@ class JobdeckApp(TerminalApp):
         worker = event.worker
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
             self._engine_fault = worker.error
-            self.deck.fail(f"the engine stopped: {failure_text(worker.error)}")
+            self.deck.fail(f"the engine stopped: {safe_error_message(worker.error)}")
 
     async def on_event(self, event: events.Event) -> None:
         """Carry out what is typed in the order in which it came: no key is looked at before the last is done.
@@ -202,7 +202,7 @@ class JobdeckApp(TerminalApp):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
-        self._deck.hold((parse(action) if isinstance(action, str) else action)[1])
+        self._deck.pin_selection((parse(action) if isinstance(action, str) else action)[1])
         return await super().run_action(action, default_namespace, namespaces)
 
     def action_mouse(self) -> None:

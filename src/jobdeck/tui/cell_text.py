@@ -109,7 +109,7 @@ def _wrap_words(text: str, width: int) -> list[str]:
     return [*lines, line]
 
 
-class Names:
+class ShortIds:
     """Gives each job a name of at most `width` cells; a name stays as long as the width does."""
 
     def __init__(self, width: int) -> None:

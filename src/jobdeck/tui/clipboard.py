@@ -24,7 +24,7 @@ OSC52_BYTES = 60_000
 TOOL_BYTES = 500_000
 """What a tool is given: of 700 kB through tmux all arrived, of 900 kB nothing."""
 
-Put = Callable[[str], Awaitable[str]]
+ClipboardWriter = Callable[[str], Awaitable[str]]
 """Sends one text to the clipboard and returns by what; raises `ClipboardError` when it cannot."""
 
 Find = Callable[[str], str | None]
@@ -97,7 +97,7 @@ def described(environ: Mapping[str, str], platform: str = sys.platform) -> str:
 
 def clipboard(
     write: Callable[[str], object], environ: Mapping[str, str] | None = None, platform: str = sys.platform
-) -> Put:
+) -> ClipboardWriter:
     """Return how to reach the clipboard: by the programs that lead there, else by OSC 52 through `write`."""
     environ = os.environ if environ is None else environ
     found = tools(environ, platform=platform)
@@ -169,30 +169,30 @@ Say = Callable[[str, bool], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class CopiedText:
     """A text that was meant for the clipboard, and what it is."""
 
     text: str
     what: str
 
 
-class Copier:
+class ClipboardService:
     """Puts texts on the clipboard and says so: "sent", because a terminal never tells whether it took one."""
 
-    def __init__(self, put: Put, clock: Clock, say: Say, save: Save = save) -> None:
+    def __init__(self, put: ClipboardWriter, clock: Clock, say: Say, save: Save = save) -> None:
         self._put = put
         self._save = save
         self._clock = clock
         self._say = say
         self._busy = asyncio.Lock()
-        self.last: Sent | None = None
+        self.last: CopiedText | None = None
 
     async def send(self, text: str, what: str) -> bool:
         """Send a text; one that is too big for the clipboard becomes a file. Returns whether it was sent.
 
         Those that are asked for meanwhile follow in their order.
         """
-        self.last = Sent(text, what)
+        self.last = CopiedText(text, what)
         async with self._busy:
             return await self._send(text, what)
 

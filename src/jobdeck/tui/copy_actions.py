@@ -11,14 +11,14 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import CELL_LIMIT, one_line
 from jobdeck.tui.cell_text import middle
-from jobdeck.tui.clipboard import Copier, Say
-from jobdeck.tui.screens.dialogs import SentScreen
+from jobdeck.tui.clipboard import ClipboardService, Say
+from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Copyable:
     """One line for the clipboard, and what it is."""
 
     text: str
@@ -26,54 +26,56 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NothingToCopy:
     """There is no ID, and why."""
 
     reason: str
 
 
-def id_of_job(job: Job | None) -> Copy | Nothing:
+def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
     """Return the ID of a job's newest exchange."""
     if job is None:
-        return Nothing("no job is selected")
+        return NothingToCopy("no job is selected")
     if job.support_id is None:
         if job.http_status is not None:
-            return Nothing("no request ID: the newest answer named none")
+            return NothingToCopy("no request ID: the newest answer named none")
         if job.observed is not None:
-            return Nothing("no request ID: the newest request had no answer")
+            return NothingToCopy("no request ID: the newest request had no answer")
         if job.problem is not None:
-            return Nothing(f"no request ID yet: {job.problem.kind.words}, so no answer has come")
-        return Nothing("no request ID yet: the first answer has not come")
+            return NothingToCopy(f"no request ID yet: {job.problem.kind.words}, so no answer has come")
+        return NothingToCopy("no request ID yet: the first answer has not come")
     kind = "request ID" if job.request_id else "trace ID (this API has no request ID)"
-    return Copy(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)}")
+    return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)}")
 
 
-def id_of_exchange(exchange: Exchange) -> Copy | Nothing:
+def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
     """Return the ID of one exchange."""
     if exchange.support_id is None:
         if exchange.http_status is None:
-            return Nothing("no request ID: this request had no answer")
-        return Nothing("no request ID: this answer named none")
+            return NothingToCopy("no request ID: this request had no answer")
+        return NothingToCopy("no request ID: this answer named none")
     kind = "request ID" if exchange.request_id else "trace ID (this API has no request ID)"
-    return Copy(one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the look at {words.clock(exchange.started.us)}")
+    return Copyable(
+        one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the look at {words.clock(exchange.started.us)}"
+    )
 
 
-def curl_of(asked: Exchange | Target | None, curl: str) -> Copy | Nothing:
+def curl_of(asked: Exchange | Target | None, curl: str) -> Copyable | NothingToCopy:
     """Return a request, or one about a job, as a line for a shell; `curl` is that of `asked`, empty if not known."""
     if asked is None:
-        return Nothing("no curl line: no job is selected")
+        return NothingToCopy("no curl line: no job is selected")
     if not curl or (isinstance(asked, Exchange) and not asked.url):
-        return Nothing("no curl line: what was asked is not known")
+        return NothingToCopy("no curl line: what was asked is not known")
     if isinstance(asked, Target):
-        return Copy(one_line(curl), f"curl line of {middle(asked.key.id, 16)}")
-    return Copy(one_line(curl), f"curl line of the look at {words.clock(asked.started.us)}")
+        return Copyable(one_line(curl), f"curl line of {middle(asked.key.id, 16)}")
+    return Copyable(one_line(curl), f"curl line of the look at {words.clock(asked.started.us)}")
 
 
 Push = Callable[[ModalScreen[None]], Awaitable[None]]
 """Puts a sheet in front of the deck."""
 
 
-class TicketPaper:
+class TicketDraft:
     """The ticket of some jobs, with the note that is kept with them."""
 
     def __init__(self, session: Session, keys: tuple[JobKey, ...]) -> None:
@@ -108,10 +110,10 @@ class TicketPaper:
         return await self._session.ticket(self._keys, self._note, include_result=include_result)
 
 
-class Handing:
+class CopyActions:
     """Does what the keys `y`, `c`, `Y` and `C` ask for. What it hands on is what it is given: never a row's number."""
 
-    def __init__(self, session: Session, copier: Copier, say: Say, push: Push) -> None:
+    def __init__(self, session: Session, copier: ClipboardService, say: Say, push: Push) -> None:
         self._session = session
         self._copier = copier
         self._say = say
@@ -120,7 +122,7 @@ class Handing:
     async def request_id(self, job: Job | None, exchange: Exchange | None) -> None:
         """Send the ID of an exchange, or of a job's newest when none is selected."""
         found = id_of_exchange(exchange) if exchange is not None else id_of_job(job)
-        if isinstance(found, Nothing):
+        if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
         else:
             await self._copier.send(found.text, found.what)
@@ -128,7 +130,7 @@ class Handing:
     async def curl(self, asked: Exchange | Target | None) -> None:
         """Send an exchange's request, or one about a job, as a line for a shell."""
         found = curl_of(asked, self._session.curl(asked) if asked is not None else "")
-        if isinstance(found, Nothing):
+        if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
         else:
             await self._copier.send(found.text, found.what)
@@ -140,7 +142,7 @@ class Handing:
             return
         chosen = tuple(keys)
         subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else words.plural(len(chosen), "job")
-        await self._push(TicketScreen(TicketPaper(self._session, chosen), self._copier, subject))
+        await self._push(TicketScreen(TicketDraft(self._session, chosen), self._copier, subject))
 
     async def sent(self) -> None:
         """Show what was sent last."""
@@ -148,4 +150,4 @@ class Handing:
         if last is None:
             self._say("nothing has been sent to the clipboard yet", False)
         else:
-            await self._push(SentScreen(self._copier, last))
+            await self._push(CopiedTextScreen(self._copier, last))

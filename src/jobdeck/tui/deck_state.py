@@ -8,16 +8,16 @@ from jobdeck.domain.fingerprint import Faults
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
-from jobdeck.tui.job_table import Delta, Model
-from jobdeck.tui.render.detail import Outlook
-from jobdeck.tui.render.frame import BlindProfile, Overview
+from jobdeck.tui.job_table import JobTable, TableUpdate
+from jobdeck.tui.render.detail import ScheduleInfo
+from jobdeck.tui.render.frame import Overview, UnreachableProfile
 from jobdeck.tui.render.state import NEW
-from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, Past
-from jobdeck.tui.render.trace import Told, told
+from jobdeck.tui.render.tabs import NO_MEANINGS, JobHistory, Meanings
+from jobdeck.tui.render.trace import ExchangeNotes, exchange_notes
 from jobdeck.tui.session import Engine
 
 
-class Watch:
+class DeckState:
     """Joins the engine's answers with the model, for the widgets to draw from."""
 
     def __init__(
@@ -27,21 +27,21 @@ class Watch:
         locked: bool = False,
         meanings: Callable[[str], Meanings] = lambda _: NO_MEANINGS,
     ) -> None:
-        self.model = Model()
+        self.table = JobTable()
         self.engine: Engine | None = None
-        self.away = False
+        self.unfocused = False
         self.replay = ""
         self.dated = False
         self.faults = Faults()
         self._profiles = profiles
         self._locked = locked
         self._meanings = meanings
-        self._blind: dict[str, BlindProfile] = {}
+        self._blind: dict[str, UnreachableProfile] = {}
 
     @property
     def settled(self) -> bool:
-        """Whether every job has been looked at once."""
-        return not self.model.counts.get(NEW, 0)
+        """Whether every job has been polled once, so that whoever is selected may stay it; never in a recording."""
+        return not self.replay and not self.table.counts.get(NEW, 0)
 
     @property
     def paused(self) -> bool:
@@ -50,52 +50,52 @@ class Watch:
 
     def forget(self) -> None:
         """Begin anew: what was taken in holds no more."""
-        self.model.clear()
+        self.table.clear()
         self.faults = Faults()
         self._blind = {}
 
-    def take(self, batch: Batch, now: Instant) -> Delta:
+    def apply(self, batch: Batch, now: Instant) -> TableUpdate:
         """Take in a batch."""
         if batch.fresh:
             self.forget()
         self.faults.take(batch.jobs, batch.removed)
-        delta = self.model.update(batch.jobs, batch.removed, now, batch.ranks)
+        delta = self.table.update(batch.jobs, batch.removed, now, batch.ranks)
         for name in {key.profile for key in delta.changed}:
             self._blind.pop(name, None)
         return delta
 
     def job(self, key: JobKey | None) -> Job | None:
         """Return a job in its newest state that was drawn."""
-        row = self.model.row(key) if key is not None else None
+        row = self.table.row(key) if key is not None else None
         return row.job if row is not None else None
 
     def exchanges(self, key: JobKey | None) -> tuple[Exchange, ...]:
         """Return a job's newest exchanges, newest first."""
         return self.engine.exchanges(key) if self.engine is not None and key is not None else ()
 
-    def told(self, key: JobKey | None) -> Told:
+    def exchange_notes(self, key: JobKey | None) -> ExchangeNotes:
         """Return what each exchange told about a job."""
         job = self.job(key)
         if job is None or self.engine is None:
-            return Told()
-        return told(job, self.engine.timeline(job.key), self.engine.exchanges(job.key))
+            return ExchangeNotes()
+        return exchange_notes(job, self.engine.timeline(job.key), self.engine.exchanges(job.key))
 
-    def past(self, key: JobKey) -> Past:
+    def history(self, key: JobKey) -> JobHistory:
         """Return what led to a job's state."""
         engine = self.engine
         if engine is None:
-            return Past()
-        return Past(engine.progress_history(key), engine.timeline(key), engine.previous(key), engine.body(key))
+            return JobHistory()
+        return JobHistory(engine.progress_history(key), engine.timeline(key), engine.previous(key), engine.body(key))
 
-    def outlook(self, key: JobKey) -> Outlook:
+    def schedule(self, key: JobKey) -> ScheduleInfo:
         """Return what the engine will do about a job."""
         engine = self.engine
         job = self.job(key)
         meanings = self._meanings(job.target.provider) if job is not None else NO_MEANINGS
         if engine is None:
-            return Outlook(meanings=meanings)
+            return ScheduleInfo(meanings=meanings)
         budget = engine.budgets().get(key.profile)
-        return Outlook(
+        return ScheduleInfo(
             plan=engine.plan(key),
             paused=engine.paused,
             halted=engine.halted().get(key.profile),
@@ -109,28 +109,28 @@ class Watch:
 
     def overview(self, now: Instant) -> Overview:
         """Return what the header tells."""
-        profiles = tuple(sorted(self.model.profiles)) or self._profiles
+        profiles = tuple(sorted(self.table.profiles)) or self._profiles
         budgets = self.engine.budgets() if self.engine is not None else {}
-        in_use = {name: budget for name, budget in budgets.items() if name in self.model.profiles}
-        return Overview(profiles, self.model.counts, in_use, self.paused, now, self.away, self.replay, self.dated)
+        in_use = {name: budget for name, budget in budgets.items() if name in self.table.profiles}
+        return Overview(profiles, self.table.counts, in_use, self.paused, now, self.unfocused, self.replay, self.dated)
 
-    def blind_profiles(self) -> tuple[BlindProfile, ...]:
+    def unreachable_profiles(self) -> tuple[UnreachableProfile, ...]:
         """Return the profiles of which not one unfinished job can be seen, with the newest reason.
 
         The last good look is searched for once: it cannot move while nothing is seen, and going through 10,000
         rows ten times a second would.
         """
-        blind = {name for name, sight in self.model.sight().items() if sight.open == sight.blind}
+        blind = {name for name, sight in self.table.sight().items() if sight.open == sight.blind}
         self._blind = {name: self._as_of_now(name) for name in sorted(blind)}
         return tuple(self._blind.values())
 
-    def _look_for(self, profile: str) -> BlindProfile:
-        jobs = [row.job for row in self.model.rows() if row.job.key.profile == profile and not row.job.terminal]
+    def _look_for(self, profile: str) -> UnreachableProfile:
+        jobs = [row.job for row in self.table.rows() if row.job.key.profile == profile and not row.job.terminal]
         seen = [job.observed for job in jobs if job.observed is not None]
         key = next((job.key for job in jobs if job.trouble is not None), None)
-        return BlindProfile(profile, key, max(seen, key=lambda instant: instant.us, default=None))
+        return UnreachableProfile(profile, key, max(seen, key=lambda instant: instant.us, default=None))
 
-    def _as_of_now(self, profile: str) -> BlindProfile:
+    def _as_of_now(self, profile: str) -> UnreachableProfile:
         one = self._blind.get(profile)
         job = self.job(one.job) if one is not None else None
         if one is None or job is None or job.terminal:

@@ -1,12 +1,18 @@
-"""Texts as files that only their owner can read."""
+"""Texts and the bodies of answers as files that only their owner can read."""
 
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from jobdeck.domain import words
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import Job
+from jobdeck.domain.text import one_line
+from jobdeck.tui.session import Engine
 from jobdeck.wiring.private_file import PrivateFileError, PrivateStream, write_private
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -19,6 +25,63 @@ class Save(Protocol):
     async def __call__(self, text: str, subject: str, us: int, *, suffix: str = ".md") -> Path:
         """Return the file's path; raises `PrivateFileError` when there can be none."""
         ...
+
+
+class BodySaver:
+    """Saves the newest body about a job: the one in memory, else polled again and written as it comes.
+
+    `notify` is told what came of it, and whether that is a fault.
+    """
+
+    def __init__(self, clock: Clock, save: Save, notify: Callable[[str, bool], None], *, read_only: bool) -> None:
+        self._clock = clock
+        self._save = save
+        self._notify = notify
+        self._read_only = read_only
+
+    async def save(self, job: Job | None, body: bytes | None, engine: Engine | None) -> None:
+        """Save the body whole."""
+        if job is not None and engine is not None and not self._read_only and _is_incomplete(job, body):
+            await self._download(job, engine)
+        elif job is None or body is None:
+            self._notify("there is no body to save yet" + ("" if self._read_only else ": r asks now"), False)
+        else:
+            try:
+                text = body.decode("utf-8", "replace")
+                path = await self._save(text, f"body-{job.key.id}", self._clock.now().us, suffix=".json")
+            except PrivateFileError as error:
+                self._notify(f"not saved: {error}", True)
+            else:
+                self._notify(f"saved as {one_line(str(path))}", False)
+
+    async def _download(self, job: Job, engine: Engine) -> None:
+        try:
+            file = open_stream(f"body-{job.key.id}", self._clock.now().us)
+        except PrivateFileError as error:
+            self._notify(f"not saved: {error}", True)
+            return
+        missing = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+        self._notify(f"saving {job.key.id}, whose {missing}", False)
+        try:
+            problem = await engine.download(job.key, file.write)
+        except BaseException:
+            file.discard()
+            raise
+        if problem is not None:
+            file.discard()
+            self._notify(f"not saved: {problem.kind.words}: {problem.message}", True)
+            return
+        try:
+            await asyncio.to_thread(file.finish)
+        except PrivateFileError as error:
+            self._notify(f"not saved: {error}", True)
+        else:
+            self._notify(f"saved as {one_line(str(file.path))} ({words.size(file.size)})", False)
+
+
+def _is_incomplete(job: Job, body: bytes | None) -> bool:
+    """Whether the body in memory, if any, lacks the newest result."""
+    return job.dropped_result is not None or (job.evicted_result is not None and body is None)
 
 
 async def save(text: str, subject: str, us: int, folder: Path | None = None, *, suffix: str = ".md") -> Path:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from jobdeck.domain import words
+from jobdeck.domain.fingerprint import Fingerprint
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import one_line
-from jobdeck.tui.job_table import Model, Order, Row
+from jobdeck.tui.job_table import JobTable, Order, Row
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.spans import Line, Role, Span
-from jobdeck.tui.render.state import COUNTED, FAULTS
+from jobdeck.tui.render.state import ALL_STATES, TROUBLE
 
 Test: TypeAlias = Callable[[Job, str, Instant], bool]
 """Whether a job that shows the word of a state (``stall``, ``blind``) is admitted at a moment."""
@@ -94,7 +95,7 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
 
 def _unknown_phase(options: Iterable[str]) -> str | None:
     known = [phase.value for phase in Phase]
-    shown = [state.word for state in COUNTED]
+    shown = [state.word for state in ALL_STATES]
     unknown = [option for option in options if not any(option in word for word in (*known, *shown))]
     return f"no phase is called {one_line(unknown[0], SAID)}: {' '.join(known)}" if unknown else None
 
@@ -198,10 +199,10 @@ class FilterState:
     faults: bool = False
 
 
-class Triage:
+class ListFilter:
     """Sorts and filters a model."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: JobTable) -> None:
         self._model = model
         self._filter = Filter()
         self._faults = False
@@ -223,7 +224,7 @@ class Triage:
         self._apply(now)
 
     @property
-    def narrowed(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether rows may be left out."""
         return bool(self._filter) or self._faults
 
@@ -269,7 +270,7 @@ class Triage:
             self._settled = now
         return self._model.settle(now, order=moving) if moving or self._filter.timed else False
 
-    def told(self) -> Line:
+    def summary(self) -> Line:
         """Return how many jobs are shown, and what was not understood of the filter."""
         spans: list[Span] = [("faults only  ", Role.STRONG)] if self._faults else []
         spans.append((f"{len(self._model):,} of {self._model.total:,}", Role.TEXT))
@@ -281,12 +282,20 @@ class Triage:
         return tuple(spans)
 
     def _apply(self, now: Instant) -> None:
-        if not self.narrowed:
+        if not self.is_filtered:
             self._model.set_filter(None, now)
             return
         faults, admits = self._faults, self._filter.admits
 
         def admitted(row: Row, at: Instant) -> bool:
-            return (not faults or row.counted in FAULTS) and admits(row.job, row.counted.word, at)
+            return (not faults or row.counted in TROUBLE) and admits(row.job, row.counted.word, at)
 
         self._model.set_filter(admitted, now)
+
+
+def same_error_filter(fault: Fingerprint) -> str:
+    """Return the filter that admits the jobs that failed alike."""
+    terms = ["phase:failed", f"error{'=' if fault.coded else ':'}{quoted(fault.fault)}"]
+    if fault.stage:
+        terms.append(f"stage={quoted(fault.stage)}")
+    return " ".join([*terms, f"kind={quoted(fault.kind)}"] if fault.kind else terms)

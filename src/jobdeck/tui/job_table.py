@@ -15,7 +15,7 @@ from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.state import LOST, State, counted_state, shown_state
 
 Value: TypeAlias = float | str | bytes
-Place: TypeAlias = Rank | tuple[int, Value, Rank]
+SortKey: TypeAlias = Rank | tuple[int, Value, Rank]
 """Where a row goes: its rank, or whether it lacks what the order is by, its value, and its rank. All are unique."""
 
 COMPARED = 64
@@ -39,7 +39,7 @@ class Order:
 
     @property
     def text(self) -> str:
-        """The order as `read_order` understands it: a column, with a minus before it when reversed."""
+        """The order as `parse_order` understands it: a column, with a minus before it when reversed."""
         return f"-{self.by}" if self.reverse else str(self.by)
 
     @property
@@ -47,7 +47,7 @@ class Order:
         """The order as a person reads it."""
         return f"{self.by}, reversed" if self.reverse else str(self.by)
 
-    def place(self, job: Job, rank: Rank, now: Instant) -> Place:
+    def place(self, job: Job, rank: Rank, now: Instant) -> SortKey:
         """Return a job's place in this order; `rank` is that of its need."""
         if self.by is Name.STATE:
             return (-rank[0], -rank[1], rank[2]) if self.reverse else rank
@@ -57,7 +57,7 @@ class Order:
         return 0, _reversed(value) if self.reverse else value, rank
 
 
-def read_order(text: str) -> Order:
+def parse_order(text: str) -> Order:
     """Return the order that `Order.text` tells; that of need for any other text."""
     try:
         return Order(Name(text.removeprefix("-")), text.startswith("-"))
@@ -131,12 +131,12 @@ class Row:
     stamp: int
 
 
-Admits: TypeAlias = Callable[[Row, Instant], bool]
+Predicate: TypeAlias = Callable[[Row, Instant], bool]
 """Whether a row is to be in the list at a moment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class TableUpdate:
     """What an update did: which rows look different, and whether any row came, went or moved."""
 
     changed: frozenset[JobKey]
@@ -144,14 +144,14 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ProfileVisibility:
     """How well a profile is seen: its unfinished jobs, and how many of them are blind."""
 
     open: int
     blind: int
 
 
-class Model:
+class JobTable:
     """Rows in the order of need, or in that of a column.
 
     A row moves only when its class of need changes: within a class the last to enter comes first and stays there,
@@ -161,11 +161,11 @@ class Model:
 
     def __init__(self) -> None:
         self._rows: dict[JobKey, Row] = {}
-        self._places: list[Place] = []
+        self._places: list[SortKey] = []
         self._keys: list[JobKey] = []
-        self._placed: dict[JobKey, Place] = {}
+        self._placed: dict[JobKey, SortKey] = {}
         self._order = Order()
-        self._admits: Admits | None = None
+        self._admits: Predicate | None = None
         self._counts: Counter[State] = Counter()
         self._profiles: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
@@ -192,9 +192,9 @@ class Model:
         """The profiles of which there are jobs."""
         return frozenset(self._profiles)
 
-    def sight(self) -> dict[str, Sight]:
+    def sight(self) -> dict[str, ProfileVisibility]:
         """Return how well each profile is seen, for those with unfinished jobs."""
-        return {name: Sight(count, self._blind[name]) for name, count in self._open.items() if count}
+        return {name: ProfileVisibility(count, self._blind[name]) for name, count in self._open.items() if count}
 
     def row_at(self, index: int) -> Row:
         """Return the row at a place in the order (IndexError when there is none)."""
@@ -231,7 +231,7 @@ class Model:
         self._order = order
         self._place_all(now)
 
-    def set_filter(self, admits: Admits | None, now: Instant) -> None:
+    def set_filter(self, admits: Predicate | None, now: Instant) -> None:
         """Show only the rows that `admits` says yes to; None shows all."""
         self._admits = admits
         self._place_all(now, keep=True)
@@ -244,11 +244,11 @@ class Model:
 
     def update(
         self, jobs: Iterable[Job], removed: Iterable[JobKey], now: Instant, ranks: Mapping[JobKey, Rank] = NO_RANKS
-    ) -> Delta:
+    ) -> TableUpdate:
         """Take in changed jobs and forget removed ones; a job that `ranks` names has that rank, whatever led to it."""
         changed: set[JobKey] = set()
-        leaving: list[Place] = []
-        entering: list[tuple[Place, JobKey]] = []
+        leaving: list[SortKey] = []
+        entering: list[tuple[SortKey, JobKey]] = []
         for key in removed:
             old = self._rows.pop(key, None)
             if old is not None:
@@ -275,7 +275,7 @@ class Model:
                 if place != was:
                     entering.append((place, key))
         self._move(leaving, entering)
-        return Delta(frozenset(changed), bool(leaving or entering))
+        return TableUpdate(frozenset(changed), bool(leaving or entering))
 
     def clear(self) -> None:
         """Forget every row; order and filter stay."""
@@ -291,7 +291,7 @@ class Model:
         counted = counted_state(job, now)
         return Row(job, shown_state(job, counted), counted, place, self._stamp)
 
-    def _place(self, row: Row, was: Place | None, now: Instant) -> Place | None:
+    def _place(self, row: Row, was: SortKey | None, now: Instant) -> SortKey | None:
         """Return where a row goes, None when the filter refuses it; `was` is where it has been."""
         if self._admits is not None and not self._admits(row, now):
             return None
@@ -308,7 +308,7 @@ class Model:
             if blind(row.job) or row.counted is LOST:
                 self._blind[profile] += by
 
-    def _move(self, leaving: list[Place], entering: list[tuple[Place, JobKey]]) -> None:
+    def _move(self, leaving: list[SortKey], entering: list[tuple[SortKey, JobKey]]) -> None:
         if len(leaving) + len(entering) >= REBUILD_FROM:
             self._sort()
             return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jobdeck.domain.job import JobKey
 
 
-class Marks:
+class MarkedJobs:
     """A set of keys that remembers its order."""
 
     def __init__(self) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 from jobdeck.domain.ending import end_words
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
+from jobdeck.domain.words import plural
+from jobdeck.tui.cell_text import middle
 from jobdeck.tui.clipboard import Say, over_ssh
 from jobdeck.tui.multiplexer import passed_through
 
@@ -23,26 +25,26 @@ class DesktopError(Exception):
     """The desktop did not take a notice."""
 
 
-class Herald:
+class Notifier:
     """Tells by every way there is that needs no answer; a way that fails is passed over, for others are left.
 
-    `complain` hears once in a line that the desktop takes no notices.
+    `on_error` hears once in a line that the desktop takes no notices.
     """
 
     def __init__(
         self,
         write: Callable[[str], object],
         environ: Mapping[str, str] | None = None,
-        complain: Callable[[str], object] = lambda _: None,
+        on_error: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._write = write
         self._environ = os.environ if environ is None else environ
-        self._complain = complain
-        self._complained = False
+        self._on_error = on_error
+        self._reported = False
         self._show = Desktop().show
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def call(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Ring the bell and give one notice."""
         self._write("\a")
         if desktop_at_hand(self._environ):
@@ -50,20 +52,20 @@ class Herald:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            self._write(terminal_notice(text, self._environ))
+            self._write(notification_sequence(text, self._environ))
 
     async def _desktop(self, text: str) -> None:
         try:
             async with asyncio.timeout(DESKTOP_SECONDS):
                 await self._show(text)
         except Exception:  # noqa: BLE001 - a library on a message bus may raise anything; the terminal is left
-            self._write(terminal_notice(text, self._environ))
-            if not self._complained:
-                self._complained = True
-                self._complain("the desktop took no notice: the terminal was asked for one instead")
+            self._write(notification_sequence(text, self._environ))
+            if not self._reported:
+                self._reported = True
+                self._on_error("the desktop took no notice: the terminal was asked for one instead")
 
 
-def terminal_notice(text: str, environ: Mapping[str, str]) -> str:
+def notification_sequence(text: str, environ: Mapping[str, str]) -> str:
     """Return the sequence that asks a terminal for a notice.
 
     Of the two there are, terminals that know both would show both, so each gets one: OSC 777 what comes from rxvt,
@@ -110,41 +112,44 @@ class Desktop:
             raise DesktopError
 
 
-class Calling:
-    """Keeps what `w` and `W` asked for, and calls."""
+class EndNotifications:
+    """Keeps what `w` and `W` asked for, and notifies."""
 
     def __init__(self, write: Callable[[str], object], say: Say) -> None:
-        self._herald = Herald(write, complain=lambda fault: say(fault, True))
+        self._notifier = Notifier(write, on_error=lambda fault: say(fault, True))
         self._say = say
         self._wanted: set[JobKey] = set()
         self.all = False
 
     @property
     def wanted(self) -> Collection[JobKey] | None:
-        """The jobs to call for; None is all of them."""
+        """The jobs to notify of; None is all of them."""
         return None if self.all else self._wanted
 
     def wants(self, key: JobKey) -> bool:
-        """Whether a person is called when a job ends."""
+        """Whether a person is notified when a job ends."""
         return self.all or key in self._wanted
 
-    def toggle(self, keys: Sequence[JobKey]) -> bool:
-        """Call when jobs end, or no more if all of them were asked for; returns whether they are now."""
+    def toggle(self, keys: Sequence[JobKey]) -> str:
+        """Notify when jobs end, or no more if all of them were asked for; returns what a person is told of it."""
+        if self.all:
+            return "you are told of every job that ends: W ends that"
+        subject = middle(keys[0].id, 40) if len(keys) == 1 else plural(len(keys), "job")
         chosen = set(keys)
         if chosen <= self._wanted:
             self._wanted -= chosen
-            return False
+            return f"you are no longer told when {subject} ends"
         self._wanted |= chosen
-        return True
+        return f"you are told when {subject} ends"
 
     def toggle_all(self) -> bool:
-        """Call for every job that ends, or no more."""
+        """Notify of every job that ends, or no more."""
         self.all = not self.all
         return self.all
 
-    def told(self, jobs: Sequence[Job]) -> None:
-        """Call: jobs have ended."""
+    def on_jobs_ended(self, jobs: Sequence[Job]) -> None:
+        """Notify: jobs have ended."""
         text = end_words(jobs)
         self._wanted -= {job.key for job in jobs}
-        self._herald.call(text)
+        self._notifier.notify(text)
         self._say(text, False)

@@ -9,7 +9,7 @@ from jobdeck.domain.signs import in_ascii
 from jobdeck.domain.text import without_unsafe
 
 
-class Wall(LineFilter):
+class ControlCharFilter(LineFilter):
     """Takes control, bidirectional and zero-width characters out of every segment.
 
     They take no cell, so what is left stays aligned. A clean strip costs one pass of `str.isprintable` over its
@@ -26,7 +26,7 @@ class Wall(LineFilter):
         ]
 
 
-class Signs(LineFilter):
+class AsciiFallbackFilter(LineFilter):
     """Replaces what an encoding does not know by signs that take as many cells, so that no line gets longer."""
 
     def __init__(self, encoding: str) -> None:

@@ -328,7 +328,7 @@ class Session(Protocol):
         ...
 
 
-def failure_text(error: BaseException) -> str:
+def safe_error_message(error: BaseException) -> str:
     """Return an error in one line.
 
     Only our own errors speak for themselves: the text of a library's may hold what it was given, a malformed key

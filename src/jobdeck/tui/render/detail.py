@@ -28,7 +28,7 @@ MESSAGE_CELLS = MESSAGE_LIMIT + 64
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class ScheduleInfo:
     """What the engine will do about a job: `plan` is None when it is not scheduled.
 
     `locked` where no key changes what is asked; `past` in a recording, where what came next is known. `meanings`
@@ -47,7 +47,7 @@ class Outlook:
 
 
 def detail_lines(
-    job: Job, outlook: Outlook, now: Instant, width: int, samples: Sequence[tuple[float, float]] = ()
+    job: Job, outlook: ScheduleInfo, now: Instant, width: int, samples: Sequence[tuple[float, float]] = ()
 ) -> list[Line]:
     """Return the lines about a job, none wider than `width`; the result is not among them.
 
@@ -76,7 +76,7 @@ def result_lines(result: str, width: int) -> list[Line]:
     return [EMPTY, clip_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
 
 
-def next_step(job: Job, outlook: Outlook, now: Instant) -> str:
+def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
     """Return in words what happens next about a job; empty when nothing will."""
     if job.terminal:
         return ""
@@ -156,7 +156,7 @@ def _reason(job: Job, width: int) -> list[Line]:
     return _paragraph(f"{state.glyph} ", text, width, state.role)
 
 
-def _problem(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
+def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Line]:
     lines: list[Line] = []
     problem = job.trouble
     if problem is not None:
@@ -170,7 +170,7 @@ def _problem(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]
     return lines
 
 
-def _pressing(job: Job, outlook: Outlook) -> bool:
+def _pressing(job: Job, outlook: ScheduleInfo) -> bool:
     """Whether what happens next stands above the rest: something is in the way of seeing the job."""
     troubled = job.trouble is not None or job.observed is None
     return not job.terminal and (troubled or outlook.paused or outlook.halted is not None)
@@ -224,7 +224,7 @@ def _over_time(job: Job, samples: Sequence[tuple[float, float]], now: Instant, w
     return lines
 
 
-def _facts(job: Job, outlook: Outlook, now: Instant, width: int) -> list[Line]:
+def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Line]:
     facts: list[tuple[str, str]] = [("job", str(job.key)), ("kind", job.kind)]
     for label, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         if us is not None:

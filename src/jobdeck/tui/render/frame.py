@@ -11,7 +11,7 @@ from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.actions import Action, in_footer
 from jobdeck.tui.cell_text import clip, width_of
 from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, clip_line, justify, line_width
-from jobdeck.tui.render.state import COUNTED, State
+from jobdeck.tui.render.state import ALL_STATES, State
 
 NAME_CELLS = 12
 WINDOW = 60.0
@@ -169,7 +169,7 @@ def header_line(view: Overview, width: int) -> Line:
 
 def _counts(counts: Mapping[State, int]) -> list[Span]:
     by_glyph: dict[str, tuple[int, Role]] = {}
-    for state in COUNTED:
+    for state in ALL_STATES:
         count = counts.get(state, 0)
         if count > 0:
             before = by_glyph.get(state.glyph, (0, state.role))[0]
@@ -181,7 +181,7 @@ def _counts(counts: Mapping[State, int]) -> list[Span]:
 
 
 @dataclass(frozen=True, slots=True)
-class BlindProfile:
+class UnreachableProfile:
     """A profile of which no unfinished job can be seen; `since` is the last good look, None when there was none.
 
     `job` is one of those that cannot be seen, `problem` the newest reason, `next_try` when it is asked again, in
@@ -198,7 +198,7 @@ class BlindProfile:
 def banner_lines(
     width: int,
     halted: Mapping[str, Problem],
-    blind: Sequence[BlindProfile],
+    blind: Sequence[UnreachableProfile],
     now: Instant,
     failure: str | None,
     *,
@@ -222,7 +222,7 @@ def banner_lines(
     return [clip_line(line, width) for line in lines]
 
 
-def _blind_line(one: BlindProfile, now: Instant, *, locked: bool) -> Line:
+def _blind_line(one: UnreachableProfile, now: Instant, *, locked: bool) -> Line:
     since = f"since {words.near(one.since.us, now)}" if one.since is not None else "yet"
     head = (f" ? {clip(one.profile, 40)}: no data {since}", Role.BLIND)
     if one.problem is None:

@@ -12,7 +12,7 @@ from jobdeck.tui.cell_text import fit
 from jobdeck.tui.job_table import Order, Row
 from jobdeck.tui.render.columns import GAP, MARKER, TICKING, Column, Columns, Name
 from jobdeck.tui.render.spans import Line, Role, Span, bar
-from jobdeck.tui.render.state import FAULTS, LOST, NEW, STALLED, State
+from jobdeck.tui.render.state import LOST, NEW, STALLED, TROUBLE, State
 
 INDENT = " "
 """Keeps the words of the last column off the ages beside it."""
@@ -54,7 +54,7 @@ def _heading(column: Column) -> str:
 
 
 NOT_FOUND = "not found (404)"
-KNOWN = "~"
+ACKNOWLEDGED = "~"
 """Stands before the state of a job whose trouble a person has acknowledged."""
 
 Ticks: TypeAlias = tuple[str, str, str, Role]
@@ -119,7 +119,7 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
 
 def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     """Return in one line why a job needs a look; empty for one that goes its way."""
-    role = Role.DIM if job.acknowledged or state not in FAULTS else state.role
+    role = Role.DIM if job.acknowledged or state not in TROUBLE else state.role
     if job.reason:
         return _folded("  ", *job.reason), role
     if state is LOST:

@@ -37,10 +37,10 @@ NEW = State("·", "new", Role.NEW)
 DONE = State("✓", "done", Role.DONE)
 CANCELLED = State("⊘", "cancelled", Role.CANCELLED, "cancel")
 
-COUNTED = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
+ALL_STATES = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
 """Every state in the order of need; a status word we do not know counts as running."""
 
-FAULTS = frozenset({FAILED, STALLED, BLIND, LOST, PARTIAL})
+TROUBLE = frozenset({FAILED, STALLED, BLIND, LOST, PARTIAL})
 """The states that a person should look into."""
 
 _BY_ATTENTION = {
@@ -63,7 +63,7 @@ _BY_PHASE = {
 
 
 def counted_state(job: Job, now: Instant) -> State:
-    """Return which of `COUNTED` a job belongs to."""
+    """Return which of `ALL_STATES` a job belongs to."""
     if job.not_found and not job.terminal:
         return LOST
     if job.phase is Phase.CANCELLED:
@@ -78,7 +78,7 @@ def job_state(job: Job, now: Instant) -> State:
 
 
 def shown_state(job: Job, state: State) -> State:
-    """Return how a job that belongs to one of `COUNTED` looks."""
+    """Return how a job that belongs to one of `ALL_STATES` looks."""
     if state is RUNNING and job.phase is Phase.UNKNOWN and job.status is not None:
         return State("●", clean(job.status[:64]), Role.NEW)
     return state

@@ -128,7 +128,7 @@ class Tab(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class JobHistory:
     """What is known of a job beside its state: where its progress came from, and what the tabs show."""
 
     samples: tuple[tuple[float, float], ...] = ()

@@ -19,30 +19,30 @@ from jobdeck.tui.render.spans import Line, Role, Span, clip_line, justify, line_
 BAD_ENDS = frozenset({Phase.FAILED.value, Phase.PARTIAL.value})
 
 
-Which: TypeAlias = tuple[str | None, int]
+ExchangeId: TypeAlias = tuple[str | None, int]
 """Which exchange: its ID for support, and when it began, for some servers give every answer the same ID."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ExchangeNotes:
     """Words by exchange, and those exchanges that showed a job's bad end."""
 
-    words: Mapping[Which, str] = field(default_factory=dict)
-    bad: frozenset[Which] = frozenset()
+    words: Mapping[ExchangeId, str] = field(default_factory=dict)
+    bad: frozenset[ExchangeId] = frozenset()
 
 
-def which(exchange: Exchange) -> Which:
+def which(exchange: Exchange) -> ExchangeId:
     """Return what tells an exchange from all others of its job."""
     return exchange.support_id, exchange.started.us
 
 
-def told(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exchange]) -> Told:
+def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exchange]) -> ExchangeNotes:
     """Return what a job's timeline says of each of its `exchanges`, which are newest first."""
-    known: dict[str | None, list[Which]] = {}
+    known: dict[str | None, list[ExchangeId]] = {}
     for exchange in exchanges:
         known.setdefault(exchange.support_id, []).append(which(exchange))
-    notes: dict[Which, list[str]] = {}
-    bad: list[Which] = []
+    notes: dict[ExchangeId, list[str]] = {}
+    bad: list[ExchangeId] = []
     for moment in moments:
         same = known.get(moment.request_id)
         if moment.request_id is None or not same:
@@ -58,7 +58,7 @@ def told(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exchange]) -> 
     reason = " ".join(job.reason)
     for teller in bad:
         joined[teller] = f"{joined[teller]}: {reason}" if reason else joined[teller]
-    return Told(joined, frozenset(bad))
+    return ExchangeNotes(joined, frozenset(bad))
 
 
 def _words(moment: Moment) -> str:
@@ -121,7 +121,7 @@ def _wait(problem: Problem, exchange: Exchange, now: Instant, why: str = "") -> 
 
 
 _PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
-NOTHING = Told()
+NOTHING = ExchangeNotes()
 LEAST_PATH = 10
 INDENT = "  "
 MOST_LINES = 3
@@ -132,7 +132,7 @@ ONE_LINE_FROM = 176
 
 
 def trace_lines(
-    exchange: Exchange, now: Instant, width: int, told: Told = NOTHING, *, whole: bool = False
+    exchange: Exchange, now: Instant, width: int, told: ExchangeNotes = NOTHING, *, whole: bool = False
 ) -> tuple[Line, ...]:
     """Return one line about an exchange, or two when the ID needs its own.
 
@@ -198,7 +198,7 @@ def _status(exchange: Exchange) -> Span:
     return fit(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
 
 
-def _outcome(exchange: Exchange, now: Instant, notes: Mapping[Which, str]) -> Span:
+def _outcome(exchange: Exchange, now: Instant, notes: Mapping[ExchangeId, str]) -> Span:
     problem = exchange.problem
     if problem is not None:
         # What to do comes first: the server's own words are in the job's pane, whole.

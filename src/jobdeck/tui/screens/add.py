@@ -16,9 +16,9 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
 from jobdeck.tui.cell_text import middle
 from jobdeck.tui.render.spans import Line, Role, clip_line
-from jobdeck.tui.screens.dialogs import Sheet
+from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.session import Parsed, Refused
-from jobdeck.tui.widgets.static import Sentence
+from jobdeck.tui.widgets.static import LinesWidget
 
 PARSE_AFTER = 0.1
 """Seconds without a change before the text is understood anew: typing stays fluent in a long paste."""
@@ -32,11 +32,11 @@ https://…/api/operations/op_01…
 or whole accepted answers (JSON)"""
 
 
-class Understood(Sentence):
+class ParsePreview(LinesWidget):
     """What would be added, and what is refused and why."""
 
 
-class AddHint(Sentence):
+class AddHint(LinesWidget):
     """The keys of the sheet; a click is as good as ctrl+s."""
 
     class Pressed(Message):
@@ -48,7 +48,7 @@ class AddHint(Sentence):
         self.post_message(self.Pressed())
 
 
-class AddScreen(Sheet[None]):
+class AddScreen(Dialog[None]):
     """Asks for targets, and stays with what was pasted until `add` takes what is understood of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("ctrl+s", "add", "add")]
@@ -74,11 +74,11 @@ class AddScreen(Sheet[None]):
     def compose(self) -> ComposeResult:
         """Lay out what to do, the text, what is understood of it, and the keys."""
         with Vertical(classes="sheet"):
-            yield Sentence(_heading)
+            yield LinesWidget(_heading)
             text = TextArea(self._text, placeholder=PLACEHOLDER, soft_wrap=False, show_line_numbers=False)
             text.cursor_blink = False
             yield text
-            yield Understood(lambda width: understood_lines(Parsed(), (), width))
+            yield ParsePreview(lambda width: understood_lines(Parsed(), (), width))
             yield AddHint(lambda _: hint_lines(0))
 
     def action_leave(self) -> None:
@@ -119,7 +119,7 @@ class AddScreen(Sheet[None]):
             self._timer = None
         parsed = self._parsed = self._parse(self.query_one(TextArea).text)
         known = tuple(target.key for target in parsed.targets if self._known(target.key))
-        self.query_one(Understood).tell(lambda width: understood_lines(parsed, known, width))
+        self.query_one(ParsePreview).tell(lambda width: understood_lines(parsed, known, width))
         self.query_one(AddHint).tell(lambda _: hint_lines(len(parsed.targets)))
 
 

@@ -1,52 +1,51 @@
-"""The main screen: the list, the selected job and its trace, kept in step with the engine."""
+"""The main screen: the list, the selected job and its trace in step with the engine, and all that keys do there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.command import CommandPalette
-from textual.containers import Container, Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from jobdeck.domain import words
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
-from jobdeck.tui.clipboard import Copier, Put
-from jobdeck.tui.copy_actions import Handing
-from jobdeck.tui.deck_state import Watch
-from jobdeck.tui.export import Save, save
-from jobdeck.tui.job_filter import Triage
-from jobdeck.tui.marks import Marks, UndoStack
-from jobdeck.tui.notifications import Calling
+from jobdeck.tui.cell_text import middle
+from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
+from jobdeck.tui.copy_actions import CopyActions
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.engine_actions import EngineActions
+from jobdeck.tui.export import BodySaver, Save, save
+from jobdeck.tui.job_filter import same_error_filter
+from jobdeck.tui.job_table import parse_order
+from jobdeck.tui.marks import MarkedJobs, UndoStack
+from jobdeck.tui.notifications import EndNotifications
+from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.frame import EMPTY_DECK, NO_JOBS, NOTHING_PASSES, OPENING, banner_lines, header_line
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Line, clip_line
+from jobdeck.tui.render.state import TROUBLE
+from jobdeck.tui.render.tabs import Tab
+from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.dialogs import HelpScreen
-from jobdeck.tui.screens.hand_keys import HandKeys
-from jobdeck.tui.screens.pane_keys import PaneKeys
-from jobdeck.tui.screens.watch_keys import WatchKeys
-from jobdeck.tui.session import Choice, Engine, Session
+from jobdeck.tui.session import Choice, Engine, Session, safe_error_message
 from jobdeck.tui.theme import DARK, THEMES, after
-from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar
-from jobdeck.tui.widgets.job_list import JobList, JobPane
-from jobdeck.tui.widgets.static import Banner, Footer, Header, Rule, TabRule
-from jobdeck.tui.widgets.trace import Trace
+from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.panes import Panes
+from jobdeck.tui.widgets.static import Banner, Footer, Header, TabRule
 
 NOTICE_SECONDS = 10.0
-FILTERING = (("enter", "keep the filter"), ("esc", "show all"), ("tab", "next pane"))
-SEARCHING = (("enter", "to the first place"), ("esc", "back to the result"), ("tab", "next pane"))
-"""What keys do while a filter, or a text to look for, is typed."""
+THEME_SECONDS = 1.5
+"""Gone before the next but one: who goes through all themes looks at the screen, not at a pile of notices."""
 
 
-class Side(Vertical):
-    """The panes about the selected job."""
-
-
-class Deck(PaneKeys, HandKeys, WatchKeys):
+class Deck(Screen[None]):
     """Draws what the engine tells, and does what the keys ask for."""
 
     AUTO_FOCUS = "JobList"
@@ -56,26 +55,30 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings(Group.PANES, Group.JOB, Group.DECK)
 
-    def __init__(self, session: Session, put: Put, write: Callable[[str], object], save: Save = save) -> None:
+    def __init__(
+        self, session: Session, put: ClipboardWriter, write: Callable[[str], object], save: Save = save
+    ) -> None:
         super().__init__()
-        now = session.clock.now()
         self._session = session
-        self._save = save
-        self._handing = Handing(session, Copier(put, session.clock, self._tell, save), self._tell, self._push)
-        self._marks = Marks()
+        read_only = bool(session.locked)
+        self._saver = BodySaver(session.clock, save, self._notify, read_only=read_only)
+        clipboard = ClipboardService(put, session.clock, self._notify, save)
+        self._copy = CopyActions(session, clipboard, self._notify, self._push)
+        self._marks = MarkedJobs()
         self._undo = UndoStack()
-        self._calling = Calling(write, self._tell)
-        session.when_ended(self._calling.told, lambda fault: self._say(fault, warn=True))
-        self._watch = Watch(session.profiles, locked=bool(session.locked), meanings=session.meanings)
+        self._notifications = EndNotifications(write, self._notify)
+        session.when_ended(self._notifications.on_jobs_ended, lambda error: self._say(error, warn=True))
+        self._state = DeckState(session.profiles, locked=bool(session.locked), meanings=session.meanings)
         self._failure: str | None = None
         self._noticed = 0
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
-        self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
-        self._triage = Triage(self._watch.model)
-        self._filter_bar, self._search_bar = FilterBar("filter", FILTERING), FilterBar("search", SEARCHING)
-        self._jobs = JobList(self._watch.model, now, id="jobs")
-        self._detail = Detail(now, id="detail")
-        self._trace = Trace(now, id="trace")
+        self._engine = EngineActions(self._state, session.clock)
+        save_order = lambda text: session.keep_choice(Choice.ORDER, text)  # noqa: E731
+        self._job_pane = JobPane(self._state, session.clock, self._undo, save_order)
+        self._panes = Panes(self._state, self._job_pane, session.clock.now())
+        self._jobs = self._panes.jobs
+        self._select_next: JobKey | None = None  # once the engine has told of it
+        self._draft = ""  # what was typed or pasted where targets are added, and left there
 
     @property
     def profile_names(self) -> Sequence[str]:
@@ -83,22 +86,15 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         return self._session.profiles
 
     @property
-    def watch_state(self) -> Watch:
+    def deck_state(self) -> DeckState:
         """What the deck knows."""
-        return self._watch
+        return self._state
 
     def compose(self) -> ComposeResult:
         """Lay out header, panes and footer."""
         yield self._header
         yield self._banner
-        with Container(id="panes"):
-            yield JobPane(self._jobs, self._filter_bar)
-            with Side():
-                yield self._detail_rule
-                yield self._search_bar
-                yield self._detail
-                yield self._trace_rule
-                yield self._trace
+        yield self._panes
         yield self._footer
 
     def on_mount(self) -> None:
@@ -106,42 +102,44 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
         self._draw_selected()
-        self._tell_notices()
+        self._show_notices()
+
+    # What the app tells the deck.
 
     def attach(self, engine: Engine) -> None:
         """Take the engine that has been opened."""
-        self._watch.engine = engine
-        self._tell_notices()
-        self._sort_as_before()
-        self._colour_as_before()
+        self._state.engine = engine
+        self._show_notices()
+        self._restore_order()
+        self._restore_theme()
         self._jobs.when_empty(self._empty_lines)
-        engine.attend(present=not self._watch.away)
+        engine.attend(present=not self._state.unfocused)
         engine.focus(self._jobs.selected)
 
     def draw(self, batch: Batch) -> None:
         """Draw a batch of changes."""
         now = self._session.clock.now()
-        delta = self._watch.take(batch, now)
-        self._session.heard(batch, self._calling.wanted)
-        self._marks.drop(key for key in batch.removed if self._watch.model.row(key) is None)
-        self._jobs.sync(now, settled=self._settled)
-        if self._select_next is not None and self._watch.model.row(self._select_next) is not None:
+        update = self._state.apply(batch, now)
+        self._session.heard(batch, self._notifications.wanted)
+        self._marks.drop(key for key in batch.removed if self._state.table.row(key) is None)
+        self._jobs.sync(now, settled=self._state.settled)
+        if self._select_next is not None and self._state.table.row(self._select_next) is not None:
             self._jobs.select(self._select_next)
             self._select_next = None
         selected = self._jobs.selected
-        if selected in delta.changed or any(exchange.job == selected for exchange in batch.exchanges):
+        if selected in update.changed or any(exchange.job == selected for exchange in batch.exchanges):
             self._draw_selected()
         self._draw_frame()
 
     def tick(self) -> None:
         """Draw what reads differently because a second has passed."""
-        self._let_pass()
+        self._draw_moment()
 
     def attend(self, *, present: bool) -> None:
         """Say whether somebody looks."""
-        if self._watch.engine is not None:
-            self._watch.engine.attend(present=present)
-        self._watch.away = not present
+        if self._state.engine is not None:
+            self._state.engine.attend(present=present)
+        self._state.unfocused = not present
         self._draw_frame()
 
     def fail(self, reason: str) -> None:
@@ -150,33 +148,46 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
 
-    def hold(self, action: str) -> None:
+    def pin_selection(self, action: str) -> None:
         """Keep the job selected that is selected now, whatever needs a look more: `action` is meant for it."""
         self._jobs.hold()
 
-    def on_job_list_selected(self, message: JobList.Selected) -> None:
-        """Show the job that is selected, and have it looked at more often."""
-        if self._watch.engine is not None:
-            self._watch.engine.focus(message.key)
+    # What widgets tell the deck.
+
+    @on(JobList.Selected)
+    def job_selected(self, message: JobList.Selected) -> None:
+        """Show the job that is selected, and have it polled more often."""
+        if self._state.engine is not None:
+            self._state.engine.focus(message.key)
         self._draw_selected()
 
-    def on_job_list_viewed(self, message: JobList.Viewed) -> None:
-        """Have the rows on the screen looked at before the others."""
-        if self._watch.engine is not None:
-            self._watch.engine.show(message.keys)
+    @on(JobList.Viewed)
+    def rows_viewed(self, message: JobList.Viewed) -> None:
+        """Have the rows on the screen polled before the others."""
+        if self._state.engine is not None:
+            self._state.engine.show(message.keys)
 
-    def on_job_list_opened(self) -> None:
+    @on(JobList.Opened)
+    def job_opened(self) -> None:
         """Go into the job."""
-        self.action_open()
+        self._panes.open_next()
+
+    @on(TabRule.Chosen)
+    def tab_chosen(self, message: TabRule.Chosen) -> None:
+        """Show the tab that was clicked."""
+        self._panes.detail.turn_to(message.tab)
+        self._draw_titles()
+        self._fetch_result()
+
+    @on(Footer.Chosen)
+    async def key_chosen(self, message: Footer.Chosen) -> None:
+        """Do the action that was clicked."""
+        await self.run_action(message.action)
 
     def on_descendant_focus(self) -> None:
         """Show which pane the keys are for, and what they do there."""
         self._draw_titles()
         self._draw_footer()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave out what changes something where nothing can be changed, and what is only for a replay."""
-        return action not in BY_NAME or BY_NAME[action] in self._actions
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing here."""
@@ -187,20 +198,220 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
     async def on_paste(self, event: events.Paste) -> None:
         """Offer to add what was pasted where there is no input for it."""
         event.stop()
-        if self._session.locked or self._watch.replay:
+        if self._session.locked or self._state.replay:
             self._say(self._session.locked or "not available in replay")
         elif event.text.strip():
             await self.offer_to_add(event.text)
 
-    async def on_footer_chosen(self, message: Footer.Chosen) -> None:
-        """Do the action that was clicked."""
-        await self.run_action(message.action)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave out what changes something where nothing can be changed, and what is only for a replay."""
+        return action not in BY_NAME or BY_NAME[action] in self._actions
+
+    # Keys of the panes.
+
+    def action_next_pane(self) -> None:
+        """Go to the next pane."""
+        self._panes.step(1)
+
+    def action_previous_pane(self) -> None:
+        """Go to the pane before."""
+        self._panes.step(-1)
+
+    def action_open(self) -> None:
+        """Go from the list into the job, and from the job to its trace."""
+        self._panes.open_next()
+
+    def action_back(self) -> None:
+        """Go back to the list, and let every pane have its place again; from the list, show every job again."""
+        if self._panes.zoomed is None and self.focused is self._jobs and self._job_pane.is_filtered:
+            self._job_pane.clear_filter()
+        self._panes.zoom(None)
+        self._panes.focus_pane(self._jobs)
+
+    def action_zoom(self) -> None:
+        """Give the whole screen to the pane of the keys, and take it back."""
+        self._panes.toggle_zoom()
+
+    def action_next_tab(self) -> None:
+        """Show the next tab."""
+        self._panes.turn(1)
+        self._draw_titles()
+        self._fetch_result()
+
+    def action_previous_tab(self) -> None:
+        """Show the tab before."""
+        self._panes.turn(-1)
+        self._draw_titles()
+        self._fetch_result()
+
+    def action_next_match(self) -> None:
+        """Go to the next place that was looked for."""
+        self._panes.find_next()
+
+    def action_save_body(self) -> None:
+        """Save the last body whole."""
+        job = self._state.job(self._jobs.selected)
+        saving = self._saver.save(job, self._panes.detail.body, self._state.engine)
+        self.run_worker(saving, name="save", group=f"save {job.key if job is not None else ''}", exclusive=True)
+
+    # Keys of the list.
+
+    def action_filter(self) -> None:
+        """Ask for a filter of the list where it can be seen, or in a result for what to look for."""
+        if self._panes.searches_result:
+            self._panes.search_bar.open()
+            return
+        if self._panes.zoomed is not self._jobs:
+            self._panes.zoom(None)
+        self._job_pane.open_filter()
+
+    def action_faults(self) -> None:
+        """Show only jobs in trouble, or all again."""
+        self._job_pane.toggle_faults()
+
+    def action_same_fault(self) -> None:
+        """Show only the jobs that failed like the selected one."""
+        key = self._jobs.selected
+        found = self._state.faults.of(key) if key is not None else None
+        if found is None:
+            self._say("this job has not failed, or does not say why: there is nothing to group by")
+        else:
+            self._job_pane.replace_filter(same_error_filter(found.fault))
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self._job_pane.sort_by_next()
+
+    def action_sort_by(self, column: str) -> None:
+        """Sort by a column of that name; by the one it is sorted by already, the other way round."""
+        self._job_pane.sort_by(Name(column))
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        self._job_pane.reverse()
+
+    def action_mark(self) -> None:
+        """Mark the selected job, or take its mark away, and go on to the next."""
+        key = self._jobs.selected
+        if key is not None:
+            self._push_marks(key)
+            self._marks.toggle(key)
+            self._jobs.action_cursor_down()
+            self._mark(self._marks)
+
+    def action_mark_all(self) -> None:
+        """Take every mark away, or, when there is none, mark every job that is shown."""
+        self._push_marks(self._jobs.selected)
+        self._mark(() if len(self._marks) else self._state.table.keys(0, len(self._state.table)))
+
+    # Keys that hand on what is known of the selected and the marked jobs.
+
+    def action_copy_id(self) -> None:
+        """Send the ID of the selected job, or of the selected exchange, to the clipboard."""
+        job = self._state.job(self._jobs.selected)
+        self.run_worker(self._copy.request_id(job, self._selected_exchange), group="clipboard")
+
+    def action_copy_curl(self) -> None:
+        """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
+        job = self._state.job(self._jobs.selected)
+        about = self._selected_exchange or (job.target if job is not None else None)
+        self.run_worker(self._copy.curl(about), group="clipboard")
+
+    async def action_ticket(self) -> None:
+        """Show one ticket of the marked jobs, else of the selected one."""
+        await self._copy.ticket(self._marked_or_selected)
+
+    async def action_show_sent(self) -> None:
+        """Show what was sent to the clipboard last."""
+        await self._copy.sent()
+
+    def action_call(self) -> None:
+        """Be notified when the marked jobs, else the selected one, end."""
+        keys = self._marked_or_selected
+        running = [key for key in keys if (job := self._state.job(key)) is not None and not job.terminal]
+        if running:
+            self._say(self._notifications.toggle(running))
+            self._draw_titles()
+        else:
+            self._say("it has ended already: there is nothing to be told of" if keys else "no job is selected")
+
+    def action_call_all(self) -> None:
+        """Be notified of every job that ends."""
+        on = self._notifications.toggle_all()
+        self._say("you are told of every job that ends" if on else "you are told only of the jobs you asked for")
+        self._draw_titles()
+
+    # Keys that change what is watched and polled.
+
+    def action_ask(self) -> None:
+        """Poll the selected job now."""
+        self._say(self._engine.poll_now(self._jobs.selected))
+
+    def action_ask_all(self) -> None:
+        """Poll every unfinished job."""
+        self._say(self._engine.poll_all_now())
+
+    def action_pause(self) -> None:
+        """Send nothing more, or go on."""
+        self._engine.toggle_pause()
+        self._draw_selected()
+        self._draw_frame()
+
+    async def action_add(self) -> None:
+        """Ask for targets, and watch them."""
+        await self.offer_to_add(self._draft)
+
+    async def offer_to_add(self, text: str) -> None:
+        """Ask for targets; `text` is what has been pasted already."""
+        known: Callable[[JobKey], bool] = lambda key: self._state.table.row(key) is not None  # noqa: E731
+        await self._push(AddScreen(self._session.parse, known, self._add, self._keep_draft, text))
+
+    def action_remove(self) -> None:
+        """Stop watching the selected job."""
+        engine, job = self._state.engine, self._state.job(self._jobs.selected)
+        if engine is not None and job is not None:
+            name = middle(job.key.id, 40)
+            self._undo.push(f"watching {name} again", self._way_back(job.key, lambda: engine.restore([job])))
+            engine.remove([job.key])
+            self._say(f"stopped watching {name} (u to undo)")
+
+    def action_acknowledge(self) -> None:
+        """Take note of the selected job's trouble and go on to the next; of a noted one, raise it again."""
+        engine, key = self._state.engine, self._jobs.selected
+        row = self._state.table.row(key) if key is not None else None
+        if engine is None or row is None:
+            return
+        was, job_key = row.job.acknowledged, row.job.key
+        if not was and row.counted not in TROUBLE:
+            self._say("there is no trouble to acknowledge")
+            return
+        back = self._way_back(job_key, lambda: engine.acknowledge([job_key], acknowledged=was))
+        self._undo.push("acknowledged again" if was else "no longer acknowledged", back)
+        if not was:
+            self._jobs.step_off()
+        engine.acknowledge([job_key], acknowledged=not was)
+        self._say("no longer acknowledged" if was else "acknowledged, moved to the bottom (u to undo)")
+
+    def action_undo(self) -> None:
+        """Undo what a key did last."""
+        change = self._undo.pop()
+        if change is None:
+            self._say("nothing to undo")
+            return
+        try:
+            change.undo()
+        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
+            self._say(f"not undone: {safe_error_message(error)}", warn=True)
+        else:
+            self._say(change.undone)
+
+    # Keys for the whole screen.
 
     def action_theme(self) -> None:
         """Show everything in the next theme."""
         self.action_use_theme(after(self.app.theme).name)
-        # Gone before the next but one: who goes through them all looks at the screen, not at a pile of notices.
-        self.notify(next(name for name, one in THEMES.items() if one.name == self.app.theme), timeout=1.5, markup=False)
+        name = next(name for name, one in THEMES.items() if one.name == self.app.theme)
+        self.notify(name, timeout=THEME_SECONDS, markup=False)
 
     def action_use_theme(self, name: str) -> None:
         """Show everything in the theme of that name, next time too."""
@@ -208,8 +419,8 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         self._session.keep_choice(Choice.THEME, name)
 
     async def action_help(self) -> None:
-        """Show the help sheet."""
-        await self.app.push_screen(HelpScreen(locked=bool(self._session.locked), replay=bool(self._watch.replay)))
+        """Show the help."""
+        await self._push(HelpScreen(locked=bool(self._session.locked), replay=bool(self._state.replay)))
 
     async def action_palette(self) -> None:
         """Show the palette with a cursor that stands still: one that blinks draws for ever."""
@@ -230,59 +441,33 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         """Quit."""
         await self.app.run_action("quit")
 
-    def _colour_as_before(self) -> None:
-        """Show everything in the theme of last time, unless another has been asked for by now."""
-        kept = self._session.chosen.get(Choice.THEME)
-        if self.app.theme == DARK.name and any(kept == theme.name for theme in THEMES.values()):
-            self.app.theme = str(kept)
-
-    def _tell_notices(self) -> None:
-        notices = self._session.notices
-        for notice in notices[self._noticed :]:
-            self.notify(one_line(notice), markup=False, timeout=NOTICE_SECONDS)
-        self._noticed = len(notices)
+    # Drawing.
 
     def _draw_selected(self) -> None:
-        now = self._session.clock.now()
-        key = self._jobs.selected
-        job = self._watch.job(key)
-        if job is None:
-            self._detail.show(None, None, now)
-        else:
-            self._detail.show(job, self._watch.outlook(job.key), now, self._watch.past(job.key))
+        self._panes.draw_selected(self._session.clock.now(), self._job_note)
         self._fetch_result()
-        empty = ((("no request has been sent about this job yet", Role.DIM),),) if job is not None else ()
-        self._trace.show(key, self._watch.exchanges(key), self._watch.told(key), now, empty)
-        self._draw_titles()
+
+    def _fetch_result(self) -> None:
+        """Have the result polled again that is to be shown and had to make room for others."""
+        if not self._session.locked:
+            self._engine.fetch_result(self._jobs.selected, shown=self._panes.detail.tab is Tab.RESULT)
 
     def _draw_titles(self) -> None:
-        key = self._jobs.selected
-        focused = self._focused_pane
-        job = self._watch.job(key)
-        told = " · told when it ends" if job is not None and not job.terminal and self._calling.wants(job.key) else ""
-        marked = f" · {len(self._marks)} marked" if len(self._marks) else ""
-        name = key.id if key is not None else "no job"
-        self._detail_rule.show(name, self._detail.tab, strong=focused is self._detail, note=told + marked)
-        count = len(self._watch.exchanges(key))
-        counted = f" · {words.plural(count, 'exchange')}" if count else ""
-        alike = self._watch.faults.of(key) if key is not None else None
-        fault = ""
-        if alike is not None and alike.count > 1:
-            since = words.near(alike.since_us, self._session.clock.now())
-            fault = f" · = {alike.fault.words(alike.count)} since {since}"
-        self._trace_rule.title(f"Errors & trace{fault}{counted}", strong=focused is self._trace)
+        self._panes.draw_titles(self._session.clock.now(), self._job_note)
 
     def _draw_frame(self) -> None:
-        self.set_class(not self._watch.model.total, "-empty")
-        self._tell_filter()
+        self.set_class(not self._state.table.total, "-empty")
+        self._job_pane.draw_filter()
         now = self._session.clock.now()
-        overview = self._watch.overview(now)
+        overview = self._state.overview(now)
         self._header.tell(lambda width: (header_line(overview, width),))
-        halted = self._watch.engine.halted() if self._watch.engine is not None else {}
-        blind = self._watch.blind_profiles()
+        halted = self._state.engine.halted() if self._state.engine is not None else {}
+        unreachable = self._state.unreachable_profiles()
         failure, unkept = self._failure, one_line(self._session.unkept)
-        fixed = bool(self._session.locked or self._watch.replay)
-        self._banner.tell(lambda width: banner_lines(width, halted, blind, now, failure, unkept=unkept, locked=fixed))
+        fixed = bool(self._session.locked or self._state.replay)
+        self._banner.tell(
+            lambda width: banner_lines(width, halted, unreachable, now, failure, unkept=unkept, locked=fixed)
+        )
         self._draw_footer()
 
     def _draw_footer(self) -> None:
@@ -290,47 +475,124 @@ class Deck(PaneKeys, HandKeys, WatchKeys):
         if typed is not None:
             self._footer.say(typed.keys)
         else:
-            locked, replay = bool(self._session.locked), bool(self._watch.replay)
+            locked, replay = bool(self._session.locked), bool(self._state.replay)
             self._footer.label(self._labels, locked=locked, replay=replay)
 
-    def _let_pass(self, *, settle: bool = False) -> None:
-        """Draw the present moment; with `settle` rows go where they belong now, however short a while they stood."""
-        now = self._session.clock.now()
-        if self._triage.tick(now, settle=settle):
-            self._relist()
-        self._jobs.tick(now)
+    def _draw_moment(self, *, resort: bool = False) -> None:
+        """Draw the present moment; with `resort` rows go where they belong now, however short a while they stood."""
+        self._job_pane.tick(resort=resort)
         self._draw_selected()
         self._draw_frame()
-
-    @property
-    def _bars(self) -> tuple[FilterBar, ...]:
-        """The lines in which something may be typed."""
-        return self._filter_bar, self._search_bar
-
-    @property
-    def _settled(self) -> bool:
-        return self._watch.settled
-
-    @property
-    def _actions(self) -> tuple[Action, ...]:
-        """The actions that there are here."""
-        return actions_when(locked=bool(self._session.locked), replay=bool(self._watch.replay))
-
-    @property
-    def _labels(self) -> dict[str, str]:
-        """What some actions are called at the moment."""
-        return {"pause": "resume"} if self._watch.paused else {}
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
         if self._failure is not None:
             return ()
-        if self._watch.engine is None:
+        if self._state.engine is None:
             return OPENING
-        lines = NOTHING_PASSES if self._watch.model.total else NO_JOBS if self._session.locked else EMPTY_DECK
+        lines = NOTHING_PASSES if self._state.table.total else NO_JOBS if self._session.locked else EMPTY_DECK
         return tuple(clip_line(line, width) for line in lines)
 
-    async def _push(self, sheet: ModalScreen[None]) -> None:
-        await self.app.push_screen(sheet)
+    def _show_notices(self) -> None:
+        notices = self._session.notices
+        for notice in notices[self._noticed :]:
+            self.notify(one_line(notice), markup=False, timeout=NOTICE_SECONDS)
+        self._noticed = len(notices)
 
-    def _tell(self, message: str, warn: bool) -> None:
+    def _say(self, message: str, *, warn: bool = False) -> None:
+        if message:
+            self.notify(message, severity="warning" if warn else "information", markup=False)
+
+    def _notify(self, message: str, warn: bool) -> None:
         self._say(message, warn=warn)
+
+    async def _push(self, screen: ModalScreen[None]) -> None:
+        await self.app.push_screen(screen)
+
+    # What is asked for at the moment.
+
+    @property
+    def _bars(self) -> tuple[FilterBar, ...]:
+        """The lines in which something may be typed."""
+        return self._job_pane.filter_bar, self._panes.search_bar
+
+    @property
+    def _actions(self) -> tuple[Action, ...]:
+        """The actions that there are here."""
+        return actions_when(locked=bool(self._session.locked), replay=bool(self._state.replay))
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        """What some actions are called at the moment."""
+        return {"pause": "resume"} if self._state.paused else {}
+
+    @property
+    def _marked_or_selected(self) -> list[JobKey]:
+        """The marked jobs, else the selected one."""
+        selected = self._jobs.selected
+        return list(self._marks) or ([selected] if selected is not None else [])
+
+    @property
+    def _selected_exchange(self) -> Exchange | None:
+        """The exchange under the cursor of the keys; none while the trace still shows another job."""
+        trace = self._panes.trace
+        return trace.selected if trace.key == self._jobs.selected and self.focused is trace else None
+
+    @property
+    def _job_note(self) -> str:
+        """What is noted beside the selected job's name."""
+        job = self._state.job(self._jobs.selected)
+        wanted = job is not None and not job.terminal and self._notifications.wants(job.key)
+        marked = f" · {len(self._marks)} marked" if len(self._marks) else ""
+        return (" · told when it ends" if wanted else "") + marked
+
+    # How the actions do it.
+
+    def _mark(self, keys: Iterable[JobKey]) -> None:
+        """Mark these jobs and no others."""
+        self._marks.replace(keys)
+        self._jobs.mark(self._marks)
+        self._draw_titles()
+
+    def _push_marks(self, selected: JobKey | None) -> None:
+        """Have the marks of now come back by undo, and the cursor to where it is."""
+        before = tuple(self._marks)
+
+        def undo() -> None:
+            self._mark(before)
+            if selected is not None:
+                self._jobs.select(selected)
+
+        self._undo.push("marks restored", undo)
+
+    def _way_back(self, key: JobKey, change: Callable[[], object]) -> Callable[[], None]:
+        """Return what makes `change` and puts a job back where it is now: its place, the marks, and the cursor."""
+        row, marks = self._state.table.row(key), tuple(self._marks)
+
+        def undo() -> None:
+            if row is not None:
+                self._state.table.keep_place(key, row.rank)
+            change()
+            self._mark(marks)
+            self._select_next = key
+
+        return undo
+
+    def _add(self, targets: Sequence[Target]) -> bool:
+        added, message = self._engine.add(targets)
+        self._say(message, warn=not added)
+        return added
+
+    def _keep_draft(self, text: str) -> None:
+        self._draft = text
+
+    def _restore_order(self) -> None:
+        """Sort as somebody chose last time, and say so where that is not the order of need."""
+        order = parse_order(self._session.chosen.get(Choice.ORDER, ""))
+        if self._job_pane.restore_order(order):
+            self._say(f"sorted by {order.words}, as last time: s goes on to the next column")
+
+    def _restore_theme(self) -> None:
+        """Show everything in the theme of last time, unless another has been asked for by now."""
+        chosen = self._session.chosen.get(Choice.THEME)
+        if self.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
+            self.app.theme = str(chosen)

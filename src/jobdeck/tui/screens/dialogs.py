@@ -9,17 +9,17 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from jobdeck.tui.clipboard import Copier, Sent
+from jobdeck.tui.clipboard import ClipboardService, CopiedText
 from jobdeck.tui.render.help import help_lines
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.render.tabs import keys_line
 from jobdeck.tui.widgets.line_view import Document, LineView
-from jobdeck.tui.widgets.static import Sentence
+from jobdeck.tui.widgets.static import LinesWidget
 
 ResultT = TypeVar("ResultT")
 
 
-class Sheet(ModalScreen[ResultT]):
+class Dialog(ModalScreen[ResultT]):
     """A modal screen without a name for its content; `escape` leaves it with no result."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "back")]
@@ -44,7 +44,7 @@ class HelpPage(LineView):
         self.set_lines(help_lines(self.line_width, locked=self._locked, replay=self._replay))
 
 
-class HelpScreen(Sheet[None]):
+class HelpScreen(Dialog[None]):
     """Tells what the signs mean and what the keys do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "back")]
@@ -58,7 +58,7 @@ class HelpScreen(Sheet[None]):
         """Lay the page out over a line that tells the way back."""
         with Vertical(classes="sheet"):
             yield HelpPage(locked=self._locked, replay=self._replay)
-            yield Sentence(_way_back)
+            yield LinesWidget(_way_back)
 
 
 def _way_back(width: int) -> Sequence[Line]:
@@ -68,7 +68,7 @@ def _way_back(width: int) -> Sequence[Line]:
 _KEYS = (("y", "send again"), ("s", "save"), ("esc", "back"))
 
 
-class SentScreen(Sheet[None]):
+class CopiedTextScreen(Dialog[None]):
     """Shows a text bare over the whole screen, and releases the mouse to the terminal, so that dragging selects it."""
 
     class MouseReleased(Message):
@@ -84,16 +84,16 @@ class SentScreen(Sheet[None]):
         ("q,C,enter", "leave", "back"),
     ]
 
-    def __init__(self, copier: Copier, sent: Sent) -> None:
+    def __init__(self, copier: ClipboardService, sent: CopiedText) -> None:
         super().__init__()
         self._copier = copier
         self._sent = sent
 
     def compose(self) -> ComposeResult:
         """Lay out what it is, the text, and the keys."""
-        yield Sentence(self._heading)
+        yield LinesWidget(self._heading)
         yield Document(id="sent")
-        yield Sentence(lambda width: (clip_line(keys_line(_KEYS), width),))
+        yield LinesWidget(lambda width: (clip_line(keys_line(_KEYS), width),))
 
     def on_mount(self) -> None:
         """Show the text, and release the mouse."""

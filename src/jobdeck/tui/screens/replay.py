@@ -12,7 +12,7 @@ from jobdeck.domain import words
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
-from jobdeck.tui.clipboard import Put
+from jobdeck.tui.clipboard import ClipboardWriter
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.screens.deck import Deck
@@ -37,7 +37,12 @@ class ReplayDeck(Deck):
     ]
 
     def __init__(
-        self, playback: Playback, session: Session, put: Put, write: Callable[[str], object], save: Save = save
+        self,
+        playback: Playback,
+        session: Session,
+        put: ClipboardWriter,
+        write: Callable[[str], object],
+        save: Save = save,
     ) -> None:
         super().__init__(session, put, write, save)
         self._playback = playback
@@ -55,24 +60,24 @@ class ReplayDeck(Deck):
         """Draw a frame, with all that reads differently at its moment."""
         self._tell_playback()
         super().draw(batch)
-        self._draw_moment()
+        self._draw_moment(resort=not self._playback.playing)
 
     def tick(self) -> None:
         """Draw nothing: only frames move time."""
 
-    def hold(self, action: str) -> None:
+    def pin_selection(self, action: str) -> None:
         """Keep the selected job, unless the keys only move through time: each moment then opens on what needs a look.
 
         So a moment looks the same whichever way one came there.
         """
         if BY_NAME.get(action) not in PLAYS_BACK and not self._seek_bar.editing:
-            super().hold(action)
+            super().pin_selection(action)
 
     def action_play(self) -> None:
         """Stand still, or play on."""
         self._playback.toggle()
         self._tell_playback()
-        self._draw_moment()
+        self._draw_moment(resort=not self._playback.playing)
 
     def action_step(self) -> None:
         """Go to the next thing that happened."""
@@ -135,10 +140,6 @@ class ReplayDeck(Deck):
         return *super()._bars, self._seek_bar
 
     @property
-    def _settled(self) -> bool:
-        return False
-
-    @property
     def _labels(self) -> dict[str, str]:
         if self._playback.playing:
             return {"play": "stand still"}
@@ -146,12 +147,9 @@ class ReplayDeck(Deck):
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
         lines = super()._empty_lines(width)
-        if self._watch.engine is None or self._watch.model.total:
+        if self._state.engine is None or self._state.table.total:
             return lines
         return (EMPTY, clip_line((("  No job was watched at this moment.", Role.STRONG),), width))
-
-    def _draw_moment(self) -> None:
-        self._let_pass(settle=not self._playback.playing)
 
     def _redraw(self) -> None:
         self._tell_playback()
@@ -183,5 +181,5 @@ class ReplayDeck(Deck):
         play = self._playback
         end = ENDED if play.whole else BREAKS_OFF
         sign = PLAYS if play.playing else end if play.over else STANDS
-        self._watch.replay = f"×{play.speed:g} {sign}{' damaged' if play.damaged else ''}"
-        self._watch.dated = play.several_days
+        self._state.replay = f"×{play.speed:g} {sign}{' damaged' if play.damaged else ''}"
+        self._state.dated = play.several_days

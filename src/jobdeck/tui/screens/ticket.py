@@ -10,13 +10,13 @@ from textual.containers import Vertical
 from textual.widgets import TextArea
 
 from jobdeck.domain import words
-from jobdeck.tui.clipboard import Copier
+from jobdeck.tui.clipboard import ClipboardService
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.render.tabs import keys_line
-from jobdeck.tui.screens.dialogs import Sheet
-from jobdeck.tui.session import failure_text
+from jobdeck.tui.screens.dialogs import Dialog
+from jobdeck.tui.session import safe_error_message
 from jobdeck.tui.widgets.line_view import Document
-from jobdeck.tui.widgets.static import Sentence
+from jobdeck.tui.widgets.static import LinesWidget
 
 MAKING_SECONDS = 5.0
 """The longest that a ticket may take to make before a key says so instead of holding the screen."""
@@ -44,7 +44,7 @@ _KEYS = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", "with result"), ("es
 _NOTE_KEYS = (("esc", "done with the note"),)
 
 
-class TicketScreen(Sheet[None]):
+class TicketScreen(Dialog[None]):
     """Shows a ticket before it leaves. `y` works at once: a key pressed before the ticket is made waits for it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,7 +57,7 @@ class TicketScreen(Sheet[None]):
     AUTO_FOCUS = "Document"
     TEXT_KEYS: ClassVar[str] = "ne"
 
-    def __init__(self, paper: Paper, copier: Copier, subject: str) -> None:
+    def __init__(self, paper: Paper, copier: ClipboardService, subject: str) -> None:
         """Begin to make the ticket; needs a running loop."""
         super().__init__()
         self._paper = paper
@@ -77,13 +77,13 @@ class TicketScreen(Sheet[None]):
     def compose(self) -> ComposeResult:
         """Lay out the ticket over the note and the keys."""
         with Vertical(classes="sheet"):
-            yield Sentence(self._heading, id="ticket-heading")
+            yield LinesWidget(self._heading, id="ticket-heading")
             yield Document(id="ticket")
             note = TextArea(placeholder=NOTE_PLACEHOLDER, soft_wrap=True, show_line_numbers=False)
             note.cursor_blink = False
             note.display = False
             yield note
-            yield Sentence(lambda width: (clip_line(keys_line(_KEYS), width),), id="ticket-keys")
+            yield LinesWidget(lambda width: (clip_line(keys_line(_KEYS), width),), id="ticket-keys")
 
     def on_mount(self) -> None:
         """Show the ticket when it is made."""
@@ -167,7 +167,7 @@ class TicketScreen(Sheet[None]):
         text = await self._text()
         if text is not None:
             self.query_one(Document).show(text)
-            self.query_one("#ticket-heading", Sentence).tell(self._heading)
+            self.query_one("#ticket-heading", LinesWidget).tell(self._heading)
 
     async def _text(self) -> str | None:
         """Return the ticket when it is made, or made anew meanwhile; None, and said why, when it cannot be."""
@@ -181,7 +181,7 @@ class TicketScreen(Sheet[None]):
         except TimeoutError:
             reason = "what is remembered could not be read in time"
         except Exception as error:  # noqa: BLE001 - the session may raise what the store raises
-            reason = failure_text(error)
+            reason = safe_error_message(error)
         self.notify(f"no ticket: {reason}", severity="warning", markup=False)
         return None
 
@@ -205,4 +205,4 @@ class TicketScreen(Sheet[None]):
         return (clip_line(line, width),)
 
     def _tell_keys(self, keys: Sequence[tuple[str, str]]) -> None:
-        self.query_one("#ticket-keys", Sentence).tell(lambda width: (clip_line(keys_line(keys), width),))
+        self.query_one("#ticket-keys", LinesWidget).tell(lambda width: (clip_line(keys_line(keys), width),))

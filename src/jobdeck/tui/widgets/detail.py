@@ -13,10 +13,10 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.jsontree import JsonIndex, JsonTree
-from jobdeck.tui.render.detail import Outlook, detail_lines, result_lines
+from jobdeck.tui.render.detail import ScheduleInfo, detail_lines, result_lines
 from jobdeck.tui.render.spans import Line, Role
 from jobdeck.tui.render.tabs import (
-    Past,
+    JobHistory,
     Tab,
     diff_lines,
     explained_lines,
@@ -46,8 +46,8 @@ class Detail(LineView):
         super().__init__(id=id)
         self._now = now
         self._job: Job | None = None
-        self._outlook = Outlook()
-        self._past = Past()
+        self._outlook = ScheduleInfo()
+        self._past = JobHistory()
         self._tab = Tab.STAGES
         self._result: tuple[str, int] | None = None
         self._result_lines: Sequence[Line] = ()
@@ -72,11 +72,11 @@ class Detail(LineView):
         """The last body of the job that is drawn."""
         return self._past.body
 
-    def show(self, job: Job | None, outlook: Outlook | None, now: Instant, past: Past | None = None) -> None:
+    def show(self, job: Job | None, outlook: ScheduleInfo | None, now: Instant, past: JobHistory | None = None) -> None:
         """Draw a job as it is `now`; another job than before is shown from its first line."""
         if (job and job.key) != (self._job and self._job.key):
             self.scroll_to(y=0, animate=False, immediate=True)
-        self._job, self._outlook, self._now, self._past = job, outlook or Outlook(), now, past or Past()
+        self._job, self._outlook, self._now, self._past = job, outlook or ScheduleInfo(), now, past or JobHistory()
         self._draw()
 
     def turn_to(self, tab: Tab) -> None:

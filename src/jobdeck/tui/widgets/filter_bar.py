@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
-from jobdeck.tui.widgets.static import Sentence
+from jobdeck.tui.widgets.static import LinesWidget
 
 LONGEST = 500
 
@@ -57,7 +57,7 @@ class FilterBar(Horizontal):
         self.display = False
         self._input = FilterInput(compact=True, max_length=LONGEST, select_on_focus=False, id=name)
         self._input.cursor_blink = False
-        self._message = Sentence()
+        self._message = LinesWidget()
         self._editing = False
 
     def on_show(self) -> None:
@@ -70,7 +70,7 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Put the prompt before the text, and what is found after it."""
-        yield Sentence(lambda _: (((f" {self._prompt}", Role.KEY),),), id="prompt")
+        yield LinesWidget(lambda _: (((f" {self._prompt}", Role.KEY),),), id="prompt")
         yield self._input
         yield self._message
 

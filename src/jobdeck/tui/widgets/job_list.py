@@ -4,9 +4,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import ClassVar, TypeAlias
 
 from textual import events
-from textual.app import ComposeResult
 from textual.cache import LRUCache
-from textual.containers import Vertical
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -14,15 +12,13 @@ from textual.strip import Strip
 from jobdeck.domain.attention import stale
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
-from jobdeck.tui.cell_text import Names
-from jobdeck.tui.job_table import Model, Order, Row
+from jobdeck.tui.cell_text import ShortIds
+from jobdeck.tui.job_table import JobTable, Order, Row
 from jobdeck.tui.render.columns import Columns, columns_for
-from jobdeck.tui.render.row import KNOWN, Ticks, faded, steady_spans, ticking_spans, ticks
+from jobdeck.tui.render.row import ACKNOWLEDGED, Ticks, faded, steady_spans, ticking_spans, ticks
 from jobdeck.tui.render.spans import EMPTY, Line, Role
 from jobdeck.tui.terminal import set_virtual_height
-from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.line_view import MARKED, LineView
-from jobdeck.tui.widgets.static import Heading
 
 Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], Ticks]
 """All that a drawn line depends on beside the columns: the row's stamp, its background, whether it is faded because
@@ -36,7 +32,7 @@ EMPTY_LINES = 6
 
 
 class JobList(LineView):
-    """Draws the rows of a `Model`; the selected job is kept by its key.
+    """Draws the rows of a `JobTable`; the selected job is kept by its key.
 
     A line is painted again only when its token differs from the one painted last, and only its ticking cells
     when nothing else does: 0.6 ms a frame where a DataTable takes 70.
@@ -69,13 +65,13 @@ class JobList(LineView):
             self.columns = columns
             self.order = order
 
-    def __init__(self, model: Model, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, model: JobTable, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._model = model
         self._now = now
         self._several = False
         self._columns = columns_for(0)
-        self._names = Names(0)
+        self._names = ShortIds(0)
         self._selected: JobKey | None = None
         self._index = 0
         self._held = False
@@ -195,7 +191,11 @@ class JobList(LineView):
         before, after = steady
         if stale(row.job, self._now):
             before, after = (*before[:1], *faded(before[1:])), faded(after)
-        sign = (PICKED, Role.KEY) if row.job.key in self._marks else (KNOWN if row.job.acknowledged else " ", Role.DIM)
+        sign = (
+            (PICKED, Role.KEY)
+            if row.job.key in self._marks
+            else (ACKNOWLEDGED if row.job.acknowledged else " ", Role.DIM)
+        )
         marker = ((MARKED if ground is not None else UNMARKED, Role.KEY), sign)
         ticking = ticking_spans(ticks(row.job, self._now), self._columns)
         return self.strip((*marker, *before, *ticking, *after), width, ground)
@@ -272,7 +272,11 @@ class JobList(LineView):
     def _select(self, key: JobKey | None) -> None:
         if key != self._selected:
             self._selected = key
-            self.post_message(self.Selected(key))
+            self._tell(self.Selected(key))
+
+    def _tell(self, message: Message) -> None:
+        # Else it would go no further than the pane around the list, where that is who had it drawn.
+        self.post_message(message.set_sender(self))
 
     def _scroll(self, top: int) -> None:
         if top != self.scroll_offset.y and self.page > 0:
@@ -284,7 +288,7 @@ class JobList(LineView):
         if columns is not self._columns:
             self._columns = columns
             if columns.job_width != self._names.width:
-                self._names = Names(columns.job_width)
+                self._names = ShortIds(columns.job_width)
             self.tell_order()
         self._steady.clear()
         self._repaint()
@@ -331,38 +335,4 @@ class JobList(LineView):
         keys = tuple(self._model.keys(top, top + self.scrollable_content_region.height))
         if keys != self._viewed:
             self._viewed = keys
-            self.post_message(self.Viewed(keys))
-
-
-class JobPane(Vertical):
-    """Keeps the headings over their columns."""
-
-    def __init__(self, jobs: JobList, filter_bar: FilterBar | None = None) -> None:
-        super().__init__()
-        self._jobs = jobs
-        self._filter_bar = filter_bar
-        self._heading = Heading()
-        jobs.stand_under(self._above)
-
-    def compose(self) -> ComposeResult:
-        """Put the filter and the headings over the list."""
-        if self._filter_bar is not None:
-            yield self._filter_bar
-        yield self._heading
-        yield self._jobs
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the height that shows every row: the pane's where a style sheet says `auto`."""
-        return self._jobs.wanted_height + self._above()
-
-    def on_job_list_resized(self, message: JobList.Resized) -> None:
-        """Lay out the headings as the columns are."""
-        self._heading.show(message.columns, message.order)
-
-    def on_filter_bar_visibility_changed(self, message: FilterBar.VisibilityChanged) -> None:
-        """Measure the list anew, which Textual remembers the height of: its last row stayed away otherwise."""
-        message.stop()
-        self._jobs.refresh(layout=True)
-
-    def _above(self) -> int:
-        return 1 + int(self._filter_bar is not None and self._filter_bar.display)
+            self._tell(self.Viewed(keys))

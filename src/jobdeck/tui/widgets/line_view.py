@@ -11,13 +11,13 @@ from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.render.spans import EMPTY, Line, Role
 from jobdeck.tui.render.tabs import document_lines
 from jobdeck.tui.terminal import set_virtual_height
-from jobdeck.tui.widgets.painted import Painted
+from jobdeck.tui.widgets.painted import StyledWidget
 
 MARKED = "▸"
 """Stands before the line that the keys are about."""
 
 
-class LineView(Painted, ScrollView, can_focus=True):
+class LineView(StyledWidget, ScrollView, can_focus=True):
     """Lines of spans, already broken to the width of the pane; the keys of `Group.MOVE` scroll."""
 
     BINDINGS = bindings(Group.MOVE)

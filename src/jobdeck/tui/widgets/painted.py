@@ -17,7 +17,7 @@ Declared by every widget they were 1,100 applications of style rules, 0.1 s of t
 """
 
 
-class Painted(Widget):
+class StyledWidget(Widget):
     """A widget that draws lines of spans, in colours that the style sheet gives to their roles.
 
     The app declares `ROLE_CLASSES`; without them painting raises KeyError. There is no way from a text to markup

@@ -15,13 +15,13 @@ from jobdeck.tui.render.frame import footer
 from jobdeck.tui.render.row import heading_spans
 from jobdeck.tui.render.spans import Keys, Line, Role, Span, clip_line, line_width
 from jobdeck.tui.render.tabs import Tab, keys_line
-from jobdeck.tui.widgets.painted import Painted
+from jobdeck.tui.widgets.painted import StyledWidget
 
 SCROLLBAR = 1
 """Cells that a list has for its columns less than the headings over it."""
 
 
-class Sentence(Painted):
+class LinesWidget(StyledWidget):
     """Lines made for the widget's width by a function that is asked again at every width."""
 
     def __init__(
@@ -90,15 +90,15 @@ class Sentence(Painted):
             self._lines = tuple(self._make(width))
 
 
-class Header(Sentence):
+class Header(LinesWidget):
     """The first line of the screen."""
 
 
-class Banner(Sentence):
+class Banner(LinesWidget):
     """What keeps the deck from being seen; no line at all when nothing does."""
 
 
-class Heading(Sentence):
+class Heading(LinesWidget):
     """The headings of the list's columns; a click on one asks to sort by it.
 
     Until it is told which columns the list has, those of its own width are drawn, so that it is never blank.
@@ -127,7 +127,7 @@ class Heading(Sentence):
             self.post_message(self.Chosen(column))
 
 
-class Rule(Sentence):
+class Rule(LinesWidget):
     """A titled line between two panes."""
 
     def title(self, text: str, *, strong: bool = False) -> None:
@@ -135,7 +135,7 @@ class Rule(Sentence):
         self.tell(lambda width: (rule_line(text, width, strong=strong),), (text, strong))
 
 
-class Footer(Sentence):
+class Footer(LinesWidget):
     """The keys of the most needed actions; a click on one does it."""
 
     class Chosen(Message):

@@ -9,7 +9,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.render.spans import Line, Role
-from jobdeck.tui.render.trace import Told, lines_per_exchange, trace_lines
+from jobdeck.tui.render.trace import ExchangeNotes, lines_per_exchange, trace_lines
 from jobdeck.tui.widgets.line_view import LineView
 
 
@@ -24,7 +24,7 @@ class Trace(LineView):
         self._now = now
         self._key: JobKey | None = None
         self._exchanges: tuple[Exchange, ...] = ()
-        self._told = Told()
+        self._told = ExchangeNotes()
         self._index = 0
         self._starts: Sequence[int] = ()
         self._empty: Sequence[Line] = ()
@@ -43,7 +43,7 @@ class Trace(LineView):
         self,
         key: JobKey | None,
         exchanges: tuple[Exchange, ...],
-        told: Told,
+        told: ExchangeNotes,
         now: Instant,
         empty: Sequence[Line] = (),
     ) -> None:

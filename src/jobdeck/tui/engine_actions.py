@@ -1,0 +1,79 @@
+"""What keys ask of the engine: poll now, pause, add jobs. Each returns what a person is told of it."""
+
+from collections.abc import Sequence
+
+from jobdeck.domain import words
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import JobKey, Target
+from jobdeck.tui.cell_text import middle
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.session import safe_error_message
+
+PAUSED = "paused: asked when p goes on"
+
+
+class EngineActions:
+    """Asks the engine of a deck, once it is open; before, nothing is done and nothing told."""
+
+    def __init__(self, state: DeckState, clock: Clock) -> None:
+        self._state = state
+        self._clock = clock
+        self._fetched: JobKey | None = None
+
+    def poll_now(self, key: JobKey | None) -> str:
+        """Have one job polled as soon as the budget allows."""
+        engine = self._state.engine
+        if engine is None or key is None:
+            return ""
+        engine.ask(key)
+        return PAUSED if engine.paused else self._next_probes(key.profile) or "asking as soon as the budget allows"
+
+    def poll_all_now(self) -> str:
+        """Have every unfinished job polled, paced."""
+        engine = self._state.engine
+        if engine is None:
+            return ""
+        engine.ask_all()
+        if engine.paused:
+            return PAUSED
+        rest = "asking about every unfinished job, paced by the budget"
+        return "; ".join(part for part in (self._next_probes(), rest) if part)
+
+    def fetch_result(self, key: JobKey | None, *, shown: bool) -> None:
+        """Have a job polled whose result is `shown` and no longer in memory: once while it is."""
+        job, engine = self._state.job(key), self._state.engine
+        if job is None or job.evicted_result is None or not shown:
+            self._fetched = None
+        elif engine is not None and self._fetched != job.key:
+            self._fetched = job.key
+            engine.ask(job.key)
+
+    def toggle_pause(self) -> None:
+        """Send nothing more, or go on."""
+        engine = self._state.engine
+        if engine is not None and engine.paused:
+            engine.resume()
+        elif engine is not None:
+            engine.pause()
+
+    def add(self, targets: Sequence[Target]) -> tuple[bool, str]:
+        """Watch targets; returns whether they are watched, too."""
+        if self._state.engine is None:
+            return False, "not added: the engine is not open yet"
+        try:
+            new = self._state.engine.add(targets)
+        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
+            return False, f"not added: {safe_error_message(error)}"
+        again = len(targets) - len(new)
+        return True, f"{words.plural(len(new), 'job')} added" + (f", {again} watched already" if again else "")
+
+    def _next_probes(self, profile: str | None = None) -> str:
+        """Return in words when what is unreachable is tried, all of it or one profile; empty when nothing is."""
+        now = self._clock.now()
+        tries = [
+            (one.profile, one.next_try - now.mono)
+            for one in self._state.unreachable_profiles()
+            if one.next_try is not None and profile in (None, one.profile)
+        ]
+        when = (f"{middle(name, 40)} {f'in {words.span(left)}' if left >= 1 else 'now'}" for name, left in tries)
+        return f"trying with one request: {', '.join(when)}" if tries else ""

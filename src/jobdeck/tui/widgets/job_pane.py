@@ -1,0 +1,189 @@
+"""The list under its filter and its headings: sorting and filtering it."""
+
+from collections.abc import Callable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.geometry import Size
+from textual.widgets import Input
+
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import JobKey
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.job_filter import FilterState, ListFilter
+from jobdeck.tui.job_table import Order
+from jobdeck.tui.marks import UndoStack
+from jobdeck.tui.render.columns import Name
+from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
+from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.static import Heading
+
+FILTERING = (("enter", "keep the filter"), ("esc", "show all"), ("tab", "next pane"))
+"""What keys do while a filter is typed."""
+
+
+class JobPane(Vertical):
+    """Keeps the headings over their columns, and whoever is selected selected while the list is sorted or filtered.
+
+    `save_order` is given what somebody has chosen to sort by.
+    """
+
+    def __init__(
+        self, state: DeckState, clock: Clock, undo: UndoStack, save_order: Callable[[str], object] = lambda _: None
+    ) -> None:
+        super().__init__()
+        self._state = state
+        self._clock = clock
+        self._undo = undo
+        self._save_order = save_order
+        self._filter = ListFilter(state.table)
+        self._heading = Heading()
+        self._filter_before = FilterState()
+        self._selected_before: JobKey | None = None  # half a word may hide the job that the whole one shows
+        self.filter_bar = FilterBar("filter", FILTERING)
+        self.jobs = JobList(state.table, clock.now(), id="jobs")
+        self.jobs.stand_under(self._above)
+
+    def compose(self) -> ComposeResult:
+        """Put the filter and the headings over the list."""
+        yield self.filter_bar
+        yield self._heading
+        yield self.jobs
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the height that shows every row: the pane's where a style sheet says `auto`."""
+        return self.jobs.wanted_height + self._above()
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether rows may be left out."""
+        return self._filter.is_filtered
+
+    def tick(self, *, resort: bool = False) -> None:
+        """Draw what reads differently because time has passed; with `resort` every row goes where it belongs now."""
+        now = self._clock.now()
+        if self._filter.tick(now, settle=resort):
+            self.redraw()
+        self.jobs.tick(now)
+
+    def open_filter(self) -> None:
+        """Ask for a filter."""
+        self._selected_before = self.jobs.selected
+        self._filter_before = self._filter.state
+        self.filter_bar.open()
+
+    def filter_by(self, text: str) -> None:
+        """Show only what passes a filter, as if it had been typed."""
+        self._filter.narrow(text, self._clock.now())
+        self.redraw()
+
+    def replace_filter(self, text: str) -> None:
+        """Show only what passes another filter; that of now comes back by undo."""
+        self._push(self._filter.state)
+        self.filter_by(text)
+
+    def clear_filter(self) -> None:
+        """Show every job; the filter of now comes back by undo."""
+        self._push(self._filter.state)
+        self._set(FilterState())
+
+    def toggle_faults(self) -> None:
+        """Show only jobs in trouble, or all again."""
+        self._filter.toggle_faults(self._clock.now())
+        self.redraw()
+
+    def sort_by_next(self) -> None:
+        """Sort by the next column."""
+        self._filter.sort_by_next([column.name for column in self.jobs.columns.columns], self._clock.now())
+        self._sorted()
+
+    def sort_by(self, column: Name) -> None:
+        """Sort by a column; by the one it is sorted by already, the other way round."""
+        self._filter.sort_by(column, self._clock.now())
+        self._sorted()
+
+    def reverse(self) -> None:
+        """Sort the other way round."""
+        order = self._state.table.order
+        self._filter.sort(Order(order.by, not order.reverse), self._clock.now())
+        self._sorted()
+
+    def restore_order(self, order: Order) -> bool:
+        """Sort as last time, unless it is sorted by now; returns whether that is not the order of need."""
+        if self._state.table.order != Order() or order == Order():
+            return False
+        self._filter.sort(order, self._clock.now())
+        self.redraw()
+        return True
+
+    def redraw(self) -> None:
+        """Draw the list after it has been sorted or filtered."""
+        self.jobs.sync(self._clock.now(), settled=self._state.settled)
+        self.jobs.tell_order()
+        self.draw_filter()
+
+    def draw_filter(self) -> None:
+        """Draw the filter that is in force."""
+        self.filter_bar.show(self._filter.filter.text, self._filter.summary(), wanted=self._filter.is_filtered)
+
+    @on(JobList.Resized)
+    def columns_resized(self, message: JobList.Resized) -> None:
+        """Lay out the headings as the columns are."""
+        self._heading.show(message.columns, message.order)
+
+    @on(Heading.Chosen)
+    def heading_chosen(self, message: Heading.Chosen) -> None:
+        """Sort by the column that was clicked."""
+        self.sort_by(message.column)
+
+    @on(FilterBar.VisibilityChanged)
+    def bar_came_or_went(self, message: FilterBar.VisibilityChanged) -> None:
+        """Measure the list anew, which Textual remembers the height of: its last row stayed away otherwise."""
+        message.stop()
+        self.jobs.refresh(layout=True)
+
+    @on(Input.Changed, "#filter")
+    def filter_changed(self, event: Input.Changed) -> None:
+        """Filter by what has been typed so far."""
+        self.filter_by(event.value)
+        self._select_again()
+
+    @on(Input.Submitted, "#filter")
+    def filter_submitted(self) -> None:
+        """Go to the list."""
+        self.screen.set_focus(self.jobs)
+        self.draw_filter()
+
+    @on(Input.Blurred, "#filter")
+    def filter_blurred(self) -> None:
+        """Show the filter as it is in force."""
+        self.draw_filter()
+
+    @on(FilterInput.Cancelled, "#filter")
+    def filter_cancelled(self) -> None:
+        """Show every job, and go to the list."""
+        self.screen.set_focus(self.jobs)
+        self._push(self._filter_before)
+        self._set(FilterState())
+        self._select_again()
+
+    def _push(self, state: FilterState) -> None:
+        """Have a filter come back by undo, if there is one."""
+        if state != FilterState():
+            self._undo.push("filter restored", lambda: self._set(state))
+
+    def _set(self, state: FilterState) -> None:
+        self._filter.set_state(state, self._clock.now())
+        self.redraw()
+
+    def _select_again(self) -> None:
+        if self._selected_before is not None:
+            self.jobs.select(self._selected_before)
+
+    def _sorted(self) -> None:
+        self._save_order(self._state.table.order.text)
+        self.redraw()
+
+    def _above(self) -> int:
+        return 1 + int(self.filter_bar.display)

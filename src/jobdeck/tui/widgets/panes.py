@@ -1,0 +1,202 @@
+"""The list, the selected job and its trace: which of them is seen, which has the keys, and what stands over each."""
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from jobdeck.domain import words
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.text import one_line
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.render.spans import Line, Role
+from jobdeck.tui.render.tabs import Tab
+from jobdeck.tui.widgets.detail import Detail
+from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
+from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.line_view import LineView
+from jobdeck.tui.widgets.static import Rule, TabRule
+from jobdeck.tui.widgets.trace import Trace
+
+SEARCHING = (("enter", "to the first place"), ("esc", "back to the result"), ("tab", "next pane"))
+"""What keys do while a text to look for is typed."""
+
+NO_REQUEST: Sequence[Line] = ((("no request has been sent about this job yet", Role.DIM),),)
+
+
+class Side(Vertical):
+    """The panes about the selected job."""
+
+
+class Panes(Container):
+    """Lays out the three panes, moves the keys between them, and gives one the whole screen."""
+
+    def __init__(self, state: DeckState, pane: JobPane, now: Instant) -> None:
+        super().__init__(id="panes")
+        self._state = state
+        self._job_pane = pane
+        self._query = ""
+        self._zoomed: LineView | None = None
+        self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
+        self.search_bar = FilterBar("search", SEARCHING)
+        self.jobs = pane.jobs
+        self.detail = Detail(now, id="detail")
+        self.trace = Trace(now, id="trace")
+
+    def compose(self) -> ComposeResult:
+        """Put the list beside or above the panes about one job."""
+        yield self._job_pane
+        with Side():
+            yield self._detail_rule
+            yield self.search_bar
+            yield self.detail
+            yield self._trace_rule
+            yield self.trace
+
+    @property
+    def focused_pane(self) -> LineView:
+        """The pane that the keys are for; the list while they are for none."""
+        focused = self.screen.focused
+        return focused if isinstance(focused, LineView) else self.jobs
+
+    @property
+    def zoomed(self) -> LineView | None:
+        """The pane that has the whole screen."""
+        return self._zoomed
+
+    @property
+    def searches_result(self) -> bool:
+        """Whether a text is looked for in a result, not among the jobs."""
+        return self.screen.focused is self.detail and self.detail.result_tree is not None
+
+    def draw_selected(self, now: Instant, note: str = "") -> None:
+        """Draw the panes about the selected job; `note` is what a person has asked for about it."""
+        key = self.jobs.selected
+        job = self._state.job(key)
+        if job is None:
+            self.detail.show(None, None, now)
+        else:
+            self.detail.show(job, self._state.schedule(job.key), now, self._state.history(job.key))
+        empty = NO_REQUEST if job is not None else ()
+        self.trace.show(key, self._state.exchanges(key), self._state.exchange_notes(key), now, empty)
+        self.draw_titles(now, note)
+
+    def draw_titles(self, now: Instant, note: str = "") -> None:
+        """Draw the lines over the panes about the selected job."""
+        key, focused = self.jobs.selected, self.focused_pane
+        name = key.id if key is not None else "no job"
+        self._detail_rule.show(name, self.detail.tab, strong=focused is self.detail, note=note)
+        count = len(self._state.exchanges(key))
+        counted = f" · {words.plural(count, 'exchange')}" if count else ""
+        title = f"Errors & trace{self._alike(key, now)}{counted}"
+        self._trace_rule.title(title, strong=focused is self.trace)
+
+    def _alike(self, key: JobKey | None, now: Instant) -> str:
+        """Return how many jobs failed like this one, and since when; empty where it is alone."""
+        alike = self._state.faults.of(key) if key is not None else None
+        if alike is None or alike.count < 2:
+            return ""
+        return f" · = {alike.fault.words(alike.count)} since {words.near(alike.since_us, now)}"
+
+    def on_resize(self) -> None:
+        """Take the keys from a pane for which there is no room any more."""
+        self.call_after_refresh(self._keep_in_sight)
+
+    def step(self, by: int) -> None:
+        """Go to the next pane, or to the one before."""
+        panes: list[LineView] = [self.jobs, self.detail, self.trace]
+        if self._zoomed is None:
+            panes = [pane for pane in panes if _on_screen(pane)]
+        at = panes.index(self.focused_pane) if self.focused_pane in panes else 0
+        pane = panes[(at + by) % len(panes)]
+        if self._zoomed is not None:
+            self.zoom(pane)
+        self.focus_pane(pane)
+
+    def open_next(self) -> None:
+        """Go from the list into the job, and from the job to its trace; alone where there is no room for two."""
+        pane: LineView = self.detail if self.focused_pane is self.jobs else self.trace
+        if self._zoomed is not None or not _on_screen(pane):
+            self.zoom(pane)
+        self.focus_pane(pane)
+
+    def toggle_zoom(self) -> None:
+        """Give the whole screen to the pane of the keys, and take it back."""
+        self.zoom(None if self._zoomed is not None else self.focused_pane)
+        self.call_after_refresh(self._keep_in_sight)
+
+    def zoom(self, pane: LineView | None) -> None:
+        """Give the whole screen to a pane; with None every pane has its place."""
+        self._zoomed = pane
+        for one in (self.jobs, self.detail, self.trace):
+            self.set_class(one is pane, f"-zoom-{one.id}")
+
+    def focus_pane(self, pane: LineView) -> None:
+        """Give a pane the keys."""
+        # One that a zoom has just brought back can take the focus only after the next layout.
+        if _on_screen(pane):
+            self.screen.set_focus(pane)
+        else:
+            self.call_after_refresh(self.screen.set_focus, pane)
+
+    def turn(self, by: int) -> None:
+        """Show another tab of the selected job."""
+        tabs = list(Tab)
+        self.detail.turn_to(tabs[(tabs.index(self.detail.tab) + by) % len(tabs)])
+
+    def find_next(self) -> None:
+        """Go to the next place in the result that was looked for, or say why there is none."""
+        self.run_worker(self._find_next(), name="search", group="search", exclusive=True)
+
+    @on(Input.Changed, "#search")
+    def search_changed(self, event: Input.Changed) -> None:
+        """Keep what is looked for in a result."""
+        self._query = event.value
+        self.run_worker(self._count_matches(), name="count", group="count", exclusive=True)
+
+    @on(Input.Submitted, "#search")
+    def search_submitted(self) -> None:
+        """Go to the first match."""
+        self._leave_search()
+        self.find_next()
+
+    @on(Input.Blurred, "#search")
+    def search_blurred(self) -> None:
+        """Keep what is looked for, out of sight."""
+        self.search_bar.show(self._query, (), wanted=False)
+
+    @on(FilterInput.Cancelled, "#search")
+    def search_cancelled(self) -> None:
+        """Go back to the result."""
+        self._query = ""
+        self._leave_search()
+
+    def _leave_search(self) -> None:
+        self.screen.set_focus(self.detail)
+        self.search_bar.show(self._query, (), wanted=False)
+
+    async def _count_matches(self) -> None:
+        count = await self.detail.count(self._query)
+        keys = ((" · enter", Role.KEY), (" the first,", Role.DIM), (" n", Role.KEY), (" the next", Role.DIM))
+        found = ((words.plural(count, "place"), Role.TEXT), *(keys if count else ()))
+        self.search_bar.show(self._query, found if self._query else (), wanted=False)
+
+    async def _find_next(self) -> None:
+        if self.detail.result_tree is None:
+            self.notify("n goes on in a result that is shown: ] leads to it", markup=False)
+        elif not self._query:
+            self.notify("/ asks what to look for in the result", markup=False)
+        elif not await self.detail.search(self._query):
+            self.notify(f"not in the result: {one_line(self._query, 60)}", markup=False)
+
+    def _keep_in_sight(self) -> None:
+        if not _on_screen(self.focused_pane):
+            self.focus_pane(self.jobs)
+
+
+def _on_screen(pane: LineView) -> bool:
+    return all(node.display for node in pane.ancestors_with_self if isinstance(node, Widget))
