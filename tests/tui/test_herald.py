@@ -39,7 +39,7 @@ async def call_twice() -> tuple[str, list[str]]:
     complaints: list[str] = []
     herald = Notifier(written.append, XTERM, complaints.append)
     for _ in range(2):
-        herald.notify("op_a failed")
+        herald.send("op_a failed")
         while herald._tasks:
             await next(iter(herald._tasks))
     return "".join(written), complaints

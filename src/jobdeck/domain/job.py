@@ -298,7 +298,8 @@ class Job:
         """Return the job with the size of its result in place of the result."""
         if self.result is None:
             return self
-        return replace(self, result=None, facts=((EVICTED_RESULT, str(len(self.result))), *self.facts))
+        others = (fact for fact in self.facts if fact[0] != EVICTED_RESULT)
+        return replace(self, result=None, facts=((EVICTED_RESULT, str(len(self.result))), *others))
 
     def _size_of_result(self, fact: str) -> int | None:
         text = dict(self.facts).get(fact) if self.result is None else None

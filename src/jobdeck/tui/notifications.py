@@ -44,7 +44,7 @@ class Notifier:
         self._show = Desktop().show
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def notify(self, text: str) -> None:
+    def send(self, text: str) -> None:
         """Ring the bell and give one notice."""
         self._write("\a")
         if desktop_at_hand(self._environ):
@@ -151,5 +151,5 @@ class EndNotifications:
         """Notify: jobs have ended."""
         text = end_words(jobs)
         self._wanted -= {job.key for job in jobs}
-        self._notifier.notify(text)
+        self._notifier.send(text)
         self._say(text, False)
