@@ -43,6 +43,7 @@ class Ours:
         self.scheduler = Scheduler(limit, random.Random(seed), known, typical=TYPICAL, intervals=INTERVALS)
         self._whole = not pages
         self._before: dict[int, tuple[str, float | None]] = {}
+        self._finished: set[int] = set()
         self._flying: dict[Ask, Action] = {}
 
     def arrive(self, now: float, number: int, kind: str) -> None:
@@ -76,10 +77,16 @@ class Ours:
         for row in answer.rows:
             if row.number < 0:
                 continue
-            told = (row.status, row.progress)
-            changed = self._before.get(row.number) != told
-            self._before[row.number] = told
             whole = ask.number is not None or self._whole
+            before = self._before.get(row.number)
+            # As the registry does: a row without progress says nothing of it, and nothing new of an end that is known.
+            told = (row.status, row.progress if whole or before is None else before[1])
+            if not whole and row.status == "done" and row.number in self._finished:
+                continue
+            if whole and row.status == "done":
+                self._finished.add(row.number)
+            changed = before != told
+            self._before[row.number] = told
             seen.append(
                 Seen(_key(row.number), row.kind, row.status == "done", row.progress, changed, whole, PHASES[row.status])
             )
