@@ -58,7 +58,7 @@ async def main() -> None:
     written: list[str] = []
     complaints: list[str] = []
     herald = Notifier(written.append, {"TERM": "xterm"}, complaints.append)
-    herald.notify("op_a failed")
+    herald.send("op_a failed")
     await asyncio.gather(*herald._tasks)
     print(repr("".join(written)))
     print(f"{len(complaints)} complaint{'s' if len(complaints) != 1 else ''}")
