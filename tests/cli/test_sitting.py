@@ -1,10 +1,11 @@
 """A sitting at the screen, as far as it goes without one."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from jobdeck.cli.sitting import Sitting
+from jobdeck.cli.sitting import FIRST, Sitting
 from jobdeck.config import ConfigError
 from jobdeck.wiring import Wiring
 from tests.builders import make_target
@@ -46,3 +47,27 @@ async def test_the_watch_list_is_opened_without_the_profiles_whose_keys_are_miss
     with pytest.raises(ConfigError, match="_KEY is not set"):
         await opened()
     assert await opened("HOG_KEY", "SONARLY_KEY") == ({"hog", "sonarly"}, ()), "it is on the list as before"
+
+
+async def test_a_long_watch_list_is_shown_from_its_beginning_and_read_to_its_end_while_the_engine_runs(
+    tmp_path: Path,
+) -> None:
+    config, env = tmp_path / "config.toml", {"JOBDECK_DATA_DIR": str(tmp_path / "data"), **KEYS}
+    config.write_text(CONFIG)
+    names = [f"op_{number:03d}" for number in range(FIRST + 50)]
+    running = Wiring(env, config).open(listed=True)
+    running.engine.add(map(make_target, names))
+    await running.engine.aclose()
+    sitting = Sitting(Wiring(env, config), ())
+    first = await sitting.recall()
+    assert [job.key.id for job in first] == names[:FIRST]
+    assert sitting.reading == len(names)
+    engine = await sitting.open()
+    assert list(engine.jobs.values()) == list(first)
+    engine.remove([first[0].key])
+    async with asyncio.timeout(30):
+        while sitting.reading:
+            await asyncio.sleep(0.01)
+    assert [key.id for key in engine.jobs] == names[1:], "and what was removed meanwhile stays so"
+    await sitting.close()
+    await engine.aclose()

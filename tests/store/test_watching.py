@@ -104,6 +104,28 @@ def test_the_watched_jobs_are_those_that_are_loaded_one_by_one(store: Store) -> 
     assert loaded[0].stages[0].stage.progress == 0.5
 
 
+def test_of_the_watched_jobs_those_that_need_a_look_most_can_be_had_alone(empty: Store) -> None:
+    phases = {
+        "op_done": Phase.SUCCEEDED,
+        "op_queued": Phase.QUEUED,
+        "op_run": Phase.RUNNING,
+        "op_known": Phase.FAILED,
+        "op_failed": Phase.FAILED,
+        "op_short": Phase.PARTIAL,
+    }
+    for number, (name, phase) in enumerate(phases.items()):
+        empty.watch([make_target(name)], NOW)
+        poll(empty, NOW + 10 * number * SECOND, make_observation(phase, id_=name), key=make_target(name).key)
+    empty.watch([make_target("op_new"), make_target("a" * 24, "sonarly", "prospecting")], NOW)
+    empty.annotate(make_target("op_known").key, now_us=NOW + 100 * SECOND, acknowledged=True)
+    needed = ["op_failed", "op_short", "op_run", "op_queued", "op_new", "a" * 24, "op_done", "op_known"]
+    listed = [job.key.id for job in empty.watched(Instant(NOW, 1.0))]
+    for most in range(len(needed) + 1):
+        found = [job.key.id for job in empty.watched(Instant(NOW, 1.0), most)]
+        assert found == [name for name in listed if name in needed[:most]], "in the order of the list"
+    assert empty.count_watched() == {"hog": 7, "sonarly": 1}
+
+
 def test_of_many_jobs_those_with_a_note_are_found(store: Store) -> None:
     targets = [make_target(f"op_{number}") for number in range(60)]
     store.watch(targets, NOW)

@@ -161,7 +161,12 @@ class FakeSession:
         self.chosen: dict[Choice, str] = {}
         self.locked = ""
         self.unkept = ""
+        self.remembered: tuple[Job, ...] = ()
+        self.reading = 0
         self.notes: dict[JobKey, str] = {}
+
+    async def recall(self) -> tuple[Job, ...]:
+        return self.remembered
 
     async def open(self) -> FakeEngine:
         await self.gate.wait()

@@ -59,6 +59,29 @@ async def test_the_engine_is_opened_after_the_first_frame() -> None:
         assert "opening" not in run.text
 
 
+async def test_what_is_remembered_is_there_before_the_engine_and_keeps_the_selection() -> None:
+    jobs = [job(f"op_{name}") for name in "abcde"]
+    session = FakeSession(FakeEngine(FrozenClock(), jobs))
+    session.gate.clear()
+    session.remembered, session.reading = (jobs[1], jobs[3]), 5
+    async with driven(session=session, ready=False) as run:
+        await run.shows("reading 2 of 5")
+        await run.press("j")
+        selected = run.app.deck.query_one(JobList).selected
+        await run.press("r", "y")
+        assert toasts(run.app)[0] == "still opening: try again in a moment"
+        assert run.clipboard.sent == [UUID]
+        session.gate.set()
+        await run.shows("reading 5 of 5")
+        session.reading = 0
+        run.app.deck.tick()
+        await run.until(lambda: "reading" not in run.text)
+        assert run.app.deck.query_one(JobList).selected == selected
+        assert ("focus", selected) in run.engine.asked
+        shown = [keys for what, keys in run.engine.asked if what == "show"]
+        assert {len(shown[0]), len(shown[-1])} == {2, 5}
+
+
 async def test_a_deck_without_jobs_says_how_to_get_some() -> None:
     async with driven() as run:
         await run.shows("No jobs are watched.")

@@ -55,6 +55,7 @@ class ReplaySitting:
         self._replay = replay
         self.locked = LOCKED
         self.unkept = ""
+        self.reading = 0
         self.chosen: Mapping[Choice, str] = {}
         self.notices = (recording.fault,) if recording.fault else ()
 
@@ -67,6 +68,10 @@ class ReplaySitting:
     def profiles(self) -> tuple[str, ...]:
         """The profiles of then."""
         return tuple(self._header.profiles)
+
+    async def recall(self) -> Sequence[Job]:
+        """Remember nothing: all is in the recording."""
+        return ()
 
     async def open(self) -> Replay:
         """Return what plays."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobdeck.apis.target_input import parse_input
 from jobdeck.config.errors import ConfigError
+from jobdeck.store import StoreError
 from jobdeck.tui.session import Choice, Parsed, Refused
 
 if TYPE_CHECKING:
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
     from jobdeck.engine.batch import Batch
     from jobdeck.engine.engine import Engine
     from jobdeck.store.records import Notice
-    from jobdeck.wiring import Running, Wiring
+    from jobdeck.wiring import OpenedStore, Running, Wiring
     from jobdeck.wiring.recording import Recorder
     from jobdeck.wiring.telling import Teller
+
+FIRST = 100
+"""Remembered jobs that are shown before the others are read, and before what polls them is imported: 10,000 took 1.1 s
+of processor time until the first line was there."""
 
 AT_ONCE = 250
 """Remembered jobs that are restored before keys and the screen have their turn: about 10 ms."""
@@ -47,7 +52,12 @@ class Sitting:
         self._recorder = recorder
         self._targets = targets
         self._lists = lists
+        self._store: OpenedStore | None = None
         self._running: Running | None = None
+        self._watched: list[str] = []
+        self._first: tuple[Job, ...] = ()
+        self._reading: asyncio.Task[None] | None = None
+        self.reading = 0
         self._teller: Teller | None = None
         self._told: Callable[[Sequence[Job]], object] = lambda _: None
         self._complain: Callable[[str], object] = lambda _: None
@@ -74,38 +84,79 @@ class Sitting:
         """The names of the configured profiles."""
         return tuple(self._wiring.settings.profiles)
 
+    async def recall(self) -> tuple[Job, ...]:
+        """Return the `FIRST` of the watch list, as they are remembered; none when targets or lists were asked for.
+
+        Profiles without credentials are left out, with a notice. Raises `ConfigError` when none of them has any.
+        """
+        self._store = self._wiring.open_store()
+        store = self._store.store
+        loaded = [(choice, await store.load_choice(choice)) for choice in Choice]
+        self.chosen = {choice: value for choice, value in loaded if value is not None}
+        if self._targets or self._lists:
+            return ()
+        counts = await store.read(lambda shelf: shelf.count_watched())
+        self._watched = self._with_keys(name for name in counts if name in self._wiring.settings.profiles)
+        first = await self._wiring.recall(store, (), FIRST)
+        self._first = tuple(job.remembered() for job in first if job.key.profile in self._watched)
+        self.reading = sum(counts[name] for name in self._watched)
+        return self._first
+
     async def open(self) -> Engine:
         """Put the engine together: what is remembered in its last state, the rest new.
 
-        Of the watch list and of the lists, profiles without credentials are left out, with a notice. Raises
-        `ConfigError` when none of them has any, or a target's has none.
+        Of the watch list the `FIRST` are there at once, and the others while it runs. Of the watch list and of the
+        lists, profiles without credentials are left out, with a notice. Raises `ConfigError` when none of them has any,
+        or a target's has none.
         """
-        from jobdeck.cli.telling import make_teller  # noqa: PLC0415 - the store comes after the first frame
+        if self._store is None:
+            await self.recall()
+        await self._wiring.prepare()
+        from jobdeck.cli.telling import make_teller  # noqa: PLC0415 - after the first jobs are on the screen
 
-        running = self._running = self._wiring.open(listed=True, recorder=self._recorder)
-        importing = asyncio.create_task(self._wiring.prepare())
+        running = self._running = self._wiring.open(listed=True, recorder=self._recorder, store=self._store)
         if self._recorder is not None:
             self._recorder.when_it_ends(self._complain)
         running.store.on_incident = self._on_incident
         self._teller = make_teller(self._wiring, running, self._complain)
         self._teller.notice(self._told)
         self.notices = (*self.notices, *running.notices)
-        loaded = [(choice, await running.store.load_choice(choice)) for choice in Choice]
-        self.chosen = {choice: value for choice, value in loaded if value is not None}
         engine = running.engine
         if self._lists:
             engine.restore(await self._listed())
-        if self._targets or not self._lists:
+        if self._targets:
             known = await self._wiring.recall(running.store, self._targets)
             asked = self._with_keys(job.key.profile for job in known)
-            known = tuple(job for job in known if job.key.profile in asked)
-            await importing
-            for start in range(0, len(known), AT_ONCE):
-                engine.restore(known[start : start + AT_ONCE], listed=not self._targets)
-                await asyncio.sleep(0)
-        await importing
+            await self._restore(engine, [job for job in known if job.key.profile in asked])
+        engine.restore(self._first, listed=True)
         engine.add(self._targets)
+        if self.reading > len(self._first):
+            self._reading = asyncio.create_task(self._read_on(engine, running))
+        else:
+            self.reading = 0
         return engine
+
+    async def _read_on(self, engine: Engine, running: Running) -> None:
+        """Read the rest of the watch list, and have it watched; whoever was removed meanwhile stays so."""
+        shown = {job.key for job in self._first}
+        try:
+            rest = [
+                job
+                for job in await self._wiring.recall(running.store, ())
+                if job.key not in shown and job.key.profile in self._watched
+            ]
+            await self._restore(engine, rest, listed=True)
+        except StoreError as error:
+            self._complain(f"only {len(engine.jobs)} of {self.reading} jobs could be read: {error}")
+        finally:
+            self.reading = 0
+
+    async def _restore(self, engine: Engine, jobs: list[Job], *, listed: bool = False) -> None:
+        """Have jobs watched, taking them out of `jobs`: beside the engine's own, 10,000 of them would take 5 MB."""
+        while jobs:
+            engine.restore(jobs[:AT_ONCE], listed=listed)
+            del jobs[:AT_ONCE]
+            await asyncio.sleep(0)
 
     def _with_keys(self, profiles: Iterable[str]) -> list[str]:
         """Return the profiles whose credentials can be had, and note why those of others cannot.
@@ -144,7 +195,7 @@ class Sitting:
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""
-        from jobdeck.wiring.tickets import TicketError, make_ticket  # noqa: PLC0415 - the store comes after the first frame
+        from jobdeck.wiring.tickets import TicketError, make_ticket  # noqa: PLC0415 - for a ticket only
 
         if self._running is None:
             raise TicketError("nothing is open yet")
@@ -152,14 +203,13 @@ class Sitting:
 
     async def note(self, keys: Sequence[JobKey]) -> str:
         """Return the note that is kept with every one of the jobs."""
-        from jobdeck.wiring.tickets import kept_note  # noqa: PLC0415 - the store comes after the first frame
+        from jobdeck.wiring.tickets import kept_note  # noqa: PLC0415 - for a ticket only
 
         return await kept_note(self._running, keys) if self._running is not None else ""
 
     async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Keep a note with jobs, or say that it is not kept."""
-        from jobdeck.store import StoreError  # noqa: PLC0415 - the store comes after the first frame
-        from jobdeck.wiring.tickets import keep_note  # noqa: PLC0415 - the store comes after the first frame
+        from jobdeck.wiring.tickets import keep_note  # noqa: PLC0415 - for a ticket only
 
         if self._running is None:
             return
@@ -177,8 +227,6 @@ class Sitting:
         running = self._running
         if running is None:
             return
-
-        from jobdeck.store import StoreError  # noqa: PLC0415 - the store comes after the first frame
 
         async def keep() -> None:
             with suppress(StoreError):
@@ -203,11 +251,13 @@ class Sitting:
 
     async def close(self) -> None:
         """Give running hooks a moment to end, and keep what is to be kept."""
+        if self._reading is not None:
+            self._reading.cancel()
         if self._recorder is not None:
             await self._recorder.close()
         await asyncio.gather(*self._keeping)
         if self._teller is not None:
-            from jobdeck.wiring.telling import CLOSE_SECONDS  # noqa: PLC0415 - the store comes after the first frame
+            from jobdeck.wiring.telling import CLOSE_SECONDS  # noqa: PLC0415 - for a ticket only
 
             await self._teller.close(CLOSE_SECONDS)
 

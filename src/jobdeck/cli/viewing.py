@@ -197,6 +197,15 @@ class Viewing:
         """Why nothing is kept any more, which the host's disk decides."""
         return self._host.unkept
 
+    @property
+    def reading(self) -> int:
+        """How many jobs there will be once the host has read all that it remembers; 0 when it has."""
+        return self._host.reading
+
+    async def recall(self) -> Sequence[Job]:
+        """Remember nothing: the engine is there."""
+        return ()
+
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
         return self._host.meanings(provider)

@@ -301,6 +301,19 @@ class Job:
         others = (fact for fact in self.facts if fact[0] != EVICTED_RESULT)
         return replace(self, result=None, facts=((EVICTED_RESULT, str(len(self.result))), *others))
 
+    def remembered(self) -> "Job":
+        """Return the job as a later run knows it: without the failures of the run that saw it."""
+        return replace(
+            self,
+            problem=None,
+            outage=None,
+            failures=0,
+            misses=0,
+            missing_since=None,
+            not_found=False,
+            source=Source.MEMORY,
+        )
+
     def _size_of_result(self, fact: str) -> int | None:
         text = dict(self.facts).get(fact) if self.result is None else None
         return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 16 else None

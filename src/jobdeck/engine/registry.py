@@ -96,7 +96,7 @@ class Registry:
         if known is not None and known.observed is not None:
             return False
         if job.observed is not None and job.key not in self._removed:
-            job = _without_trouble(job)
+            job = job.remembered()
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
         if known is None:
             self._traces[job.key] = self._removed.pop(job.key) if job.key in self._removed else Trace(now)
@@ -108,7 +108,7 @@ class Registry:
 
         It counts from the moment at which an answer contradicts it, or the first poll fails: then it is what is known.
         """
-        self._remembered.update((job.key, _without_trouble(job)) for job in jobs if job.observed is not None)
+        self._remembered.update((job.key, job.remembered()) for job in jobs if job.observed is not None)
 
     def restore_remembered(self, asked: JobKey | None, reply: Reply, now: Instant) -> None:
         """Restore what is remembered of the jobs that a reply is the first about."""
@@ -354,11 +354,4 @@ def _exchange_of(job: Job) -> Exchange:
         request_id=job.request_id,
         trace_id=job.trace_id,
         sequence=job.sequence,
-    )
-
-
-def _without_trouble(job: Job) -> Job:
-    """Return a remembered job without the failures of the run that saw it."""
-    return replace(
-        job, problem=None, outage=None, failures=0, misses=0, missing_since=None, not_found=False, source=Source.MEMORY
     )

@@ -150,8 +150,15 @@ class Store(Protocol):
         """
         ...
 
-    def watched(self, now: Instant) -> tuple[Job, ...]:
-        """Return the watched jobs in the order of the list, with results that are kept; their moments go with `now`."""
+    def watched(self, now: Instant, most: int | None = None) -> tuple[Job, ...]:
+        """Return the watched jobs in the order of the list, with results that are kept; their moments go with `now`.
+
+        With `most`, only so many, those that a person should look at first.
+        """
+        ...
+
+    def count_watched(self) -> dict[str, int]:
+        """Return how many jobs each profile watches, for those that watch any."""
         ...
 
     def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:

@@ -235,6 +235,7 @@ class JobdeckApp(TerminalApp):
         await self._leave(INTERRUPTED)
 
     async def _run_engine(self) -> None:
+        self._deck.show_remembered(await self._session.recall())
         engine = await self._session.open()
         changes = engine.subscribe()
         # In a worker of its own: what fails there is a crash of the screen, and no fault of the engine.

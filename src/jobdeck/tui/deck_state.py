@@ -107,12 +107,14 @@ class DeckState:
             meanings=meanings,
         )
 
-    def overview(self, now: Instant) -> Overview:
-        """Return what the header tells."""
+    def overview(self, now: Instant, reading: int = 0) -> Overview:
+        """Return what the header tells; `reading` is how many jobs there will be, 0 when all are here."""
         profiles = tuple(sorted(self.table.profiles)) or self._profiles
         budgets = self.engine.budgets() if self.engine is not None else {}
         in_use = {name: budget for name, budget in budgets.items() if name in self.table.profiles}
-        return Overview(profiles, self.table.counts, in_use, self.paused, now, self.unfocused, self.replay, self.dated)
+        return Overview(
+            profiles, self.table.counts, in_use, self.paused, now, self.unfocused, self.replay, self.dated, reading
+        )
 
     def unreachable_profiles(self) -> tuple[UnreachableProfile, ...]:
         """Return the profiles of which not one unfinished job can be seen, with the newest reason.

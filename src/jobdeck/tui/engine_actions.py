@@ -10,10 +10,11 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.session import safe_error_message
 
 PAUSED = "paused: asked when p goes on"
+NOT_OPEN = "still opening: try again in a moment"
 
 
 class EngineActions:
-    """Asks the engine of a deck, once it is open; before, nothing is done and nothing told."""
+    """Asks the engine of a deck, once it is open; before, nothing is done."""
 
     def __init__(self, state: DeckState, clock: Clock) -> None:
         self._state = state
@@ -24,7 +25,7 @@ class EngineActions:
         """Have one job polled as soon as the budget allows."""
         engine = self._state.engine
         if engine is None or key is None:
-            return ""
+            return NOT_OPEN if key is not None else ""
         engine.ask(key)
         return PAUSED if engine.paused else self._next_probes(key.profile) or "asking as soon as the budget allows"
 
@@ -32,7 +33,7 @@ class EngineActions:
         """Have every unfinished job polled, paced."""
         engine = self._state.engine
         if engine is None:
-            return ""
+            return NOT_OPEN
         engine.ask_all()
         if engine.paused:
             return PAUSED
@@ -48,13 +49,16 @@ class EngineActions:
             self._fetched = job.key
             engine.ask(job.key)
 
-    def toggle_pause(self) -> None:
+    def toggle_pause(self) -> str:
         """Send nothing more, or go on."""
         engine = self._state.engine
-        if engine is not None and engine.paused:
+        if engine is None:
+            return NOT_OPEN
+        if engine.paused:
             engine.resume()
-        elif engine is not None:
+        else:
             engine.pause()
+        return ""
 
     def add(self, targets: Sequence[Target]) -> tuple[bool, str]:
         """Watch targets; returns whether they are watched, too."""

@@ -260,8 +260,13 @@ class Session(Protocol):
         ...
 
     @property
+    def reading(self) -> int:
+        """How many jobs there will be once all that is remembered has been read; 0 when it has."""
+        ...
+
+    @property
     def chosen(self) -> Mapping[Choice, str]:
-        """What somebody chose last time, as `keep_choice` was told; known once `open` returned."""
+        """What somebody chose last time, as `keep_choice` was told; known once `recall` returned."""
         ...
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
@@ -272,11 +277,18 @@ class Session(Protocol):
         """Keep what somebody has chosen for the next time. Needs a running loop."""
         ...
 
+    async def recall(self) -> Sequence[Job]:
+        """Return what is to be shown until the engine is there: a screenful of the jobs it will have, as remembered.
+
+        Called once, after the first frame and before `open`. What it raises is shown as what `open` raises.
+        """
+        ...
+
     async def open(self) -> Engine:
         """Put the engine together and give it its first targets.
 
-        Called once, after the first frame, so that whatever is slow to import is imported here. What it raises is
-        shown on the screen, by type and message.
+        Called once, after the first jobs are on the screen, so that whatever is slow to import is imported here. What
+        it raises is shown on the screen, by type and message.
         """
         ...
 

@@ -57,6 +57,15 @@ class UseOfLists(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedStore:
+    """A store that was opened, and the newest request that was on record then."""
+
+    opened: Opened
+    store: AsyncStore
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """An engine with what it remembers in."""
 
@@ -113,19 +122,29 @@ class Wiring:
 
         return make_engine(self, ledger, lists, learnt, registry)
 
+    def open_store(self) -> OpenedStore:
+        """Open the store, for `open`. Needs a running loop."""
+        from jobdeck.store.aio import AsyncStore  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
+
+        opened = open_own_store(self._env, self.settings.scopes, keep=self._keep)
+        return OpenedStore(opened, AsyncStore(opened.store), opened.store.newest())
+
     def open(
-        self, *, listed: bool = False, lists: UseOfLists = UseOfLists.ALL, recorder: Recorder | None = None
+        self,
+        *,
+        listed: bool = False,
+        lists: UseOfLists = UseOfLists.ALL,
+        recorder: Recorder | None = None,
+        store: OpenedStore | None = None,
     ) -> Running:
-        """Open the store and an engine on it; closing the engine closes both, with what was learnt on disk.
+        """Open an engine on a store, opened now unless it was; closing it closes both, with what was learnt on disk.
 
         With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
         is told to `recorder`, which is the caller's to close. Needs a running loop.
         """
         from jobdeck.wiring.assembly import open_engine  # noqa: PLC0415 - 60 ms that `history` does without
 
-        return open_engine(
-            self, open_own_store(self._env, self.settings.scopes, keep=self._keep), lists, recorder, listed=listed
-        )
+        return open_engine(self, store or self.open_store(), lists, recorder, listed=listed)
 
     @asynccontextmanager
     async def asking(
@@ -142,10 +161,11 @@ class Wiring:
         ) as askers:
             yield askers
 
-    async def recall(self, store: AsyncStore, targets: Sequence[Target]) -> tuple[Job, ...]:
+    async def recall(self, store: AsyncStore, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
         """Return what is remembered of targets, or of the watch list of last time when there are none.
 
-        Jobs of profiles that are no longer configured are left out.
+        With `most`, of the list only so many jobs, those that a person should look at first. Jobs of profiles that are
+        no longer configured are left out.
         """
         now = self.clock.now()
         keys = [target.key for target in targets]
@@ -153,7 +173,7 @@ class Wiring:
         # One trip to the reader's thread, and one query for a whole list: ten thousand would take seconds.
         def load(shelf: Store) -> tuple[Job, ...]:
             if not targets:
-                return shelf.watched(now)
+                return shelf.watched(now, most)
             found = (shelf.load_job(key) for key in keys)
             return tuple(stored.at(now) for stored in found if stored is not None)
 
@@ -209,8 +229,9 @@ class Wiring:
         return apis.spec(provider).explain if provider in apis.names else {}
 
     async def prepare(self) -> None:
-        """Import what providers are made of, beside whatever else there is to do."""
-        await asyncio.to_thread(importlib.import_module, "jobdeck.apis.client")
+        """Import what engines and providers are made of, beside whatever else there is to do."""
+        for name in ("jobdeck.wiring.assembly", "jobdeck.apis.client"):
+            await asyncio.to_thread(importlib.import_module, name)
 
     def provider(self, name: str) -> Provider:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""

@@ -19,7 +19,7 @@ from jobdeck.scheduling.tracked import PollInterval
 from jobdeck.store import Opened
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import NoticeKind
-from jobdeck.wiring import Running, UseOfLists, Wiring
+from jobdeck.wiring import OpenedStore, Running, UseOfLists, Wiring
 from jobdeck.wiring.asking import Asker
 from jobdeck.wiring.ledger import StoreLedger
 from jobdeck.wiring.limits import limit_of
@@ -96,12 +96,12 @@ def make_engine(
 
 
 def open_engine(
-    wiring: Wiring, opened: Opened, lists: UseOfLists, recorder: Recorder | None, *, listed: bool
+    wiring: Wiring, kept: OpenedStore, lists: UseOfLists, recorder: Recorder | None, *, listed: bool
 ) -> Running:
     """See `Wiring.open`."""
-    store = AsyncStore(opened.store)
+    opened, store = kept.opened, kept.store
     registry = recorder.registry if recorder is not None else None
-    ledger = StoreLedger(store, wiring.clock, listed=listed, newest=opened.store.newest())
+    ledger = StoreLedger(store, wiring.clock, listed=listed, newest=kept.newest)
     engine = make_engine(wiring, ledger, lists, opened.store.load_estimates, registry)
     if recorder is not None:
         recorder.follow(engine)

@@ -118,8 +118,11 @@ class SqliteStore:
     def jobs(self, profile: str | None = None, limit: int = 10_000) -> tuple[StoredJob, ...]:
         return self._db.read(lambda connection: history.jobs(connection, profile, limit))
 
-    def watched(self, now: Instant) -> tuple[Job, ...]:
-        return self._db.read(lambda connection: history.watched(connection, now))
+    def watched(self, now: Instant, most: int | None = None) -> tuple[Job, ...]:
+        return self._db.read(lambda connection: history.watched(connection, now, most))
+
+    def count_watched(self) -> dict[str, int]:
+        return self._db.read(history.count_watched)
 
     def timeline(self, key: JobKey) -> tuple[TimelineEntry, ...]:
         return self._db.read(lambda connection: history.timeline(connection, key))

@@ -123,7 +123,8 @@ class Overview:
     """What the header tells of the whole deck.
 
     `away` while nobody looks and everything is asked less often; `replay` tells how a recording is played, `dated` that
-    it is one of several days.
+    it is one of several days. `reading` is how many jobs there will be once all that is remembered has been read, 0
+    when it has.
     """
 
     profiles: Sequence[str]
@@ -134,12 +135,15 @@ class Overview:
     away: bool = False
     replay: str = ""
     dated: bool = False
+    reading: int = 0
 
 
 def header_line(view: Overview, width: int) -> Line:
     """Return the header; at small widths the counts stay longest."""
     name: list[Span] = [(" jobdeck", Role.STRONG)]
     counts = _counts(view.counts)
+    if view.reading:
+        counts.append((f"  reading {sum(view.counts.values()):,} of {view.reading:,}", Role.DIM))
     tail: list[Span] = []
     clock: Span = (words.clock(view.now.us) + " ", Role.DIM)
     if view.replay:

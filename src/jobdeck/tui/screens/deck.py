@@ -11,7 +11,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
@@ -61,12 +61,12 @@ class Deck(Screen[None]):
         super().__init__()
         self._session = session
         read_only = bool(session.locked)
-        self._saver = BodySaver(session.clock, save, self._notify, read_only=read_only)
-        clipboard = ClipboardService(put, session.clock, self._notify, save)
-        self._copy = CopyActions(session, clipboard, self._notify, self._push)
+        self._saver = BodySaver(session.clock, save, self._say, read_only=read_only)
+        clipboard = ClipboardService(put, session.clock, self._say, save)
+        self._copy = CopyActions(session, clipboard, self._say, self._push)
         self._marks = MarkedJobs()
         self._undo = UndoStack()
-        self._notifications = EndNotifications(write, self._notify)
+        self._notifications = EndNotifications(write, self._say)
         session.when_ended(self._notifications.on_jobs_ended, lambda error: self._say(error, warn=True))
         self._state = DeckState(session.profiles, locked=bool(session.locked), meanings=session.meanings)
         self._failure: str | None = None
@@ -106,15 +106,20 @@ class Deck(Screen[None]):
 
     # What the app tells the deck.
 
+    def show_remembered(self, jobs: Sequence[Job]) -> None:
+        """Draw jobs as they are remembered, until the engine tells of all."""
+        self._restore_choices()
+        if jobs:
+            self.draw(Batch(tuple(jobs)))
+
     def attach(self, engine: Engine) -> None:
         """Take the engine that has been opened."""
         self._state.engine = engine
         self._show_notices()
-        self._restore_order()
-        self._restore_theme()
         self._jobs.when_empty(self._empty_lines)
         engine.attend(present=not self._state.unfocused)
         engine.focus(self._jobs.selected)
+        engine.show(self._jobs.viewed)
 
     def draw(self, batch: Batch) -> None:
         """Draw a batch of changes."""
@@ -353,7 +358,7 @@ class Deck(Screen[None]):
 
     def action_pause(self) -> None:
         """Send nothing more, or go on."""
-        self._engine.toggle_pause()
+        self._say(self._engine.toggle_pause())
         self._draw_selected()
         self._draw_frame()
 
@@ -459,7 +464,7 @@ class Deck(Screen[None]):
         self.set_class(not self._state.table.total, "-empty")
         self._job_pane.draw_filter()
         now = self._session.clock.now()
-        overview = self._state.overview(now)
+        overview = self._state.overview(now, self._session.reading)
         self._header.tell(lambda width: (header_line(overview, width),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
@@ -498,12 +503,9 @@ class Deck(Screen[None]):
             self.notify(one_line(notice), markup=False, timeout=NOTICE_SECONDS)
         self._noticed = len(notices)
 
-    def _say(self, message: str, *, warn: bool = False) -> None:
+    def _say(self, message: str, warn: bool = False) -> None:
         if message:
             self.notify(message, severity="warning" if warn else "information", markup=False)
-
-    def _notify(self, message: str, warn: bool) -> None:
-        self._say(message, warn=warn)
 
     async def _push(self, screen: ModalScreen[None]) -> None:
         await self.app.push_screen(screen)
@@ -585,14 +587,12 @@ class Deck(Screen[None]):
     def _keep_draft(self, text: str) -> None:
         self._draft = text
 
-    def _restore_order(self) -> None:
-        """Sort as somebody chose last time, and say so where that is not the order of need."""
+    def _restore_choices(self) -> None:
+        """Sort as somebody chose last time, saying so where that is not the order of need, in the theme of then."""
         order = parse_order(self._session.chosen.get(Choice.ORDER, ""))
         if self._job_pane.restore_order(order):
             self._say(f"sorted by {order.words}, as last time: s goes on to the next column")
-
-    def _restore_theme(self) -> None:
-        """Show everything in the theme of last time, unless another has been asked for by now."""
+        # Unless another theme has been asked for by now.
         chosen = self._session.chosen.get(Choice.THEME)
         if self.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
             self.app.theme = str(chosen)

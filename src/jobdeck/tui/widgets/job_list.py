@@ -112,6 +112,11 @@ class JobList(LineView):
         if not len(self._model):
             self._repaint()
 
+    @property
+    def viewed(self) -> tuple[JobKey, ...]:
+        """The jobs whose rows are on the screen."""
+        return self._viewed
+
     def sync(self, now: Instant, *, settled: bool = True) -> None:
         """Draw the model as it is `now`: keep the selected job where it is, paint what differs.
 
