@@ -32,9 +32,8 @@ async def test_the_watch_list_is_opened_without_the_profiles_whose_keys_are_miss
     async def opened(*names: str) -> tuple[set[str], tuple[str, ...]]:
         env = {**data, **{name: KEYS[name] for name in names}}
         sitting = Sitting(Wiring(env, config), ())
-        engine = await sitting.open()
+        engine = (await sitting.open()).view
         await sitting.close()
-        await engine.aclose()
         return {key.profile for key in engine.jobs}, sitting.notices
 
     running = Wiring({**data, **KEYS}, config).open(listed=True)

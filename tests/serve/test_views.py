@@ -10,7 +10,7 @@ import pyte
 import pytest
 from textual._styles_cache import StylesCache
 
-from jobdeck.cli.viewing import LOCKED, Audience, Viewing
+from jobdeck.cli.viewing import READ_ONLY, Audience, Viewer, Viewing
 from jobdeck.domain.phase import Phase
 from jobdeck.tui import remote
 from jobdeck.tui.app import JobdeckApp
@@ -66,7 +66,7 @@ def streams() -> Iterator[None]:
 
 
 async def test_two_look_at_one_engine_each_with_a_screen_of_their_own(session: FakeSession) -> None:
-    engine, audience = session.engine, Audience(session.engine)
+    engine, audience = session.engine, Audience(session.engine, session.engine)
     one, other = Terminal(session, audience), Terminal(session, audience, 120, 30)
     await one.shows("op_b")
     await other.shows("op_b")
@@ -91,7 +91,7 @@ async def test_two_look_at_one_engine_each_with_a_screen_of_their_own(session: F
 
 
 async def test_a_viewer_can_change_nothing_and_is_told_why(session: FakeSession) -> None:
-    audience = Audience(session.engine)
+    audience = Audience(session.engine, session.engine)
     terminal = Terminal(session, audience)
     await terminal.shows("op_b")
     terminal.view.type("dpram")
@@ -107,13 +107,13 @@ async def test_a_viewer_can_change_nothing_and_is_told_why(session: FakeSession)
     await until(lambda: any("\x1b]52;c;" in part for part in terminal.written))
     await terminal.view.close()
     await terminal.running
-    assert LOCKED.startswith("read-only")
+    assert READ_ONLY.startswith("read-only")
 
 
 async def test_the_engine_hears_of_everybody_who_looks(session: FakeSession) -> None:
-    engine, audience = session.engine, Audience(session.engine)
+    engine, audience = session.engine, Audience(session.engine, session.engine)
     assert engine.asked == [("attend", False)]
-    first, second = await Viewing(session, audience).open(), await Viewing(session, audience).open()
+    first, second = Viewer(audience), Viewer(audience)
     one, two = job("op_a").key, job("op_b").key
     first.show([one])
     second.show([two])
@@ -123,8 +123,8 @@ async def test_the_engine_hears_of_everybody_who_looks(session: FakeSession) -> 
     assert engine.asked[-1] == ("focus", two)
     first.attend(present=False)
     assert engine.asked[-1] == ("attend", True)
-    await second.aclose()
-    await second.aclose()
+    second.leave()
+    second.leave()
     assert engine.asked[-3:] == [("attend", False), ("show", (one,)), ("focus", one)]
     second.focus(two)
     assert engine.asked[-1] == ("focus", one), "who has left is heard no more"
@@ -134,7 +134,12 @@ async def test_views_that_have_ended_give_their_memory_back(
     session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "COLLECT_SECONDS", 0.01)
-    audience, views, lines = Audience(session.engine), list[weakref.ref[JobdeckApp]](), list[weakref.ref[StylesCache]]()
+    audience = Audience(session.engine, session.engine)
+    views, lines = list[weakref.ref[JobdeckApp]](), list[weakref.ref[StylesCache]]()
+        Audience(session.engine, session.engine),
+        list[weakref.ref[JobdeckApp]](),
+        list[weakref.ref[StylesCache]](),
+    )
     for _ in range(4):
         terminal = Terminal(session, audience, 120, 40)
         await terminal.shows("op_b")
@@ -148,7 +153,7 @@ async def test_views_that_have_ended_give_their_memory_back(
 
 
 async def test_a_view_that_was_never_drawn_can_be_closed(session: FakeSession) -> None:
-    terminal = Terminal(session, Audience(session.engine))
+    terminal = Terminal(session, Audience(session.engine, session.engine))
     terminal.view.type("q")
     terminal.view.resize(10, 5)
     await terminal.view.close()

@@ -17,7 +17,7 @@ from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.tui.session import Choice, Parsed
+from jobdeck.tui.session import Choice, OpenEngine, Parsed, ReadOnly, SessionControls
 from tests.tui.world import FrozenClock
 
 
@@ -159,7 +159,7 @@ class FakeSession:
         self.ticket_gate.set()
         self.ticket_error: Exception | None = None
         self.chosen: dict[Choice, str] = {}
-        self.locked = ""
+        self.access: SessionControls | ReadOnly = self
         self.unkept = ""
         self.remembered: tuple[Job, ...] = ()
         self.reading = 0
@@ -168,11 +168,14 @@ class FakeSession:
     async def recall(self) -> tuple[Job, ...]:
         return self.remembered
 
-    async def open(self) -> FakeEngine:
+    async def open(self) -> OpenEngine:
         await self.gate.wait()
         if self.refuse is not None:
             raise self.refuse
-        return self.engine
+        engine = self.engine
+        if isinstance(self.access, ReadOnly):
+            return OpenEngine(engine, engine, None, engine.run)
+        return OpenEngine(engine, engine, engine, engine.run)
 
     def curl(self, asked: Exchange | Target) -> str:
         own = "https://developer.thehog.ai/api/operations/"
@@ -216,13 +219,13 @@ class FakeSession:
     def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         self.told, self.complain = told, complain
 
-    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+    def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
         jobs = [one for one in newly_ended(batch.events, self.engine.jobs) if wanted is None or one.key in wanted]
         if jobs:
             self.told(jobs)
 
     async def close(self) -> None:
-        pass
+        await self.engine.aclose()
 
     def parse(self, text: str) -> Parsed:
         return self.parser(text)

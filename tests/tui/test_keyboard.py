@@ -11,11 +11,13 @@ from jobdeck.tui.actions import ACTIONS
 from jobdeck.tui.keyboard import for_input, is_pasted
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.ticket import TicketScreen
+from jobdeck.tui.session import ReadOnly
 from jobdeck.tui.terminal import KeyReader
 from jobdeck.tui.widgets.filter_bar import FilterInput
 from tests.busyness import busyness
 from tests.tui.drive import Driven, driven, toasts
-from tests.tui.world import job
+from tests.tui.fake import FakeEngine, FakeSession
+from tests.tui.world import FrozenClock, job
 
 SIGNS = {"slash": "/", "colon": ":", "question_mark": "?", "space": " ", "equals_sign": "="}
 SIGNS |= {"left_square_bracket": "[", "right_square_bracket": "]"}
@@ -133,8 +135,9 @@ async def test_a_paste_into_an_input_goes_there_and_keys_that_came_together_are_
 
 
 async def test_where_nothing_can_be_added_a_paste_says_so() -> None:
-    async with driven([job("op_a")]) as run:
-        run.session.locked = "read-only view"
+    session = FakeSession(FakeEngine(FrozenClock(), [job("op_a")]))
+    session.access = ReadOnly("read-only view")
+    async with driven(session=session) as run:
         send(run, "op_1234\r")
         await run.until(lambda: "read-only view" in toasts(run.app))
 

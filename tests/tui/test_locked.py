@@ -1,6 +1,7 @@
 """A screen that may only be read: what changes anything is not there, and a key for it says why."""
 
 from jobdeck.tui.actions import ACTIONS, actions_when
+from jobdeck.tui.session import ReadOnly
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock, job
@@ -8,7 +9,7 @@ from tests.tui.world import FrozenClock, job
 
 async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_so() -> None:
     session = FakeSession(FakeEngine(FrozenClock(), [job("op_a"), job("op_b")]))
-    session.locked = "read-only: somebody else's screen"
+    session.access = ReadOnly("read-only: somebody else's screen")
     changing = [action for action in ACTIONS if action.changes]
     assert {"ask", "remove", "add", "pause", "acknowledge", "call"} <= {action.name for action in changing}
     async with driven(session=session, size=(200, 24)) as run:
@@ -16,7 +17,7 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
         for action in changing:
             run.app.clear_notifications()
             await run.press(action.keys[0])
-            await run.until(lambda: toasts(run.app) == [session.locked])
+            await run.until(lambda: toasts(run.app) == ["read-only: somebody else's screen"])
         assert set(session.engine.jobs) == {one.key for one in (job("op_a"), job("op_b"))}
         assert not session.engine.paused
         assert not {"ask", "ask_all"} & {what for what, _ in session.engine.asked}
@@ -29,7 +30,7 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
         assert "stop watching it" not in run.text
         await run.press("escape", "j", "y")
         await run.until(lambda: bool(toasts(run.app)))
-        assert session.locked not in toasts(run.app)[-1]
+        assert "read-only" not in toasts(run.app)[-1]
 
 
 def test_what_only_reads_is_there_when_locked() -> None:

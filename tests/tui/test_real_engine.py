@@ -76,10 +76,10 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
         for next_time, chosen, note in ((Wiring(env, settings=settings), kept, "it hangs"),
                                         (Wiring(env, settings=settings, keep=False), {}, "")):  # fmt: skip
             again = Sitting(next_time, (target,))
-            engine = await again.open()
+            await again.open()
             assert (again.chosen, await again.note([target.key])) == (chosen, note)
             assert ("it hangs" in await again.ticket([target.key])) is bool(note)
-            await engine.aclose()
+            await again.close()
 
 
 async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> None:

@@ -76,7 +76,7 @@ async def test_what_comes_next_is_known(tmp_path: Path) -> None:
     await anext(frames)
     assert replay.plan(FAILS.key) is None
     assert replay.now().us == recording(tmp_path).header.started_us + 99_000_000
-    await replay.aclose()
+    replay.close()
     with pytest.raises(StopAsyncIteration):
         await anext(frames)
 

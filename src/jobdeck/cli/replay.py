@@ -1,7 +1,7 @@
 """``jobdeck replay``: the screen on a recording."""
 
 import argparse
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jobdeck import __version__
@@ -17,15 +17,14 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import one_line
 from jobdeck.domain.ticket import TicketSource
 from jobdeck.domain.tickets import tickets_markdown
-from jobdeck.engine.batch import Batch
 from jobdeck.recording.errors import RecordingError
 from jobdeck.recording.moments import MomentError
 from jobdeck.recording.reader import Recording, read_recording
-from jobdeck.tui.session import Choice, Parsed
+from jobdeck.tui.session import Choice, OpenEngine, ReadOnly
 from jobdeck.wiring.replaying import Replay
 from jobdeck.wiring.tickets import TicketError
 
-LOCKED = "this is a recording: what happened has happened, and nobody is asked"
+READ_ONLY = "this is a recording: what happened has happened, and nobody is asked"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,7 +52,7 @@ class ReplaySitting:
     def __init__(self, recording: Recording, replay: Replay) -> None:
         self._header = recording.header
         self._replay = replay
-        self.locked = LOCKED
+        self.access = ReadOnly(READ_ONLY)
         self.unkept = ""
         self.reading = 0
         self.chosen: Mapping[Choice, str] = {}
@@ -73,16 +72,13 @@ class ReplaySitting:
         """Remember nothing: all is in the recording."""
         return ()
 
-    async def open(self) -> Replay:
+    async def open(self) -> OpenEngine:
         """Return what plays."""
-        return self._replay
+        return OpenEngine(self._replay)
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
         return built_in_meanings(provider)
-
-    def keep_choice(self, choice: Choice, value: str) -> None:
-        """Keep nothing."""
 
     def curl(self, asked: Exchange | Target) -> str:
         """Return a request as a line for a shell, with the variables that its API usually has.
@@ -124,18 +120,6 @@ class ReplaySitting:
         """Return no note: they are not recorded."""
         return ""
 
-    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
-        """Keep nothing."""
-
-    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
-        """Tell nobody: those who wanted to hear of it have heard."""
-
-    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
-        """Run no hook."""
-
     async def close(self) -> None:
-        """Do nothing."""
-
-    def parse(self, text: str) -> Parsed:
-        """Understand nothing: nothing can be added."""
-        return Parsed()
+        """End what plays."""
+        self._replay.close()

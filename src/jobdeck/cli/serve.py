@@ -56,16 +56,16 @@ async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], compl
     from jobdeck.tui.remote import RemoteView  # noqa: PLC0415 - the same
 
     sitting.when_ended(lambda _: None, complain)
-    engine = await sitting.open()
+    engine = await sitting.start()
     for notice in sitting.notices:
         complain(notice)
-    audience = Audience(engine)
+    audience = Audience(engine, engine)
     changes = engine.subscribe()
 
     async def hear() -> None:
         kept = not sitting.unkept
         async for batch in changes:
-            sitting.heard(batch, ())
+            sitting.run_hooks(batch, ())
             if kept and sitting.unkept:
                 kept = False
                 complain(sitting.unkept)
@@ -81,5 +81,4 @@ async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], compl
     finally:
         changes.close()
         await sitting.close()
-        await engine.aclose()
     return ExitCode.OK

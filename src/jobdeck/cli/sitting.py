@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobdeck.apis.target_input import parse_input
 from jobdeck.config.errors import ConfigError
 from jobdeck.store import StoreError
-from jobdeck.tui.session import Choice, Parsed, Refused
+from jobdeck.tui.session import Choice, OpenEngine, Parsed, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -63,7 +63,6 @@ class Sitting:
         self._complain: Callable[[str], object] = lambda _: None
         self.notices = notices if recorder is None else (*notices, f"recorded in {recorder.name} until you quit")
         self.chosen: Mapping[Choice, str] = {}
-        self.locked = ""
         self._keeping: set[asyncio.Task[None]] = set()
 
     @property
@@ -102,7 +101,17 @@ class Sitting:
         self.reading = sum(counts[name] for name in self._watched)
         return self._first
 
-    async def open(self) -> Engine:
+    @property
+    def access(self) -> Sitting:
+        """All can be changed and kept."""
+        return self
+
+    async def open(self) -> OpenEngine:
+        """Put the engine together, as `start` does."""
+        engine = await self.start()
+        return OpenEngine(engine, engine, engine, engine.run)
+
+    async def start(self) -> Engine:
         """Put the engine together: what is remembered in its last state, the rest new.
 
         Of the watch list the `FIRST` are there at once, and the others while it runs. Of the watch list and of the
@@ -240,7 +249,7 @@ class Sitting:
         """Keep who is told."""
         self._told, self._complain = told, complain
 
-    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+    def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
         """Run hooks and give notices, once among all processes."""
         if self._teller is not None and self._running is not None:
             self._teller.take(batch, self._running.engine.jobs, wanted)
@@ -260,6 +269,8 @@ class Sitting:
             from jobdeck.wiring.telling import CLOSE_SECONDS  # noqa: PLC0415 - for a ticket only
 
             await self._teller.close(CLOSE_SECONDS)
+        if self._running is not None:
+            await self._running.engine.aclose()
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""

@@ -1,29 +1,26 @@
 """Screens of several viewers on one engine: it is asked once, whoever looks, and nobody can change what it does."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.timeline import Moment
-from jobdeck.engine.batch import Batch
-from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.tui.session import Changes, Choice, Engine, Parsed, Session
+from jobdeck.tui.session import Attention, EngineView, OpenEngine, ReadOnly, Session
 
-LOCKED = "read-only: what is watched and asked is decided where jobdeck serve runs"
+READ_ONLY = "read-only: what is watched and asked is decided where jobdeck serve runs"
 
 
 class Audience:
     """What all viewers together look at: the engine knows one person, who looks wherever any of them does."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, view: EngineView, attention: Attention) -> None:
         """Begin without a viewer: everything is asked less often."""
-        self.engine = engine
+        self.view = view
+        self._attention = attention
         self._shown: dict[object, frozenset[JobKey]] = {}
         self._present: dict[object, bool] = {}
         self._focused: dict[object, JobKey | None] = {}
-        engine.attend(present=False)
+        attention.attend(present=False)
 
     def join(self, viewer: object) -> None:
         """Count a viewer as present."""
@@ -33,66 +30,39 @@ class Audience:
         """Forget a viewer; harmless when forgotten."""
         for kept in (self._shown, self._present, self._focused):
             kept.pop(viewer, None)
-        self.engine.attend(present=any(self._present.values()))
-        self.engine.show(self._all_shown)
-        self.engine.focus(next(reversed(self._focused.values()), None))
+        self._attention.attend(present=any(self._present.values()))
+        self._attention.show(self._all_shown)
+        self._attention.focus(next(reversed(self._focused.values()), None))
 
     def attend(self, viewer: object, *, present: bool) -> None:
         """Note whether one of them looks."""
         self._present[viewer] = present
-        self.engine.attend(present=any(self._present.values()))
+        self._attention.attend(present=any(self._present.values()))
 
     def show(self, viewer: object, keys: Collection[JobKey]) -> None:
         """Note what is on one screen."""
         self._shown[viewer] = frozenset(keys)
-        self.engine.show(self._all_shown)
+        self._attention.show(self._all_shown)
 
     def focus(self, viewer: object, key: JobKey | None) -> None:
         """Note what one of them looks at; the budget lets one job be asked often, and the newest choice is it."""
         self._focused.pop(viewer, None)
         self._focused[viewer] = key
-        self.engine.focus(key)
+        self._attention.focus(key)
 
     @property
     def _all_shown(self) -> frozenset[JobKey]:
         return frozenset().union(*self._shown.values())
 
 
-class WatchedEngine:
-    """The engine as one viewer has it: everything can be read, and nothing changed."""
+class Viewer:
+    """What one of the viewers looks at, until it has gone."""
 
     def __init__(self, audience: Audience) -> None:
         """Join the audience."""
         self._audience = audience
-        self._engine = audience.engine
         self._gone = False
         audience.join(self)
-
-    @property
-    def jobs(self) -> Mapping[JobKey, Job]:
-        """The watched jobs."""
-        return self._engine.jobs
-
-    @property
-    def paused(self) -> bool:
-        """Whether it sends nothing."""
-        return self._engine.paused
-
-    async def run(self) -> None:
-        """Do nothing: it runs elsewhere."""
-
-    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
-        """Add nothing."""
-        return ()
-
-    def remove(self, keys: Iterable[JobKey]) -> None:
-        """Remove nothing."""
-
-    def restore(self, jobs: Iterable[Job]) -> None:
-        """Restore nothing."""
-
-    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
-        """Acknowledge nothing."""
 
     def attend(self, *, present: bool) -> None:
         """Note whether this viewer looks."""
@@ -109,63 +79,7 @@ class WatchedEngine:
         if not self._gone:
             self._audience.show(self, keys)
 
-    def ask(self, key: JobKey) -> None:
-        """Ask nothing."""
-
-    def ask_all(self) -> None:
-        """Ask nothing."""
-
-    def pause(self) -> None:
-        """Go on."""
-
-    def resume(self) -> None:
-        """Stay paused, if it is."""
-
-    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
-        """Return the newest exchanges about a job, newest first."""
-        return self._engine.exchanges(key)
-
-    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
-        """Return what happened to a job, oldest first."""
-        return self._engine.timeline(key)
-
-    def previous(self, key: JobKey) -> Job | None:
-        """Return a job's state before its newest change."""
-        return self._engine.previous(key)
-
-    def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
-        """Return a job's progress each time it moved."""
-        return self._engine.progress_history(key)
-
-    def body(self, key: JobKey) -> bytes | None:
-        """Return the newest body of a poll about a job."""
-        return self._engine.body(key)
-
-    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
-        """Return why nothing is asked here."""
-        return Problem(ProblemKind.PROTOCOL, "nothing is asked here")
-
-    def budgets(self) -> Mapping[str, BudgetView]:
-        """Return each profile's budget."""
-        return self._engine.budgets()
-
-    def plan(self, key: JobKey) -> Plan | None:
-        """Return when a job is due next."""
-        return self._engine.plan(key)
-
-    def next_try(self, profile: str) -> float | None:
-        """Return when a profile that cannot be seen is tried next."""
-        return self._engine.next_try(profile)
-
-    def halted(self) -> Mapping[str, Problem]:
-        """Return the profiles that ask nothing any more, and why."""
-        return self._engine.halted()
-
-    def subscribe(self) -> Changes:
-        """Return a stream of changes of this viewer's own."""
-        return self._engine.subscribe()
-
-    async def aclose(self) -> None:
+    def leave(self) -> None:
         """Leave the audience; the engine goes on."""
         if not self._gone:
             self._gone = True
@@ -179,7 +93,8 @@ class Viewing:
         self._host = host
         self._audience = audience
         self.notices: tuple[str, ...] = ()
-        self.locked = LOCKED
+        self.access = ReadOnly(READ_ONLY)
+        self._viewer: Viewer | None = None
         self.chosen = host.chosen
 
     @property
@@ -210,12 +125,10 @@ class Viewing:
         """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
         return self._host.meanings(provider)
 
-    def keep_choice(self, choice: Choice, value: str) -> None:
-        """Keep nothing: every viewer chooses for themselves."""
-
-    async def open(self) -> WatchedEngine:
+    async def open(self) -> OpenEngine:
         """Look at the engine that runs already."""
-        return WatchedEngine(self._audience)
+        self._viewer = Viewer(self._audience)
+        return OpenEngine(self._audience.view, self._viewer)
 
     def curl(self, asked: Exchange | Target) -> str:
         """Return a request, or one about a job, as a line for a shell."""
@@ -229,18 +142,7 @@ class Viewing:
         """Return the note that is kept with the jobs."""
         return await self._host.note(keys)
 
-    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
-        """Keep nothing: the note is in the viewer's ticket alone."""
-
-    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
-        """Tell nobody: notices and hooks are the host's."""
-
-    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
-        """Run nothing: notices and hooks are the host's."""
-
     async def close(self) -> None:
-        """Do nothing: the host goes on."""
-
-    def parse(self, text: str) -> Parsed:
-        """Understand nothing: nothing can be added."""
-        return Parsed()
+        """Leave; the host goes on."""
+        if self._viewer is not None:
+            self._viewer.leave()

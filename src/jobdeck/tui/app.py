@@ -27,7 +27,7 @@ from jobdeck.tui.output_filters import AsciiFallbackFilter, ControlCharFilter
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.replay import ReplayDeck
-from jobdeck.tui.session import Changes, Engine, Playback, Session, safe_error_message
+from jobdeck.tui.session import Changes, OpenEngine, Playback, Session, safe_error_message
 from jobdeck.tui.terminal import Burst, TerminalApp, stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES, style_sheets
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
@@ -237,18 +237,19 @@ class JobdeckApp(TerminalApp):
     async def _run_engine(self) -> None:
         self._deck.show_remembered(await self._session.recall())
         engine = await self._session.open()
-        changes = engine.subscribe()
+        changes = engine.view.subscribe()
         # In a worker of its own: what fails there is a crash of the screen, and no fault of the engine.
         drawing = self.run_worker(self._draw(engine, changes), name="draw", group="draw")
         try:
-            await engine.run()
+            if engine.run is not None:
+                await engine.run()
             with suppress(WorkerCancelled):
                 await drawing.wait()
         finally:
             changes.close()
-            await _close(self._session, engine)
+            await _close(self._session)
 
-    async def _draw(self, engine: Engine, changes: Changes) -> None:
+    async def _draw(self, engine: OpenEngine, changes: Changes) -> None:
         """Draw every batch of changes; the stream merges those that come in between two frames."""
         self._deck.attach(engine)
         async for batch in changes:
@@ -273,8 +274,7 @@ class JobdeckApp(TerminalApp):
         self.use_mouse(wanted=self._mouse_wanted and not self._mouse_released)
 
 
-async def _close(session: Session, engine: Engine) -> None:
+async def _close(session: Session) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):
             await session.close()
-            await engine.aclose()

@@ -14,7 +14,7 @@ from jobdeck.tui.cell_text import middle
 from jobdeck.tui.clipboard import ClipboardService, Say
 from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.ticket import TicketScreen
-from jobdeck.tui.session import Session
+from jobdeck.tui.session import ReadOnly, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ class TicketDraft:
         async def keep() -> None:
             if earlier is not None:
                 await earlier
-            await self._session.keep_note(self._keys, note, before)
+            if not isinstance(self._session.access, ReadOnly):
+                await self._session.access.keep_note(self._keys, note, before)
 
         self._keeping = asyncio.get_running_loop().create_task(keep(), name="keep a note")
 

@@ -14,7 +14,7 @@ from jobdeck.tui.render.frame import Overview, UnreachableProfile
 from jobdeck.tui.render.state import NEW
 from jobdeck.tui.render.tabs import NO_MEANINGS, JobHistory, Meanings
 from jobdeck.tui.render.trace import ExchangeNotes, exchange_notes
-from jobdeck.tui.session import Engine
+from jobdeck.tui.session import EngineControls, EngineView
 
 
 class DeckState:
@@ -28,7 +28,8 @@ class DeckState:
         meanings: Callable[[str], Meanings] = lambda _: NO_MEANINGS,
     ) -> None:
         self.table = JobTable()
-        self.engine: Engine | None = None
+        self.engine: EngineView | None = None
+        self.controls: EngineControls | None = None
         self.unfocused = False
         self.replay = ""
         self.dated = False

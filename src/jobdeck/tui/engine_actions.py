@@ -23,26 +23,26 @@ class EngineActions:
 
     def poll_now(self, key: JobKey | None) -> str:
         """Have one job polled as soon as the budget allows."""
-        engine = self._state.engine
+        engine = self._state.controls
         if engine is None or key is None:
             return NOT_OPEN if key is not None else ""
         engine.ask(key)
-        return PAUSED if engine.paused else self._next_probes(key.profile) or "asking as soon as the budget allows"
+        return PAUSED if self._state.paused else self._next_probes(key.profile) or "asking as soon as the budget allows"
 
     def poll_all_now(self) -> str:
         """Have every unfinished job polled, paced."""
-        engine = self._state.engine
+        engine = self._state.controls
         if engine is None:
             return NOT_OPEN
         engine.ask_all()
-        if engine.paused:
+        if self._state.paused:
             return PAUSED
         rest = "asking about every unfinished job, paced by the budget"
         return "; ".join(part for part in (self._next_probes(), rest) if part)
 
     def fetch_result(self, key: JobKey | None, *, shown: bool) -> None:
         """Have a job polled whose result is `shown` and no longer in memory: once while it is."""
-        job, engine = self._state.job(key), self._state.engine
+        job, engine = self._state.job(key), self._state.controls
         if job is None or job.evicted_result is None or not shown:
             self._fetched = None
         elif engine is not None and self._fetched != job.key:
@@ -51,10 +51,10 @@ class EngineActions:
 
     def toggle_pause(self) -> str:
         """Send nothing more, or go on."""
-        engine = self._state.engine
+        engine = self._state.controls
         if engine is None:
             return NOT_OPEN
-        if engine.paused:
+        if self._state.paused:
             engine.resume()
         else:
             engine.pause()
@@ -62,10 +62,10 @@ class EngineActions:
 
     def add(self, targets: Sequence[Target]) -> tuple[bool, str]:
         """Watch targets; returns whether they are watched, too."""
-        if self._state.engine is None:
+        if self._state.controls is None:
             return False, "not added: the engine is not open yet"
         try:
-            new = self._state.engine.add(targets)
+            new = self._state.controls.add(targets)
         except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
             return False, f"not added: {safe_error_message(error)}"
         again = len(targets) - len(new)

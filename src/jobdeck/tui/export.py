@@ -12,7 +12,7 @@ from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
-from jobdeck.tui.session import Engine
+from jobdeck.tui.session import EngineControls
 from jobdeck.wiring.private_file import PrivateFileError, PrivateStream, write_private
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -33,18 +33,17 @@ class BodySaver:
     `notify` is told what came of it, and whether that is a fault.
     """
 
-    def __init__(self, clock: Clock, save: Save, notify: Callable[[str, bool], None], *, read_only: bool) -> None:
+    def __init__(self, clock: Clock, save: Save, notify: Callable[[str, bool], None]) -> None:
         self._clock = clock
         self._save = save
         self._notify = notify
-        self._read_only = read_only
 
-    async def save(self, job: Job | None, body: bytes | None, engine: Engine | None) -> None:
+    async def save(self, job: Job | None, body: bytes | None, controls: EngineControls | None) -> None:
         """Save the body whole."""
-        if job is not None and engine is not None and not self._read_only and _is_incomplete(job, body):
-            await self._download(job, engine)
+        if job is not None and controls is not None and _is_incomplete(job, body):
+            await self._download(job, controls)
         elif job is None or body is None:
-            self._notify("there is no body to save yet" + ("" if self._read_only else ": r asks now"), False)
+            self._notify("there is no body to save yet" + ("" if controls is None else ": r asks now"), False)
         else:
             try:
                 text = body.decode("utf-8", "replace")
@@ -54,7 +53,7 @@ class BodySaver:
             else:
                 self._notify(f"saved as {one_line(str(path))}", False)
 
-    async def _download(self, job: Job, engine: Engine) -> None:
+    async def _download(self, job: Job, controls: EngineControls) -> None:
         try:
             file = open_stream(f"body-{job.key.id}", self._clock.now().us)
         except PrivateFileError as error:
@@ -63,7 +62,7 @@ class BodySaver:
         missing = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
         self._notify(f"saving {job.key.id}, whose {missing}", False)
         try:
-            problem = await engine.download(job.key, file.write)
+            problem = await controls.download(job.key, file.write)
         except BaseException:
             file.discard()
             raise

@@ -1,6 +1,6 @@
 """What the screen needs from outside: an engine, a clock, and somebody who understands targets."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -50,8 +50,8 @@ class Changes(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """The part of the engine that the screen uses."""
+class EngineView(Protocol):
+    """What can be read of an engine, or of a recording of one."""
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -61,54 +61,6 @@ class Engine(Protocol):
     @property
     def paused(self) -> bool:
         """Whether it sends nothing."""
-        ...
-
-    async def run(self) -> None:
-        """Poll until cancelled."""
-        ...
-
-    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
-        """Watch targets; returns the keys that are new."""
-        ...
-
-    def remove(self, keys: Iterable[JobKey]) -> None:
-        """Stop watching jobs."""
-        ...
-
-    def restore(self, jobs: Iterable[Job]) -> None:
-        """Watch jobs again that were removed, in the state and with the history that they had."""
-        ...
-
-    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
-        """Note that a person knows of the trouble of jobs, or does not after all."""
-        ...
-
-    def attend(self, *, present: bool) -> None:
-        """Say whether somebody looks at the screen; without, everything is asked less often."""
-        ...
-
-    def focus(self, key: JobKey | None) -> None:
-        """Say which job somebody looks at."""
-        ...
-
-    def show(self, keys: Collection[JobKey]) -> None:
-        """Say which rows are on the screen."""
-        ...
-
-    def ask(self, key: JobKey) -> None:
-        """Ask about one job as soon as the budget allows."""
-        ...
-
-    def ask_all(self) -> None:
-        """Ask about every unfinished job, paced."""
-        ...
-
-    def pause(self) -> None:
-        """Send nothing more until `resume`."""
-        ...
-
-    def resume(self) -> None:
-        """Go on after `pause`."""
         ...
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
@@ -131,10 +83,6 @@ class Engine(Protocol):
         """Return the newest body of a poll about a job, decoded; None when there is none."""
         ...
 
-    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
-        """Poll a job, and hand the body to `write` as it comes; return what went wrong."""
-        ...
-
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return each profile's budget."""
         ...
@@ -155,9 +103,74 @@ class Engine(Protocol):
         """Return a stream of changes."""
         ...
 
-    async def aclose(self) -> None:
-        """Close every connection."""
+
+class Attention(Protocol):
+    """Is told what somebody looks at: that is polled sooner and more often."""
+
+    def attend(self, *, present: bool) -> None:
+        """Say whether somebody looks at the screen; without, everything is asked less often."""
         ...
+
+    def focus(self, key: JobKey | None) -> None:
+        """Say which job somebody looks at."""
+        ...
+
+    def show(self, keys: Collection[JobKey]) -> None:
+        """Say which rows are on the screen."""
+        ...
+
+
+class EngineControls(Protocol):
+    """What may be changed about an engine: what it watches, and when it polls."""
+
+    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
+        """Watch targets; returns the keys that are new."""
+        ...
+
+    def remove(self, keys: Iterable[JobKey]) -> None:
+        """Stop watching jobs."""
+        ...
+
+    def restore(self, jobs: Iterable[Job]) -> None:
+        """Watch jobs again that were removed, in the state and with the history that they had."""
+        ...
+
+    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
+        """Note that a person knows of the trouble of jobs, or does not after all."""
+        ...
+
+    def ask(self, key: JobKey) -> None:
+        """Ask about one job as soon as the budget allows."""
+        ...
+
+    def ask_all(self) -> None:
+        """Ask about every unfinished job, paced."""
+        ...
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        ...
+
+    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
+        """Poll a job, and hand the body to `write` as it comes; return what went wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEngine:
+    """An engine for one screen; `controls` are None where it is for looking only.
+
+    `run` polls until it is cancelled, where that is this screen's to do.
+    """
+
+    view: EngineView
+    attention: Attention | None = None
+    controls: EngineControls | None = None
+    run: Callable[[], Awaitable[None]] | None = None
 
 
 class Playback(Protocol):
@@ -250,8 +263,8 @@ class Session(Protocol):
         ...
 
     @property
-    def locked(self) -> str:
-        """Why nothing that is asked, watched or kept can be changed here, in one line; empty where it can."""
+    def access(self) -> "SessionControls | ReadOnly":
+        """What can be changed and kept here, or why nothing can."""
         ...
 
     @property
@@ -273,10 +286,6 @@ class Session(Protocol):
         """What the values of facts mean, by the fact's name, as the page of an API explains them."""
         ...
 
-    def keep_choice(self, choice: Choice, value: str) -> None:
-        """Keep what somebody has chosen for the next time. Needs a running loop."""
-        ...
-
     async def recall(self) -> Sequence[Job]:
         """Return what is to be shown until the engine is there: a screenful of the jobs it will have, as remembered.
 
@@ -284,7 +293,7 @@ class Session(Protocol):
         """
         ...
 
-    async def open(self) -> Engine:
+    async def open(self) -> OpenEngine:
         """Put the engine together and give it its first targets.
 
         Called once, after the first jobs are on the screen, so that whatever is slow to import is imported here. What
@@ -310,6 +319,22 @@ class Session(Protocol):
         """Return the note that is kept with every one of the jobs; empty when there is none, or they differ."""
         ...
 
+    async def close(self) -> None:
+        """Give running hooks a moment to end, and close what `open` opened."""
+        ...
+
+
+class SessionControls(Protocol):
+    """What a sitting may change and keep; the engine's own controls come with it when it is open."""
+
+    def parse(self, text: str) -> Parsed:
+        """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
+        ...
+
+    def keep_choice(self, choice: Choice, value: str) -> None:
+        """Keep what somebody has chosen for the next time. Needs a running loop."""
+        ...
+
     async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Keep a note with jobs; among several, only with those that have none of their own but `instead_of`.
 
@@ -317,27 +342,26 @@ class Session(Protocol):
         """
         ...
 
-    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
-        """Say who hears of jobs that ended, those of one moment together, and in a line of hooks that failed.
+    def when_ended(self, notify: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+        """Say who is notified of jobs that ended, those of one moment together, and in a line of hooks that failed.
 
         Called once, before `open`.
         """
         ...
 
-    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
-        """Run the hooks of the jobs that a batch shows to have ended, and tell of those `wanted` (None: all).
+    def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+        """Run the hooks of the jobs that a batch shows to have ended, and notify of those `wanted` (None: all).
 
         Each hook and each notice comes once, however many processes watch the job.
         """
         ...
 
-    async def close(self) -> None:
-        """Give running hooks a moment to end. Called before the engine is closed."""
-        ...
 
-    def parse(self, text: str) -> Parsed:
-        """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ReadOnly:
+    """Nothing that is asked, watched or kept can be changed here; `reason` says why, in one line."""
+
+    reason: str
 
 
 def safe_error_message(error: BaseException) -> str:

@@ -6,12 +6,12 @@ same screens, however fast the machine is.
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.moments import FORMS, Clocks
@@ -122,44 +122,6 @@ class Replay:
         """Whether the recorded session was paused."""
         return self._state.standing.paused
 
-    async def run(self) -> None:
-        """Poll nothing, until cancelled."""
-        await asyncio.Event().wait()
-
-    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
-        """Add nothing."""
-        return ()
-
-    def remove(self, keys: Iterable[JobKey]) -> None:
-        """Remove nothing."""
-
-    def restore(self, jobs: Iterable[Job]) -> None:
-        """Restore nothing."""
-
-    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
-        """Note nothing."""
-
-    def attend(self, *, present: bool) -> None:
-        """Do nothing."""
-
-    def focus(self, key: JobKey | None) -> None:
-        """Do nothing."""
-
-    def show(self, keys: Collection[JobKey]) -> None:
-        """Do nothing."""
-
-    def ask(self, key: JobKey) -> None:
-        """Ask nothing."""
-
-    def ask_all(self) -> None:
-        """Ask nothing."""
-
-    def pause(self) -> None:
-        """Do nothing: what was sent was sent."""
-
-    def resume(self) -> None:
-        """Do nothing."""
-
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the exchanges about a job up to now, newest first."""
         return self._state.registry.trace(key).exchanges
@@ -179,10 +141,6 @@ class Replay:
     def body(self, key: JobKey) -> bytes | None:
         """Return the newest body about a job."""
         return self._state.registry.body(key)
-
-    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
-        """Return why nothing is asked here."""
-        return Problem(ProblemKind.PROTOCOL, "nothing is asked here")
 
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return how the budgets stood."""
@@ -204,13 +162,10 @@ class Replay:
 
     def subscribe(self) -> "Frames":
         """Return the frames. There is one reader of them: each that is read moves time on."""
-        return Frames(self._next, self._close)
+        return Frames(self._next, self.close)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """End the frames."""
-        self._close()
-
-    def _close(self) -> None:
         self._closed = True
         self._wake.set()
 

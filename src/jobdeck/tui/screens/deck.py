@@ -32,7 +32,7 @@ from jobdeck.tui.render.state import TROUBLE
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.dialogs import HelpScreen
-from jobdeck.tui.session import Choice, Engine, Session, safe_error_message
+from jobdeck.tui.session import Attention, Choice, OpenEngine, ReadOnly, Session, SessionControls, safe_error_message
 from jobdeck.tui.theme import DARK, THEMES, after
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
@@ -60,20 +60,24 @@ class Deck(Screen[None]):
     ) -> None:
         super().__init__()
         self._session = session
-        read_only = bool(session.locked)
-        self._saver = BodySaver(session.clock, save, self._say, read_only=read_only)
+        self._read_only = session.access.reason if isinstance(session.access, ReadOnly) else ""
+        self._controls: SessionControls | None = None if isinstance(session.access, ReadOnly) else session.access
+        self._attention: Attention | None = None
+        self._saver = BodySaver(session.clock, save, self._say)
         clipboard = ClipboardService(put, session.clock, self._say, save)
         self._copy = CopyActions(session, clipboard, self._say, self._push)
         self._marks = MarkedJobs()
         self._undo = UndoStack()
         self._notifications = EndNotifications(write, self._say)
-        session.when_ended(self._notifications.on_jobs_ended, lambda error: self._say(error, warn=True))
-        self._state = DeckState(session.profiles, locked=bool(session.locked), meanings=session.meanings)
+        if self._controls is not None:
+            complain = lambda error: self._say(error, warn=True)  # noqa: E731
+            self._controls.when_ended(self._notifications.on_jobs_ended, complain)
+        self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
         self._failure: str | None = None
         self._noticed = 0
         self._header, self._banner, self._footer = Header(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
-        save_order = lambda text: session.keep_choice(Choice.ORDER, text)  # noqa: E731
+        save_order = lambda text: self._keep_choice(Choice.ORDER, text)  # noqa: E731
         self._job_pane = JobPane(self._state, session.clock, self._undo, save_order)
         self._panes = Panes(self._state, self._job_pane, session.clock.now())
         self._jobs = self._panes.jobs
@@ -112,20 +116,23 @@ class Deck(Screen[None]):
         if jobs:
             self.draw(Batch(tuple(jobs)))
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: OpenEngine) -> None:
         """Take the engine that has been opened."""
-        self._state.engine = engine
+        self._state.engine, self._state.controls = engine.view, engine.controls
+        self._attention = engine.attention
         self._show_notices()
         self._jobs.when_empty(self._empty_lines)
-        engine.attend(present=not self._state.unfocused)
-        engine.focus(self._jobs.selected)
-        engine.show(self._jobs.viewed)
+        self.attend(present=not self._state.unfocused)
+        if self._attention is not None:
+            self._attention.focus(self._jobs.selected)
+            self._attention.show(self._jobs.viewed)
 
     def draw(self, batch: Batch) -> None:
         """Draw a batch of changes."""
         now = self._session.clock.now()
         update = self._state.apply(batch, now)
-        self._session.heard(batch, self._notifications.wanted)
+        if self._controls is not None:
+            self._controls.run_hooks(batch, self._notifications.wanted)
         self._marks.drop(key for key in batch.removed if self._state.table.row(key) is None)
         self._jobs.sync(now, settled=self._state.settled)
         if self._select_next is not None and self._state.table.row(self._select_next) is not None:
@@ -142,8 +149,8 @@ class Deck(Screen[None]):
 
     def attend(self, *, present: bool) -> None:
         """Say whether somebody looks."""
-        if self._state.engine is not None:
-            self._state.engine.attend(present=present)
+        if self._attention is not None:
+            self._attention.attend(present=present)
         self._state.unfocused = not present
         self._draw_frame()
 
@@ -162,15 +169,15 @@ class Deck(Screen[None]):
     @on(JobList.Selected)
     def job_selected(self, message: JobList.Selected) -> None:
         """Show the job that is selected, and have it polled more often."""
-        if self._state.engine is not None:
-            self._state.engine.focus(message.key)
+        if self._attention is not None:
+            self._attention.focus(message.key)
         self._draw_selected()
 
     @on(JobList.Viewed)
     def rows_viewed(self, message: JobList.Viewed) -> None:
         """Have the rows on the screen polled before the others."""
-        if self._state.engine is not None:
-            self._state.engine.show(message.keys)
+        if self._attention is not None:
+            self._attention.show(message.keys)
 
     @on(JobList.Opened)
     def job_opened(self) -> None:
@@ -197,14 +204,14 @@ class Deck(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing here."""
         missing = any(event.key in action.keys for action in ACTIONS if action.changes)
-        if self._session.locked and missing and not any(event.key in action.keys for action in self._actions):
-            self._say(self._session.locked)
+        if self._read_only and missing and not any(event.key in action.keys for action in self._actions):
+            self._say(self._read_only)
 
     async def on_paste(self, event: events.Paste) -> None:
         """Offer to add what was pasted where there is no input for it."""
         event.stop()
-        if self._session.locked or self._state.replay:
-            self._say(self._session.locked or "not available in replay")
+        if self._read_only or self._state.replay:
+            self._say(self._read_only or "not available in replay")
         elif event.text.strip():
             await self.offer_to_add(event.text)
 
@@ -256,7 +263,7 @@ class Deck(Screen[None]):
     def action_save_body(self) -> None:
         """Save the last body whole."""
         job = self._state.job(self._jobs.selected)
-        saving = self._saver.save(job, self._panes.detail.body, self._state.engine)
+        saving = self._saver.save(job, self._panes.detail.body, self._state.controls)
         self.run_worker(saving, name="save", group=f"save {job.key if job is not None else ''}", exclusive=True)
 
     # Keys of the list.
@@ -369,11 +376,12 @@ class Deck(Screen[None]):
     async def offer_to_add(self, text: str) -> None:
         """Ask for targets; `text` is what has been pasted already."""
         known: Callable[[JobKey], bool] = lambda key: self._state.table.row(key) is not None  # noqa: E731
-        await self._push(AddScreen(self._session.parse, known, self._add, self._keep_draft, text))
+        if self._controls is not None:
+            await self._push(AddScreen(self._controls.parse, known, self._add, self._keep_draft, text))
 
     def action_remove(self) -> None:
         """Stop watching the selected job."""
-        engine, job = self._state.engine, self._state.job(self._jobs.selected)
+        engine, job = self._state.controls, self._state.job(self._jobs.selected)
         if engine is not None and job is not None:
             name = middle(job.key.id, 40)
             self._undo.push(f"watching {name} again", self._way_back(job.key, lambda: engine.restore([job])))
@@ -382,7 +390,7 @@ class Deck(Screen[None]):
 
     def action_acknowledge(self) -> None:
         """Take note of the selected job's trouble and go on to the next; of a noted one, raise it again."""
-        engine, key = self._state.engine, self._jobs.selected
+        engine, key = self._state.controls, self._jobs.selected
         row = self._state.table.row(key) if key is not None else None
         if engine is None or row is None:
             return
@@ -421,11 +429,11 @@ class Deck(Screen[None]):
     def action_use_theme(self, name: str) -> None:
         """Show everything in the theme of that name, next time too."""
         self.app.theme = name
-        self._session.keep_choice(Choice.THEME, name)
+        self._keep_choice(Choice.THEME, name)
 
     async def action_help(self) -> None:
         """Show the help."""
-        await self._push(HelpScreen(locked=bool(self._session.locked), replay=bool(self._state.replay)))
+        await self._push(HelpScreen(locked=bool(self._read_only), replay=bool(self._state.replay)))
 
     async def action_palette(self) -> None:
         """Show the palette with a cursor that stands still: one that blinks draws for ever."""
@@ -454,8 +462,7 @@ class Deck(Screen[None]):
 
     def _fetch_result(self) -> None:
         """Have the result polled again that is to be shown and had to make room for others."""
-        if not self._session.locked:
-            self._engine.fetch_result(self._jobs.selected, shown=self._panes.detail.tab is Tab.RESULT)
+        self._engine.fetch_result(self._jobs.selected, shown=self._panes.detail.tab is Tab.RESULT)
 
     def _draw_titles(self) -> None:
         self._panes.draw_titles(self._session.clock.now(), self._job_note)
@@ -469,7 +476,7 @@ class Deck(Screen[None]):
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, unkept = self._failure, one_line(self._session.unkept)
-        fixed = bool(self._session.locked or self._state.replay)
+        fixed = bool(self._read_only or self._state.replay)
         self._banner.tell(
             lambda width: banner_lines(width, halted, unreachable, now, failure, unkept=unkept, locked=fixed)
         )
@@ -480,7 +487,7 @@ class Deck(Screen[None]):
         if typed is not None:
             self._footer.say(typed.keys)
         else:
-            locked, replay = bool(self._session.locked), bool(self._state.replay)
+            locked, replay = bool(self._read_only), bool(self._state.replay)
             self._footer.label(self._labels, locked=locked, replay=replay)
 
     def _draw_moment(self, *, resort: bool = False) -> None:
@@ -494,7 +501,7 @@ class Deck(Screen[None]):
             return ()
         if self._state.engine is None:
             return OPENING
-        lines = NOTHING_PASSES if self._state.table.total else NO_JOBS if self._session.locked else EMPTY_DECK
+        lines = NOTHING_PASSES if self._state.table.total else NO_JOBS if self._read_only else EMPTY_DECK
         return tuple(clip_line(line, width) for line in lines)
 
     def _show_notices(self) -> None:
@@ -520,7 +527,7 @@ class Deck(Screen[None]):
     @property
     def _actions(self) -> tuple[Action, ...]:
         """The actions that there are here."""
-        return actions_when(locked=bool(self._session.locked), replay=bool(self._state.replay))
+        return actions_when(locked=bool(self._read_only), replay=bool(self._state.replay))
 
     @property
     def _labels(self) -> dict[str, str]:
@@ -583,6 +590,10 @@ class Deck(Screen[None]):
         added, message = self._engine.add(targets)
         self._say(message, warn=not added)
         return added
+
+    def _keep_choice(self, choice: Choice, value: str) -> None:
+        if self._controls is not None:
+            self._controls.keep_choice(choice, value)
 
     def _keep_draft(self, text: str) -> None:
         self._draft = text
