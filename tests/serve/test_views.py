@@ -136,10 +136,6 @@ async def test_views_that_have_ended_give_their_memory_back(
     monkeypatch.setattr(remote, "COLLECT_SECONDS", 0.01)
     audience = Audience(session.engine, session.engine)
     views, lines = list[weakref.ref[JobdeckApp]](), list[weakref.ref[StylesCache]]()
-        Audience(session.engine, session.engine),
-        list[weakref.ref[JobdeckApp]](),
-        list[weakref.ref[StylesCache]](),
-    )
     for _ in range(4):
         terminal = Terminal(session, audience, 120, 40)
         await terminal.shows("op_b")
