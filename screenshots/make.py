@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.demo import demo_settings
+from jobdeck.cli.commands.demo import demo_settings
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.pages import built_in_names, built_in_text
-from jobdeck.cli.apis import to_toml
+from jobdeck.cli.commands.apis import to_toml
 from tests.cli.harness import environment, jobdeck
 
 MINE = """

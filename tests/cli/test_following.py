@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.cli.commands.wait import describe_rest
 from jobdeck.cli.exit_codes import ExitCode, job_code
 from jobdeck.cli.follow import Settled, follow
 from jobdeck.cli.outcome import describe_outcome
-from jobdeck.cli.wait import describe_rest
 from jobdeck.domain.job import Job, Source
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine

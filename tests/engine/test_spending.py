@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.cli.commands.watch import BUDGET_SECONDS, ChangePrinter
 from jobdeck.cli.output import budget_object
-from jobdeck.cli.watch import BUDGET_SECONDS, ChangePrinter
 from jobdeck.domain.job import Target
 from jobdeck.engine.batch import Batch
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario

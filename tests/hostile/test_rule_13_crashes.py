@@ -114,7 +114,7 @@ def test_rule_04_a_crash_of_a_command_is_one_line_and_a_file_without_secrets(
 def test_rule_04_a_crash_file_goes_where_files_can_be_written(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobdeck.cli.history.run", lambda _: 1 / 0)
+    monkeypatch.setattr("jobdeck.cli.commands.history.run", lambda _: 1 / 0)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "data").write_text("in the way")
     ran = jobdeck("history", env=env)

@@ -28,17 +28,17 @@ def test_the_command_line_imports_nothing_heavy(heavy: str) -> None:
 
 @pytest.mark.parametrize("heavy", ["httpx", "pydantic", "starlette", "uvicorn"])
 def test_the_screen_imports_no_client_before_its_first_frame(heavy: str) -> None:
-    assert heavy not in modules_after("import jobdeck.tui.app, jobdeck.cli.open_screen")
+    assert heavy not in modules_after("import jobdeck.tui.app, jobdeck.cli.commands.open")
 
 
 def test_what_polls_is_imported_after_the_first_jobs_are_on_the_screen() -> None:
-    loaded = modules_after("import jobdeck.tui.app, jobdeck.cli.open_screen, jobdeck.store.aio")
+    loaded = modules_after("import jobdeck.tui.app, jobdeck.cli.commands.open, jobdeck.store.aio")
     assert "jobdeck.cli.sitting" in loaded
     assert not loaded & {"jobdeck.engine.engine", "jobdeck.scheduling.scheduler", "jobdeck.wiring.assembly"}
 
 
 def test_a_headless_command_imports_no_screen() -> None:
-    loaded = modules_after("import jobdeck.cli.status")
+    loaded = modules_after("import jobdeck.cli.commands.status")
     assert not loaded & {"textual", "rich", "starlette"}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.cli import serve
+from jobdeck.cli.commands import serve
 from tests.cli.harness import environment, jobdeck
 
 

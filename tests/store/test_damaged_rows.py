@@ -10,10 +10,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from jobdeck.cli.history import _row as history_row
+from jobdeck.cli.commands.history import _row as history_row
+from jobdeck.cli.commands.requests import _row as request_row
+from jobdeck.cli.commands.requests import ledger_object
 from jobdeck.cli.output import job_object
-from jobdeck.cli.requests import _row as request_row
-from jobdeck.cli.requests import ledger_object
 from jobdeck.cli.words import describe_row
 from jobdeck.domain.job import Job, JobError, JobKey, Stage
 from jobdeck.domain.phase import Phase

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobdeck.cli.replay import ReplaySitting
+from jobdeck.cli.commands.replay import ReplaySitting
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobError, JobKey, Observation, Stage
 from jobdeck.domain.phase import Phase

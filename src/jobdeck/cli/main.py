@@ -14,9 +14,6 @@ from jobdeck.cli.narration import narrate
 from jobdeck.cli.parser import parse
 from jobdeck.cli.streams import prepare_streams, silence_stdout
 
-_MODULES = {"open": "open_screen"}
-"""Commands whose module is not called like them."""
-
 INTERNAL, INTERRUPTED, UNREAD = 70, 130, 141
 """Three of the `ExitCode`s, which may be needed when nothing can be imported any more."""
 
@@ -112,9 +109,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from jobdeck.cli.crash import keeping_faults  # noqa: PLC0415 - the same
 
-    module = _MODULES.get(arguments.command, arguments.command)
     with keeping_faults(arguments.command):
-        code: int = importlib.import_module(f"jobdeck.cli.{module}").run(arguments)
+        code: int = importlib.import_module(f"jobdeck.cli.commands.{arguments.command}").run(arguments)
     return code
 
 

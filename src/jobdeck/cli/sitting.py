@@ -187,7 +187,7 @@ class Sitting:
         return found
 
     async def _listed(self) -> list[Job]:
-        from jobdeck.cli.discover import discover, hindrance  # noqa: PLC0415 - only for this way in
+        from jobdeck.cli.commands.discover import discover, hindrance  # noqa: PLC0415 - only for this way in
 
         profiles = self._wiring.settings.profiles
         names = self._with_keys(name for name, settings in profiles.items() if hindrance(settings.profile) is None)

@@ -12,7 +12,7 @@ from typing import TextIO
 from jobdeck import __version__
 from jobdeck.apis.pages import built_in_names
 from jobdeck.apis.profile import Profile
-from jobdeck.cli.discover import hindrance, profiles_of
+from jobdeck.cli.commands.discover import hindrance, profiles_of
 from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import print_json

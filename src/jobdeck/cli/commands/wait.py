@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from contextlib import closing
 
+from jobdeck.cli.commands.watch import ChangePrinter
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import Settled, TimedOutError, follow
 from jobdeck.cli.inputs import open_targets
@@ -13,7 +14,6 @@ from jobdeck.cli.output import job_object, print_json
 from jobdeck.cli.recording import make_recorder
 from jobdeck.cli.result_file import ResultFile
 from jobdeck.cli.run_async import run_printing
-from jobdeck.cli.watch import ChangePrinter
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind
 from jobdeck.domain.instant import Clock, Instant

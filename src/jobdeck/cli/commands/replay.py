@@ -8,7 +8,7 @@ from jobdeck import __version__
 from jobdeck.apis.pages import built_in_meanings, customary_headers
 from jobdeck.cli.errors import CommandError
 from jobdeck.cli.narration import LINE
-from jobdeck.cli.open_screen import run_screen
+from jobdeck.cli.screen import run_screen
 from jobdeck.cli.terminal import require_terminal
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange, told_offset

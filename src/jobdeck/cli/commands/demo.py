@@ -6,8 +6,8 @@ from types import MappingProxyType
 from jobdeck.apis.pages import PageLibrary
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.open_screen import run_screen
 from jobdeck.cli.recording import make_recorder
+from jobdeck.cli.screen import run_screen
 from jobdeck.cli.sitting import Sitting
 from jobdeck.cli.terminal import require_terminal
 from jobdeck.config import ProfileSettings, Settings
