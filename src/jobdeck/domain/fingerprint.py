@@ -1,6 +1,7 @@
 """What failures have in common: one fault in many jobs is one thing to look at, not many."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -54,6 +55,15 @@ class Alike:
     since_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """How many of the watched jobs failed with one error, of whatever kind they are and in whatever stage."""
+
+    error: str
+    coded: bool
+    count: int
+
+
 class Faults:
     """Counts fingerprints as jobs change."""
 
@@ -76,6 +86,14 @@ class Faults:
         """Return how a job failed, and how many failed alike, itself among them."""
         fault = self._of.get(key)
         return None if fault is None else Alike(fault, len(self._ends[fault]), self._since[fault])
+
+    def groups(self) -> tuple[ErrorGroup, ...]:
+        """Return the errors that jobs failed with, the most common first."""
+        counts: Counter[tuple[str, bool]] = Counter()
+        for fault, ends in self._ends.items():
+            counts[fault.fault, fault.coded] += len(ends)
+        found = (ErrorGroup(error, coded, count) for (error, coded), count in counts.items())
+        return tuple(sorted(found, key=lambda group: (-group.count, group.error)))
 
     def _put(self, key: JobKey, fault: Fingerprint, end_us: int) -> None:
         self._of[key] = fault

@@ -66,6 +66,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("mark", ("space",), "space", "mark", "pick it out: one ticket for all that are marked", Group.JOB),
     Action("mark_all", ("M",), "M", "mark all", "take all marks away, or mark every job that is shown", Group.JOB),
     Action("same_fault", ("equals_sign",), "=", "same fault", "only the jobs that failed like this one", Group.JOB),
+    Action(
+        "next_error",
+        ("e",),
+        "e",
+        "by error",
+        "only the jobs that failed with the most common error; again: the next",
+        Group.DECK,
+        17,
+    ),
     Action("call", ("w",), "w", "tell me", "bell and notice when it ends", Group.JOB, 46, changes=True),
     Action("call_all", ("W",), "W", "tell me all", "bell and notice for every job that ends", Group.JOB, changes=True),
     Action(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from jobdeck.domain import words
-from jobdeck.domain.fingerprint import Fingerprint
+from jobdeck.domain.fingerprint import ErrorGroup, Fingerprint
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
@@ -14,7 +14,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.tui.job_table import JobTable, Order, Row
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.spans import Line, Role, Span
-from jobdeck.tui.render.state import ALL_STATES, TROUBLE
+from jobdeck.tui.render.state import ALL_STATES, TROUBLE, State
 
 Test: TypeAlias = Callable[[Job, str, Instant], bool]
 """Whether a job that shows the word of a state (``stall``, ``blind``) is admitted at a moment."""
@@ -168,11 +168,13 @@ def _ids(job: Job, _: str) -> tuple[str, ...]:
 
 _TEXTS: dict[str, Callable[[Job, str], tuple[str, ...]]] = {
     "phase": lambda job, state: (job.phase.value, state),
+    "state": lambda _, state: (state,),
     "kind": lambda job, _: (job.kind,),
     "profile": lambda job, _: (job.key.profile,),
     "stage": _stages,
     "status": lambda job, _: (job.status or "",),
     "error": _errors,
+    "reason": _errors,
     "id": _ids,
 }
 _MEASURES: dict[str, tuple[Callable[[Job, Instant], float | None], Callable[[str], float | None], str]] = {
@@ -291,6 +293,16 @@ class ListFilter:
             return (not faults or row.counted in TROUBLE) and admits(row.job, row.counted.word, at)
 
         self._model.set_filter(admitted, now)
+
+
+def group_filter(group: ErrorGroup) -> str:
+    """Return the filter that admits the jobs that failed with one error, of whatever kind they are."""
+    return f"state=failed error{'=' if group.coded else ':'}{quoted(group.error)}"
+
+
+def state_filter(state: State) -> str:
+    """Return the filter that admits the jobs in one state."""
+    return f"state={quoted(state.word) if ' ' in state.word else state.word}"
 
 
 def same_error_filter(fault: Fingerprint) -> str:

@@ -10,8 +10,8 @@ from jobdeck.domain.problem import Problem
 from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.actions import Action, in_footer
 from jobdeck.tui.cell_text import clip, width_of
-from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, clip_line, justify, line_width
-from jobdeck.tui.render.state import ALL_STATES, State
+from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, justify, line_width
+from jobdeck.tui.render.state import ALL_STATES, CANCELLED, DONE, FAILED, PARTIAL, State
 
 NAME_CELLS = 12
 WINDOW = 60.0
@@ -138,12 +138,14 @@ class Overview:
     reading: int = 0
 
 
-def header_line(view: Overview, width: int) -> Line:
-    """Return the header; at small widths the counts stay longest."""
+def header_line(view: Overview, width: int, *, counts_below: bool = False) -> Line:
+    """Return the header; at small widths the counts, or with `counts_below` how many are done, stay longest."""
     name: list[Span] = [(" jobdeck", Role.STRONG)]
-    counts = _counts(view.counts)
+    counts = [] if counts_below else _counts(view.counts)
+    reading: Line = ()
     if view.reading:
-        counts.append((f"  reading {sum(view.counts.values()):,} of {view.reading:,}", Role.DIM))
+        reading = ((f"  reading {sum(view.counts.values()):,} of {view.reading:,}", Role.DIM),)
+        counts += reading
     tail: list[Span] = []
     clock: Span = (words.clock(view.now.us) + " ", Role.DIM)
     if view.replay:
@@ -160,6 +162,10 @@ def header_line(view: Overview, width: int) -> Line:
     told = budget_lines(view.budgets, view.now)
     short, shortest = (("   ", Role.TEXT), *counts), (("  ", Role.TEXT), *counts)
     middles: tuple[Line, ...] = ((*profiles, *short), short)
+    if counts_below:
+        # Of a part of the jobs nobody knows how many of all have ended.
+        long, short, shortest = (reading or _done(view.counts, cells) for cells in (20, 10, 0))
+        middles = ((*profiles, *long), (*profiles, *short), short)
     timed = (*tail, clock)
     ways: list[tuple[Line, Line]] = [((*name, *one, *budget), timed) for budget in told[:-1] for one in middles]
     # The budget is of more use than the time of day.
@@ -169,6 +175,16 @@ def header_line(view: Overview, width: int) -> Line:
         if line_width(left) + line_width(right) + 1 <= width:
             return justify(left, right, width)
     return justify((*name, *shortest), timed, width)
+
+
+def _done(counts: Mapping[State, int], cells: int) -> Line:
+    """Return how many jobs have ended of all, with a bar of so many cells."""
+    total = sum(counts.values())
+    if not total:
+        return ()
+    ended = sum(counts.get(state, 0) for state in (FAILED, PARTIAL, DONE, CANCELLED))
+    drawn = (("   ", Role.TEXT), *bar(ended / total, cells, Role.DONE)) if cells else ()
+    return (*drawn, ("  ", Role.TEXT), (f"{ended:,}/{total:,}", Role.TEXT), (" done", Role.DIM))
 
 
 def _counts(counts: Mapping[State, int]) -> list[Span]:

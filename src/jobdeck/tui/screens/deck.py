@@ -21,7 +21,7 @@ from jobdeck.tui.copy_actions import CopyActions
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
 from jobdeck.tui.export import BodySaver, Save, save
-from jobdeck.tui.job_filter import same_error_filter
+from jobdeck.tui.job_filter import group_filter, same_error_filter
 from jobdeck.tui.job_table import parse_order
 from jobdeck.tui.marks import MarkedJobs, UndoStack
 from jobdeck.tui.notifications import EndNotifications
@@ -38,9 +38,12 @@ from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.panes import Panes
-from jobdeck.tui.widgets.static import Banner, Footer, Header, TabRule
+from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRule
 
 NOTICE_SECONDS = 10.0
+STRIP_FROM = 16
+"""Lines of a screen from which on states and errors have a line of their own."""
+
 THEME_SECONDS = 1.5
 """Gone before the next but one: who goes through all themes looks at the screen, not at a pile of notices."""
 
@@ -75,7 +78,7 @@ class Deck(Screen[None]):
         self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
         self._failure: str | None = None
         self._noticed = 0
-        self._header, self._banner, self._footer = Header(), Banner(), Footer()
+        self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
         save_order = lambda text: self._keep_choice(Choice.ORDER, text)  # noqa: E731
         self._job_pane = JobPane(self._state, session.clock, self._undo, save_order)
@@ -97,6 +100,7 @@ class Deck(Screen[None]):
     def compose(self) -> ComposeResult:
         """Lay out header, panes and footer."""
         yield self._header
+        yield self._strip
         yield self._banner
         yield self._panes
         yield self._footer
@@ -183,6 +187,16 @@ class Deck(Screen[None]):
     def job_opened(self) -> None:
         """Go into the job."""
         self._panes.open_next()
+
+    @on(GroupStrip.Chosen)
+    def group_chosen(self, message: GroupStrip.Chosen) -> None:
+        """Show only the jobs of the state or the error that was clicked; all again when those are shown."""
+        if not message.filter:
+            self.action_next_error()
+        elif message.filter == self._job_pane.filter_text:
+            self._job_pane.clear_filter()
+        else:
+            self._job_pane.replace_filter(message.filter)
 
     @on(TabRule.Chosen)
     def tab_chosen(self, message: TabRule.Chosen) -> None:
@@ -289,6 +303,18 @@ class Deck(Screen[None]):
             self._say("this job has not failed, or does not say why: there is nothing to group by")
         else:
             self._job_pane.replace_filter(same_error_filter(found.fault))
+
+    def action_next_error(self) -> None:
+        """Show only the jobs that failed with the most common error, then with the next one, then all again."""
+        filters = [group_filter(group) for group in self._state.faults.groups()]
+        shown = self._job_pane.filter_text
+        place = filters.index(shown) + 1 if shown in filters else 0
+        if not filters:
+            self._say("no job has failed")
+        elif place == len(filters):
+            self._job_pane.clear_filter()
+        else:
+            self._job_pane.replace_filter(filters[place])
 
     def action_sort(self) -> None:
         """Sort by the next column."""
@@ -472,7 +498,10 @@ class Deck(Screen[None]):
         self._job_pane.draw_filter()
         now = self._session.clock.now()
         overview = self._state.overview(now, self._session.reading)
-        self._header.tell(lambda width: (header_line(overview, width),))
+        below = self.size.height >= STRIP_FROM and bool(self._state.table.total)
+        self._strip.display = below
+        self._strip.show(self._state.table.counts, self._state.faults.groups(), self._job_pane.filter_text)
+        self._header.tell(lambda width: (header_line(overview, width, counts_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, unkept = self._failure, one_line(self._session.unkept)

@@ -56,6 +56,11 @@ class JobPane(Vertical):
         return self.jobs.wanted_height + self._above()
 
     @property
+    def filter_text(self) -> str:
+        """The filter that is in force, as it is typed."""
+        return self._filter.filter.text
+
+    @property
     def is_filtered(self) -> bool:
         """Whether rows may be left out."""
         return self._filter.is_filtered

@@ -1,12 +1,13 @@
 """Widgets of a few lines that neither scroll nor take the focus: headings, titles, tabs, header and footer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
+from jobdeck.domain.fingerprint import ErrorGroup
 from jobdeck.tui.cell_text import middle, width_of
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import Columns, Name, columns_for
@@ -14,6 +15,8 @@ from jobdeck.tui.render.frame import Footer as FooterLine
 from jobdeck.tui.render.frame import footer
 from jobdeck.tui.render.row import heading_spans
 from jobdeck.tui.render.spans import Keys, Line, Role, Span, clip_line, line_width
+from jobdeck.tui.render.state import State
+from jobdeck.tui.render.strip import GroupLine, group_line
 from jobdeck.tui.render.tabs import Tab, keys_line
 from jobdeck.tui.widgets.painted import StyledWidget
 
@@ -92,6 +95,36 @@ class LinesWidget(StyledWidget):
 
 class Header(LinesWidget):
     """The first line of the screen."""
+
+
+class GroupStrip(LinesWidget):
+    """How many jobs are in each state, and the errors that they failed with; a click on one asks for those alone."""
+
+    class Chosen(Message):
+        """A state or an error was clicked."""
+
+        def __init__(self, filter: str) -> None:  # noqa: A002 - what it is called everywhere
+            super().__init__()
+            self.filter = filter
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made = GroupLine(())
+
+    def show(self, counts: Mapping[State, int], groups: Sequence[ErrorGroup], filtered: str) -> None:
+        """Draw the line; the entry that set the filter of now is marked."""
+
+        def make(width: int) -> Sequence[Line]:
+            self._made = group_line(counts, groups, width, filtered)
+            return (self._made.line,)
+
+        self.tell(make, (dict(counts), groups, filtered))
+
+    def on_click(self, event: events.Click) -> None:
+        """Ask for what is under the pointer."""
+        for start, end, filter_text in self._made.places:
+            if start <= event.x < end:
+                self.post_message(self.Chosen(filter_text))
 
 
 class Banner(LinesWidget):

@@ -1,0 +1,76 @@
+"""The line under the header: how many jobs are in each state, and the errors that they failed with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from jobdeck.domain.fingerprint import ErrorGroup
+from jobdeck.domain.text import one_line
+from jobdeck.tui.cell_text import clip, width_of
+from jobdeck.tui.job_filter import group_filter, state_filter
+from jobdeck.tui.render.spans import Line, Role, Span
+from jobdeck.tui.render.state import ALL_STATES, State
+
+ERROR_CELLS = 28
+GAP = "   "
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing on the strip, and the filter that a click on it sets."""
+
+    text: str
+    role: Role
+    filter: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """The line, and which filter is under which cells (first, one past the last)."""
+
+    line: Line
+    places: tuple[tuple[int, int, str], ...] = ()
+
+
+def group_line(counts: Mapping[State, int], groups: Sequence[ErrorGroup], width: int, filtered: str = "") -> GroupLine:
+    """Return the line for a width: whole words where there is room, and as many errors as fit.
+
+    `filtered` is the list's filter: the entry that set it stands in brackets.
+    """
+    errors = [Entry(f"{name(group)} ×{group.count}", Role.FAILED, group_filter(group)) for group in groups]
+    there = [(state, counts[state]) for state in ALL_STATES if counts.get(state)]
+    long = [Entry(f"{state.glyph} {count} {state.word}", state.role, state_filter(state)) for state, count in there]
+    short = [Entry(f"{state.glyph}{count}", state.role, state_filter(state)) for state, count in there]
+    for states in (long, short):
+        for shown in range(len(errors), -1, -1):
+            made = _joined(states, errors[:shown], len(errors) - shown, filtered)
+            if made.places and made.places[-1][1] <= width and (shown >= min(3, len(errors)) or states is short):
+                return made
+    return _joined(short, (), 0, filtered)
+
+
+def name(group: ErrorGroup) -> str:
+    """Return what a group of failures is called on the strip."""
+    return clip(one_line(group.error, 2 * ERROR_CELLS), ERROR_CELLS)
+
+
+def _joined(states: Sequence[Entry], errors: Sequence[Entry], more: int, filtered: str) -> GroupLine:
+    spans: list[Span] = []
+    places: list[tuple[int, int, str]] = []
+    x = 0
+    for entry, gap in _with_gaps(states, errors):
+        here = entry.filter == filtered
+        text = f"[{entry.text}]" if here else f" {entry.text} "
+        spans += [(gap, Role.TEXT), (text, Role.STRONG if here else entry.role)]
+        x += len(gap)
+        places.append((x, x + width_of(text), entry.filter))
+        x += width_of(text)
+    if more and errors:
+        text = f" +{more} more"
+        spans.append((text, Role.DIM))
+        places.append((x, x + len(text), ""))
+    return GroupLine(tuple(spans), tuple(places))
+
+
+def _with_gaps(states: Sequence[Entry], errors: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:
+    yield from ((entry, "") for entry in states)
+    yield from ((entry, "" if place else GAP) for place, entry in enumerate(errors))
