@@ -3,6 +3,7 @@ from textual import events
 from textual.color import Color
 from textual.theme import Theme
 
+from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.actions import ALSO, BY_NAME
 from jobdeck.tui.job_table import Order, parse_order
@@ -11,7 +12,7 @@ from jobdeck.tui.session import Choice
 from jobdeck.tui.theme import THEMES
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.static import Heading
+from jobdeck.tui.widgets.static import GroupStrip, Heading
 from tests.tui.drive import Driven, driven, painted, toasts
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import FrozenClock, ago, deck_of_every_state, job, key
@@ -35,7 +36,7 @@ async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
         await run.shows("STATE▾")
         await run.press("s", "s")
         await run.shows("KIND▾")
-        assert [next(word for word in line.split() if "op_" in word) for line in painted(run.app)[2:5]] == [
+        assert [next(word for word in line.split() if "op_" in word) for line in painted(run.app)[3:6]] == [
             "op_run", "op_old", "op_bad",
         ]  # fmt: skip
         await run.press("S")
@@ -194,10 +195,10 @@ async def test_m_notes_the_trouble_and_goes_on_to_the_next_job() -> None:
     async with driven([job("op_bad", Phase.FAILED), job("op_run")]) as run:
         await run.press("m")
         assert run.engine.jobs[key("op_bad")].acknowledged
-        await run.until(lambda: painted(run.app)[3].startswith(" ~✗ failed"))
+        await run.until(lambda: painted(run.app)[4].startswith(" ~✗ failed"))
         assert run.app.deck.query_one(JobList).selected == key("op_run")
         await run.press("G", "m")
-        await run.until(lambda: painted(run.app)[2].startswith("▸ ✗ failed"))
+        await run.until(lambda: painted(run.app)[3].startswith("▸ ✗ failed"))
         assert not run.engine.jobs[key("op_bad")].acknowledged
 
 
@@ -265,3 +266,56 @@ def contrast(one: Color, other: Color) -> float:
 
     brighter, darker = sorted((light(one), light(other)), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
+
+
+def failing() -> list[Job]:
+    limited, broke = JobError("RATE_LIMITED", "slow down"), JobError("NO_CREDITS", "top up")
+    return [
+        job("op_a", Phase.FAILED, error=limited),
+        job("op_b", Phase.FAILED, error=limited, kind="search"),
+        job("op_c", Phase.FAILED, error=broke),
+        job("op_run"),
+    ]
+
+
+async def test_errors_are_shown_one_after_another_by_a_key_and_by_clicks() -> None:
+    async with driven(failing(), size=(120, 30)) as run:
+        await run.shows("RATE_LIMITED ×2")
+        assert "✗ 3 failed" in painted(run.app)[1]
+        await run.press("e")
+        await run.shows("[RATE_LIMITED ×2]")
+        assert shown_keys(run) == {"op_a", "op_b"}
+        await run.press("e")
+        await run.shows("[NO_CREDITS ×1]")
+        assert shown_keys(run) == {"op_c"}
+        await run.press("e")
+        await run.until(lambda: len(shown_keys(run)) == 4)
+        await run.press("u")
+        await run.until(lambda: shown_keys(run) == {"op_c"})
+        strip = run.app.deck.query_one(GroupStrip)
+        for text, left in (("running", {"op_run"}), ("RATE_LIMITED", {"op_a", "op_b"})):
+            await run.pilot.click(strip, offset=(painted(run.app)[1].index(text), 0))
+            await run.until(lambda left=left: shown_keys(run) == left)  # type: ignore[misc] - a default binds the loop variable
+        await run.pilot.click(strip, offset=(painted(run.app)[1].index("RATE_LIMITED"), 0))
+        await run.until(lambda: len(shown_keys(run)) == 4)
+
+
+async def test_an_error_that_is_shown_alone_has_one_ticket_for_one_vendor() -> None:
+    other = job("507f1f77bcf86cd799439011", Phase.FAILED, "sonarly", error=JobError("RATE_LIMITED", "slow down"))
+    async with driven([*failing(), other], size=(120, 30)) as run:
+        await run.press("e", "Y")
+        await run.until(lambda: bool(run.session.tickets))
+        keys, _, _ = run.session.tickets[0]
+        assert {one.id for one in keys} == {"op_a", "op_b"}
+        assert "1 job of another API left out: select one of them, then Y makes their ticket" in toasts(run.app)
+
+
+async def test_without_a_failure_there_is_no_error_to_show() -> None:
+    async with driven([job("op_run")]) as run:
+        await run.press("e")
+        assert toasts(run.app) == ["no job has failed, or none says why"]
+
+
+def shown_keys(run: Driven) -> set[str]:
+    table = run.app.deck.deck_state.table
+    return {one.id for one in table.keys(0, len(table))}

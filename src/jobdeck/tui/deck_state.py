@@ -70,6 +70,10 @@ class DeckState:
         row = self.table.row(key) if key is not None else None
         return row.job if row is not None else None
 
+    def is_watched(self, key: JobKey) -> bool:
+        """Whether a job has a row."""
+        return self.table.row(key) is not None
+
     def exchanges(self, key: JobKey | None) -> tuple[Exchange, ...]:
         """Return a job's newest exchanges, newest first."""
         return self.engine.exchanges(key) if self.engine is not None and key is not None else ()

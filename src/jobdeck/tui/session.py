@@ -364,6 +364,12 @@ class ReadOnly:
     reason: str
 
 
+def save_choice(session: Session, choice: Choice, value: str) -> None:
+    """Keep what somebody has chosen, where anything is kept."""
+    if not isinstance(session.access, ReadOnly):
+        session.access.keep_choice(choice, value)
+
+
 def safe_error_message(error: BaseException) -> str:
     """Return an error in one line.
 

@@ -1,8 +1,12 @@
 """The themes, and where the style sheets are."""
 
 from pathlib import Path, PurePath
+from typing import Any
 
+from textual.screen import Screen
 from textual.theme import Theme
+
+from jobdeck.tui.session import Choice, Session, save_choice
 
 DARK = Theme(
     name="jobdeck",
@@ -122,6 +126,31 @@ def after(name: str) -> Theme:
     themes = list(THEMES.values())
     at = next((number for number, theme in enumerate(themes) if theme.name == name), -1)
     return themes[(at + 1) % len(themes)]
+
+
+class ThemePreference:
+    """The theme of a screen's app, as somebody chose it and will find it the next time."""
+
+    def __init__(self, screen: Screen[Any], session: Session) -> None:
+        self._screen = screen
+        self._session = session
+
+    def use(self, name: str) -> None:
+        """Show everything in the theme of that name, next time too."""
+        self._screen.app.theme = name
+        save_choice(self._session, Choice.THEME, name)
+
+    def use_next(self) -> str:
+        """Show everything in the next theme, and return what a person calls it."""
+        chosen = after(self._screen.app.theme)
+        self.use(chosen.name)
+        return next(name for name, theme in THEMES.items() if theme is chosen)
+
+    def restore(self) -> None:
+        """Show everything in the theme of last time, unless another has been asked for by now."""
+        chosen = self._session.chosen.get(Choice.THEME)
+        if self._screen.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
+            self._screen.app.theme = str(chosen)
 
 
 SHEETS = ("roles.tcss", "frame.tcss", "deck.tcss", "modal.tcss")

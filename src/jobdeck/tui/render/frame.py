@@ -306,3 +306,12 @@ NOTHING_PASSES: tuple[Line, ...] = (
     EMPTY,
     (("  No job passes the filter.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
 )
+
+
+def empty_lines(failure: str | None, total: int, *, opened: bool, read_only: bool) -> tuple[Line, ...]:
+    """Return what a list without rows says, of a deck of `total` jobs; nothing beside a failure, which says it all."""
+    if failure is not None:
+        return ()
+    if not opened:
+        return OPENING
+    return NOTHING_PASSES if total else NO_JOBS if read_only else EMPTY_DECK

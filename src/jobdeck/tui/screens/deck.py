@@ -1,6 +1,7 @@
 """The main screen: the list, the selected job and its trace in step with the engine, and all that keys do there."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -20,20 +21,29 @@ from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
 from jobdeck.tui.copy_actions import CopyActions
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
+from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.export import BodySaver, Save, save
-from jobdeck.tui.job_filter import group_filter, same_error_filter
 from jobdeck.tui.job_table import parse_order
 from jobdeck.tui.marks import MarkedJobs, UndoStack
 from jobdeck.tui.notifications import EndNotifications
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.render.frame import EMPTY_DECK, NO_JOBS, NOTHING_PASSES, OPENING, banner_lines, header_line
+from jobdeck.tui.render.frame import banner_lines, empty_lines, header_line
 from jobdeck.tui.render.spans import Line, clip_line
 from jobdeck.tui.render.state import TROUBLE
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.dialogs import HelpScreen
-from jobdeck.tui.session import Attention, Choice, OpenEngine, ReadOnly, Session, SessionControls, safe_error_message
-from jobdeck.tui.theme import DARK, THEMES, after
+from jobdeck.tui.session import (
+    Attention,
+    Choice,
+    OpenEngine,
+    ReadOnly,
+    Session,
+    SessionControls,
+    safe_error_message,
+    save_choice,
+)
+from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
@@ -73,15 +83,15 @@ class Deck(Screen[None]):
         self._undo = UndoStack()
         self._notifications = EndNotifications(write, self._say)
         if self._controls is not None:
-            complain = lambda error: self._say(error, warn=True)  # noqa: E731
-            self._controls.when_ended(self._notifications.on_jobs_ended, complain)
+            self._controls.when_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
         self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
         self._failure: str | None = None
         self._noticed = 0
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
-        save_order = lambda text: self._keep_choice(Choice.ORDER, text)  # noqa: E731
-        self._job_pane = JobPane(self._state, session.clock, self._undo, save_order)
+        self._theme = ThemePreference(self, session)
+        self._job_pane = JobPane(self._state, session.clock, self._undo, partial(save_choice, session, Choice.ORDER))
+        self._groups = ErrorGroups(self._state, self._job_pane)
         self._panes = Panes(self._state, self._job_pane, session.clock.now())
         self._jobs = self._panes.jobs
         self._select_next: JobKey | None = None  # once the engine has told of it
@@ -191,12 +201,7 @@ class Deck(Screen[None]):
     @on(GroupStrip.Chosen)
     def group_chosen(self, message: GroupStrip.Chosen) -> None:
         """Show only the jobs of the state or the error that was clicked; all again when those are shown."""
-        if not message.filter:
-            self.action_next_error()
-        elif message.filter == self._job_pane.filter_text:
-            self._job_pane.clear_filter()
-        else:
-            self._job_pane.replace_filter(message.filter)
+        self._say(self._groups.toggle(message.filter))
 
     @on(TabRule.Chosen)
     def tab_chosen(self, message: TabRule.Chosen) -> None:
@@ -297,24 +302,11 @@ class Deck(Screen[None]):
 
     def action_same_fault(self) -> None:
         """Show only the jobs that failed like the selected one."""
-        key = self._jobs.selected
-        found = self._state.faults.of(key) if key is not None else None
-        if found is None:
-            self._say("this job has not failed, or does not say why: there is nothing to group by")
-        else:
-            self._job_pane.replace_filter(same_error_filter(found.fault))
+        self._say(self._groups.show_same(self._jobs.selected))
 
     def action_next_error(self) -> None:
         """Show only the jobs that failed with the most common error, then with the next one, then all again."""
-        filters = [group_filter(group) for group in self._state.faults.groups()]
-        shown = self._job_pane.filter_text
-        place = filters.index(shown) + 1 if shown in filters else 0
-        if not filters:
-            self._say("no job has failed")
-        elif place == len(filters):
-            self._job_pane.clear_filter()
-        else:
-            self._job_pane.replace_filter(filters[place])
+        self._say(self._groups.show_next())
 
     def action_sort(self) -> None:
         """Sort by the next column."""
@@ -356,8 +348,10 @@ class Deck(Screen[None]):
         self.run_worker(self._copy.curl(about), group="clipboard")
 
     async def action_ticket(self) -> None:
-        """Show one ticket of the marked jobs, else of the selected one."""
-        await self._copy.ticket(self._marked_or_selected)
+        """Show one ticket of the marked jobs, else of the error that is shown alone, else of the selected job."""
+        keys, message = self._groups.jobs_for_ticket(self._marks)
+        self._say(message)
+        await self._copy.ticket(keys)
 
     async def action_show_sent(self) -> None:
         """Show what was sent to the clipboard last."""
@@ -401,7 +395,7 @@ class Deck(Screen[None]):
 
     async def offer_to_add(self, text: str) -> None:
         """Ask for targets; `text` is what has been pasted already."""
-        known: Callable[[JobKey], bool] = lambda key: self._state.table.row(key) is not None  # noqa: E731
+        known = self._state.is_watched
         if self._controls is not None:
             await self._push(AddScreen(self._controls.parse, known, self._add, self._keep_draft, text))
 
@@ -448,14 +442,11 @@ class Deck(Screen[None]):
 
     def action_theme(self) -> None:
         """Show everything in the next theme."""
-        self.action_use_theme(after(self.app.theme).name)
-        name = next(name for name, one in THEMES.items() if one.name == self.app.theme)
-        self.notify(name, timeout=THEME_SECONDS, markup=False)
+        self.notify(self._theme.use_next(), timeout=THEME_SECONDS, markup=False)
 
     def action_use_theme(self, name: str) -> None:
         """Show everything in the theme of that name, next time too."""
-        self.app.theme = name
-        self._keep_choice(Choice.THEME, name)
+        self._theme.use(name)
 
     async def action_help(self) -> None:
         """Show the help."""
@@ -526,11 +517,9 @@ class Deck(Screen[None]):
         self._draw_frame()
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
-        if self._failure is not None:
-            return ()
-        if self._state.engine is None:
-            return OPENING
-        lines = NOTHING_PASSES if self._state.table.total else NO_JOBS if self._read_only else EMPTY_DECK
+        opened = self._state.engine is not None
+        read_only = bool(self._read_only)
+        lines = empty_lines(self._failure, self._state.table.total, opened=opened, read_only=read_only)
         return tuple(clip_line(line, width) for line in lines)
 
     def _show_notices(self) -> None:
@@ -620,10 +609,6 @@ class Deck(Screen[None]):
         self._say(message, warn=not added)
         return added
 
-    def _keep_choice(self, choice: Choice, value: str) -> None:
-        if self._controls is not None:
-            self._controls.keep_choice(choice, value)
-
     def _keep_draft(self, text: str) -> None:
         self._draft = text
 
@@ -632,7 +617,4 @@ class Deck(Screen[None]):
         order = parse_order(self._session.chosen.get(Choice.ORDER, ""))
         if self._job_pane.restore_order(order):
             self._say(f"sorted by {order.words}, as last time: s goes on to the next column")
-        # Unless another theme has been asked for by now.
-        chosen = self._session.chosen.get(Choice.THEME)
-        if self.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
-            self.app.theme = str(chosen)
+        self._theme.restore()

@@ -1,0 +1,74 @@
+"""What keys and clicks do with jobs that failed alike: show those alone, one error after another, and hand them on."""
+
+from collections.abc import Iterable
+
+from jobdeck.domain import words
+from jobdeck.domain.job import JobKey
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.job_filter import group_filter, same_error_filter
+from jobdeck.tui.widgets.job_pane import JobPane
+
+
+class ErrorGroups:
+    """Filters the list by one error or state at a time. What each method returns is what a person is told."""
+
+    def __init__(self, state: DeckState, pane: JobPane) -> None:
+        self._state = state
+        self._pane = pane
+
+    def show_next(self) -> str:
+        """Show only the jobs that failed with the most common error, then with the next one, then all again."""
+        filters = self._filters
+        shown = self._pane.filter_text
+        place = filters.index(shown) + 1 if shown in filters else 0
+        if not filters:
+            return "no job has failed, or none says why"
+        if place == len(filters):
+            self._pane.clear_filter()
+        else:
+            self._pane.replace_filter(filters[place])
+        return ""
+
+    def show_same(self, key: JobKey | None) -> str:
+        """Show only the jobs that failed like this one."""
+        found = self._state.faults.of(key) if key is not None else None
+        if found is None:
+            return "this job has not failed, or does not say why: there is nothing to group by"
+        self._pane.replace_filter(same_error_filter(found.fault))
+        return ""
+
+    def toggle(self, filter_text: str) -> str:
+        """Show only what a filter of the strip admits, all again when that is shown; without one the next error."""
+        if not filter_text:
+            return self.show_next()
+        if filter_text == self._pane.filter_text:
+            self._pane.clear_filter()
+        else:
+            self._pane.replace_filter(filter_text)
+        return ""
+
+    def jobs_for_ticket(self, marks: Iterable[JobKey]) -> tuple[list[JobKey], str]:
+        """Return the marked jobs, else those of the error that is shown alone, else the selected one.
+
+        A ticket goes to one vendor: jobs of other APIs than the selected one's are left out, which is said.
+        """
+        selected = self._pane.jobs.selected
+        keys = list(marks)
+        if not keys and self._pane.filter_text in self._filters:
+            keys = list(self._state.table.keys(0, len(self._state.table)))
+        if not keys:
+            return ([selected] if selected is not None else []), ""
+        apis: dict[JobKey | None, str] = {
+            key: job.target.provider for key in keys if (job := self._state.job(key)) is not None
+        }
+        api = apis.get(selected, "") if selected in apis else apis.get(keys[0], "")
+        ours = [key for key in keys if apis.get(key, api) == api]
+        if len(ours) == len(keys):
+            return keys, ""
+        others = words.plural(len(keys) - len(ours), "job")
+        return ours, f"{others} of another API left out: select one of them, then Y makes their ticket"
+
+    @property
+    def _filters(self) -> list[str]:
+        """The filters of the errors on the strip, in their order."""
+        return [group_filter(group) for group in self._state.faults.groups()]
