@@ -327,6 +327,23 @@ def test_a_rate_limit_says_how_long_it_asks_to_wait_and_until_when() -> None:
     assert advice(refused, exchange("op_a"), NOON) == "the key of profile hog was refused: jobdeck doctor"
 
 
+@pytest.mark.parametrize(
+    ("moment", "glyph", "role"),
+    [
+        (None, "· ", Role.DIM),
+        (Moment(NOON.us, MomentKind.PHASE, "processing", None, "queued", "running", "id"), "● ", Role.RUNNING),
+        (Moment(NOON.us, MomentKind.STAGE, "", "enrichment", "running", "failed", "id"), "✗ ", Role.FAILED),
+        (Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "id"), "✗ ", Role.FAILED),
+        (Moment(NOON.us, MomentKind.PHASE, "succeeded", None, "running", "succeeded", "id"), "✓ ", Role.DONE),
+    ],
+    ids=["unchanged", "running", "a stage", "failed", "succeeded"],
+)
+def test_the_sign_of_an_answer_is_what_it_showed_of_the_job(moment: Moment | None, glyph: str, role: Role) -> None:
+    one = exchange("op_a", request_id="id", started=NOON)
+    notes = exchange_notes(job("op_a"), [moment] if moment is not None else [], [one])
+    assert trace_lines(one, NOON, 78, notes)[0][0] == (glyph, role)
+
+
 def test_a_trace_id_is_called_one() -> None:
     assert "trace 507f1f77" in plain(trace_lines(exchange("507f1f77", profile="sonarly"), NOON, 78)[1])
 

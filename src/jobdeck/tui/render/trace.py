@@ -25,10 +25,11 @@ ExchangeId: TypeAlias = tuple[str | None, int]
 
 @dataclass(frozen=True, slots=True)
 class ExchangeNotes:
-    """Words by exchange, and those exchanges that showed a job's bad end."""
+    """Words by exchange, and those exchanges that showed a job, or one of its stages, to end badly or to succeed."""
 
     words: Mapping[ExchangeId, str] = field(default_factory=dict)
     bad: frozenset[ExchangeId] = frozenset()
+    good: frozenset[ExchangeId] = frozenset()
 
 
 def which(exchange: Exchange) -> ExchangeId:
@@ -43,6 +44,8 @@ def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exch
         known.setdefault(exchange.support_id, []).append(which(exchange))
     notes: dict[ExchangeId, list[str]] = {}
     bad: list[ExchangeId] = []
+    ends: list[ExchangeId] = []
+    good: list[ExchangeId] = []
     for moment in moments:
         same = known.get(moment.request_id)
         if moment.request_id is None or not same:
@@ -52,13 +55,16 @@ def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exch
         text = _words(moment)
         if text:
             notes.setdefault(teller, []).append(text)
-        if moment.kind is MomentKind.PHASE and moment.after in BAD_ENDS:
+        if moment.kind in {MomentKind.PHASE, MomentKind.STAGE} and moment.after in BAD_ENDS:
             bad.append(teller)
+        if moment.kind is MomentKind.PHASE:
+            ends += [teller] if moment.after in BAD_ENDS else []
+            good += [teller] if moment.after == Phase.SUCCEEDED.value else []
     joined = {teller: ", ".join(parts) for teller, parts in notes.items()}
     reason = " ".join(job.reason)
-    for teller in bad:
+    for teller in ends:
         joined[teller] = f"{joined[teller]}: {reason}" if reason else joined[teller]
-    return ExchangeNotes(joined, frozenset(bad))
+    return ExchangeNotes(joined, frozenset(bad), frozenset(good))
 
 
 def _words(moment: Moment) -> str:
@@ -140,7 +146,7 @@ def trace_lines(
     `whole` of it is wanted, which may take up to `MOST_LINES` more.
     """
     head: Line = (
-        _glyph(exchange, bad=which(exchange) in told.bad),
+        _glyph(exchange, told),
         (f"{words.near(exchange.started.us, now)} ", Role.DIM),
         (f"{clip(exchange.method, 6)} ", Role.DIM),
     )
@@ -185,9 +191,15 @@ def id_label(exchange: Exchange) -> str:
     return "request" if exchange.request_id else "trace"
 
 
-def _glyph(exchange: Exchange, *, bad: bool) -> Span:
+def _glyph(exchange: Exchange, told: ExchangeNotes) -> Span:
+    """Return what an answer showed of the job; how HTTP went, its status tells."""
+    this = which(exchange)
     if exchange.problem is None:
-        return ("✗ ", Role.FAILED) if bad else ("✓ ", Role.DONE)
+        if this in told.bad:
+            return "✗ ", Role.FAILED
+        if this in told.good:
+            return "✓ ", Role.DONE
+        return ("● ", Role.RUNNING) if this in told.words else ("· ", Role.DIM)
     return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.BLIND)
 
 
