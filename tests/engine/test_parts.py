@@ -1,6 +1,7 @@
 """Stages and results at URLs of their own, over real HTTP: what is asked when, what it costs, and what goes wrong."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -264,3 +265,45 @@ async def test_parts_are_paid_from_the_one_budget() -> None:
     most = max(sum(begun <= at < begun + 60.0 for at in sent) for begun in sent)
     assert most <= 60
     assert used > 0
+
+
+async def test_a_result_too_large_to_keep_is_saved_from_its_own_url() -> None:
+    page = {key: value for key, value in PAGE.items() if key != "stages"}
+    large = json.dumps({"output": "x" * 9 * 1024 * 1024}).encode()
+    script = {"/jobs/1": [Say(DONE)], "/jobs/1/output": [Say(large)]}
+    async with sight(script, page) as seen:
+        job = await seen.until()
+        pieces: list[bytes] = []
+        assert job.result is None
+        assert (job.dropped_result or 0) // 1024 == 9 * 1024
+        async with asyncio.timeout(PATIENCE):
+            assert await seen.engine.download(job.key, pieces.append) is None
+    assert b"".join(pieces) == large
+
+
+@pytest.mark.parametrize(
+    ("answer", "saved"), [(DONE, "/jobs/1/output"), ({**DONE, "output": 5}, "/jobs/1"), (BROKEN, "/jobs/1")]
+)
+async def test_what_is_saved_is_where_the_result_is(answer: dict[str, object], saved: str) -> None:
+    fields = PAGE["fields"] | {"result": "$.output"}
+    page = {key: value for key, value in PAGE.items() if key != "stages"} | {"fields": fields}
+    script = {"/jobs/1": [Say(answer)], "/jobs/1/output": [Say({"output": 7}), Say({"output": 8})]}
+    async with sight(script, page) as seen:
+        job = await seen.until()
+        pieces: list[bytes] = []
+        async with asyncio.timeout(PATIENCE):
+            assert await seen.engine.download(job.key, pieces.append) is None
+            assert await seen.engine.download(job.key, pieces.append) is None
+    expected = {"output": 8} if saved.endswith("output") else answer
+    assert b"".join(pieces) == 2 * json.dumps(expected).encode()
+
+
+async def test_a_result_that_cannot_be_saved_says_why() -> None:
+    page = {key: value for key, value in PAGE.items() if key != "stages"}
+    script = {"/jobs/1": [Say(DONE), Say(DONE), Say({}, 404)], "/jobs/1/output": [Say({"output": 7}), Say({}, 403)]}
+    async with sight(script, page) as seen:
+        job = await seen.until()
+        async with asyncio.timeout(PATIENCE):
+            of_part = await seen.engine.download(job.key, lambda _: None)
+            of_job = await seen.engine.download(job.key, lambda _: None)
+    assert (of_part and of_part.kind, of_job and of_job.kind) == (ProblemKind.PERMISSION, ProblemKind.NOT_FOUND)

@@ -13,7 +13,7 @@ from jobdeck.apis.spec import ListSpec, Resource, Variable, fill
 from jobdeck.apis.url_template import ID
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import JobKey, Observation, Target
+from jobdeck.domain.job import JobKey, Observation, Part, Target
 from jobdeck.providers.base import PartRequest, Reply, ValuePage
 from jobdeck.providers.http import DEADLINE, Address, Answer, HttpLayer
 from jobdeck.providers.json_text import json_text
@@ -60,6 +60,11 @@ class ApiClient:
             return replace(parsed, observations=rows)
 
         return await self._send(self._address(target), parse, target.key)
+
+    def has_part(self, target: Target, part: Part) -> bool:
+        """Whether such a job may have a part at a URL of its own."""
+        resource = self._spec.resources.get(target.resource)
+        return resource is not None and part in resource.parts
 
     async def fetch_part(self, request: PartRequest) -> Reply:
         """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""

@@ -212,9 +212,10 @@ class Engine:
             lane.wake()
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
-        """Poll a job, and hand the body, decoded and without secrets, to `write` as it comes; return what went wrong.
+        """Ask for a job's result, and hand the body, decoded and without secrets, to `write` as it comes.
 
-        Cancelled when the job is watched no more.
+        Returns what went wrong; of a result with a URL of its own the body is that one's. Cancelled when the job is
+        watched no more.
         """
         lane = self._lanes[key.profile]
         done = lane.download(key, write)
@@ -365,7 +366,7 @@ class Engine:
                 next_cursor=reply.next_cursor,
                 rows=len(reply.observations),
                 retry_asked=reply.retry_asked,
-                missing=applied.jobs[0].missing if asked is not None and applied.jobs else (),
+                missing=lane.missing(asked, applied.jobs[0].missing) if asked is not None and applied.jobs else (),
             ),
         )
         self._share_limit(lane)

@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from jobdeck.domain.events import ProfileEvent, ProfileHalted
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.job import Job, JobKey, MissingPart, Part, Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Request
@@ -30,6 +30,19 @@ Write: TypeAlias = Callable[[bytes], object]
 """Takes the pieces of a body as they come; raises nothing."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Download:
+    """A body that is wanted: who takes it and who waits for it, and the part of the job that it is.
+
+    The part is None while nobody knows whether the result is in the job's own answer, which `is_here` says.
+    """
+
+    write: Write
+    done: "asyncio.Future[Problem | None]"
+    part: MissingPart | None = None
+    is_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,7 @@ class Lane:
         self._ledger: Ledger = ledger or NoLedger()
         self._in_flight = 0
         self._wake = asyncio.Event()
-        self._downloads: dict[JobKey, tuple[Write, asyncio.Future[Problem | None]]] = {}
+        self._downloads: dict[JobKey, _Download] = {}
 
     @property
     def name(self) -> str:
@@ -151,16 +164,23 @@ class Lane:
                 requests.create_task(self._do(action, owner))
 
     def download(self, key: JobKey, write: Write) -> "asyncio.Future[Problem | None]":
-        """Hand the body of the next answer about a job to `write`; the future tells when it ended, and its problem."""
+        """Hand the next body with a job's result to `write`; the future tells when it ended, and its problem."""
         done = asyncio.get_running_loop().create_future()
-        self._downloads[key] = write, done
+        self._downloads[key] = _Download(write, done)
         return done
 
     def cancel_download(self, key: JobKey) -> None:
         """Want the body of a job no more."""
-        _, done = self._downloads.pop(key, (None, None))
-        if done is not None:
-            done.cancel()
+        wanted = self._downloads.pop(key, None)
+        if wanted is not None:
+            wanted.done.cancel()
+
+    def missing(self, key: JobKey, missing: tuple[MissingPart, ...]) -> tuple[MissingPart, ...]:
+        """Return the parts of a job that are missing, with the one that is wanted once more."""
+        wanted = self._downloads.get(key)
+        if wanted is None or wanted.part is None or wanted.part.part in {one.part for one in missing}:
+            return missing
+        return (*missing, wanted.part)
 
     async def aclose(self) -> None:
         """Close the provider's connections."""
@@ -195,8 +215,8 @@ class Lane:
             # First on record, then shown: else a process killed in between has shown an ID that nobody finds again.
             await self._ledger.record(permit, reply, self._next_poll(request, reply, now), now)
             owner.on_done(Done(self, request, reply, now))
-            if isinstance(request, Poll) and request.key in self._downloads:
-                # Wanted since this request was sent.
+            if isinstance(request, Poll) and (wanted := self._downloads.get(request.key)) and wanted.part is None:
+                # Wanted since this request was sent, or in the answer that was polled for to find it.
                 self.scheduler.ask(request.key, now.mono)
         finally:
             self._in_flight -= 1
@@ -214,28 +234,48 @@ class Lane:
     async def _ask(self, asked: Asked) -> Reply:
         started = self._clock.now()
         try:
-            if isinstance(asked, Target) and asked.key in self._downloads:
-                return await self._download(asked, *self._downloads.pop(asked.key))
             if isinstance(asked, Target):
-                return await self._provider.poll(asked)
+                return await self._poll(asked)
             if isinstance(asked, PartRequest):
-                return await self._provider.fetch_part(asked)
+                return await self._fetch_part(asked)
             return await self._provider.list_page(asked)
         except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not blind every job
             _log.exception("the provider of profile %s raised", self.name)
             return Reply(self._internal_fault(asked, error, started))
 
-    async def _download(self, target: Target, write: Write, done: "asyncio.Future[Problem | None]") -> Reply:
-        token = SAVE_BODY.set(write)
+    async def _poll(self, target: Target) -> Reply:
+        """Poll a job; a body of it that is wanted is that of its result, which may have a URL of its own."""
+        wanted = self._downloads.get(target.key)
+        if wanted is None:
+            return await self._provider.poll(target)
+        if wanted.is_here or not self._provider.has_part(target, Part.RESULT):
+            del self._downloads[target.key]
+            return await self._download(wanted, self._provider.poll(target))
+        reply = await self._provider.poll(target)
+        parts = (one for row in reply.observations for one in row.elsewhere)
+        wanted.part = next((one for one in parts if one.part is Part.RESULT), None)
+        wanted.is_here = wanted.part is None
+        if reply.problem is not None and self._downloads.pop(target.key, None) is wanted:
+            _resolve(wanted, reply)
+        return reply
+
+    async def _fetch_part(self, request: PartRequest) -> Reply:
+        wanted = self._downloads.get(request.target.key)
+        if wanted is None or wanted.part is None or wanted.part.part is not request.missing.part:
+            return await self._provider.fetch_part(request)
+        del self._downloads[request.target.key]
+        return await self._download(wanted, self._provider.fetch_part(request))
+
+    async def _download(self, wanted: _Download, sending: Coroutine[Any, Any, Reply]) -> Reply:
+        token = SAVE_BODY.set(wanted.write)
         try:
-            reply = await self._provider.poll(target)
+            reply = await sending
         except BaseException:
-            done.cancel()
+            wanted.done.cancel()
             raise
         finally:
             SAVE_BODY.reset(token)
-        if not done.done():
-            done.set_result(reply.problem)
+        _resolve(wanted, reply)
         return reply
 
     def _url_of(self, asked: Asked) -> str:
@@ -257,6 +297,11 @@ class Lane:
         part = asked.missing if isinstance(asked, PartRequest) else None
         duration = self._clock.now().mono - started.mono
         return Exchange(self.name, "GET", self._url_of(asked), started, duration, job=job, problem=problem, part=part)
+
+
+def _resolve(wanted: _Download, reply: Reply) -> None:
+    if not wanted.done.done():
+        wanted.done.set_result(reply.problem)
 
 
 def _asked(request: Request, owner: Owner) -> Asked | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import MissingPart, Observation, Target
+from jobdeck.domain.job import MissingPart, Observation, Part, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import ListPage
@@ -75,6 +75,10 @@ class Provider(Protocol):
 
     async def poll(self, target: Target) -> Reply:
         """Ask for one job; the reply has exactly one observation, of that job, or a problem."""
+        ...
+
+    def has_part(self, target: Target, part: Part) -> bool:
+        """Whether such a job may have a part at a URL of its own."""
         ...
 
     async def fetch_part(self, request: PartRequest) -> Reply:

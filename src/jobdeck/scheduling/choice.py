@@ -103,7 +103,7 @@ class Choice:
             key = key or self._unfinished()
             if key is not None:
                 return self._take_poll(key, now)
-            if not probe and (at := self.parts.due_ended()) is not None and at <= now:
+            if (at := self.parts.due_ended()) is not None and at <= now:
                 return self._take_part(self.parts.first_ended(), now)
             return self._idle_until(now)
         return self._waits(now, poll_at, page_at)

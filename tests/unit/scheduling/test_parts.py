@@ -115,3 +115,26 @@ def test_parts_take_no_more_than_their_turn_and_starve_nobody() -> None:
     first = [action for at, action in world.sent if at < 120.0]
     share = sum(isinstance(action, FetchPart) for action in first) / len(first)
     assert 0.2 <= share <= 0.36
+
+
+def test_a_part_probes_a_profile_that_fails_when_nothing_else_is_left() -> None:
+    tested = scheduler()
+    for name in ("a", "b"):
+        tested.add(job_key(name), "search", 0.0)
+    now = 0.0
+    while not tested.probing:
+        action = tested.next_action(now)
+        if isinstance(action, Wait):
+            assert action.until is not None
+            now = action.until
+        elif isinstance(action, FetchPart):
+            tested.defer(action, now, 10_000.0)
+        elif isinstance(action, Poll) and action.key == KEY:
+            tested.on_result(now, action, replace(ended(action), missing=(RESULT,)))
+        else:
+            tested.on_result(now, action, Result(problem=ProblemKind.NETWORK))
+    tested.remove(job_key("b"))
+    part = tested.next_action(10_000.0)
+    assert part == FetchPart(KEY, RESULT)
+    tested.on_result(10_000.0, part, Result())
+    assert not tested.probing
