@@ -66,7 +66,6 @@ def test_configuration_secrets_targets_scenarios_and_bodies_come_from_any_editor
         ("demo --record={}", "record"),
         ("ticket --output={} op_1", "output"),
         ("simulate --scenario={}", "scenario"),
-        ("simulate --replay={}", "replay"),
         ("replay {}", "file"),
         ("doctor --provider x --body={}", "body"),
     ],

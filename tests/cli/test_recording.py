@@ -95,17 +95,3 @@ def test_replay_says_what_is_wrong_with_a_file_and_wants_a_terminal(tmp_path: Pa
         assert "\x1b" not in ran.err
         assert ran.out == ""
     assert not (tmp_path / "data").exists()
-
-
-def test_simulate_refuses_what_does_not_go_with_a_recording(tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    good = str(write(tmp_path / "good", [], end=at(60)))
-    for arguments, reason in [
-        (["--replay", str(tmp_path / "none")], "cannot read"),
-        (["--replay", good, "--jobs", "3"], "--jobs does not go with --replay"),
-        (["--replay", good, "--seed", "3"], "--seed does not go with --replay"),
-        (["--replay", good, "--scenario", "x.toml"], "--scenario does not go with --replay"),
-        (["--scenario", "x.toml"], "cannot read x.toml: No such file"),
-    ]:
-        ran = jobdeck("simulate", *arguments, env=env)
-        assert (ran.code, reason in ran.err, ran.out) == (2, True, ""), arguments

@@ -23,7 +23,6 @@ HOSTILE = "x\x1b]52;c;aGk=\x07\x9b2J\u202ey"
         ["requests", HOSTILE],
         ["replay", HOSTILE],
         ["simulate", "--scenario", HOSTILE],
-        ["simulate", "--replay", HOSTILE],
         ["wait", "--record", f"{HOSTILE}/x", "op_1"],
         [HOSTILE],
         ["--no-such-option", HOSTILE],

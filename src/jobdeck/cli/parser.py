@@ -350,16 +350,13 @@ def _add_simulate(commands: "Commands") -> None:
         commands,
         "simulate",
         summary="the simulator alone, to try scripts on",
-        description="Serve both APIs on loopback from a scenario, or from a recording, until interrupted.",
+        description="Serve both APIs on loopback from a scenario, until interrupted.",
         example="simulate --port 8080 --scenario outage.toml",
         settings=False,
     )
     simulate.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: a free one)")
     simulate.add_argument(
         "--scenario", type=_path, metavar="FILE", help="a TOML or JSON scenario (default: that of the demo)"
-    )
-    simulate.add_argument(
-        "--replay", type=_path, metavar="FILE", help="answer as was recorded with --record, at the same times"
     )
     simulate.add_argument("--jobs", type=_count, metavar="N", help="how many jobs of the demo's kind (default 24)")
     simulate.add_argument("--seed", type=int, metavar="S", help="overrides the scenario's seed")

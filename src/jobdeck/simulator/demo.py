@@ -90,8 +90,7 @@ DEMO_PROFILES = (
 
 def demo_targets(scenario: Scenario) -> list[str]:
     """Every job of `scenario` as a target: a relative poll URL or, for The Hog's operations, a bare ID."""
-    named = (target_of(job.resource, job.id, job.account_group) for job in scenario.jobs)
-    return [target for target in named if target is not None]
+    return [target_of(job.resource, job.id, job.account_group) for job in scenario.jobs]
 
 
 def _remarkable() -> Iterator[JobScript]:

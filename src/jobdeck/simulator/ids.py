@@ -14,10 +14,9 @@ _TARGETS = {
 }
 
 
-def target_of(resource: str, job_id: str, account_group: str | None) -> str | None:
-    """How a user names a job: by a relative poll URL, or its bare ID; None for one of another API's resources."""
-    form = _TARGETS.get(resource)
-    return None if form is None else form.format(id=job_id, group=account_group)
+def target_of(resource: str, job_id: str, account_group: str | None) -> str:
+    """How a user names a job: by a relative poll URL, or its bare ID."""
+    return _TARGETS[resource].format(id=job_id, group=account_group)
 
 
 def dice(key: str) -> random.Random:

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from jobdeck.simulator.http_server import HttpServer, bind
-from jobdeck.simulator.recorded import Answers, RecordedSimulation
 from jobdeck.simulator.records import RequestRecord, Stats
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.simulation import Simulation
@@ -20,7 +19,6 @@ from jobdeck.simulator.world import Clock, World
 class SimulatorServer:
     """Plays `scenario` over HTTP on a loopback address, from `start` (or `async with`) until `stop`.
 
-    With `answers` it plays those of a recording, at the scenario's speed.
     Port 0 takes a free one and keeps it over a stop and a start. `clock` gives real epoch seconds and must not
     fall; `sleep` waits real seconds. Simulated time starts with the first `start` and goes on while stopped.
     Raises OSError when the port is taken and ValueError for a host that is not loopback.
@@ -34,14 +32,12 @@ class SimulatorServer:
         host: str = "127.0.0.1",
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
-        answers: Answers | None = None,
     ) -> None:
         self.scenario = scenario
         self.host = host
         self.port = port
         self._clock = clock or steady_clock()
         self._sleep = sleep
-        self._answers = answers
         self._paused = False
         self._gate = asyncio.Event()
         self._simulation: Simulation | None = None
@@ -65,11 +61,7 @@ class SimulatorServer:
         listening = bind(self.host, self.port)
         self.port = listening.getsockname()[1]
         if self._simulation is None:
-            self._simulation = (
-                Simulation(self.scenario, self._clock)
-                if self._answers is None
-                else RecordedSimulation(self._answers, self.scenario, self._clock)
-            )
+            self._simulation = Simulation(self.scenario, self._clock)
         # An event belongs to the loop that first waited for it, and a later start may be in another.
         self._gate = asyncio.Event()
         if not self._paused:
@@ -135,19 +127,16 @@ def serve_forever(
     host: str = "127.0.0.1",
     port: int = 0,
     on_ready: Callable[[str], object] = lambda url: None,
-    answers: Answers | None = None,
 ) -> signal.Signals:
     """Serve until SIGINT or SIGTERM, and return which of them it was; call from the main thread.
 
     `on_ready` is called once with the base URL when connections are accepted. Raises OSError when the port is
     taken, ValueError for a host that is not loopback.
     """
-    return asyncio.run(_serve(scenario, host, port, on_ready, answers))
+    return asyncio.run(_serve(scenario, host, port, on_ready))
 
 
-async def _serve(
-    scenario: Scenario, host: str, port: int, on_ready: Callable[[str], object], answers: Answers | None
-) -> signal.Signals:
+async def _serve(scenario: Scenario, host: str, port: int, on_ready: Callable[[str], object]) -> signal.Signals:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[signal.Signals] = loop.create_future()
 
@@ -162,6 +151,6 @@ async def _serve(
             signal.signal(number, lambda got, _: loop.call_soon_threadsafe(stop, signal.Signals(got)))
         else:
             loop.add_signal_handler(number, stop, number)
-    async with SimulatorServer(scenario, port, host=host, answers=answers) as server:
+    async with SimulatorServer(scenario, port, host=host) as server:
         on_ready(server.url)
         return await stopped

@@ -84,29 +84,23 @@ class Simulation:
                 answer = dialect.error(ask, Refusal(429))
         answer = replace(answer, headers=(*headers, *answer.headers))
         wire = spoil(answer, strike.fault, dialect, ask) if strike.fault else plain(answer)
-        record = self.record(dialect, route, incoming, wire, trace)
-        self.keep(replace(record, bucket=bucket, fault=strike.name, refused=refused))
-        return Outgoing(wire, strike.delay)
-
-    def record(self, dialect: Dialect, route: Route, incoming: Incoming, wire: Wire, trace: str) -> RequestRecord:
-        """Return the record of a request that no bucket counted and no fault struck."""
-        return RequestRecord(
+        record = RequestRecord(
             at=self.world.now,
             api=dialect.api.value,
             method=incoming.method,
             path=incoming.path,
             query=incoming.query_string,
             endpoint=route.endpoint.value,
-            bucket=None,
+            bucket=bucket,
             status=None if wire.reset_after == 0 else wire.status,
             request_id=trace,
             header_names=frozenset(incoming.headers),
+            fault=strike.name,
+            refused=refused,
         )
-
-    def keep(self, record: RequestRecord) -> None:
-        """Log and count one request."""
         self.log.append(record)
         self.stats.count(record)
+        return Outgoing(wire, strike.delay)
 
     def _accepts(self, api: Api, headers: Mapping[str, str]) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")

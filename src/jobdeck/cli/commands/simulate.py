@@ -10,11 +10,9 @@ from jobdeck.apis.pages import PageLibrary
 from jobdeck.apis.spec import ApiSpec
 from jobdeck.cli.errors import LISTEN_ERRORS, CommandError
 from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.narration import narrate
 from jobdeck.domain.text import one_line
 from jobdeck.simulator.demo import DEMO_PROFILES, DemoProfile, demo_scenario, demo_targets
 from jobdeck.simulator.loading import load_scenario
-from jobdeck.simulator.recorded import Answers
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import serve_forever
 from jobdeck.simulator.vocabulary import ScenarioError
@@ -22,37 +20,16 @@ from jobdeck.simulator.vocabulary import ScenarioError
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Serve until a signal; what to type in another terminal is said once the port is open."""
-    if arguments.replay is None:
-        scenario, answers = _scenario(arguments), None
-    else:
-        # No limit of ours: whoever was refused then is refused again, and nobody else.
-        scenario, answers = Scenario(speed=arguments.speed or 1.0), _answers(arguments)
-    targets = demo_targets(scenario) if answers is None else answers.targets
+    scenario = _scenario(arguments)
+    targets = demo_targets(scenario)
     try:
-        serve_forever(scenario, port=arguments.port, on_ready=lambda url: _explain(url, targets), answers=answers)
+        serve_forever(scenario, port=arguments.port, on_ready=lambda url: _explain(url, targets))
     except OSError as error:
         if error.errno not in LISTEN_ERRORS:
             raise
         message = f"cannot listen on port {arguments.port}: {error.strerror or type(error).__name__}"
         raise CommandError(message) from None
     return ExitCode.OK
-
-
-def _answers(arguments: argparse.Namespace) -> Answers:
-    """Return the answers of a recording; raises `CommandError` when it cannot be read, or is not all that was asked."""
-    for name in ("scenario", "jobs", "seed"):
-        if getattr(arguments, name) is not None:
-            raise CommandError(f"--{name} does not go with --replay: a recording has its own jobs")
-    from jobdeck.recording.errors import RecordingError  # noqa: PLC0415 - only for recordings
-    from jobdeck.recording.reader import read_recording  # noqa: PLC0415 - the same
-
-    try:
-        recording = read_recording(Path(arguments.replay))
-    except RecordingError as error:
-        raise CommandError(str(error)) from None
-    if recording.fault:
-        narrate(recording.fault)
-    return Answers(recording)
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
