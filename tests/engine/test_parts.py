@@ -307,3 +307,19 @@ async def test_a_result_that_cannot_be_saved_says_why() -> None:
             of_part = await seen.engine.download(job.key, lambda _: None)
             of_job = await seen.engine.download(job.key, lambda _: None)
     assert (of_part and of_part.kind, of_job and of_job.kind) == (ProblemKind.PERMISSION, ProblemKind.NOT_FOUND)
+
+
+async def test_a_result_that_made_room_for_others_is_fetched_again() -> None:
+    page = {key: value for key, value in PAGE.items() if key != "stages"}
+    script = {"/jobs/1": [Say(DONE)], "/jobs/1/output": [Say({"output": 7})]}
+    async with sight(script, page) as seen:
+        job = await seen.until()
+        registry = seen.engine._registry
+        registry._jobs[job.key] = job.without_result()
+        assert registry.jobs[job.key].evicted_result == 1
+        seen.engine.ask(job.key)
+        async with asyncio.timeout(PATIENCE):
+            while seen.job.result is None:
+                await asyncio.sleep(0.005)
+        again = seen.job
+    assert (again.result, again.facts, again.anomalies) == ("7", (), ())

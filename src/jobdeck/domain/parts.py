@@ -8,11 +8,13 @@ from dataclasses import replace
 from jobdeck.domain.events import JobEvent
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, MissingPart, Observation, Part
+from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job, MissingPart, Observation, Part
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.stages import stage_changes, update_records, with_anomaly
 
 MOST_TRIES = 3
+
+_SIZES = {DROPPED_RESULT, EVICTED_RESULT}
 
 _PASSING = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.SERVER_ERROR})
 """Problems after which a part is asked for again."""
@@ -41,7 +43,7 @@ def apply_part(
     """Return the job with a part that was fetched; the result of a job that goes on (again) is no news."""
     if job.observed is None or (part is Part.RESULT and not job.terminal):
         return job, ()
-    told = dict(observation.facts)
+    told = {name for name, _ in observation.facts} | (_SIZES if part is Part.RESULT else set())
     taken = replace(
         job,
         missing=tuple(one for one in job.missing if one.part is not part),
