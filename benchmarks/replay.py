@@ -12,14 +12,15 @@ from tests.tui.recorded import poll
 from benchmarks.goal import Goal, Number
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
-from jobdeck.recording import facts as f
-from jobdeck.recording.reader import Recording, read_recording
-from jobdeck.wiring.replaying import Replay
+from jobdeck.recording import entries as e
+from jobdeck.recording.entries import Recording
+from jobdeck.recording.reader import read_recording
+from jobdeck.recording.replay import Replay
 
 JOBS = 100
 SECONDS = 3_600
 EVERY = 60
-"""Seconds between two looks at a job: 100 a minute, of which each tells a new progress."""
+"""Seconds between two polls of a job: 100 a minute, each with a new progress."""
 
 SIZE = Goal("a recording of an hour, 100 jobs", 1_000.0, "kB")
 OPENED = Goal("reading it", 3.0, "s")
@@ -30,18 +31,18 @@ GOALS = (SIZE, OPENED, SEEK)
 def measure() -> Iterator[Number]:
     """Record, read, and jump about."""
     with tempfile.TemporaryDirectory() as folder:
-        path = write(Path(folder) / "hour.jobdeck", _facts(), end=at(SECONDS))
+        path = write(Path(folder) / "hour.jobdeck", _entries(), end=at(SECONDS))
         begun = process_time()
         recording = read_recording(path)
         took = process_time() - begun
-        yield SIZE.found(path.stat().st_size / 1_000, f"{len(recording.facts):,} facts")
+        yield SIZE.found(path.stat().st_size / 1_000, f"{len(recording.entries):,} entries")
     yield OPENED.found(took)
     yield SEEK.found(asyncio.run(_seek(recording)))
 
 
-def _facts() -> Iterator[f.Fact]:
+def _entries() -> Iterator[e.Entry]:
     keys = [JobKey("hog", None, f"op_{number:04d}") for number in range(JOBS)]
-    yield from (f.Added(at(0), Target(key, "thehog", "operation")) for key in keys)
+    yield from (e.Added(at(0), Target(key, "thehog", "operation")) for key in keys)
     for second in range(1, SECONDS):
         for key in keys[second % EVERY :: EVERY]:
             yield poll(second, key, Phase.RUNNING, second / SECONDS)

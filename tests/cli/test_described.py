@@ -8,7 +8,7 @@ import pytest
 from jobdeck.apis.pages import built_in_names
 from jobdeck.cli.sitting import Sitting
 from jobdeck.domain.job import JobKey
-from jobdeck.recording.facts import Added, Replied
+from jobdeck.recording.entries import Added, Replied
 from jobdeck.recording.reader import read_recording
 from jobdeck.wiring import Wiring
 from tests.cli.harness import Ran, environment, jobdeck
@@ -164,7 +164,7 @@ def test_a_job_with_a_place_is_recorded_and_read_again(home: Path) -> None:
     with scripted_apart(script) as server:
         ran = told(home, server, "watch", "--record", str(path), "ci:octocat/.github/30433642")
     assert ran.code == 0
-    targets = [placed.fact.target for placed in read_recording(path).facts if isinstance(placed.fact, Added)]
+    targets = [timed.entry.target for timed in read_recording(path).entries if isinstance(timed.entry, Added)]
     assert [(target.key, target.resource) for target in targets] == [
         (JobKey("ci", "octocat/.github", "30433642"), "job")
     ]
@@ -358,7 +358,7 @@ def test_status_wait_ticket_and_hooks_have_what_other_answers_tell(home: Path) -
     assert hook["stages"] == waited.object["stages"]
     assert "/out/1 200" in ticket.out
     assert "own:blue/1" in record.out
-    parts = [placed.fact for placed in read_recording(path).facts if isinstance(placed.fact, Replied)]
+    parts = [timed.entry for timed in read_recording(path).entries if isinstance(timed.entry, Replied)]
     assert [reply.exchange.part and reply.exchange.part.part for reply in parts] == [None, None, "stages", "result"]
 
 

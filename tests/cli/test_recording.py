@@ -46,7 +46,7 @@ def test_a_recording_never_overwrites_and_says_what_it_cannot(tmp_path: Path) ->
     there.write_text("mine")
     with simulator(SCENARIO) as running:
         env = environment(running.url, tmp_path)
-        for path, reason in [(there, "is there already"), (tmp_path / "no" / "x", "No such file or directory")]:
+        for path, reason in [(there, "already exists"), (tmp_path / "no" / "x", "No such file or directory")]:
             ran = jobdeck("wait", "--record", str(path), *TARGETS, env=env)
             assert ran.code == 2
             assert reason in ran.err
@@ -77,10 +77,15 @@ def test_replay_says_what_is_wrong_with_a_file_and_wants_a_terminal(tmp_path: Pa
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "JOBDECK_DATA_DIR": str(tmp_path / "data")}
     good = write(tmp_path / "good", [], end=at(60))
     header = gzip.decompress(good.read_bytes()).splitlines()[0].decode()
-    bad = write_lines(tmp_path / "bad", [header, json.dumps({"t": 0, "k": "nonsense\x1b[31m"})])
+    bad = write_lines(tmp_path / "bad", [header, json.dumps({"nonsense\x1b[31m": 0})])
+    old = write_lines(tmp_path / "old", [json.dumps({**json.loads(header), "version": 2, "jobdeck": "0.0.9"})])
     for arguments, reason in [
         ([str(tmp_path / "none")], "cannot read"),
-        ([str(bad)], "bad, line 2: Input tag"),
+        ([str(bad)], "bad, line 2: it has no entry that this version knows"),
+        (
+            [str(old)],
+            "old cannot be read: it was made by jobdeck 0.0.9 in format 2, and this version reads format 3",
+        ),
         ([str(good), "--at", "5m"], "--at: the recording goes from 20:26:40Z to 20:27:40Z"),
         ([str(good), "--at", "20:26:39"], "--at: the recording goes from"),
         ([str(good), "--at", "25:00:00"], "--at: no moment such as 14:02, 14:02:30, +5m, -30s, 50%"),

@@ -10,9 +10,9 @@ from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.trace import EXCHANGES_KEPT, Bodies
 from jobdeck.providers.base import Reply
-from jobdeck.recording.facts import Added, Fact, Replied, Restored
+from jobdeck.recording.entries import Added, Entry, Replied, Restored
+from jobdeck.recording.recorder import RecordedRegistry
 from jobdeck.scheduling.actions import Seen
-from jobdeck.wiring.recording import RecordedRegistry
 from tests.builders import START, ManualClock, make_exchange, make_observation, make_target
 
 KEY = JobKey("hog", None, "op_1")
@@ -262,7 +262,7 @@ def test_an_end_that_is_seen_again_is_seen_as_though_it_were_new() -> None:
 
 
 def test_a_recorded_end_is_remembered_before_the_answer_that_contradicts_it() -> None:
-    facts: list[Fact] = []
+    facts: list[Entry] = []
     recorded = _with_an_end(RecordedRegistry(facts.append, ManualClock()))
     recorded.apply(KEY, Reply(ASKED_LATER, (make_observation(Phase.RUNNING, 0.3),)), LATER)
     assert [type(fact) for fact in facts] == [Added, Restored, Replied]

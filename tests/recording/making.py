@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jobdeck.domain.instant import Instant
-from jobdeck.recording.encoding import Encoder
-from jobdeck.recording.facts import Fact, Header
+from jobdeck.recording.codec import Encoder
+from jobdeck.recording.entries import Entry, Header
 
 ZERO = Instant(1_780_000_000_000_000, 0.0)
 """The start of a recording on its own clock, which counts from there."""
 
-HEADER = Header("1.2.3", ZERO.us, {"hog": "thehog", "sonarly": "sonarly"})
+HEADER = Header("1.2.3", ZERO, {"hog": "thehog", "sonarly": "sonarly"})
 
 
 def at(seconds: float) -> Instant:
@@ -20,15 +20,12 @@ def at(seconds: float) -> Instant:
     return Instant(ZERO.us + us, us / 1e6)
 
 
-def lines_of(facts: Iterable[Fact], *, end: Instant | None = None) -> list[str]:
-    encoder = Encoder(ZERO)
-    lines = [encoder.header(HEADER)]
-    for fact in facts:
-        lines.extend(encoder.lines(fact))
-    lines.extend(encoder.rest())
+def lines_of(entries: Iterable[Entry], *, end: Instant | None = None) -> list[str]:
+    encoder = Encoder()
+    lines = [encoder.header(HEADER), *map(encoder.line, entries)]
     if end is not None:
-        lines.extend(encoder.end(end))
-    return lines
+        lines.append(encoder.line(end))
+    return [line.decode() for line in lines]
 
 
 def write_lines(path: Path, lines: Iterable[str | Mapping[str, object]]) -> Path:
@@ -37,5 +34,5 @@ def write_lines(path: Path, lines: Iterable[str | Mapping[str, object]]) -> Path
     return path
 
 
-def write(path: Path, facts: Iterable[Fact], *, end: Instant | None = None) -> Path:
-    return write_lines(path, lines_of(facts, end=end))
+def write(path: Path, entries: Iterable[Entry], *, end: Instant | None = None) -> Path:
+    return write_lines(path, lines_of(entries, end=end))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.recording import facts as f
+from jobdeck.recording import entries as e
 from jobdeck.recording import writer as writing
-from jobdeck.recording.errors import RecordingError
+from jobdeck.recording.entries import RecordingError
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.writer import Writer
 from tests.builders import make_target
-from tests.recording.making import HEADER, ZERO, at
+from tests.recording.making import HEADER, at
 
 
 class Complaints:
@@ -31,20 +31,24 @@ class Complaints:
 
 def test_a_recording_is_its_owner_s_alone_and_overwrites_nothing(tmp_path: Path) -> None:
     path, said = tmp_path / "one.jobdeck", Complaints()
-    writer = Writer(path, HEADER, ZERO, said)
+    writer = Writer(path, HEADER, said)
     assert sys.platform == "win32" or stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(RecordingError, match=r"one\.jobdeck is there already"):
-        Writer(path, HEADER, ZERO, said)
-    writer.take(f.Added(at(1), make_target()))
+    with pytest.raises(RecordingError, match=r"one\.jobdeck already exists"):
+        Writer(path, HEADER, said)
+    writer.write(e.Added(at(1), make_target()))
     assert writer.close(at(2))
     read = read_recording(path)
-    assert ([placed.fact for placed in read.facts], read.complete) == ([f.Added(at(1), make_target())], True)
+    assert ([timed.entry for timed in read.entries], read.complete) == ([e.Added(at(1), make_target())], True)
     assert not said.said
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "elsewhere")
-    for bad, reason in [(link, "there already"), (tmp_path / "no" / "x", "No such file"), (tmp_path, "there already")]:
+    for bad, reason in [
+        (link, "already exists"),
+        (tmp_path / "no" / "x", "No such file"),
+        (tmp_path, "already exists"),
+    ]:
         with pytest.raises(RecordingError, match=reason):
-            Writer(bad, HEADER, ZERO, said)
+            Writer(bad, HEADER, said)
 
 
 def test_what_was_told_some_seconds_ago_is_on_the_disk_of_a_killed_process(
@@ -52,14 +56,14 @@ def test_what_was_told_some_seconds_ago_is_on_the_disk_of_a_killed_process(
 ) -> None:
     monkeypatch.setattr(writing, "FLUSH_SECONDS", 0.05)
     path = tmp_path / "one.jobdeck"
-    writer = Writer(path, HEADER, ZERO, Complaints())
-    writer.take(f.Added(at(1), make_target()))
+    writer = Writer(path, HEADER, Complaints())
+    writer.write(e.Added(at(1), make_target()))
     deadline = threading.Event()
     for _ in range(500):
         deadline.wait(0.01)
-        if path.stat().st_size and (read := read_recording(path)).facts:
+        if path.stat().st_size and (read := read_recording(path)).entries:
             break
-    assert [placed.fact for placed in read.facts] == [f.Added(at(1), make_target())]
+    assert [timed.entry for timed in read.entries] == [e.Added(at(1), make_target())]
     assert not read.complete
     writer.close(at(2))
 
@@ -69,41 +73,41 @@ def test_a_full_disk_ends_the_recording_with_one_line(tmp_path: Path, monkeypatc
     monkeypatch.setattr(writing, "FLUSH_SECONDS", 0.0)
     said = Complaints()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    writer = Writer(tmp_path / "one.jobdeck", HEADER, ZERO, said)
+    writer = Writer(tmp_path / "one.jobdeck", HEADER, said)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, before[1]))
     try:
         for n in range(3_000):
-            writer.take(f.Added(at(n), make_target(f"op_{os.urandom(20).hex()}")))
+            writer.write(e.Added(at(n), make_target(f"op_{os.urandom(20).hex()}")))
         assert said.told.wait(20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    writer.take(f.Added(at(9), make_target()))
+    writer.write(e.Added(at(9), make_target()))
     assert not writer.close(at(10))
     (line,) = said.said
     assert line.startswith("no longer recorded: ")
     assert line.endswith("one.jobdeck: File too large")
-    assert read_recording(tmp_path / "one.jobdeck").facts
+    assert read_recording(tmp_path / "one.jobdeck").entries
 
 
 def test_a_disk_that_does_not_keep_up_never_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "BACKLOG", 10)
     held, said = threading.Event(), Complaints()
     monkeypatch.setattr(Writer, "_write", lambda *_: held.wait(20))
-    writer = Writer(tmp_path / "one.jobdeck", HEADER, ZERO, said)
+    writer = Writer(tmp_path / "one.jobdeck", HEADER, said)
     for n in range(50):
-        writer.take(f.Added(at(n), make_target()))
+        writer.write(e.Added(at(n), make_target()))
     held.set()
     assert said.said == [f"no longer recorded: {tmp_path / 'one.jobdeck'}: the disk does not keep up"]
     assert not writer.close(at(10))
 
 
 def test_a_recording_ends_before_it_is_too_long_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "MAX_BYTES", writing.MAX_LINE + 10_000)
+    monkeypatch.setattr(writing, "MAX_BYTES", writing.MAX_LINE + 20_000)
     path, said = tmp_path / "long.jobdeck", Complaints()
-    writer = Writer(path, HEADER, ZERO, said)
+    writer = Writer(path, HEADER, said)
     for number in range(500):
-        writer.take(f.Added(at(number), make_target(f"op_{number}")))
+        writer.write(e.Added(at(number), make_target(f"op_{number}")))
     assert said.told.wait(10)
-    assert said.said == [f"no longer recorded: {path}: a recording holds no more"]
+    assert said.said == [f"no longer recorded: {path}: it is as large as a recording may be"]
     assert not writer.close(at(501))
-    assert 50 < len(read_recording(path).facts) < 200
+    assert 50 < len(read_recording(path).entries) < 200

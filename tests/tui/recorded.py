@@ -11,11 +11,12 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobError, JobKey, Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.recording import facts as f
-from jobdeck.recording.reader import Recording, read_recording
+from jobdeck.recording import entries as e
+from jobdeck.recording.entries import Recording
+from jobdeck.recording.reader import read_recording
+from jobdeck.recording.replay import Replay
 from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.wiring.replaying import Replay
 from tests.builders import make_target
 from tests.recording.making import at, write
 from tests.tui.drive import Clipboard, Driven
@@ -34,37 +35,37 @@ def look(second: int, key: JobKey, problem: Problem | None = None) -> Exchange:
                     request_id(second, key), problem=problem)  # fmt: skip
 
 
-def poll(second: int, key: JobKey, phase: Phase, progress: float, error: JobError | None = None) -> f.Replied:
+def poll(second: int, key: JobKey, phase: Phase, progress: float, error: JobError | None = None) -> e.Replied:
     status = {Phase.RUNNING: "processing", Phase.FAILED: "failed"}[phase]
     stages = (Stage("import", status, phase, progress),)
     seen = Observation(key.id, status, phase, progress, stages, error, created_us=at(0).us)
     body = f'{{"id":"{key.id}","status":"{status}","progress":{progress * 100:.0f}}}'
-    return f.Replied(at(second), key, replace(look(second, key), size=len(body)), (seen,), body)
+    return e.Replied(at(second), key, replace(look(second, key), size=len(body)), (seen,), body)
 
 
-def facts() -> Iterator[f.Fact]:
+def entries() -> Iterator[e.Entry]:
     """A look at each job every ten seconds, and how the budget stood."""
-    yield from (f.Added(at(1), target) for target in (FAILS, GOES_ON, BLIND))
+    yield from (e.Added(at(1), target) for target in (FAILS, GOES_ON, BLIND))
     error = JobError("UPSTREAM_TIMEOUT", "provider did not answer")
     refused = Problem(ProblemKind.SERVER_ERROR, "HTTP 503", 503)
     for second in range(10, 100, 10):
-        yield f.Standing(at(second), False, {"hog": BudgetView(60, second // 2)}, {})
+        yield e.PollingStatus(at(second), False, {"hog": BudgetView(60, second // 2)}, {})
         ended = second >= 60
         if second <= 60:
             yield poll(
                 second, FAILS.key, Phase.FAILED if ended else Phase.RUNNING, second / 100, error if ended else None
             )
         yield poll(second, GOES_ON.key, Phase.RUNNING, second / 200)
-        yield f.Expected(at(second), GOES_ON.key, 10.0, (20.0, 45.0), 600.0)
+        yield e.ForecastChanged(at(second), GOES_ON.key, 10.0, (20.0, 45.0), 600.0)
         if 30 <= second < 80:
-            yield f.Replied(at(second), BLIND.key, look(second, BLIND.key, refused))
+            yield e.Replied(at(second), BLIND.key, look(second, BLIND.key, refused))
         else:
             yield poll(second, BLIND.key, Phase.RUNNING, 0.25)
 
 
 def recording(folder: Path) -> Recording:
     path = folder / "one.jobdeck"
-    return read_recording(path if path.exists() else write(path, facts(), end=at(LENGTH)))
+    return read_recording(path if path.exists() else write(path, entries(), end=at(LENGTH)))
 
 
 def app_of(folder: Path, **options: Any) -> tuple[JobdeckApp, Replay, Clipboard]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.wiring.replaying import Replay
+from jobdeck.recording.replay import Replay
 from tests.recording.making import lines_of
 from tests.tui.drive import Driven, toasts
-from tests.tui.recorded import FAILS, LENGTH, facts, replaying, request_id
+from tests.tui.recorded import FAILS, LENGTH, entries, replaying, request_id
 
 
 async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
         await run.press("full_stop")
         await run.shows("REPLAY 20:26:50Z")
         await run.shows(" 10%")
-        await run.press("6")
+        await run.press("at", *"60%", "enter")
         await run.shows("REPLAY 20:27:40Z")
         await run.shows("✗ failed")
         await run.shows("UPSTREAM_TIMEOUT")
@@ -34,7 +34,7 @@ async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
         assert "budget 25/60" in run.text
         await run.press("comma", "comma", "full_stop")
         await run.shows("REPLAY 20:27:20Z")
-        await run.press("0")
+        await run.press("at", "0", "enter")
         await run.shows("No job was watched at this moment.")
         await run.press("comma")
         assert replay.position == 0.0
@@ -49,7 +49,7 @@ async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
         await run.press("full_stop")
         await run.shows("REPLAY 20:28:20Z ×240 ■ end")
         await run.press("p")
-        await run.until(lambda: replay.position < LENGTH or replay.over)
+        await run.until(lambda: replay.position < LENGTH or replay.finished)
         await run.press("p", "q")
 
 
@@ -59,13 +59,13 @@ async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path
         for key in ("r", "R", "a", "d", "m", "w", "W"):
             run.app.clear_notifications()
             await run.press(key)
-            assert toasts(run.app) == ["this is a recording: what happened has happened, and nobody is asked"], key
+            assert toasts(run.app) == ["not available in replay"], key
         assert run.app.screen is run.app.deck
         run.app.clear_notifications()
         await run.press("p", "p")
         assert toasts(run.app) == []
         footer = run.text.splitlines()[-1]
-        assert " p play  . step  , step back  > faster  < slower  0–9 seek  @ go to" in footer
+        assert " p play  . step  , step back  > faster  < slower  @ go to" in footer
         assert " a add" not in footer
         await run.press("g", "y")
         assert run.clipboard.sent == [request_id(60, FAILS.key)]
@@ -83,8 +83,8 @@ async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path
         await run.press("question_mark")
         await run.until(lambda: run.app.screen is not run.app.deck)
         await run.press("G")
-        await run.shows("A recording that is played back")
-        await run.shows("0–9  to the beginning, or to so many tenths of it")
+        await run.shows("@  to a moment: 14:02, 14:02:30, +5m, -30s, 50%")
+        assert "tenths" not in run.text
         assert "stop watching it" not in run.text
 
 
@@ -113,8 +113,6 @@ async def test_a_moment_can_be_named(tmp_path: Path) -> None:
         assert (replay.position, replay.playing) == (5.0, False)
         await run.press("escape")
         await run.until(lambda: "no moment" not in run.text)
-        await run.press("6")
-        await run.until(lambda: replay.position == 60.0)
         await run.press("at")
         await run.shows("14:02:30, +5m")
         await run.press("tab")
@@ -122,7 +120,7 @@ async def test_a_moment_can_be_named(tmp_path: Path) -> None:
 
 
 async def test_a_recording_that_breaks_off_or_is_damaged_says_so_on_the_screen(tmp_path: Path) -> None:
-    whole = gzip.compress("".join(f"{line}\n" for line in lines_of(facts())).encode())
+    whole = gzip.compress("".join(f"{line}\n" for line in lines_of(entries())).encode())
     for data, words, sign in [
         (whole, "the recording breaks off", "×1 ■ breaks off"),
         (whole[:-8] + bytes(8), "the recording is damaged", "×1 ■ breaks off damaged"),
@@ -152,7 +150,7 @@ async def test_a_moment_is_the_same_screen_after_playing_stepping_and_seeking(
         async with replaying(tmp_path, playing=False, at=moment, size=(160, 36)) as (run, replay):
             await run.until(lambda: run.app.deck.deck_state.table.total > 0)
             frames.append(await run.still())
-            await run.press("9", "comma", "comma", "0")
+            await run.press("at", *"90%", "enter", "comma", "comma", "at", "0", "enter")
             replay.seek(moment)
             await run.until(lambda: replay.position == moment)  # noqa: B023 - awaited here
             frames.append(await run.still())
@@ -166,8 +164,9 @@ async def test_the_same_moment_is_the_same_screen_however_one_came_there(tmp_pat
     async with replaying(tmp_path, playing=False, at=50.0) as (run, replay):
         await run.shows("REPLAY 20:27:30Z")
         frames.append(await run.still())
-        for way in (["9", "5"], ["0", "5"], ["8", "comma", "comma", "comma", "5"]):
-            await run.press(*way)
+        for way in (["90%", "50%"], ["0", "50%"], ["80%", "50%"]):
+            for place in way:
+                await run.press("at", *place, "enter", "comma", "full_stop")
             await run.shows("REPLAY 20:27:30Z")
             await run.until(lambda: replay.position == 50.0)
             frames.append(await run.still())

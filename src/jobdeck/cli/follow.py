@@ -14,8 +14,8 @@ from jobdeck.engine.engine import Engine
 from jobdeck.wiring import UseOfLists, Wiring
 
 if TYPE_CHECKING:
+    from jobdeck.recording.recorder import Recorder
     from jobdeck.wiring import Running
-    from jobdeck.wiring.recording import Recorder
 
 UNCONFIRMED_SECONDS = 60.0
 UNCONFIRMED_FAILURES = 3

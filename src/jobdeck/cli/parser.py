@@ -369,8 +369,7 @@ def _add_replay(commands: "Commands") -> None:
         "replay",
         summary="the screen on what was recorded with --record: pause, step, seek, speed",
         description="Play a recording back in the screen it was made in. Nothing is asked, and no key is needed:\n"
-        "p plays on or stands still, . and , step, < and > change the speed, 0 to 9 and @ go to a moment,\n"
-        "? tells the rest.",
+        "p plays or pauses, . and , step, < and > change the speed, @ goes to a moment, ? shows the rest.",
         example="replay incident.jobdeck --at 14:02:07 --paused",
         settings=False,
     )
@@ -380,8 +379,8 @@ def _add_replay(commands: "Commands") -> None:
         help="begin there: a time of day in UTC (14:02, 14:02:30), a date with one, so long after the start (5m) or "
         "before the end (--at=-30s), or a part of it (50%%)",
     )
-    replay.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast it is played (default 1)")
-    replay.add_argument("--paused", action="store_true", help="stand still at first")
+    replay.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast to play (default 1)")
+    replay.add_argument("--paused", action="store_true", help="start paused")
     replay.add_argument("file", type=_path, metavar="FILE", help="what --record wrote")
 
 

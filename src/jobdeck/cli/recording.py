@@ -1,4 +1,4 @@
-"""``--record FILE``: beginning a recording, or saying why there is none."""
+"""``--record FILE``: starting a recording."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from jobdeck.cli.errors import CommandError
 from jobdeck.wiring import Wiring
 
 if TYPE_CHECKING:
-    from jobdeck.wiring.recording import Recorder
+    from jobdeck.recording.recorder import Recorder
 
 
 def make_recorder(path: str | None, wiring: Wiring) -> "Recorder | None":
@@ -17,8 +17,8 @@ def make_recorder(path: str | None, wiring: Wiring) -> "Recorder | None":
     """
     if path is None:
         return None
-    from jobdeck.recording.errors import RecordingError  # noqa: PLC0415 - 13 ms that only recording needs
-    from jobdeck.wiring.recording import Recorder  # noqa: PLC0415 - the same
+    from jobdeck.recording.entries import RecordingError  # noqa: PLC0415 - pydantic's 100 ms for recording alone
+    from jobdeck.recording.recorder import Recorder  # noqa: PLC0415 - the same
 
     profiles = {name: str(settings.profile.provider) for name, settings in wiring.settings.profiles.items()}
     try:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from jobdeck.domain.job import Job, JobKey, Target
     from jobdeck.engine.batch import Batch
     from jobdeck.engine.engine import Engine
+    from jobdeck.recording.recorder import Recorder
     from jobdeck.store.records import Notice
     from jobdeck.wiring import OpenedStore, Running, Wiring
-    from jobdeck.wiring.recording import Recorder
     from jobdeck.wiring.telling import Teller
 
 FIRST = 100

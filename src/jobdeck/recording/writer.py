@@ -13,16 +13,14 @@ from typing import IO
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.text import one_line
-from jobdeck.recording.encoding import Encoder
-from jobdeck.recording.errors import RecordingError
-from jobdeck.recording.facts import Fact, Header
-from jobdeck.recording.limits import MAX_BYTES, MAX_LINE
+from jobdeck.recording.codec import MAX_BYTES, MAX_LINE, Encoder
+from jobdeck.recording.entries import Entry, Header, RecordingError
 
 FLUSH_SECONDS = 5.0
-"""How often what was recorded reaches the disk: a killed process loses at most so much of it."""
+"""How often the recording reaches the disk: a killed process loses at most the last of them."""
 
 BACKLOG = 20_000
-"""Facts that may wait to be written: a disk that takes no more must not fill the memory."""
+"""Entries that may wait to be written: a disk that takes no more must not fill the memory."""
 
 CLOSE_SECONDS = 1.5
 LEVEL = 9
@@ -31,30 +29,30 @@ _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Writes facts in a thread of its own, in their order.
+    """Writes entries in a thread of its own, in their order.
 
-    The first fault ends it: `complain` is called once, from that thread, with a line that says so, and every later
-    fact is dropped. Nothing it does raises after it was made.
+    The first error ends it: `on_error` is called once, from that thread, with a line that says so, and every later
+    entry is dropped. Nothing raises once it has been made.
     """
 
-    def __init__(self, path: Path, header: Header, start: Instant, complain: Callable[[str], object]) -> None:
+    def __init__(self, path: Path, header: Header, on_error: Callable[[str], object]) -> None:
         """Make the file, readable by its owner alone; raises `RecordingError`, also for one that is there already."""
         self._name = one_line(str(path), 200)
         self._file = _create(path, self._name)
         self._header = header
-        self._encoder = Encoder(start)
-        self._complain = complain
-        self._queue: Queue[Fact | Instant] = Queue(BACKLOG)
+        self._encoder = Encoder()
+        self._on_error = on_error
+        self._queue: Queue[Entry | Instant] = Queue(BACKLOG)
         self._failed = False
         self._thread = threading.Thread(target=self._run, name="jobdeck-recording", daemon=True)
         self._thread.start()
 
-    def take(self, fact: Fact) -> None:
-        """Have a fact written; does not wait."""
+    def write(self, entry: Entry) -> None:
+        """Write an entry soon; does not wait."""
         if self._failed:
             return
         try:
-            self._queue.put_nowait(fact)
+            self._queue.put_nowait(entry)
         except Full:
             self._fail("the disk does not keep up")
 
@@ -68,12 +66,12 @@ class Writer:
     def _run(self) -> None:
         try:
             with self._file, gzip.GzipFile("", "wb", LEVEL, self._file, mtime=0) as packed:
-                packed.write(self._encoder.header(self._header).encode() + b"\n")
+                packed.write(self._encoder.header(self._header) + b"\n")
                 self._write(packed)
         except OSError as error:
             self._fail(error.strerror or type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a recording that breaks must not break what it records
-            _log.exception("a fact could not be recorded")
+            _log.exception("an entry could not be recorded")
             self._fail(f"internal error ({type(error).__name__})")
 
     def _write(self, packed: gzip.GzipFile) -> None:
@@ -87,22 +85,22 @@ class Writer:
                 flushed, dirty = time.monotonic(), False
                 continue
             try:
-                fact = self._queue.get(timeout=due if dirty else None)
+                entry = self._queue.get(timeout=due if dirty else None)
             except Empty:
                 continue
-            lines = self._encoder.end(fact) if isinstance(fact, Instant) else self._encoder.lines(fact)
-            for line in lines:
-                written += packed.write(line.encode() + b"\n")
-            dirty = True
-            if isinstance(fact, Instant):
+            line = self._encoder.line(entry)
+            if len(line) > MAX_LINE or written + len(line) > MAX_BYTES - MAX_LINE:
+                self._fail("it is as large as a recording may be")
                 return
-            if written > MAX_BYTES - MAX_LINE:
-                self._fail("a recording holds no more")
+            written += packed.write(line + b"\n")
+            dirty = True
+            if isinstance(entry, Instant):
+                return
 
     def _fail(self, reason: str) -> None:
         if not self._failed:
             self._failed = True
-            self._complain(f"no longer recorded: {self._name}: {reason}")
+            self._on_error(f"no longer recorded: {self._name}: {reason}")
 
 
 def _create(path: Path, name: str) -> IO[bytes]:
@@ -110,7 +108,7 @@ def _create(path: Path, name: str) -> IO[bytes]:
     try:
         return os.fdopen(os.open(path, flags, 0o600), "wb")
     except FileExistsError:
-        raise RecordingError(f"{name} is there already: a recording never overwrites a file") from None
+        raise RecordingError(f"{name} already exists: a recording never overwrites a file") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else None
         raise RecordingError(f"cannot record to {name}: {why or type(error).__name__}") from None

@@ -20,7 +20,7 @@ class Group(StrEnum):
     PANES = "Panes"
     JOB = "The selected job"
     DECK = "Everything"
-    REPLAY = "A recording that is played back"
+    REPLAY = "Replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +126,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
     Action("suspend", ("ctrl+z",), "ctrl+z", "suspend", "to the shell; nothing is asked until fg", Group.DECK),
     Action("quit", ("q",), "q", "quit", "quit; the remote jobs go on", Group.DECK, 12),
-    Action("play", ("p",), "p", "play", "play on, or stand still", Group.REPLAY, 13),
-    Action("step", ("full_stop",), ".", "step", "one answer or change further, then stand still", Group.REPLAY, 17),
-    Action("step_back", ("comma",), ",", "step back", "one answer or change back, then stand still", Group.REPLAY, 18),
+    Action("play", ("p",), "p", "play", "play or pause", Group.REPLAY, 13),
+    Action("step", ("full_stop",), ".", "step", "pause at the next answer or change", Group.REPLAY, 17),
+    Action("step_back", ("comma",), ",", "step back", "pause at the answer or change before", Group.REPLAY, 18),
     Action("faster", ("greater_than_sign",), ">", "faster", "play faster, up to 240 times", Group.REPLAY, 36),
     Action("slower", ("less_than_sign",), "<", "slower", "play slower, down to a quarter", Group.REPLAY, 37),
-    Action(
-        "seek", tuple("0123456789"), "0–9", "seek", "to the beginning, or to so many tenths of it", Group.REPLAY, 20
-    ),
     Action("go_to", ("at",), "@", "go to", "to a moment: 14:02, 14:02:30, +5m, -30s, 50%", Group.REPLAY, 19),
 )
 

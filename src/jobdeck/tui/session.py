@@ -174,7 +174,7 @@ class OpenEngine:
 
 
 class Playback(Protocol):
-    """The controls of a recording that is played back; what they change is seen with the next frame."""
+    """The controls of a replay; what they change is seen with the next frame."""
 
     @property
     def playing(self) -> bool:
@@ -182,7 +182,7 @@ class Playback(Protocol):
         ...
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether its end is shown."""
         ...
 
@@ -197,19 +197,19 @@ class Playback(Protocol):
         ...
 
     def toggle(self) -> None:
-        """Stand still, or go on."""
+        """Play or pause."""
         ...
 
-    def faster(self, by: int) -> None:
+    def change_speed(self, by: int) -> None:
         """Play faster by so many steps, slower when negative."""
         ...
 
     def step(self, by: int) -> None:
-        """Go to the next thing that happened, or (negative) to the one before, and stand still."""
+        """Pause at the next thing that happened, or (negative) at the one before."""
         ...
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether its end is where whoever recorded it stopped."""
         ...
 
@@ -219,23 +219,23 @@ class Playback(Protocol):
         ...
 
     @property
-    def forms(self) -> str:
-        """How a person may name a moment, by example."""
+    def time_hint(self) -> str:
+        """How a person may type a moment, by example."""
         ...
 
     @property
-    def several_days(self) -> bool:
+    def spans_days(self) -> bool:
         """Whether a time of day alone does not tell which moment is shown."""
         ...
 
-    def find(self, text: str) -> float:
+    def parse_time(self, text: str) -> float:
         """Return the seconds after the beginning at which the moment is that a person means.
 
         Raises ValueError, whose message says why there is no such moment.
         """
         ...
 
-    def date(self, seconds: float) -> int:
+    def timestamp_at(self, seconds: float) -> int:
         """Return the date of the moment so many seconds after the beginning, in microseconds since the epoch."""
         ...
 

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from jobdeck.engine.registry import Registry
     from jobdeck.providers.base import Provider
     from jobdeck.providers.redactor import Redactor
+    from jobdeck.recording.recorder import Recorder
     from jobdeck.store import Opened, Store
     from jobdeck.store.aio import AsyncStore
     from jobdeck.store.records import Annotation
     from jobdeck.wiring.asking import Asker
-    from jobdeck.wiring.recording import Recorder
 
 DATABASE = "jobdeck.db"
 

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from jobdeck.apis.spec import ApiSpec
 from jobdeck.domain.instant import Instant
@@ -23,7 +24,9 @@ from jobdeck.wiring import OpenedStore, Running, UseOfLists, Wiring
 from jobdeck.wiring.asking import Asker
 from jobdeck.wiring.ledger import StoreLedger
 from jobdeck.wiring.limits import limit_of
-from jobdeck.wiring.recording import Recorder
+
+if TYPE_CHECKING:
+    from jobdeck.recording.recorder import Recorder
 
 
 def lists_of(spec: ApiSpec) -> tuple[ListSupport, ...]:
@@ -96,7 +99,7 @@ def make_engine(
 
 
 def open_engine(
-    wiring: Wiring, kept: OpenedStore, lists: UseOfLists, recorder: Recorder | None, *, listed: bool
+    wiring: Wiring, kept: OpenedStore, lists: UseOfLists, recorder: "Recorder | None", *, listed: bool
 ) -> Running:
     """See `Wiring.open`."""
     opened, store = kept.opened, kept.store

@@ -17,14 +17,14 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import one_line
 from jobdeck.domain.ticket import TicketSource
 from jobdeck.domain.tickets import tickets_markdown
-from jobdeck.recording.errors import RecordingError
-from jobdeck.recording.moments import MomentError
-from jobdeck.recording.reader import Recording, read_recording
+from jobdeck.recording.entries import Recording, RecordingError
+from jobdeck.recording.reader import read_recording
+from jobdeck.recording.replay import Replay
+from jobdeck.recording.times import TimeParseError
 from jobdeck.tui.session import Choice, OpenEngine, ReadOnly
-from jobdeck.wiring.replaying import Replay
 from jobdeck.wiring.tickets import TicketError
 
-READ_ONLY = "this is a recording: what happened has happened, and nobody is asked"
+READ_ONLY = "not available in replay"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     replay = Replay(recording, speed=arguments.speed, playing=not arguments.paused)
     if arguments.at is not None:
         try:
-            replay.seek(replay.find(arguments.at))
-        except MomentError as error:
+            replay.seek(replay.parse_time(arguments.at))
+        except TimeParseError as error:
             raise CommandError(f"--at: {error}") from None
     require_terminal(piped=False)
     return run_screen(ReplaySitting(recording, replay), replay, command="replay")
@@ -65,7 +65,7 @@ class ReplaySitting:
 
     @property
     def profiles(self) -> tuple[str, ...]:
-        """The profiles of then."""
+        """The recorded profiles."""
         return tuple(self._header.profiles)
 
     async def recall(self) -> Sequence[Job]:
@@ -93,7 +93,7 @@ class ReplaySitting:
         return curl_line(asked.method, asked.url, customary_headers(provider))
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
-        """Return a ticket from what had been seen by the moment that is shown."""
+        """Return a ticket from what was known at the moment that is shown."""
         sources = [
             self._source(job, include_result=include_result)
             for key in keys
@@ -117,7 +117,7 @@ class ReplaySitting:
         )
 
     async def note(self, keys: Sequence[JobKey]) -> str:
-        """Return no note: they are not recorded."""
+        """Return nothing: notes are not recorded."""
         return ""
 
     async def close(self) -> None:

@@ -1,8 +1,9 @@
-"""Recording a session: a registry that tells a file what it is told, before it makes anything of it."""
+"""Recording a session: a registry that logs every change before it applies it."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from jobdeck import __version__
@@ -18,11 +19,11 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.registry import Applied, Registry
 from jobdeck.engine.subscription import Subscription
 from jobdeck.providers.base import Reply
-from jobdeck.recording import facts as f
+from jobdeck.recording import entries as e
 from jobdeck.recording.writer import Writer
 
-STANDING_SECONDS = 1.0
-"""How often it is noted how the budgets stand."""
+STATUS_SECONDS = 1.0
+"""How often the state of the budgets is recorded, if it changed."""
 
 
 class Recorder:
@@ -30,29 +31,28 @@ class Recorder:
 
     def __init__(self, path: Path, profiles: Mapping[str, str], clock: Timer) -> None:
         """Make the file, for `profiles` (the API behind each by name); raises `RecordingError`."""
-        start = clock.now()
         self.name = one_line(str(path), 200)
-        self._complain: Callable[[str], object] | None = None
-        self._fault = ""
+        self._on_error: Callable[[str], object] | None = None
+        self._error = ""
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._writer = Writer(path, f.Header(__version__, start.us, profiles), start, self._fail)
-        self.registry: Registry = RecordedRegistry(self._writer.take, clock)
+        self._writer = Writer(path, e.Header(__version__, clock.now(), profiles), self._fail)
+        self.registry: Registry = RecordedRegistry(self._writer.write, clock)
 
     def follow(self, engine: Engine) -> None:
-        """Record what happens to whole profiles, too, until the engine is closed. Needs a running loop."""
+        """Record what happens to whole profiles as well, until the engine is closed. Needs a running loop."""
         loop = asyncio.get_running_loop()
         self._tasks = (
-            loop.create_task(self._hear(engine.subscribe()), name="recorded events"),
-            loop.create_task(self._look(engine), name="recorded budgets"),
+            loop.create_task(self._record_events(engine.subscribe()), name="recorded events"),
+            loop.create_task(self._record_status(engine), name="recorded budgets"),
         )
 
-    def when_it_ends(self, complain: Callable[[str], object]) -> None:
-        """Say who hears, in a line, that recording had to stop; it may have already. Needs a running loop."""
+    def when_it_ends(self, on_error: Callable[[str], object]) -> None:
+        """Set who is called, with a line, when recording has to stop; it may have already. Needs a running loop."""
         self._loop = asyncio.get_running_loop()
-        self._complain = complain
-        self._tell()
+        self._on_error = on_error
+        self._report()
 
     async def close(self) -> None:
         """Put everything on disk, with the end that tells a whole recording from one that breaks off."""
@@ -61,98 +61,107 @@ class Recorder:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._writer.close, self._clock.now())
 
-    async def _hear(self, changes: Subscription) -> None:
+    async def _record_events(self, changes: Subscription) -> None:
         try:
             async for batch in changes:
                 for event in batch.events:
                     if isinstance(event, ProfileHalted | OutageBegan | OutageEnded | SleepNoticed):
-                        self._writer.take(f.Happened(event.at, event))
+                        self._writer.write(event)
         finally:
             changes.close()
 
-    async def _look(self, engine: Engine) -> None:
-        """Note how the polling stands: a budget recovers by the second, and nobody tells of that."""
-        never = asyncio.Event()
+    async def _record_status(self, engine: Engine) -> None:
+        """Record the state of the polling: a budget recovers by the second, and no event says so."""
+        never, last = asyncio.Event(), None
         while True:
             at = self._clock.now()
-            self._writer.take(f.Standing(at, engine.paused, dict(engine.budgets()), dict(engine.halted())))
-            await self._clock.wait(never, STANDING_SECONDS)
+            status = e.PollingStatus(at, engine.paused, dict(engine.budgets()), dict(engine.halted()))
+            if last is None or replace(status, at=last.at) != last:
+                self._writer.write(status)
+                last = status
+            await self._clock.wait(never, STATUS_SECONDS)
 
     def _fail(self, message: str) -> None:
-        self._fault = message
+        self._error = message
         if self._loop is not None:
             # A loop that was closed meanwhile has nobody left who listens.
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._tell)
+                self._loop.call_soon_threadsafe(self._report)
 
-    def _tell(self) -> None:
-        """Tell of a fault, once: it may come before there is anybody to tell, and from another thread."""
-        if self._fault and self._complain is not None:
-            complain, self._complain = self._complain, None
-            complain(self._fault)
+    def _report(self) -> None:
+        """Report an error, once: it may come from another thread, and before anybody listens."""
+        if self._error and self._on_error is not None:
+            on_error, self._on_error = self._on_error, None
+            on_error(self._error)
 
 
 class RecordedRegistry(Registry):
-    """A registry that tells everything that changes it, in order; told to another one, it makes the same jobs."""
+    """A registry that logs every change in order; applied to another one, they make the same jobs."""
 
-    def __init__(self, tell: Callable[[f.Fact], object], clock: Clock) -> None:
+    def __init__(self, record: Callable[[e.Entry], object], clock: Clock) -> None:
         super().__init__()
-        self._tell = tell
+        self._record = record
         self._clock = clock
 
     def add(self, target: Target, now: Instant) -> tuple[Job, Event] | None:
-        """Tell and add."""
+        """Record and add."""
         added = super().add(target, now)
         if added is not None:
-            self._tell(f.Added(now, target))
+            self._record(e.Added(now, target))
         return added
 
     def restore(self, job: Job, now: Instant) -> bool:
-        """Tell and restore."""
+        """Record and restore."""
         restored = super().restore(job, now)
         if restored:
-            self._tell(f.Restored(now, job))
+            self._record(e.Restored(now, job))
         return restored
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
-        """Tell and remove."""
-        self._tell(f.Removed(now, key))
-        return super().remove(key, now)
+        """Record and remove."""
+        removed = super().remove(key, now)
+        if removed is not None:
+            self._record(e.Removed(now, key))
+        return removed
 
     def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> Job | None:
-        """Tell and recall."""
+        """Record and join the history."""
         if exchanges or moments:
-            self._tell(f.Recalled(self._clock.now(), key, tuple(exchanges), tuple(moments)))
+            self._record(e.HistoryLoaded(self._clock.now(), key, tuple(exchanges), tuple(moments)))
         return super().recall(key, exchanges, moments)
 
     def darken(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
-        """Tell and darken."""
-        self._tell(f.Darkened(self._clock.now(), profile, outage))
+        """Record and note the outage."""
+        self._record(e.OutageChanged(self._clock.now(), profile, outage))
         return super().darken(profile, outage)
 
     def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
-        """Tell and note."""
-        self._tell(f.Acknowledged(self._clock.now(), key, acknowledged))
+        """Record and acknowledge."""
+        self._record(e.Acknowledged(self._clock.now(), key, acknowledged))
         return super().acknowledge(key, acknowledged=acknowledged)
 
     def adopt(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> Applied:
-        """Tell and adopt."""
+        """Record and merge."""
         if heard.key in self.jobs:
-            self._tell(f.Adopted(self._clock.now(), heard, exchange, result_missing))
+            self._record(e.PeerUpdate(self._clock.now(), heard, exchange, result_missing))
         return super().adopt(heard, exchange, result_missing=result_missing)
 
     def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:
-        """Note and tell, when that is something new."""
+        """Apply and record, if it is something new."""
         before = self.jobs[key]
         after = super().expect(key, interval, eta, stall_after)
         if after is not before:
-            self._tell(f.Expected(self._clock.now(), key, interval, eta, stall_after))
+            self._record(e.ForecastChanged(self._clock.now(), key, interval, eta, stall_after))
         return after
 
     def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
-        """Tell and apply; what is remembered is told before the reply that makes it count."""
+        """Record and apply; what is remembered is recorded before the reply that makes it count."""
         self.restore_remembered(asked, reply, now)
-        if asked is None or asked in self.jobs:
+        if asked is None:
+            profile = reply.exchange.profile
+            rows = (row for row in reply.observations if JobKey(profile, row.account_group, row.id) in self.jobs)
+            self._record(e.Replied(now, None, reply.exchange, tuple(rows)))
+        elif asked in self.jobs:
             body = reply.body.decode("utf-8", "replace") if reply.body is not None else None
-            self._tell(f.Replied(now, asked, reply.exchange, reply.observations, body))
+            self._record(e.Replied(now, asked, reply.exchange, reply.observations, body))
         return super().apply(asked, reply, now)

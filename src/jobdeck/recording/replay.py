@@ -1,7 +1,7 @@
-"""Playing a recording back: an engine for the screen that asks nobody, in the recording's own time.
+"""Playing a recording back: an engine for the screen that sends nothing, in the recording's own time.
 
-Time does not pass here, it is told: each frame moves it by a fixed step. So the same keys at the same frames give the
-same screens, however fast the machine is.
+Each frame moves time by a fixed step, so the same keys at the same frames give the same screens, however fast the
+machine is.
 """
 
 import asyncio
@@ -14,20 +14,19 @@ from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
-from jobdeck.recording.moments import FORMS, Clocks
-from jobdeck.recording.reader import Recording
+from jobdeck.recording.entries import Recording
+from jobdeck.recording.replay_state import FrameChanges, ReplayState, poll_times, step_times
+from jobdeck.recording.times import TIME_HINT, RecordingClock
 from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.wiring.recorded import Changes, State, looks_of, stops_of
 
 FRAME_SECONDS = 0.1
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)
 
+CHECKPOINT_ENTRIES = 4_000
+MAX_CHECKPOINTS = 32
+"""States that are kept for going back, at most, and the least of entries between two of them."""
 
-LEAST_SPACING = 4_000
-MOST_KEPT = 32
-"""How many states are kept on the way, at most and not too near to each other: whoever goes back begins from one."""
-
-MOST_JOBS_KEPT = 40_000
+MAX_CHECKPOINT_JOBS = 40_000
 """Jobs in all of them, of some 2 kB each."""
 
 
@@ -42,41 +41,42 @@ class Replay:
         self.playing = playing
         self.speed = speed
         self.length = recording.seconds
-        self.whole = recording.complete
+        self.complete = recording.complete
         self.damaged = recording.damaged
         self.position = 0.0
-        self._recording = recording
-        self._places = [placed.at for placed in recording.facts]
-        self._stops = stops_of(recording.facts)
-        self._looks = looks_of(recording.facts)
-        told = ((placed.at, placed.fact.at) for placed in recording.facts)
-        self._clocks = Clocks(recording.header.started_us, told, recording.seconds)
+        self._started = recording.header.started
+        self._entries = recording.entries
+        self._places = [timed.at for timed in recording.entries]
+        self._steps = step_times(recording.entries)
+        self._polls = poll_times(recording.entries)
+        moments = ((timed.at, timed.entry.at) for timed in recording.entries)
+        self._clock = RecordingClock(self._started, moments, recording.seconds)
         self._drawn = False
         self._wake = asyncio.Event()
-        self._state = State(recording.header.started_us)
-        self._kept: dict[int, State] = {}
-        self._spacing = max(LEAST_SPACING, len(recording.facts) // MOST_KEPT + 1)
+        self._state = ReplayState()
+        self._checkpoints: dict[int, ReplayState] = {}
+        self._spacing = max(CHECKPOINT_ENTRIES, len(recording.entries) // MAX_CHECKPOINTS + 1)
         self._wanted: float | None = min(max(at, 0.0), self.length)
         self._closed = False
         self._due = 0.0
 
     def now(self) -> Instant:
-        """Return the moment that is shown, on the clocks of then."""
-        return Instant(self._state.zero_us + round(self.position * 1e6), self.position)
+        """Return the moment that is shown, on the clocks of the recording."""
+        return Instant(self._clock.timestamp_at(self.position), self._started.mono + self.position)
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether the end is shown."""
         return self.position >= self.length
 
     def toggle(self) -> None:
         """Stand still, or go on; at the end, begin anew."""
         self.playing = not self.playing
-        if self.playing and self.over:
+        if self.playing and self.finished:
             self.seek(0.0)
         self._wake.set()
 
-    def faster(self, by: int) -> None:
+    def change_speed(self, by: int) -> None:
         """Play at the next higher speed, or the next lower one."""
         place = bisect_left(SPEEDS, self.speed) + by
         self.speed = SPEEDS[min(max(place, 0), len(SPEEDS) - 1)]
@@ -85,9 +85,9 @@ class Replay:
     def step(self, by: int) -> None:
         """Stand still at the next thing that happened, or at the one before."""
         at = self.position if self._wanted is None else self._wanted
-        place = bisect_right(self._stops, at) if by > 0 else bisect_left(self._stops, at) - 1
+        place = bisect_right(self._steps, at) if by > 0 else bisect_left(self._steps, at) - 1
         self.playing = False
-        self.seek(self._stops[place] if 0 <= place < len(self._stops) else self.length if by > 0 else 0.0)
+        self.seek(self._steps[place] if 0 <= place < len(self._steps) else self.length if by > 0 else 0.0)
 
     def seek(self, seconds: float) -> None:
         """Show the moment so many seconds after the beginning; the screen is drawn anew from it alone."""
@@ -95,22 +95,22 @@ class Replay:
         self._wake.set()
 
     @property
-    def forms(self) -> str:
-        """How a person may name a moment, by example."""
-        return FORMS
+    def time_hint(self) -> str:
+        """How a person may type a moment, by example."""
+        return TIME_HINT
 
-    def find(self, text: str) -> float:
-        """Return the seconds after the beginning at which the moment is that a person means; raises `MomentError`."""
-        return self._clocks.find(text, self.position if self._drawn else None)
+    def parse_time(self, text: str) -> float:
+        """Return the place of the moment that a person means; raises `TimeParseError`."""
+        return self._clock.parse(text, self.position if self._drawn else None)
 
-    def date(self, seconds: float) -> int:
+    def timestamp_at(self, seconds: float) -> int:
         """Return the date of a moment, in microseconds since the epoch."""
-        return self._clocks.us(seconds)
+        return self._clock.timestamp_at(seconds)
 
     @property
-    def several_days(self) -> bool:
+    def spans_days(self) -> bool:
         """Whether a time of day alone does not tell which moment is meant."""
-        return self._clocks.several_days
+        return self._clock.spans_days
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -120,7 +120,7 @@ class Replay:
     @property
     def paused(self) -> bool:
         """Whether the recorded session was paused."""
-        return self._state.standing.paused
+        return self._state.status.paused
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the exchanges about a job up to now, newest first."""
@@ -144,21 +144,23 @@ class Replay:
 
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return how the budgets stood."""
-        return self._state.standing.budgets
+        return self._state.status.budgets
 
     def halted(self) -> Mapping[str, Problem]:
         """Return the profiles that were halted."""
-        return self._state.standing.halted
+        return self._state.status.halted
 
     def next_try(self, profile: str) -> float | None:
         """Return None: it is not on record."""
         return None
 
     def plan(self, key: JobKey) -> Plan | None:
-        """Return when a job was looked at next, which is known here; None when that is not on record."""
-        job, looks = self.jobs.get(key), self._looks.get(key, [])
-        place = bisect_right(looks, self.position)
-        return Plan(looks[place], job.interval, job.failures) if job is not None and place < len(looks) else None
+        """Return when a job was polled next, which is known here; None when that is not on record."""
+        job, polls = self.jobs.get(key), self._polls.get(key, [])
+        place = bisect_right(polls, self.position)
+        if job is None or place == len(polls):
+            return None
+        return Plan(self._started.mono + polls[place], job.interval, job.failures)
 
     def subscribe(self) -> "Frames":
         """Return the frames. There is one reader of them: each that is read moves time on."""
@@ -177,7 +179,7 @@ class Replay:
                 wanted, self._wanted = self._wanted, None
                 self._drawn = True
                 return self._jump(wanted)
-            if self.playing and self.over:
+            if self.playing and self.finished:
                 self.playing = False
                 return Batch()
             if not self.playing:
@@ -196,32 +198,32 @@ class Replay:
         return None
 
     def _jump(self, to: float) -> Batch:
-        told = bisect_right(self._places, to)
-        begin = max((number for number in self._kept if number <= told), default=0)
-        if to < self.position or begin > self._state.told:
-            known = self._kept.get(begin)
-            self._state = State(self._recording.header.started_us) if known is None else known.copy()
+        count = bisect_right(self._places, to)
+        checkpoint = max((number for number in self._checkpoints if number <= count), default=0)
+        if to < self.position or checkpoint > self._state.applied:
+            known = self._checkpoints.get(checkpoint)
+            self._state = ReplayState() if known is None else known.copy()
         self._advance(to)
-        return Batch(tuple(self.jobs.values()), fresh=True, ranks=dict(self._state.ranks.of))
+        return Batch(tuple(self.jobs.values()), fresh=True, ranks=dict(self._state.ranks.ranks))
 
     def _advance(self, to: float) -> Batch:
         state, end = self._state, bisect_right(self._places, to)
-        changed = Changes(state.ranks)
-        for number in range(state.told, end):
+        changes = FrameChanges(state.ranks)
+        for number in range(state.applied, end):
             if number and number % self._spacing == 0:
-                self._keep(number)
-            state.take(self._recording.facts[number].fact, changed)
-        state.settle(changed)
-        state.told = end
+                self._keep_checkpoint(number)
+            state.apply(self._entries[number].entry, changes)
+        state.settle(changes)
+        state.applied = end
         self.position = to
-        return changed.batch(state.registry)
+        return changes.batch(state.registry)
 
-    def _keep(self, number: int) -> None:
-        """Keep the state before a fact, unless all that are kept would be too much."""
-        state = self._state
-        if number not in self._kept and (len(self._kept) + 1) * len(state.registry.jobs) <= MOST_JOBS_KEPT:
-            state.told = number
-            self._kept[number] = state.copy()
+    def _keep_checkpoint(self, number: int) -> None:
+        """Keep the state before an entry, unless all that are kept would be too much."""
+        state, kept = self._state, self._checkpoints
+        if number not in kept and (len(kept) + 1) * len(state.registry.jobs) <= MAX_CHECKPOINT_JOBS:
+            state.applied = number
+            kept[number] = state.copy()
 
 
 class Frames:

@@ -4,16 +4,21 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobdeck.domain.attention import Rank
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
-from jobdeck.recording.facts import Fact
+from jobdeck.recording import entries as e
+from jobdeck.recording import replay as replaying
+from jobdeck.recording.entries import Entry
+from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay_state import FrameChanges, ReplayState
 from jobdeck.tui.job_table import JobTable
-from jobdeck.wiring import replaying
-from jobdeck.wiring.recorded import Changes, State
-from jobdeck.wiring.replaying import Replay
-from tests.recording.making import at
+from tests.recording.making import HEADER, at
+from tests.recording.strategies import values
+from tests.support.examples import examples
 from tests.tui.recorded import BLIND, FAILS, GOES_ON, LENGTH, recording
 
 
@@ -23,7 +28,7 @@ async def played(folder: Path, speed: float, pause: float) -> list[tuple[float, 
     frames: list[tuple[float, Batch]] = []
     async for batch in replay.subscribe():
         frames.append((replay.position, batch))
-        if replay.over and not replay.playing:
+        if replay.finished and not replay.playing:
             return frames
         await asyncio.sleep(pause)
     return frames
@@ -75,7 +80,7 @@ async def test_what_comes_next_is_known(tmp_path: Path) -> None:
     replay.seek(99.0)
     await anext(frames)
     assert replay.plan(FAILS.key) is None
-    assert replay.now().us == recording(tmp_path).header.started_us + 99_000_000
+    assert replay.now().us == recording(tmp_path).header.started.us + 99_000_000
     replay.close()
     with pytest.raises(StopAsyncIteration):
         await anext(frames)
@@ -84,24 +89,24 @@ async def test_what_comes_next_is_known(tmp_path: Path) -> None:
 async def test_going_back_begins_from_a_state_on_the_way_and_comes_to_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replaying, "LEAST_SPACING", 5)
-    taken: list[Fact] = []
-    take = State.take
+    monkeypatch.setattr(replaying, "CHECKPOINT_ENTRIES", 5)
+    applied: list[Entry] = []
+    apply = ReplayState.apply
 
-    def counted(state: State, fact: Fact, changes: Changes) -> None:
-        taken.append(fact)
-        take(state, fact, changes)
+    def counted(state: ReplayState, entry: Entry, changes: FrameChanges) -> None:
+        applied.append(entry)
+        apply(state, entry, changes)
 
-    monkeypatch.setattr(State, "take", counted)
+    monkeypatch.setattr(ReplayState, "apply", counted)
     told = recording(tmp_path)
     one = Replay(told, at=LENGTH, playing=False)
     frames = aiter(one.subscribe())
     await anext(frames)
     for place in (95.0, 31.0, 30.0, 62.5, 5.0, 88.0, 0.0, LENGTH):
-        taken.clear()
+        applied.clear()
         one.seek(place)
         batch = await anext(frames)
-        assert len(taken) <= 5 + 4, place
+        assert len(applied) <= 5 + 4, place
         anew = Replay(told, at=place, playing=False)
         assert batch == await anext(aiter(anew.subscribe())), place
         assert one.now() == anew.now()
@@ -110,3 +115,21 @@ async def test_going_back_begins_from_a_state_on_the_way_and_comes_to_the_same(
             assert one.timeline(key) == anew.timeline(key)
             assert one.progress_history(key) == anew.progress_history(key)
             assert (one.body(key), one.previous(key)) == (anew.body(key), anew.previous(key))
+
+
+@examples(12)
+@given(st.lists(values(e.Entry) | values(e.Replied), max_size=12), st.lists(st.floats(0, 4_000), max_size=3))
+def test_any_entries_can_be_played_and_searched(entries: list[Entry], places: list[float]) -> None:
+    """Whoever wrote them may not have known what an engine does: a poll, a list of jobs that were never added."""
+    timed = [e.TimedEntry(entry.at.mono, entry) for entry in sorted(entries, key=lambda entry: entry.at.mono)]
+    told = e.Recording(HEADER, tuple(timed), 4_000.0)
+
+    async def play() -> None:
+        replay = Replay(told, playing=False)
+        frames = aiter(replay.subscribe())
+        for place in [*places, 4_000.0, 0.0]:
+            replay.seek(place)
+            anew = Replay(told, at=place, playing=False)
+            assert await anext(frames) == await anext(aiter(anew.subscribe()))
+
+    asyncio.run(play())

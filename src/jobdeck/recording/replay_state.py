@@ -1,0 +1,221 @@
+"""What the entries of a recording amount to: jobs, as they were at each moment."""
+
+from collections.abc import Iterable
+
+from jobdeck.domain.attention import Rank, rank
+from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Observation
+from jobdeck.engine.batch import Batch
+from jobdeck.engine.registry import Applied, Registry
+from jobdeck.providers.base import Reply
+from jobdeck.recording import entries as e
+
+STEP_SECONDS = 0.05
+"""What follows an answer within this time belongs to it: one step goes over both."""
+
+
+class RankTracker:
+    """Where each job stands in the order of need, change by change: the same whichever frames they come in."""
+
+    def __init__(self) -> None:
+        self.ranks: dict[JobKey, Rank] = {}
+        self._arrived = 0
+
+    def copy(self) -> "RankTracker":
+        """Return another that goes on from here by itself."""
+        other = RankTracker()
+        other.ranks, other._arrived = dict(self.ranks), self._arrived
+        return other
+
+    def update(self, job: Job) -> None:
+        """Rank a job that looks different."""
+        before = self.ranks.get(job.key)
+        self._arrived += before is None
+        self.ranks[job.key] = rank(job, job.observed or job.added, before, self._arrived)
+
+    def drop(self, key: JobKey) -> None:
+        """Forget a job."""
+        self.ranks.pop(key, None)
+
+
+class FrameChanges:
+    """What changed between two frames; the ranks of all jobs are updated with it."""
+
+    def __init__(self, ranks: RankTracker) -> None:
+        self._ranks = ranks
+        self.keys: dict[JobKey, None] = {}
+        self.removed: dict[JobKey, None] = {}
+        self.exchanges: list[Exchange] = []
+        self.events: list[Event] = []
+
+    def touch(self, *jobs: Job | None) -> None:
+        """Add jobs that look different."""
+        for job in jobs:
+            if job is not None:
+                self.removed.pop(job.key, None)
+                self.keys[job.key] = None
+                self._ranks.update(job)
+
+    def remove(self, key: JobKey) -> None:
+        """Add a job that is no longer there."""
+        self.removed[key] = None
+        self._ranks.drop(key)
+
+    def apply(self, applied: Applied, exchange: Exchange | None) -> None:
+        """Add what an answer changed."""
+        self.touch(*applied.jobs)
+        self.events.extend(applied.events)
+        if exchange is not None:
+            self.exchanges.append(exchange)
+
+    def batch(self, registry: Registry) -> Batch:
+        """Return all of it, each job in its newest state."""
+        jobs = tuple(registry.jobs[key] for key in self.keys if key in registry.jobs)
+        ranks = {job.key: self._ranks.ranks[job.key] for job in jobs}
+        return Batch(jobs, tuple(self.removed), tuple(self.exchanges), tuple(self.events), ranks=ranks)
+
+
+class ReplayState:
+    """What the entries so far amount to; `applied` is how many of them there were.
+
+    A row of a list that repeats the one before only makes its job's answer newer. Those are the most of a recording
+    (100,000 an hour), so they are noted, and the newest is applied when something else is said of the job, or by
+    `settle`: applied one by one, they took a second or two of every seek.
+    """
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.ranks = RankTracker()
+        self.status = e.PollingStatus(Instant(0, 0.0), paused=False, budgets={}, halted={})
+        self.applied = 0
+        self._rows: dict[JobKey, Observation] = {}
+        self._repeated: dict[JobKey, e.Replied] = {}
+
+    def copy(self) -> "ReplayState":
+        """Return another that goes on from here by itself."""
+        other = ReplayState()
+        other.registry, other.ranks, other.status = self.registry.copy(), self.ranks.copy(), self.status
+        other.applied = self.applied
+        other._rows, other._repeated = dict(self._rows), dict(self._repeated)
+        return other
+
+    def apply(self, entry: e.Entry, changes: FrameChanges) -> None:
+        """Apply an entry, and add what it changed."""
+        match entry:
+            case e.PollingStatus():
+                self.status = entry
+            case ProfileHalted() | OutageBegan() | OutageEnded() | SleepNoticed():
+                changes.events.append(entry)
+            case e.OutageChanged(_, profile, outage):
+                self.settle(changes)
+                changes.touch(*self.registry.darken(profile, outage))
+            case e.Replied():
+                self._apply_reply(entry, changes)
+            case e.PeerUpdate(_, job, exchange, missing):
+                self._settle(job.key, changes)
+                self._rows.pop(job.key, None)
+                changes.apply(self.registry.adopt(job, exchange, result_missing=missing), exchange)
+            case _:
+                self._apply_to_job(entry, changes)
+
+    def settle(self, changes: FrameChanges) -> None:
+        """Apply the repeated rows that have only been noted: a frame shows how new each answer is."""
+        for key in tuple(self._repeated):
+            self._settle(key, changes)
+
+    def _apply_reply(self, entry: e.Replied, changes: FrameChanges) -> None:
+        asked, exchange = entry.asked, entry.exchange
+        if asked is None:
+            self._apply_list(entry, changes)
+        # A poll without a problem has one observation; whoever wrote the file may not have known.
+        elif exchange.problem is not None or entry.observations:
+            self._settle(asked, changes)
+            self._rows.pop(asked, None)
+            body = entry.body.encode("utf-8", "replace") if entry.body is not None else None
+            applied = self.registry.apply(asked, Reply(exchange, entry.observations, body=body), entry.at)
+            changes.apply(applied, exchange)
+
+    def _apply_list(self, entry: e.Replied, changes: FrameChanges) -> None:
+        registry, exchange = self.registry, entry.exchange
+        changed: dict[JobKey, Observation] = {}
+        for row in entry.observations:
+            key = JobKey(exchange.profile, row.account_group, row.id)
+            job = registry.jobs.get(key)
+            if job is None:
+                continue
+            if self._rows.get(key) is row and not job.terminal and not job.failures and job.outage is None:
+                registry.note(key, exchange)
+                before = self._repeated.get(key)
+                if before is None or before.exchange.sequence <= exchange.sequence:
+                    self._repeated[key] = entry
+            else:
+                self._settle(key, changes)
+                changed[key] = row
+        changes.apply(registry.apply(None, Reply(exchange, tuple(changed.values())), entry.at), exchange)
+        for key, row in changed.items():
+            # One that an answer to a later request had overtaken is not what is known now.
+            if registry.jobs[key].sequence == exchange.sequence:
+                self._rows[key] = row
+            else:
+                self._rows.pop(key, None)
+
+    def _settle(self, key: JobKey, changes: FrameChanges) -> None:
+        entry = self._repeated.pop(key, None)
+        if entry is not None and key in self.registry.jobs:
+            changes.touch(*self.registry.apply_observation(key, self._rows[key], entry.exchange, entry.at).jobs)
+
+    def _apply_to_job(self, entry: e.JobEntry, changes: FrameChanges) -> None:
+        registry = self.registry
+        match entry:
+            case e.Added(at, target):
+                added = registry.add(target, at)
+                if added is not None:
+                    changes.touch(added[0])
+                    changes.events.append(added[1])
+            case e.Restored(at, job):
+                changes.touch(registry.jobs[job.key] if registry.restore(job, at) else None)
+            case e.Removed(at, key):
+                self._settle(key, changes)
+                self._rows.pop(key, None)
+                event = registry.remove(key, at)
+                if event is not None:
+                    changes.remove(key)
+                    changes.events.append(event)
+            case e.Acknowledged(_, key, acknowledged):
+                self._settle(key, changes)
+                changes.touch(registry.acknowledge(key, acknowledged=acknowledged))
+            case e.HistoryLoaded(_, key, exchanges, moments):
+                self._settle(key, changes)
+                changes.touch(registry.recall(key, exchanges, moments))
+            case e.ForecastChanged(_, key, interval, eta, stall_after):
+                if key in registry.jobs:
+                    changes.touch(registry.expect(key, interval, eta, stall_after))
+
+
+def step_times(entries: Iterable[e.TimedEntry]) -> list[float]:
+    """Return the moments at which something happened, each with what followed of it."""
+    times: list[float] = []
+    begun = 0.0
+    for timed in entries:
+        follows = isinstance(timed.entry, e.PollingStatus | e.ForecastChanged)
+        if follows and times and timed.at - begun <= STEP_SECONDS:
+            times[-1] = timed.at
+        elif not follows:
+            begun = timed.at
+            if not times or times[-1] < timed.at:
+                times.append(timed.at)
+    return times
+
+
+def poll_times(entries: Iterable[e.TimedEntry]) -> dict[JobKey, list[float]]:
+    """Return when each job was polled, alone or in a list."""
+    times: dict[JobKey, list[float]] = {}
+    for timed in entries:
+        if isinstance(timed.entry, e.Replied):
+            asked, profile = timed.entry.asked, timed.entry.exchange.profile
+            rows = timed.entry.observations if asked is None else ()
+            for key in [asked] if asked else [JobKey(profile, row.account_group, row.id) for row in rows]:
+                times.setdefault(key, []).append(timed.at)
+    return times

@@ -1,0 +1,119 @@
+"""Which moment of a recording a person means: by its clock, from where they are, or as a part of the whole."""
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from jobdeck.domain import words
+from jobdeck.domain.instant import Instant
+
+TIME_HINT = "14:02, 14:02:30, +5m, -30s, 50%"
+"""What a person may type, by example; also a date before the time, and a time since the beginning (5m)."""
+
+JITTER_US = 2_000
+"""The two clocks of a moment are read one after the other: so much between them is no change of either."""
+
+_DAY = 86_400.0
+_EPOCH = date(1970, 1, 1).toordinal()
+_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_CLOCK = re.compile(r"(?:(\d{4}-\d\d-\d\d)[T ])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d{1,6})?))?Z?", re.ASCII)
+_SPAN = re.compile(r"([+-]?)((?:\d{1,9}(?:\.\d{1,6})?[dhms])+|\d{1,9}(?:\.\d{1,6})?)", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])", re.ASCII)
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%", re.ASCII)
+
+
+class TimeParseError(ValueError):
+    """There is no such moment; the message says why in one line, and repeats nothing of what was typed."""
+
+
+class RecordingClock:
+    """The dates of a recording by its seconds, which go on while the machine sleeps or its clock is set."""
+
+    def __init__(self, started: Instant, moments: Iterable[tuple[float, Instant]], seconds: float) -> None:
+        """Take what both clocks showed, with the place of each moment, in order, and how long the recording is."""
+        self.seconds = seconds
+        self._from: list[float] = [0.0]
+        self._zeros: list[int] = [started.us]
+        for place, at in moments:
+            zero = at.us - round((at.mono - started.mono) * 1e6)
+            if abs(zero - self._zeros[-1]) > JITTER_US:
+                self._from.append(place)
+                self._zeros.append(zero)
+
+    def timestamp_at(self, place: float) -> int:
+        """Return the date at a place, in microseconds since the epoch."""
+        return self._zeros[max(0, bisect_right(self._from, place) - 1)] + round(place * 1e6)
+
+    @property
+    def spans_days(self) -> bool:
+        """Whether a time of day alone does not tell which moment is meant."""
+        return words.stamp(self.timestamp_at(0.0))[:10] != words.stamp(self.timestamp_at(self.seconds))[:10]
+
+    def parse(self, text: str, shown: float | None = None) -> float:
+        """Return the place that a person means while `shown` is on the screen, None before anything is.
+
+        Of a time of day that came more than once, the nearest. A span from here ends at the ends of the recording;
+        with nothing shown, ``-30s`` counts from its end. Raises `TimeParseError`.
+        """
+        text = text.strip()
+        if len(text) <= 64:
+            if match := _CLOCK.fullmatch(text):
+                return self._by_clock(match, shown or 0.0)
+            if match := _PERCENT.fullmatch(text):
+                return self._within(float(match[1]) / 100 * self.seconds)
+            if match := _SPAN.fullmatch(text):
+                return self._by_span(match[1], _seconds(match[2]), shown)
+        raise TimeParseError(f"no moment such as {TIME_HINT}")
+
+    def _by_span(self, sign: str, seconds: float, shown: float | None) -> float:
+        if not sign:
+            return self._within(seconds)
+        if sign == "-":
+            return max(0.0, (self.seconds if shown is None else shown) - seconds)
+        return min((shown or 0.0) + seconds, self.seconds)
+
+    def _within(self, place: float) -> float:
+        if place > self.seconds:
+            raise self._outside()
+        return place
+
+    def _outside(self) -> TimeParseError:
+        form = words.stamp if self.spans_days else words.clock
+        first, last = (form(self.timestamp_at(place)) for place in (0.0, self.seconds))
+        return TimeParseError(f"the recording goes from {first} to {last}")
+
+    def _by_clock(self, match: re.Match[str], shown: float) -> float:
+        day, hours, minutes, rest = match.groups()
+        time_of_day = int(hours) * 3_600 + int(minutes) * 60 + float(rest or 0.0)
+        # 14:02 is all of that minute: a recording that begins in the middle of it has its rest.
+        unit = 60.0 if rest is None else 1.0
+        try:
+            found = list(self._places(time_of_day, unit, date.fromisoformat(day).toordinal() - _EPOCH if day else None))
+        except ValueError:
+            found = []  # as with 2026-02-31
+        if not found:
+            raise self._outside()
+        return min(found, key=lambda place: abs(place - shown))
+
+    def _places(self, time_of_day: float, unit: float, only: int | None) -> Iterator[float]:
+        """Yield every place at which the clock showed a time, on day `only` since the epoch if there is one.
+
+        One that it leapt over is where it went on.
+        """
+        for number, (place, zero) in enumerate(zip(self._from, self._zeros, strict=True)):
+            end = self._from[number + 1] if number + 1 < len(self._from) else self.seconds
+            begun, ended = zero / 1e6 + place, zero / 1e6 + end
+            leapt = max(ended, self.timestamp_at(end) / 1e6)
+            # Of the days that it leapt over the first will do, for all lead to the same place.
+            last = min(math.floor(leapt / _DAY), math.floor(ended / _DAY) + 1)
+            for day in range(math.floor(begun / _DAY) - 1, last + 1) if only is None else (only,):
+                at = day * _DAY + time_of_day
+                if begun < at + unit and at <= leapt:
+                    yield min(max(at - zero / 1e6, place), end)
+
+
+def _seconds(text: str) -> float:
+    parts = _PART.findall(text)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else float(text)
