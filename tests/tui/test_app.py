@@ -10,10 +10,12 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.panes import Panes
 from jobdeck.tui.widgets.trace import Trace
 from tests.tui.drive import driven, painted, toasts
 from tests.tui.fake import FakeEngine, FakeSession
@@ -204,6 +206,13 @@ async def test_p_pauses_and_says_so_until_it_goes_on() -> None:
         await run.press("p")
         assert not run.engine.paused
         await run.until(lambda: "PAUSED" not in run.text)
+
+
+async def test_what_changes_while_the_screen_is_taken_down_is_no_fault() -> None:
+    async with driven([job("op_a")]) as run:
+        await run.app.deck.query_one(Panes).remove()
+        run.app.deck.tick()
+        run.app.deck.draw(Batch((job("op_a", Phase.FAILED, version=2),)))
 
 
 async def test_tab_goes_round_the_panes_and_escape_back_to_the_list() -> None:

@@ -59,8 +59,8 @@ class Panes(Container):
 
     @property
     def focused_pane(self) -> LineView:
-        """The pane that the keys are for; the list while they are for none."""
-        focused = self.screen.focused
+        """The pane that the keys are for; the list while they are for none, and while the screen is taken down."""
+        focused = self.screen.focused if self.is_attached else None
         return focused if isinstance(focused, LineView) else self.jobs
 
     @property
