@@ -115,7 +115,7 @@ class Driven:
         loop = asyncio.get_running_loop()
         before, since = "", loop.time()
         while loop.time() - since < STILL_SECONDS:
-            await self.pilot.pause(0.02)
+            await self.pilot.pause(0.07)
             if self.text != before:
                 before, since = self.text, loop.time()
         return before

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 
@@ -95,9 +95,13 @@ RESETS: Mapping[str, Callable[[float, float], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", RESETS)
-@pytest.mark.parametrize(("limit", "window"), [(30, 60.0), (100, 3_600.0), (1_000, 86_400.0)])
-@pytest.mark.parametrize("phase", [0.0, 17.0])
+WINDOWS = ((30, 60.0), (100, 3_600.0), (1_000, 86_400.0))
+
+
+@pytest.mark.parametrize(
+    ("form", "limit", "window", "phase"),
+    [(form, *window, (0.0, 17.0)[at % 2]) for at, (form, window) in enumerate(product(RESETS, WINDOWS))],
+)
 def test_whatever_form_a_reset_has_the_limit_is_kept_and_used(
     form: str, limit: int, window: float, phase: float
 ) -> None:
