@@ -72,7 +72,7 @@ def server() -> Iterator[ThreadedSimulator]:
 def test_rule_13_a_signal_while_the_screen_starts(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     module, owner, name = MOMENTS[moment]
     before = AFTER.format(module=module, owner=owner, name=name, number=int(number))
-    with OnTerminal(TARGET, env=environment("http://127.0.0.1:9", tmp_path), before=before, fresh=True) as run:
+    with OnTerminal(TARGET, env=environment("http://127.0.0.1:9", tmp_path), before=before) as run:
         began = time.monotonic()
         assert run.leave() == SIGNALS[number], run.text
         assert run.restored

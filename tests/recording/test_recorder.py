@@ -18,7 +18,7 @@ from jobdeck.wiring import Wiring
 from tests.engine.running import FastClock, settings_for, until
 
 SPEED = 60.0
-SECONDS = 300.0
+SECONDS = 180.0
 PER_HOUR = 1_000_000
 """Bytes for 100 jobs, at most, at the limits of the README's configuration, both used up: 300 and 60 a minute."""
 

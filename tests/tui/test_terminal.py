@@ -1,6 +1,5 @@
 """Through a real pty: the terminal is given back as it was, however the screen is left."""
 
-import os
 import signal
 import time
 
@@ -42,16 +41,6 @@ def test_a_copied_id_arrives_at_the_terminal_in_osc_52() -> None:
         run.press("yq")
         assert run.leave() == 0
     assert b"\x1b]52;c;M2Y3YTFjMmUtODhiNC00ZDBlLWExZjUtMGM5ZTJiM2Q3ZjRh\x07" in run.data
-
-
-@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"NO_COLOR": "1"}, {"LANG": "C", "LC_ALL": "C"}], ids=str)
-def test_poor_terminals_are_survived(environ: dict[str, str]) -> None:
-    with OnTerminal(code=SERVE, env={"PATH": os.environ["PATH"], **environ}, fresh=True) as run:
-        run.until("op_a")
-        run.press("q")
-        assert run.leave() == 0
-        assert run.restored
-    assert b"Traceback" not in run.data
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.008], ids=["at once", "one by one"])
