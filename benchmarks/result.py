@@ -7,7 +7,7 @@ from time import perf_counter
 
 from tests.tui.drive import press_keys, wait_until
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock, job
+from tests.tui.world import clock_at_noon, job
 
 from benchmarks.goal import Goal, Number
 from jobdeck.domain.phase import Phase
@@ -33,7 +33,7 @@ def measure() -> Iterator[Number]:
 
 
 async def _open(result: str) -> tuple[float, float]:
-    clock = FrozenClock()
+    clock = clock_at_noon()
     engine = FakeEngine(clock, [job("op_1", Phase.SUCCEEDED, result=result)])
     engine.bodies = {key: result.encode() for key in engine.jobs}
     app = JobdeckApp(FakeSession(engine))

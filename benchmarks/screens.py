@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock, job
+from tests.tui.world import clock_at_noon, job
 from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
@@ -29,7 +29,7 @@ HEADINGS = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "ELAPSED", "ETA", "SEEN
 
 def deck(rate: int, among: int, *, standing: bool) -> None:
     """Run the screen on an engine that changes `rate` jobs a second among the first rows; `standing`, time too."""
-    clock = FrozenClock() if standing else SystemClock()
+    clock = clock_at_noon() if standing else SystemClock()
     now = clock.now()
 
     def seen(number: int) -> Instant:

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from tests.engine.running import FastClock, settings_for
+from tests.engine.running import settings_for
 from tests.hostile.chaos import CALM, DARK, STORM, ChaosProxy
+from tests.support.clocks import FastClock
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.apis.targets import parse_target
@@ -62,7 +63,7 @@ SERVE = """
 import asyncio, sys
 from benchmarks.soak import scenario, SPEED
 from jobdeck.simulator.server import SimulatorServer
-from tests.engine.running import FastClock
+
 async def main():
     clock = FastClock(SPEED)
     async with SimulatorServer(scenario(float(sys.argv[1])), clock=lambda: clock.now().us / 1e6) as server:

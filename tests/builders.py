@@ -60,20 +60,6 @@ def make_scheduler(
     return Scheduler(limit, rng, lists, learnt, typical=TYPICAL, intervals=INTERVALS)
 
 
-class ManualClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, start: Instant = START) -> None:
-        self._now = start
-
-    def now(self) -> Instant:
-        return self._now
-
-    def advance(self, seconds: float) -> Instant:
-        self._now = self._now.later(seconds)
-        return self._now
-
-
 def make_target(id_: str = "op_1", profile: str = "hog", resource: str = "operation") -> Target:
     if resource == "prospecting":
         return Target(JobKey(profile, "507f1f77bcf86cd799439011", id_), "sonarly", resource)

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx
 
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
+from tests.support.clocks import EpochClock
 
 START = 1_750_000_000.0
 """The moment at which simulated time begins: 2025-06-15T15:06:40Z."""
@@ -17,29 +18,11 @@ BEARER = {"Authorization": "Bearer sk_live_test"}
 
 
 @dataclass
-class HandClock:
-    """Epoch seconds that pass only when somebody says so; `sleep` passes them and keeps what was asked."""
-
-    now: float = START
-    slept: list[float] = field(default_factory=list)
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-@dataclass
 class Play:
     """A running simulator, its clock, and a client that both APIs let in."""
 
     server: SimulatorServer
-    clock: HandClock
+    clock: EpochClock
     client: httpx.AsyncClient
 
     async def get(self, path: str) -> httpx.Response:
@@ -57,7 +40,7 @@ def client_of(url: str, headers: Mapping[str, str] | None = None) -> httpx.Async
 @asynccontextmanager
 async def playing(scenario: Scenario) -> AsyncIterator[Play]:
     """Play `scenario` with a clock that stands at `START` until it is moved."""
-    clock = HandClock()
+    clock = EpochClock(START)
     async with (
         SimulatorServer(scenario, clock=clock, sleep=clock.sleep) as server,
         client_of(server.url, BEARER) as client,

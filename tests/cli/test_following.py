@@ -22,7 +22,8 @@ from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
 from jobdeck.wiring import Running, Wiring
 from tests.cli.harness import GROUP
-from tests.engine.running import PATIENCE, FastClock, settings_for
+from tests.engine.running import PATIENCE, settings_for
+from tests.support.clocks import FastClock
 
 
 def failing(number: int) -> JobScript:

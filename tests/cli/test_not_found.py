@@ -17,8 +17,9 @@ from jobdeck.cli.result_file import ResultFile
 from jobdeck.domain.job import Target
 from jobdeck.wiring import UseOfLists, Wiring
 from tests.cli.harness import environment, jobdeck
-from tests.engine.running import PATIENCE, FastClock, settings_for
+from tests.engine.running import PATIENCE, settings_for
 from tests.scripted_server import Say, scripted, scripted_apart
+from tests.support.clocks import FastClock
 
 POLL = "/api/operations/op_1"
 GONE = Say({"message": "no such operation", "statusCode": 404}, 404)

@@ -1,8 +1,6 @@
 """An engine on the simulator, over real HTTP, in time that passes faster than ours."""
 
 import asyncio
-import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -12,7 +10,6 @@ from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.engine import Engine
 from jobdeck.simulator.demo import demo_targets
@@ -20,27 +17,9 @@ from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.wiring import Wiring
 from tests.builders import make_profile
+from tests.support.clocks import FastClock
 
 PATIENCE = 150.0
-
-
-class FastClock:
-    """Time that passes `speed` times as fast as ours."""
-
-    def __init__(self, speed: float) -> None:
-        self._speed = speed
-        self._begun = time.monotonic()
-        self._us = time.time_ns() // 1000
-        self.skipped = 0.0
-
-    def now(self) -> Instant:
-        passed = (time.monotonic() - self._begun) * self._speed + self.skipped
-        return Instant(self._us + round(passed * 1e6), 1_000.0 + passed)
-
-    async def wait(self, wake: asyncio.Event, seconds: float | None) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None if seconds is None else seconds / self._speed):
-                await wake.wait()
 
 
 def settings_for(url: str, limit: int = 6000, *, sonarly: int | None = None) -> Settings:

@@ -16,8 +16,9 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring import Wiring
 from tests.builders import APIS, make_profile
-from tests.engine.running import PATIENCE, FastClock
+from tests.engine.running import PATIENCE
 from tests.scripted_server import Say, Scripted, scripted
+from tests.support.clocks import FastClock
 from tests.unit.providers.shapes import AZURE_ERROR, AZURE_ID, OPERATION, OPERATION_ID, azure, operation, run
 
 TOKEN = "tok_canary_0123456789"

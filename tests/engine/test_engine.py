@@ -27,7 +27,8 @@ from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
 from jobdeck.wiring import UseOfLists, Wiring
 from tests.builders import make_profile, make_target
-from tests.engine.running import FastClock, Sight, settings_for, sight, until
+from tests.engine.running import Sight, settings_for, sight, until
+from tests.support.clocks import FastClock
 
 ENDLESS = replace(JobScript(id="op_endless"), outcome=Outcome.NEVER, duration=1e6)
 

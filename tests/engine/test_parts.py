@@ -20,8 +20,9 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
 from jobdeck.wiring import Wiring
 from tests.builders import describe, make_profile
-from tests.engine.running import PATIENCE, FastClock
+from tests.engine.running import PATIENCE
 from tests.scripted_server import Say, Scripted, scripted
+from tests.support.clocks import FastClock
 
 TOKEN = "tok_canary_0123456789"
 PAGE: dict[str, Any] = {

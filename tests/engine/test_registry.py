@@ -13,7 +13,8 @@ from jobdeck.providers.base import Reply
 from jobdeck.recording.entries import Added, Entry, Replied, Restored
 from jobdeck.recording.recorder import RecordedRegistry
 from jobdeck.scheduling.actions import Seen
-from tests.builders import START, ManualClock, make_exchange, make_observation, make_target
+from tests.builders import START, make_exchange, make_observation, make_target
+from tests.support.clocks import ManualClock
 
 KEY = JobKey("hog", None, "op_1")
 

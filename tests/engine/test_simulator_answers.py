@@ -38,9 +38,9 @@ async def test_an_operation_goes_through_its_documented_states() -> None:
         path = f"/api/operations/{OP}"
         unfinished = {"id": OP, "result": None, "error": None}
         assert await body(play, path) == {**unfinished, "status": "queued", "progress": 0}
-        play.clock.pass_by(71.0)
+        play.clock.advance(71.0)
         assert await body(play, path) == {**unfinished, "status": "processing", "progress": 66}
-        play.clock.pass_by(100.0)
+        play.clock.advance(100.0)
         ended = {"id": OP, "status": "succeeded", "progress": 100, "result": {"answer": 42}, "error": None}
         assert await body(play, path) == ended
         assert list(ended) == list((await play.get(path)).json())
@@ -50,7 +50,7 @@ async def test_an_operation_goes_through_its_documented_states() -> None:
 async def test_progress_is_a_percentage_in_the_form_that_the_job_has(form: str, shown: str) -> None:
     job = JobScript(id=OP, duration=80.0, progress=ProgressForm(form))
     async with playing(Scenario(jobs=(job,))) as play:
-        play.clock.pass_by(10.0)
+        play.clock.advance(10.0)
         assert f'"progress": {shown},' in (await play.get(f"/api/operations/{OP}")).text
 
 
@@ -59,7 +59,7 @@ async def test_a_failed_operation_says_why_and_a_partial_one_brings_its_result()
     failed = JobScript(id="op_f", duration=1.0, outcome=Outcome.FAILED, error=error)
     partial = JobScript(id="op_p", duration=1.0, outcome=Outcome.PARTIAL_SUCCESS, result_kind=ResultKind.PEOPLE_SEARCH)
     async with playing(Scenario(jobs=(failed, partial))) as play:
-        play.clock.pass_by(2.0)
+        play.clock.advance(2.0)
         assert await body(play, "/api/operations/op_f") == {
             "id": "op_f",
             "status": "failed",
@@ -102,7 +102,7 @@ async def test_a_search_has_its_own_body_without_progress() -> None:
             "completed_at": None,
         }
         assert await body(play, "/api/v1/search/op_s") == running
-        play.clock.pass_by(10.25)
+        play.clock.advance(10.25)
         assert await body(play, "/api/v1/search/op_s") == {
             **running,
             "status": "succeeded",
@@ -166,7 +166,7 @@ async def test_a_prospecting_job_answers_in_the_envelope_with_its_stages_in_orde
     stages = (StageScript("import", share=50.0), StageScript("enrichment", share=50.0))
     script = JobScript(id=JOB, api=Api.SONARLY, resource=Resource.PROSPECTING, duration=100.0, stages=stages)
     async with playing(Scenario(jobs=(script,))) as play:
-        play.clock.pass_by(41.5)
+        play.clock.advance(41.5)
         response = await play.get(JOB_PATH)
         answer = response.json()
         assert re.fullmatch("[0-9a-f]{24}", answer["traceId"])
@@ -188,7 +188,7 @@ async def test_a_prospecting_job_answers_in_the_envelope_with_its_stages_in_orde
             "traceId": answer["traceId"],
         }
         assert list(answer["data"]["stages"]) == ["import", "enrichment"]
-        play.clock.pass_by(60.0)
+        play.clock.advance(60.0)
         data = (await play.get(JOB_PATH)).json()["data"]
         assert data["status"] == "completed"
         assert data["stages"]["enrichment"] == {"status": "completed", "progress": 1.0}
@@ -204,7 +204,7 @@ async def test_a_job_that_failed_is_no_failed_request() -> None:
         error=JobFailure("UPSTREAM_TIMEOUT", "no answer"),
     )
     async with playing(Scenario(jobs=(script,))) as play:
-        play.clock.pass_by(2.0)
+        play.clock.advance(2.0)
         answer = (await play.get(JOB_PATH)).json()
         assert answer["success"] is True
         assert answer["error"] is None
@@ -225,7 +225,7 @@ async def test_account_groups_and_their_jobs_are_listed() -> None:
         assert (len(first["items"]), first["hasMore"]) == (20, True)
         assert list(first["items"][0]) == ["jobId", "type", "status", "createdAt", "updatedAt"]
         # The jobs of the first page end meanwhile: the cursor still knows its place.
-        play.clock.pass_by(20.5)
+        play.clock.advance(20.5)
         params = {"status": "running", "cursor": first["nextCursor"]}
         rest = (await play.client.get(path, params=params)).json()["data"]
         assert [row["jobId"] for row in rest["items"]] == [f"{n:024x}" for n in range(20, 30)]
@@ -237,7 +237,7 @@ async def test_account_groups_and_their_jobs_are_listed() -> None:
 
 async def test_a_job_is_cancelled_once() -> None:
     async with playing(Scenario(jobs=(PROSPECTING,))) as play:
-        play.clock.pass_by(10.0)
+        play.clock.advance(10.0)
         cancelled = (await play.post(f"{JOB_PATH}/cancel")).json()
         assert cancelled["data"] == {"jobId": JOB, "status": "cancelled"}
         assert (await play.get(JOB_PATH)).json()["data"]["status"] == "cancelled"
@@ -267,7 +267,7 @@ async def test_starting_work_answers_the_documented_accepted_body(path: str, pol
         assert response.json() == {**expected, "meta": {"requestId": request}}
         started = (await play.get(f"{poll}{job}")).json()
         assert (started["id"], started["status"]) == (job, "queued")
-        play.clock.pass_by(300.0)
+        play.clock.advance(300.0)
         assert (await play.get(f"{poll}{job}")).json()["status"] == "succeeded"
 
 
@@ -391,7 +391,7 @@ async def test_the_same_seed_gives_the_same_answers() -> None:
                 texts.append((await play.get(f"/api/operations/{scenario.jobs[0].id}")).text)
                 texts.append((await play.get(JOB_PATH)).text)
                 texts.append((await play.post("/api/deep-research", json={"prompt": "p"})).text)
-                play.clock.pass_by(2.0)
+                play.clock.advance(2.0)
             texts.append((await play.get("/api/operations")).text)
         return texts
 

@@ -8,7 +8,8 @@ from jobdeck.simulator.evolution import JobState, State, observe
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario, StageScript, Stall
 from jobdeck.simulator.vocabulary import Api
 from jobdeck.simulator.world import World
-from tests.simulator_fixture import START, HandClock
+from tests.simulator_fixture import START
+from tests.support.clocks import EpochClock
 
 
 def seen(script: JobScript, now: float, cancelled: float | None = None) -> JobState:
@@ -119,12 +120,12 @@ def test_time_never_takes_anything_back(
 
 
 def test_speed_shortens_jobs_by_every_clock_a_client_has() -> None:
-    clock = HandClock()
+    clock = EpochClock(START)
     world = World(Scenario(speed=10.0, jobs=(JobScript(id="op_a", arrival=-20.0, duration=60.0),)), clock)
     state = world.find(Api.THEHOG, "op_a")
     assert state is not None
     assert world.iso(state.created) == "2025-06-15T15:06:38.000Z"
-    clock.pass_by(4.0)
+    clock.advance(4.0)
     ended = world.find(Api.THEHOG, "op_a")
     assert ended is not None
     assert ended.ended is not None

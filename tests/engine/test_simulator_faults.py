@@ -74,7 +74,7 @@ async def test_faults_have_a_time_a_count_and_a_scope() -> None:
         seen = []
         for _ in range(4):
             seen.append(((await play.get(PATH)).status_code, (await play.get("/api/operations/op_b")).status_code))
-            play.clock.pass_by(7.0)
+            play.clock.advance(7.0)
         assert seen == [(200, 200), (200, 200), (503, 200), (200, 200)]
         assert play.server.stats.by_fault == {"status": 4}
 

@@ -102,7 +102,7 @@ async def test_requests_are_counted_in_real_time_whatever_the_speed() -> None:
     scenario = Scenario(speed=100.0, jobs=(JobScript(id="op_a"),), limits=(RateLimit(Api.THEHOG, 1, bucket="polling"),))
     async with playing(scenario) as play:
         assert (await play.get("/api/operations/op_a")).status_code == 200
-        play.clock.pass_by(30.0)
+        play.clock.advance(30.0)
         assert (await play.get("/api/operations/op_a")).headers["Retry-After"] == "30"
 
 

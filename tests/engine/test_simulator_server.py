@@ -25,7 +25,7 @@ PATH = "/api/operations/op_a"
 
 async def test_the_log_tells_what_was_asked_but_no_header_s_value() -> None:
     async with playing(ONE) as play:
-        play.clock.pass_by(3.0)
+        play.clock.advance(3.0)
         response = await play.client.get("/api/operations?limit=5", headers={"X-Project-Id": "proj_canary"})
         (record,) = play.server.requests
         assert (record.at, record.api, record.method, record.endpoint) == (3.0, "thehog", "GET", "list")
@@ -49,7 +49,7 @@ async def test_a_server_can_be_killed_and_revived_on_its_port() -> None:
         await play.server.stop()
         with pytest.raises(httpx.ConnectError):
             await play.get(PATH)
-        play.clock.pass_by(50.0)
+        play.clock.advance(50.0)
         await play.server.start()
         await play.server.start()
         assert play.server.port == port

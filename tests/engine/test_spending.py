@@ -12,7 +12,8 @@ from jobdeck.domain.job import Target
 from jobdeck.engine.batch import Batch
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.wiring import Wiring
-from tests.engine.running import FastClock, settings_for, sight
+from tests.engine.running import settings_for, sight
+from tests.support.clocks import FastClock
 
 JOBS = tuple(JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, duration=1e5) for number in range(30))
 

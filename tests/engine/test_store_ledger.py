@@ -15,8 +15,9 @@ from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store.records import LedgerState
 from jobdeck.wiring import Running, Wiring
 from jobdeck.wiring import ledger as ledger_module
-from tests.engine.running import FastClock, settings_for, until
+from tests.engine.running import settings_for, until
 from tests.store.doing import listed
+from tests.support.clocks import FastClock
 
 JOBS = tuple(JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, duration=30.0) for number in range(4))
 

@@ -31,9 +31,10 @@ from jobdeck.providers.transport import ForeignOriginError, authorize
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS, describe, make_profile
 from tests.cleanness import is_clean
+from tests.support.clocks import SteppingClock
 from tests.support.examples import examples
 from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE
-from tests.unit.providers.wire import NOON_DATE, SECRET, SteppingClock, Wire, answer, serve
+from tests.unit.providers.wire import NOON, NOON_DATE, SECRET, Wire, answer, serve
 
 EVERYTHING = describe(
     "everything",
@@ -226,7 +227,7 @@ def target(job_id: str = "1", group: str | None = "blue") -> Target:
 
 async def poll(raw: bytes, credentials: Credentials | None = None, **key: str) -> tuple[Reply, Wire]:
     async with serve(raw) as wire:
-        provider = ApiClient(profile_at(wire, credentials), SteppingClock(), deadline=60)
+        provider = ApiClient(profile_at(wire, credentials), SteppingClock(NOON), deadline=60)
         try:
             return await provider.poll(target(**key)), wire
         finally:
@@ -297,7 +298,7 @@ async def test_a_good_answer_may_ask_to_be_left_alone_and_is_clamped() -> None:
 async def test_a_next_page_elsewhere_is_a_parameter_and_never_an_address() -> None:
     following = "https://evil.example/v1/blue/jobs?c=p%262&key=x"
     async with serve(answer({"rows": [GOOD], "next": following})) as wire:
-        provider = ApiClient(profile_at(wire, HEADER_TOKEN), SteppingClock(), deadline=60)
+        provider = ApiClient(profile_at(wire, HEADER_TOKEN), SteppingClock(NOON), deadline=60)
         reply = await provider.list_page(ListPage("job", "blue"))
         await provider.list_page(ListPage("job", "blue", cursor=reply.next_cursor))
         await provider.aclose()
@@ -307,7 +308,7 @@ async def test_a_next_page_elsewhere_is_a_parameter_and_never_an_address() -> No
 
 async def test_an_id_that_is_a_parameter_stays_one() -> None:
     async with serve(answer({"result": {"id": "a:b~c", "status": "over"}})) as wire:
-        provider = ApiClient(profile_at(wire, spec=WRAPPED), SteppingClock(), deadline=60)
+        provider = ApiClient(profile_at(wire, spec=WRAPPED), SteppingClock(NOON), deadline=60)
         reply = await provider.poll(Target(JobKey("own", None, "a:b~c"), "wrapped", "job"))
         await provider.aclose()
     assert wire.requests[0].startswith(b"GET /v1/runs/get?run=a%3Ab~c HTTP/1.1\r\n")
@@ -344,7 +345,7 @@ def test_a_flood_of_heads_is_read_in_proportion_to_its_size(part: bytes) -> None
 
 async def test_a_list_is_asked_for_with_place_and_cursor_and_has_no_account_groups() -> None:
     async with serve(answer({"rows": [GOOD], "next": "n&1"})) as wire:
-        provider = ApiClient(profile_at(wire), SteppingClock(), deadline=60)
+        provider = ApiClient(profile_at(wire), SteppingClock(NOON), deadline=60)
         reply = await provider.list_page(ListPage("job", "blue", cursor="a&b=c"))
         nowhere = await provider.list_page(ListPage("job"))
         other = await provider.list_page(ListPage("search"))

@@ -18,11 +18,12 @@ from jobdeck.providers.redactor import Redactor
 from jobdeck.providers.secret import Secret
 from jobdeck.providers.transport import ForeignOriginError, authorize, open_client
 from tests.builders import make_profile
+from tests.support.clocks import SteppingClock
 from tests.unit.providers.wire import (
     ACCESS,
+    NOON,
     SECRET,
     TOKEN,
-    SteppingClock,
     answer,
     bearer,
     hog_target,
@@ -130,7 +131,7 @@ def test_credentials_are_given_to_their_own_origin_however_it_is_spelt(url: str)
 
 async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
     async with serve(answer()) as wire:
-        http = HttpLayer(profile_at(wire.base_url).http, SteppingClock())
+        http = HttpLayer(profile_at(wire.base_url).http, SteppingClock(NOON))
         reply = await http.get(Address("@localhost/api/operations/op_1"))
         await http.aclose()
     assert wire.connections == 0
@@ -148,7 +149,7 @@ async def test_the_client_itself_holds_no_credentials() -> None:
 async def test_each_kind_of_credentials_sends_its_own_headers_and_the_project() -> None:
     async with serve(answer(), keep=True) as wire:
         profile = make_profile("hog", "thehog", base_url=wire.base_url, credentials=bearer(), project_id="proj_1")
-        http = HttpLayer(profile.http, SteppingClock())
+        http = HttpLayer(profile.http, SteppingClock(NOON))
         await http.get(Address("/x"))
         await http.aclose()
     request = wire.requests[0].decode()
@@ -197,7 +198,7 @@ async def test_a_malformed_key_is_not_in_the_message_about_it() -> None:
     bad._value = f"{TOKEN}\r\nX-Evil: 1"
     async with serve(answer()) as wire:
         http = HttpLayer(
-            profile_at(wire.base_url, "sonarly", Credentials({"token": bad}, BEARER)).http, SteppingClock()
+            profile_at(wire.base_url, "sonarly", Credentials({"token": bad}, BEARER)).http, SteppingClock(NOON)
         )
         reply = await http.get(Address("/x"))
         await http.aclose()

@@ -16,7 +16,8 @@ from jobdeck.apis.client import ApiClient
 from jobdeck.domain.phase import Phase
 from jobdeck.providers.base import Reply
 from jobdeck.providers.redactor import Redactor
-from tests.unit.providers.wire import SteppingClock, answer, bearer, hog_target, profile_at, serve
+from tests.support.clocks import SteppingClock
+from tests.unit.providers.wire import NOON, answer, bearer, hog_target, profile_at, serve
 
 LONG = 'sk_live/Canary+Kx7Lm4Wq9=Rz3\\Vb8&Jc"4'
 SHORT = "Kx7/m4Wq"
@@ -150,7 +151,7 @@ def test_a_key_that_may_be_a_word_is_taken_out_as_a_word(secret: str, text: str,
 
 async def poll(key: str, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
     async with serve(answer(body, status, headers)) as wire:
-        provider = ApiClient(profile_at(wire.base_url, credentials=bearer(key)), SteppingClock())
+        provider = ApiClient(profile_at(wire.base_url, credentials=bearer(key)), SteppingClock(NOON))
         try:
             return await provider.poll(hog_target("op_1"))
         finally:

@@ -14,15 +14,7 @@ from jobdeck.providers import body, inflate
 from jobdeck.providers.base import Reply
 from jobdeck.providers.prune import Pruner
 from jobdeck.scheduling.actions import ListPage
-from tests.unit.providers.wire import (
-    SECRET,
-    answer,
-    hog_target,
-    serve,
-    sonarly,
-    sonarly_target,
-    the_hog,
-)
+from tests.unit.providers.wire import SECRET, answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 LIMIT = 64 * 1024
 """What is kept whole here, so that a large answer need not be one of 8 MiB."""

@@ -28,9 +28,9 @@ from jobdeck.wiring import UseOfLists, Wiring
 from tests.builders import make_profile
 from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
-from tests.engine.running import FastClock
 from tests.hostile.answers import ANSWERS, BY_NAME, SLOW, Hostile, envelope, whole
 from tests.hostile.server import GROUP, HostileServer
+from tests.support.clocks import FastClock
 from tests.tui.drive import Clipboard, Driven
 from tests.tui.test_hostile import assert_harmless
 from tests.unit.providers.wire import hog_target, serve, sonarly, sonarly_target, the_hog

@@ -19,8 +19,9 @@ from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
 from jobdeck.wiring import UseOfLists, Wiring
-from tests.engine.running import FastClock, settings_for, until
+from tests.engine.running import settings_for, until
 from tests.hostile.chaos import DARK, STORM, ChaosProxy, Fate
+from tests.support.clocks import FastClock
 
 SPEED = 100.0
 POLLS = 300

@@ -16,6 +16,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.registry import Registry
 from jobdeck.providers.base import Reply
 from tests.builders import START, make_exchange, make_observation, make_target
+from tests.support.clocks import ManualClock
 from tests.support.examples import examples
 
 KEY = make_target().key
@@ -77,19 +78,11 @@ class Alone:
 
 
 @dataclass
-class Clock:
-    at: Instant = START
-
-    def now(self) -> Instant:
-        return self.at
-
-
-@dataclass
 class Waiting:
     """A wait for one job: what it knows, and what it was truly told."""
 
     remembered: Job | None = None
-    clock: Clock = field(default_factory=Clock)
+    clock: ManualClock = field(default_factory=ManualClock)
     sent: int = 100
     newest: tuple[int, Phase | None] = (0, None)
     answers: dict[int, Phase] = field(default_factory=dict)

@@ -17,7 +17,8 @@ from jobdeck.store import open_store
 from jobdeck.store.records import LedgerEntry, LedgerState
 from jobdeck.wiring import DATABASE, Wiring
 from jobdeck.wiring.ledger import LEASE_SECONDS
-from tests.engine.running import PATIENCE, FastClock, settings_for
+from tests.engine.running import PATIENCE, settings_for
+from tests.support.clocks import FastClock
 
 JOBS = 60
 LIMIT = 120

@@ -15,7 +15,7 @@ from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.tui.clipboard import OSC52_BYTES, ClipboardService, clipboard
 from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
-from tests.tui.world import FrozenClock
+from tests.tui.world import clock_at_noon
 
 EVIL = (
     "[link](https://evil.example) ![image](https://evil.example/x.png) <script>alert(1)</script> www.evil.example\n"
@@ -98,7 +98,7 @@ async def test_rule_19_what_is_too_big_for_a_terminal_becomes_a_file_and_nothing
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSH_TTY", "/dev/pts/0")
     monkeypatch.chdir(tmp_path)
-    copier = ClipboardService(clipboard(written.append), FrozenClock(), lambda text, _: said.append(text))
+    copier = ClipboardService(clipboard(written.append), clock_at_noon(), lambda text, _: said.append(text))
     assert await copier.send("x" * OSC52_BYTES, "ticket")
     assert not await copier.send("x" * (OSC52_BYTES + 1), "ticket")
     assert len(written) == 1

@@ -15,7 +15,8 @@ from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.wiring import Wiring
-from tests.engine.running import FastClock, settings_for, until
+from tests.engine.running import settings_for, until
+from tests.support.clocks import FastClock
 
 SPEED = 60.0
 SECONDS = 180.0

@@ -16,7 +16,7 @@ from jobdeck.tui import remote
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.remote import RemoteView
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock, job
+from tests.tui.world import clock_at_noon, job
 
 
 class Terminal:
@@ -51,7 +51,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def session() -> FakeSession:
-    engine = FakeEngine(FrozenClock(), [job("op_a", phase=Phase.RUNNING), job("op_b", phase=Phase.RUNNING)])
+    engine = FakeEngine(clock_at_noon(), [job("op_a", phase=Phase.RUNNING), job("op_b", phase=Phase.RUNNING)])
     return FakeSession(engine)
 
 

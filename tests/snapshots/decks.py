@@ -10,7 +10,7 @@ from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.scheduling.actions import BudgetView, Plan
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.test_pages import FACTS, MOMENTS
-from tests.tui.world import NOON, FrozenClock, ago, deck_of_every_state, exchange, problem
+from tests.tui.world import NOON, ago, clock_at_noon, deck_of_every_state, exchange, problem
 
 
 def frozen(jobs: list[Job] | None = None) -> FakeSession:
@@ -22,7 +22,7 @@ def frozen(jobs: list[Job] | None = None) -> FakeSession:
             rest = {"http_status": one.http_status, "problem": one.problem} if one.problem else {}
             looks += [exchange(one.key.id, 4, one.key.profile, **rest)]
             looks += [exchange(one.key.id, 4 + 5 * number, one.key.profile) for number in range(1, 6)]
-    engine = FakeEngine(FrozenClock(), jobs, looks)
+    engine = FakeEngine(clock_at_noon(), jobs, looks)
     engine.budget = {"hog": BudgetView(60, 38), "sonarly": BudgetView(60, 12)} if jobs else {}
     engine.plans = {one.key: Plan(NOON.mono + 6, 5, one.failures) for one in jobs if not one.terminal}
     return FakeSession(engine)

@@ -14,8 +14,9 @@ from jobdeck.domain.job import Job
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.clipboard import ClipboardError
 from jobdeck.tui.widgets.job_list import JobList
+from tests.support.clocks import ManualClock
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock
+from tests.tui.world import clock_at_noon
 
 PATIENCE = 150.0
 """Seconds until a condition is given up: the machine may be busy with something else."""
@@ -85,7 +86,7 @@ class Driven:
         return self.session.engine
 
     @property
-    def clock(self) -> FrozenClock:
+    def clock(self) -> ManualClock:
         return self.session.clock
 
     @property
@@ -142,7 +143,7 @@ async def driven(
     ready: bool = True,
 ) -> AsyncIterator[Driven]:
     """Run the app on a fake engine with some jobs, until they are drawn."""
-    session = session or FakeSession(FakeEngine(FrozenClock(), jobs, exchanges))
+    session = session or FakeSession(FakeEngine(clock_at_noon(), jobs, exchanges))
     clipboard = Clipboard()
     app = JobdeckApp(session, put=clipboard, frame_seconds=0.01)
     async with app.run_test(size=size) as pilot:

@@ -18,13 +18,13 @@ from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.session import Choice, OpenEngine, Parsed, ReadOnly, SessionControls
-from tests.tui.world import FrozenClock
+from tests.support.clocks import ManualClock
 
 
 class FakeEngine:
     """Keeps what the screen asks of it, in `asked`."""
 
-    def __init__(self, clock: FrozenClock, jobs: Iterable[Job] = (), exchanges: Iterable[Exchange] = ()) -> None:
+    def __init__(self, clock: ManualClock, jobs: Iterable[Job] = (), exchanges: Iterable[Exchange] = ()) -> None:
         self.clock = clock
         self.jobs: dict[JobKey, Job] = {job.key: job for job in jobs}
         self.paused = False

@@ -22,8 +22,8 @@ from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import (
     NOON,
     UUID,
-    FrozenClock,
     ago,
+    clock_at_noon,
     deck_of_every_state,
     exchange,
     job,
@@ -52,7 +52,7 @@ async def test_the_deck_shows_list_job_and_trace() -> None:
 
 
 async def test_the_engine_is_opened_after_the_first_frame() -> None:
-    session = FakeSession(FakeEngine(FrozenClock(), [job("op_a")]))
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a")]))
     session.gate.clear()
     async with driven(session=session, ready=False) as run:
         await run.shows("opening…")
@@ -169,7 +169,7 @@ async def test_y_before_the_first_answer_says_that_there_is_nothing_yet() -> Non
 
 async def test_osc_52_goes_through_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TMUX", raising=False)
-    session = FakeSession(FakeEngine(FrozenClock(), [job("op_a")]))
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a")]))
     app = JobdeckApp(session)
     async with app.run_test() as pilot:
         written: list[str] = []
@@ -327,13 +327,13 @@ async def test_the_budget_is_in_the_header() -> None:
 
 
 async def test_the_notices_of_the_start_are_shown() -> None:
-    session = FakeSession(FakeEngine(FrozenClock()), ("refused: [/red] of another origin",))
+    session = FakeSession(FakeEngine(clock_at_noon()), ("refused: [/red] of another origin",))
     async with driven(session=session) as run:
         assert toasts(run.app) == ["refused: [/red] of another origin"]
 
 
 async def test_a_notice_that_opening_brings_is_shown_as_well() -> None:
-    session = FakeSession(FakeEngine(FrozenClock()), ("first",))
+    session = FakeSession(FakeEngine(clock_at_noon()), ("first",))
     session.gate.clear()
     async with driven(session=session, ready=False) as run:
         await run.shows("opening…")
@@ -360,7 +360,7 @@ async def test_an_engine_that_stops_leaves_its_jobs_and_says_that_they_are_the_p
 
 
 async def test_an_engine_that_cannot_be_opened_says_why_in_our_own_words() -> None:
-    session = FakeSession(FakeEngine(FrozenClock()))
+    session = FakeSession(FakeEngine(clock_at_noon()))
     session.refuse = DisguisedError("profile hog: THE_HOG_ACCESS_KEY is not set")
     async with driven(session=session, ready=False) as run:
         await run.shows("profile hog: THE_HOG_ACCESS_KEY is not set")

@@ -18,7 +18,7 @@ from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.widgets.line_view import Document
 from tests.tui.drive import Driven, driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import UUID, FrozenClock, exchange, job, key
+from tests.tui.world import UUID, clock_at_noon, exchange, job, key
 
 
 @pytest.fixture(autouse=True)
@@ -242,7 +242,7 @@ async def test_a_note_that_was_faster_than_the_kept_one_stays() -> None:
             """Keep nothing, as for a browser."""
 
     read = asyncio.Event()
-    session = Slow(FakeEngine(FrozenClock(), [job("op_a")]))
+    session = Slow(FakeEngine(clock_at_noon(), [job("op_a")]))
     paper = TicketDraft(session, (key("op_a"),))
     recalling = asyncio.create_task(paper.note())
     await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.tui.session import Parsed, Refused
 from tests.tui.drive import Driven, driven
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import NOON, FrozenClock, exchange, job
+from tests.tui.world import NOON, clock_at_noon, exchange, job
 
 NASTY = [
     "[red]x[/]",
@@ -102,7 +102,7 @@ async def test_hostile_words_are_shown_and_do_nothing(nasty: list[str]) -> None:
         jobs += [one, unfinished]
         looks += [hostile_exchange(one, text), hostile_exchange(unfinished, text)]
         halts[text or "-"] = Problem(ProblemKind.AUTH, text)
-    engine = FakeEngine(FrozenClock(), {one.key: one for one in jobs}.values(), looks)
+    engine = FakeEngine(clock_at_noon(), {one.key: one for one in jobs}.values(), looks)
     session = FakeSession(engine, tuple(nasty))
     session.profiles = tuple(nasty)
     session.parser = lambda _: Parsed(tuple(one.target for one in jobs), tuple(Refused(text, text) for text in nasty))

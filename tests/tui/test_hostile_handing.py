@@ -14,7 +14,7 @@ from jobdeck.tui.screens.ticket import TicketScreen
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.test_hostile import NASTY, assert_harmless, hostile_exchange, hostile_job
-from tests.tui.world import NOON, FrozenClock, exchange, job
+from tests.tui.world import NOON, clock_at_noon, exchange, job
 
 CHOSEN = [NASTY[at] for at in (2, 4, 7, 9, 10, 12, 14, 15)]
 """One of each sort: every one costs a second."""
@@ -29,7 +29,9 @@ async def test_hostile_words_in_tickets_traces_and_notices_do_nothing(
     other = replace(one, target=job("op_b").target)
     moments = (Moment(NOON.us, MomentKind.PHASE, text, None, "running", "failed", text),)
     good = replace(hostile_exchange(other, text), problem=None)
-    engine = FakeEngine(FrozenClock(), [one, other], [hostile_exchange(one, text), hostile_exchange(other, text), good])
+    engine = FakeEngine(
+        clock_at_noon(), [one, other], [hostile_exchange(one, text), hostile_exchange(other, text), good]
+    )
     engine.timelines = {one.key: moments, other.key: moments}
     async with driven(session=FakeSession(engine), size=(100, 40)) as run:
         written: list[str] = []

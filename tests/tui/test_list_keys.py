@@ -15,7 +15,7 @@ from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import GroupStrip, Heading
 from tests.tui.drive import Driven, driven, painted, toasts
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock, ago, deck_of_every_state, job, key
+from tests.tui.world import ago, clock_at_noon, deck_of_every_state, job, key
 
 
 def three() -> list[object]:
@@ -48,7 +48,7 @@ async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None
     async with driven(three(), size=(120, 24)) as run:  # type: ignore[arg-type] - jobs
         await run.press("s", "s", "S")
         assert run.session.chosen == {Choice.ORDER: "-KIND"}
-    session = FakeSession(FakeEngine(FrozenClock(), three()))  # type: ignore[arg-type] - jobs
+    session = FakeSession(FakeEngine(clock_at_noon(), three()))  # type: ignore[arg-type] - jobs
     session.chosen = {Choice.ORDER: "-KIND"}
     async with driven(session=session, size=(120, 24)) as run:
         await run.shows("KIND▴")
@@ -231,7 +231,7 @@ async def test_t_goes_through_the_themes_and_round() -> None:
 
 @pytest.mark.parametrize(("kept", "shown"), [("jobdeck-safe-light", "jobdeck-safe-light"), ("gone", "jobdeck")])
 async def test_the_theme_of_last_time_is_that_of_this_time(kept: str, shown: str) -> None:
-    session = FakeSession(FakeEngine(FrozenClock(), three()))  # type: ignore[arg-type] - jobs
+    session = FakeSession(FakeEngine(clock_at_noon(), three()))  # type: ignore[arg-type] - jobs
     session.chosen = {Choice.THEME: kept}
     async with driven(session=session) as run:
         assert run.app.theme == shown

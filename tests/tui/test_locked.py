@@ -4,11 +4,11 @@ from jobdeck.tui.actions import ACTIONS, actions_when
 from jobdeck.tui.session import ReadOnly
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock, job
+from tests.tui.world import clock_at_noon, job
 
 
 async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_so() -> None:
-    session = FakeSession(FakeEngine(FrozenClock(), [job("op_a"), job("op_b")]))
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a"), job("op_b")]))
     session.access = ReadOnly("read-only: somebody else's screen")
     changing = [action for action in ACTIONS if action.changes]
     assert {"ask", "remove", "add", "pause", "acknowledge", "call"} <= {action.name for action in changing}

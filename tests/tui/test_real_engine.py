@@ -12,7 +12,8 @@ from jobdeck.simulator.server import SimulatorServer
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.session import Choice
 from jobdeck.wiring import Wiring
-from tests.engine.running import FastClock, settings_for
+from tests.engine.running import settings_for
+from tests.support.clocks import FastClock
 from tests.tui.drive import Clipboard, Driven, toasts
 
 SPEED = 20.0

@@ -9,9 +9,9 @@ from tests.support.terminal import OnTerminal
 
 SERVE = """
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock, job
+from tests.tui.world import job
 from jobdeck.tui.app import JobdeckApp
-app = JobdeckApp(FakeSession(FakeEngine(FrozenClock(), [job("op_b"), job("op_a")])))
+app = JobdeckApp(FakeSession(FakeEngine(clock_at_noon(), [job("op_b"), job("op_a")])))
 app.run()
 raise SystemExit(app.return_code)
 """

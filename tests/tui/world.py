@@ -1,6 +1,6 @@
 """Plain domain objects for the screen's tests: a frozen time, and jobs in every state."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from jobdeck.domain.exchange import Exchange
@@ -8,23 +8,16 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
+from tests.support.clocks import ManualClock
 
 NOON = Instant(int(datetime(2026, 4, 28, 14, 2, 0, tzinfo=UTC).timestamp() * 1e6), 50_000.0)
 GROUP = "507f1f77bcf86cd799439000"
 UUID = "3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a"
 
 
-@dataclass(slots=True)
-class FrozenClock:
-    """A clock that stands still until it is told to go on."""
-
-    at: Instant = field(default=NOON)
-
-    def now(self) -> Instant:
-        return self.at
-
-    def advance(self, seconds: float) -> None:
-        self.at = self.at.later(seconds)
+def clock_at_noon() -> ManualClock:
+    """A clock that stands still at noon until it is moved."""
+    return ManualClock(NOON)
 
 
 def ago(seconds: float) -> Instant:

@@ -17,7 +17,8 @@ from jobdeck.domain.job import Job, JobError, Observation, Source, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.transitions import apply_failure, apply_observation
-from tests.builders import START, STATUS_OF, ManualClock, make_exchange, make_job, make_observation, make_target
+from tests.builders import START, STATUS_OF, make_exchange, make_job, make_observation, make_target
+from tests.support.clocks import ManualClock
 from tests.support.examples import examples
 
 phases = st.sampled_from(Phase)

@@ -26,7 +26,8 @@ from jobdeck.wiring.hooks import HookRunner, without_secrets
 from jobdeck.wiring.telling import Teller
 from tests.builders import make_exchange
 from tests.processes import runs
-from tests.tui.world import NOON, FrozenClock, job, key, target
+from tests.support.clocks import ManualClock
+from tests.tui.world import NOON, clock_at_noon, job, key, target
 
 CANARY = "ak_canary_0123456789"
 WRITE = "import os, sys; open(sys.argv[1], 'a').write(os.environ['JOBDECK_JOB_ID'] + '\\n')"
@@ -113,7 +114,7 @@ def test_a_key_is_taken_out_under_every_name_it_has() -> None:
 
 
 @contextmanager
-def telling(tmp_path: Path, clock: FrozenClock, hook_: Hook) -> Iterator[Teller]:
+def telling(tmp_path: Path, clock: ManualClock, hook_: Hook) -> Iterator[Teller]:
     store = open_store(tmp_path / "jobdeck.db", f"actor-{os.urandom(4).hex()}").store
     complaints: list[str] = []
     yield Teller(AsyncStore(store), clock, runner(hook_, complaints))
@@ -133,8 +134,8 @@ async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
     known = {one.key: one for one in jobs}
     notices: list[str] = []
     with (
-        telling(tmp_path, FrozenClock(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as first,
-        telling(tmp_path, FrozenClock(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as second,
+        telling(tmp_path, clock_at_noon(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as first,
+        telling(tmp_path, clock_at_noon(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as second,
     ):
         await first._store.watch([one.target for one in jobs], NOON.us)
         for teller in (first, second):
@@ -154,7 +155,7 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
     monkeypatch.setattr("jobdeck.wiring.telling.GATHER_SECONDS", 1.0)
     jobs = [failed(f"op_{number}") for number in range(6)]
     notices: list[str] = []
-    with telling(tmp_path, FrozenClock(), hook("true", on=frozenset())) as teller:
+    with telling(tmp_path, clock_at_noon(), hook("true", on=frozenset())) as teller:
         await teller._store.watch([one.target for one in jobs], NOON.us)
         teller.notice(lambda told: notices.append(end_words(told)))
         for one in jobs:
@@ -172,7 +173,7 @@ async def test_a_hook_waits_for_the_jobs_own_answer(tmp_path: Path) -> None:
     """A list tells the end alone, and may be ahead of the job: a hook tells what the job's own answer says."""
     listed, whole = failed(error=None, summary_only=True), failed()
     program = hook("sh", "-c", f'echo "code $JOBDECK_ERROR_CODE" >> {tmp_path / "ran"}')
-    with telling(tmp_path, FrozenClock(), program) as teller:
+    with telling(tmp_path, clock_at_noon(), program) as teller:
         await teller._store.watch([whole.target], NOON.us)
         jobs = {listed.key: listed}
         for now in (listed, replace(listed, phase=Phase.RUNNING, summary_only=False), listed):
@@ -191,7 +192,7 @@ async def test_a_hook_waits_for_the_jobs_own_answer(tmp_path: Path) -> None:
 
 async def test_leaving_tells_nothing_that_only_a_list_has_told(tmp_path: Path) -> None:
     listed = failed(error=None, summary_only=True)
-    with telling(tmp_path, FrozenClock(), hook("touch", str(tmp_path / "ran"))) as teller:
+    with telling(tmp_path, clock_at_noon(), hook("touch", str(tmp_path / "ran"))) as teller:
         await teller._store.watch([listed.target], NOON.us)
         teller.take(ending(listed), {listed.key: listed})
         await asyncio.sleep(0)
@@ -204,7 +205,7 @@ async def test_leaving_tells_nothing_that_only_a_list_has_told(tmp_path: Path) -
 async def test_each_run_of_an_id_that_is_used_again_is_told_once(tmp_path: Path) -> None:
     one = failed()
     program = hook("sh", "-c", f"echo ran >> {tmp_path / 'ran'}")
-    with telling(tmp_path, FrozenClock(), program) as teller:
+    with telling(tmp_path, clock_at_noon(), program) as teller:
         store = teller._store
         await store.watch([one.target], NOON.us)
         await store.write(lambda shelf: shelf.set_limit("hog", POLL, 600, NOON.us))

@@ -13,7 +13,8 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import describe, make_profile
-from tests.unit.providers.wire import SteppingClock, Wire, answer, bearer, serve
+from tests.support.clocks import SteppingClock
+from tests.unit.providers.wire import NOON, Wire, answer, bearer, serve
 
 PAGE: dict[str, Any] = {
     "job": {"url": "/jobs/{id}"},
@@ -40,7 +41,7 @@ async def poll(raw: bytes, page: dict[str, Any] | None = None, job_id: str = "7"
     spec = describe("own", {"own": page or PAGE})
     async with serve(raw) as wire:
         profile = make_profile("own", spec, base_url=wire.base_url, credentials=bearer())
-        client = ApiClient(profile, SteppingClock(), deadline=60)
+        client = ApiClient(profile, SteppingClock(NOON), deadline=60)
         try:
             return await client.poll(Target(JobKey("own", None, job_id), "own", "job")), wire
         finally:
@@ -126,7 +127,7 @@ async def test_a_link_header_leads_to_the_next_page() -> None:
     link = '<https://evil.example/jobs?page=9>; rel="prev", <https://evil.example/jobs?page=3&key=x>; rel="next"'
     spec = describe("own", {"own": page})
     async with serve(answer([{"id": "1", "state": "DONE"}], headers={"Link": link})) as wire:
-        client = ApiClient(make_profile("own", spec, base_url=wire.base_url, credentials=bearer()), SteppingClock())
+        client = ApiClient(make_profile("own", spec, base_url=wire.base_url, credentials=bearer()), SteppingClock(NOON))
         reply = await client.list_page(ListPage("job"))
         await client.list_page(ListPage("job", cursor=reply.next_cursor))
         await client.aclose()

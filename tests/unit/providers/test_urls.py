@@ -7,7 +7,8 @@ from jobdeck.apis.profile import Profile
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS, make_profile
-from tests.unit.providers.wire import SteppingClock, answer, hog_target, profile_at, serve, sonarly_target
+from tests.support.clocks import SteppingClock
+from tests.unit.providers.wire import NOON, answer, hog_target, profile_at, serve, sonarly_target
 
 GITHUB = {"owner": "octocat", "repo": "hello"}
 
@@ -41,7 +42,7 @@ async def test_a_request_goes_where_it_was_said_to_go(asked: Target | ListPage, 
         else:
             speaks = "sonarly" if group is not None else "thehog"
             profile = profile_at(wire.base_url, speaks)  # type: ignore[arg-type] # one of the two, as just said
-        provider = ApiClient(profile, SteppingClock())
+        provider = ApiClient(profile, SteppingClock(NOON))
         ask = provider.poll(asked) if isinstance(asked, Target) else provider.list_page(asked)
         assert provider.url_of(asked) == wire.base_url + path
         assert (await ask).exchange.url == wire.base_url + path

@@ -14,24 +14,15 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.providers.credentials import Credentials
 from jobdeck.providers.secret import Secret
 from tests.builders import make_profile
+from tests.support.clocks import SteppingClock
 
 ACCESS, SECRET, TOKEN = "ak_canaryACCESS0123456789", "sk_canarySECRET/+0123456789", "sk_live_canaryTOKEN0123456789"
 NOON_US = 1_777_377_600_000_000
 """2026-04-28T12:00:00Z, when every test happens."""
 
+NOON = Instant(NOON_US, 100.0)
+
 NOON_DATE = "Tue, 28 Apr 2026 12:00:00 GMT"
-
-
-class SteppingClock:
-    """Every look at the clock is a quarter of a second later."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-
-    def now(self) -> Instant:
-        moment = Instant(NOON_US, 100.0).later(self.steps * 0.25)
-        self.steps += 1
-        return moment
 
 
 @dataclass
@@ -126,7 +117,7 @@ def profile_at(base_url: str, provider: str = "thehog", credentials: Credentials
 
 @asynccontextmanager
 async def the_hog(base_url: str, deadline: float = 60.0) -> AsyncIterator[ApiClient]:
-    client = ApiClient(profile_at(base_url), SteppingClock(), deadline=deadline)
+    client = ApiClient(profile_at(base_url), SteppingClock(NOON), deadline=deadline)
     try:
         yield client
     finally:
@@ -135,7 +126,7 @@ async def the_hog(base_url: str, deadline: float = 60.0) -> AsyncIterator[ApiCli
 
 @asynccontextmanager
 async def sonarly(base_url: str, deadline: float = 60.0) -> AsyncIterator[ApiClient]:
-    client = ApiClient(profile_at(base_url, "sonarly"), SteppingClock(), deadline=deadline)
+    client = ApiClient(profile_at(base_url, "sonarly"), SteppingClock(NOON), deadline=deadline)
     try:
         yield client
     finally:
