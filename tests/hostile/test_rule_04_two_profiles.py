@@ -21,15 +21,18 @@ PROFILES = f"""
 [profiles.a]
 provider = "thehog"
 base_url = "URL"
+requests_per_minute = 6000
 token = "{BEARER}"
 [profiles.b]
 provider = "thehog"
 base_url = "URL"
+requests_per_minute = 6000
 access_key = "{ACCESS}"
 secret_key = "{SECRET}"
 [profiles.s]
 provider = "sonarly"
 base_url = "URL"
+requests_per_minute = 6000
 token = "{SONARLY}"
 account_group = "group1"
 """
@@ -37,6 +40,7 @@ UNUSED = """
 [profiles.unused]
 provider = "sonarly"
 base_url = "URL"
+requests_per_minute = 6000
 token = "env:NOT_SET"
 """
 

@@ -14,7 +14,7 @@ from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
 from tests.tui.drive import driven, painted
-from tests.tui.world import NOON, FrozenClock, ago, job, key
+from tests.tui.world import NOON, ago, clock_at_noon, job, key
 
 
 class ListApp(App[int]):
@@ -26,7 +26,7 @@ class ListApp(App[int]):
     def __init__(self) -> None:
         super().__init__(css_path=style_sheets())
         state = DeckState(())
-        self.pane = JobPane(state, FrozenClock(), UndoStack())
+        self.pane = JobPane(state, clock_at_noon(), UndoStack())
         self.model, self.jobs = state.table, self.pane.jobs
         self.selected: list[str | None] = []
         self.viewed: list[tuple[str, ...]] = []

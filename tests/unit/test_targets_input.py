@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobdeck.apis import target_input
 from jobdeck.apis.target_input import MAX_INPUT, Parsed, parse_input
 from jobdeck.apis.targets import ProfileRegistry
 from tests.cleanness import is_clean
@@ -150,10 +151,12 @@ def test_an_input_too_big_is_refused_whole() -> None:
     assert "8388608 at most" in parsed.refused[0][1]
 
 
-def test_a_hundred_thousand_targets_are_enough() -> None:
-    parsed = parse(b"\n".join(b"op_%d" % number for number in range(100_001)))
-    assert len(parsed.targets) == 100_000
-    assert parsed.refused == (("the rest of the input", "more than 100000 targets"),)
+def test_a_hundred_thousand_targets_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert target_input.MAX_TARGETS == 100_000
+    monkeypatch.setattr(target_input, "MAX_TARGETS", 1_000)
+    parsed = parse(b"\n".join(b"op_%d" % number for number in range(1_001)))
+    assert len(parsed.targets) == 1_000
+    assert parsed.refused == (("the rest of the input", "more than 1000 targets"),)
 
 
 @pytest.mark.parametrize(
