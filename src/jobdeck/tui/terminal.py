@@ -370,6 +370,9 @@ if sys.platform != "win32":
             self._writer_thread = NonBlockingWriter(self._file, lambda: loop.call_soon_threadsafe(self._app.refresh))
             self._writer_thread.start()
             loop.add_signal_handler(signal.SIGWINCH, self._on_resize_signal)
+            # To complain of a full pipe Python takes a lock in the handler, and where the signal came while it held it,
+            # it waits for itself for ever: 300 sizes within one stall of the loop hung the screen.
+            signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)  # type: ignore[attr-defined]
 
         def run_input_thread(self) -> None:
             """Tell the app what is typed, until the input is disabled."""
