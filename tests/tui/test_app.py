@@ -63,7 +63,7 @@ async def test_the_engine_is_opened_after_the_first_frame() -> None:
 
 async def test_what_is_remembered_is_there_before_the_engine_and_keeps_the_selection() -> None:
     jobs = [job(f"op_{name}") for name in "abcde"]
-    session = FakeSession(FakeEngine(FrozenClock(), jobs))
+    session = FakeSession(FakeEngine(clock_at_noon(), jobs))
     session.gate.clear()
     session.remembered, session.reading = (jobs[1], jobs[3]), 5
     async with driven(session=session, ready=False) as run:

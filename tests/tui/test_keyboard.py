@@ -17,7 +17,7 @@ from jobdeck.tui.widgets.filter_bar import FilterInput
 from tests.busyness import busyness
 from tests.tui.drive import Driven, driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import FrozenClock, job
+from tests.tui.world import clock_at_noon, job
 
 SIGNS = {"slash": "/", "colon": ":", "question_mark": "?", "space": " ", "equals_sign": "="}
 SIGNS |= {"left_square_bracket": "[", "right_square_bracket": "]"}
@@ -135,7 +135,7 @@ async def test_a_paste_into_an_input_goes_there_and_keys_that_came_together_are_
 
 
 async def test_where_nothing_can_be_added_a_paste_says_so() -> None:
-    session = FakeSession(FakeEngine(FrozenClock(), [job("op_a")]))
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a")]))
     session.access = ReadOnly("read-only view")
     async with driven(session=session) as run:
         send(run, "op_1234\r")
