@@ -63,6 +63,7 @@ SERVE = """
 import asyncio, sys
 from benchmarks.soak import scenario, SPEED
 from jobdeck.simulator.server import SimulatorServer
+from tests.support.clocks import FastClock
 
 async def main():
     clock = FastClock(SPEED)

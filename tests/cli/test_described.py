@@ -75,11 +75,10 @@ async def test_a_screen_on_what_was_started_lately_asks_only_apis_that_can_tell(
         told(home, server, "history")
         env = {"ACME_TOKEN": "tok_canary_0123456789"}
         sitting = Sitting(Wiring(env, home / "config.toml", keep=False), (), lists=True)
-        engine = await sitting.open()
+        engine = await sitting.start()
         assert [key.id for key in engine.jobs] == ["7"]
         assert sitting.notices == ()
         await sitting.close()
-        await engine.aclose()
 
 
 def test_a_refusal_that_is_a_rate_limit_in_words_is_waited_for(home: Path) -> None:

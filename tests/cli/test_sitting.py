@@ -61,7 +61,7 @@ async def test_a_long_watch_list_is_shown_from_its_beginning_and_read_to_its_end
     first = await sitting.recall()
     assert [job.key.id for job in first] == names[:FIRST]
     assert sitting.reading == len(names)
-    engine = await sitting.open()
+    engine = await sitting.start()
     assert list(engine.jobs.values()) == list(first)
     engine.remove([first[0].key])
     async with asyncio.timeout(30):
@@ -69,4 +69,3 @@ async def test_a_long_watch_list_is_shown_from_its_beginning_and_read_to_its_end
             await asyncio.sleep(0.01)
     assert [key.id for key in engine.jobs] == names[1:], "and what was removed meanwhile stays so"
     await sitting.close()
-    await engine.aclose()

@@ -9,7 +9,7 @@ from tests.support.terminal import OnTerminal
 
 SERVE = """
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import job
+from tests.tui.world import clock_at_noon, job
 from jobdeck.tui.app import JobdeckApp
 app = JobdeckApp(FakeSession(FakeEngine(clock_at_noon(), [job("op_b"), job("op_a")])))
 app.run()
