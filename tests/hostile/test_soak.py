@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_rule_09_a_short_soak_sees_no_false_end_and_leaves_nothing_over() -> None:
+def test_a_short_soak_sees_no_false_end_and_leaves_nothing_over() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.soak", "--short"],
         cwd=ROOT,

@@ -45,7 +45,7 @@ def gnu_screen(env: dict[str, str], tmp_path: Path) -> Iterator[OnTerminal]:
 
 
 @needs_screen
-def test_rule_23_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
+def test_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
     run = gnu_screen
     run.until("en_0", "en_1", "q quit")
     # The bar of the selection is there although COLORTERM promised colours that GNU screen has not.
@@ -84,7 +84,7 @@ def test_rule_23_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
 
 
 @needs_tmux
-def test_rule_23_inside_tmux(env: dict[str, str], tmp_path: Path) -> None:
+def test_inside_tmux(env: dict[str, str], tmp_path: Path) -> None:
     def tmux(*arguments: str, text: str | None = None) -> str:
         command = ["tmux", "-L", "it", *arguments]
         ran = subprocess.run(command, env=env, input=text, capture_output=True, text=True, check=False)

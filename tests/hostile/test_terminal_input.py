@@ -26,7 +26,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield environment(running.url, tmp_path)
 
 
-def test_rule_21_answers_at_the_start_and_later_press_no_key(env: dict[str, str]) -> None:
+def test_answers_at_the_start_and_later_press_no_key(env: dict[str, str]) -> None:
     with OnTerminal(*TARGETS, env=env) as run:
         # Before that the terminal would echo them.
         run.until_true(lambda: b"\x1b[?1004h" in run.data)
@@ -49,7 +49,7 @@ def test_rule_21_answers_at_the_start_and_later_press_no_key(env: dict[str, str]
 
 
 @pytest.mark.parametrize("begun", ["\x1b[200~en_7", "\x1bP1+r54", "\x1b]52;c;", "\x1b["], ids=repr)
-def test_rule_21_what_has_no_end_kills_no_key(env: dict[str, str], begun: str) -> None:
+def test_what_has_no_end_kills_no_key(env: dict[str, str], begun: str) -> None:
     with OnTerminal(*TARGETS, env=env) as run:
         run.until("en_0", "● run")
         run.press(begun)
@@ -66,7 +66,7 @@ def test_rule_21_what_has_no_end_kills_no_key(env: dict[str, str], begun: str) -
         assert run.restored
 
 
-def test_rule_21_a_size_is_the_terminals_own_and_no_absurd_one_hangs(env: dict[str, str]) -> None:
+def test_a_size_is_the_terminals_own_and_no_absurd_one_hangs(env: dict[str, str]) -> None:
     with OnTerminal(*TARGETS, env={**env, "COLUMNS": "12", "LINES": "3"}) as run:
         run.until("en_0", "● run", "q quit")
         for columns, lines in ((0, 0), (1, 1), (65_535, 1), (1, 65_535), (65_535, 65_535)):

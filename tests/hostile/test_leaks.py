@@ -68,7 +68,7 @@ def in_no_time(url: str, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS)
-def test_rule_04_no_command_lets_a_key_out(url: str, tmp_path: Path, keys: Mapping[str, str]) -> None:
+def test_no_command_lets_a_key_out(url: str, tmp_path: Path, keys: Mapping[str, str]) -> None:
     env = environment(url, tmp_path, **keys)
     if "THE_HOG_SECRET_KEY" in keys:
         env |= in_no_time(url, tmp_path)
@@ -99,7 +99,7 @@ def test_rule_04_no_command_lets_a_key_out(url: str, tmp_path: Path, keys: Mappi
     assert leaking_files(tmp_path) == set()
 
 
-def test_rule_04_logs_at_debug_hold_no_key(url: str, tmp_path: Path) -> None:
+def test_logs_at_debug_hold_no_key(url: str, tmp_path: Path) -> None:
     """Of our own, httpx, httpcore, asyncio and Python's development mode, in the file of a root logger."""
     env = environment(url, tmp_path, PYTHONASYNCIODEBUG="1", PYTHONDEVMODE="1", **KEYS["access and secret"])
     env |= in_no_time(url, tmp_path)
@@ -153,7 +153,7 @@ MISTAKES = (
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_rule_04_a_key_in_the_wrong_place_of_a_configuration_is_not_repeated(tmp_path: Path, text: str) -> None:
+def test_a_key_in_the_wrong_place_of_a_configuration_is_not_repeated(tmp_path: Path, text: str) -> None:
     env = environment("http://127.0.0.1:9", tmp_path)
     config = tmp_path / "config.toml"
     for key in CANARIES:
@@ -189,7 +189,7 @@ def test_rule_04_a_key_in_the_wrong_place_of_a_configuration_is_not_repeated(tmp
     ],
     ids=" ".join,
 )
-def test_rule_04_a_key_typed_where_no_key_belongs_is_not_repeated(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_key_typed_where_no_key_belongs_is_not_repeated(tmp_path: Path, arguments: list[str]) -> None:
     env = environment("http://127.0.0.1:9", tmp_path, **KEYS["bearer"])
     for key in CANARIES:
         ran = jobdeck(*(word.replace("KEY", key) for word in arguments), env=env)
@@ -200,7 +200,7 @@ def test_rule_04_a_key_typed_where_no_key_belongs_is_not_repeated(tmp_path: Path
 
 
 @pytest.mark.parametrize("bad", ["{}\x07", "{} {}", "{}\xe9", "{}" * 40])
-def test_rule_04_a_malformed_key_is_named_by_its_place(url: str, tmp_path: Path, bad: str) -> None:
+def test_a_malformed_key_is_named_by_its_place(url: str, tmp_path: Path, bad: str) -> None:
     for name, key in (("THE_HOG_API_KEY", BEARER), ("SONARLY_API_KEY", SONARLY)):
         env = environment(url, tmp_path, **{name: bad.replace("{}", key)})
         target = "group1/op_failed" if key is SONARLY else "op_failed"
@@ -238,7 +238,7 @@ SCHEMES = {
 
 
 @pytest.mark.parametrize("auth", SCHEMES.values(), ids=SCHEMES)
-def test_rule_04_nor_does_a_key_of_a_described_api_leave(url: str, tmp_path: Path, auth: str) -> None:
+def test_nor_does_a_key_of_a_described_api_leave(url: str, tmp_path: Path, auth: str) -> None:
     config = tmp_path / "config.toml"
     config.write_text(DESCRIBED.replace("URL", url).replace("AUTH", auth))
     env = environment(url, tmp_path, ACME=SECRET)
@@ -275,7 +275,7 @@ run = ["/bin/sh", "-c", "env >> OUT; cat >> OUT; WHO >> OUT"]
 """
 
 
-def test_rule_04_a_hook_is_given_no_key(url: str, tmp_path: Path) -> None:
+def test_a_hook_is_given_no_key(url: str, tmp_path: Path) -> None:
     secret, out, config = tmp_path / "secret", tmp_path / "out", tmp_path / "config.toml"
     secret.write_text(SECRET)
     who = "tr '\\\\0' ' ' < /proc/$PPID/cmdline" if sys.platform == "linux" else "ps -o args= -p $PPID"
@@ -296,7 +296,7 @@ def test_rule_04_a_hook_is_given_no_key(url: str, tmp_path: Path) -> None:
     assert leaking_files(tmp_path, but=[secret, config]) == set()
 
 
-def test_rule_04_the_screen_its_terminal_and_its_clipboard_get_no_key(url: str, tmp_path: Path) -> None:
+def test_the_screen_its_terminal_and_its_clipboard_get_no_key(url: str, tmp_path: Path) -> None:
     """Every tab, the raw body, the ticket, a key pasted where targets belong, and what OSC 52 sends."""
     keys = {**KEYS["access and secret"], **KEYS["sonarly"]}
     env = environment(url, tmp_path, **keys)
@@ -332,7 +332,7 @@ def test_rule_04_the_screen_its_terminal_and_its_clipboard_get_no_key(url: str, 
     assert leaking_files(tmp_path) == set()
 
 
-async def test_rule_04_a_picture_of_the_screen_holds_no_key(url: str, tmp_path: Path) -> None:
+async def test_a_picture_of_the_screen_holds_no_key(url: str, tmp_path: Path) -> None:
     wiring = Wiring(environment(url, tmp_path, **KEYS["access and secret"], **KEYS["sonarly"]))
     targets = [parse_target(text, wiring.registry) for text in ("op_failed", "op_unauthorized", "sonarly:g1/op_failed")]
     clipboard = Clipboard()

@@ -88,7 +88,7 @@ def offences(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"sets {title}"
 
 
-def test_rule_06_nothing_gives_a_text_to_what_reads_markup() -> None:
+def test_nothing_gives_a_text_to_what_reads_markup() -> None:
     found = [f"{path.relative_to(SOURCE)}:{line} {what}" for path, tree in trees() for line, what in offences(tree)]
     assert found == []
 
@@ -107,7 +107,7 @@ def test_rule_06_nothing_gives_a_text_to_what_reads_markup() -> None:
         ("table.add_row(job.id)", "calls add_row"),
     ],
 )
-def test_rule_06_the_lint_sees_what_it_is_for(code: str, what: str) -> None:
+def test_the_lint_sees_what_it_is_for(code: str, what: str) -> None:
     assert any(what in found for _, found in offences(ast.parse(code)))
 
 
@@ -121,5 +121,5 @@ def test_rule_06_the_lint_sees_what_it_is_for(code: str, what: str) -> None:
         "self.border_title = Content(job.id)",
     ],
 )
-def test_rule_06_the_lint_lets_what_is_shown_as_it_is_pass(code: str) -> None:
+def test_the_lint_lets_what_is_shown_as_it_is_pass(code: str) -> None:
     assert list(offences(ast.parse(code))) == []

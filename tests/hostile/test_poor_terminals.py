@@ -53,7 +53,7 @@ def env(url: str, tmp_path: Path) -> dict[str, str]:
         "TERM=unknown",
     ],
 )
-def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
+def test_without_a_terminal_one_line_names_the_headless_command(
     env: dict[str, str], arguments: list[str], terminals: tuple[str, ...], term: str
 ) -> None:
     master, slave = pty.openpty()
@@ -74,7 +74,7 @@ def test_rule_14_without_a_terminal_one_line_names_the_headless_command(
     ]
 
 
-def test_rule_14_lines_are_in_signs_that_the_locale_knows_too(env: dict[str, str]) -> None:
+def test_lines_are_in_signs_that_the_locale_knows_too(env: dict[str, str]) -> None:
     ran = jobdeck("status", TARGET, env={**env, **ASCII}, process=True)
     assert ran.out.isascii()
     assert ran.out.splitlines()[1].startswith("o running")
@@ -90,7 +90,7 @@ def test_rule_14_lines_are_in_signs_that_the_locale_knows_too(env: dict[str, str
     ],
     ids=["vt100, C, 20x5", "TERM unset, NO_COLOR, COLUMNS=0, piped", "ASCII alone"],
 )
-def test_rule_14_a_poor_terminal_gets_a_screen_whose_keys_live(
+def test_a_poor_terminal_gets_a_screen_whose_keys_live(
     env: dict[str, str], environ: dict[str, str], size: tuple[int, int], piped: bool
 ) -> None:
     reading, writing = os.pipe()

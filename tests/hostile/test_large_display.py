@@ -52,7 +52,7 @@ def held() -> Iterator[list[float]]:
             gc.enable()
 
 
-async def test_rule_20_a_result_of_eight_megabytes_holds_the_loop_for_fifty_milliseconds_at_most() -> None:
+async def test_a_result_of_eight_megabytes_holds_the_loop_for_fifty_milliseconds_at_most() -> None:
     jobs = [job(name, Phase.SUCCEEDED, result=text) for name, text in SHAPES.items()]
     async with driven([job("en_warm", Phase.SUCCEEDED, result='{"a": [1]}'), *jobs], size=(120, 40)) as run:
         for name, text in {"en_warm": '{"a": [1]}', **SHAPES}.items():
@@ -73,7 +73,7 @@ async def test_rule_20_a_result_of_eight_megabytes_holds_the_loop_for_fifty_mill
                 assert max(took) < 2 * HOLD_SECONDS, name
 
 
-def test_rule_20_cells_messages_and_details_are_cut_and_say_so() -> None:
+def test_cells_messages_and_details_are_cut_and_say_so() -> None:
     long = "wörd " * 400_000
     assert len(clip(long, 10_000)) <= 257
     message = [
@@ -93,7 +93,7 @@ def test_rule_20_cells_messages_and_details_are_cut_and_say_so() -> None:
     assert cut[-1].startswith("… (truncated, ")
 
 
-def test_rule_20_a_long_message_is_cut_for_the_command_line_too(tmp_path: Path) -> None:
+def test_a_long_message_is_cut_for_the_command_line_too(tmp_path: Path) -> None:
     failure = JobFailure("E" * 10_000, "m" * 100_000)
     script = JobScript(id="op_bad", arrival=-60.0, duration=10.0, outcome=Outcome.FAILED, error=failure)
     with ThreadedSimulator(Scenario(jobs=(script,))) as server:

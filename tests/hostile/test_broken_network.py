@@ -91,7 +91,7 @@ async def behind_a_proxy(scenario: Scenario, lists: UseOfLists = UseOfLists.NONE
             await listening
 
 
-async def test_rule_09_no_spoiled_answer_ends_a_job_and_a_healed_way_is_seen_within_one_wait(
+async def test_no_spoiled_answer_ends_a_job_and_a_healed_way_is_seen_within_one_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(ApiClient.__init__.__kwdefaults__, "deadline", 1.0)

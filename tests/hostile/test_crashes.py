@@ -61,7 +61,7 @@ def the_file(said: str, folder: Path) -> str:
     [(IN_A_HANDLER, ("a",)), (IN_A_WORKER, ("a",)), (IN_THE_ENGINE, ("", "the engine stopped", "q"))],
     ids=["handler", "worker", "engine"],
 )
-def test_rule_13_a_crash_of_the_screen_gives_the_terminal_back_and_names_a_file(
+def test_a_crash_of_the_screen_gives_the_terminal_back_and_names_a_file(
     tmp_path: Path, fault: str, keys: tuple[str, ...]
 ) -> None:
     with ThreadedSimulator(Scenario(jobs=(JOB,))) as server:
@@ -99,7 +99,7 @@ def test_rule_13_a_crash_of_the_screen_gives_the_terminal_back_and_names_a_file(
 
 
 @pytest.mark.parametrize("command", ["status", "watch", "wait"])
-def test_rule_04_a_crash_of_a_command_is_one_line_and_a_file_without_secrets(
+def test_a_crash_of_a_command_is_one_line_and_a_file_without_secrets(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     space: dict[str, Callable[..., None]] = {}
@@ -111,7 +111,7 @@ def test_rule_04_a_crash_of_a_command_is_one_line_and_a_file_without_secrets(
     assert f"command: {command}" in the_file(ran.err, tmp_path)
 
 
-def test_rule_04_a_crash_file_goes_where_files_can_be_written(
+def test_a_crash_file_goes_where_files_can_be_written(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobdeck.cli.commands.history.run", lambda _: 1 / 0)
@@ -127,7 +127,7 @@ def test_rule_04_a_crash_file_goes_where_files_can_be_written(
     assert "The details are lost: cannot write" in ran.err
 
 
-def test_rule_04_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
+def test_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
@@ -144,7 +144,7 @@ def test_rule_04_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
     assert logging.getLogger("jobdeck").handlers == [], "what is logged after the command is not the command's"
 
 
-def test_rule_13_a_crash_of_the_demo_names_the_demo(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_crash_of_the_demo_names_the_demo(env: dict[str, str], tmp_path: Path) -> None:
     fault = "from jobdeck.tui.screens.deck import Deck; Deck.action_add = lambda self: 1 / 0"
     with OnTerminal("demo", "--jobs", "1", env=env, before=fault) as run:
         run.until("q quit")

@@ -209,7 +209,7 @@ def in_pieces(body: bytes) -> bytes:
     ],
     ids=["1xx without an end", "chunks of one byte", "a few 1xx", "some chunks", "many headers"],
 )
-async def test_rule_07_the_work_for_an_answer_is_bounded(raw: bytes, message: str | None) -> None:
+async def test_the_work_for_an_answer_is_bounded(raw: bytes, message: str | None) -> None:
     async with serve(raw) as wire, the_hog(wire.base_url) as hog:
         reply = await hog.poll(hog_target("op_1"))
     if message is None:
@@ -221,7 +221,7 @@ async def test_rule_07_the_work_for_an_answer_is_bounded(raw: bytes, message: st
         assert reply.problem.message.startswith(message)
 
 
-async def test_rule_07_one_answer_that_costs_too_much_spoils_no_other() -> None:
+async def test_one_answer_that_costs_too_much_spoils_no_other() -> None:
     raw = (EARLY * 10_000, answer(JOB), in_pieces(b" " * 30_000), answer(JOB))
     async with serve(*raw) as wire, the_hog(wire.base_url) as hog:
         problems = [(await hog.poll(hog_target("op_1"))).problem for _ in raw]

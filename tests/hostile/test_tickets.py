@@ -47,7 +47,7 @@ def env(url: str, tmp_path: Path) -> dict[str, str]:
     return environment(url, tmp_path)
 
 
-def test_rule_19_a_ticket_of_hostile_words_is_markdown_of_ours_alone(env: dict[str, str]) -> None:
+def test_a_ticket_of_hostile_words_is_markdown_of_ours_alone(env: dict[str, str]) -> None:
     markdown = jobdeck("ticket", "--note", EVIL, "op_bad", env=env).out
     parser = MarkdownIt("commonmark", {"linkify": True}).enable(["linkify", "table"])
     tokens = parser.parse(markdown)
@@ -60,14 +60,14 @@ def test_rule_19_a_ticket_of_hostile_words_is_markdown_of_ours_alone(env: dict[s
     assert "evil.example" in markdown
 
 
-def test_rule_19_a_result_goes_along_only_when_asked_for(env: dict[str, str]) -> None:
+def test_a_result_goes_along_only_when_asked_for(env: dict[str, str]) -> None:
     target = "/api/enrichments/en_good"
     for form in ("markdown", "json"):
         assert "private" not in jobdeck("ticket", "--format", form, target, env=env).out
         assert "private" in jobdeck("ticket", "--format", form, "--include-result", target, env=env).out
 
 
-def test_rule_19_a_file_is_private_and_there_whole_or_as_it_was(
+def test_a_file_is_private_and_there_whole_or_as_it_was(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ticket.md"
@@ -89,7 +89,7 @@ def test_rule_19_a_file_is_private_and_there_whole_or_as_it_was(
     assert {file.name for file in tmp_path.iterdir()} == {"data", "ticket.md"}, "no temporary file stays"
 
 
-async def test_rule_19_what_is_too_big_for_a_terminal_becomes_a_file_and_nothing_is_said_to_be_copied(
+async def test_what_is_too_big_for_a_terminal_becomes_a_file_and_nothing_is_said_to_be_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
@@ -109,7 +109,7 @@ async def test_rule_19_what_is_too_big_for_a_terminal_becomes_a_file_and_nothing
     assert not [text for text in said if "copied" in text]
 
 
-def test_rule_19_a_json_ticket_is_one_ascii_object(env: dict[str, str]) -> None:
+def test_a_json_ticket_is_one_ascii_object(env: dict[str, str]) -> None:
     out = jobdeck("ticket", "--format", "json", "op_bad", env=env).out
     assert out.isascii()
     assert "\x1b" not in out

@@ -67,7 +67,7 @@ def world_of(jobs: int, limit: int, answers: list[Result], until: float, *, list
 
 @examples(10)
 @given(st.lists(results, min_size=1, max_size=12), st.integers(1, 20), limits, st.booleans())
-def test_rule_08_any_sequence_of_results_stays_within_budget_and_heals(
+def test_any_sequence_of_results_stays_within_budget_and_heals(
     answers: list[Result], jobs: int, limit: int, lists: bool
 ) -> None:
     bad, patience = 200.0, LONGEST + 200.0
@@ -94,7 +94,7 @@ def key_of(action: Action) -> str:
     st.integers(1, 20),
     st.sampled_from([30, 60, 300]),
 )
-def test_rule_08_jobs_whose_answers_are_bad_starve_none_of_the_others(
+def test_jobs_whose_answers_are_bad_starve_none_of_the_others(
     bad: list[list[Kind | None]], well: int, limit: int
 ) -> None:
     tested = make_scheduler(Limit(limit, LimitSource.CONFIGURED), random.Random(1))

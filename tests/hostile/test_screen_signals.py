@@ -69,7 +69,7 @@ def server() -> Iterator[ThreadedSimulator]:
     ],
     ids=str,
 )
-def test_rule_13_a_signal_while_the_screen_starts(tmp_path: Path, moment: str, number: signal.Signals) -> None:
+def test_a_signal_while_the_screen_starts(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     module, owner, name = MOMENTS[moment]
     before = AFTER.format(module=module, owner=owner, name=name, number=int(number))
     with OnTerminal(TARGET, env=environment("http://127.0.0.1:9", tmp_path), before=before) as run:
@@ -81,7 +81,7 @@ def test_rule_13_a_signal_while_the_screen_starts(tmp_path: Path, moment: str, n
         assert time.monotonic() - began < 10.0
 
 
-def test_rule_13_a_signal_to_the_screen_while_the_network_hangs(server: ThreadedSimulator, tmp_path: Path) -> None:
+def test_a_signal_to_the_screen_while_the_network_hangs(server: ThreadedSimulator, tmp_path: Path) -> None:
     env = environment(server.url, tmp_path)
     with OnTerminal(TARGET, env=env) as run:
         run.until("en_0", "● run")
@@ -105,7 +105,7 @@ def test_rule_13_a_signal_to_the_screen_while_the_network_hangs(server: Threaded
     [(signal.SIGHUP, ()), (signal.SIGINT, ("wait",)), (signal.SIGTERM, ("status",))],
     ids=["screen-SIGHUP", "wait-SIGINT", "status-SIGTERM"],
 )
-def test_rule_13_a_signal_while_a_look_up_of_a_name_hangs(
+def test_a_signal_while_a_look_up_of_a_name_hangs(
     tmp_path: Path, number: signal.Signals, command: tuple[str, ...]
 ) -> None:
     env = environment("https://hog.example", tmp_path)
@@ -115,7 +115,7 @@ def test_rule_13_a_signal_while_a_look_up_of_a_name_hangs(
         assert (run.process.returncode, run.restored) == (SIGNALS[number], True)
 
 
-def test_rule_13_a_terminal_that_nobody_is_told_of_ends_the_screen_when_it_is_gone(
+def test_a_terminal_that_nobody_is_told_of_ends_the_screen_when_it_is_gone(
     server: ThreadedSimulator, tmp_path: Path
 ) -> None:
     with OnTerminal(TARGET, env=environment(server.url, tmp_path), controlling=False) as run:
@@ -124,7 +124,7 @@ def test_rule_13_a_terminal_that_nobody_is_told_of_ends_the_screen_when_it_is_go
         assert run.process.wait(PATIENCE) == 129
 
 
-def test_rule_13_a_terminal_that_is_not_read_holds_back_no_poll_and_no_signal(
+def test_a_terminal_that_is_not_read_holds_back_no_poll_and_no_signal(
     server: ThreadedSimulator, tmp_path: Path
 ) -> None:
     env = environment(server.url, tmp_path)
@@ -151,9 +151,7 @@ def test_rule_13_a_terminal_that_is_not_read_holds_back_no_poll_and_no_signal(
     assert len(jobdeck("requests", "--json", env=env).objects) == len(server.requests)
 
 
-def test_rule_13_a_terminal_that_closes_ends_the_screen_with_all_on_record(
-    server: ThreadedSimulator, tmp_path: Path
-) -> None:
+def test_a_terminal_that_closes_ends_the_screen_with_all_on_record(server: ThreadedSimulator, tmp_path: Path) -> None:
     env = environment(server.url, tmp_path)
     with OnTerminal(TARGET, env=env) as run:
         run.until("en_0", "● run")
@@ -166,9 +164,7 @@ def test_rule_13_a_terminal_that_closes_ends_the_screen_with_all_on_record(
     assert not list((tmp_path / "data").glob("crash-*"))
 
 
-def test_rule_13_a_signal_that_was_ignored_at_the_start_stays_ignored(
-    server: ThreadedSimulator, tmp_path: Path
-) -> None:
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(server: ThreadedSimulator, tmp_path: Path) -> None:
     ignored = "import signal\nfor name in ('SIGTERM', 'SIGTSTP'): signal.signal(getattr(signal, name), signal.SIG_IGN)"
     with OnTerminal(TARGET, env=environment(server.url, tmp_path), before=ignored, fresh=True) as run:
         run.until("en_0", "● run")

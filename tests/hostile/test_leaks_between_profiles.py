@@ -62,7 +62,7 @@ def targets(id_: str) -> list[str]:
     return [f"a:{id_}", f"b:{id_}", f"s:group1/{id_}"]
 
 
-def test_rule_04_no_command_lets_out_what_a_server_says_of_other_profiles(url: str, tmp_path: Path) -> None:
+def test_no_command_lets_out_what_a_server_says_of_other_profiles(url: str, tmp_path: Path) -> None:
     env, config = configured(tmp_path, url)
     recording = tmp_path / "one.jobdeck"
     wrong = [
@@ -87,7 +87,7 @@ def test_rule_04_no_command_lets_out_what_a_server_says_of_other_profiles(url: s
     assert leaking_files(tmp_path, but=[config]) == set()
 
 
-async def test_rule_04_nor_do_the_screen_and_its_tickets(url: str, tmp_path: Path) -> None:
+async def test_nor_do_the_screen_and_its_tickets(url: str, tmp_path: Path) -> None:
     env, config = configured(tmp_path, url)
     wiring = Wiring(env, config)
     watched = tuple(parse_target(text, wiring.registry) for text in (*targets("op_failed"), *targets("op_broken")))
@@ -118,7 +118,7 @@ async def test_rule_04_nor_do_the_screen_and_its_tickets(url: str, tmp_path: Pat
 
 @pytest.mark.parametrize("id_", ["op_failed", "op_broken", "op_redirected"])
 @pytest.mark.parametrize("order", ["abs", "sba"])
-async def test_rule_04_profiles_know_each_others_keys_whoever_came_first(
+async def test_profiles_know_each_others_keys_whoever_came_first(
     url: str, tmp_path: Path, order: str, id_: str
 ) -> None:
     env, config = configured(tmp_path, url, PROFILES + UNUSED)
@@ -133,7 +133,7 @@ async def test_rule_04_profiles_know_each_others_keys_whoever_came_first(
         await provider.aclose()
 
 
-async def test_rule_04_a_profile_that_joins_later_is_known_to_those_before(url: str, tmp_path: Path) -> None:
+async def test_a_profile_that_joins_later_is_known_to_those_before(url: str, tmp_path: Path) -> None:
     env, config = configured(tmp_path, url)
     wiring = Wiring(env, config, keep=False)
     provider, target = wiring.provider("a"), parse_target("a:op_failed", wiring.registry)

@@ -81,9 +81,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_rule_16_damage_anywhere_is_survived_and_nothing_is_deleted(
-    env: dict[str, str], database: Path, kind: str
-) -> None:
+def test_damage_anywhere_is_survived_and_nothing_is_deleted(env: dict[str, str], database: Path, kind: str) -> None:
     DAMAGE[kind](database)
     damaged = database.read_bytes()
     ran = jobdeck("status", "--json", "op_done", env=env)
@@ -113,7 +111,7 @@ sys.exit(main(["status", "--json", "op_done"]))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_rule_16_a_directory_that_may_only_be_read_is_told_and_done_without(url: str) -> None:
+def test_a_directory_that_may_only_be_read_is_told_and_done_without(url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         home.chmod(0o755)

@@ -190,7 +190,7 @@ async def test_a_body_says_how_long_to_wait_where_no_header_does() -> None:
         RateWindow(limit=1, window=86_400.0),
     ],
 )
-def test_rule_10_no_announced_limit_silences_a_profile_for_more_than_fifteen_minutes(window: RateWindow) -> None:
+def test_no_announced_limit_silences_a_profile_for_more_than_fifteen_minutes(window: RateWindow) -> None:
     tested = scheduler(60)
     tested.add(job_key("j"), "search", 0.0)
     world = World(tested, lambda _, action: replace(running(action), windows=(window,)))

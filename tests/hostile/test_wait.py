@@ -134,7 +134,7 @@ class Waiting:
 
 @examples(100)
 @given(st.lists(steps, max_size=14))
-def test_rule_09_a_wait_ends_by_the_jobs_own_answers_alone(told: list[Step]) -> None:
+def test_a_wait_ends_by_the_jobs_own_answers_alone(told: list[Step]) -> None:
     wait = Waiting()
     for step in told:
         wait.take(step)

@@ -28,7 +28,7 @@ HOSTILE = "x\x1b]52;c;aGk=\x07\x9b2J\u202ey"
         ["--no-such-option", HOSTILE],
     ],
 )
-def test_rule_05_no_complaint_about_an_argument_acts_on_a_terminal(tmp_path: Path, arguments: list[str]) -> None:
+def test_no_complaint_about_an_argument_acts_on_a_terminal(tmp_path: Path, arguments: list[str]) -> None:
     ran = jobdeck(*arguments, env=environment("http://127.0.0.1:9", tmp_path))
     assert (ran.code, ran.out) in {(2, ""), (6, "")}
     assert ran.err

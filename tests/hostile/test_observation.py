@@ -142,10 +142,10 @@ class LifeOfAJob(RuleBasedStateMachine):
 
 
 LifeOfAJob.TestCase.settings = examples(25, stateful_step_count=30)
-TestRule09 = LifeOfAJob.TestCase
+TestLifeOfAJob = LifeOfAJob.TestCase
 
 
-def test_rule_09_a_failure_that_was_sent_before_the_newest_answer_does_not_blind_the_job() -> None:
+def test_a_failure_that_was_sent_before_the_newest_answer_does_not_blind_the_job() -> None:
     problem = Problem(ProblemKind.TIMEOUT, "no complete answer within 30 s")
     seen, _ = apply_observation(make_job(), make_observation(), make_exchange(START.later(20)), START.later(21))
     late, events = apply_failure(seen, make_exchange(START, problem), problem, START.later(30))
@@ -155,7 +155,7 @@ def test_rule_09_a_failure_that_was_sent_before_the_newest_answer_does_not_blind
 
 
 @pytest.mark.parametrize("lost", [{"result": None}, {"error": None}])
-def test_rule_09_what_an_ended_job_gave_is_not_lost_when_the_server_forgets_it(lost: dict[str, None]) -> None:
+def test_what_an_ended_job_gave_is_not_lost_when_the_server_forgets_it(lost: dict[str, None]) -> None:
     from jobdeck.domain.job import JobError
 
     end = replace(make_observation(Phase.PARTIAL), result='{"rows": 3}', error=JobError("E", "half of it"))
@@ -165,7 +165,7 @@ def test_rule_09_what_an_ended_job_gave_is_not_lost_when_the_server_forgets_it(l
     assert events == ()
 
 
-async def test_rule_09_an_answer_for_another_id_is_a_protocol_problem_of_both_apis() -> None:
+async def test_an_answer_for_another_id_is_a_protocol_problem_of_both_apis() -> None:
     hog_body = {"id": "op_2", "status": "succeeded", "result": {}}
     son_body = {"success": True, "data": {"jobId": "op_2", "status": "completed"}, "error": None, "traceId": "t"}
     async with (
@@ -182,7 +182,7 @@ async def test_rule_09_an_answer_for_another_id_is_a_protocol_problem_of_both_ap
 
 
 @pytest.mark.parametrize("word", ["marinating", "SUCCEEDED", "succeeded ", "done", "0", "[/]"])
-async def test_rule_09_an_unknown_status_is_kept_word_for_word_and_is_not_finished(word: str) -> None:
+async def test_an_unknown_status_is_kept_word_for_word_and_is_not_finished(word: str) -> None:
     async with serve(answer({"id": "op_1", "status": word, "progress": 100})) as wire, the_hog(wire.base_url) as hog:
         reply = await hog.poll(hog_target("op_1"))
     registry = Registry()
@@ -193,7 +193,7 @@ async def test_rule_09_an_unknown_status_is_kept_word_for_word_and_is_not_finish
     assert job.ended is None
 
 
-def test_rule_09_a_first_answer_that_contradicts_itself_ends_nothing_twice() -> None:
+def test_a_first_answer_that_contradicts_itself_ends_nothing_twice() -> None:
     """A list that names a job twice, first ended, then running."""
     registry = Registry()
     registry.add(make_target(), START)

@@ -61,7 +61,7 @@ def config(url: str, folder: Path, *hooks: list[str]) -> Path:
     return path
 
 
-def test_rule_18_a_hook_gets_data_as_data_and_no_key_and_is_killed_with_its_children(
+def test_a_hook_gets_data_as_data_and_no_key_and_is_killed_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobdeck.wiring.hooks.HOOK_SECONDS", 0.5)
@@ -97,7 +97,7 @@ def test_rule_18_a_hook_gets_data_as_data_and_no_key_and_is_killed_with_its_chil
     assert not copies.keys() - {"HARMLESS"} & found["env"].keys()
 
 
-def test_rule_18_hooks_come_from_the_users_own_configuration_alone(tmp_path: Path) -> None:
+def test_hooks_come_from_the_users_own_configuration_alone(tmp_path: Path) -> None:
     hit = tmp_path / "hit"
     hook = ["touch", str(hit)]
     with running_once_looked_at(

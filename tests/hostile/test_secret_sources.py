@@ -50,7 +50,7 @@ def private(folder: Path, content: bytes | str, name: str = "token", mode: int =
     return path
 
 
-def test_rule_11_every_source_gives_the_key_without_the_white_space_around_it(tmp_path: Path, keyring: Keyring) -> None:
+def test_every_source_gives_the_key_without_the_white_space_around_it(tmp_path: Path, keyring: Keyring) -> None:
     asked: list[tuple[str, str]] = []
     keyring(lambda service, user: asked.append((service, user)) or f"{KEY}\n")  # type: ignore[func-returns-value]
     assert resolve("env:KEY", KEY=f" {KEY}\n") == KEY
@@ -60,7 +60,7 @@ def test_rule_11_every_source_gives_the_key_without_the_white_space_around_it(tm
     assert resolve(KEY) == KEY
 
 
-def test_rule_11_a_pipe_is_read_like_a_file() -> None:
+def test_a_pipe_is_read_like_a_file() -> None:
     """``file:/dev/fd/3`` or ``file:/dev/stdin``: how a password manager hands a key over without a file."""
     reading, writing = os.pipe()
     os.write(writing, KEY.encode())
@@ -71,7 +71,7 @@ def test_rule_11_a_pipe_is_read_like_a_file() -> None:
         os.close(reading)
 
 
-def test_rule_11_a_home_directory_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_directory_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     private(tmp_path, KEY)
     assert resolve("file:~/token") == KEY
@@ -79,9 +79,7 @@ def test_rule_11_a_home_directory_may_be_a_tilde(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o610, 0o644, 0o666, 0o777])
 @pytest.mark.parametrize("name", ["token", "a token's"])
-def test_rule_11_an_open_file_is_refused_with_the_exact_command_that_closes_it(
-    tmp_path: Path, mode: int, name: str
-) -> None:
+def test_an_open_file_is_refused_with_the_exact_command_that_closes_it(tmp_path: Path, mode: int, name: str) -> None:
     path = private(tmp_path, KEY, name, mode)
     message = refusal(f"file:{path}")
     assert f"mode {mode:04o}" in message
@@ -91,7 +89,7 @@ def test_rule_11_an_open_file_is_refused_with_the_exact_command_that_closes_it(
     assert resolve(f"file:{path}") == KEY
 
 
-def test_rule_11_a_configuration_with_a_key_in_it_is_refused_open_and_one_without_is_not(tmp_path: Path) -> None:
+def test_a_configuration_with_a_key_in_it_is_refused_open_and_one_without_is_not(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "JOBDECK_DATA_DIR": str(tmp_path / "data")}
     text = '[profiles.p]\nprovider = "sonarly"\nbase_url = "http://127.0.0.1:9"\naccount_group = "g"\ntoken = '
     path = private(tmp_path, f'{text}"{KEY}"', "config.toml", 0o644)
@@ -115,17 +113,17 @@ def test_rule_11_a_configuration_with_a_key_in_it_is_refused_open_and_one_withou
         ("keyring:/me", "a keyring reference reads keyring:SERVICE/USER"),
     ],
 )
-def test_rule_11_a_source_that_has_no_key_is_named(text: str, words: str) -> None:
+def test_a_source_that_has_no_key_is_named(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(words)):
         resolve(text, BLANK=" ")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe" * 9, b"", b"two\nlines_canary", b"short", b"c" * 5_000, "ключ_canary"])
-def test_rule_11_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: bytes | str) -> None:
+def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: bytes | str) -> None:
     assert refusal(f"file:{private(tmp_path, content)}").startswith("[profiles.p]: token")
 
 
-def test_rule_11_a_keyring_that_does_not_answer_is_waited_for_three_seconds_at_most(
+def test_a_keyring_that_does_not_answer_is_waited_for_three_seconds_at_most(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert credentials.KEYRING_SECONDS == 3.0
@@ -138,7 +136,7 @@ def test_rule_11_a_keyring_that_does_not_answer_is_waited_for_three_seconds_at_m
     never.set()
 
 
-def test_rule_11_a_keyring_that_fails_or_knows_nothing_is_said_without_its_own_words(keyring: Keyring) -> None:
+def test_a_keyring_that_fails_or_knows_nothing_is_said_without_its_own_words(keyring: Keyring) -> None:
     def fails(*_: str) -> str:
         raise RuntimeError(f"no backend for {KEY}")
 
@@ -149,13 +147,13 @@ def test_rule_11_a_keyring_that_fails_or_knows_nothing_is_said_without_its_own_w
 
 
 @pytest.mark.parametrize("size", [8, 512])
-def test_rule_11_a_key_has_8_to_512_printable_characters(size: int) -> None:
+def test_a_key_has_8_to_512_printable_characters(size: int) -> None:
     assert resolve("env:KEY", KEY="~" * size) == "~" * size
     assert "8 to 512 printable ASCII" in refusal("env:KEY", KEY="~" * (7 if size == 8 else 513))
 
 
 @pytest.mark.parametrize("char", [*map(chr, range(32)), " ", "\x7f", "\x80", "é", "\u2028", "\u202e", "\ud800"])
-def test_rule_11_no_other_character_is_taken(char: str) -> None:
+def test_no_other_character_is_taken(char: str) -> None:
     assert "8 to 512 printable ASCII" in refusal("env:KEY", KEY=f"sk_live_{char}canary")
 
 
@@ -167,7 +165,7 @@ def actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
                 yield from actions(below)
 
 
-def test_rule_11_no_flag_takes_a_secret() -> None:
+def test_no_flag_takes_a_secret() -> None:
     found = list(actions(build_parser("open", *COMMANDS)))
     assert len(found) > 40
     secret = re.compile(r"key|secret|token|passw|credential|auth|bearer|header", re.IGNORECASE)

@@ -76,7 +76,7 @@ def kinds(data: str) -> set[str]:
     return found | {char for char in rest if not char.isprintable()}
 
 
-def test_rule_05_a_hostile_run_writes_no_control_sequence_that_a_harmless_one_does_not(tmp_path: Path) -> None:
+def test_a_hostile_run_writes_no_control_sequence_that_a_harmless_one_does_not(tmp_path: Path) -> None:
     harmless = written(tuple(clean(text) for text in HOSTILE), tmp_path / "harmless")
     hostile = written(HOSTILE, tmp_path / "hostile")
     assert kinds(hostile) == kinds(harmless)
