@@ -24,7 +24,7 @@ SCENARIO = Scenario(
 
 
 def shown_before_a_kill(env: dict[str, str], after: int) -> set[str]:
-    """Kill a watch as soon as it has told of `after` jobs, and return every request ID it has shown."""
+    """Kill a watch as soon as it has told of `after` jobs, and return every copy ID it has shown."""
     shown: set[str] = set()
     told = 0
     with closing(Piped("watch", "--json", *(f"/api/enrichments/en_{n}" for n in range(JOBS)), env=env)) as process:

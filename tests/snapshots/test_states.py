@@ -137,5 +137,5 @@ async def test_marks(album: Album) -> None:
         # Two rows picked out, counted in the title; whom one is told of.
         await run.press("space", "space", "k")
         run.app.deck._jobs.select(key(deck_of_every_state()[1].key.id))
-        await run.shows("2 marked")
+        await run.shows("2 selected")
         await album.take(run, "marked")

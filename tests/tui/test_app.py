@@ -48,7 +48,7 @@ async def test_the_deck_shows_list_job_and_trace() -> None:
         await run.shows("── op_01HZ9K2QW3RV4M5N6P7Q8R9S0T ──")
         await run.shows("UPSTREAM_TIMEOUT")
         await run.shows("Errors & trace · 1 exchange")
-        await run.shows("y request ID")
+        await run.shows("y copy ID")
 
 
 async def test_the_engine_is_opened_after_the_first_frame() -> None:
@@ -86,7 +86,7 @@ async def test_what_is_remembered_is_there_before_the_engine_and_keeps_the_selec
 
 async def test_a_deck_without_jobs_says_how_to_get_some() -> None:
     async with driven() as run:
-        await run.shows("No jobs are watched.")
+        await run.shows("No jobs yet.")
         await run.shows("curl … | jobdeck -")
         assert "Errors & trace" not in run.text
         run.engine.put(job("op_a"))
@@ -138,7 +138,7 @@ async def test_y_sends_the_request_id_of_the_selected_job() -> None:
     async with driven([job("op_a"), job("op_b", request_id="id-of-b")]) as run:
         await run.press("y")
         assert run.clipboard.sent == [UUID]
-        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a sent to the clipboard by a test; C shows it"]
+        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a sent to clipboard (a test) · C to view"]
         await run.press("j", "y")
         assert run.clipboard.sent == [UUID, "id-of-b"]
 
@@ -259,7 +259,7 @@ async def test_where_only_the_list_fits_enter_opens_the_job_alone() -> None:
 async def test_the_help_lists_every_key_and_goes_away() -> None:
     async with driven([job("op_a")], size=(100, 60)) as run:
         await run.press("question_mark")
-        await run.shows("send the request ID to the clipboard")
+        await run.shows("copy the request ID")
         await run.shows("Legend")
         await run.press("escape")
         await run.until(lambda: "Legend" not in run.text)
@@ -268,10 +268,10 @@ async def test_the_help_lists_every_key_and_goes_away() -> None:
 async def test_the_palette_holds_our_actions_and_no_others() -> None:
     async with driven([job("op_a")], size=(100, 60)) as run:
         await run.press("colon")
-        await run.shows("stop watching it; the remote job goes on")
+        await run.shows("stop watching it; the remote job keeps running")
         assert "Screenshot" not in run.text
         await run.press(*"pause")
-        await run.shows("p: send no more requests")
+        await run.shows("p: pause or resume polling")
         await run.press("enter")
         await run.until(lambda: run.engine.paused)
 
@@ -290,7 +290,7 @@ async def test_a_halted_profile_is_named_with_the_way_out() -> None:
     async with driven([job("op_a")]) as run:
         run.engine.halts = {"hog": problem(ProblemKind.AUTH, "Invalid key", http_status=401)}
         run.engine.put(job("op_a", version=2, failures=1, problem=run.engine.halts["hog"]))
-        await run.shows("✗ hog: key refused 401  nothing is asked: jobdeck doctor, then R  Invalid key")
+        await run.shows("✗ hog: key refused 401  polling stopped: jobdeck doctor, then R  Invalid key")
 
 
 async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:
@@ -302,10 +302,10 @@ async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:
         run.engine.put(job("op_a", version=2, failures=2, problem=dark.problem, outage=busy, observed=ago(96)))
         await run.shows("no data since 14:00:24Z  server error 503, next try in 21s, R: now  ove")
         await run.press("r")
-        await run.until(lambda: "trying with one request: hog in 21s" in toasts(run.app))
+        await run.until(lambda: "next try: hog in 21s" in toasts(run.app))
         run.engine.tries["hog"] = NOON.mono
         await run.press("R")
-        await run.until(lambda: any("request: hog now; asking about every" in toast for toast in toasts(run.app)))
+        await run.until(lambda: any("next try: hog now; refreshing every" in toast for toast in toasts(run.app)))
         run.engine.put(job("op_a", version=3))
         await run.until(lambda: "no data since" not in run.text)
 
@@ -316,14 +316,14 @@ async def test_what_happens_next_is_on_the_screen() -> None:
         run.engine.plans[key("op_a")] = Plan(NOON.mono + 6, 5, 2)
         run.app.deck.tick()
         await run.shows("? unreachable: connection refused")
-        await run.shows("→ attempt 3, next look in 6s")
+        await run.shows("→ attempt 3, next poll in 6s")
 
 
 async def test_the_budget_is_in_the_header() -> None:
     async with driven([job("op_a")]) as run:
         run.engine.budget = {"hog": BudgetView(60, 38), "unused": BudgetView(10, 0)}
         run.app.deck.tick()
-        await run.shows("budget 38/60 per min")
+        await run.shows("quota 38/60 per min")
 
 
 async def test_the_notices_of_the_start_are_shown() -> None:

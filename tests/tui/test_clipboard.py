@@ -147,7 +147,7 @@ def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:
     assert curl_of(make_target(), "curl x") == Copyable("curl x", "curl line of op_1")
     assert curl_of(exchange("op_a", url=""), "curl") == NothingToCopy("no curl line: what was asked is not known")
     assert curl_of(exchange("op_a"), "curl 'a\x1b\nb'") == Copyable(
-        "curl 'a\\x1b b'", "curl line of the look at 14:01:56Z"
+        "curl 'a\\x1b b'", "curl line of the poll at 14:01:56Z"
     )
 
 

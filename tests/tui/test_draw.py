@@ -112,7 +112,7 @@ def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_bef
     one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, summary_only=True, whole=ago(90), progress=0.4)
     assert row_text(one, 119).split() == ["✓", "done", "507f", "prospecting", "1m50s", "final"]
     detail = texts(detail_lines(one, ScheduleInfo(), NOON, 100))
-    assert "the stages as of 14:00:30Z, before it ended: r asks for them" in detail
+    assert "the stages as of 14:00:30Z, before it ended: r fetches them" in detail
     assert "40%" not in detail
 
 
@@ -213,14 +213,14 @@ def test_what_happens_next_is_said_in_words() -> None:
     limited = problem(ProblemKind.RATE_LIMIT, retry_at_us=NOON.later(8).us)
     one = job("op_a", failures=2, problem=problem())
     plan = Plan(NOON.mono + 6.2, 5, 2)
-    assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next look in 6s"
+    assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next poll in 6s"
     assert (
         next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON)
         == "waiting 8s more, as asked: until 14:02:08Z"
     )
-    assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused: p goes on"
+    assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused (p resumes)"
     assert next_step(one, ScheduleInfo(plan, paused=True, locked=True), NOON) == "paused"
-    assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next look came 6s later"
+    assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next poll came 6s later"
     assert "jobdeck doctor" in next_step(one, ScheduleInfo(halted=problem(ProblemKind.AUTH)), NOON)
     assert "no request before 14:02:30Z" in next_step(one, ScheduleInfo(plan, blocked_until=NOON.mono + 30), NOON)
     assert next_step(job("op_a", Phase.FAILED), ScheduleInfo(), NOON) == ""
@@ -258,7 +258,7 @@ def test_a_whole_request_id_fits_at_eighty_columns() -> None:
 def test_a_wide_trace_has_the_id_on_the_same_line() -> None:
     (line,) = trace_lines(exchange("op_a", http_status=503, problem=problem()), NOON, 200)
     assert "…" not in plain(line)
-    assert "the server's own trouble: asked again, less often · Service Unavailable" in plain(line)
+    assert "server error: retried, less often · Service Unavailable" in plain(line)
     assert line_width(line) == 200
 
 
@@ -324,7 +324,7 @@ def test_a_rate_limit_says_how_long_it_asks_to_wait_and_until_when() -> None:
     assert advice(asked, one, NOON) == "asks to wait 8s: waiting until 14:02:11Z"
     assert advice(asked, one, NOON.later(20)) == "asked to wait 8s, until 14:02:11Z"
     refused = problem(ProblemKind.AUTH, "Invalid API key", http_status=401)
-    assert advice(refused, exchange("op_a"), NOON) == "the key of profile hog was refused: jobdeck doctor"
+    assert advice(refused, exchange("op_a"), NOON) == "profile hog: API key rejected: run jobdeck doctor"
 
 
 @pytest.mark.parametrize(
@@ -373,24 +373,24 @@ def header_text(width: int, away: bool = False, **budgets: BudgetView) -> str:
 
 def test_the_header_tells_the_budget_used_and_left_and_what_it_is_spent_on() -> None:
     spent = BudgetView(300, 38, pages=15, covered=57, alone=3)
-    assert "budget 38/300 per min, 262 left, 57 by a list every 4s, 3 singly" in header_text(120, hog=spent)
-    assert "budget 38/300 per min, 262 left" in header_text(72, hog=spent)
-    assert "budget 38/300 per min" in header_text(56, hog=spent)
+    assert "quota 38/300 per min, 262 left, 57 via list (4s), 3 individually" in header_text(120, hog=spent)
+    assert "quota 38/300 per min, 262 left" in header_text(72, hog=spent)
+    assert "quota 38/300 per min" in header_text(56, hog=spent)
     assert "38/300" in header_text(40, hog=spent)
     both = header_text(160, hog=spent, sonarly=BudgetView(60, 12, alone=2))
     assert (
-        "budget hog 38/300 per min, 262 left, 57 by a list every 4s, 3 singly · sonarly 12/60 per min, 48 left" in both
+        "quota hog 38/300 per min, 262 left, 57 via list (4s), 3 individually · sonarly 12/60 per min, 48 left" in both
     )
 
 
 def test_the_header_tells_each_limit_for_the_time_that_the_server_tells_it_for() -> None:
     second = BudgetView(300, 40, alone=3, window=1.0, window_limit=5, window_used=2)
     hour = BudgetView(1.7, 1, alone=3, window=3_600.0, window_limit=100, window_used=12)
-    assert "budget 2/5 per s, 3 left, 3 singly" in header_text(120, hog=second)
-    assert "budget 12/100 per h, 88 left" in header_text(72, hog=hour)
+    assert "quota 2/5 per s, 3 left, 3 individually" in header_text(120, hog=second)
+    assert "quota 12/100 per h, 88 left" in header_text(72, hog=hour)
     assert "12/100/h" in header_text(40, hog=hour)
     both = header_text(160, hog=second, sonarly=hour)
-    assert "budget hog 2/5 per s, 3 left, 3 singly · sonarly 12/100 per h, 88 left" in both
+    assert "quota hog 2/5 per s, 3 left, 3 individually · sonarly 12/100 per h, 88 left" in both
     assert "hog 2/5/s sonarly 12/100/h" in header_text(64, hog=second, sonarly=hour)
     assert "per min" in header_text(120, hog=BudgetView(60, 38))
 
@@ -405,7 +405,7 @@ def test_the_header_tells_the_budget_before_the_time_of_day() -> None:
 
 def test_the_header_tells_when_the_budget_is_whole_again_as_soon_as_that_is_known() -> None:
     told = BudgetView(60, 38, resets=NOON.mono + 11, alone=3)
-    assert "budget 38/60 per min, 22 left until 14:02:11Z, 3 singly" in header_text(120, hog=told)
+    assert "quota 38/60 per min, 22 left until 14:02:11Z, 3 individually" in header_text(120, hog=told)
     assert header_text(72, hog=told).count("until") == 1
     assert "until" not in header_text(60, hog=told)
     past = BudgetView(60, 38, resets=NOON.mono - 1)
@@ -416,12 +416,12 @@ def test_the_header_tells_when_the_budget_is_whole_again_as_soon_as_that_is_know
 
 def test_the_header_tells_until_when_nothing_goes_and_who_waits() -> None:
     blocked = BudgetView(60, 60, blocked_until=NOON.mono + 11, covered=57, alone=3)
-    assert "budget 60/60 until 14:02:11Z, 60 jobs waiting" in header_text(100, hog=blocked)
+    assert "quota 60/60 until 14:02:11Z, 60 jobs waiting" in header_text(100, hog=blocked)
     assert "60/60 until 14:02:11Z" in header_text(60, hog=blocked)
 
 
 def test_the_header_says_that_nobody_looks() -> None:
-    assert "slower: no focus" in header_text(80, away=True, hog=BudgetView(60, 1))
+    assert "polling slower (unfocused)" in header_text(80, away=True, hog=BudgetView(60, 1))
     assert "slower" not in header_text(80, hog=BudgetView(60, 1))
 
 
@@ -430,7 +430,7 @@ def test_the_footer_shows_as_many_keys_as_fit(width: int) -> None:
     made = footer(width, {})
     assert line_width(made.line) <= width
     if width >= 20:
-        assert "y request ID" in plain(made.line)
+        assert "y copy ID" in plain(made.line)
     for start, end, name in made.places:
         assert name
         assert plain(made.line)[start:end].strip()

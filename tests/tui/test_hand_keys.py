@@ -25,14 +25,14 @@ async def test_marked_jobs_give_one_ticket_in_the_order_of_marking() -> None:
         await run.until(lambda: run.app.screen is run.app.deck)
         assert run.session.tickets[-1][0] == (order[0], order[2])
         assert run.clipboard.sent[0].startswith("## Support ticket about 2 jobs\n")
-        assert "2 marked" in run.text
+        assert "2 selected" in run.text
         assert sum(line.startswith(("▸*", " *")) for line in painted(run.app)) == 2
 
 
 async def test_marks_stay_with_their_jobs_and_go_with_them() -> None:
     async with driven([job("op_a", changed=NOON), job("op_b")]) as run:
         await run.press("g", "space")
-        await run.shows("1 marked")
+        await run.shows("1 selected")
         first = next(iter(run.app.deck._marks))
         run.engine.put(job("op_z", Phase.FAILED))
         await run.shows("✗ failed")
@@ -45,7 +45,7 @@ async def test_marks_stay_with_their_jobs_and_go_with_them() -> None:
 async def test_all_that_are_shown_are_marked_and_unmarked_with_one_key() -> None:
     async with driven([job("op_a"), job("op_b")]) as run:
         await run.press("M")
-        await run.shows("2 marked")
+        await run.shows("2 selected")
         await run.press("M")
         assert "marked" not in run.text
 
@@ -66,8 +66,8 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
         assert selected is not None
         (other,) = [one for one in run.engine.jobs if one != selected]
         await run.press("w")
-        assert toasts(run.app) == [f"you are told when {selected.id} ends"]
-        await run.shows("told when it ends")
+        assert toasts(run.app) == [f"you'll be notified when {selected.id} finishes"]
+        await run.shows("notify when finished")
         ended = job(other.id, Phase.SUCCEEDED, version=2)
         run.engine.put(ended, events=[end_of(ended)])
         await run.shows("✓ done")
@@ -77,15 +77,15 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
         text = f"{selected.id} failed: UPSTREAM_TIMEOUT no answer"
         await run.until(lambda: text in toasts(run.app))
         assert f"\a\x1b]9;jobdeck: {text}\a" in "".join(written)
-        await run.until(lambda: "told when it ends" not in run.text)
+        await run.until(lambda: "notify when finished" not in run.text)
         await run.press("g", "w")
-        assert toasts(run.app)[-1] == "it has ended already: there is nothing to be told of"
+        assert toasts(run.app)[-1] == "already finished"
 
 
 async def test_w_takes_nothing_back_while_every_end_is_told() -> None:
     async with driven([job("op_a")]) as run:
         await run.press("W", "w")
-        assert toasts(run.app)[-1] == "you are told of every job that ends: W ends that"
+        assert toasts(run.app)[-1] == "you'll be notified of every job: W turns that off"
         assert run.app.deck._notifications.wanted is None
     async with driven() as run:
         await run.press("w")

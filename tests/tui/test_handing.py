@@ -43,7 +43,7 @@ async def test_two_keys_put_the_ticket_of_the_selected_job_on_the_clipboard() ->
         assert "- Job: `op_b`" in ticket
         assert "- Newest request ID: `id-of-b`" in ticket
         assert not isinstance(run.app.screen, TicketScreen)
-        assert "ticket of op_b sent to the clipboard" in toasts(run.app)[0]
+        assert "ticket of op_b sent to clipboard" in toasts(run.app)[0]
 
 
 async def test_two_keys_in_one_breath_are_enough_even_before_the_ticket_is_made() -> None:
@@ -185,7 +185,7 @@ async def test_what_was_sent_can_be_seen_again_with_the_mouse_lent_to_the_termin
         written: list[str] = []
         run.app._driver.write = written.append  # type: ignore[union-attr, method-assign, assignment] - there is one
         await run.press("C")
-        assert toasts(run.app) == ["nothing has been sent to the clipboard yet"]
+        assert toasts(run.app) == ["nothing sent to the clipboard yet"]
         await run.press("y", "C")
         await run.until(lambda: isinstance(run.app.screen, CopiedTextScreen))
         await run.shows(UUID)

@@ -73,8 +73,8 @@ async def test_the_palette_sorts_by_a_column_that_is_not_on_the_screen() -> None
 async def test_the_palette_finds_an_action_by_what_it_is_called_elsewhere() -> None:
     async with driven(three()) as run:  # type: ignore[arg-type] - jobs
         await run.press("colon", *"copy")
-        await run.shows("y: send the request ID to the clipboard")
-        await run.shows("Y: the support ticket")
+        await run.shows("y: copy the request ID")
+        await run.shows("Y: create a support ticket")
         assert {name for name in ALSO if name not in BY_NAME} == set()
 
 
@@ -132,7 +132,7 @@ async def test_the_filter_narrows_while_it_is_typed_and_counts() -> None:
 async def test_escape_while_typing_drops_the_filter() -> None:
     async with driven(deck_of_every_state()) as run:
         await run.press("slash", *"nothing at all")
-        await run.shows("No job passes the filter.")
+        await run.shows("No matching jobs.")
         await run.press("escape")
         await run.until(lambda: len(run.app.deck.deck_state.table) == 12)
         assert isinstance(run.app.focused, JobList)
@@ -149,11 +149,11 @@ async def test_a_filter_that_is_left_half_typed_is_shown_only_while_it_is_in_for
         await run.press("d")
         await run.shows("1 of 3")
         assert "enter keep the filter  esc show all  tab next pane" in run.text, "what keys do, and no action's"
-        assert "y request ID" not in run.text
+        assert "y copy ID" not in run.text
         await run.press("tab")
         await run.until(lambda: not typed.has_focus)
         assert "/ bad" in run.text, "it is in force"
-        await run.shows("y request ID")
+        await run.shows("y copy ID")
         await run.press("escape", "escape")
         await run.until(lambda: not bar.display and "op_old" in run.text)
         assert "/ bad" not in run.text
@@ -186,9 +186,9 @@ async def test_an_unknown_key_of_a_filter_is_said() -> None:
 async def test_f_shows_only_what_is_in_trouble() -> None:
     async with driven(deck_of_every_state()) as run:
         await run.press("f")
-        await run.shows("faults only  5 of 12")
+        await run.shows("problems only  5 of 12")
         await run.press("f")
-        await run.until(lambda: "faults only" not in run.text)
+        await run.until(lambda: "problems only" not in run.text)
 
 
 async def test_m_notes_the_trouble_and_goes_on_to_the_next_job() -> None:
@@ -205,7 +205,7 @@ async def test_m_notes_the_trouble_and_goes_on_to_the_next_job() -> None:
 async def test_m_on_a_job_without_trouble_notes_nothing() -> None:
     async with driven([job("op_run")]) as run:
         await run.press("m")
-        assert toasts(run.app) == ["there is no trouble to acknowledge"]
+        assert toasts(run.app) == ["nothing to acknowledge: the job has no problem"]
         assert not run.engine.jobs[key("op_run")].acknowledged
 
 

@@ -23,7 +23,7 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
         assert not {"ask", "ask_all"} & {what for what, _ in session.engine.asked}
         assert run.app.screen is run.app.deck, "a sheet for adding was opened"
         footer = run.text.splitlines()[-1]
-        assert " y request ID" in footer
+        assert " y copy ID" in footer
         assert " a add" not in footer
         await run.press("question_mark")
         await run.until(lambda: run.app.screen is not run.app.deck)

@@ -157,7 +157,7 @@ async def test_a_node_of_the_result_opens_with_enter_and_is_searched_with_a_slas
         await run.press("slash", *"nowhere", "enter")
         await run.until(lambda: "not in the result" in toasts(run.app)[-1])
         await run.press("right_square_bracket", "n")
-        await run.until(lambda: "in a result that is shown" in toasts(run.app)[-1])
+        await run.until(lambda: "finds the next match in the Result tab" in toasts(run.app)[-1])
         await run.press("left_square_bracket", "slash", "tab")
         await run.until(lambda: not any(bar.display for bar in run.app.deck.query(FilterBar)))
 
@@ -210,7 +210,7 @@ async def test_the_whole_body_is_saved_for_its_owner_alone(tmp_path: object, mon
     monkeypatch.chdir(str(tmp_path))
     async with driven([looked_at()]) as run:
         await run.press("o")
-        assert "no body to save yet" in toasts(run.app)[-1]
+        assert "no response body to save yet" in toasts(run.app)[-1]
         run.engine.bodies[key("op_a")] = b'{"status": "succeeded"}'
         run.app.deck.tick()
         await run.press("o")

@@ -53,7 +53,7 @@ async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says
         await server.stop()
         await run.shows("? unreach")
         await run.shows("hog: no data since")
-        await run.shows("next look in")
+        await run.shows("next poll in")
         await run.shows("no answer, so no request ID")
         await server.start()
         await run.shows("● run")
@@ -87,7 +87,7 @@ async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> Non
     scenario = demo_scenario(jobs=8, seed=1)
     first = demo_targets(scenario)[0]
     async with sitting(scenario) as (run, server):
-        await run.shows("No jobs are watched.")
+        await run.shows("No jobs yet.")
         await run.press("a", *first, "enter", *"https://evil.example/api/operations/op_1")
         await run.shows("✓ 1 job: 1 hog operation")
         await run.shows("✗ 1 refused")

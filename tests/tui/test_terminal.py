@@ -65,7 +65,7 @@ def test_a_burst_arrives_whole(pause: float) -> None:
         burst("\x1b", 0.2)
         screen.until_true(lambda: "Add targets" not in screen.text)
         burst(":quit")
-        screen.until("quit; the remote jobs go on")
+        screen.until("quit; the remote jobs keep running")
         burst("\r", 0.2)
         assert screen.leave() == 0
         assert b"PAUSED" not in screen.data, "no letter was a key"

@@ -91,7 +91,7 @@ def test_faults_are_what_a_person_should_look_into() -> None:
     assert [model.row_at(index).counted.word for index in range(len(model))] == [
         "failed", "stalled", "unreachable", "not found", "partial",
     ]  # fmt: skip
-    assert plain(triage.summary()).startswith("faults only  5 of 12")
+    assert plain(triage.summary()).startswith("problems only  5 of 12")
     triage.toggle_faults(NOON)
     assert len(model) == 12
 

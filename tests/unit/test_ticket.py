@@ -21,7 +21,7 @@ from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.domain.transitions import apply_observation
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
 
-OURS = {"Support ticket", "The job's error, word for word", "Timeline (UTC, as observed)", "Ask again",
+OURS = {"Support ticket", "Error (verbatim)", "Timeline (UTC, as observed)", "Ask again",
         "Exchanges, newest first", "The newest answer told nothing", "Result"}  # fmt: skip
 nasty = st.text() | st.sampled_from(
     [

@@ -1,4 +1,4 @@
-"""Saying at once why nothing is asked: a server that answered 429 has to be left alone, maybe for many minutes."""
+"""Saying at once why polling stopped: a server that answered 429 has to be left alone, maybe for many minutes."""
 
 from jobdeck.cli.narration import narrate
 from jobdeck.domain import words

@@ -188,7 +188,7 @@ def _error(job: Job) -> Iterator[str]:
     if job.error is not None:
         error = job.error
         parts = [part for part in (error.code, error.message, error.details) if part]
-        yield from _section("The job's error, word for word", ["\n".join(parts) or "an empty error"])
+        yield from _section("Error (verbatim)", ["\n".join(parts) or "an empty error"])
     if job.problem is not None:
         yield from _section("The newest answer told nothing", [f"{job.problem.kind.words}: {job.problem.message}"])
 

@@ -204,9 +204,9 @@ class ClipboardService:
             await self.keep(text, what)
             return False
         except ClipboardError as error:
-            self._say(f"{what} not sent to the clipboard: {error}\n{_shown(text)}\nC shows it to select by hand", True)
+            self._say(f"{what} not sent to the clipboard: {error}\n{_shown(text)}\nC to view it", True)
             return False
-        self._say(f"{_shown(text)}\n{what} sent to the clipboard by {way}; C shows it", False)
+        self._say(f"{_shown(text)}\n{what} sent to clipboard ({way}) · C to view", False)
         return True
 
     async def keep(self, text: str, what: str) -> Path | None:

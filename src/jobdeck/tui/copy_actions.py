@@ -56,7 +56,7 @@ def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
         return NothingToCopy("no request ID: this answer named none")
     kind = "request ID" if exchange.request_id else "trace ID (this API has no request ID)"
     return Copyable(
-        one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the look at {words.clock(exchange.started.us)}"
+        one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the poll at {words.clock(exchange.started.us)}"
     )
 
 
@@ -68,7 +68,7 @@ def curl_of(asked: Exchange | Target | None, curl: str) -> Copyable | NothingToC
         return NothingToCopy("no curl line: what was asked is not known")
     if isinstance(asked, Target):
         return Copyable(one_line(curl), f"curl line of {middle(asked.key.id, 16)}")
-    return Copyable(one_line(curl), f"curl line of the look at {words.clock(asked.started.us)}")
+    return Copyable(one_line(curl), f"curl line of the poll at {words.clock(asked.started.us)}")
 
 
 Push = Callable[[ModalScreen[None]], Awaitable[None]]
@@ -149,6 +149,6 @@ class CopyActions:
         """Show what was sent last."""
         last = self._copier.last
         if last is None:
-            self._say("nothing has been sent to the clipboard yet", False)
+            self._say("nothing sent to the clipboard yet", False)
         else:
             await self._push(CopiedTextScreen(self._copier, last))

@@ -9,7 +9,7 @@ from jobdeck.tui.cell_text import middle
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.session import safe_error_message
 
-PAUSED = "paused: asked when p goes on"
+PAUSED = "queued until polling is resumed (p)"
 NOT_OPEN = "still opening: try again in a moment"
 
 
@@ -27,7 +27,9 @@ class EngineActions:
         if engine is None or key is None:
             return NOT_OPEN if key is not None else ""
         engine.ask(key)
-        return PAUSED if self._state.paused else self._next_probes(key.profile) or "asking as soon as the budget allows"
+        return (
+            PAUSED if self._state.paused else self._next_probes(key.profile) or "refreshing when the rate limit allows"
+        )
 
     def poll_all_now(self) -> str:
         """Have every unfinished job polled, paced."""
@@ -37,7 +39,7 @@ class EngineActions:
         engine.ask_all()
         if self._state.paused:
             return PAUSED
-        rest = "asking about every unfinished job, paced by the budget"
+        rest = "refreshing every unfinished job, within the rate limit"
         return "; ".join(part for part in (self._next_probes(), rest) if part)
 
     def fetch_result(self, key: JobKey | None, *, shown: bool) -> None:
@@ -80,4 +82,4 @@ class EngineActions:
             if one.next_try is not None and profile in (None, one.profile)
         ]
         when = (f"{middle(name, 40)} {f'in {words.span(left)}' if left >= 1 else 'now'}" for name, left in tries)
-        return f"trying with one request: {', '.join(when)}" if tries else ""
+        return f"next try: {', '.join(when)}" if tries else ""

@@ -43,7 +43,7 @@ class BodySaver:
         if job is not None and controls is not None and _is_incomplete(job, body):
             await self._download(job, controls)
         elif job is None or body is None:
-            self._notify("there is no body to save yet" + ("" if controls is None else ": r asks now"), False)
+            self._notify("no response body to save yet" + ("" if controls is None else ": r refreshes"), False)
         else:
             try:
                 text = body.decode("utf-8", "replace")

@@ -274,7 +274,7 @@ class ListFilter:
 
     def summary(self) -> Line:
         """Return how many jobs are shown, and what was not understood of the filter."""
-        spans: list[Span] = [("faults only  ", Role.STRONG)] if self._faults else []
+        spans: list[Span] = [("problems only  ", Role.STRONG)] if self._faults else []
         spans.append((f"{len(self._model):,} of {self._model.total:,}", Role.TEXT))
         if self._filter.complaints:
             spans.append((f"  {self._filter.complaints[0]}", Role.WARN))

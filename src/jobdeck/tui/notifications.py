@@ -133,14 +133,14 @@ class EndNotifications:
     def toggle(self, keys: Sequence[JobKey]) -> str:
         """Notify when jobs end, or no more if all of them were asked for; returns what a person is told of it."""
         if self.all:
-            return "you are told of every job that ends: W ends that"
+            return "you'll be notified of every job: W turns that off"
         subject = middle(keys[0].id, 40) if len(keys) == 1 else plural(len(keys), "job")
         chosen = set(keys)
         if chosen <= self._wanted:
             self._wanted -= chosen
-            return f"you are no longer told when {subject} ends"
+            return f"no longer notifying when {subject} finishes"
         self._wanted |= chosen
-        return f"you are told when {subject} ends"
+        return f"you'll be notified when {subject} finishes"
 
     def toggle_all(self) -> bool:
         """Notify of every job that ends, or no more."""

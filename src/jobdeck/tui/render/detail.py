@@ -83,7 +83,7 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
     if outlook.halted is not None:
         return f"nothing is asked of {job.key.profile} until its key is put right: jobdeck doctor"
     if outlook.paused:
-        return "paused" if outlook.locked else "paused: p goes on"
+        return "paused" if outlook.locked else "paused (p resumes)"
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
@@ -98,11 +98,11 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
         return f"{attempt}no request before {words.near(until.us, now)}: {why}"
     seconds = due - now.mono
     if outlook.past:
-        return f"{attempt}next look came {f'{words.span(seconds)} later' if seconds >= 1 else 'at once'}"
+        return f"{attempt}next poll came {f'{words.span(seconds)} later' if seconds >= 1 else 'at once'}"
     return (
-        f"{attempt}next look in {words.span(seconds)}"
+        f"{attempt}next poll in {words.span(seconds)}"
         if seconds >= 1
-        else f"{attempt}next look as soon as the budget allows"
+        else f"{attempt}next poll when the rate limit allows"
     )
 
 
@@ -185,7 +185,7 @@ def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
     lines = [_stage(record, now, name_width, bar_width) for record in job.stages]
     if job.terminal and job.summary_only:
         seen = f"the stages as of {words.near(job.whole.us, now)}" if job.whole is not None else "the last known stages"
-        ask = "" if locked else ": r asks for them"
+        ask = "" if locked else ": r fetches them"
         lines.insert(0, ((f"{seen}, before it ended{ask}", Role.DIM),))
     return lines
 

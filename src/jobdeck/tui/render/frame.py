@@ -25,15 +25,15 @@ def budget_lines(budgets: Mapping[str, BudgetView], now: Instant) -> list[Line]:
     tightest = max(budgets, key=lambda name: budgets[name].used / max(budgets[name].limit, 1.0))
     if len(budgets) == 1:
         only = budgets[tightest]
-        ways = [_whole("budget", only, now), _renewed("budget", only, now)]
-        ways += [_left("budget", only, now), _short("budget", only, now, f" per {_unit(only)}")]
+        ways = [_whole("quota", only, now), _renewed("quota", only, now)]
+        ways += [_left("quota", only, now), _short("quota", only, now, f" per {_unit(only)}")]
         return [*(_line([way]) for way in ways), _line([_short("", only, now, f"/{_unit(only)}")]), ()]
     each = sorted(budgets.items())
     # Each with its own unit, unless all are told for a minute.
     minutes = all(_unit(budget) == "min" for budget in budgets.values())
     units = {name: "" if minutes else f"/{_unit(budget)}" for name, budget in each}
     same = " per min" if minutes else ""
-    head: Line = ((f"{GAP}budget", Role.DIM),)
+    head: Line = ((f"{GAP}quota", Role.DIM),)
     return [
         (*head, *_line([_whole(name, budget, now) for name, budget in each], " · ")),
         (*head, *_line([_renewed(name, budget, now) for name, budget in each], " · ")),
@@ -49,9 +49,9 @@ def spending(budget: BudgetView) -> str:
     """Return what a budget is spent on (``57 by a list every 4s, 3 singly``); empty when there is nothing to ask."""
     parts: list[str] = []
     if budget.pages and budget.covered:
-        parts.append(f"{budget.covered} by a list every {words.span(max(1, WINDOW / budget.pages))}")
+        parts.append(f"{budget.covered} via list ({words.span(max(1, WINDOW / budget.pages))})")
     if budget.alone:
-        parts.append(f"{budget.alone} singly")
+        parts.append(f"{budget.alone} individually")
     return ", ".join(parts)
 
 
@@ -155,7 +155,7 @@ def header_line(view: Overview, width: int, *, counts_below: bool = False) -> Li
     elif view.paused:
         tail.append(("PAUSED  ", Role.WARN))
     elif view.away and width >= AWAY_FROM:
-        tail.append(("slower: no focus  ", Role.DIM))
+        tail.append(("polling slower (unfocused)  ", Role.DIM))
     profiles: list[Span] = (
         [(f"  {clip('·'.join(clip(name, 24) for name in view.profiles), 24)}", Role.DIM)] if view.profiles else []
     )
@@ -235,10 +235,10 @@ def banner_lines(
         seen = f"  no data since {words.near(at.us, now)}" if at is not None else ""
         then = "jobdeck doctor" if locked else "jobdeck doctor, then R"
         text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
-        lines.append((text, (f"  nothing is asked: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
+        lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
     lines += [_blind_line(one, now, locked=locked) for one in blind if one.profile not in halted]
     if unkept:
-        lines.append(((" ! nothing is kept", Role.WARN), (f"  {clip(unkept, 200)}", Role.TEXT)))
+        lines.append(((" ! nothing is being saved", Role.WARN), (f"  {clip(unkept, 200)}", Role.TEXT)))
     return [clip_line(line, width) for line in lines]
 
 
@@ -292,19 +292,19 @@ def _width(actions: list[Action], labels: Mapping[str, str]) -> int:
 OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))
 """What is said until the engine is there."""
 
-NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs are watched.", Role.STRONG),))
+NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs yet.", Role.STRONG),))
 
 EMPTY_DECK: tuple[Line, ...] = (
     *NO_JOBS,
     EMPTY,
-    (("  a", Role.KEY), ("  adds targets: paste IDs, poll URLs, or the answers that accepted your jobs", Role.DIM)),
-    (("  or, from the shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),
+    (("  a", Role.KEY), ("  adds jobs: paste IDs, poll URLs or 202 responses", Role.DIM)),
+    (("  or, from a shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),
 )
 
 
 NOTHING_PASSES: tuple[Line, ...] = (
     EMPTY,
-    (("  No job passes the filter.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
+    (("  No matching jobs.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
 )
 
 

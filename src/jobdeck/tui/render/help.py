@@ -30,7 +30,7 @@ MEANINGS = (
 )
 MARKS = (
     ("▸", "the selected job or line"),
-    ("*", "marked: the next ticket is about all that are"),
+    ("*", "selected: Y makes one ticket for all of them"),
     ("~", "acknowledged: it stands at the end of the list"),
     ("≥ 2m00s", "started before we were watching: at least that long"),
     ("20–45s", "what is likely left, from how long others of its kind took; ? while too little is known"),

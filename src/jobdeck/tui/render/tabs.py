@@ -166,7 +166,7 @@ def tree_line(tree: JsonTree, node: Node, width: int) -> Line:
 def raw_lines(body: bytes | None, width: int) -> list[Line]:
     """Return the last body, laid out and coloured, as far as it may be shown."""
     if body is None:
-        return [(("no answer about this job alone has come in this run: r asks now", Role.DIM),)]
+        return [(("no answer about this job alone has come in this run: r refreshes", Role.DIM),)]
     head: list[Span] = [("body ", Role.DIM), (words.size(len(body)), Role.TEXT)]
     laid = layout(body[:DETAIL_LIMIT].decode("utf-8", "replace"))
     lines = [_highlighted(text) for text in wrap(laid, width, most=LINE_LIMIT)]

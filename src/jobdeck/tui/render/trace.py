@@ -92,32 +92,32 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
         case ProblemKind.RATE_LIMIT:
             return _wait(problem, exchange, now)
         case ProblemKind.AUTH:
-            return f"the key of profile {profile} was refused: jobdeck doctor"
+            return f"profile {profile}: API key rejected: run jobdeck doctor"
         case ProblemKind.PERMISSION:
-            return f"the key of profile {profile} may not see this: jobdeck doctor"
+            return f"profile {profile}: this API key may not see the job: run jobdeck doctor"
         case ProblemKind.PAYMENT:
-            return "the account is out of credits: top it up, then r asks again"
+            return "the account is out of credits: top it up, then press r"
         case ProblemKind.NOT_FOUND:
-            return f"the server of profile {profile} knows no such job: check the ID"
+            return f"profile {profile} has no such job: check the ID"
         case ProblemKind.REDIRECT:
-            return f"not followed, keys stay here: check base_url of profile {profile}"
+            return f"redirect not followed, to protect your keys: check base_url of profile {profile}"
         case ProblemKind.NETWORK:
             return "cannot reach the server: check network, proxy and base_url"
         case ProblemKind.TIMEOUT:
-            return "no whole answer in time: asked again, less often"
+            return "no complete response in time: retried, less often"
         case ProblemKind.SERVER_ERROR:
-            return _wait(problem, exchange, now, "the server's own trouble: ")
+            return _wait(problem, exchange, now, "server error: ")
         case ProblemKind.TOO_BIG:
-            return "more than is safe to read: the job itself may be well"
+            return "response too large to read in full (the job may be fine)"
         case ProblemKind.NOT_JSON:
-            return "something between here and the API answered: a proxy, a wrong base_url"
+            return "answered by something else than the API: a proxy, or a wrong base_url"
         case ProblemKind.PROTOCOL:
-            return "not what the API promises: Y makes a ticket for support"
+            return "not what the API documents: Y creates a support ticket"
 
 
 def _wait(problem: Problem, exchange: Exchange, now: Instant, why: str = "") -> str:
     if problem.retry_at_us is None:
-        return f"{why or 'too many requests, and no time named: '}asked again, less often"
+        return f"{why or 'too many requests, no retry time given: '}retried, less often"
     answered = exchange.started.us + round(exchange.duration * 1e6)
     asked = words.span(round((problem.retry_at_us - answered) / 1e6))
     until = words.near(problem.retry_at_us, now)

@@ -111,7 +111,7 @@ class AddScreen(Dialog[None]):
                 self._keep("")
                 self.dismiss(None)
         else:
-            self.notify("No target is understood yet: nothing was added.", severity="warning", markup=False)
+            self.notify("No valid IDs found: nothing was added.", severity="warning", markup=False)
 
     def _understand(self) -> None:
         if self._timer is not None:
@@ -126,7 +126,7 @@ class AddScreen(Dialog[None]):
 def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Sequence[Line]:
     """Return what was understood of a text; `known` are those of its jobs that are watched already."""
     if not parsed.targets and not parsed.refused:
-        return (((" Nothing to add yet.", Role.DIM),),)
+        return (((" No IDs yet.", Role.DIM),),)
     lines: list[Line] = []
     if parsed.targets:
         kinds: dict[tuple[str, str], int] = {}
@@ -171,5 +171,5 @@ def hint_lines(count: int) -> Sequence[Line]:
 
 
 def _heading(width: int) -> Sequence[Line]:
-    text = " one a line: IDs, poll URLs; or accepted answers as they are"
+    text = " one per line: IDs, poll URLs; or paste 202 responses"
     return (clip_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)

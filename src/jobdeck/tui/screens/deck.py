@@ -365,12 +365,14 @@ class Deck(Screen[None]):
             self._say(self._notifications.toggle(running))
             self._draw_titles()
         else:
-            self._say("it has ended already: there is nothing to be told of" if keys else "no job is selected")
+            self._say("already finished" if keys else "no job is selected")
 
     def action_call_all(self) -> None:
         """Be notified of every job that ends."""
         on = self._notifications.toggle_all()
-        self._say("you are told of every job that ends" if on else "you are told only of the jobs you asked for")
+        self._say(
+            "you'll be notified whenever a job finishes" if on else "you'll be notified only of the jobs you picked"
+        )
         self._draw_titles()
 
     # Keys that change what is watched and polled.
@@ -416,7 +418,7 @@ class Deck(Screen[None]):
             return
         was, job_key = row.job.acknowledged, row.job.key
         if not was and row.counted not in TROUBLE:
-            self._say("there is no trouble to acknowledge")
+            self._say("nothing to acknowledge: the job has no problem")
             return
         back = self._way_back(job_key, lambda: engine.acknowledge([job_key], acknowledged=was))
         self._undo.push("acknowledged again" if was else "no longer acknowledged", back)
@@ -569,8 +571,8 @@ class Deck(Screen[None]):
         """What is noted beside the selected job's name."""
         job = self._state.job(self._jobs.selected)
         wanted = job is not None and not job.terminal and self._notifications.wants(job.key)
-        marked = f" · {len(self._marks)} marked" if len(self._marks) else ""
-        return (" · told when it ends" if wanted else "") + marked
+        marked = f" · {len(self._marks)} selected" if len(self._marks) else ""
+        return (" · notify when finished" if wanted else "") + marked
 
     # How the actions do it.
 

@@ -187,7 +187,7 @@ class Panes(Container):
 
     async def _find_next(self) -> None:
         if self.detail.result_tree is None:
-            self.notify("n goes on in a result that is shown: ] leads to it", markup=False)
+            self.notify("n finds the next match in the Result tab: ] leads there", markup=False)
         elif not self._query:
             self.notify("/ asks what to look for in the result", markup=False)
         elif not await self.detail.search(self._query):
