@@ -87,7 +87,7 @@ def test_a_signal_to_the_screen_while_the_network_hangs(server: ThreadedSimulato
         run.until("en_0", "● run")
         server.pause()
         run.press("r")
-        run.until("budget 2/")
+        run.until("quota 2/")
         # Whoever sees nothing happen sends another: it finds the screen on its way out.
         run.process.send_signal(signal.SIGTERM)
         assert in_time(run.signal(signal.SIGTERM))

@@ -19,7 +19,7 @@ async def test_what_is_understood_is_shown_before_it_is_added() -> None:
     async with driven([job("op_known")], size=(100, 30)) as run:
         run.session.parser = one_a_line
         await run.press("a")
-        await run.shows("Nothing to add yet.")
+        await run.shows("No IDs yet.")
         await run.press(*"op_a", "enter", *"op_known", "enter", *"junk")
         await run.shows("✓ 2 jobs: 2 hog operation, 1 of them watched already")
         await run.shows("✗ 1 refused")

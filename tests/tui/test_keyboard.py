@@ -199,7 +199,7 @@ async def test_a_key_that_closes_its_own_input_holds_back_no_other() -> None:
         assert driver is not None
         for char in ":pause":
             driver.send_message(_key(char))
-        await run.shows("p: send no more requests")
+        await run.shows("p: pause or resume polling")
         began = time.monotonic()
         driver.send_message(events.Key("enter", None))
         driver.send_message(_key("a"))
