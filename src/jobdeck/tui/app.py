@@ -28,7 +28,7 @@ from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.replay import ReplayDeck
 from jobdeck.tui.session import Changes, OpenEngine, Playback, Session, safe_error_message
-from jobdeck.tui.terminal import Burst, TerminalApp, stop_until_continued, why_not_suspended
+from jobdeck.tui.terminal import Burst, TerminalApp, ignore_full_wakeup_pipe, stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES, style_sheets
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
 
@@ -137,6 +137,7 @@ class JobdeckApp(TerminalApp):
                 # One that was ignored stays so, but for the hang-up: a screen does not outlive its terminal.
                 if number is _HANG_UP or signal.getsignal(number) is not signal.SIG_IGN:
                     loop.add_signal_handler(number, self._on_signal, number)
+            ignore_full_wakeup_pipe(loop)
 
     def on_ready(self) -> None:
         """Let time pass and open the engine, now that the first frame is on the screen."""

@@ -285,6 +285,16 @@ class NonBlockingWriter(WriterThread):
                 select.select([], [self._terminal], [])
 
 
+def ignore_full_wakeup_pipe(loop: asyncio.AbstractEventLoop) -> None:
+    """Have a storm of signals fill asyncio's pipe without a word; to be said again after each `add_signal_handler`.
+
+    To complain of a full pipe Python takes a lock in the handler, and where the signal came while it held it, it waits
+    for itself for ever: 300 sizes within one stall of the loop hung the screen in one run of four.
+    """
+    if sys.platform != "win32":
+        signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)  # type: ignore[attr-defined]  # asyncio's own
+
+
 def usable_size(columns: int, lines: int) -> tuple[int, int]:
     """Return the size to draw for where a terminal has, or says it has, so many columns and lines."""
     return min(columns or DEFAULT_SIZE[0], MOST_COLUMNS), min(lines or DEFAULT_SIZE[1], MOST_LINES)
@@ -370,9 +380,7 @@ if sys.platform != "win32":
             self._writer_thread = NonBlockingWriter(self._file, lambda: loop.call_soon_threadsafe(self._app.refresh))
             self._writer_thread.start()
             loop.add_signal_handler(signal.SIGWINCH, self._on_resize_signal)
-            # To complain of a full pipe Python takes a lock in the handler, and where the signal came while it held it,
-            # it waits for itself for ever: 300 sizes within one stall of the loop hung the screen.
-            signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)  # type: ignore[attr-defined]
+            ignore_full_wakeup_pipe(loop)
 
         def run_input_thread(self) -> None:
             """Tell the app what is typed, until the input is disabled."""
