@@ -318,7 +318,7 @@ async def test_a_result_that_made_room_for_others_is_fetched_again() -> None:
         registry = seen.engine._registry
         registry._jobs[job.key] = job.without_result()
         assert registry.jobs[job.key].evicted_result == 1
-        seen.engine.ask(job.key)
+        seen.engine.poll_now(job.key)
         async with asyncio.timeout(PATIENCE):
             while seen.job.result is None:
                 await asyncio.sleep(0.005)

@@ -1,12 +1,13 @@
 """One API, asked through one profile: requests by its page, answers by its extractor."""
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes, without_markers
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
-from jobdeck.apis.large import parse_in_pieces
 from jobdeck.apis.links import LinkError, check_links, path_of_link
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ListSpec, Resource, Variable, fill
@@ -15,8 +16,10 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Observation, Part, Target
 from jobdeck.providers.base import PartRequest, Reply, ValuePage
-from jobdeck.providers.http import DEADLINE, Address, Answer, HttpLayer
+from jobdeck.providers.http import DEADLINE, IN_THREAD, Address, Answer, HttpLayer
+from jobdeck.providers.json_pieces import LargeJson
 from jobdeck.providers.json_text import json_text
+from jobdeck.providers.problems import not_json
 from jobdeck.providers.redactor import Redactor
 from jobdeck.scheduling.actions import ListPage
 
@@ -224,6 +227,36 @@ class ApiClient:
         variables = {**self._profile.variables, **(known or {})}
         named = {name: value for name, value in asking.items() if name}
         return Address.of(path, {**{name: fill(value, variables) for name, value in query}, **named})
+
+
+def parse_in_pieces(parse: Parse, body: ResponseBody) -> ParsedBody:
+    """Return what `parse` finds in a body, of which a large one is read and let go of a piece at a time.
+
+    A large one is read in a thread, and nothing there may hold the interpreter, which the screen needs as well.
+    """
+    if len(body.data) < IN_THREAD:
+        return parse(body)
+    with _without_collection():
+        try:
+            document = LargeJson(body.data)
+        except ValueError:
+            return ParsedBody(problem=not_json(body.data, body.status))
+        try:
+            return parse(replace(body, document=document))
+        finally:
+            document.close()
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Let no garbage be collected: going through millions of values for some takes a third of a second."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _reply(

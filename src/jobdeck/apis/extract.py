@@ -168,21 +168,21 @@ class Extractor:
         if isinstance(opened, ParsedBody):
             return opened
         whole, inner, ids = opened
-        told = Observation(job_id, "", Phase.UNKNOWN, account_group=scope, whole=False)
+        part_row = Observation(job_id, "", Phase.UNKNOWN, account_group=scope, whole=False)
         paths = known.stages.items if part is Part.STAGES else known.result.path if known.result is not None else ()
         if part is Part.STAGES:
             stages, facts = fields.stages_in(inner)
-            told = replace(told, stages=stages, facts=facts)
+            part_row = replace(part_row, stages=stages, facts=facts)
             is_there = bool(stages) or _rows(inner, Field("stages", paths)) is not None
         else:
             found = inner.first(Field("result", paths))
-            told = replace(told, result=None if found is None else inner.text_of(found))
+            part_row = replace(part_row, result=None if found is None else inner.text_of(found))
             is_there = found is not None
         matches = tuple(whole.matches or ())
         if not is_there:
             nothing = protocol_problem(f"the answer has none: nothing at {' or '.join(paths)}")
             return ParsedBody(problem=read_error_of(whole.value) or nothing, ids=ids, matches=matches)
-        return ParsedBody((told,), ids=ids, matches=matches)
+        return ParsedBody((part_row,), ids=ids, matches=matches)
 
     def values(self, variable: str, body: ResponseBody) -> tuple[tuple[str, ...], ParsedBody]:
         """Return the values that a page of a variable's list has, and the rest of what the page says."""

@@ -20,18 +20,18 @@ class LinkError(ValueError):
     """A URL is not followed; the message says why, and names no more of it than its origin."""
 
 
-def check_links(told: Observation, profile: Profile) -> Observation:
+def check_links(observation: Observation, profile: Profile) -> Observation:
     """Return an observation with the URLs of its missing parts as paths; of one that is not followed, a note why."""
-    if not any(one.url for one in told.elsewhere):
-        return told
+    if not any(one.url for one in observation.elsewhere):
+        return observation
     followed: list[MissingPart] = []
-    notes = [told.note] if told.note is not None else []
-    for one in told.elsewhere:
+    notes = [observation.note] if observation.note is not None else []
+    for one in observation.elsewhere:
         try:
             followed.append(replace(one, url=path_of_link(one.url, profile) if one.url else ""))
         except LinkError as error:
             notes.append(f"{one.part} not fetched: {error}")
-    return replace(told, elsewhere=tuple(followed), note="; ".join(notes) or None)
+    return replace(observation, elsewhere=tuple(followed), note="; ".join(notes) or None)
 
 
 def path_of_link(url: str, profile: Profile) -> str:

@@ -175,10 +175,10 @@ def _print(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> None:
 def _print_part(spec: ApiSpec, part: Part, read: ParsedBody) -> None:
     sys.stdout.write(f"{spec.name}, described in {spec.source}\n\nthe {part} of a job\n\n")
     print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
-    for told in read.observations:
-        if told.stages:
+    for row in read.observations:
+        if row.stages:
             sys.stdout.write("\n")
-            print_table(("READ AS", ""), list(_stages(told)))
+            print_table(("READ AS", ""), list(_stages(row)))
 
 
 def _in_order(read: ParsedBody) -> list[FieldMatch]:
@@ -249,8 +249,8 @@ def _object(spec: ApiSpec, read: ParsedBody, rows: ParsedBody, part: tuple[Part,
 
 
 def _part(part: Part, read: ParsedBody) -> dict[str, Any]:
-    told = read.observations[0]
-    return {"name": part.value, "stages": _stage_objects(told), "has_result": told.result is not None}
+    row = read.observations[0]
+    return {"name": part.value, "stages": _stage_objects(row), "has_result": row.result is not None}
 
 
 def _stage_objects(job: Observation) -> list[dict[str, Any]]:

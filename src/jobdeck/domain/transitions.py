@@ -3,17 +3,35 @@
 Newer is what was sent later (`Exchange.sequence`), never what a clock says.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from jobdeck.domain import words
-from jobdeck.domain.events import JobEvent, PhaseChanged, ProblemMet, ProgressChanged, Recovered, RunBegan
+from jobdeck.domain.events import (
+    AnomalyMet,
+    JobEvent,
+    PhaseChanged,
+    ProblemMet,
+    ProgressChanged,
+    Recovered,
+    RunBegan,
+    StageChanged,
+)
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant, utc
-from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job, Observation, Source
-from jobdeck.domain.parts import apply_part, missing_parts, note_missing_part, with_known_parts
+from jobdeck.domain.job import (
+    DROPPED_RESULT,
+    EVICTED_RESULT,
+    Job,
+    MissingPart,
+    Observation,
+    Part,
+    Source,
+    Stage,
+    StageRecord,
+)
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.stages import stage_changes, update_records, with_anomaly
 
 KNOWN_SECONDS = 30.0
 """A job that was accepted or seen is not found when nothing but 404 has come for so long: a replica that lags, or a
@@ -35,6 +53,16 @@ _RELIABILITY = {source: place for place, source in enumerate(Source)}
 _NO_ANSWER_ABOUT_JOB = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.RATE_LIMIT})
 """What tells neither that a job is there nor that it is not, and so does not end a time in which it is not found."""
 
+MAX_ANOMALIES = 20
+
+MOST_TRIES = 3
+"""Requests for a part of a job that cannot be had, before that is said."""
+
+_RESULT_SIZES = frozenset({DROPPED_RESULT, EVICTED_RESULT})
+
+_PASSING = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.SERVER_ERROR})
+"""Problems after which a part is asked for again."""
+
 
 def apply_observation(
     job: Job, observation: Observation, exchange: Exchange, now: Instant, source: Source = Source.ANSWER
@@ -50,7 +78,7 @@ def apply_observation(
     if exchange.sequence < job.sequence:
         return job, ()
     if exchange.part is not None:
-        return apply_part(job, exchange.part.part, observation, exchange, now)
+        return _apply_part(job, exchange.part.part, observation, exchange, now)
     own = exchange.job is not None
     if not own and _is_doubt(job, observation):
         return replace(job, doubt=observation.status, version=job.version + 1), ()
@@ -86,11 +114,11 @@ def apply_observation(
         trace_id=exchange.trace_id,
         version=job.version + 1,
     )
-    seen = with_anomaly(seen, observation.note, now, events)
+    seen = _with_anomaly(seen, observation.note, now, events)
     if not new_run:
-        seen = with_anomaly(seen, denial, now, events)
+        seen = _with_anomaly(seen, denial, now, events)
     same_end = job.terminal and observation.phase is job.phase
-    observation = with_known_parts(job, observation)
+    observation = _with_known_parts(job, observation)
     if same_end and observation.whole:
         observation = _with_what_is_known(job, observation)
     changes = _changes(job, observation, exchange, now)
@@ -99,7 +127,7 @@ def apply_observation(
         changed = _last_change(observation, exchange, now)
     taken = _take_over(seen, observation, now, changed, own=own)
     if own and observation.whole:
-        taken = replace(taken, missing=missing_parts(job, observation, same_end=same_end))
+        taken = replace(taken, missing=_missing_parts(job, observation, same_end=same_end))
     # An end that the job's own answer told is not told less well when a list or another process repeats it.
     better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
     # Nor is it newer for that: an answer of the job's own that was sent between the two still counts.
@@ -117,7 +145,7 @@ def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) 
     if exchange.sequence < job.sequence:
         return job, ()
     if exchange.part is not None:
-        return note_missing_part(job, exchange.part, problem, now)
+        return _note_missing_part(job, exchange.part, problem, now)
     missing = problem.kind is ProblemKind.NOT_FOUND
     misses, since = job.misses, job.missing_since
     if missing:
@@ -255,7 +283,7 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
         phase=observation.phase,
         kind=observation.kind or job.kind,
         progress=observation.progress if whole else job.progress,
-        stages=update_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
+        stages=_update_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
         error=observation.error if whole else job.error,
         result=observation.result if whole else job.result,
         facts=observation.facts if whole else observation.facts or job.facts,
@@ -292,5 +320,106 @@ def _changes(job: Job, observation: Observation, exchange: Exchange, now: Instan
         return tuple(events)
     if observation.progress != job.progress:
         events.append(ProgressChanged(now, job.key, None, job.progress, observation.progress))
-    events.extend(stage_changes(job, observation.stages, exchange, now))
+    events.extend(_stage_changes(job, observation.stages, exchange, now))
     return tuple(events)
+
+
+def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobEvent]) -> Job:
+    """Return the job with an anomaly added, once, and its event."""
+    if message is None or message in job.anomalies:
+        return job
+    events.append(AnomalyMet(now, job.key, message))
+    return replace(job, anomalies=(*job.anomalies, message)[-MAX_ANOMALIES:])
+
+
+def _stage_changes(job: Job, stages: tuple[Stage, ...], exchange: Exchange, now: Instant) -> Iterator[JobEvent]:
+    """Yield what is new in the stages that an answer told."""
+    known = {record.stage.name: record.stage for record in job.stages}
+    for stage in stages:
+        before = known.get(stage.name)
+        if before is None or before.phase is not stage.phase:
+            was = before.phase if before else None
+            yield StageChanged(now, job.key, stage.name, was, stage.phase, exchange.request_id)
+        if before is not None and before.progress != stage.progress:
+            yield ProgressChanged(now, job.key, stage.name, before.progress, stage.progress)
+
+
+def _update_records(
+    known: tuple[StageRecord, ...], stages: tuple[Stage, ...], now: Instant, over: Instant
+) -> tuple[StageRecord, ...]:
+    """Return the stages as told `now`; those that have ended had done so when the job was, `over` at the latest."""
+    records = {record.stage.name: record for record in known}
+    return tuple(_record(records.get(stage.name), stage, now, over) for stage in stages)
+
+
+def _record(known: StageRecord | None, stage: Stage, now: Instant, over: Instant) -> StageRecord:
+    if known is not None and known.stage == stage:
+        return known
+    begun = stage.phase is not Phase.QUEUED
+    if known is None:
+        # A stage that had already ended when we first saw it has no moment of its own that we could know.
+        started = now if stage.phase is Phase.RUNNING else None
+        return StageRecord(stage, started=started, changed=now, ended=None)
+    started = known.started or (now if begun and known.stage.phase is Phase.QUEUED else None)
+    ended = (known.ended or over) if stage.phase.terminal else None
+    return StageRecord(stage, started=started, changed=now, ended=ended)
+
+
+# Parts of a job that its own answer has not; they never change what state it is in.
+
+
+def _with_known_parts(job: Job, observation: Observation) -> Observation:
+    """Return an observation with the stages that are known, where its answer has none because they are elsewhere."""
+    if observation.stages or all(one.part is not Part.STAGES for one in observation.elsewhere):
+        return observation
+    return replace(observation, stages=tuple(record.stage for record in job.stages))
+
+
+def _missing_parts(job: Job, observation: Observation, *, same_end: bool) -> tuple[MissingPart, ...]:
+    """Return the parts that are to be fetched after an answer: of an end that was known, those that are missing yet."""
+    if not same_end:
+        return observation.elsewhere
+    known = {Part.RESULT} if job.result is not None else set()
+    if job.stages and all(record.stage.phase.terminal for record in job.stages):
+        known.add(Part.STAGES)
+    return tuple(one for one in observation.elsewhere if one.part not in known)
+
+
+def _apply_part(
+    job: Job, part: Part, observation: Observation, exchange: Exchange, now: Instant
+) -> tuple[Job, tuple[JobEvent, ...]]:
+    """Return the job with a part that was fetched; the result of a job that goes on (again) is no news."""
+    if job.observed is None or (part is Part.RESULT and not job.terminal):
+        return job, ()
+    replaced = {name for name, _ in observation.facts} | (_RESULT_SIZES if part is Part.RESULT else set())
+    taken = replace(
+        job,
+        missing=tuple(one for one in job.missing if one.part is not part),
+        anomalies=tuple(one for one in job.anomalies if not one.startswith(_not_fetched(part))),
+        facts=(*((name, value) for name, value in job.facts if name not in replaced), *observation.facts),
+        sequence=exchange.sequence,
+        version=job.version + 1,
+    )
+    if part is Part.RESULT:
+        return replace(taken, result=observation.result), ()
+    events = tuple(_stage_changes(job, observation.stages, exchange, now))
+    stages = _update_records(job.stages, observation.stages, now, job.ended or now)
+    return replace(taken, stages=stages, changed=now if events and not job.terminal else job.changed), events
+
+
+def _note_missing_part(
+    job: Job, missing: MissingPart, problem: Problem, now: Instant
+) -> tuple[Job, tuple[JobEvent, ...]]:
+    """Return the job after a request for a part that failed: asked for again where that may help, else it is said."""
+    others = tuple(one for one in job.missing if one.part is not missing.part)
+    again = replace(missing, tries=missing.tries + 1)
+    if problem.kind in _PASSING and again.tries < MOST_TRIES:
+        return replace(job, missing=(*others, again), version=job.version + 1), ()
+    events: list[JobEvent] = []
+    message = f"{_not_fetched(missing.part)}{problem.kind.words}: {problem.message}"
+    job = replace(job, missing=others, version=job.version + 1)
+    return _with_anomaly(job, message, now, events), tuple(events)
+
+
+def _not_fetched(part: Part) -> str:
+    return f"{part} not fetched: "

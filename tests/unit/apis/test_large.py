@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
+from jobdeck.apis.client import parse_in_pieces
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
-from jobdeck.apis.large import parse_in_pieces
 from jobdeck.domain.job import Part
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.providers.http import IN_THREAD
