@@ -13,9 +13,9 @@ from unittest import mock
 
 import pytest
 
-from jobdeck.cli import result_file
+from jobdeck.cli.commands import wait
 from jobdeck.domain import words
-from jobdeck.engine import results
+from jobdeck.engine import memory
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
@@ -79,8 +79,8 @@ def test_the_exit_code_of_a_wait_tells_how_it_ended(
 def test_a_result_that_memory_has_no_room_for_is_printed_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results.Results.__init__, "__defaults__", (1,))
-    monkeypatch.setattr(result_file, "IN_MEMORY", 10)
+    monkeypatch.setattr(memory.Results.__init__, "__defaults__", (1,))
+    monkeypatch.setattr(wait, "IN_MEMORY", 10)
     first = JobScript(id="en_first", resource=ENRICHMENT, arrival=-20.0, duration=9.0)
     jobs = (first, JobScript(id="en_second", resource=ENRICHMENT, arrival=-1.0, duration=3.0))
     with ThreadedSimulator(Scenario(jobs=jobs)) as running:
@@ -90,7 +90,7 @@ def test_a_result_that_memory_has_no_room_for_is_printed_all_the_same(
 
 
 def test_a_result_that_could_not_be_kept_until_the_end_is_said_to_be_missing() -> None:
-    with closing(result_file.ResultFile()) as kept:
+    with closing(wait.ResultFile()) as kept:
         first, second = (replace(make_job(name), result=f'"{name}\ud800"') for name in ("op_1", "op_2"))
         kept.put(first)
         kept.put(first)

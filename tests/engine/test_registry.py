@@ -7,8 +7,9 @@ from jobdeck.domain.job import JobKey, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.engine.memory import Bodies
 from jobdeck.engine.registry import Registry
-from jobdeck.engine.trace import EXCHANGES_KEPT, Bodies
+from jobdeck.engine.trace import EXCHANGES_KEPT
 from jobdeck.providers.base import Reply
 from jobdeck.recording.entries import Added, Entry, Replied, Restored
 from jobdeck.recording.recorder import RecordedRegistry

@@ -13,8 +13,8 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_run
-from jobdeck.engine.results import Results
-from jobdeck.engine.trace import Bodies, Trace
+from jobdeck.engine.memory import Bodies, Results
+from jobdeck.engine.trace import Trace
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
 

@@ -1,6 +1,5 @@
 """What happened to one job, as far as this run and the ledger know: for the panes that explain a row."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,13 +15,12 @@ from jobdeck.domain.events import (
 )
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.job import Job
 from jobdeck.domain.timeline import Moment, MomentKind
 
 EXCHANGES_KEPT = 200
 MOMENTS_KEPT = 500
 SAMPLES_KEPT = 240
-BODIES_BYTES = 32 * 1024 * 1024
 RESULT_KEPT = 4 * 1024
 """Characters of the result of a former state."""
 
@@ -112,41 +110,6 @@ class Trace:
 def _trim(items: list[Any], most: int) -> None:
     if len(items) > most:
         del items[: len(items) - most]
-
-
-class Bodies:
-    """The newest body of each job, as received; the ones looked at longest ago go when 32 MiB are reached."""
-
-    def __init__(self, budget: int = BODIES_BYTES) -> None:
-        self._bodies: OrderedDict[JobKey, bytes] = OrderedDict()
-        self._budget = budget
-        self._size = 0
-
-    def put(self, key: JobKey, body: bytes) -> None:
-        """Keep a job's newest body, unless it alone is over the budget."""
-        self.drop(key)
-        if len(body) > self._budget:
-            return
-        self._bodies[key] = body
-        self._size += len(body)
-        while self._size > self._budget:
-            self._size -= len(self._bodies.popitem(last=False)[1])
-
-    def get(self, key: JobKey) -> bytes | None:
-        """Return a job's newest body, None when it was never received alone or had to go."""
-        if key in self._bodies:
-            self._bodies.move_to_end(key)
-        return self._bodies.get(key)
-
-    def copy(self) -> "Bodies":
-        """Return another that goes on from here by itself."""
-        other = Bodies(self._budget)
-        other._bodies, other._size = self._bodies.copy(), self._size
-        return other
-
-    def drop(self, key: JobKey) -> None:
-        """Forget a job's body."""
-        self._size -= len(self._bodies.pop(key, b""))
 
 
 def moment_of_event(event: JobEvent) -> Moment | None:

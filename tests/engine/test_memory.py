@@ -6,9 +6,9 @@ import pytest
 
 from jobdeck.domain.job import JobKey, Observation
 from jobdeck.domain.phase import Phase
-from jobdeck.engine import results
+from jobdeck.engine import memory
+from jobdeck.engine.memory import Results
 from jobdeck.engine.registry import Registry
-from jobdeck.engine.results import Results
 from jobdeck.providers.base import Reply
 from tests.builders import START, make_exchange, make_observation, make_target
 
@@ -26,7 +26,7 @@ def ended(name: str, result: str | None = LARGE) -> Observation:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     """One with three jobs and room for two large results."""
-    monkeypatch.setattr(results.Results.__init__, "__defaults__", (25_000,))
+    monkeypatch.setattr(memory.Results.__init__, "__defaults__", (25_000,))
     made = Registry()
     for name in ("op_1", "op_2", "op_3"):
         made.add(make_target(name), START)
