@@ -88,11 +88,11 @@ class FakeEngine:
     def show(self, keys: Collection[JobKey]) -> None:
         self.asked.append(("show", tuple(keys)))
 
-    def ask(self, key: JobKey) -> None:
-        self.asked.append(("ask", key))
+    def poll_now(self, key: JobKey) -> None:
+        self.asked.append(("poll_now", key))
 
-    def ask_all(self) -> None:
-        self.asked.append(("ask_all", None))
+    def poll_all_now(self) -> None:
+        self.asked.append(("poll_all_now", None))
 
     def pause(self) -> None:
         self.paused = True

@@ -194,7 +194,7 @@ async def test_d_stops_watching_and_u_brings_it_back() -> None:
 async def test_r_asks_for_one_job_and_shift_r_for_all() -> None:
     async with driven([job("op_a")]) as run:
         await run.press("r", "R")
-        assert run.engine.asked[-2:] == [("ask", key("op_a")), ("ask_all", None)]
+        assert run.engine.asked[-2:] == [("poll_now", key("op_a")), ("poll_all_now", None)]
 
 
 async def test_p_pauses_and_says_so_until_it_goes_on() -> None:

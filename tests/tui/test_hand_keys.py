@@ -33,13 +33,13 @@ async def test_marks_stay_with_their_jobs_and_go_with_them() -> None:
     async with driven([job("op_a", changed=NOON), job("op_b")]) as run:
         await run.press("g", "space")
         await run.shows("1 selected")
-        first = next(iter(run.app.deck._marks))
+        first = next(iter(run.app.deck._job_actions.marks))
         run.engine.put(job("op_z", Phase.FAILED))
         await run.shows("✗ failed")
         (line,) = [line for line in painted(run.app) if line.startswith(("▸*", " *"))]
         assert first.id in line
         run.engine.put(removed=[first])
-        await run.until(lambda: len(run.app.deck._marks) == 0)
+        await run.until(lambda: len(run.app.deck._job_actions.marks) == 0)
 
 
 async def test_all_that_are_shown_are_marked_and_unmarked_with_one_key() -> None:

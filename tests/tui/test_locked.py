@@ -11,7 +11,7 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
     session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a"), job("op_b")]))
     session.access = ReadOnly("read-only: somebody else's screen")
     changing = [action for action in ACTIONS if action.changes]
-    assert {"ask", "remove", "add", "pause", "acknowledge", "call"} <= {action.name for action in changing}
+    assert {"refresh", "remove", "add", "pause", "acknowledge", "call"} <= {action.name for action in changing}
     async with driven(session=session, size=(200, 24)) as run:
         session.engine.asked.clear()
         for action in changing:
@@ -20,7 +20,7 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
             await run.until(lambda: toasts(run.app) == ["read-only: somebody else's screen"])
         assert set(session.engine.jobs) == {one.key for one in (job("op_a"), job("op_b"))}
         assert not session.engine.paused
-        assert not {"ask", "ask_all"} & {what for what, _ in session.engine.asked}
+        assert not {"poll_now", "poll_all_now"} & {what for what, _ in session.engine.asked}
         assert run.app.screen is run.app.deck, "a sheet for adding was opened"
         footer = run.text.splitlines()[-1]
         assert " y copy ID" in footer

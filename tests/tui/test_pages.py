@@ -196,13 +196,13 @@ async def test_a_result_that_had_to_make_room_is_fetched_once_while_somebody_loo
     jobs = [job("op_a", Phase.SUCCEEDED, result='"' + "x" * 2_000 + '"').without_result(), job("op_b", Phase.SUCCEEDED)]
     async with driven(jobs) as run:
         await run.press("g")
-        assert ("ask", key("op_a")) not in run.engine.asked
+        assert ("poll_now", key("op_a")) not in run.engine.asked
         await run.press("right_square_bracket")
         await run.shows("result 2.0 kB, no longer in memory: it is being fetched again")
         await run.press("right_square_bracket", "left_square_bracket")
         await run.press("left_square_bracket", "j")
-        assert run.engine.asked.count(("ask", key("op_a"))) == 2, "once for each time it was shown"
-        assert ("ask", key("op_b")) not in run.engine.asked
+        assert run.engine.asked.count(("poll_now", key("op_a"))) == 2, "once for each time it was shown"
+        assert ("poll_now", key("op_b")) not in run.engine.asked
 
 
 @pytest.mark.posix

@@ -22,7 +22,7 @@ def selected(run: Driven) -> JobKey | None:
 
 
 def marked(run: Driven) -> list[JobKey]:
-    return list(run.app.deck._marks)
+    return list(run.app.deck._job_actions.marks)
 
 
 async def test_what_was_unwatched_comes_back_to_its_place_its_mark_and_the_cursor() -> None:

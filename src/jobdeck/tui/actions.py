@@ -90,7 +90,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("call", ("w",), "w", "notify", "notify when it finishes (bell and desktop)", Group.JOB, 46, changes=True),
     Action("call_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, changes=True),
     Action(
-        "ask", ("r",), "r", "refresh", "poll this job as soon as the rate limit allows", Group.JOB, 40, changes=True
+        "refresh", ("r",), "r", "refresh", "poll this job as soon as the rate limit allows", Group.JOB, 40, changes=True
     ),
     Action(
         "remove",
@@ -117,7 +117,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reverse", ("S",), "S", "reverse", "reverse the sort order", Group.DECK),
     Action("add", ("a",), "a", "add", "add jobs: paste IDs, poll URLs or 202 responses", Group.DECK, 20, changes=True),
     Action(
-        "ask_all",
+        "refresh_all",
         ("R",),
         "R",
         "refresh all",
@@ -197,8 +197,8 @@ ALSO = {
     "acknowledge": "mute snooze",
     "call": "notify",
     "call_all": "notify",
-    "ask": "refresh retry reload",
-    "ask_all": "refresh retry reload",
+    "refresh": "refresh retry reload",
+    "refresh_all": "refresh retry reload",
     "remove": "delete unwatch",
     "quit": "exit",
 }

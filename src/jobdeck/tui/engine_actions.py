@@ -26,7 +26,7 @@ class EngineActions:
         engine = self._state.controls
         if engine is None or key is None:
             return NOT_OPEN if key is not None else ""
-        engine.ask(key)
+        engine.poll_now(key)
         return (
             PAUSED if self._state.paused else self._next_probes(key.profile) or "refreshing when the rate limit allows"
         )
@@ -36,7 +36,7 @@ class EngineActions:
         engine = self._state.controls
         if engine is None:
             return NOT_OPEN
-        engine.ask_all()
+        engine.poll_all_now()
         if self._state.paused:
             return PAUSED
         rest = "refreshing every unfinished job, within the rate limit"
@@ -49,7 +49,7 @@ class EngineActions:
             self._fetched = None
         elif engine is not None and self._fetched != job.key:
             self._fetched = job.key
-            engine.ask(job.key)
+            engine.poll_now(job.key)
 
     def toggle_pause(self) -> str:
         """Send nothing more, or go on."""

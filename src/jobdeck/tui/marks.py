@@ -37,18 +37,10 @@ class MarkedJobs:
         """Mark these jobs and no others."""
         self._keys = dict.fromkeys(keys)
 
-    def add(self, keys: Iterable[JobKey]) -> None:
-        """Mark jobs."""
-        self._keys.update(dict.fromkeys(keys))
-
     def drop(self, keys: Iterable[JobKey]) -> None:
         """Take marks away."""
         for key in keys:
             self._keys.pop(key, None)
-
-    def clear(self) -> None:
-        """Take every mark away."""
-        self._keys.clear()
 
 
 MOST_KEPT = 100

@@ -139,11 +139,11 @@ class EngineControls(Protocol):
         """Note that a person knows of the trouble of jobs, or does not after all."""
         ...
 
-    def ask(self, key: JobKey) -> None:
+    def poll_now(self, key: JobKey) -> None:
         """Ask about one job as soon as the budget allows."""
         ...
 
-    def ask_all(self) -> None:
+    def poll_all_now(self) -> None:
         """Ask about every unfinished job, paced."""
         ...
 

@@ -138,20 +138,20 @@ ONE_LINE_FROM = 176
 
 
 def trace_lines(
-    exchange: Exchange, now: Instant, width: int, told: ExchangeNotes = NOTHING, *, whole: bool = False
+    exchange: Exchange, now: Instant, width: int, notes: ExchangeNotes = NOTHING, *, whole: bool = False
 ) -> tuple[Line, ...]:
     """Return one line about an exchange, or two when the ID needs its own.
 
-    `told` knows what an exchange changed (``queued → running``). What came of a request is cut to its line unless the
+    `notes` knows what an exchange changed (``queued → running``). What came of a request is cut to its line unless the
     `whole` of it is wanted, which may take up to `MOST_LINES` more.
     """
     head: Line = (
-        _glyph(exchange, told),
+        _glyph(exchange, notes),
         (f"{words.near(exchange.started.us, now)} ", Role.DIM),
         (f"{clip(exchange.method, 6)} ", Role.DIM),
     )
     tail: Line = (_status(exchange), (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM))
-    text, role = _outcome(exchange, now, told.words)
+    text, role = _outcome(exchange, now, notes.words)
     # The path is that of the same job on nearly every line: what came of the request has the better right to room.
     if width >= ONE_LINE_FROM:
         path_width = min(31, max(10, (width - 146) // 2))
@@ -191,15 +191,15 @@ def id_label(exchange: Exchange) -> str:
     return "request" if exchange.request_id else "trace"
 
 
-def _glyph(exchange: Exchange, told: ExchangeNotes) -> Span:
+def _glyph(exchange: Exchange, notes: ExchangeNotes) -> Span:
     """Return what an answer showed of the job; how HTTP went, its status tells."""
     this = which(exchange)
     if exchange.problem is None:
-        if this in told.bad:
+        if this in notes.bad:
             return "✗ ", Role.FAILED
-        if this in told.good:
+        if this in notes.good:
             return "✓ ", Role.DONE
-        return ("● ", Role.RUNNING) if this in told.words else ("· ", Role.DIM)
+        return ("● ", Role.RUNNING) if this in notes.words else ("· ", Role.DIM)
     return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.BLIND)
 
 

@@ -119,8 +119,8 @@ class AddScreen(Dialog[None]):
             self._timer = None
         parsed = self._parsed = self._parse(self.query_one(TextArea).text)
         known = tuple(target.key for target in parsed.targets if self._known(target.key))
-        self.query_one(ParsePreview).tell(lambda width: understood_lines(parsed, known, width))
-        self.query_one(AddHint).tell(lambda _: hint_lines(len(parsed.targets)))
+        self.query_one(ParsePreview).show_lines(lambda width: understood_lines(parsed, known, width))
+        self.query_one(AddHint).show_lines(lambda _: hint_lines(len(parsed.targets)))
 
 
 def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Sequence[Line]:

@@ -1,6 +1,6 @@
 """The main screen: the list, the selected job and its trace in step with the engine, and all that keys do there."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -12,24 +12,23 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
 from jobdeck.domain.exchange import Exchange
-from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.job import Job, Target
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
-from jobdeck.tui.cell_text import middle
 from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
 from jobdeck.tui.copy_actions import CopyActions
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
 from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.export import BodySaver, Save, save
+from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.job_table import parse_order
-from jobdeck.tui.marks import MarkedJobs, UndoStack
+from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.notifications import EndNotifications
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.frame import banner_lines, empty_lines, header_line
 from jobdeck.tui.render.spans import Line, clip_line
-from jobdeck.tui.render.state import TROUBLE
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.dialogs import HelpScreen
@@ -40,7 +39,6 @@ from jobdeck.tui.session import (
     ReadOnly,
     Session,
     SessionControls,
-    safe_error_message,
     save_choice,
 )
 from jobdeck.tui.theme import ThemePreference
@@ -79,8 +77,6 @@ class Deck(Screen[None]):
         self._saver = BodySaver(session.clock, save, self._say)
         clipboard = ClipboardService(put, session.clock, self._say, save)
         self._copy = CopyActions(session, clipboard, self._say, self._push)
-        self._marks = MarkedJobs()
-        self._undo = UndoStack()
         self._notifications = EndNotifications(write, self._say)
         if self._controls is not None:
             self._controls.when_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
@@ -90,11 +86,12 @@ class Deck(Screen[None]):
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
         self._theme = ThemePreference(self, session)
-        self._job_pane = JobPane(self._state, session.clock, self._undo, partial(save_choice, session, Choice.ORDER))
+        undo = UndoStack()
+        self._job_pane = JobPane(self._state, session.clock, undo, partial(save_choice, session, Choice.ORDER))
         self._groups = ErrorGroups(self._state, self._job_pane)
         self._panes = Panes(self._state, self._job_pane, session.clock.now())
         self._jobs = self._panes.jobs
-        self._select_next: JobKey | None = None  # once the engine has told of it
+        self._job_actions = JobActions(self._state, self._jobs, undo, self._draw_titles)
         self._draft = ""  # what was typed or pasted where targets are added, and left there
 
     @property
@@ -147,11 +144,8 @@ class Deck(Screen[None]):
         update = self._state.apply(batch, now)
         if self._controls is not None:
             self._controls.run_hooks(batch, self._notifications.wanted)
-        self._marks.drop(key for key in batch.removed if self._state.table.row(key) is None)
         self._jobs.sync(now, settled=self._state.settled)
-        if self._select_next is not None and self._state.table.row(self._select_next) is not None:
-            self._jobs.select(self._select_next)
-            self._select_next = None
+        self._job_actions.apply(batch.removed)
         selected = self._jobs.selected
         if selected in update.changed or any(exchange.job == selected for exchange in batch.exchanges):
             self._draw_selected()
@@ -322,17 +316,11 @@ class Deck(Screen[None]):
 
     def action_mark(self) -> None:
         """Mark the selected job, or take its mark away, and go on to the next."""
-        key = self._jobs.selected
-        if key is not None:
-            self._push_marks(key)
-            self._marks.toggle(key)
-            self._jobs.action_cursor_down()
-            self._mark(self._marks)
+        self._job_actions.mark()
 
     def action_mark_all(self) -> None:
         """Take every mark away, or, when there is none, mark every job that is shown."""
-        self._push_marks(self._jobs.selected)
-        self._mark(() if len(self._marks) else self._state.table.keys(0, len(self._state.table)))
+        self._job_actions.mark_all()
 
     # Keys that hand on what is known of the selected and the marked jobs.
 
@@ -349,7 +337,7 @@ class Deck(Screen[None]):
 
     async def action_ticket(self) -> None:
         """Show one ticket of the marked jobs, else of the error that is shown alone, else of the selected job."""
-        keys, message = self._groups.jobs_for_ticket(self._marks)
+        keys, message = self._groups.jobs_for_ticket(self._job_actions.marks)
         self._say(message)
         await self._copy.ticket(keys)
 
@@ -359,7 +347,7 @@ class Deck(Screen[None]):
 
     def action_call(self) -> None:
         """Be notified when the marked jobs, else the selected one, end."""
-        keys = self._marked_or_selected
+        keys = self._job_actions.marked_or_selected
         running = [key for key in keys if (job := self._state.job(key)) is not None and not job.terminal]
         if running:
             self._say(self._notifications.toggle(running))
@@ -377,11 +365,11 @@ class Deck(Screen[None]):
 
     # Keys that change what is watched and polled.
 
-    def action_ask(self) -> None:
+    def action_refresh(self) -> None:
         """Poll the selected job now."""
         self._say(self._engine.poll_now(self._jobs.selected))
 
-    def action_ask_all(self) -> None:
+    def action_refresh_all(self) -> None:
         """Poll every unfinished job."""
         self._say(self._engine.poll_all_now())
 
@@ -403,42 +391,16 @@ class Deck(Screen[None]):
 
     def action_remove(self) -> None:
         """Stop watching the selected job."""
-        engine, job = self._state.controls, self._state.job(self._jobs.selected)
-        if engine is not None and job is not None:
-            name = middle(job.key.id, 40)
-            self._undo.push(f"watching {name} again", self._way_back(job.key, lambda: engine.restore([job])))
-            engine.remove([job.key])
-            self._say(f"stopped watching {name} (u to undo)")
+        self._say(self._job_actions.remove())
 
     def action_acknowledge(self) -> None:
         """Take note of the selected job's trouble and go on to the next; of a noted one, raise it again."""
-        engine, key = self._state.controls, self._jobs.selected
-        row = self._state.table.row(key) if key is not None else None
-        if engine is None or row is None:
-            return
-        was, job_key = row.job.acknowledged, row.job.key
-        if not was and row.counted not in TROUBLE:
-            self._say("nothing to acknowledge: the job has no problem")
-            return
-        back = self._way_back(job_key, lambda: engine.acknowledge([job_key], acknowledged=was))
-        self._undo.push("acknowledged again" if was else "no longer acknowledged", back)
-        if not was:
-            self._jobs.step_off()
-        engine.acknowledge([job_key], acknowledged=not was)
-        self._say("no longer acknowledged" if was else "acknowledged, moved to the bottom (u to undo)")
+        self._say(self._job_actions.acknowledge())
 
     def action_undo(self) -> None:
         """Undo what a key did last."""
-        change = self._undo.pop()
-        if change is None:
-            self._say("nothing to undo")
-            return
-        try:
-            change.undo()
-        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
-            self._say(f"not undone: {safe_error_message(error)}", warn=True)
-        else:
-            self._say(change.undone)
+        message, failed = self._job_actions.undo()
+        self._say(message, warn=failed)
 
     # Keys for the whole screen.
 
@@ -494,12 +456,12 @@ class Deck(Screen[None]):
         below = self.size.height >= STRIP_FROM and bool(self._state.table.total)
         self._strip.display = below
         self._strip.show(self._state.table.counts, self._state.faults.groups(), self._job_pane.filter_text)
-        self._header.tell(lambda width: (header_line(overview, width, counts_below=below),))
+        self._header.show_lines(lambda width: (header_line(overview, width, counts_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, unkept = self._failure, one_line(self._session.unkept)
         fixed = bool(self._read_only or self._state.replay)
-        self._banner.tell(
+        self._banner.show_lines(
             lambda width: banner_lines(width, halted, unreachable, now, failure, unkept=unkept, locked=fixed)
         )
         self._draw_footer()
@@ -555,12 +517,6 @@ class Deck(Screen[None]):
         return {"pause": "resume"} if self._state.paused else {}
 
     @property
-    def _marked_or_selected(self) -> list[JobKey]:
-        """The marked jobs, else the selected one."""
-        selected = self._jobs.selected
-        return list(self._marks) or ([selected] if selected is not None else [])
-
-    @property
     def _selected_exchange(self) -> Exchange | None:
         """The exchange under the cursor of the keys; none while the trace still shows another job."""
         trace = self._panes.trace
@@ -571,40 +527,11 @@ class Deck(Screen[None]):
         """What is noted beside the selected job's name."""
         job = self._state.job(self._jobs.selected)
         wanted = job is not None and not job.terminal and self._notifications.wants(job.key)
-        marked = f" · {len(self._marks)} selected" if len(self._marks) else ""
+        marks = len(self._job_actions.marks)
+        marked = f" · {marks} selected" if marks else ""
         return (" · notify when finished" if wanted else "") + marked
 
     # How the actions do it.
-
-    def _mark(self, keys: Iterable[JobKey]) -> None:
-        """Mark these jobs and no others."""
-        self._marks.replace(keys)
-        self._jobs.mark(self._marks)
-        self._draw_titles()
-
-    def _push_marks(self, selected: JobKey | None) -> None:
-        """Have the marks of now come back by undo, and the cursor to where it is."""
-        before = tuple(self._marks)
-
-        def undo() -> None:
-            self._mark(before)
-            if selected is not None:
-                self._jobs.select(selected)
-
-        self._undo.push("marks restored", undo)
-
-    def _way_back(self, key: JobKey, change: Callable[[], object]) -> Callable[[], None]:
-        """Return what makes `change` and puts a job back where it is now: its place, the marks, and the cursor."""
-        row, marks = self._state.table.row(key), tuple(self._marks)
-
-        def undo() -> None:
-            if row is not None:
-                self._state.table.keep_place(key, row.rank)
-            change()
-            self._mark(marks)
-            self._select_next = key
-
-        return undo
 
     def _add(self, targets: Sequence[Target]) -> bool:
         added, message = self._engine.add(targets)

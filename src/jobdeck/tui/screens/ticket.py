@@ -167,7 +167,7 @@ class TicketScreen(Dialog[None]):
         text = await self._text()
         if text is not None:
             self.query_one(Document).show(text)
-            self.query_one("#ticket-heading", LinesWidget).tell(self._heading)
+            self.query_one("#ticket-heading", LinesWidget).show_lines(self._heading)
 
     async def _text(self) -> str | None:
         """Return the ticket when it is made, or made anew meanwhile; None, and said why, when it cannot be."""
@@ -205,4 +205,4 @@ class TicketScreen(Dialog[None]):
         return (clip_line(line, width),)
 
     def _tell_keys(self, keys: Sequence[tuple[str, str]]) -> None:
-        self.query_one("#ticket-keys", LinesWidget).tell(lambda width: (clip_line(keys_line(keys), width),))
+        self.query_one("#ticket-keys", LinesWidget).show_lines(lambda width: (clip_line(keys_line(keys), width),))

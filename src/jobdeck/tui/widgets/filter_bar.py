@@ -100,7 +100,7 @@ class FilterBar(Horizontal):
         if not self._editing and text != self._input.value.strip():
             with self.prevent(Input.Changed):
                 self._input.value = text
-        self._message.tell(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
+        self._message.show_lines(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
 
     def on_input_submitted(self) -> None:
         """Leave the text as it is."""

@@ -44,7 +44,7 @@ class LinesWidget(StyledWidget):
         """The lines as drawn last."""
         return self._lines
 
-    def tell(self, make: Callable[[int], Sequence[Line]], of: object = None) -> None:
+    def show_lines(self, make: Callable[[int], Sequence[Line]], of: object = None) -> None:
         """Draw what `make` makes of the width; only lines that differ from the last are painted again.
 
         `of` is all that they are made of beside the width: told the same again, nothing is made.
@@ -118,7 +118,7 @@ class GroupStrip(LinesWidget):
             self._made = group_line(counts, groups, width, filtered)
             return (self._made.line,)
 
-        self.tell(make, (dict(counts), groups, filtered))
+        self.show_lines(make, (dict(counts), groups, filtered))
 
     def on_click(self, event: events.Click) -> None:
         """Ask for what is under the pointer."""
@@ -151,7 +151,7 @@ class Heading(LinesWidget):
     def show(self, columns: Columns, order: Order) -> None:
         """Draw the headings over their columns."""
         self._columns = columns
-        self.tell(lambda _: (heading_spans(columns, order),))
+        self.show_lines(lambda _: (heading_spans(columns, order),))
 
     def on_click(self, event: events.Click) -> None:
         """Ask to sort by the column under the pointer."""
@@ -165,7 +165,7 @@ class Rule(LinesWidget):
 
     def title(self, text: str, *, strong: bool = False) -> None:
         """Set the title; `strong` while the pane under it has the focus."""
-        self.tell(lambda width: (rule_line(text, width, strong=strong),), (text, strong))
+        self.show_lines(lambda width: (rule_line(text, width, strong=strong),), (text, strong))
 
 
 class Footer(LinesWidget):
@@ -189,12 +189,12 @@ class Footer(LinesWidget):
             self._made = footer(width, labels, locked=locked, replay=replay)
             return (self._made.line,)
 
-        self.tell(make, (labels, locked, replay))
+        self.show_lines(make, (labels, locked, replay))
 
     def say(self, keys: Keys) -> None:
         """Draw other keys, while those of the actions are for somebody else."""
         self._made = FooterLine((), ())
-        self.tell(lambda width: (clip_line(keys_line(keys), width),))
+        self.show_lines(lambda width: (clip_line(keys_line(keys), width),))
 
     def on_click(self, event: events.Click) -> None:
         """Do the action under the pointer."""
@@ -233,7 +233,7 @@ class TabRule(Rule):
             line, self._places = tab_line(name, shown, width, strong=strong, note=note)
             return (line,)
 
-        self.tell(make, (name, shown, strong, note))
+        self.show_lines(make, (name, shown, strong, note))
 
     def on_click(self, event: events.Click) -> None:
         """Ask for the tab under the pointer."""

@@ -24,7 +24,7 @@ class Trace(LineView):
         self._now = now
         self._key: JobKey | None = None
         self._exchanges: tuple[Exchange, ...] = ()
-        self._told = ExchangeNotes()
+        self._notes = ExchangeNotes()
         self._index = 0
         self._starts: Sequence[int] = ()
         self._empty: Sequence[Line] = ()
@@ -43,13 +43,13 @@ class Trace(LineView):
         self,
         key: JobKey | None,
         exchanges: tuple[Exchange, ...],
-        told: ExchangeNotes,
+        notes: ExchangeNotes,
         now: Instant,
         empty: Sequence[Line] = (),
     ) -> None:
         """Draw a job's exchanges; `empty` is drawn while there is none."""
         selected = self.selected if key == self._key and self._index > 0 else None
-        self._key, self._exchanges, self._told, self._now, self._empty = key, exchanges, told, now, empty
+        self._key, self._exchanges, self._notes, self._now, self._empty = key, exchanges, notes, now, empty
         before = self._index
         self._index = 0
         if selected is not None:
@@ -143,6 +143,6 @@ class Trace(LineView):
         starts: list[int] = []
         for index, exchange in enumerate(self._exchanges):
             starts.append(len(lines))
-            lines.extend(trace_lines(exchange, self._now, width, self._told, whole=index == self._index))
+            lines.extend(trace_lines(exchange, self._now, width, self._notes, whole=index == self._index))
         self._starts = starts
         self.set_lines(lines if self._exchanges else self._empty)
