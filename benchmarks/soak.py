@@ -208,7 +208,7 @@ async def person(engine: Engine, wiring: Wiring, clock: FastClock, script: Scena
             for look in (engine.exchanges, engine.timeline, engine.body, engine.plan, engine.progress_history):
                 look(key)
             if dice.random() < 0.1:
-                engine.ask_all()
+                engine.poll_all_now()
         if dice.random() < 0.02:
             engine.pause()
             await clock.wait(asyncio.Event(), 20.0)

@@ -10,10 +10,9 @@ import pytest
 
 from jobdeck.apis.target_input import parse_input
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.commands.wait import Waiting
+from jobdeck.cli.commands.wait import ResultFile, Waiting
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.follow import follow
-from jobdeck.cli.result_file import ResultFile
 from jobdeck.domain.job import Target
 from jobdeck.wiring import UseOfLists, Wiring
 from tests.cli.harness import environment, jobdeck

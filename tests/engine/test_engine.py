@@ -132,7 +132,7 @@ async def test_an_outage_that_becomes_another_is_shown_with_its_newest_reason() 
         await seen.until(lambda: {job.outage and job.outage.http_status for job in seen.jobs} == {503})
         assert seen.engine.next_try("hog") is not None
         await seen.server.stop()
-        seen.engine.ask_all()
+        seen.engine.poll_all_now()
         await seen.until(lambda: {job.outage and job.outage.kind for job in seen.jobs} == {ProblemKind.NETWORK})
         assert sum(isinstance(event, OutageBegan) for event in seen.events) == 1
 
@@ -187,7 +187,7 @@ async def test_a_key_refused_on_a_list_makes_every_job_blind_until_the_profile_i
         assert {job.phase for job in seen.jobs} <= {Phase.QUEUED, Phase.RUNNING}
         at = seen.clock.now()
         await until(lambda: seen.clock.now().since(at) > 40)
-        seen.engine.ask_all()
+        seen.engine.poll_all_now()
         await seen.until(lambda: not any(blind(job) for job in seen.jobs))
 
 
@@ -235,7 +235,7 @@ async def test_asking_now_looks_at_an_ended_job_again() -> None:
     async with sight(Scenario(jobs=enrichments(1, duration=1.0))) as seen:
         await seen.until(lambda: seen.job("en_0").terminal)
         before = len(seen.engine.exchanges(seen.job("en_0").key))
-        seen.engine.ask(seen.job("en_0").key)
+        seen.engine.poll_now(seen.job("en_0").key)
         await seen.until(lambda: len(seen.engine.exchanges(seen.job("en_0").key)) > before)
 
 
@@ -299,7 +299,7 @@ async def test_of_targets_among_which_one_cannot_be_asked_none_is_watched() -> N
 async def test_unknown_keys_are_ignored() -> None:
     async with sight(Scenario(jobs=enrichments(1))) as seen:
         nobody = JobKey("nobody", None, "op_1")
-        seen.engine.ask(nobody)
+        seen.engine.poll_now(nobody)
         seen.engine.remove([nobody])
         seen.engine.focus(nobody)
         assert seen.engine.plan(nobody) is None

@@ -6,36 +6,16 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import pytest
 
-from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 
 PAGE = 4_096
 NOBODY = 65_534
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with ThreadedSimulator(Scenario(jobs=(JobScript(id="op_done", arrival=-60.0, duration=10.0),))) as running:
-        yield running.url
-
-
-@pytest.fixture
-def env(url: str, tmp_path: Path) -> dict[str, str]:
-    return environment(url, tmp_path)
-
-
-@pytest.fixture
-def database(env: dict[str, str]) -> Path:
-    """A database in which something is remembered."""
-    jobdeck("status", "op_done", env=env)
-    return Path(env["JOBDECK_DATA_DIR"]) / "jobdeck.db"
 
 
 def page(number: int, what: Callable[[bytearray], bytes]) -> Callable[[Path], None]:

@@ -1,37 +1,16 @@
 """Rule 16: whatever state the database is in, commands go on, say so in a line, and delete nothing."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
-from tests.cli.harness import environment, jobdeck
+from tests.cli.harness import jobdeck
 from tests.support.forked import RUN, forked
 
 COMMANDS = (["status", "--json", "op_done"], ["watch", "--json", "op_done"], ["wait", "--json", "op_done"])
 each_command = pytest.mark.parametrize("arguments", COMMANDS, ids=[command[0] for command in COMMANDS])
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with ThreadedSimulator(Scenario(jobs=(JobScript(id="op_done", arrival=-60.0, duration=10.0),))) as running:
-        yield running.url
-
-
-@pytest.fixture
-def env(url: str, tmp_path: Path) -> dict[str, str]:
-    return environment(url, tmp_path)
-
-
-@pytest.fixture
-def database(env: dict[str, str]) -> Path:
-    """A database in which something is remembered."""
-    jobdeck("status", "op_done", env=env)
-    return Path(env["JOBDECK_DATA_DIR"]) / "jobdeck.db"
 
 
 @each_command

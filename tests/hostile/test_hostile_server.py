@@ -120,7 +120,7 @@ async def test_no_answer_changes_a_state_it_should_not_and_no_job_suffers_from_a
         before = dict(engine.jobs)
         engine.add(others)
         for key in victims:
-            engine.ask(key)
+            engine.poll_now(key)
         await until(lambda: all(is_answered(engine, key, hostile) for key, hostile in victims.items()))
         for key, hostile in victims.items():
             job = engine.jobs[key]

@@ -203,12 +203,12 @@ class Engine:
             lane.scheduler.show([key for key in keys if key.profile == name])
             lane.wake()
 
-    def ask(self, key: JobKey) -> None:
+    def poll_now(self, key: JobKey) -> None:
         """Ask about one job as soon as the budget allows, even when it has ended."""
         lane = self._lanes.get(key.profile)
         if lane is not None and key in self.jobs:
             self._release(lane)
-            lane.scheduler.ask(key, self._clock.now().mono)
+            lane.scheduler.poll_now(key, self._clock.now().mono)
             lane.wake()
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
@@ -219,7 +219,7 @@ class Engine:
         """
         lane = self._lanes[key.profile]
         done = lane.download(key, write)
-        self.ask(key)
+        self.poll_now(key)
         return await done
 
     def fetch(self, key: JobKey) -> None:
@@ -229,11 +229,11 @@ class Engine:
             lane.scheduler.fetch(key)
             lane.wake()
 
-    def ask_all(self) -> None:
+    def poll_all_now(self) -> None:
         """Ask about every job that has not ended, paced by the budget."""
         for lane in self._lanes.values():
             self._release(lane)
-            lane.scheduler.ask_all(self._clock.now().mono)
+            lane.scheduler.poll_all_now(self._clock.now().mono)
             lane.wake()
 
     def pause(self) -> None:

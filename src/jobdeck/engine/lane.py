@@ -217,7 +217,7 @@ class Lane:
             owner.on_done(Done(self, request, reply, now))
             if isinstance(request, Poll) and (wanted := self._downloads.get(request.key)) and wanted.part is None:
                 # Wanted since this request was sent, or in the answer that was polled for to find it.
-                self.scheduler.ask(request.key, now.mono)
+                self.scheduler.poll_now(request.key, now.mono)
         finally:
             self._in_flight -= 1
             self._wake.set()

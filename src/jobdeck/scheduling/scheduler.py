@@ -114,7 +114,7 @@ class Scheduler:
         self._tick(now)
         self._watch.pace = 1.0 if present else 3.0
 
-    def ask(self, key: JobKey, now: float) -> None:
+    def poll_now(self, key: JobKey, now: float) -> None:
         """Look at a job as soon as the budget allows, whatever its back-off, and even when it has ended.
 
         While the profile cannot be seen, the next probe goes now, but not within two seconds of the newest.
@@ -123,7 +123,7 @@ class Scheduler:
         if key in self._watch.jobs:
             self._choice.asked[key] = None
 
-    def ask_all(self, now: float) -> None:
+    def poll_all_now(self, now: float) -> None:
         """Make every job that has not ended due now, and a probe where none can be seen, paced by the budget."""
         now = self._tick(now)
         self._breaker.hurry(now)
@@ -144,13 +144,13 @@ class Scheduler:
         self._begun = None
         self._succeeded = None
         self._breaker.close()
-        self.ask_all(now)
+        self.poll_all_now(now)
 
     def wake(self, now: float) -> None:
         """Refresh everything once after the machine slept: paced from the first request, without a burst."""
         self._budget.drain(self._tick(now))
         self._breaker.close()
-        self.ask_all(now)
+        self.poll_all_now(now)
 
     def next_action(self, now: float) -> Action:
         """Return what to do now. A request is thereby in flight and paid for; report it or abandon it.

@@ -115,12 +115,12 @@ def test_somebody_who_wants_to_know_gets_a_probe_now_and_a_key_held_down_no_stor
     while (world.tested.probe_at or 0.0) <= world.now + 10.0:
         world.run(world.now + 1.0)
     asked, before = world.now, len(world.sent)
-    world.tested.ask_all(asked)
+    world.tested.poll_all_now(asked)
     assert world.tested.probe_at == asked
     world.run(asked + 1.0)
     assert len(world.sent) == before + 1
     for tenth in range(100):
         at = asked + 1.0 + tenth / 10
-        world.tested.ask(job_key(3), at)
+        world.tested.poll_now(job_key(3), at)
         world.run(at)
     assert 4 <= len(world.sent) - before <= 6, "every two seconds"

@@ -143,7 +143,7 @@ def knowing(learnt: dict[str, dict[str, float]]) -> Scheduler:
 
 
 def look(tested: Scheduler, at: float, seen: Seen) -> tuple[float, float] | None:
-    tested.ask(seen.key, at)
+    tested.poll_now(seen.key, at)
     tested.on_result(at, tested.next_action(at), Result(seen=(seen,)))
     return tested.eta(seen.key, at)
 
@@ -208,7 +208,7 @@ def test_a_scheduler_learns_from_ends_and_hands_it_on() -> None:
         key = job_key(name)
         tested.add(key, "search", 100.0 * name)
         for at, over in ((0.0, False), (40.0, True)):
-            tested.ask(key, 100.0 * name + at)
+            tested.poll_now(key, 100.0 * name + at)
             action = tested.next_action(100.0 * name + at)
             assert action == Poll(key)
             phase = Phase.SUCCEEDED if over else Phase.QUEUED
@@ -226,7 +226,7 @@ def test_a_failure_teaches_no_duration() -> None:
     tested.add(key, "search", 0.0)
     action = tested.next_action(0.0)
     tested.on_result(0.1, action, Result(seen=(Seen(key, "search", terminal=False, progress=None, changed=True),)))
-    tested.ask(key, 5.0)
+    tested.poll_now(key, 5.0)
     action = tested.next_action(5.0)
     failed = Seen(key, "search", terminal=True, progress=None, changed=True, phase=Phase.FAILED)
     tested.on_result(5.1, action, Result(seen=(failed,)))

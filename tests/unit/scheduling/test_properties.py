@@ -52,7 +52,7 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
         if chance.random() < 0.02:
             tested.wake(now)
         if chance.random() < 0.05:
-            tested.ask(job_key(chance.randrange(jobs)), now)
+            tested.poll_now(job_key(chance.randrange(jobs)), now)
         if chance.random() < 0.05:
             tested.focus(job_key(chance.randrange(jobs)), now)
         if chance.random() < 0.02:

@@ -28,7 +28,7 @@ def test_an_ended_job_leaves_the_schedule_and_can_still_be_asked() -> None:
     tested.on_result(0.1, action, ended(action))
     assert tested.plan(key) is None
     assert tested.next_action(100.0) == Wait(None)
-    tested.ask(key, 100.0)
+    tested.poll_now(key, 100.0)
     assert tested.next_action(100.0) == Poll(key)
     tested.on_result(100.1, Poll(key), ended(Poll(key)))
     assert tested.next_action(200.0) == Wait(None)
@@ -78,7 +78,7 @@ def test_rows_on_the_screen_go_first() -> None:
     world = World(tested, lambda _, action: running(action))
     world.run(20.0)
     tested.show([job_key(4)])
-    tested.ask_all(20.0)
+    tested.poll_all_now(20.0)
     world.sent.clear()
     world.run(25.0)
     assert world.sent[0][1] == Poll(job_key(4))
@@ -88,7 +88,7 @@ def test_a_pause_spends_nothing_and_ends() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
     tested.pause()
-    tested.ask(job_key("a"), 1.0)
+    tested.poll_now(job_key("a"), 1.0)
     assert tested.next_action(1.0) == Wait(None)
     assert tested.budget(1.0).paused
     tested.resume(2.0)

@@ -55,7 +55,7 @@ def test_what_the_shared_budget_refused_has_its_old_place_when_there_is_room() -
     tested = scheduler(60)
     for name in "abc":
         tested.add(job_key(name), "search", 0.0)
-    tested.ask(job_key("c"), 0.0)
+    tested.poll_now(job_key("c"), 0.0)
     action = tested.next_action(0.0)
     assert action == Poll(job_key("c"))
     tested.hold(action, 0.1, 5.0)

@@ -76,7 +76,7 @@ class Look:
                 # Told by a list or another process: only its own answer decides the exit code.
                 engine.fetch(job.key)
             elif job.observed and job.key.profile not in engine.halted():
-                engine.ask(job.key)
+                engine.poll_now(job.key)
         for profile, problem in self._down(engine, batch).items():
             for job in engine.jobs.values():
                 if job.key.profile == profile and job.key not in self.done:
