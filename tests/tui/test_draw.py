@@ -16,7 +16,8 @@ from jobdeck.tui.job_filter import parse
 from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name, columns_for
 from jobdeck.tui.render.detail import ScheduleInfo, detail_lines, next_step, result_lines
-from jobdeck.tui.render.frame import Overview, footer, header_line
+from jobdeck.tui.render.footer import FooterView, footer
+from jobdeck.tui.render.frame import Overview, header_line
 from jobdeck.tui.render.row import DOWN, UP, heading_spans, steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.render.spans import Line, Role, bar, line_width, plain
 from jobdeck.tui.render.state import ALL_STATES, job_state
@@ -427,7 +428,7 @@ def test_the_header_says_that_nobody_looks() -> None:
 
 @pytest.mark.parametrize("width", [5, 20, 60, 80, 200])
 def test_the_footer_shows_as_many_keys_as_fit(width: int) -> None:
-    made = footer(width, {})
+    made = footer(width, FooterView())
     assert line_width(made.line) <= width
     if width >= 20:
         assert "y copy ID" in plain(made.line)

@@ -27,7 +27,7 @@ def marked(run: Driven) -> list[JobKey]:
 
 async def test_what_was_unwatched_comes_back_to_its_place_its_mark_and_the_cursor() -> None:
     async with driven([job(f"op_{letter}") for letter in "abcde"]) as run:
-        await run.press("j", "j", "space", "k", "k", "space", "k")
+        await run.press("j", "space", "k")
         before, place, marks = order(run), selected(run), marked(run)
         job_before = run.engine.jobs[place] if place is not None else None
         screen = await run.still()

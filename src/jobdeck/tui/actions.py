@@ -1,6 +1,6 @@
 """One table of actions: the key bindings, the footer, the help screen and the palette are made from it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -29,7 +29,8 @@ class Action:
 
     `keys` are Textual's names of the keys, `shown` how a person reads them; `footer` orders it in the footer and
     keeps it out when None: the smaller, the longer it stays as the screen gets narrow. One that `changes` what is
-    asked, watched or kept is not there where a session is locked, and one of `Group.REPLAY` only in a replay.
+    asked, watched or kept is not there where a session is locked, and one of `Group.REPLAY` only in a replay. What is
+    done `on_marks` is done with every selected job.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Action:
     group: Group
     footer: int | None = None
     changes: bool = False
+    on_marks: bool = False
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -49,9 +51,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("last", ("G", "end"), "G", "last", "to the last line", Group.MOVE),
     Action("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "one page down", Group.MOVE),
     Action("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "one page up", Group.MOVE),
-    Action("copy_id", ("y",), "y", "copy ID", "copy the request ID", Group.JOB, 10),
+    Action("copy_id", ("y",), "y", "copy ID", "copy the request ID", Group.JOB, 10, on_marks=True),
     Action(
-        "ticket", ("Y",), "Y", "ticket", "create a support ticket: read it, then y copies it, s saves it", Group.JOB, 11
+        "ticket",
+        ("Y",),
+        "Y",
+        "ticket",
+        "create a support ticket: read it, then y copies it, s saves it",
+        Group.JOB,
+        11,
+        on_marks=True,
     ),
     Action(
         "copy_curl",
@@ -74,8 +83,11 @@ ACTIONS: tuple[Action, ...] = (
         Group.JOB,
         44,
         changes=True,
+        on_marks=True,
     ),
-    Action("mark", ("space",), "space", "select", "select it: Y makes one ticket for all selected", Group.JOB),
+    Action(
+        "mark", ("space",), "space", "select", "select it and move on: y Y m r w d then act on all of them", Group.JOB
+    ),
     Action("mark_all", ("M",), "M", "select all", "select all shown, or clear the selection", Group.JOB),
     Action("same_fault", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.JOB),
     Action(
@@ -87,10 +99,28 @@ ACTIONS: tuple[Action, ...] = (
         Group.DECK,
         17,
     ),
-    Action("call", ("w",), "w", "notify", "notify when it finishes (bell and desktop)", Group.JOB, 46, changes=True),
+    Action(
+        "call",
+        ("w",),
+        "w",
+        "notify",
+        "notify when it finishes (bell and desktop)",
+        Group.JOB,
+        46,
+        changes=True,
+        on_marks=True,
+    ),
     Action("call_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, changes=True),
     Action(
-        "refresh", ("r",), "r", "refresh", "poll this job as soon as the rate limit allows", Group.JOB, 40, changes=True
+        "refresh",
+        ("r",),
+        "r",
+        "refresh",
+        "poll this job as soon as the rate limit allows",
+        Group.JOB,
+        40,
+        changes=True,
+        on_marks=True,
     ),
     Action(
         "remove",
@@ -101,8 +131,9 @@ ACTIONS: tuple[Action, ...] = (
         Group.JOB,
         45,
         changes=True,
+        on_marks=True,
     ),
-    Action("undo", ("u",), "u", "undo", "undo d, m, space, M or a cleared filter; again for earlier ones", Group.JOB),
+    Action("undo", ("u",), "u", "undo", "undo d, m, w, space, M or a cleared filter; again: earlier ones", Group.JOB),
     Action("filter", ("slash",), "/", "filter", "filter: text, !text, state:failed, age>30s", Group.DECK, 16),
     Action(
         "faults",
@@ -182,9 +213,16 @@ def bindings(*groups: Group) -> list[BindingType]:
     ]
 
 
-def in_footer(*, locked: bool = False, replay: bool = False) -> Iterable[Action]:
-    """Return the footer's actions in the order of the table."""
-    return (action for action in actions_when(locked=locked, replay=replay) if action.footer is not None)
+def in_footer(*, locked: bool = False, replay: bool = False, marks: bool = False) -> list[Action]:
+    """Return the footer's actions in the order of the table; with `marks` those first that are done on all of them."""
+    there = [action for action in actions_when(locked=locked, replay=replay) if action.footer is not None]
+    if not marks:
+        return there
+    return [
+        *(action for action in there if action.on_marks),
+        BY_NAME["mark_all"],
+        *(action for action in there if not action.on_marks),
+    ]
 
 
 ALSO = {

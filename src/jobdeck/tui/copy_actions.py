@@ -48,6 +48,19 @@ def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
     return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)}")
 
 
+def ids_of_jobs(jobs: Sequence[Job]) -> Copyable | NothingToCopy:
+    """Return the ID of each job's newest exchange, one a line; how many have none is said."""
+    if len(jobs) == 1:
+        return id_of_job(jobs[0])
+    found = [one.text for job in jobs if isinstance(one := id_of_job(job), Copyable)]
+    if not found:
+        return NothingToCopy("none of these jobs has a request ID" if jobs else "no job is selected")
+    kind = "request ID" if all(job.request_id for job in jobs if job.support_id) else "request or trace ID"
+    without = len(jobs) - len(found)
+    missing = f" ({words.plural(without, 'job')} without)" if without else ""
+    return Copyable("\n".join(found), f"{words.plural(len(found), kind)}{missing}")
+
+
 def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
     """Return the ID of one exchange."""
     if exchange.support_id is None:
@@ -120,9 +133,9 @@ class CopyActions:
         self._say = say
         self._push = push
 
-    async def request_id(self, job: Job | None, exchange: Exchange | None) -> None:
-        """Send the ID of an exchange, or of a job's newest when none is selected."""
-        found = id_of_exchange(exchange) if exchange is not None else id_of_job(job)
+    async def request_ids(self, jobs: Sequence[Job], exchange: Exchange | None) -> None:
+        """Send the ID of an exchange, or of each job's newest when none is selected."""
+        found = id_of_exchange(exchange) if exchange is not None else ids_of_jobs(jobs)
         if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
         else:

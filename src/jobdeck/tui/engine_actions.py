@@ -1,6 +1,6 @@
 """What keys ask of the engine: poll now, pause, add jobs. Each returns what a person is told of it."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
@@ -21,15 +21,18 @@ class EngineActions:
         self._clock = clock
         self._fetched: JobKey | None = None
 
-    def poll_now(self, key: JobKey | None) -> str:
-        """Have one job polled as soon as the budget allows."""
+    def poll_now(self, keys: Sequence[JobKey]) -> str:
+        """Have jobs polled as soon as the budget allows."""
         engine = self._state.controls
-        if engine is None or key is None:
-            return NOT_OPEN if key is not None else ""
-        engine.poll_now(key)
-        return (
-            PAUSED if self._state.paused else self._next_probes(key.profile) or "refreshing when the rate limit allows"
-        )
+        if engine is None or not keys:
+            return NOT_OPEN if keys else ""
+        for key in keys:
+            engine.poll_now(key)
+        if self._state.paused:
+            return PAUSED
+        several = f"{words.plural(len(keys), 'job')} " if len(keys) > 1 else ""
+        profiles = {key.profile for key in keys}
+        return self._next_probes(profiles) or f"refreshing {several}when the rate limit allows"
 
     def poll_all_now(self) -> str:
         """Have every unfinished job polled, paced."""
@@ -73,13 +76,13 @@ class EngineActions:
         again = len(targets) - len(new)
         return True, f"{words.plural(len(new), 'job')} added" + (f", {again} watched already" if again else "")
 
-    def _next_probes(self, profile: str | None = None) -> str:
-        """Return in words when what is unreachable is tried, all of it or one profile; empty when nothing is."""
+    def _next_probes(self, profiles: Container[str] | None = None) -> str:
+        """Return in words when what is unreachable is tried, all of it or some profiles; empty when nothing is."""
         now = self._clock.now()
         tries = [
             (one.profile, one.next_try - now.mono)
             for one in self._state.unreachable_profiles()
-            if one.next_try is not None and profile in (None, one.profile)
+            if one.next_try is not None and (profiles is None or one.profile in profiles)
         ]
         when = (f"{middle(name, 40)} {f'in {words.span(left)}' if left >= 1 else 'now'}" for name, left in tries)
         return f"next try: {', '.join(when)}" if tries else ""

@@ -1,27 +1,37 @@
-"""What keys do with single jobs of a deck, and undo: mark them, stop watching them, acknowledge their problems."""
+"""What keys do with the selected and the marked jobs of a deck, and undo: mark, unwatch, acknowledge, notify."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from jobdeck.domain.job import JobKey
+from jobdeck.domain import words
+from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.cell_text import middle
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.marks import MarkedJobs, UndoStack
+from jobdeck.tui.notifications import EndNotifications, NotifyState
 from jobdeck.tui.render.state import TROUBLE
 from jobdeck.tui.session import safe_error_message
 from jobdeck.tui.widgets.job_list import JobList
 
 
 class JobActions:
-    """Changes the marked and the selected jobs. What a method returns is what a person is told, empty for nothing.
+    """Changes the marked jobs, or the selected one. What a method returns is what a person is told, empty for nothing.
 
-    `on_marked` is called when other jobs are marked than before.
+    `on_marked` is called when other jobs are marked than before, or to be notified of.
     """
 
-    def __init__(self, state: DeckState, jobs: JobList, undo: UndoStack, on_marked: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: DeckState,
+        jobs: JobList,
+        undo: UndoStack,
+        notifications: EndNotifications,
+        on_marked: Callable[[], None],
+    ) -> None:
         self.marks = MarkedJobs()
         self._state = state
         self._jobs = jobs
         self._undo = undo
+        self._notifications = notifications
         self._on_marked = on_marked
         self._select_next: JobKey | None = None  # once the engine has told of it
 
@@ -30,6 +40,11 @@ class JobActions:
         """The marked jobs, else the selected one."""
         selected = self._jobs.selected
         return list(self.marks) or ([selected] if selected is not None else [])
+
+    def count_marked(self) -> tuple[int, int]:
+        """Return how many jobs are marked, and how many of them the list does not show as it is filtered."""
+        hidden = sum(not self._state.table.shows(key) for key in self.marks)
+        return len(self.marks), hidden
 
     def apply(self, removed: Iterable[JobKey]) -> None:
         """Follow a change of the list: forget jobs that are gone, and select the one that was brought back."""
@@ -52,31 +67,69 @@ class JobActions:
         self._push_marks(self._jobs.selected)
         self._mark(() if len(self.marks) else self._state.table.keys(0, len(self._state.table)))
 
+    def clear_marks(self) -> bool:
+        """Take every mark away; returns whether there was one."""
+        if not len(self.marks):
+            return False
+        self._push_marks(self._jobs.selected)
+        self._mark(())
+        return True
+
     def remove(self) -> str:
-        """Stop watching the selected job."""
-        engine, job = self._state.controls, self._state.job(self._jobs.selected)
-        if engine is None or job is None:
+        """Stop watching the marked jobs, else the selected one."""
+        engine, jobs = self._state.controls, self._chosen_jobs
+        if engine is None or not jobs:
             return ""
-        name = middle(job.key.id, 40)
-        self._undo.push(f"watching {name} again", self._way_back(job.key, lambda: engine.restore([job])))
-        engine.remove([job.key])
+        keys, name = [job.key for job in jobs], _subject([job.key for job in jobs])
+        self._undo.push(f"watching {name} again", self._way_back(keys, lambda: engine.restore(jobs)))
+        if len(keys) > 1:
+            self._jobs.step_off(keys)
+        engine.remove(keys)
         return f"stopped watching {name} (u to undo)"
 
     def acknowledge(self) -> str:
-        """Take note of the selected job's problem and go on to the next; of a noted one, raise it again."""
-        engine, key = self._state.controls, self._jobs.selected
-        row = self._state.table.row(key) if key is not None else None
-        if engine is None or row is None:
+        """Take note of the problems of the marked jobs, else of the selected one, and go on to the next job.
+
+        Where all of them are noted already, raise them again. The marks are taken away: they have had their use.
+        """
+        engine, keys = self._state.controls, self.marked_or_selected
+        rows = [row for key in keys if (row := self._state.table.row(key)) is not None]
+        if engine is None or not rows:
             return ""
-        was, job_key = row.job.acknowledged, row.job.key
-        if not was and row.counted not in TROUBLE:
-            return "nothing to acknowledge: the job has no problem"
-        back = self._way_back(job_key, lambda: engine.acknowledge([job_key], acknowledged=was))
-        self._undo.push("acknowledged again" if was else "no longer acknowledged", back)
-        if not was:
-            self._jobs.step_off()
-        engine.acknowledge([job_key], acknowledged=not was)
-        return "no longer acknowledged" if was else "acknowledged, moved to the bottom (u to undo)"
+        chosen = [row.job.key for row in rows if not row.job.acknowledged and row.counted in TROUBLE]
+        raised = [row.job.key for row in rows if row.job.acknowledged]
+        if not chosen and not raised:
+            return f"nothing to acknowledge: {'the job has' if len(rows) == 1 else 'these jobs have'} no problem"
+        on = bool(chosen)
+        changed = chosen or raised
+        back = self._way_back(changed, lambda: engine.acknowledge(changed, acknowledged=not on))
+        self._undo.push("no longer acknowledged" if on else "acknowledged again", back)
+        if on:
+            self._jobs.step_off(changed)
+        several = f"{words.plural(len(changed), 'job')} " if len(rows) > 1 else ""
+        if len(self.marks):
+            self._mark(())
+        engine.acknowledge(changed, acknowledged=on)
+        return f"{several}acknowledged, moved to the bottom (u to undo)" if on else f"{several}no longer acknowledged"
+
+    def notify(self) -> str:
+        """Have a person notified when the marked jobs, else the selected one, end; no more if all were asked for."""
+        keys = self.marked_or_selected
+        running = [key for key in keys if (job := self._state.job(key)) is not None and not job.terminal]
+        if not running:
+            return "already finished" if keys else "no job is selected"
+        before = self._notifications.state
+        said = self._notifications.toggle(running)
+        if self._notifications.state != before:
+            self._undo.push(f"notifications of {_subject(running)} as before", lambda: self._restore(before))
+        return said
+
+    def notify_all(self) -> str:
+        """Have a person notified of every job that ends, or no more."""
+        before = self._notifications.state
+        on = self._notifications.toggle_all()
+        self._undo.push("notifications as before", lambda: self._restore(before))
+        return "you'll be notified whenever a job finishes" if on else "you'll be notified only of the jobs you picked"
 
     def undo(self) -> tuple[str, bool]:
         """Undo what a key did last; returns whether that failed, too."""
@@ -106,15 +159,29 @@ class JobActions:
 
         self._undo.push("marks restored", undo)
 
-    def _way_back(self, key: JobKey, change: Callable[[], object]) -> Callable[[], None]:
-        """Return what makes `change` and puts a job back where it is now: its place, the marks, and the cursor."""
-        row, marks = self._state.table.row(key), tuple(self.marks)
+    @property
+    def _chosen_jobs(self) -> list[Job]:
+        return [job for key in self.marked_or_selected if (job := self._state.job(key)) is not None]
+
+    def _restore(self, notifications: NotifyState) -> None:
+        self._notifications.state = notifications
+        self._on_marked()
+
+    def _way_back(self, keys: Sequence[JobKey], change: Callable[[], object]) -> Callable[[], None]:
+        """Return what makes `change` and puts jobs back where they are now: their places, the marks, and the cursor."""
+        rows = [row for key in keys if (row := self._state.table.row(key)) is not None]
+        marks, selected = tuple(self.marks), self._jobs.selected
 
         def undo() -> None:
-            if row is not None:
-                self._state.table.keep_place(key, row.rank)
+            for row in rows:
+                self._state.table.keep_place(row.job.key, row.rank)
             change()
             self._mark(marks)
-            self._select_next = key
+            self._select_next = selected
 
         return undo
+
+
+def _subject(keys: Sequence[JobKey]) -> str:
+    """Return what a person calls these jobs."""
+    return middle(keys[0].id, 40) if len(keys) == 1 else words.plural(len(keys), "job")

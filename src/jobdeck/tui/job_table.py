@@ -212,6 +212,10 @@ class JobTable:
         """Return every row, admitted or not, in the order of arrival."""
         return self._rows.values()
 
+    def shows(self, key: JobKey) -> bool:
+        """Whether a job has a row that the filter admits."""
+        return key in self._placed
+
     def index(self, key: JobKey) -> int | None:
         """Return a row's place in the order, None when it is not there."""
         place = self._placed.get(key)

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobdeck.domain.ending import end_words
@@ -112,44 +113,51 @@ class Desktop:
             raise DesktopError
 
 
+@dataclass(frozen=True, slots=True)
+class NotifyState:
+    """Which jobs a person is notified of, and whether of all of them."""
+
+    wanted: frozenset[JobKey] = frozenset()
+    all: bool = False
+
+
 class EndNotifications:
     """Keeps what `w` and `W` asked for, and notifies."""
 
     def __init__(self, write: Callable[[str], object], say: Say) -> None:
         self._notifier = Notifier(write, on_error=lambda fault: say(fault, True))
         self._say = say
-        self._wanted: set[JobKey] = set()
-        self.all = False
+        self.state = NotifyState()
 
     @property
     def wanted(self) -> Collection[JobKey] | None:
         """The jobs to notify of; None is all of them."""
-        return None if self.all else self._wanted
+        return None if self.state.all else self.state.wanted
 
     def wants(self, key: JobKey) -> bool:
         """Whether a person is notified when a job ends."""
-        return self.all or key in self._wanted
+        return self.state.all or key in self.state.wanted
 
     def toggle(self, keys: Sequence[JobKey]) -> str:
         """Notify when jobs end, or no more if all of them were asked for; returns what a person is told of it."""
-        if self.all:
+        if self.state.all:
             return "you'll be notified of every job: W turns that off"
         subject = middle(keys[0].id, 40) if len(keys) == 1 else plural(len(keys), "job")
         chosen = set(keys)
-        if chosen <= self._wanted:
-            self._wanted -= chosen
+        if chosen <= self.state.wanted:
+            self.state = replace(self.state, wanted=self.state.wanted - chosen)
             return f"no longer notifying when {subject} finishes"
-        self._wanted |= chosen
+        self.state = replace(self.state, wanted=self.state.wanted | chosen)
         return f"you'll be notified when {subject} finishes"
 
     def toggle_all(self) -> bool:
         """Notify of every job that ends, or no more."""
-        self.all = not self.all
-        return self.all
+        self.state = replace(self.state, all=not self.state.all)
+        return self.state.all
 
     def on_jobs_ended(self, jobs: Sequence[Job]) -> None:
         """Notify: jobs have ended."""
         text = end_words(jobs)
-        self._wanted -= {job.key for job in jobs}
+        self.state = replace(self.state, wanted=self.state.wanted - {job.key for job in jobs})
         self._notifier.send(text)
         self._say(text, False)

@@ -8,8 +8,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import Problem
 from jobdeck.scheduling.actions import BudgetView
-from jobdeck.tui.actions import Action, in_footer
-from jobdeck.tui.cell_text import clip, width_of
+from jobdeck.tui.cell_text import clip
 from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, justify, line_width
 from jobdeck.tui.render.state import ALL_STATES, CANCELLED, DONE, FAILED, PARTIAL, State
 
@@ -255,38 +254,6 @@ def _blind_line(one: UnreachableProfile, now: Instant, *, locked: bool) -> Line:
 
 def _reason(problem: Problem) -> str:
     return f"{problem.kind.words} {problem.http_status}" if problem.http_status is not None else problem.kind.words
-
-
-@dataclass(frozen=True, slots=True)
-class Footer:
-    """The footer's line, and which action is under which cells (first, one past the last)."""
-
-    line: Line
-    places: tuple[tuple[int, int, str], ...]
-
-
-def footer(width: int, labels: Mapping[str, str], *, locked: bool = False, replay: bool = False) -> Footer:
-    """Return the footer; `labels` replaces an action's label by name, as `pause` becomes `resume`.
-
-    An action with a label of the moment is the way out of where one is: it stays longest.
-    """
-    actions = list(in_footer(locked=locked, replay=replay))
-    while actions and _width(actions, labels) > width:
-        actions.remove(max(actions, key=lambda action: 0 if action.name in labels else action.footer or 0))
-    spans: list[Span] = []
-    places: list[tuple[int, int, str]] = []
-    x = 0
-    for action in actions:
-        label = labels.get(action.name, action.label)
-        spans += [(f" {action.shown}", Role.KEY), (f" {label} ", Role.DIM)]
-        end = x + width_of(action.shown) + width_of(label) + 3
-        places.append((x, end, action.name))
-        x = end
-    return Footer(tuple(spans), tuple(places))
-
-
-def _width(actions: list[Action], labels: Mapping[str, str]) -> int:
-    return sum(width_of(action.shown) + width_of(labels.get(action.name, action.label)) + 3 for action in actions)
 
 
 OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))

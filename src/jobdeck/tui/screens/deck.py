@@ -27,6 +27,7 @@ from jobdeck.tui.job_table import parse_order
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.notifications import EndNotifications
 from jobdeck.tui.render.columns import Name
+from jobdeck.tui.render.footer import FooterView
 from jobdeck.tui.render.frame import banner_lines, empty_lines, header_line
 from jobdeck.tui.render.spans import Line, clip_line
 from jobdeck.tui.render.tabs import Tab
@@ -91,7 +92,7 @@ class Deck(Screen[None]):
         self._groups = ErrorGroups(self._state, self._job_pane)
         self._panes = Panes(self._state, self._job_pane, session.clock.now())
         self._jobs = self._panes.jobs
-        self._job_actions = JobActions(self._state, self._jobs, undo, self._draw_titles)
+        self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
         self._draft = ""  # what was typed or pasted where targets are added, and left there
 
     @property
@@ -247,9 +248,12 @@ class Deck(Screen[None]):
         self._panes.open_next()
 
     def action_back(self) -> None:
-        """Go back to the list, and let every pane have its place again; from the list, show every job again."""
-        if self._panes.zoomed is None and self.focused is self._jobs and self._job_pane.is_filtered:
-            self._job_pane.clear_filter()
+        """Go back to the list, and give every pane its place again; from the list clear the filter, then the marks."""
+        if self._panes.zoomed is None and self.focused is self._jobs:
+            if self._job_pane.is_filtered:
+                self._job_pane.clear_filter()
+            else:
+                self._job_actions.clear_marks()
         self._panes.zoom(None)
         self._panes.focus_pane(self._jobs)
 
@@ -325,9 +329,9 @@ class Deck(Screen[None]):
     # Keys that hand on what is known of the selected and the marked jobs.
 
     def action_copy_id(self) -> None:
-        """Send the ID of the selected job, or of the selected exchange, to the clipboard."""
-        job = self._state.job(self._jobs.selected)
-        self.run_worker(self._copy.request_id(job, self._selected_exchange), group="clipboard")
+        """Send the ID of the selected exchange, else those of the marked jobs, else of the selected one."""
+        jobs = [job for key in self._job_actions.marked_or_selected if (job := self._state.job(key)) is not None]
+        self.run_worker(self._copy.request_ids(jobs, self._selected_exchange), group="clipboard")
 
     def action_copy_curl(self) -> None:
         """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
@@ -347,27 +351,19 @@ class Deck(Screen[None]):
 
     def action_call(self) -> None:
         """Be notified when the marked jobs, else the selected one, end."""
-        keys = self._job_actions.marked_or_selected
-        running = [key for key in keys if (job := self._state.job(key)) is not None and not job.terminal]
-        if running:
-            self._say(self._notifications.toggle(running))
-            self._draw_titles()
-        else:
-            self._say("already finished" if keys else "no job is selected")
+        self._say(self._job_actions.notify())
+        self._draw_titles()
 
     def action_call_all(self) -> None:
         """Be notified of every job that ends."""
-        on = self._notifications.toggle_all()
-        self._say(
-            "you'll be notified whenever a job finishes" if on else "you'll be notified only of the jobs you picked"
-        )
+        self._say(self._job_actions.notify_all())
         self._draw_titles()
 
     # Keys that change what is watched and polled.
 
     def action_refresh(self) -> None:
-        """Poll the selected job now."""
-        self._say(self._engine.poll_now(self._jobs.selected))
+        """Poll the marked jobs, else the selected one, now."""
+        self._say(self._engine.poll_now(self._job_actions.marked_or_selected))
 
     def action_refresh_all(self) -> None:
         """Poll every unfinished job."""
@@ -390,11 +386,11 @@ class Deck(Screen[None]):
             await self._push(AddScreen(self._controls.parse, known, self._add, self._keep_draft, text))
 
     def action_remove(self) -> None:
-        """Stop watching the selected job."""
+        """Stop watching the marked jobs, else the selected one."""
         self._say(self._job_actions.remove())
 
     def action_acknowledge(self) -> None:
-        """Take note of the selected job's trouble and go on to the next; of a noted one, raise it again."""
+        """Acknowledge the problems of the marked jobs, else of the selected one, or raise them again."""
         self._say(self._job_actions.acknowledge())
 
     def action_undo(self) -> None:
@@ -466,13 +462,19 @@ class Deck(Screen[None]):
         )
         self._draw_footer()
 
+    def _draw_marks(self) -> None:
+        self._draw_titles()
+        self._draw_footer()
+
     def _draw_footer(self) -> None:
         typed = next((bar for bar in self._bars if bar.editing), None)
         if typed is not None:
             self._footer.say(typed.keys)
         else:
-            locked, replay = bool(self._read_only), bool(self._state.replay)
-            self._footer.label(self._labels, locked=locked, replay=replay)
+            marked, hidden = self._job_actions.count_marked()
+            labels = {**self._labels, "mark_all": "clear"} if marked else self._labels
+            view = FooterView(labels, bool(self._read_only), bool(self._state.replay), marked, hidden)
+            self._footer.show(view)
 
     def _draw_moment(self, *, resort: bool = False) -> None:
         """Draw the present moment; with `resort` rows go where they belong now, however short a while they stood."""

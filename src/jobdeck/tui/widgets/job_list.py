@@ -1,6 +1,6 @@
 """The list of jobs: a virtual list of its own, because a DataTable of 10,000 rows takes 180 ms a key."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import ClassVar, TypeAlias
 
 from textual import events
@@ -175,9 +175,14 @@ class JobList(LineView):
         self._held = self._held or self._selected is not None
         self._touched = self._held
 
-    def step_off(self) -> None:
-        """Select the row after the selected one, the one before at the end: the selected is about to move away."""
-        self._go(self._index + 1 if self._index + 1 < len(self._model) else self._index - 1)
+    def step_off(self, keys: Collection[JobKey]) -> None:
+        """Select the next row that is none of these jobs, which are about to move away; at the end the one before."""
+        if self._selected not in keys:
+            return
+        after = range(self._index + 1, len(self._model))
+        before = range(self._index - 1, -1, -1)
+        places = (index for index in (*after, *before) if self._model.row_at(index).job.key not in keys)
+        self._go(next(places, self._index))
 
     def render_line(self, y: int) -> Strip:
         """Return one line in view."""

@@ -11,8 +11,8 @@ from jobdeck.domain.fingerprint import ErrorGroup
 from jobdeck.tui.cell_text import middle, width_of
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import Columns, Name, columns_for
-from jobdeck.tui.render.frame import Footer as FooterLine
-from jobdeck.tui.render.frame import footer
+from jobdeck.tui.render.footer import Footer as FooterLine
+from jobdeck.tui.render.footer import FooterView, footer
 from jobdeck.tui.render.row import heading_spans
 from jobdeck.tui.render.spans import Keys, Line, Role, Span, clip_line, line_width
 from jobdeck.tui.render.state import State
@@ -182,14 +182,14 @@ class Footer(LinesWidget):
         super().__init__(id=id)
         self._made = FooterLine((), ())
 
-    def label(self, labels: dict[str, str], *, locked: bool = False, replay: bool = False) -> None:
-        """Draw the keys; `labels` replaces some actions' labels by name."""
+    def show(self, view: FooterView) -> None:
+        """Draw the keys of the actions."""
 
         def make(width: int) -> Sequence[Line]:
-            self._made = footer(width, labels, locked=locked, replay=replay)
+            self._made = footer(width, view)
             return (self._made.line,)
 
-        self.show_lines(make, (labels, locked, replay))
+        self.show_lines(make, view)
 
     def say(self, keys: Keys) -> None:
         """Draw other keys, while those of the actions are for somebody else."""
