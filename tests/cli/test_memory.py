@@ -122,7 +122,7 @@ def test_a_ticket_holds_the_servers_request_id_and_nothing_that_breaks_out(
     first = server.requests[-1].request_id
     ran = jobdeck("ticket", "op_failed", env=env)
     assert ran.code == 0
-    assert f"- Request ID of the first answer that showed the end: `{first}`" in ran.out
+    assert f"- Request ID of the first failed response: `{first}`" in ran.out
     assert "$THE_HOG_ACCESS_KEY" in ran.out
     flat = [inner for token in MarkdownIt().parse(ran.out) for inner in (token, *(token.children or ()))]
     assert not {token.type for token in flat} & {"link_open", "image", "html_block", "html_inline"}

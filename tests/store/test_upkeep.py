@@ -34,6 +34,8 @@ def test_a_watched_job_keeps_its_state_and_timeline_however_old(store: Store) ->
     before = store.load_job(KEY)
     purge_all(store, LATER)
     assert store.load_job(KEY) == before
+    assert before is not None
+    assert before.last.end_id is not None
     assert len(store.timeline(KEY)) == 1
     assert store.shown(KEY) is None
 

@@ -138,7 +138,7 @@ async def test_y_sends_the_request_id_of_the_selected_job() -> None:
     async with driven([job("op_a"), job("op_b", request_id="id-of-b")]) as run:
         await run.press("y")
         assert run.clipboard.sent == [UUID]
-        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a sent to clipboard (a test) · C to view"]
+        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a (newest poll) sent to clipboard (a test) · C to view"]
         await run.press("j", "y")
         assert run.clipboard.sent == [UUID, "id-of-b"]
 

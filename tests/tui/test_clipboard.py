@@ -121,7 +121,7 @@ async def test_a_text_that_is_too_big_for_a_terminal_is_not_sent_in_part(program
 
 
 def test_the_request_id_of_a_job_is_named_as_one() -> None:
-    assert id_of_job(job("op_a")) == Copyable(UUID, "request ID of op_a")
+    assert id_of_job(job("op_a")) == Copyable(UUID, "request ID of op_a (newest poll)")
 
 
 def test_a_trace_id_is_said_to_be_one() -> None:
@@ -153,4 +153,4 @@ def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:
 
 def test_what_is_sent_is_one_clean_line() -> None:
     found = id_of_job(job("op_a", request_id="3f7a\n\x1b]52;c;eA==\x07"))
-    assert found == Copyable("3f7a \\x1b]52;c;eA==\\x07", "request ID of op_a")
+    assert found == Copyable("3f7a \\x1b]52;c;eA==\\x07", "request ID of op_a (newest poll)")

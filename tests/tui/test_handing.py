@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.widgets.line_view import Document
 from tests.tui.drive import Driven, driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.world import UUID, clock_at_noon, exchange, job, key
+from tests.tui.world import UUID, ago, clock_at_noon, exchange, job, key, target
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +42,25 @@ async def test_two_keys_put_the_ticket_of_the_selected_job_on_the_clipboard() ->
         (ticket,) = run.clipboard.sent
         assert ticket.startswith("## Support ticket\n")
         assert "- Job: `op_b`" in ticket
-        assert "- Newest request ID: `id-of-b`" in ticket
+        assert "- Request ID of the first failed response: `id-of-b`" in ticket
         assert not isinstance(run.app.screen, TicketScreen)
         assert "ticket of op_b sent to clipboard" in toasts(run.app)[0]
+
+
+async def test_the_id_for_support_is_the_one_that_showed_the_failure_wherever_it_stands() -> None:
+    ids = {"request_id": "polled-since", "end_request_id": "showed-it", "ended": ago(15)}
+    accepted = replace(target("op_b"), accepted_request_id="accepted-it")
+    async with driven([job("op_b", Phase.FAILED, target=accepted, **ids)], size=(120, 40)) as run:
+        await run.shows("showed-it  failed at 14:01:45Z")
+        await run.shows("polled-since  newest")
+        await run.shows("accepted-it  accepted")
+        await run.press("y")
+        assert run.clipboard.sent == ["showed-it"]
+        assert "request ID of op_b (failed at 14:01:45Z) sent" in toasts(run.app)[0]
+        await run.press("Y", "y")
+        await run.until(lambda: len(run.clipboard.sent) == 2)
+        head = run.clipboard.sent[1].split("\n")[2:5]
+        assert head[1] == "- Request ID of the first failed response: `showed-it`"
 
 
 async def test_two_keys_in_one_breath_are_enough_even_before_the_ticket_is_made() -> None:
@@ -111,7 +128,7 @@ async def test_a_note_that_is_left_for_another_place_by_a_click_is_in_the_ticket
 async def test_the_result_goes_in_only_when_asked_for() -> None:
     async with driven([job("op_a", Phase.SUCCEEDED, result='{"email": "someone@example.com"}')]) as run:
         await run.press("Y")
-        await run.until(lambda: "Newest request ID" in run.app.screen.query_one(Document).text)
+        await run.until(lambda: "Request ID of" in run.app.screen.query_one(Document).text)
         assert "someone@" not in run.app.screen.query_one(Document).text
         await run.press("i")
         await run.until(lambda: "someone@" in run.app.screen.query_one(Document).text)
@@ -131,6 +148,7 @@ async def test_a_ticket_can_be_saved_where_only_its_owner_reads_it(tmp_path: Pat
         assert "- Job: `op_a`" in path.read_text()
         assert toasts(run.app)[0].startswith(str(path))
         assert isinstance(run.app.screen, TicketScreen), "its keys are not those of the deck behind it"
+        await run.shows("y copy  s save  n note")
         await run.press("s")
         await run.until(lambda: len(list(tmp_path.iterdir())) == 2)
 
@@ -201,7 +219,9 @@ async def test_a_clipboard_that_fails_leaves_the_text_to_be_selected() -> None:
     async with driven([job("op_a")]) as run:
         run.clipboard.error = ClipboardError("tmux failed with code 1")
         await run.press("y", "C")
-        assert toasts(run.app)[0].startswith("request ID of op_a not sent to the clipboard: tmux failed with code 1")
+        assert toasts(run.app)[0].startswith(
+            "request ID of op_a (newest poll) not sent to the clipboard: tmux failed with code 1"
+        )
         await run.shows(UUID)
 
 

@@ -53,7 +53,10 @@ def job(id_: str, phase: Phase = Phase.RUNNING, profile: str = "hog", **changes:
         trace_id=None if profile == "hog" else f"{id_[:8]}77bcf86cd799439011",
         version=1,
     )
-    return replace(made, **changes)  # type: ignore[arg-type] - each test names fields of Job
+    made = replace(made, **changes)  # type: ignore[arg-type] - each test names fields of Job
+    if phase.terminal and "end_request_id" not in changes:
+        made = replace(made, end_request_id=made.request_id, end_trace_id=made.trace_id)
+    return made
 
 
 def stage(name: str, phase: Phase, progress: float | None = None, started: float | None = None) -> StageRecord:

@@ -44,12 +44,13 @@ def make_source(text: str = "no answer", note: str = "") -> TicketSource:
         status=text or "failed",
         error=JobError(text, text, json.dumps({"x": text})),
     )
-    job, _ = apply_observation(make_job(), failed, make_exchange(now), now)
+    shown = replace(make_exchange(now), request_id=text or None)
+    job, _ = apply_observation(make_job(), failed, shown, now)
     problem = Problem(ProblemKind.SERVER_ERROR, text or "x", 503)
     return TicketSource(
         job=replace(job, target=replace(make_target(), accepted_request_id=text or None), anomalies=(text,)),
         timeline=(Moment(START.us, MomentKind.PHASE, text, text, "queued", "failed", text),),
-        exchanges=(replace(make_exchange(now), request_id=text or None), make_exchange(START, problem)),
+        exchanges=(shown, make_exchange(START, problem)),
         version="1.2.3",
         made_us=now.us,
         curl=curl_line("GET", "https://developer.thehog.ai/api/operations/op_1", [("X-Access-Key", "$KEY")]),
@@ -86,7 +87,7 @@ def test_a_ticket_names_the_ids_that_support_asks_for() -> None:
     markdown = ticket_markdown(make_source("boom"))
     assert "- Job: `op_1`" in markdown
     assert "- Accepted with request ID: `boom`" in markdown
-    assert "- Request ID of the first answer that showed the end: `boom`" in markdown
+    assert "- Request ID of the first failed response: `boom`" in markdown
     assert 'curl -sS -H "X-Access-Key: $KEY" https://developer.thehog.ai/api/operations/op_1' in markdown
     assert "Made by jobdeck 1.2.3" in markdown
 

@@ -37,6 +37,18 @@ observations = st.builds(
 )
 
 
+def test_the_id_for_support_is_that_of_the_first_answer_that_showed_the_end() -> None:
+    job = make_job()
+    seen: list[str | None] = []
+    phases = (Phase.RUNNING, Phase.FAILED, Phase.FAILED, Phase.SUCCEEDED, Phase.RUNNING)
+    for number, phase in enumerate(phases):
+        exchange = replace(make_exchange(START.later(number)), request_id=f"id-{number}")
+        job, _ = apply_observation(job, make_observation(phase), exchange, START.later(number))
+        seen.append(job.support_id)
+    assert seen == ["id-0", "id-1", "id-1", "id-3", "id-4"]
+    assert job.end_id is None
+
+
 class JobLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()

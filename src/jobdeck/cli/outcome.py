@@ -51,5 +51,5 @@ def _reason(job: Job) -> str:
     elif job.terminal:
         reason = "; ".join(part for part in (describe_reason(job), describe_anomaly(job)) if part)
         what = f"{job.phase.value}: {reason}" if reason else job.phase.value
-    trail = describe_id(job.request_id, job.trace_id)
+    trail = describe_id(*job.support_ids)
     return f"{what}  {trail}" if trail else what

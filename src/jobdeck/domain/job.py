@@ -170,7 +170,8 @@ class Job:
 
     `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
     `observed`, and `stall_after` the seconds without a change that are unusual, both None when too little is known.
-    `request_id` and `trace_id` are the newest poll's. `missing` are the parts of it that are yet to be fetched from
+    `request_id` and `trace_id` are the newest exchange's, `end_request_id` and `end_trace_id` those of the first answer
+    that showed its end. `missing` are the parts of it that are yet to be fetched from
     URLs of their own. `version` grows with every visible change.
     """
 
@@ -210,6 +211,8 @@ class Job:
     http_status: int | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    end_request_id: str | None = None
+    end_trace_id: str | None = None
     anomalies: tuple[str, ...] = ()
     outage: Problem | None = None
     acknowledged: bool = False
@@ -265,8 +268,23 @@ class Job:
 
     @property
     def support_id(self) -> str | None:
-        """The one ID to give to support for the newest exchange."""
+        """The one ID to give to support: of the first answer that showed the end, else of the newest exchange."""
+        return self.end_id or self.newest_id
+
+    @property
+    def end_id(self) -> str | None:
+        """The ID of the first answer that showed the end; None before the end, and where no answer named one."""
+        return self.end_request_id or self.end_trace_id
+
+    @property
+    def newest_id(self) -> str | None:
+        """The ID of the newest exchange."""
         return self.request_id or self.trace_id
+
+    @property
+    def support_ids(self) -> tuple[str | None, str | None]:
+        """The request ID and the trace ID of the exchange that `support_id` is of."""
+        return (self.end_request_id, self.end_trace_id) if self.end_id else (self.request_id, self.trace_id)
 
     @property
     def reason(self) -> tuple[str, ...]:

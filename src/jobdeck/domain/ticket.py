@@ -15,6 +15,7 @@ from jobdeck.domain.evidence import Piece, evidence
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import utc
 from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean, one_line
 from jobdeck.domain.timeline import Moment, first_look
 
@@ -62,6 +63,13 @@ class TicketSource:
         return tuple(sorted(shown, key=lambda item: item.started.us))
 
     @property
+    def support_ids(self) -> tuple[str | None, str | None]:
+        """The request ID and the trace ID by which support finds the job: those that the screen shows."""
+        if self.job.end_id is None and self.failing:
+            return self.failing[0].request_id, self.failing[0].trace_id
+        return self.job.support_ids
+
+    @property
     def evidence(self) -> tuple[Piece, ...]:
         """The exchanges that a ticket shows, newest first, and how many are left out in their place."""
         told = {moment.request_id for moment in self.timeline} | {item.support_id for item in self.failing}
@@ -83,7 +91,7 @@ def ticket_object(source: TicketSource, job_object: Mapping[str, object]) -> dic
         "job": job,
         "accepted_request_id": source.job.target.accepted_request_id,
         "accepted_trace_id": source.job.target.accepted_trace_id,
-        "first_failure_request_id": failing[0].support_id if failing else None,
+        "first_failure_request_id": next(filter(None, source.support_ids), None) if failing else None,
         "last_failure_request_id": failing[-1].support_id if failing else None,
         "timeline": [_moment_object(moment) for moment in source.timeline[-MAX_MOMENTS:]],
         "exchanges": [exchange_object(item) for item in source.evidence if isinstance(item, Exchange)],
@@ -161,8 +169,16 @@ def _lines(source: TicketSource) -> Iterator[str]:
 def _identity(source: TicketSource) -> Iterator[str]:
     job = source.job
     failing = source.failing
+    which = "newest response"
+    if job.terminal and (job.end_id is not None or failing):
+        which = f"first {'failed' if job.phase in {Phase.FAILED, Phase.PARTIAL} else 'final'} response"
+    request_id, trace_id = source.support_ids
+    last = failing[-1].request_id if failing else None
     pairs = (
         ("Job", job.key.id),
+        (f"Request ID of the {which}", request_id),
+        (f"Trace ID of the {which}", trace_id),
+        (job.phase.value.capitalize(), utc(job.ended_us or job.ended.us) if job.terminal and job.ended else None),
         ("Account group", job.key.account_group),
         ("API", job.target.provider),
         ("Kind", job.kind),
@@ -170,11 +186,9 @@ def _identity(source: TicketSource) -> Iterator[str]:
         ("Told by", "a list alone: no answer of the job's own has confirmed it" if job.summary_only else None),
         ("Accepted with request ID", job.target.accepted_request_id),
         ("Accepted with trace ID", job.target.accepted_trace_id),
-        ("Request ID of the first answer that showed the end", failing[0].request_id if failing else None),
-        ("Trace ID of the first answer that showed the end", failing[0].trace_id if failing else None),
-        ("Request ID of the last answer that showed the end", failing[-1].request_id if failing else None),
-        ("Newest request ID", job.request_id),
-        ("Newest trace ID", job.trace_id),
+        ("Request ID of the last response that showed it", last if last != request_id else None),
+        ("Newest request ID", job.request_id if job.request_id != request_id else None),
+        ("Newest trace ID", job.trace_id if job.trace_id != trace_id else None),
         ("Created", None if job.created_us is None else utc(job.created_us)),
         ("Updated", None if job.updated_us is None else utc(job.updated_us)),
         ("Last good answer", None if job.observed is None else utc(job.observed.us)),

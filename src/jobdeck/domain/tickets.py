@@ -12,6 +12,9 @@ from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource, code_block, code_
 MAX_BYTES = 60_000
 """What a terminal takes for its clipboard, and a GitHub issue as its text (65,536 characters)."""
 
+_LAST_LINE = 100
+"""Bytes that are left for how many jobs are in the list alone."""
+
 
 def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
     """Return one ticket about several jobs: counts by fault, a line for each job, then whole tickets.
@@ -40,7 +43,7 @@ def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
     for source in _most_telling_first(sources):
         own = "" if source.note == note else source.note
         one = ticket_markdown(replace(source, most=most, ends=source.failing, outage=(), note=own))
-        if whole and len(text.encode()) + len(one.encode()) > MAX_BYTES:
+        if whole and len(text.encode()) + len(one.encode()) > MAX_BYTES - _LAST_LINE:
             break
         text += f"\n{one}"
         whole += 1
@@ -79,12 +82,12 @@ def _outage(sources: Sequence[TicketSource]) -> tuple[Exchange, ...]:
 
 def _summary(source: TicketSource) -> str:
     job = source.job
-    told = source.failing[0] if source.failing else job
+    request_id, trace_id = source.support_ids
     parts = [code_span(job.key.id), code_span(job.status or "never seen")]
     if job.error is not None and job.error.code:
         parts.append(code_span(job.error.code))
     if job.ended is not None:
         parts.append(code_span(utc(job.ended_us or job.ended.us)))
-    if told.support_id is not None:
-        parts += ["request" if told.request_id else "trace", code_span(told.support_id)]
+    if support_id := request_id or trace_id:
+        parts += ["request" if request_id else "trace", code_span(support_id)]
     return " ".join(parts)

@@ -276,7 +276,9 @@ def _last_change(observation: Observation, exchange: Exchange, now: Instant) -> 
 
 def _take_over(job: Job, observation: Observation, now: Instant, changed: Instant | None, *, own: bool) -> Job:
     whole, ends = observation.whole, observation.phase.terminal
-    ended = (job.ended if observation.phase is job.phase else None) or now if ends else None
+    same_end = ends and observation.phase is job.phase and job.ended is not None
+    ended = job.ended if same_end else now if ends else None
+    end_ids = (job.end_request_id, job.end_trace_id) if same_end else (job.request_id, job.trace_id)
     return replace(
         job,
         status=observation.status,
@@ -294,6 +296,8 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
         attempt=observation.attempt if observation.attempt is not None else job.attempt,
         changed=changed,
         ended=ended,
+        end_request_id=end_ids[0] if ends else None,
+        end_trace_id=end_ids[1] if ends else None,
         whole=now if whole else job.whole,
         summary_only=not (own and whole) and (job.summary_only or observation.status != job.status),
         disputed_end=None if own and whole else job.disputed_end,

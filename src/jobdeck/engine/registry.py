@@ -174,7 +174,11 @@ class Registry:
         applied = self._observe_all(((known, observation),), told, heard.observed, Source.PEER)
         job = self._jobs[heard.key]
         if job.run < heard.run:
-            self._jobs[heard.key] = job = replace(job, run=heard.run, begun=heard.begun)
+            job = replace(job, run=heard.run, begun=heard.begun)
+        if heard.end_id is not None and job.phase is heard.phase and known.ended is not job.ended:
+            job = replace(job, end_request_id=heard.end_request_id, end_trace_id=heard.end_trace_id)
+        if job is not self._jobs[heard.key]:
+            self._jobs[heard.key] = job
             applied = replace(applied, jobs=(job,))
         lacks_result = result_missing and known.result is None and known.evicted_result is None
         return self._outline(applied) if lacks_result else applied

@@ -83,7 +83,7 @@ class Trace:
             self.previous = before.without_result() if large else before
         told = [moment for event in events if (moment := moment_of_event(event)) is not None]
         # An API without request IDs has a trace ID to give instead.
-        self._moments.extend(replace(moment, request_id=moment.request_id or after.support_id) for moment in told)
+        self._moments.extend(replace(moment, request_id=moment.request_id or after.newest_id) for moment in told)
         _trim(self._moments, MOMENTS_KEPT)
         if after.run != before.run:
             self._samples.clear()

@@ -33,7 +33,7 @@ class NothingToCopy:
 
 
 def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
-    """Return the ID of a job's newest exchange."""
+    """Return the ID of the answer that showed how a job ended, else of its newest exchange, and say which."""
     if job is None:
         return NothingToCopy("no job is selected")
     if job.support_id is None:
@@ -44,8 +44,11 @@ def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
         if job.problem is not None:
             return NothingToCopy(f"no request ID yet: {job.problem.kind.words}, so no answer has come")
         return NothingToCopy("no request ID yet: the first answer has not come")
-    kind = "request ID" if job.request_id else "trace ID (this API has no request ID)"
-    return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)}")
+    kind = "request ID" if job.support_ids[0] else "trace ID (this API has no request ID)"
+    which = "newest poll"
+    if job.end_id is not None and job.ended is not None:
+        which = f"{job.phase.value} at {words.clock(job.ended.us)}"
+    return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)} ({which})")
 
 
 def ids_of_jobs(jobs: Sequence[Job]) -> Copyable | NothingToCopy:

@@ -163,7 +163,8 @@ def _stages(job: Job, _: str) -> tuple[str, ...]:
 
 def _ids(job: Job, _: str) -> tuple[str, ...]:
     key = job.key
-    return (str(key), key.id, job.request_id or "", job.trace_id or "", job.target.accepted_request_id or "")
+    known = (job.request_id, job.trace_id, job.end_request_id, job.end_trace_id, job.target.accepted_request_id)
+    return (str(key), key.id, *(one or "" for one in known))
 
 
 _TEXTS: dict[str, Callable[[Job, str], tuple[str, ...]]] = {

@@ -120,14 +120,21 @@ STATE_NAMES = (
     *("http_status", "request_id", "trace_id", "anomalies", "outlined", "sequence", "run", "begun_us", "attempt"),
     *("started_us", "missing_since_us", "not_found"),
 )
-"""The columns that `state_values` gives and `job_from` takes, in this order."""
+"""The columns that `state_values` gives, in this order."""
 
 # A place in the order of sending behind every request on record, which only damage gives, would let no answer count.
 _SEQUENCE = (
     "CASE WHEN j.sequence <= (SELECT seq FROM sqlite_sequence WHERE name = 'exchanges') THEN j.sequence ELSE 0 END"
 )
-STATE_COLUMNS = ", ".join(_SEQUENCE if name == "sequence" else f"j.{name}" for name in STATE_NAMES)
-"""`STATE_NAMES` as a query selects them."""
+# The timeline outlives the exchanges of a job, and is slower to look through.
+_END_IDS = (
+    f"CASE WHEN j.ended_seen_us IS NOT NULL THEN coalesce((SELECT e.{name} FROM exchanges e WHERE e.seq ="  # noqa: S608 - constants only
+    f" j.first_shown), (SELECT t.{name} FROM timeline t WHERE t.job = j.seq AND t.kind = 'phase' AND t.phase_after ="
+    " j.phase ORDER BY t.seq DESC LIMIT 1)) END"
+    for name in ("request_id", "trace_id")
+)
+STATE_COLUMNS = ", ".join((*(_SEQUENCE if name == "sequence" else f"j.{name}" for name in STATE_NAMES), *_END_IDS))
+"""`STATE_NAMES` as a query selects them, and the IDs of the first exchange that showed the end."""
 
 TARGET_COLUMNS = (
     "n.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id, j.accepted"
@@ -136,7 +143,7 @@ TARGET_COLUMNS = (
 
 
 def state_values(job: Job) -> Row:
-    """Return the values of `STATE_COLUMNS` for a job."""
+    """Return the values of `STATE_NAMES` for a job."""
     error, stages = job.error, job.stages
     return (
         job.status,
@@ -191,6 +198,7 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
         status, phase, kind, progress, stages, error, facts, created_us, updated_us, ended_us, observed_us, asked_us,
         changed_us, ended_seen_us, seen_queued, problem, failures, misses, http_status, request_id, trace_id, anomalies,
         outlined, sequence, run, begun_us, attempt, started_us, missing_since_us, not_found,
+        end_request_id, end_trace_id,
     ) = state  # fmt: skip
     return Job(
         target=target,
@@ -225,6 +233,8 @@ def job_from(target: Target, added_us: int, state: Row, result: str | None = Non
         http_status=optional(http_status),
         request_id=_text(request_id),
         trace_id=_text(trace_id),
+        end_request_id=_text(end_request_id),
+        end_trace_id=_text(end_trace_id),
         anomalies=_decoded(anomalies, lambda texts: tuple(map(clean, texts)), (), (_DAMAGED,)),
     )
 

@@ -13,7 +13,7 @@ from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import Plan
 from jobdeck.tui.cell_text import DETAIL_LIMIT, clip, fit, width_of, wrap
-from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, sparkline
+from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, line_width, sparkline
 from jobdeck.tui.render.state import FAILED, LOST, PARTIAL, job_state, stage_state
 from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, layout, meaning_of
 
@@ -57,7 +57,7 @@ def detail_lines(
     lines.extend(_reason(job, width))
     lines.extend(_problem(job, outlook, now, width))
     lines.extend(_stages(job, now, width, locked=outlook.locked))
-    lines.append(support_line(job))
+    lines.extend(support_lines(job, now, width))
     lines.extend(_over_time(job, samples, now, width))
     for anomaly in job.anomalies:
         lines.extend(_paragraph("! ", anomaly, width, Role.WARN))
@@ -106,8 +106,8 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
     )
 
 
-def support_line(job: Job) -> Line:
-    """Return the line with the ID that support asks for, or what there is instead."""
+def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
+    """Return the ID that support asks for, or what there is instead; under it the newest and the accepting one."""
     if job.support_id is None:
         if job.http_status is not None:
             text = "not known: the newest answer named none"
@@ -115,10 +115,33 @@ def support_line(job: Job) -> Line:
             text = "none: the newest request had no answer"
         else:
             text = "none yet: the first answer has not come"
-        return (("request".ljust(LABEL), Role.DIM), (text, Role.DIM))
-    label = "request" if job.request_id else "trace"
-    http = f"  HTTP {job.http_status}" if job.http_status is not None else ""
-    return ((label.ljust(LABEL), Role.DIM), (clean(job.support_id[:256]), Role.ID), (http, Role.DIM))
+        lines: list[Line] = [(("request".ljust(LABEL), Role.DIM), (text, Role.DIM))]
+    else:
+        lines = _id_lines(job.support_ids, _when(job, now), width)
+        if job.end_id is not None and job.newest_id != job.end_id:
+            lines += _id_lines((job.request_id, job.trace_id), "newest", width)
+    accepted = (job.target.accepted_request_id, job.target.accepted_trace_id)
+    if any(accepted):
+        lines += _id_lines(accepted, "accepted", width)
+    return lines
+
+
+def _when(job: Job, now: Instant) -> str:
+    """Return which exchange the ID for support is of: ``failed at 17:35:01Z`` or the newest, with its HTTP status."""
+    if job.end_id is not None and job.ended is not None:
+        return f"{job.phase.value} at {words.near(job.ended.us, now)}"
+    return "newest" if job.http_status is None else f"newest, HTTP {job.http_status}"
+
+
+def _id_lines(ids: tuple[str | None, str | None], note: str, width: int) -> list[Line]:
+    """Return a line with the request ID, or with the trace ID where there is no other; a long one's note goes below."""
+    request_id, trace_id = ids
+    label = "request" if request_id else "trace"
+    shown = clean((request_id or trace_id or "none: no answer")[:256])
+    line: Line = ((label.ljust(LABEL), Role.DIM), (shown, Role.ID))
+    if line_width(line) + 2 + width_of(note) <= width:
+        return [(*line, (f"  {note}", Role.DIM))]
+    return [line, ((" " * LABEL + note, Role.DIM),)]
 
 
 def _headline(job: Job, now: Instant) -> Line:
@@ -231,11 +254,6 @@ def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Li
             facts.append((label, words.stamp(us)))
     if job.changed is not None:
         facts.append(("changed", f"{words.span(now.since(job.changed))} ago, {words.near(job.changed.us, now)}"))
-    target = job.target
-    if target.accepted_request_id:
-        facts.append(("accepted", f"request {target.accepted_request_id}"))
-    if target.accepted_trace_id:
-        facts.append(("accepted", f"trace {target.accepted_trace_id}"))
     step = next_step(job, outlook, now)
     if step and not _pressing(job, outlook):
         facts.append(("next", step.removeprefix("next ")))
