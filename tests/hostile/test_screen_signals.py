@@ -87,11 +87,13 @@ def test_a_signal_to_the_screen_while_the_network_hangs(server: ThreadedSimulato
         run.until("en_0", "● run")
         server.pause()
         run.press("r")
-        run.until("quota 2/")
+        run.until(" 2/")
+        run.until_true(lambda: b"\x1b]2;jobdeck 0/1\x07" in run.data)
         # Whoever sees nothing happen sends another: it finds the screen on its way out.
         run.process.send_signal(signal.SIGTERM)
         assert in_time(run.signal(signal.SIGTERM))
         assert (run.process.returncode, run.restored) == (143, True)
+        assert run.data.rfind(b"\x1b[23;2t") > run.data.rfind(b"\x1b[22;2t") > 0, "the title of before is back"
         server.resume()
     entries = jobdeck("requests", "--json", env=env).objects
     assert [entry["state"] for entry in entries][:2] == ["abandoned", "answered"]

@@ -323,7 +323,7 @@ async def test_the_budget_is_in_the_header() -> None:
     async with driven([job("op_a")]) as run:
         run.engine.budget = {"hog": BudgetView(60, 38), "unused": BudgetView(10, 0)}
         run.app.deck.tick()
-        await run.shows("quota 38/60 per min")
+        await run.shows("hog 38/60")
 
 
 async def test_the_notices_of_the_start_are_shown() -> None:

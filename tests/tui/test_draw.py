@@ -11,13 +11,12 @@ from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.scheduling.actions import Plan
 from jobdeck.tui.job_filter import parse
 from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name, columns_for
 from jobdeck.tui.render.detail import ScheduleInfo, detail_lines, next_step, result_lines
 from jobdeck.tui.render.footer import FooterView, footer
-from jobdeck.tui.render.frame import Overview, header_line
 from jobdeck.tui.render.row import DOWN, UP, heading_spans, steady_spans, ticking_spans, ticks, why
 from jobdeck.tui.render.spans import Line, Role, bar, line_width, plain
 from jobdeck.tui.render.state import ALL_STATES, job_state
@@ -354,76 +353,6 @@ def test_an_unanswered_request_says_that_it_has_no_id() -> None:
         "op_a", http_status=None, request_id=None, problem=problem(ProblemKind.TIMEOUT, "no answer in 30 s")
     )
     assert "no answer, so no request ID" in plain(trace_lines(lost, NOON, 78)[1])
-
-
-@pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 120, 200])
-def test_the_header_keeps_to_one_line_and_its_counts_longest(width: int) -> None:
-    model = JobTable()
-    model.update(deck_of_every_state(), (), NOON)
-    budgets = {"hog": BudgetView(60, 38), "sonarly": BudgetView(60, 12)}
-    line = header_line(Overview(("hog", "sonarly"), model.counts, budgets, True, NOON), width)
-    assert line_width(line) <= width
-    if width >= 60:
-        assert "✗1 !1 ?2 ◐1 ●3 ○1 ·1 ✓1 ⊘1" in plain(line)
-        assert "PAUSED" in plain(line)
-
-
-def header_text(width: int, away: bool = False, **budgets: BudgetView) -> str:
-    return plain(header_line(Overview(tuple(budgets), {}, budgets, False, NOON, away), width))
-
-
-def test_the_header_tells_the_budget_used_and_left_and_what_it_is_spent_on() -> None:
-    spent = BudgetView(300, 38, pages=15, covered=57, alone=3)
-    assert "quota 38/300 per min, 262 left, 57 via list (4s), 3 individually" in header_text(120, hog=spent)
-    assert "quota 38/300 per min, 262 left" in header_text(72, hog=spent)
-    assert "quota 38/300 per min" in header_text(56, hog=spent)
-    assert "38/300" in header_text(40, hog=spent)
-    both = header_text(160, hog=spent, sonarly=BudgetView(60, 12, alone=2))
-    assert (
-        "quota hog 38/300 per min, 262 left, 57 via list (4s), 3 individually · sonarly 12/60 per min, 48 left" in both
-    )
-
-
-def test_the_header_tells_each_limit_for_the_time_that_the_server_tells_it_for() -> None:
-    second = BudgetView(300, 40, alone=3, window=1.0, window_limit=5, window_used=2)
-    hour = BudgetView(1.7, 1, alone=3, window=3_600.0, window_limit=100, window_used=12)
-    assert "quota 2/5 per s, 3 left, 3 individually" in header_text(120, hog=second)
-    assert "quota 12/100 per h, 88 left" in header_text(72, hog=hour)
-    assert "12/100/h" in header_text(40, hog=hour)
-    both = header_text(160, hog=second, sonarly=hour)
-    assert "quota hog 2/5 per s, 3 left, 3 individually · sonarly 12/100 per h, 88 left" in both
-    assert "hog 2/5/s sonarly 12/100/h" in header_text(64, hog=second, sonarly=hour)
-    assert "per min" in header_text(120, hog=BudgetView(60, 38))
-
-
-def test_the_header_tells_the_budget_before_the_time_of_day() -> None:
-    model = JobTable()
-    model.update(deck_of_every_state(), (), NOON)
-    line = header_line(Overview(("hog",), model.counts, {"hog": BudgetView(60, 38)}, False, NOON), 56)
-    assert "38/60" in plain(line)
-    assert "14:02" not in plain(line)
-
-
-def test_the_header_tells_when_the_budget_is_whole_again_as_soon_as_that_is_known() -> None:
-    told = BudgetView(60, 38, resets=NOON.mono + 11, alone=3)
-    assert "quota 38/60 per min, 22 left until 14:02:11Z, 3 individually" in header_text(120, hog=told)
-    assert header_text(72, hog=told).count("until") == 1
-    assert "until" not in header_text(60, hog=told)
-    past = BudgetView(60, 38, resets=NOON.mono - 1)
-    assert "until" not in header_text(120, hog=past)
-    silent = BudgetView(60, 60, blocked_until=NOON.mono + 5, resets=NOON.mono + 11)
-    assert header_text(120, hog=silent).count("until") == 1
-
-
-def test_the_header_tells_until_when_nothing_goes_and_who_waits() -> None:
-    blocked = BudgetView(60, 60, blocked_until=NOON.mono + 11, covered=57, alone=3)
-    assert "quota 60/60 until 14:02:11Z, 60 jobs waiting" in header_text(100, hog=blocked)
-    assert "60/60 until 14:02:11Z" in header_text(60, hog=blocked)
-
-
-def test_the_header_says_that_nobody_looks() -> None:
-    assert "polling slower (unfocused)" in header_text(80, away=True, hog=BudgetView(60, 1))
-    assert "slower" not in header_text(80, hog=BudgetView(60, 1))
 
 
 @pytest.mark.parametrize("width", [5, 20, 60, 80, 200])

@@ -100,6 +100,14 @@ ACTIONS: tuple[Action, ...] = (
         17,
     ),
     Action(
+        "newest_failure",
+        ("exclamation_mark",),
+        "!",
+        "newest failure",
+        "to the job that failed last; again: the one before",
+        Group.DECK,
+    ),
+    Action(
         "call",
         ("w",),
         "w",

@@ -9,9 +9,12 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.job_table import JobTable, TableUpdate
+from jobdeck.tui.new_failures import NewFailures, next_failure
+from jobdeck.tui.overall_progress import OverallProgress
 from jobdeck.tui.render.detail import ScheduleInfo
-from jobdeck.tui.render.frame import Overview, UnreachableProfile
-from jobdeck.tui.render.state import NEW
+from jobdeck.tui.render.frame import UnreachableProfile
+from jobdeck.tui.render.header import Overview
+from jobdeck.tui.render.state import ENDED, FAILED, NEW
 from jobdeck.tui.render.tabs import NO_MEANINGS, JobHistory, Meanings
 from jobdeck.tui.render.trace import ExchangeNotes, exchange_notes
 from jobdeck.tui.session import EngineControls, EngineView
@@ -34,6 +37,8 @@ class DeckState:
         self.replay = ""
         self.dated = False
         self.faults = Faults()
+        self.new_failures = NewFailures()
+        self._progress = OverallProgress()
         self._profiles = profiles
         self._locked = locked
         self._meanings = meanings
@@ -53,6 +58,8 @@ class DeckState:
         """Begin anew: what was taken in holds no more."""
         self.table.clear()
         self.faults = Faults()
+        self.new_failures = NewFailures()
+        self._progress = OverallProgress()
         self._blind = {}
 
     def apply(self, batch: Batch, now: Instant) -> TableUpdate:
@@ -60,6 +67,8 @@ class DeckState:
         if batch.fresh:
             self.forget()
         self.faults.take(batch.jobs, batch.removed)
+        self.new_failures.apply(batch.jobs, batch.removed)
+        self._progress.apply(batch.jobs, batch.removed, now)
         delta = self.table.update(batch.jobs, batch.removed, now, batch.ranks)
         for name in {key.profile for key in delta.changed}:
             self._blind.pop(name, None)
@@ -69,6 +78,10 @@ class DeckState:
         """Return a job in its newest state that was drawn."""
         row = self.table.row(key) if key is not None else None
         return row.job if row is not None else None
+
+    def next_failure(self, selected: JobKey | None) -> JobKey | None:
+        """Return the job that failed last; of the one that is `selected`, the one that failed before it."""
+        return next_failure((row.job for row in self.table.rows()), selected)
 
     def is_watched(self, key: JobKey) -> bool:
         """Whether a job has a row."""
@@ -118,8 +131,23 @@ class DeckState:
         budgets = self.engine.budgets() if self.engine is not None else {}
         in_use = {name: budget for name, budget in budgets.items() if name in self.table.profiles}
         return Overview(
-            profiles, self.table.counts, in_use, self.paused, now, self.unfocused, self.replay, self.dated, reading
+            profiles,
+            self.table.counts,
+            in_use,
+            self.paused,
+            now,
+            self.unfocused,
+            self.replay,
+            self.dated,
+            reading,
+            self._progress.at(now),
         )
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """How many jobs have ended, of how many, and how many of them failed."""
+        counts = self.table.counts
+        return sum(counts.get(state, 0) for state in ENDED), self.table.total, counts.get(FAILED, 0)
 
     def unreachable_profiles(self) -> tuple[UnreachableProfile, ...]:
         """Return the profiles of which not one unfinished job can be seen, with the newest reason.

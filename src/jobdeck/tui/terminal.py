@@ -50,6 +50,7 @@ from textual.widget import Widget
 
 from jobdeck.tui.input_splitter import EscapeSequence, InputSplitter, Pasted, Token, Typed
 from jobdeck.tui.multiplexer import in_gnu_screen
+from jobdeck.tui.terminal_title import end_sequence, start_sequence
 
 DRAIN_SECONDS = 0.1
 """How long what the terminal still answers is read at the end: the shell would get it as if it had been typed."""
@@ -381,6 +382,12 @@ if sys.platform != "win32":
             self._writer_thread.start()
             loop.add_signal_handler(signal.SIGWINCH, self._on_resize_signal)
             ignore_full_wakeup_pipe(loop)
+            self.write(start_sequence(os.environ))
+
+        def stop_application_mode(self) -> None:
+            """Give the terminal back."""
+            self.write(end_sequence(os.environ))
+            super().stop_application_mode()
 
         def run_input_thread(self) -> None:
             """Tell the app what is typed, until the input is disabled."""

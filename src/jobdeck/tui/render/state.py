@@ -43,6 +43,9 @@ ALL_STATES = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE,
 TROUBLE = frozenset({FAILED, STALLED, BLIND, LOST, PARTIAL})
 """The states that a person should look into."""
 
+ENDED = frozenset({FAILED, PARTIAL, DONE, CANCELLED})
+"""The states of jobs that have ended."""
+
 _BY_ATTENTION = {
     Attention.FAILED: FAILED,
     Attention.STALLED: STALLED,

@@ -1,14 +1,14 @@
 """The line under the header: how many jobs are in each state, and the errors that they failed with."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobdeck.domain.fingerprint import ErrorGroup
 from jobdeck.domain.text import one_line
 from jobdeck.tui.cell_text import clip, width_of
 from jobdeck.tui.job_filter import group_filter, state_filter
 from jobdeck.tui.render.spans import Line, Role, Span
-from jobdeck.tui.render.state import ALL_STATES, State
+from jobdeck.tui.render.state import ALL_STATES, FAILED, State
 
 ERROR_CELLS = 28
 GAP = "   "
@@ -31,15 +31,21 @@ class GroupLine:
     places: tuple[tuple[int, int, str], ...] = ()
 
 
-def group_line(counts: Mapping[State, int], groups: Sequence[ErrorGroup], width: int, filtered: str = "") -> GroupLine:
+def group_line(
+    counts: Mapping[State, int], groups: Sequence[ErrorGroup], width: int, filtered: str = "", new_failures: int = 0
+) -> GroupLine:
     """Return the line for a width: whole words where there is room, and as many errors as fit.
 
-    `filtered` is the list's filter: the entry that set it stands in brackets.
+    `filtered` is the list's filter: the entry that set it stands in brackets. `new_failures` are those that nobody has
+    looked at.
     """
     errors = [Entry(f"{name(group)} ×{group.count}", Role.FAILED, group_filter(group)) for group in groups]
     there = [(state, counts[state]) for state in ALL_STATES if counts.get(state)]
     long = [Entry(f"{state.glyph} {count} {state.word}", state.role, state_filter(state)) for state, count in there]
     short = [Entry(f"{state.glyph}{count}", state.role, state_filter(state)) for state, count in there]
+    if new_failures and there and there[0][0] is FAILED:
+        for states in (long, short):
+            states[0] = replace(states[0], text=f"{states[0].text}, {new_failures} new")
     for states in (long, short):
         for shown in range(len(errors), -1, -1):
             made = _joined(states, errors[:shown], len(errors) - shown, filtered)

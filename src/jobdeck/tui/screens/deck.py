@@ -28,7 +28,8 @@ from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.notifications import EndNotifications
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.footer import FooterView
-from jobdeck.tui.render.frame import banner_lines, empty_lines, header_line
+from jobdeck.tui.render.frame import banner_lines, empty_lines
+from jobdeck.tui.render.header import header_line
 from jobdeck.tui.render.spans import Line, clip_line
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.add import AddScreen
@@ -42,6 +43,7 @@ from jobdeck.tui.session import (
     SessionControls,
     save_choice,
 )
+from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
@@ -79,6 +81,7 @@ class Deck(Screen[None]):
         clipboard = ClipboardService(put, session.clock, self._say, save)
         self._copy = CopyActions(session, clipboard, self._say, self._push)
         self._notifications = EndNotifications(write, self._say)
+        self._title = TerminalTitle(write)
         if self._controls is not None:
             self._controls.when_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
         self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
@@ -147,6 +150,7 @@ class Deck(Screen[None]):
             self._controls.run_hooks(batch, self._notifications.wanted)
         self._jobs.sync(now, settled=self._state.settled)
         self._job_actions.apply(batch.removed)
+        self._see_failures()
         selected = self._jobs.selected
         if selected in update.changed or any(exchange.job == selected for exchange in batch.exchanges):
             self._draw_selected()
@@ -155,6 +159,8 @@ class Deck(Screen[None]):
     def tick(self) -> None:
         """Draw what reads differently because a second has passed."""
         self._draw_moment()
+        if not (self.app.is_headless or self.app.is_web):
+            self._title.show(*self._state.totals, paused=self._state.paused)
 
     def attend(self, *, present: bool) -> None:
         """Say whether somebody looks."""
@@ -187,6 +193,7 @@ class Deck(Screen[None]):
         """Have the rows on the screen polled before the others."""
         if self._attention is not None:
             self._attention.show(message.keys)
+        self._see_failures()
 
     @on(JobList.Opened)
     def job_opened(self) -> None:
@@ -305,6 +312,11 @@ class Deck(Screen[None]):
     def action_next_error(self) -> None:
         """Show only the jobs that failed with the most common error, then with the next one, then all again."""
         self._say(self._groups.show_next())
+
+    def action_newest_failure(self) -> None:
+        """Select the job that failed last; from there, the one that failed before it."""
+        key = self._state.next_failure(self._jobs.selected)
+        self._say(self._job_pane.reveal(key) if key is not None else "no job has failed")
 
     def action_sort(self) -> None:
         """Sort by the next column."""
@@ -441,6 +453,11 @@ class Deck(Screen[None]):
         """Have the result polled again that is to be shown and had to make room for others."""
         self._engine.fetch_result(self._jobs.selected, shown=self._panes.detail.tab is Tab.RESULT)
 
+    def _see_failures(self) -> None:
+        """Note which failures are in view: they are news no more."""
+        if self._panes.zoomed in (None, self._jobs) and not self._state.unfocused:
+            self._state.new_failures.mark_seen(self._jobs.viewed)
+
     def _draw_titles(self) -> None:
         self._panes.draw_titles(self._session.clock.now(), self._job_note)
 
@@ -451,8 +468,9 @@ class Deck(Screen[None]):
         overview = self._state.overview(now, self._session.reading)
         below = self.size.height >= STRIP_FROM and bool(self._state.table.total)
         self._strip.display = below
-        self._strip.show(self._state.table.counts, self._state.faults.groups(), self._job_pane.filter_text)
-        self._header.show_lines(lambda width: (header_line(overview, width, counts_below=below),))
+        groups, new = self._state.faults.groups(), len(self._state.new_failures)
+        self._strip.show(self._state.table.counts, groups, self._job_pane.filter_text, new)
+        self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, unkept = self._failure, one_line(self._session.unkept)

@@ -93,6 +93,14 @@ class JobPane(Vertical):
         self._push(self._filter.state)
         self._set(FilterState())
 
+    def reveal(self, key: JobKey) -> str:
+        """Select a job, showing every job where the filter hides it; returns what a person is told of that."""
+        hidden = self._state.table.index(key) is None
+        if hidden:
+            self.clear_filter()
+        self.jobs.select(key)
+        return "filter cleared to show the job (u to undo)" if hidden else ""
+
     def toggle_faults(self) -> None:
         """Show only jobs in trouble, or all again."""
         self._filter.toggle_faults(self._clock.now())

@@ -111,14 +111,16 @@ class GroupStrip(LinesWidget):
         super().__init__()
         self._made = GroupLine(())
 
-    def show(self, counts: Mapping[State, int], groups: Sequence[ErrorGroup], filtered: str) -> None:
+    def show(
+        self, counts: Mapping[State, int], groups: Sequence[ErrorGroup], filtered: str, new_failures: int = 0
+    ) -> None:
         """Draw the line; the entry that set the filter of now is marked."""
 
         def make(width: int) -> Sequence[Line]:
-            self._made = group_line(counts, groups, width, filtered)
+            self._made = group_line(counts, groups, width, filtered, new_failures)
             return (self._made.line,)
 
-        self.show_lines(make, (dict(counts), groups, filtered))
+        self.show_lines(make, (dict(counts), groups, filtered, new_failures))
 
     def on_click(self, event: events.Click) -> None:
         """Ask for what is under the pointer."""

@@ -1,0 +1,142 @@
+"""How far all jobs together are: how many finish a minute, when the last is likely to, and when others failed. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+from jobdeck.domain.attention import blind, stalled
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.phase import Phase
+
+RATE_SECONDS = 300.0
+"""Jobs that finished within this time make the rate."""
+
+LEAST_SECONDS = 60.0
+"""Nothing is said of a rate before jobs have been watched for as long."""
+
+LEAST_ENDS = 5
+"""The time left follows from the rate only when at least so many jobs made it: four ends may be chance."""
+
+KEEP_SECONDS = 1.0
+"""While no job ends, this is computed anew at most this often: of 10,000 jobs it takes 4 ms."""
+
+BUCKETS = 8
+SPANS = (600, 1_800, 3_600, 3 * 3_600, 6 * 3_600, 12 * 3_600, 24 * 3_600, 3 * 86_400, 7 * 86_400)
+"""Seconds that the failures over time may reach back; the shortest that holds the oldest of them is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`per_minute` is how many jobs finish a minute, `eta` a likely range of seconds until the last has.
+
+    Both are None where too little is known. `failures` counts those that failed in equal stretches of `span` seconds,
+    the newest last; it is empty when none did within the longest span.
+    """
+
+    per_minute: float | None = None
+    eta: tuple[float, float] | None = None
+    failures: tuple[int, ...] = ()
+    span: int = 0
+
+
+class OverallProgress:
+    """Follows when jobs end. An end counts when the server dates it, or when we saw the job unfinished before."""
+
+    def __init__(self) -> None:
+        self._open: dict[JobKey, Job] = {}
+        self._ends: dict[JobKey, int] = {}
+        self._failed: set[JobKey] = set()
+        self._since: Instant | None = None
+        self._progress = Progress()
+        self._computed: tuple[Instant, int, int] | None = None
+
+    def apply(self, jobs: Iterable[Job], removed: Iterable[JobKey], now: Instant) -> None:
+        """Take in changed jobs, and forget removed ones."""
+        if self._since is None:
+            self._since = now
+        for key in removed:
+            self._drop(key)
+        for job in jobs:
+            before = self._open.get(job.key)
+            known_end = self._ends.get(job.key)
+            self._drop(job.key)
+            if not job.terminal:
+                self._open[job.key] = job
+                continue
+            end_us = job.ended_us
+            if end_us is None and job.ended is not None and before is not None and before.observed is not None:
+                end_us = job.ended.us
+            end_us = known_end if end_us is None else end_us
+            if end_us is not None:
+                self._ends[job.key] = end_us
+                if job.phase is Phase.FAILED:
+                    self._failed.add(job.key)
+
+    def at(self, now: Instant) -> Progress:
+        """Return how far the jobs are at a moment."""
+        of = len(self._open), len(self._ends)
+        last = self._computed
+        if last is None or last[1:] != of or abs(now.since(last[0])) >= KEEP_SECONDS:
+            self._computed = now, *of
+            self._progress = self._compute(now)
+        return self._progress
+
+    def _compute(self, now: Instant) -> Progress:
+        failures, span = self._failures(now)
+        if not self._open:
+            return Progress(failures=failures, span=span)
+        ends, seconds = self._recent_ends(now)
+        rate = ends / seconds if seconds >= LEAST_SECONDS else None
+        return Progress(None if rate is None else rate * 60, self._time_left(now, ends, rate), failures, span)
+
+    def _recent_ends(self, now: Instant) -> tuple[int, float]:
+        """Return how many jobs ended within the window, and its seconds, which began when we began to watch."""
+        watched = now.since(self._since) if self._since is not None else 0.0
+        ends = [end for end in self._ends.values() if 0 <= now.us - end <= RATE_SECONDS * 1e6]
+        # Ends that the server dates may lie before that.
+        oldest = (now.us - min(ends)) / 1e6 if len(ends) >= LEAST_ENDS else 0.0
+        return len(ends), min(RATE_SECONDS, max(watched, oldest))
+
+    def _time_left(self, now: Instant, ends: int, rate: float | None) -> tuple[float, float] | None:
+        """Return the range in which the last of the jobs that move is likely to end; None where that is not known.
+
+        That is the latest of their own ranges, if each has one, and no earlier than the rate allows. The rate is that
+        of a Poisson process: so many ends are as likely to be a square root more or fewer.
+        """
+        moving = [job for job in self._open.values() if not (job.not_found or blind(job) or stalled(job, now))]
+        if not moving:
+            return None
+        low = high = -1.0
+        if rate is not None and ends >= LEAST_ENDS:
+            spread = 1 / sqrt(ends)
+            low, high = len(moving) / (rate * (1 + spread)), len(moving) / (rate * (1 - spread))
+        own = [_own_range(job, now) for job in moving]
+        known = [one for one in own if one is not None]
+        if len(known) < len(own):
+            return (low, high) if high > 0 else None
+        low, high = max(low, *(one[0] for one in known)), max(high, *(one[1] for one in known))
+        return (max(0.0, low), high) if high > 0 else None
+
+    def _failures(self, now: Instant) -> tuple[tuple[int, ...], int]:
+        ages = [max(0.0, (now.us - self._ends[key]) / 1e6) for key in self._failed]
+        if not ages:
+            return (), 0
+        span = next((one for one in SPANS if max(ages) < one), SPANS[-1])
+        counts = [0] * BUCKETS
+        for age in ages:
+            if age < span:
+                counts[BUCKETS - 1 - int(age * BUCKETS / span)] += 1
+        return (tuple(counts), span) if any(counts) else ((), 0)
+
+    def _drop(self, key: JobKey) -> None:
+        self._open.pop(key, None)
+        self._ends.pop(key, None)
+        self._failed.discard(key)
+
+
+def _own_range(job: Job, now: Instant) -> tuple[float, float] | None:
+    if job.eta is None or job.observed is None:
+        return None
+    age = now.since(job.observed)
+    return job.eta[0] - age, job.eta[1] - age
