@@ -13,7 +13,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
 from benchmarks.terminal import cpu_seconds, megabytes
-from jobdeck.cli.viewing import Audience, Viewing
+from jobdeck.app.viewers import ReadOnlySession, ViewerGroup
 from jobdeck.domain.instant import Instant
 from jobdeck.engine.clock import SystemClock
 from jobdeck.tui.app import JobdeckApp
@@ -87,8 +87,8 @@ async def viewers(count: int) -> None:
     output, pid = sys.stdout, os.getpid()
     jobs = [job(f"op_{number:05d}", observed=now, added=now, created_us=now.us) for number in range(100)]
     engine = FakeEngine(clock, jobs)  # type: ignore[arg-type] - real time instead of a frozen one
-    audience = Audience(engine)
-    views = [RemoteView(Viewing(FakeSession(engine), audience), lambda _: None, 120, 40) for _ in range(count)]
+    viewers = ViewerGroup(engine)
+    views = [RemoteView(ReadOnlySession(FakeSession(engine), viewers), lambda _: None, 120, 40) for _ in range(count)]
     running = [asyncio.ensure_future(view.run()) for view in views]
     await asyncio.sleep(3.0)
     begun, before = time.perf_counter(), cpu_seconds(pid)

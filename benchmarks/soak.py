@@ -26,6 +26,7 @@ from tests.support.clocks import FastClock
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.batch import Batch
@@ -34,7 +35,6 @@ from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario, StageScript
 from jobdeck.simulator.vocabulary import Api
-from jobdeck.wiring import Wiring
 
 SPEED = 60.0
 LIMIT = 240
@@ -137,15 +137,15 @@ async def soak(seconds: float) -> Tally:
         async with ChaosProxy(port, CALM) as proxy:
             clock = FastClock(SPEED)
             began = clock.now().mono
-            wiring = Wiring({"JOBDECK_DATA_DIR": folder}, settings=settings_for(proxy.url, LIMIT), clock=clock)
-            engine = wiring.open(listed=True).engine
+            context = AppContext({"JOBDECK_DATA_DIR": folder}, settings=settings_for(proxy.url, LIMIT), clock=clock)
+            engine = context.open(listed=True).engine
             tasks = [
                 asyncio.create_task(engine.run()),
                 asyncio.create_task(listen(engine, tally, scripts, began, clock)),
             ]
             people = [
                 asyncio.create_task(weather(proxy, clock)),
-                asyncio.create_task(person(engine, wiring, clock, script)),
+                asyncio.create_task(person(engine, context, clock, script)),
             ]
             for part in ("half", "whole"):
                 await asyncio.sleep(seconds / 2)
@@ -180,7 +180,7 @@ async def weather(proxy: ChaosProxy, clock: FastClock) -> None:
             await clock.wait(asyncio.Event(), seconds)
 
 
-async def person(engine: Engine, wiring: Wiring, clock: FastClock, script: Scenario) -> None:
+async def person(engine: Engine, context: AppContext, clock: FastClock, script: Scenario) -> None:
     """Add jobs as they are accepted, take off ended ones, look about, ask, pause."""
     dice = random.Random(2)
     texts = demo_targets(script)
@@ -190,7 +190,7 @@ async def person(engine: Engine, wiring: Wiring, clock: FastClock, script: Scena
     while True:
         now = clock.now().mono - began
         while added < len(texts) and script.jobs[added].arrival + 5.0 <= now:
-            engine.add([parse_target(texts[added], wiring.registry)])
+            engine.add([parse_target(texts[added], context.registry)])
             added += 1
         for job in engine.jobs.values():
             if job.terminal or job.elapsed(clock.now()) > 1_200.0:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from jobdeck.apis.pages import PageLibrary, built_in_names
+from jobdeck.app.json_shapes import SHAPES
 from jobdeck.cli.parser import COMMANDS, build_parser
-from jobdeck.cli.shapes import SHAPES
 from jobdeck.config.hooks import KEYS as HOOK_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS
 

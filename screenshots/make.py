@@ -16,6 +16,10 @@ from types import MappingProxyType
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext, RunningEngine
+from jobdeck.app.factories import limit_of
+from jobdeck.app.session import Choice, Parsed
+from jobdeck.app.tickets import TicketError, make_ticket
 from jobdeck.cli.commands.demo import demo_settings
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
@@ -31,11 +35,7 @@ from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store import open_store
 from jobdeck.store.aio import AsyncStore
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.tui.session import Choice, Parsed
 from jobdeck.tui.theme import DARK, LIGHT, SAFE
-from jobdeck.wiring import Running, Wiring
-from jobdeck.wiring.limits import limit_of
-from jobdeck.wiring.tickets import TicketError, make_ticket
 
 HERE = Path(__file__).parent
 START = datetime(2026, 4, 28, 14, 1, 0, tzinfo=UTC)
@@ -142,7 +142,7 @@ class InTurn:
         return replace(reply, exchange=replace(exchange, duration=took))
 
 
-class Sitting:
+class LiveSession:
     """A session on the scripted engine."""
 
     notices: tuple[str, ...] = ()
@@ -151,14 +151,14 @@ class Sitting:
     profiles: tuple[str, ...] = ("hog", "sonarly")
 
     def __init__(
-        self, wiring: Wiring, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...], learnt: Learnt
+        self, context: AppContext, clock: ScriptClock, queue: Queue, targets: tuple[Target, ...], learnt: Learnt
     ) -> None:
         self.clock = clock
         self._learnt = learnt
-        self._wiring = wiring
+        self._context = context
         self._queue = queue
         self._targets = targets
-        self._running: Running | None = None
+        self._running: RunningEngine | None = None
         self._schedulers: dict[str, Scheduler] = {}
 
     def learnt(self) -> Learnt:
@@ -168,23 +168,23 @@ class Sitting:
     async def open(self) -> Engine:
         """Put the engine together."""
         engine = Engine(self._lane, self.clock)
-        self._running = Running(engine, AsyncStore(open_store(None, "picture").store), ())
+        self._running = RunningEngine(engine, AsyncStore(open_store(None, "picture").store), ())
         engine.add(self._targets)
         return engine
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         """Return what the API's page says of its words."""
-        return self._wiring.meanings(provider)
+        return self._context.meanings(provider)
 
     def curl(self, exchange: Exchange) -> str:
         """Return a request as a line for a shell."""
-        return self._wiring.curl(exchange)
+        return self._context.curl(exchange)
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from what the engine knows."""
         if self._running is None:
             raise TicketError("nothing is open yet")
-        return await make_ticket(self._wiring, self._running, keys, note, include_result=include_result)
+        return await make_ticket(self._context, self._running, keys, note, include_result=include_result)
 
     def keep_choice(self, choice: Choice, value: str) -> None:
         """Keep nothing."""
@@ -210,7 +210,7 @@ class Sitting:
         return Parsed()
 
     def _lane(self, name: str) -> Lane:
-        profile = self._wiring.profile(name)
+        profile = self._context.profile(name)
         provider = InTurn(ApiClient(profile, self.clock), self._queue)
         dice = random.Random(7)  # noqa: S311 - the same jitter in every run
         self._schedulers[name] = Scheduler(limit_of(profile), dice, learnt=self._learnt.get(name))
@@ -222,16 +222,16 @@ async def earlier(seconds: float) -> Learnt:
     clock, queue = ScriptClock(), Queue()
     scenario = demo_scenario(jobs=60, seed=4)
     async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
-        wiring = Wiring({}, settings=demo_settings(server.url))
-        targets = tuple(parse_target(text, wiring.registry) for text in demo_targets(scenario))
-        sitting = Sitting(wiring, clock, queue, targets, {})
-        engine = await sitting.open()
+        context = AppContext({}, settings=demo_settings(server.url))
+        targets = tuple(parse_target(text, context.registry) for text in demo_targets(scenario))
+        session = LiveSession(context, clock, queue, targets, {})
+        engine = await session.open()
         running = asyncio.create_task(engine.run())
         while clock.seconds < seconds:
             clock.advance(STEP)
             await queue.settle()
         running.cancel()
-        return sitting.learnt()
+        return session.learnt()
 
 
 async def picture(
@@ -241,9 +241,9 @@ async def picture(
     clock, queue = ScriptClock(), Queue()
     scenario = demo_scenario(jobs=26, seed=3)
     async with SimulatorServer(scenario, clock=clock.epoch, sleep=lambda _: asyncio.sleep(0)) as server:
-        wiring = Wiring({}, settings=demo_settings(server.url))
-        targets = tuple(parse_target(text, wiring.registry) for text in demo_targets(scenario))
-        app = JobdeckApp(Sitting(wiring, clock, queue, targets, learnt), theme=theme, frame_seconds=0)
+        context = AppContext({}, settings=demo_settings(server.url))
+        targets = tuple(parse_target(text, context.registry) for text in demo_targets(scenario))
+        app = JobdeckApp(LiveSession(context, clock, queue, targets, learnt), theme=theme, frame_seconds=0)
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             while clock.seconds < seconds:

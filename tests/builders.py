@@ -7,6 +7,7 @@ from typing import Any
 from jobdeck.apis.pages import Page, PageLibrary
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ApiSpec
+from jobdeck.app.factories import intervals_of
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Stage, Target
@@ -15,7 +16,6 @@ from jobdeck.domain.problem import Problem
 from jobdeck.scheduling.limits import Limit
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
-from jobdeck.wiring.assembly import intervals_of
 
 START = Instant(1_780_000_000_000_000, 1_000.0)
 STATUS_OF = {

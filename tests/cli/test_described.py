@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.pages import built_in_names
-from jobdeck.cli.sitting import Sitting
+from jobdeck.app.context import AppContext
+from jobdeck.app.live_session import LiveSession
 from jobdeck.domain.job import JobKey
 from jobdeck.recording.entries import Added, Replied
 from jobdeck.recording.reader import read_recording
-from jobdeck.wiring import Wiring
 from tests.cli.harness import Ran, environment, jobdeck
 from tests.scripted_server import Say, Scripted, scripted_apart
 from tests.unit.providers.shapes import OPERATION, operation, run
@@ -74,11 +74,11 @@ async def test_a_screen_on_what_was_started_lately_asks_only_apis_that_can_tell(
     with scripted_apart({"/blue/jobs": [Say([{"id": "7", "state": "ok"}])]}) as server:
         told(home, server, "history")
         env = {"ACME_TOKEN": "tok_canary_0123456789"}
-        sitting = Sitting(Wiring(env, home / "config.toml", keep=False), (), lists=True)
-        engine = await sitting.start()
+        session = LiveSession(AppContext(env, home / "config.toml", keep=False), (), lists=True)
+        engine = await session.start()
         assert [key.id for key in engine.jobs] == ["7"]
-        assert sitting.notices == ()
-        await sitting.close()
+        assert session.notices == ()
+        await session.close()
 
 
 def test_a_refusal_that_is_a_rate_limit_in_words_is_waited_for(home: Path) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from jobdeck import __version__
-from jobdeck.cli.errors import CommandError
-from jobdeck.cli.exit_codes import ExitCode, worst
-from jobdeck.cli.inputs import gather_targets
+from jobdeck.app.context import AppContext
+from jobdeck.cli.exit_codes import CommandError, ExitCode, worst
 from jobdeck.cli.parser import COMMANDS, parse
-from jobdeck.wiring import Wiring
+from jobdeck.cli.targets import gather_targets
 from tests.cli.harness import environment, jobdeck
 
 
@@ -129,7 +128,7 @@ def test_behind_two_hyphens_every_word_is_a_target() -> None:
 
 
 def test_an_id_is_one_in_a_folder_that_may_not_be_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789"}).registry
+    registry = AppContext({"THE_HOG_API_KEY": "hog_live_0123456789"}).registry
 
     def refuse(_: Path) -> bool:
         raise PermissionError(13, "Permission denied")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.app.context import DATABASE
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.clock import SystemClock
 from jobdeck.simulator.faultscript import Fault, FaultKind
@@ -15,7 +16,6 @@ from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource,
 from jobdeck.simulator.threaded import ThreadedSimulator
 from jobdeck.simulator.vocabulary import Api
 from jobdeck.store import open_store
-from jobdeck.wiring import DATABASE
 from tests.cli.harness import GROUP, environment, jobdeck
 from tests.scripted_server import Say, scripted_apart
 

@@ -10,11 +10,11 @@ import pytest
 
 from jobdeck.apis.target_input import parse_input
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext, ListPolicy
 from jobdeck.cli.commands.wait import ResultFile, Waiting
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import follow
+from jobdeck.cli.headless import run_headless
 from jobdeck.domain.job import Target
-from jobdeck.wiring import UseOfLists, Wiring
 from tests.cli.harness import environment, jobdeck
 from tests.engine.running import PATIENCE, settings_for
 from tests.scripted_server import Say, scripted, scripted_apart
@@ -35,15 +35,15 @@ async def waited(
     """
     clock = FastClock(20.0)
     async with scripted({POLL: script}) as server, asyncio.timeout(PATIENCE):
-        wiring = Wiring({}, settings=settings_for(server.url), clock=clock, keep=False)
-        targets: tuple[Target, ...] = (parse_target("op_1", wiring.registry),)
+        context = AppContext({}, settings=settings_for(server.url), clock=clock, keep=False)
+        targets: tuple[Target, ...] = (parse_target("op_1", context.registry),)
         if retry_after is not None:
             answer = f'HTTP/1.1 202 Accepted\r\nretry-after: {retry_after}\r\n\r\n{{"id": "op_1"}}\n'
-            targets = parse_input(answer.encode(), wiring.registry).targets
+            targets = parse_input(answer.encode(), context.registry).targets
         begun = clock.now()
         with closing(ResultFile()) as results:
             arguments = argparse.Namespace(json=True, any=False, fail_fast=False, appear=appear)
-            jobs = await follow(wiring, targets, Waiting(arguments, clock, results), lists=UseOfLists.NONE)
+            jobs = await run_headless(context, targets, Waiting(arguments, clock, results), lists=ListPolicy.NONE)
     return exit_code(jobs), clock.now().since(begun)
 
 

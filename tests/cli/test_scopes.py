@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
 from jobdeck.simulator.scenario import JobScript, Outcome, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.wiring import Wiring
 from tests.cli.harness import environment, jobdeck
 
 DONE = JobScript(id="op_1", arrival=-60.0, duration=10.0)
@@ -103,13 +103,13 @@ def test_a_request_of_the_other_server_is_not_shown_but_found(
 
 async def test_each_server_has_its_own_watch_list(envs: tuple[dict[str, str], ...], servers: Servers) -> None:
     for env in (envs[0], envs[1], envs[0]):
-        wiring = Wiring(env)
-        running = wiring.open(listed=True)
-        before = [job.key.id for job in await wiring.recall(running.store, ())]
-        url = str(wiring.settings.profiles["thehog"].profile.origin)
+        context = AppContext(env)
+        running = context.open(listed=True)
+        before = [job.key.id for job in await context.recall(running.store, ())]
+        url = str(context.settings.profiles["thehog"].profile.origin)
         mine = "op_2" if url == servers.production.url else "op_3"
         assert before in ([], [mine])
-        running.engine.add([parse_target(mine, wiring.registry)])
+        running.engine.add([parse_target(mine, context.registry)])
         await running.engine.aclose()
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.cli.errors import CommandError
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.wiring import Wiring
+from jobdeck.app.context import AppContext
+from jobdeck.cli.exit_codes import CommandError
+from jobdeck.cli.targets import gather_targets
 
-REGISTRY = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).registry
+REGISTRY = AppContext({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).registry
 LONG = "op_01HZ9K2QW3RV4M5N6P7Q8R9S0T"
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.events import Event
@@ -15,7 +16,6 @@ from jobdeck.engine.engine import Engine
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.wiring import Wiring
 from tests.builders import make_profile
 from tests.support.clocks import FastClock
 
@@ -36,11 +36,11 @@ def settings_for(url: str, limit: int = 6000, *, sonarly: int | None = None) -> 
 class Sight:
     """What a front end sees: the newest state of every job, every event and every exchange."""
 
-    def __init__(self, engine: Engine, server: SimulatorServer, clock: FastClock, wiring: Wiring) -> None:
+    def __init__(self, engine: Engine, server: SimulatorServer, clock: FastClock, context: AppContext) -> None:
         self.engine = engine
         self.server = server
         self.clock = clock
-        self.wiring = wiring
+        self.context = context
         self.events: list[Event] = []
         self.exchanges: list[Exchange] = []
         self.running: asyncio.Task[None] | None = None
@@ -54,7 +54,7 @@ class Sight:
         return next(job for job in self.jobs if job.key.id == id_)
 
     def watch(self, *texts: str) -> None:
-        self.engine.add(parse_target(text, self.wiring.registry) for text in texts)
+        self.engine.add(parse_target(text, self.context.registry) for text in texts)
 
     async def listen(self) -> None:
         async for batch in self.engine.subscribe():
@@ -81,8 +81,8 @@ async def sight(scenario: Scenario, speed: float = 40.0, limit: int = 6000) -> A
     """Serve `scenario`, watch all its jobs, and run until the block ends."""
     clock = FastClock(speed)
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
-        wiring = Wiring({}, settings=settings_for(server.url, limit), clock=clock)
-        seen = Sight(wiring.engine(), server, clock, wiring)
+        context = AppContext({}, settings=settings_for(server.url, limit), clock=clock)
+        seen = Sight(context.engine(), server, clock, context)
         listening = asyncio.create_task(seen.listen())
         seen.watch(*demo_targets(scenario))
         seen.running = asyncio.create_task(seen.engine.run())

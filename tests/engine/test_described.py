@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from jobdeck.apis.targets import ProfileRegistry, parse_target
+from jobdeck.app.context import AppContext
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.events import Event, PhaseChanged, ProfileHalted
@@ -14,7 +15,6 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.wiring import Wiring
 from tests.builders import APIS, make_profile
 from tests.engine.running import PATIENCE
 from tests.scripted_server import Say, Scripted, scripted
@@ -65,16 +65,16 @@ async def sight(
             "it", APIS.spec(name), base_url=server.url + prefix, requests_per_minute=6_000, variables=variables
         )
         settings = ProfileSettings(profile, {"token": SecretRef(TOKEN, "test")})
-        wiring = Wiring({}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock)
-        engine = wiring.engine()
-        seen = Sight(engine, server, clock, [], wiring.registry)
+        context = AppContext({}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock)
+        engine = context.engine()
+        seen = Sight(engine, server, clock, [], context.registry)
 
         async def listen() -> None:
             async for batch in engine.subscribe():
                 seen.events.extend(batch.events)
 
         listening = asyncio.create_task(listen())
-        engine.add([parse_target(target, wiring.registry)])
+        engine.add([parse_target(target, context.registry)])
         running = asyncio.create_task(engine.run())
         try:
             yield seen

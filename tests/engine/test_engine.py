@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jobdeck.app.context import AppContext, ListPolicy
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.attention import blind
@@ -25,7 +26,6 @@ from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import Credentials, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
-from jobdeck.wiring import UseOfLists, Wiring
 from tests.builders import make_profile, make_target
 from tests.engine.running import Sight, settings_for, sight, until
 from tests.support.clocks import FastClock
@@ -203,7 +203,7 @@ async def test_the_selected_job_is_asked_more_often() -> None:
 
 
 async def test_a_profile_opened_while_nobody_looks_is_asked_less_often_too() -> None:
-    engine = Wiring({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
+    engine = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
     engine.attend(present=False)
     engine.add([make_target()])
     assert engine._lanes["hog"].scheduler._watch.pace > 1.0
@@ -289,7 +289,7 @@ async def test_of_targets_among_which_one_cannot_be_asked_none_is_watched() -> N
         **profiles,
         "sonarly": replace(profiles["sonarly"], secret_refs={"token": SecretRef("env:NOT_SET", "token")}),
     }
-    engine = Wiring({}, settings=Settings(keyless, "hog", None)).engine()
+    engine = AppContext({}, settings=Settings(keyless, "hog", None)).engine()
     with pytest.raises(ConfigError, match="NOT_SET is not set"):
         engine.add([make_target("op_1"), make_target("j", "sonarly", "prospecting")])
     assert not engine.jobs
@@ -316,7 +316,7 @@ async def test_looking_about_while_the_engine_ends_is_no_fault(monkeypatch: pyte
             engine.focus(next(iter(engine.jobs)))
 
     monkeypatch.setattr(Engine, "_listen", look_about_at_the_end)
-    engine = Wiring({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
+    engine = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
     engine.add([make_target()])
     running = asyncio.create_task(engine.run())
     await begun.wait()
@@ -336,7 +336,7 @@ async def test_a_lane_that_breaks_at_once_ends_the_engine_with_its_fault_alone(
         raise ZeroDivisionError
 
     monkeypatch.setattr(Lane, "run", break_at_once)
-    engine = Wiring({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
+    engine = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
     engine.add([make_target()])
     asyncio.get_running_loop().set_task_factory(factory)
     with pytest.raises(ExceptionGroup) as caught:
@@ -371,8 +371,8 @@ async def test_a_refusal_by_a_limit_that_no_longer_holds_is_asked_again_at_once(
     async with SimulatorServer(Scenario(jobs=(ENDLESS, replace(ENDLESS, id="op_other")))) as server:
         settings = settings_for(server.url)
         hog = replace(settings.profiles["hog"], profile=make_profile("hog", "thehog", base_url=server.url))
-        wiring = Wiring({}, settings=replace(settings, profiles=MappingProxyType({"hog": hog})), clock=clock)
-        engine = wiring.engine(ledger, UseOfLists.NONE)
+        context = AppContext({}, settings=replace(settings, profiles=MappingProxyType({"hog": hog})), clock=clock)
+        engine = context.engine(ledger, ListPolicy.NONE)
         engine.add([make_target("op_endless"), make_target("op_other")])
         polling = asyncio.create_task(engine.run())
         await until(lambda: all(job.observed for job in engine.jobs.values()))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.exchange import Exchange
@@ -18,7 +19,6 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.wiring import Wiring
 from tests.builders import describe, make_profile
 from tests.engine.running import PATIENCE
 from tests.scripted_server import Say, Scripted, scripted
@@ -68,8 +68,10 @@ async def sight(
         spec = describe("own", {"own": dict(page)})
         profile = make_profile("it", spec, base_url=server.url, requests_per_minute=limit)
         settings = ProfileSettings(profile, {"token": SecretRef(TOKEN, "test")})
-        wiring = Wiring({}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock, keep=False)
-        running = wiring.open()
+        context = AppContext(
+            {}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock, keep=False
+        )
+        running = context.open()
         seen = Sight(running.engine, server)
 
         async def listen() -> None:
@@ -77,7 +79,7 @@ async def sight(
                 seen.exchanges.extend(batch.exchanges)
 
         listening = asyncio.create_task(listen())
-        seen.engine.add([parse_target(f"it:{each}", wiring.registry) for each in ids])
+        seen.engine.add([parse_target(f"it:{each}", context.registry) for each in ids])
         polling = asyncio.create_task(seen.engine.run())
         try:
             yield seen

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
+from jobdeck.app.json_shapes import budget_object
 from jobdeck.cli.commands.watch import BUDGET_SECONDS, ChangePrinter
-from jobdeck.cli.output import budget_object
 from jobdeck.domain.job import Target
 from jobdeck.engine.batch import Batch
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
-from jobdeck.wiring import Wiring
 from tests.engine.running import settings_for, sight
 from tests.support.clocks import FastClock
 
@@ -40,18 +40,18 @@ async def test_a_list_that_covers_the_jobs_is_told(capsys: pytest.CaptureFixture
 async def test_what_was_learnt_of_durations_is_remembered_by_the_next_run(tmp_path: Path) -> None:
     clock = FastClock(40.0)
     env = {"JOBDECK_DATA_DIR": str(tmp_path)}
-    wiring = Wiring(env, settings=settings_for("http://127.0.0.1:9"), clock=clock)
-    running = wiring.open()
-    running.engine.add(_targets(wiring))
+    context = AppContext(env, settings=settings_for("http://127.0.0.1:9"), clock=clock)
+    running = context.open()
+    running.engine.add(_targets(context))
     lane = running.engine._lanes["hog"]
     for _ in range(9):
         lane.scheduler._estimates.learn("enrichment", 20.0)
     await running.engine.aclose()
-    again = wiring.open()
-    again.engine.add(_targets(wiring))
+    again = context.open()
+    again.engine.add(_targets(context))
     assert again.engine._lanes["hog"].scheduler.learnt() == lane.scheduler.learnt() != {}
     await again.engine.aclose()
 
 
-def _targets(wiring: Wiring) -> list[Target]:
-    return [parse_target("/api/enrichments/en_1", wiring.registry)]
+def _targets(context: AppContext) -> list[Target]:
+    return [parse_target("/api/enrichments/en_1", context.registry)]

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.app import store_coordinator as coordinator_module
+from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Source
 from jobdeck.domain.phase import Phase
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store.records import LedgerState
-from jobdeck.wiring import Running, Wiring
-from jobdeck.wiring import ledger as ledger_module
 from tests.engine.running import settings_for, until
 from tests.store.doing import listed
 from tests.support.clocks import FastClock
@@ -27,16 +27,18 @@ def env(tmp_path: Path) -> dict[str, str]:
     return {"JOBDECK_DATA_DIR": str(tmp_path)}
 
 
-def open_running(env: dict[str, str], url: str, clock: FastClock, *, listed: bool = True) -> tuple[Wiring, Running]:
-    wiring = Wiring(env, settings=settings_for(url), clock=clock)
-    return wiring, wiring.open(listed=listed)
+def open_running(
+    env: dict[str, str], url: str, clock: FastClock, *, listed: bool = True
+) -> tuple[AppContext, RunningEngine]:
+    context = AppContext(env, settings=settings_for(url), clock=clock)
+    return context, context.open(listed=listed)
 
 
 async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_ledger(env: dict[str, str]) -> None:
     clock = FastClock(40.0)
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
-        wiring, first = open_running(env, server.url, clock)
-        keys = first.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.registry) for job in JOBS)
+        context, first = open_running(env, server.url, clock)
+        keys = first.engine.add(parse_target(f"/api/enrichments/{job.id}", context.registry) for job in JOBS)
         polling = asyncio.create_task(first.engine.run())
         await until(lambda: all(job.terminal for job in first.engine.jobs.values()))
         first.engine.acknowledge(keys[:1])
@@ -46,8 +48,8 @@ async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_
         await first.engine.aclose()
         asked = len(server.requests)
 
-        wiring, again = open_running(env, server.url, clock)
-        again.engine.restore(await wiring.recall(again.store, ()))
+        context, again = open_running(env, server.url, clock)
+        again.engine.restore(await context.recall(again.store, ()))
         assert set(again.engine.jobs) == set(keys[:3])
         assert {job.phase for job in again.engine.jobs.values()} == {Phase.SUCCEEDED}
         assert {job.source for job in again.engine.jobs.values()} == {Source.MEMORY}
@@ -71,8 +73,8 @@ async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone
     clock = FastClock(40.0)
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
         both = [open_running(env, server.url, clock) for _ in range(2)]
-        for wiring, running in both:
-            running.engine.add(parse_target(f"/api/enrichments/{job.id}", wiring.registry) for job in JOBS)
+        for context, running in both:
+            running.engine.add(parse_target(f"/api/enrichments/{job.id}", context.registry) for job in JOBS)
         polling = [asyncio.create_task(running.engine.run()) for _, running in both]
         await until(
             lambda: all(job.terminal and job.result for _, running in both for job in running.engine.jobs.values())
@@ -96,8 +98,8 @@ async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone
 
 async def test_a_headless_look_leaves_the_watch_list_alone(env: dict[str, str]) -> None:
     clock = FastClock(40.0)
-    wiring, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
-    running.engine.add([parse_target("op_1", wiring.registry)])
+    context, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
+    running.engine.add([parse_target("op_1", context.registry)])
     await running.engine.aclose()
     _, again = open_running(env, "http://127.0.0.1:9", clock)
     assert await again.store.read(listed) == ()
@@ -107,11 +109,11 @@ async def test_a_headless_look_leaves_the_watch_list_alone(env: dict[str, str]) 
 async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
     env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "TIDY_AFTER_SECONDS", 0.0)
-    monkeypatch.setattr(ledger_module, "TIDY_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(coordinator_module, "TIDY_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(coordinator_module, "TIDY_EVERY_SECONDS", 0.1)
     clock = FastClock(1.0)
-    wiring, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
-    target = parse_target("op_old", wiring.registry)
+    context, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
+    target = parse_target("op_old", context.registry)
     long_ago = Instant(clock.now().us - 31 * 86_400 * 1_000_000, 0.0)
     running.engine.add([replace(target, key=replace(target.key, id="op_new"))])
     polling = asyncio.create_task(running.engine.run())
@@ -132,9 +134,9 @@ async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
 async def test_a_request_that_is_never_answered_is_on_record_with_where_it_went(env: dict[str, str]) -> None:
     clock = FastClock(1.0)
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
-        wiring, running = open_running(env, server.url, clock)
+        context, running = open_running(env, server.url, clock)
         server.pause()
-        (key,) = running.engine.add([parse_target("/api/enrichments/en_0", wiring.registry)])
+        (key,) = running.engine.add([parse_target("/api/enrichments/en_0", context.registry)])
         polling = asyncio.create_task(running.engine.run())
         await until(lambda: server.stats.in_flight == 1)
         (sent,) = await running.store.exchanges(key)

@@ -8,6 +8,7 @@ import pytest
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext, ListPolicy
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
@@ -18,7 +19,6 @@ from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
-from jobdeck.wiring import UseOfLists, Wiring
 from tests.engine.running import settings_for, until
 from tests.hostile.chaos import DARK, STORM, ChaosProxy, Fate
 from tests.support.clocks import FastClock
@@ -70,17 +70,17 @@ class Watcher:
 
 
 @asynccontextmanager
-async def behind_a_proxy(scenario: Scenario, lists: UseOfLists = UseOfLists.NONE) -> AsyncIterator[Watcher]:
+async def behind_a_proxy(scenario: Scenario, lists: ListPolicy = ListPolicy.NONE) -> AsyncIterator[Watcher]:
     clock = FastClock(SPEED)
     async with (
         SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server,
         ChaosProxy(server.port, STORM) as proxy,
     ):
-        wiring = Wiring({}, settings=settings_for(proxy.url, 60_000), clock=clock)
-        engine = wiring.engine(lists=lists)
+        context = AppContext({}, settings=settings_for(proxy.url, 60_000), clock=clock)
+        engine = context.engine(lists=lists)
         watcher = Watcher(engine, proxy, clock)
         listening = asyncio.create_task(watcher.listen())
-        engine.add(parse_target(text, wiring.registry) for text in demo_targets(scenario))
+        engine.add(parse_target(text, context.registry) for text in demo_targets(scenario))
         running = asyncio.create_task(engine.run())
         try:
             yield watcher

@@ -17,7 +17,7 @@ from tests.support.terminal import OnTerminal
 JOB = JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
 TARGET = "/api/enrichments/en_0"
 CANARY = "sk_canary_0123456789"
-LINE = re.compile(r"jobdeck: an unexpected (\w+): this is a fault of jobdeck itself\. For a report: (\S+)\r?\n")
+STATUS_LINE = re.compile(r"jobdeck: an unexpected (\w+): this is a fault of jobdeck itself\. For a report: (\S+)\r?\n")
 
 BREAK = f"""
 def broken(*_, **__):
@@ -40,7 +40,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 def the_file(said: str, folder: Path) -> str:
     """Return what is in the file that the one line names, which is private and names no secret."""
-    found = LINE.fullmatch(said)
+    found = STATUS_LINE.fullmatch(said)
     assert found is not None, said
     assert found[1] == "ZeroDivisionError"
     path = Path(found[2])

@@ -64,7 +64,7 @@ def config(url: str, folder: Path, *hooks: list[str]) -> Path:
 def test_a_hook_gets_data_as_data_and_no_key_and_is_killed_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobdeck.wiring.hooks.HOOK_SECONDS", 0.5)
+    monkeypatch.setattr("jobdeck.app.hooks.HOOK_SECONDS", 0.5)
     told, slow = tmp_path / "told", tmp_path / "slow"
     key = "secret_canary_0123456789+/="
     copies = {

@@ -16,7 +16,8 @@ from types import MappingProxyType
 import pytest
 
 from jobdeck.apis.client import ApiClient
-from jobdeck.cli.sitting import Sitting
+from jobdeck.app.context import AppContext, ListPolicy
+from jobdeck.app.live_session import LiveSession
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.job import Job, JobKey, Target
@@ -24,7 +25,6 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.wiring import UseOfLists, Wiring
 from tests.builders import make_profile
 from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck
@@ -83,8 +83,8 @@ def settings_of(url: str, answers: Iterable[Hostile]) -> Settings:
 
 @asynccontextmanager
 async def engine_on(url: str, answers: Iterable[Hostile]) -> AsyncIterator[Engine]:
-    wiring = Wiring({}, settings=settings_of(url, answers), clock=FastClock(SPEED))
-    engine = wiring.engine(lists=UseOfLists.NONE)
+    context = AppContext({}, settings=settings_of(url, answers), clock=FastClock(SPEED))
+    engine = context.engine(lists=ListPolicy.NONE)
     running = asyncio.create_task(engine.run())
     try:
         yield engine
@@ -216,10 +216,10 @@ def test_status_prints_one_object_for_each_answer_and_nothing_else(server: Hosti
 
 
 async def test_the_screen_shows_all_of_them_as_rows_and_stays_whole(server: HostileServer) -> None:
-    wiring = Wiring({}, settings=settings_of(server.url, ANSWERS), clock=FastClock(SPEED), keep=False)
+    context = AppContext({}, settings=settings_of(server.url, ANSWERS), clock=FastClock(SPEED), keep=False)
     targets = tuple(target(APIS[number % 2], one, one.name) for number, one in enumerate(ANSWERS))
     clipboard = Clipboard()
-    app = JobdeckApp(Sitting(wiring, targets), put=clipboard, frame_seconds=0.05)
+    app = JobdeckApp(LiveSession(context, targets), put=clipboard, frame_seconds=0.05)
     async with app.run_test(size=(120, 40)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
         watch = app.deck.deck_state

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.sitting import Sitting
+from jobdeck.app.context import AppContext
+from jobdeck.app.live_session import LiveSession
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.wiring import Wiring
 from tests.cli.harness import HOST, jobdeck
 from tests.hostile.canaries import ACCESS, BEARER, CANARIES, SECRET, SHORT, SONARLY, Echo, leaking_files, leaks
 from tests.support.terminal import OnTerminal
@@ -333,10 +333,12 @@ def test_the_screen_its_terminal_and_its_clipboard_get_no_key(url: str, tmp_path
 
 
 async def test_a_picture_of_the_screen_holds_no_key(url: str, tmp_path: Path) -> None:
-    wiring = Wiring(environment(url, tmp_path, **KEYS["access and secret"], **KEYS["sonarly"]))
-    targets = [parse_target(text, wiring.registry) for text in ("op_failed", "op_unauthorized", "sonarly:g1/op_failed")]
+    context = AppContext(environment(url, tmp_path, **KEYS["access and secret"], **KEYS["sonarly"]))
+    targets = [
+        parse_target(text, context.registry) for text in ("op_failed", "op_unauthorized", "sonarly:g1/op_failed")
+    ]
     clipboard = Clipboard()
-    app = JobdeckApp(Sitting(wiring, tuple(targets)), put=clipboard, frame_seconds=0.02)
+    app = JobdeckApp(LiveSession(context, tuple(targets)), put=clipboard, frame_seconds=0.02)
     pictures = ""
     async with app.run_test(size=(140, 44)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session

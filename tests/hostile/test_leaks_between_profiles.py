@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.sitting import Sitting
+from jobdeck.app.context import AppContext
+from jobdeck.app.live_session import LiveSession
 from jobdeck.providers import escapes
 from jobdeck.providers.redactor import Redactor
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.wiring import Wiring
 from tests.cli.harness import HOST, jobdeck
 from tests.hostile.canaries import ACCESS, BEARER, SECRET, SONARLY, Gossip, leaking_files, leaks
 from tests.tui.drive import Clipboard, Driven
@@ -89,10 +89,10 @@ def test_no_command_lets_out_what_a_server_says_of_other_profiles(url: str, tmp_
 
 async def test_nor_do_the_screen_and_its_tickets(url: str, tmp_path: Path) -> None:
     env, config = configured(tmp_path, url)
-    wiring = Wiring(env, config)
-    watched = tuple(parse_target(text, wiring.registry) for text in (*targets("op_failed"), *targets("op_broken")))
+    context = AppContext(env, config)
+    watched = tuple(parse_target(text, context.registry) for text in (*targets("op_failed"), *targets("op_broken")))
     clipboard = Clipboard()
-    app = JobdeckApp(Sitting(wiring, watched), put=clipboard, frame_seconds=0.02)
+    app = JobdeckApp(LiveSession(context, watched), put=clipboard, frame_seconds=0.02)
     pictures = ""
     async with app.run_test(size=(140, 44)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
@@ -122,10 +122,10 @@ async def test_profiles_know_each_others_keys_whoever_came_first(
     url: str, tmp_path: Path, order: str, id_: str
 ) -> None:
     env, config = configured(tmp_path, url, PROFILES + UNUSED)
-    wiring = Wiring(env, config, keep=False)
-    providers = {name: wiring.provider(name) for name in order}
+    context = AppContext(env, config, keep=False)
+    providers = {name: context.provider(name) for name in order}
     for text in targets(id_):
-        target = parse_target(text, wiring.registry)
+        target = parse_target(text, context.registry)
         reply = await providers[target.key.profile].poll(target)
         assert "[redacted]" in repr(reply)
         assert not leaks(repr(reply))
@@ -135,11 +135,11 @@ async def test_profiles_know_each_others_keys_whoever_came_first(
 
 async def test_a_profile_that_joins_later_is_known_to_those_before(url: str, tmp_path: Path) -> None:
     env, config = configured(tmp_path, url)
-    wiring = Wiring(env, config, keep=False)
-    provider, target = wiring.provider("a"), parse_target("a:op_failed", wiring.registry)
+    context = AppContext(env, config, keep=False)
+    provider, target = context.provider("a"), parse_target("a:op_failed", context.registry)
     assert leaks(repr(await provider.poll(target))), "nobody else was used yet"
     for name in "bs":
-        wiring.profile(name)
+        context.profile(name)
     assert not leaks(repr(await provider.poll(target)))
     await provider.aclose()
 

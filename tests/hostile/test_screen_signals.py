@@ -43,7 +43,7 @@ def after(owner, name):
 after({owner}, {name!r})
 """
 MOMENTS = {
-    "before the loop": ("jobdeck.cli.inputs", "module", "gather_targets"),
+    "before the loop": ("jobdeck.cli.targets", "module", "gather_targets"),
     "terminal just raw": ("textual.drivers.linux_driver", "module.LinuxDriver", "start_application_mode"),
     "first frame": ("jobdeck.tui.app", "module.JobdeckApp", "on_ready"),
 }

@@ -6,7 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.follow import Settled, follow
+from jobdeck.app.context import DATABASE, AppContext
+from jobdeck.app.store_coordinator import LEASE_SECONDS
+from jobdeck.cli.headless import Settled, run_headless
 from jobdeck.domain.job import Job
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
@@ -15,8 +17,6 @@ from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store import open_store
 from jobdeck.store.records import LedgerEntry, LedgerState
-from jobdeck.wiring import DATABASE, Wiring
-from jobdeck.wiring.ledger import LEASE_SECONDS
 from tests.engine.running import PATIENCE, settings_for
 from tests.support.clocks import FastClock
 
@@ -37,15 +37,15 @@ SCENARIO = Scenario(
 
 async def watch(clock: FastClock, url: str, data: Path) -> tuple[Job, ...]:
     """Follow every job to its end, as one jobdeck among others does."""
-    wiring = Wiring({"JOBDECK_DATA_DIR": str(data)}, settings=settings_for(url, LIMIT), clock=clock)
-    targets = [parse_target(text, wiring.registry) for text in demo_targets(SCENARIO)]
+    context = AppContext({"JOBDECK_DATA_DIR": str(data)}, settings=settings_for(url, LIMIT), clock=clock)
+    targets = [parse_target(text, context.registry) for text in demo_targets(SCENARIO)]
 
     settled = Settled(clock)
 
     def enough(engine: Engine, _: Batch) -> bool:
         return settled.all_of(engine)
 
-    return await follow(wiring, targets, enough)
+    return await run_headless(context, targets, enough)
 
 
 async def test_two_watches_share_budget_and_jobs_and_both_see_every_end(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobdeck.cli.commands.wait import wait_code
 from jobdeck.cli.exit_codes import ExitCode, job_code
-from jobdeck.cli.follow import Settled
+from jobdeck.cli.headless import Settled
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Source
 from jobdeck.domain.phase import Phase

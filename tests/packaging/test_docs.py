@@ -13,8 +13,8 @@ from typing import get_type_hints
 
 import pytest
 
+from jobdeck.app.json_shapes import HistoryObject, JobObject, RequestObject
 from jobdeck.cli.parser import COMMANDS
-from jobdeck.cli.shapes import HistoryObject, JobObject, RequestObject
 from jobdeck.simulator.scenario import Api, JobScript, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck

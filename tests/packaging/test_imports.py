@@ -33,8 +33,8 @@ def test_the_screen_imports_no_client_before_its_first_frame(heavy: str) -> None
 
 def test_what_polls_is_imported_after_the_first_jobs_are_on_the_screen() -> None:
     loaded = modules_after("import jobdeck.tui.app, jobdeck.cli.commands.open, jobdeck.store.aio")
-    assert "jobdeck.cli.sitting" in loaded
-    assert not loaded & {"jobdeck.engine.engine", "jobdeck.scheduling.scheduler", "jobdeck.wiring.assembly"}
+    assert "jobdeck.app.live_session" in loaded
+    assert not loaded & {"jobdeck.engine.engine", "jobdeck.scheduling.scheduler", "jobdeck.app.factories"}
 
 
 def test_a_headless_command_imports_no_screen() -> None:
@@ -44,7 +44,7 @@ def test_a_headless_command_imports_no_screen() -> None:
 
 def test_a_page_is_read_without_what_walks_filters() -> None:
     loaded = modules_after(
-        "import jobdeck.wiring; jobdeck.wiring.load_settings({'SONARLY_API_KEY': 'sk_live_0123456789'})"
+        "import jobdeck.app.context; jobdeck.app.context.load_settings({'SONARLY_API_KEY': 'sk_live_0123456789'})"
     )
     assert "jobdeck.apis.loader" in loaded
     # What makes readers of paths is imported by the first answer, after the first frame.

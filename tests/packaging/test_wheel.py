@@ -14,15 +14,15 @@ ROOT = Path(__file__).parents[2]
 HEADLESS = """
 import asyncio, jobdeck, sys
 from pathlib import Path
-from jobdeck.cli.sitting import Sitting
+from jobdeck.app.live_session import LiveSession
 from jobdeck.config import Settings
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.wiring import Wiring
+from jobdeck.app.context import AppContext
 
 assert Path(jobdeck.__file__).is_relative_to(sys.prefix), jobdeck.__file__
 
 async def main():
-    app = JobdeckApp(Sitting(Wiring({}, settings=Settings({}, None, None)), ()))
+    app = JobdeckApp(LiveSession(AppContext({}, settings=Settings({}, None, None)), ()))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert app.stylesheet.source, "no styles were found"

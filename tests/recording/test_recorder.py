@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.recorder import Recorder
@@ -14,7 +15,6 @@ from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.wiring import Wiring
 from tests.engine.running import settings_for, until
 from tests.support.clocks import FastClock
 
@@ -59,12 +59,12 @@ async def test_an_hour_of_a_hundred_jobs_takes_two_megabytes_at_most_and_is_play
     clock, path = FastClock(SPEED), tmp_path / "one.jobdeck"
     scenario, complaints = busy(100), list[str]()
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
-        wiring = Wiring({}, settings=settings_for(server.url, 300, sonarly=60), clock=clock, keep=False)
+        context = AppContext({}, settings=settings_for(server.url, 300, sonarly=60), clock=clock, keep=False)
         recorder = Recorder(path, {"hog": "thehog", "sonarly": "sonarly"}, clock)
         recorder.when_it_ends(complaints.append)
-        engine = wiring.open(recorder=recorder).engine
+        engine = context.open(recorder=recorder).engine
         begun = clock.now()
-        engine.add(parse_target(text, wiring.registry) for text in demo_targets(scenario))
+        engine.add(parse_target(text, context.registry) for text in demo_targets(scenario))
         polling = asyncio.create_task(engine.run())
         await until(lambda: clock.now().since(begun) >= SECONDS / 2)
         gone = next(iter(engine.jobs))

@@ -10,7 +10,7 @@ import pyte
 import pytest
 from textual._styles_cache import StylesCache
 
-from jobdeck.cli.viewing import READ_ONLY, Audience, Viewer, Viewing
+from jobdeck.app.viewers import READ_ONLY, ReadOnlySession, Viewer, ViewerGroup
 from jobdeck.domain.phase import Phase
 from jobdeck.tui import remote
 from jobdeck.tui.app import JobdeckApp
@@ -22,11 +22,11 @@ from tests.tui.world import clock_at_noon, job
 class Terminal:
     """A viewer's terminal, as pyte understands what is written to it."""
 
-    def __init__(self, session: FakeSession, audience: Audience, width: int = 90, height: int = 20) -> None:
+    def __init__(self, session: FakeSession, viewers: ViewerGroup, width: int = 90, height: int = 20) -> None:
         self.screen = pyte.Screen(width, height)
         self.stream = pyte.Stream(self.screen)
         self.written: list[str] = []
-        self.view = RemoteView(Viewing(session, audience), self.take, width, height)
+        self.view = RemoteView(ReadOnlySession(session, viewers), self.take, width, height)
         self.running = asyncio.ensure_future(self.view.run())
 
     def take(self, text: str) -> None:
@@ -66,8 +66,8 @@ def streams() -> Iterator[None]:
 
 
 async def test_two_look_at_one_engine_each_with_a_screen_of_their_own(session: FakeSession) -> None:
-    engine, audience = session.engine, Audience(session.engine, session.engine)
-    one, other = Terminal(session, audience), Terminal(session, audience, 120, 30)
+    engine, viewers = session.engine, ViewerGroup(session.engine, session.engine)
+    one, other = Terminal(session, viewers), Terminal(session, viewers, 120, 30)
     await one.shows("op_b")
     await other.shows("op_b")
     one.view.type("/")
@@ -91,8 +91,8 @@ async def test_two_look_at_one_engine_each_with_a_screen_of_their_own(session: F
 
 
 async def test_a_viewer_can_change_nothing_and_is_told_why(session: FakeSession) -> None:
-    audience = Audience(session.engine, session.engine)
-    terminal = Terminal(session, audience)
+    viewers = ViewerGroup(session.engine, session.engine)
+    terminal = Terminal(session, viewers)
     await terminal.shows("op_b")
     terminal.view.type("dpram")
     await terminal.shows("read-only: what is watched")
@@ -111,9 +111,9 @@ async def test_a_viewer_can_change_nothing_and_is_told_why(session: FakeSession)
 
 
 async def test_the_engine_hears_of_everybody_who_looks(session: FakeSession) -> None:
-    engine, audience = session.engine, Audience(session.engine, session.engine)
+    engine, viewers = session.engine, ViewerGroup(session.engine, session.engine)
     assert engine.asked == [("attend", False)]
-    first, second = Viewer(audience), Viewer(audience)
+    first, second = Viewer(viewers), Viewer(viewers)
     one, two = job("op_a").key, job("op_b").key
     first.show([one])
     second.show([two])
@@ -134,10 +134,10 @@ async def test_views_that_have_ended_give_their_memory_back(
     session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "COLLECT_SECONDS", 0.01)
-    audience = Audience(session.engine, session.engine)
+    viewers = ViewerGroup(session.engine, session.engine)
     views, lines = list[weakref.ref[JobdeckApp]](), list[weakref.ref[StylesCache]]()
     for _ in range(4):
-        terminal = Terminal(session, audience, 120, 40)
+        terminal = Terminal(session, viewers, 120, 40)
         await terminal.shows("op_b")
         views.append(weakref.ref(terminal.view._app))
         lines.append(weakref.ref(terminal.view._app.screen.children[0]._styles_cache))
@@ -149,7 +149,7 @@ async def test_views_that_have_ended_give_their_memory_back(
 
 
 async def test_a_view_that_was_never_drawn_can_be_closed(session: FakeSession) -> None:
-    terminal = Terminal(session, Audience(session.engine, session.engine))
+    terminal = Terminal(session, ViewerGroup(session.engine, session.engine))
     terminal.view.type("q")
     terminal.view.resize(10, 5)
     await terminal.view.close()

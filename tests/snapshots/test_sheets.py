@@ -1,7 +1,7 @@
 """What stands in front of the deck, at every size. What one should see stands above each picture."""
 
+from jobdeck.app.session import Parsed, Refused
 from jobdeck.tui.screens.ticket import TicketScreen
-from jobdeck.tui.session import Parsed, Refused
 from jobdeck.tui.widgets.line_view import Document
 from tests.snapshots.conftest import Album
 from tests.snapshots.decks import frozen, triage, troubled

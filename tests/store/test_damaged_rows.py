@@ -10,18 +10,18 @@ from pathlib import Path
 import apsw
 import pytest
 
+from jobdeck.app.factories import _durations
+from jobdeck.app.json_shapes import job_object
 from jobdeck.cli.commands.history import _row as history_row
 from jobdeck.cli.commands.requests import _row as request_row
 from jobdeck.cli.commands.requests import ledger_object
-from jobdeck.cli.output import job_object
-from jobdeck.cli.words import describe_row
+from jobdeck.cli.job_text import describe_row
 from jobdeck.domain.job import Job, JobError, JobKey, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store, StoreError, open_store
 from jobdeck.store.records import Claim, NoticeKind
 from jobdeck.store.sqlite.migrate import load_migrations
-from jobdeck.wiring.assembly import _durations
 from tests.builders import START, make_observation, make_target
 from tests.store.doing import NOW, PLENTY, SECOND, a_problem, an_exchange, list_page, poll
 

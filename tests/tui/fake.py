@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jobdeck.apis.pages import built_in_meanings
+from jobdeck.app.session import Choice, OpenEngine, Parsed, ReadOnly, SessionControls
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
@@ -17,7 +18,6 @@ from jobdeck.domain.timeline import Moment
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
-from jobdeck.tui.session import Choice, OpenEngine, Parsed, ReadOnly, SessionControls
 from tests.support.clocks import ManualClock
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobdeck.cli.commands.replay import ReplaySitting
+from jobdeck.cli.commands.replay import ReplaySession
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobError, JobKey, Observation, Stage
 from jobdeck.domain.phase import Phase
@@ -71,7 +71,7 @@ def recording(folder: Path) -> Recording:
 def app_of(folder: Path, **options: Any) -> tuple[JobdeckApp, Replay, Clipboard]:
     told, clipboard = recording(folder), Clipboard()
     replay = Replay(told, **options)
-    return JobdeckApp(ReplaySitting(told, replay), put=clipboard, playback=replay), replay, clipboard
+    return JobdeckApp(ReplaySession(told, replay), put=clipboard, playback=replay), replay, clipboard
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
+from jobdeck.app.session import Parsed, Refused
 from jobdeck.domain.job import Target
 from jobdeck.tui.render.spans import plain
 from jobdeck.tui.screens.add import understood_lines
-from jobdeck.tui.session import Parsed, Refused
 from tests.tui.drive import driven, toasts
 from tests.tui.world import job, key, target
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from jobdeck.app.session import Parsed, Refused
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.tui.session import Parsed, Refused
 from tests.tui.drive import Driven, driven
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import NOON, clock_at_noon, exchange, job

@@ -7,11 +7,11 @@ import pytest
 from textual import events
 from textual.widgets import Input, TextArea
 
+from jobdeck.app.session import ReadOnly
 from jobdeck.tui.actions import ACTIONS
 from jobdeck.tui.keyboard import for_input, is_pasted
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.ticket import TicketScreen
-from jobdeck.tui.session import ReadOnly
 from jobdeck.tui.terminal import KeyReader
 from jobdeck.tui.widgets.filter_bar import FilterInput
 from tests.busyness import busyness

@@ -3,12 +3,12 @@ from textual import events
 from textual.color import Color
 from textual.theme import Theme
 
+from jobdeck.app.session import Choice
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.actions import ALSO, BY_NAME
 from jobdeck.tui.job_table import Order, parse_order
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.session import Choice
 from jobdeck.tui.theme import THEMES
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.job_list import JobList

@@ -1,7 +1,7 @@
 """A screen that may only be read: what changes anything is not there, and a key for it says why."""
 
+from jobdeck.app.session import ReadOnly
 from jobdeck.tui.actions import ACTIONS, actions_when
-from jobdeck.tui.session import ReadOnly
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import clock_at_noon, job

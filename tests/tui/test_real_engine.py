@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.sitting import Sitting
+from jobdeck.app.context import AppContext
+from jobdeck.app.live_session import LiveSession
+from jobdeck.app.session import Choice
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.tui.app import JobdeckApp
-from jobdeck.tui.session import Choice
-from jobdeck.wiring import Wiring
 from tests.engine.running import settings_for
 from tests.support.clocks import FastClock
 from tests.tui.drive import Clipboard, Driven, toasts
@@ -23,10 +23,10 @@ SPEED = 20.0
 async def sitting(scenario: Scenario, *texts: str) -> AsyncIterator[tuple[Driven, SimulatorServer]]:
     clock = FastClock(SPEED)
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
-        wiring = Wiring({}, settings=settings_for(server.url), clock=clock, keep=False)
-        targets = tuple(parse_target(text, wiring.registry) for text in texts)
+        context = AppContext({}, settings=settings_for(server.url), clock=clock, keep=False)
+        targets = tuple(parse_target(text, context.registry) for text in texts)
         clipboard = Clipboard()
-        app = JobdeckApp(Sitting(wiring, targets), put=clipboard, frame_seconds=0.02)
+        app = JobdeckApp(LiveSession(context, targets), put=clipboard, frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
             await run.until(lambda: app.deck.deck_state.engine is not None)
@@ -65,18 +65,18 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
 ) -> None:
     async with SimulatorServer(demo_scenario(jobs=8, seed=1)) as server:
         settings, env = settings_for(server.url), {"JOBDECK_DATA_DIR": str(tmp_path)}
-        wiring = Wiring(env, settings=settings)
-        (target,) = [parse_target(text, wiring.registry) for text in demo_targets(demo_scenario(jobs=8, seed=1))[:1]]
-        app = JobdeckApp(Sitting(wiring, (target,)), put=Clipboard(), frame_seconds=0.02)
+        context = AppContext(env, settings=settings)
+        (target,) = [parse_target(text, context.registry) for text in demo_targets(demo_scenario(jobs=8, seed=1))[:1]]
+        app = JobdeckApp(LiveSession(context, (target,)), put=Clipboard(), frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
             await run.until(lambda: app.deck.deck_state.engine is not None and app.deck.deck_state.table.total == 1)
             await run.press("s", "s", "S", "t", "Y", "n", *"it hangs", "escape", "escape", "q")
             await run.until(lambda: app._exit)
         kept = {Choice.ORDER: "-KIND", Choice.THEME: "jobdeck-light"}
-        for next_time, chosen, note in ((Wiring(env, settings=settings), kept, "it hangs"),
-                                        (Wiring(env, settings=settings, keep=False), {}, "")):  # fmt: skip
-            again = Sitting(next_time, (target,))
+        for next_time, chosen, note in ((AppContext(env, settings=settings), kept, "it hangs"),
+                                        (AppContext(env, settings=settings, keep=False), {}, "")):  # fmt: skip
+            again = LiveSession(next_time, (target,))
             await again.open()
             assert (again.chosen, await again.note([target.key])) == (chosen, note)
             assert ("it hangs" in await again.ticket([target.key])) is bool(note)

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import pytest
 
+from jobdeck.app.factories import typical_of
 from jobdeck.config import ConfigError, ProfileSettings, load_settings
-from jobdeck.wiring.assembly import typical_of
 
 ENV = {"TOKEN": "tok_canary_0123456789"}
 ACME = """

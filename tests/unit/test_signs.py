@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobdeck.cli.words import GLYPHS
+from jobdeck.cli.job_text import GLYPHS
 from jobdeck.domain.signs import IN_ASCII, in_ascii
 from jobdeck.tui.render.spans import FULL, HALF, LEVELS, TRACK
 from jobdeck.tui.render.state import ALL_STATES

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.narration import narrate
+from jobdeck.cli.log import log
 
 MOST = 3
 """Faults of one run that are kept: after that they are the same ones again."""
@@ -14,11 +14,11 @@ MOST = 3
 
 def report_crash(error: BaseException, command: str) -> ExitCode:
     """Say in one line on standard error that a command came to grief and where the details are."""
-    narrate(f"{_told(error)}: this is a fault of jobdeck itself. {_kept(error, command)}")
+    log(f"{_told(error)}: this is a fault of jobdeck itself. {_kept(error, command)}")
     return ExitCode.INTERNAL
 
 
-class FaultKeeper(logging.Handler):
+class CrashLogHandler(logging.Handler):
     """Writes faults that were survived to files of their own: a traceback on a terminal may show what it must not."""
 
     def __init__(self, command: str) -> None:
@@ -32,13 +32,13 @@ class FaultKeeper(logging.Handler):
         if error is None or self._kept >= MOST or type(error).__module__.startswith("jobdeck."):
             return
         self._kept += 1
-        narrate(f"{_told(error)} was survived. {_kept(error, self._command)}")
+        log(f"{_told(error)} was survived. {_kept(error, self._command)}")
 
 
 @contextmanager
-def keeping_faults(command: str) -> Iterator[None]:
+def log_crashes(command: str) -> Iterator[None]:
     """Have what is logged meanwhile kept in private files instead of shown on standard error."""
-    keeper = FaultKeeper(command)
+    keeper = CrashLogHandler(command)
     loggers = [logging.getLogger(name) for name in ("jobdeck", "asyncio")]
     for logger in loggers:
         logger.addHandler(keeper)
@@ -56,9 +56,9 @@ def _told(error: BaseException) -> str:
 
 
 def _kept(error: BaseException, command: str) -> str:
+    from jobdeck.app.crash_report import write_crash  # noqa: PLC0415 - the same
+    from jobdeck.app.private_file import PrivateFileError  # noqa: PLC0415 - the same
     from jobdeck.domain.text import one_line  # noqa: PLC0415 - for a crash only
-    from jobdeck.wiring.crash import write_crash  # noqa: PLC0415 - the same
-    from jobdeck.wiring.private_file import PrivateFileError  # noqa: PLC0415 - the same
 
     try:
         path = write_crash(error, os.environ, command)

@@ -14,10 +14,10 @@ from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
 from jobdeck.apis.fields import FieldMatch
 from jobdeck.apis.spec import ApiSpec
-from jobdeck.cli.errors import CommandError
-from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.inputs import read_source
-from jobdeck.cli.output import print_json, print_table, rfc3339
+from jobdeck.app.json_shapes import rfc3339
+from jobdeck.cli.exit_codes import CommandError, ExitCode
+from jobdeck.cli.output import print_json, print_table
+from jobdeck.cli.targets import read_source
 from jobdeck.config import load_settings
 from jobdeck.config.apis import read_spec
 from jobdeck.domain.job import Observation, Part

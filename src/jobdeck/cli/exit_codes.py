@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.text import clean, mask_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,15 +30,15 @@ class ExitCode(IntEnum):
     UNREACHABLE = 7
     INTERNAL = 70
     TIMED_OUT = 124
-    HUNG_UP = 129
+    HANGUP = 129
     INTERRUPTED = 130
-    UNREAD = 141
+    BROKEN_PIPE = 141
     TERMINATED = 143
 
 
 SIGNAL_CODES = {
     getattr(signal, name): code
-    for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HUNG_UP))
+    for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HANGUP))
     if hasattr(signal, name)
 }
 """Signals that end a command, beside the interrupt that Python itself knows; Windows has no SIGHUP."""
@@ -97,3 +99,15 @@ def problem_code(kind: ProblemKind) -> ExitCode:
             return ExitCode.NOT_FOUND
         case _:
             return ExitCode.UNREACHABLE
+
+
+LISTEN_ERRORS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM})
+"""What may be wrong with a port that a user names; another error of a server is a fault of ours."""
+
+
+class CommandError(Exception):
+    """A command cannot go on. Each line of the message is one on standard error; `code` is the exit code."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
+        super().__init__(clean(mask_keys(message), lines=True))
+        self.code = code

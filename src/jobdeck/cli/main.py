@@ -10,11 +10,11 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from jobdeck.cli.narration import narrate
+from jobdeck.cli.log import log
 from jobdeck.cli.parser import parse
 from jobdeck.cli.streams import prepare_streams, silence_stdout
 
-INTERNAL, INTERRUPTED, UNREAD = 70, 130, 141
+INTERNAL, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 """Three of the `ExitCode`s, which may be needed when nothing can be imported any more."""
 
 NO_THREAD = "can't start new thread"
@@ -35,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # of --help and --version
             raise
         command = arguments.command
-        from jobdeck.cli.errors import CommandError  # noqa: PLC0415 - 40 ms that --version and --help do without
-        from jobdeck.cli.exit_codes import ExitCode  # noqa: PLC0415 - the same
+        from jobdeck.cli.exit_codes import CommandError, ExitCode  # noqa: PLC0415 - 40 ms that --version does without
         from jobdeck.config.errors import ConfigError  # noqa: PLC0415 - the same
 
         try:
@@ -60,7 +59,7 @@ def _code_of_fault(error: Exception, command: str) -> int:
     if number == errno.EPIPE or (stream and number == errno.EIO):  # the latter of a terminal that hung up
         silence_stdout()
         # Nobody reads any more. Where the code tells how jobs ended, nothing may be mistaken for "all succeeded".
-        return UNREAD if command in _TELLING else 0
+        return BROKEN_PIPE if command in _TELLING else 0
     if isinstance(error, OSError):
         if stream:
             silence_stdout()
@@ -107,9 +106,9 @@ def _what_failed(error: OSError) -> str:
 def _run(arguments: argparse.Namespace) -> int:
     import importlib  # noqa: PLC0415 - after --version and --help
 
-    from jobdeck.cli.crash import keeping_faults  # noqa: PLC0415 - the same
+    from jobdeck.cli.crash import log_crashes  # noqa: PLC0415 - the same
 
-    with keeping_faults(arguments.command):
+    with log_crashes(arguments.command):
         code: int = importlib.import_module(f"jobdeck.cli.commands.{arguments.command}").run(arguments)
     return code
 
@@ -125,6 +124,6 @@ def _on_termination() -> None:
 
 def _narrate(line: str) -> None:
     try:
-        narrate(line)
+        log(line)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

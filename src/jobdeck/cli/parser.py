@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from jobdeck import __version__
-from jobdeck.cli.durations import duration
 from jobdeck.files import expand_home
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
 
 _EPILOG = """\
 targets:
@@ -77,14 +77,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser, line = build_parser(rest[0]), [rest[0], *globals_, *rest[1:]]
     else:
         if rest:
-            from jobdeck.cli.mistyped import mistyped_command  # noqa: PLC0415 - not for --version and --help
+            from jobdeck.cli.suggestions import suggest_command  # noqa: PLC0415 - not for --version and --help
 
-            if (mistake := mistyped_command(rest[0], WORDS)) is not None:
+            if (mistake := suggest_command(rest[0], WORDS)) is not None:
                 build_parser().error(mistake)
         parser, line = build_parser("open"), ["open", *globals_, *rest]
     arguments = parser.parse_args(line)
     if typed := _targets_typed(arguments, rest):
-        from jobdeck.cli.mistyped import misplaced_command  # noqa: PLC0415 - the same
+        from jobdeck.cli.suggestions import misplaced_command  # noqa: PLC0415 - the same
 
         if (mistake := misplaced_command(typed, WORDS)) is not None:
             parser.error(mistake)
@@ -454,3 +454,17 @@ COMMANDS = tuple(name for name in _ADD if name != "open")
 """Words that are commands when they come first; ``jobdeck -- demo`` watches a job called demo."""
 
 WORDS = (*COMMANDS, "help", "version")
+
+
+LONGEST = 366 * 86_400.0
+
+
+def duration(text: str) -> float:
+    """Return the seconds of a length of time of up to a year; for argparse, raises its ArgumentTypeError."""
+    from jobdeck.domain.words import seconds_of  # noqa: PLC0415 - not for --version and --help
+
+    seconds = seconds_of(text)
+    if seconds is None or not 0 < seconds <= LONGEST:
+        message = "not a duration such as 45s, 30m or 1h30m"
+        raise argparse.ArgumentTypeError(message)
+    return seconds

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from jobdeck.cli.exit_codes import SIGNAL_CODES, ExitCode
-from jobdeck.cli.narration import LINE
+from jobdeck.cli.log import STATUS_LINE
 from jobdeck.cli.readers import watch_readers
 
 REFRESH_SECONDS = 1.0
@@ -70,9 +70,9 @@ async def _while_read(command: Coroutine[Any, Any, T]) -> T:
 
 
 async def _keep_drawn() -> None:
-    while LINE.possible:
+    while STATUS_LINE.possible:
         await asyncio.sleep(REFRESH_SECONDS)
-        LINE.refresh()
+        STATUS_LINE.refresh()
 
 
 class _LeavingExecutor(ThreadPoolExecutor):

@@ -28,6 +28,11 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=SIGNS)
 
 
+def is_piped(argument: str) -> bool:
+    """Whether an argument stands for standard input: ``-`` or ``PROFILE:-``."""
+    return argument == "-" or argument.endswith(":-")
+
+
 def _buffered(stream: TextIO) -> TextIO:
     """Return a stream that PYTHONUNBUFFERED has left without a buffer with one.
 

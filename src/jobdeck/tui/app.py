@@ -18,6 +18,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
+from jobdeck.app.session import Changes, OpenEngine, Playback, Session, safe_error_message
 from jobdeck.tui.actions import ActionCommands
 from jobdeck.tui.clipboard import ClipboardWriter, clipboard
 from jobdeck.tui.export import Save, save
@@ -27,7 +28,6 @@ from jobdeck.tui.output_filters import AsciiFallbackFilter, ControlCharFilter
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.replay import ReplayDeck
-from jobdeck.tui.session import Changes, OpenEngine, Playback, Session, safe_error_message
 from jobdeck.tui.terminal import Burst, TerminalApp, ignore_full_wakeup_pipe, stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES, style_sheets
 from jobdeck.tui.widgets.painted import ROLE_CLASSES

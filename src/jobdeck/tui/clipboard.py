@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
 from jobdeck.tui.cell_text import clip
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.multiplexer import in_gnu_screen, passed_through
-from jobdeck.wiring.private_file import PrivateFileError
 
 TOOL_SECONDS = 2.0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual.screen import ModalScreen
 
+from jobdeck.app.session import ReadOnly, Session
 from jobdeck.domain import words
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
@@ -14,7 +15,6 @@ from jobdeck.tui.cell_text import middle
 from jobdeck.tui.clipboard import ClipboardService, Say
 from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.ticket import TicketScreen
-from jobdeck.tui.session import ReadOnly, Session
 
 
 @dataclass(frozen=True, slots=True)

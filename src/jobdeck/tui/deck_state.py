@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from jobdeck.app.session import EngineControls, EngineView
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.fingerprint import Faults
 from jobdeck.domain.instant import Instant
@@ -17,7 +18,6 @@ from jobdeck.tui.render.header import Overview
 from jobdeck.tui.render.state import ENDED, FAILED, NEW
 from jobdeck.tui.render.tabs import NO_MEANINGS, JobHistory, Meanings
 from jobdeck.tui.render.trace import ExchangeNotes, exchange_notes
-from jobdeck.tui.session import EngineControls, EngineView
 
 
 class DeckState:

@@ -2,12 +2,12 @@
 
 from collections.abc import Container, Sequence
 
+from jobdeck.app.session import safe_error_message
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.tui.cell_text import middle
 from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.session import safe_error_message
 
 PAUSED = "queued until polling is resumed (p)"
 NOT_OPEN = "still opening: try again in a moment"
@@ -71,7 +71,7 @@ class EngineActions:
             return False, "not added: the engine is not open yet"
         try:
             new = self._state.controls.add(targets)
-        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
+        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the configuration raises
             return False, f"not added: {safe_error_message(error)}"
         again = len(targets) - len(new)
         return True, f"{words.plural(len(new), 'job')} added" + (f", {again} watched already" if again else "")

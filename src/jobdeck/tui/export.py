@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from jobdeck.app.private_file import PrivateFileError, PrivateStream, write_private
+from jobdeck.app.session import EngineControls
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
-from jobdeck.tui.session import EngineControls
-from jobdeck.wiring.private_file import PrivateFileError, PrivateStream, write_private
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
 LONGEST_NAME = 60

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from jobdeck.app.session import safe_error_message
 from jobdeck.domain import words
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.cell_text import middle
@@ -9,7 +10,6 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.marks import MarkedJobs, UndoStack
 from jobdeck.tui.notifications import EndNotifications, NotifyState
 from jobdeck.tui.render.state import TROUBLE
-from jobdeck.tui.session import safe_error_message
 from jobdeck.tui.widgets.job_list import JobList
 
 
@@ -138,7 +138,7 @@ class JobActions:
             return "nothing to undo", False
         try:
             change.undo()
-        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the wiring raises
+        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the configuration raises
             return f"not undone: {safe_error_message(error)}", True
         return change.undone, False
 

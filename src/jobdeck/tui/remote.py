@@ -12,11 +12,11 @@ from textual.driver import Driver
 from textual.geometry import Size
 from textual.message import Message
 
+from jobdeck.app.private_file import PrivateFileError
+from jobdeck.app.session import Session
 from jobdeck.tui.app import CLOSE_SECONDS, JobdeckApp
 from jobdeck.tui.clipboard import OSC52_BYTES, TooBigError, osc52
-from jobdeck.tui.session import Session
 from jobdeck.tui.terminal import KeyReader, pin_clusters, release_painted_lines, usable_size
-from jobdeck.wiring.private_file import PrivateFileError
 
 Write = Callable[[str], None]
 

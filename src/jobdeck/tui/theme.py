@@ -6,7 +6,7 @@ from typing import Any
 from textual.screen import Screen
 from textual.theme import Theme
 
-from jobdeck.tui.session import Choice, Session, save_choice
+from jobdeck.app.session import Choice, Session, save_choice
 
 DARK = Theme(
     name="jobdeck",

@@ -3,9 +3,9 @@
 import pytest
 
 from jobdeck.apis.targets import TargetError, parse_target
-from jobdeck.wiring import Wiring
+from jobdeck.app.context import AppContext
 
-REGISTRY = Wiring({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).registry
+REGISTRY = AppContext({"THE_HOG_API_KEY": "hog_live_0123456789", "SONARLY_API_KEY": "sk_live_0123456789"}).registry
 
 DECORATED = ['"op_1"', "'op_1',", "[op_1]", "(op_1)", "`op_1`", "op_1.", "op_1;", "op_1?", "“op_1”", "<op_1>,", "op_1!"]
 ASSIGNED = ["job_id=op_1", "id = op_1", '"operationId":"op_1"', "'id': 'op_1',"]

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jobdeck.apis.pages import PageLibrary
-from jobdeck.cli.errors import CommandError
-from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.narration import narrate
+from jobdeck.cli.exit_codes import CommandError, ExitCode
+from jobdeck.cli.log import log
 from jobdeck.cli.output import print_table
 from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.apis import read_page_text, read_spec
@@ -40,7 +39,7 @@ def _row(library: PageLibrary, name: str) -> tuple[str, str, str, str]:
     try:
         spec = read_spec(library, name, name)
     except ConfigError as error:
-        narrate(str(error))
+        log(str(error))
         return name, "–", "–", f"{source}, cannot be used"
     origin = str(origin_of_base(spec.base_url)) if spec.base_url else ""
     variable = f"${spec.base_url_env}" if spec.base_url_env else "each profile's"

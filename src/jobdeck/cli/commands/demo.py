@@ -6,15 +6,14 @@ from types import MappingProxyType
 from jobdeck.apis.pages import PageLibrary
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.targets import parse_target
-from jobdeck.cli.recording import make_recorder
-from jobdeck.cli.screen import run_screen
-from jobdeck.cli.sitting import Sitting
-from jobdeck.cli.terminal import require_terminal
+from jobdeck.app.context import AppContext
+from jobdeck.app.live_session import LiveSession
+from jobdeck.cli.bootstrap import make_recorder
+from jobdeck.cli.screen import require_terminal, run_screen
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.simulator.demo import DEMO_PROFILES, demo_scenario, demo_targets
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.wiring import Wiring
 
 DEMO_LIMIT = 300
 """Requests a minute: what the vendor's newer pages give for polling."""
@@ -25,12 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
     require_terminal(piped=False)
     scenario = demo_scenario(jobs=arguments.jobs, seed=arguments.seed, speed=arguments.speed)
     with ThreadedSimulator(scenario) as simulator:
-        wiring = Wiring({}, settings=demo_settings(simulator.url), keep=False)
-        registry = wiring.registry
+        context = AppContext({}, settings=demo_settings(simulator.url), keep=False)
+        registry = context.registry
         targets = tuple(parse_target(text, registry) for text in demo_targets(scenario))
         notices = ("a demo: simulated jobs, real HTTP on this machine",)
-        sitting = Sitting(wiring, targets, notices, recorder=make_recorder(arguments.record, wiring))
-        return run_screen(sitting, command="demo")
+        session = LiveSession(context, targets, notices, recorder=make_recorder(arguments.record, context))
+        return run_screen(session, command="demo")
 
 
 def demo_settings(url: str) -> Settings:

@@ -12,14 +12,17 @@ from typing import TextIO
 from jobdeck import __version__
 from jobdeck.apis.pages import built_in_names
 from jobdeck.apis.profile import Profile
-from jobdeck.cli.commands.discover import hindrance, profiles_of
+from jobdeck.app.context import AppContext, open_own_store
+from jobdeck.app.direct_client import RateLimitedError
+from jobdeck.app.discovery import listing_obstacle
+from jobdeck.app.json_shapes import CheckObject
+from jobdeck.cli.bootstrap import open_context, open_store_for
+from jobdeck.cli.commands.discover import profiles_of
 from jobdeck.cli.exit_codes import ExitCode, problem_code
-from jobdeck.cli.opening import open_store_for, open_wiring
 from jobdeck.cli.output import print_json
+from jobdeck.cli.rate_limit_notices import RateLimitNotices
 from jobdeck.cli.run_async import run_async
-from jobdeck.cli.shapes import CheckObject
-from jobdeck.cli.silence import Silences
-from jobdeck.cli.terminal import DUMB, screen_stream
+from jobdeck.cli.screen import DUMB, screen_stream
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
 from jobdeck.domain import words
@@ -30,8 +33,6 @@ from jobdeck.domain.scope import Scope
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
 from jobdeck.tui.multiplexer import in_gnu_screen
-from jobdeck.wiring import Wiring, open_own_store
-from jobdeck.wiring.patience import SilencedError
 
 CLOCK_TOLERANCE = 5.0
 """Seconds by which our clock may differ from a server's before ages and Retry-After dates mislead."""
@@ -64,23 +65,23 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
     scopes: Mapping[str, Scope] = {}
     try:
-        wiring = open_wiring(arguments)
+        context = open_context(arguments)
     except ConfigError as error:
         checks.append(Check("configuration", Verdict.FAILED, str(error), ExitCode.USAGE))
     else:
-        scopes, names = wiring.settings.scopes, profiles_of(wiring, arguments.profile)
-        checks.extend((_configuration(wiring), _apis(wiring)))
+        scopes, names = context.settings.scopes, profiles_of(context, arguments.profile)
+        checks.extend((_configuration(context), _apis(context)))
         for name in names:
             with suppress(ConfigError):  # which the check of the credential tells
-                wiring.settings.profiles[name].prompt()
-        checks.extend(run_async(_profiles(wiring, arguments, names)))
+                context.settings.profiles[name].prompt()
+        checks.extend(run_async(_profiles(context, arguments, names)))
     checks.extend((_store(arguments, scopes), *_terminal()))
     _report(checks, as_json=arguments.json)
     return next((check.code for check in checks if check.verdict is Verdict.FAILED), ExitCode.OK)
 
 
-def _configuration(wiring: Wiring) -> Check:
-    settings = wiring.settings
+def _configuration(context: AppContext) -> Check:
+    settings = context.settings
     origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
     profiles = ", ".join(_named(settings, name) for name in settings.profiles)
     if settings.notices:
@@ -96,9 +97,9 @@ def _named(settings: Settings, name: str) -> str:
     return f"{name} ({', '.join(notes)})" if notes else name
 
 
-def _apis(wiring: Wiring) -> Check:
+def _apis(context: AppContext) -> Check:
     """Name the user's own pages, and those built-in ones that they replace."""
-    library = wiring.settings.apis
+    library = context.settings.apis
     ours = ", ".join(
         f"{name} ({page.file}{', replaces the built-in one' if library.replaces(name) else ''})"
         for name, page in library.own.items()
@@ -107,20 +108,20 @@ def _apis(wiring: Wiring) -> Check:
     return Check("described APIs", Verdict.OK, f"{ours + '; ' if ours else ''}{built_in}")
 
 
-async def _profiles(wiring: Wiring, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
+async def _profiles(context: AppContext, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
     # All before the first request: an answer to one profile may hold the key of another.
-    credentials = {name: _credentials(wiring, name) for name in names}
+    credentials = {name: _credentials(context, name) for name in names}
     checks: list[Check] = []
     for name, found in credentials.items():
         checks.extend(found)
         if not any(check.verdict is Verdict.FAILED for check in found):
-            checks.extend(await _reached(wiring, arguments, name))
+            checks.extend(await _reached(context, arguments, name))
     return checks
 
 
-def _credentials(wiring: Wiring, name: str) -> list[Check]:
+def _credentials(context: AppContext, name: str) -> list[Check]:
     """Check that a profile's credentials can be had."""
-    settings = wiring.settings.profiles[name]
+    settings = context.settings.profiles[name]
     checks: list[Check] = []
     for ref in settings.secrets:
         key = ref.where.rpartition(": ")[2]
@@ -136,43 +137,43 @@ def _credentials(wiring: Wiring, name: str) -> list[Check]:
         checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none are configured", ExitCode.USAGE))
     if not any(check.verdict is Verdict.FAILED for check in checks):
         with suppress(ConfigError):  # which the request tells
-            wiring.profile(name)
+            context.profile(name)
     return checks
 
 
-async def _reached(wiring: Wiring, arguments: argparse.Namespace, name: str) -> list[Check]:
+async def _reached(context: AppContext, arguments: argparse.Namespace, name: str) -> list[Check]:
     """Ask one authenticated request."""
-    settings = wiring.settings.profiles[name]
-    if (reason := hindrance(settings.profile)) is not None:
+    settings = context.settings.profiles[name]
+    if (reason := listing_obstacle(settings.profile)) is not None:
         found = f"none sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
         return [Check(f"{name}: request", Verdict.OK, found)]
     origin = settings.profile.origin
     try:
-        exchange, windows = await _request(wiring, settings.profile)
-    except SilencedError as error:
+        exchange, windows = await _request(context, settings.profile)
+    except RateLimitedError as error:
         return [_unanswered(name, origin, error.problem)]
     if exchange.problem is not None:
         return [_unanswered(name, origin, exchange.problem)]
     trail = f", request {exchange.support_id}" if exchange.support_id else ""
     found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
-    checks = [Check(f"{name}: request", Verdict.OK, found), _limits(wiring, arguments, name, windows)]
+    checks = [Check(f"{name}: request", Verdict.OK, found), _limits(context, arguments, name, windows)]
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
     return checks
 
 
-async def _request(wiring: Wiring, profile: Profile) -> tuple[Exchange, tuple[RateWindow, ...]]:
+async def _request(context: AppContext, profile: Profile) -> tuple[Exchange, tuple[RateWindow, ...]]:
     """Ask one authenticated request; returns it with the limits that its answer announced."""
-    async with wiring.asking([profile.name], Silences(wiring.clock).tell) as askers:
-        asker = askers[profile.name]
+    async with context.direct_clients([profile.name], RateLimitNotices(context.clock).notify) as clients:
+        client = clients[profile.name]
         variable = next((name for name, known in profile.spec.variables.items() if known.url is not None), None)
         if variable is not None:
-            return (await asker.list_values(variable)).exchange, ()
+            return (await client.list_values(variable)).exchange, ()
         listed = profile.spec.lists[0]
         resource = profile.spec.resources[listed.shows[0]]
         place = resource.parse_scope(None, profile.variables) or {}
         page = ListPage(resource.name, resource.scope_of(place), limit=1)
-        reply = await asker.list_page(page)
+        reply = await client.list_page(page)
         return reply.exchange, reply.windows
 
 
@@ -185,9 +186,9 @@ def _keyless(profile: Profile) -> bool:
     return not profile.spec.needs_secret
 
 
-def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:
+def _limits(context: AppContext, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:
     """Tell the limits: configured, announced just now, and as all jobdecks on this machine hold to them."""
-    profile = wiring.settings.profiles[name].profile
+    profile = context.settings.profiles[name].profile
     configured, documented = profile.requests_per_minute, profile.spec.requests_per_minute
     told = "; ".join(
         f"{window.name + ' ' if window.name else ''}{window.limit}{_per(window)}, {_left(window)}"
@@ -197,7 +198,7 @@ def _limits(wiring: Wiring, arguments: argparse.Namespace, name: str, windows: t
     ours = "not configured" if configured is None else f"{configured} a minute configured"
     if configured is None and documented is not None:
         ours = f"{documented} a minute documented"
-    with open_store_for(arguments, wiring.settings.scopes) as store:
+    with open_store_for(arguments, context.settings.scopes) as store:
         learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
     kept = (
         "; in force: " + ", ".join(f"{bucket} {limit} a minute" for bucket, limit in learnt.items()) if learnt else ""

@@ -2,12 +2,12 @@
 
 import argparse
 
+from jobdeck.app.json_shapes import HistoryObject, job_object
+from jobdeck.cli.bootstrap import open_store_for, read_scopes
 from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.narration import narrate, newest
-from jobdeck.cli.opening import open_store_for, read_scopes
-from jobdeck.cli.output import job_object, of_profile, print_json, print_table_of_scopes
-from jobdeck.cli.shapes import HistoryObject
-from jobdeck.cli.words import describe_message, describe_progress, describe_state
+from jobdeck.cli.job_text import describe_message, describe_progress, describe_state
+from jobdeck.cli.log import log, truncate_with_notice
+from jobdeck.cli.output import of_profile, print_json, print_table_of_scopes
 from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
@@ -25,10 +25,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with open_store_for(arguments, scopes, needed=True) as store:
         if arguments.purge is not None:
             return _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
-        stored = newest(store.jobs(arguments.profile, arguments.limit + 1), arguments.limit)
+        stored = truncate_with_notice(store.jobs(arguments.profile, arguments.limit + 1), arguments.limit)
         notes = store.annotations(item.last.key for item in stored)
         if not arguments.json and not stored:
-            narrate(f"nothing is remembered{of_profile(arguments, scopes)} yet")
+            log(f"nothing is remembered{of_profile(arguments, scopes)} yet")
         elif not arguments.json:
             named = [(item.last.key.profile, item.scope) for item in stored]
             print_table_of_scopes(_HEADER, [_row(item.at(now), now) for item in stored], named)
@@ -68,5 +68,5 @@ def _purge(store: Store, before_us: int, days: float) -> ExitCode:
         jobs += gone.jobs
         if not gone.more:
             break
-    narrate(f"forgot {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days")
+    log(f"forgot {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days")
     return ExitCode.OK

@@ -3,33 +3,32 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from jobdeck.cli.opening import open_wiring
-from jobdeck.cli.recording import make_recorder
-from jobdeck.cli.screen import run_screen
-from jobdeck.cli.sitting import Sitting
-from jobdeck.cli.terminal import is_piped, read_keys_from_terminal, require_terminal
+from jobdeck.app.live_session import LiveSession
+from jobdeck.cli.bootstrap import make_recorder, open_context
+from jobdeck.cli.screen import read_keys_from_terminal, require_terminal, run_screen
+from jobdeck.cli.streams import is_piped
 
 if TYPE_CHECKING:
+    from jobdeck.app.context import AppContext
     from jobdeck.domain.job import Target
-    from jobdeck.wiring import Wiring
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the screen on the targets and return its exit code."""
     piped = any(map(is_piped, arguments.targets))
     require_terminal(piped=piped)
-    wiring, targets = _named(arguments) if arguments.targets else (open_wiring(arguments), ())
-    for settings in wiring.settings.profiles.values():
+    context, targets = _named(arguments) if arguments.targets else (open_context(arguments), ())
+    for settings in context.settings.profiles.values():
         settings.prompt()
     if piped:
         read_keys_from_terminal()
-    recorder = make_recorder(arguments.record, wiring)
-    sitting = Sitting(wiring, targets, wiring.settings.notices, lists=arguments.discover, recorder=recorder)
-    return run_screen(sitting, mouse=wiring.settings.mouse)
+    recorder = make_recorder(arguments.record, context)
+    session = LiveSession(context, targets, context.settings.notices, lists=arguments.discover, recorder=recorder)
+    return run_screen(session, mouse=context.settings.mouse)
 
 
-def _named(arguments: argparse.Namespace) -> "tuple[Wiring, tuple[Target, ...]]":
-    from jobdeck.cli.inputs import open_targets  # noqa: PLC0415 - 15 ms that the watch list of last time does without
+def _named(arguments: argparse.Namespace) -> "tuple[AppContext, tuple[Target, ...]]":
+    from jobdeck.cli.targets import open_targets  # noqa: PLC0415 - 15 ms that the watch list of last time does without
 
-    wiring, inputs = open_targets(arguments, arguments.targets)
-    return wiring, inputs.targets
+    context, inputs = open_targets(arguments, arguments.targets)
+    return context, inputs.targets

@@ -1,41 +1,28 @@
 """``jobdeck replay``: the screen on a recording."""
 
 import argparse
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jobdeck import __version__
-from jobdeck.apis.pages import built_in_meanings, customary_headers
-from jobdeck.cli.errors import CommandError
-from jobdeck.cli.narration import LINE
-from jobdeck.cli.screen import run_screen
-from jobdeck.cli.terminal import require_terminal
-from jobdeck.domain.curl import curl_line
-from jobdeck.domain.exchange import Exchange, told_offset
-from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.app.replay_session import ReplaySession
+from jobdeck.cli.exit_codes import CommandError
+from jobdeck.cli.log import STATUS_LINE
+from jobdeck.cli.screen import require_terminal, run_screen
 from jobdeck.domain.text import one_line
-from jobdeck.domain.ticket import TicketSource
-from jobdeck.domain.tickets import tickets_markdown
-from jobdeck.recording.entries import Recording, RecordingError
+from jobdeck.recording.entries import RecordingError
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.replay import Replay
 from jobdeck.recording.times import TimeParseError
-from jobdeck.tui.session import Choice, OpenEngine, ReadOnly
-from jobdeck.wiring.tickets import TicketError
-
-READ_ONLY = "not available in replay"
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the recording and open the screen on it; reads no configuration and writes nothing."""
-    LINE.show(f"jobdeck: reading {one_line(arguments.file, 60)} …")
+    STATUS_LINE.show(f"jobdeck: reading {one_line(arguments.file, 60)} …")
     try:
         recording = read_recording(Path(arguments.file))
     except RecordingError as error:
         raise CommandError(str(error)) from None
     finally:
-        LINE.clear()
+        STATUS_LINE.clear()
     replay = Replay(recording, speed=arguments.speed, playing=not arguments.paused)
     if arguments.at is not None:
         try:
@@ -43,83 +30,4 @@ def run(arguments: argparse.Namespace) -> int:
         except TimeParseError as error:
             raise CommandError(f"--at: {error}") from None
     require_terminal(piped=False)
-    return run_screen(ReplaySitting(recording, replay), replay, command="replay")
-
-
-class ReplaySitting:
-    """Implements the screen's `Session` on a recording."""
-
-    def __init__(self, recording: Recording, replay: Replay) -> None:
-        self._header = recording.header
-        self._replay = replay
-        self.access = ReadOnly(READ_ONLY)
-        self.unkept = ""
-        self.reading = 0
-        self.chosen: Mapping[Choice, str] = {}
-        self.notices = (recording.fault,) if recording.fault else ()
-
-    @property
-    def clock(self) -> Clock:
-        """The recording's own clock."""
-        return self._replay
-
-    @property
-    def profiles(self) -> tuple[str, ...]:
-        """The recorded profiles."""
-        return tuple(self._header.profiles)
-
-    async def recall(self) -> Sequence[Job]:
-        """Remember nothing: all is in the recording."""
-        return ()
-
-    async def open(self) -> OpenEngine:
-        """Return what plays."""
-        return OpenEngine(self._replay)
-
-    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
-        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
-        return built_in_meanings(provider)
-
-    def curl(self, asked: Exchange | Target) -> str:
-        """Return a request as a line for a shell, with the variables that its API usually has.
-
-        Of a job the newest one about it alone, which asks for less than a list does; else the newest.
-        """
-        if isinstance(asked, Target):
-            exchanges = self._replay.exchanges(asked.key)
-            newest = next((item for item in exchanges if item.job is not None), next(iter(exchanges), None))
-            return "" if newest is None else self.curl(newest)
-        provider = self._header.profiles.get(asked.profile, "")
-        return curl_line(asked.method, asked.url, customary_headers(provider))
-
-    async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
-        """Return a ticket from what was known at the moment that is shown."""
-        sources = [
-            self._source(job, include_result=include_result)
-            for key in keys
-            if (job := self._replay.jobs.get(key)) is not None
-        ]
-        if not sources:
-            raise TicketError("nothing was known of this job yet")
-        return tickets_markdown(sources, note)
-
-    def _source(self, job: Job, *, include_result: bool) -> TicketSource:
-        exchanges = self._replay.exchanges(job.key)
-        return TicketSource(
-            job=job,
-            timeline=self._replay.timeline(job.key),
-            exchanges=exchanges,
-            version=__version__,
-            made_us=self._replay.now().us,
-            curl=self.curl(job.target),
-            clock_offset=told_offset(exchanges),
-            include_result=include_result,
-        )
-
-    async def note(self, keys: Sequence[JobKey]) -> str:
-        """Return nothing: notes are not recorded."""
-        return ""
-
-    async def close(self) -> None:
-        """End what plays."""
-        self._replay.close()
+    return run_screen(ReplaySession(recording, replay), replay, command="replay")

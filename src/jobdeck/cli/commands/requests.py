@@ -4,19 +4,12 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 
+from jobdeck.app.json_shapes import RequestObject, problem_object, rfc3339
+from jobdeck.cli.bootstrap import open_context, open_store_for, read_scopes
 from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.inputs import gather_targets
-from jobdeck.cli.narration import narrate, newest
-from jobdeck.cli.opening import open_store_for, open_wiring, read_scopes
-from jobdeck.cli.output import (
-    describe_scope,
-    of_profile,
-    print_json,
-    print_table_of_scopes,
-    problem_object,
-    rfc3339,
-)
-from jobdeck.cli.shapes import RequestObject
+from jobdeck.cli.log import log, truncate_with_notice
+from jobdeck.cli.output import describe_scope, of_profile, print_json, print_table_of_scopes
+from jobdeck.cli.targets import gather_targets
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
 from jobdeck.store import Store
@@ -30,9 +23,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     scopes = read_scopes(arguments)
     with open_store_for(arguments, scopes, needed=True) as store:
         if arguments.target is None:
-            entries = newest(store.all_exchanges(arguments.profile, arguments.limit + 1), arguments.limit)
+            entries = truncate_with_notice(store.all_exchanges(arguments.profile, arguments.limit + 1), arguments.limit)
             if not entries and not arguments.json:
-                narrate(f"no request{of_profile(arguments, scopes)} is on record yet")
+                log(f"no request{of_profile(arguments, scopes)} is on record yet")
             _print(entries, as_json=arguments.json)
             return ExitCode.OK
         found = store.find_request(arguments.target, arguments.limit)
@@ -41,17 +34,19 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return ExitCode.OK
         if found.elsewhere:
             where = ", ".join(dict.fromkeys(describe_scope("", scope) for scope in found.elsewhere))
-            narrate(f"{one_line(arguments.target, 200)} is on record for {where}, where no profile points now")
+            log(f"{one_line(arguments.target, 200)} is on record for {where}, where no profile points now")
             return ExitCode.NOT_FOUND
         return _of_target(store, arguments)
 
 
 def _of_target(store: Store, arguments: argparse.Namespace) -> ExitCode:
-    targets = gather_targets([arguments.target], open_wiring(arguments).registry).targets
+    targets = gather_targets([arguments.target], open_context(arguments).registry).targets
     most = arguments.limit
-    entries = [entry for target in targets for entry in newest(store.exchanges(target.key, most + 1), most)]
+    entries = [
+        entry for target in targets for entry in truncate_with_notice(store.exchanges(target.key, most + 1), most)
+    ]
     if not entries:
-        narrate(f"no request about {one_line(arguments.target, 200)} is on record")
+        log(f"no request about {one_line(arguments.target, 200)} is on record")
         return ExitCode.NOT_FOUND
     _print(entries, as_json=arguments.json)
     return ExitCode.OK

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from jobdeck.cli.errors import LISTEN_ERRORS, CommandError
-from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.cli.inputs import open_targets
+from jobdeck.app.live_session import LiveSession
+from jobdeck.cli.exit_codes import LISTEN_ERRORS, CommandError, ExitCode
 from jobdeck.cli.run_async import run_async
-from jobdeck.cli.sitting import Sitting
+from jobdeck.cli.targets import open_targets
 
 NEEDED = ("starlette", "textual_serve", "uvicorn", "websockets")
 
@@ -20,8 +19,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Poll the targets and serve screens on them until a signal."""
     if any(find_spec(name) is None for name in NEEDED):
         raise CommandError("serving needs more packages: pip install 'jobdeck[serve]'")
-    wiring, inputs = open_targets(arguments, arguments.targets)
-    for settings in wiring.settings.profiles.values():
+    context, inputs = open_targets(arguments, arguments.targets)
+    for settings in context.settings.profiles.values():
         settings.prompt()
     # Read by Textual when it is imported: the terminal that counts is not the one in front of this process.
     os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     try:
         return run_async(
-            _serve(Sitting(wiring, inputs.targets, lists=arguments.discover), arguments.port, tell, complain)
+            _serve(LiveSession(context, inputs.targets, lists=arguments.discover), arguments.port, tell, complain)
         )
     except OSError as error:
         if error.errno not in LISTEN_ERRORS:
@@ -50,28 +49,30 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         sys.stdout, sys.stderr = output, errors
 
 
-async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], complain: Callable[[str], None]) -> ExitCode:
-    from jobdeck.cli.viewing import Audience, Viewing  # noqa: PLC0415 - Textual, after the command line is understood
+async def _serve(
+    session: LiveSession, port: int, tell: Callable[[str], None], complain: Callable[[str], None]
+) -> ExitCode:
+    from jobdeck.app.viewers import ReadOnlySession, ViewerGroup  # noqa: PLC0415 - Textual, after the command line is understood
     from jobdeck.serve.server import ScreenServer  # noqa: PLC0415 - the same
     from jobdeck.tui.remote import RemoteView  # noqa: PLC0415 - the same
 
-    sitting.when_ended(lambda _: None, complain)
-    engine = await sitting.start()
-    for notice in sitting.notices:
+    session.when_ended(lambda _: None, complain)
+    engine = await session.start()
+    for notice in session.notices:
         complain(notice)
-    audience = Audience(engine, engine)
+    viewers = ViewerGroup(engine, engine)
     changes = engine.subscribe()
 
     async def hear() -> None:
-        kept = not sitting.unkept
+        kept = not session.unkept
         async for batch in changes:
-            sitting.run_hooks(batch, ())
-            if kept and sitting.unkept:
+            session.run_hooks(batch, ())
+            if kept and session.unkept:
                 kept = False
-                complain(sitting.unkept)
+                complain(session.unkept)
 
     def make_view(write: Callable[[str], None], width: int, height: int) -> RemoteView:
-        return RemoteView(Viewing(sitting, audience), write, width, height)
+        return RemoteView(ReadOnlySession(session, viewers), write, width, height)
 
     try:
         async with ScreenServer(make_view, port) as server, asyncio.TaskGroup() as group:
@@ -80,5 +81,5 @@ async def _serve(sitting: Sitting, port: int, tell: Callable[[str], None], compl
             group.create_task(hear(), name="hooks")
     finally:
         changes.close()
-        await sitting.close()
+        await session.close()
     return ExitCode.OK

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from jobdeck.apis.pages import PageLibrary
 from jobdeck.apis.spec import ApiSpec
-from jobdeck.cli.errors import LISTEN_ERRORS, CommandError
-from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.exit_codes import LISTEN_ERRORS, CommandError, ExitCode
 from jobdeck.domain.text import one_line
 from jobdeck.simulator.demo import DEMO_PROFILES, DemoProfile, demo_scenario, demo_targets
 from jobdeck.simulator.loading import load_scenario

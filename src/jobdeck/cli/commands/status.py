@@ -4,23 +4,24 @@ import argparse
 from collections import Counter
 from dataclasses import replace
 
+from jobdeck.app.context import ListPolicy
+from jobdeck.app.json_shapes import job_object
+from jobdeck.cli.bootstrap import open_store_for
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import follow
-from jobdeck.cli.inputs import open_targets
-from jobdeck.cli.narration import LINE
-from jobdeck.cli.opening import open_store_for
-from jobdeck.cli.outcome import narrate_anomalies
-from jobdeck.cli.output import job_object, print_json, print_table
+from jobdeck.cli.headless import run_headless
+from jobdeck.cli.job_text import STATUS_HEADER, describe_row
+from jobdeck.cli.log import STATUS_LINE
+from jobdeck.cli.output import print_json, print_table
+from jobdeck.cli.rate_limit_notices import blocked_too_long
 from jobdeck.cli.run_async import run_printing
-from jobdeck.cli.silence import unbearable
-from jobdeck.cli.words import STATUS_HEADER, describe_row
+from jobdeck.cli.summary import log_anomalies
+from jobdeck.cli.targets import open_targets
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
 from jobdeck.store import Store
-from jobdeck.wiring import UseOfLists
 
 MANY = 20
 """Targets from which on a list, which tells of a hundred jobs at once, is worth asking before each job is."""
@@ -31,20 +32,20 @@ GIVE_UP_AFTER = 3
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask once for each target, print what came, and return the exit code."""
-    wiring, inputs = open_targets(arguments, arguments.targets)
-    began = wiring.clock.now()
-    look = Look(inputs.targets, wiring.clock, as_json=arguments.json)
+    context, inputs = open_targets(arguments, arguments.targets)
+    began = context.clock.now()
+    look = Look(inputs.targets, context.clock, as_json=arguments.json)
     try:
-        lists = UseOfLists.WHOLE if len(inputs.targets) > MANY else UseOfLists.NONE
-        run_printing(follow(wiring, inputs.targets, look, lists=lists))
+        lists = ListPolicy.WHOLE if len(inputs.targets) > MANY else ListPolicy.NONE
+        run_printing(run_headless(context, inputs.targets, look, lists=lists))
     finally:
-        LINE.clear()
+        STATUS_LINE.clear()
     if look.unasked:
-        with open_store_for(arguments, wiring.settings.scopes) as store:
+        with open_store_for(arguments, context.settings.scopes) as store:
             look.recall(store)
     jobs = [look.done[target.key] for target in inputs.targets]
     if not arguments.json:
-        now = wiring.clock.now()
+        now = context.clock.now()
         print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
     return exit_code(jobs)
 
@@ -81,11 +82,11 @@ class Look:
             for job in engine.jobs.values():
                 if job.key.profile == profile and job.key not in self.done:
                     self._leave(job, _not_asked(profile, problem))
-        silent = unbearable(engine, self._clock.now())
+        silent = blocked_too_long(engine, self._clock.now())
         for job in engine.jobs.values():
             if job.key.profile in silent and job.key not in self.done:
                 self._leave(job, silent[job.key.profile])
-        LINE.show(f"{len(self.done)} of {self._total} looked at")
+        STATUS_LINE.show(f"{len(self.done)} of {self._total} looked at")
         return len(self.done) + len(self.unasked) == self._total
 
     def recall(self, store: Store) -> None:
@@ -99,7 +100,7 @@ class Look:
         self.unasked.pop(job.key, None)
         if self._as_json:
             print_json(job_object(job, self._clock.now()))
-            narrate_anomalies([job])
+            log_anomalies([job])
         # It is on standard output, or not asked for: together they may take gigabytes.
         self.done[job.key] = job.without_result()
 

@@ -5,27 +5,27 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from jobdeck.cli.errors import CommandError
-from jobdeck.cli.exit_codes import ExitCode, job_code
-from jobdeck.cli.follow import follow
-from jobdeck.cli.inputs import open_targets
-from jobdeck.cli.opening import open_store_for
-from jobdeck.cli.output import job_object, print_json
+from jobdeck.app.context import ListPolicy
+from jobdeck.app.json_shapes import job_object
+from jobdeck.app.private_file import PrivateFileError, write_output
+from jobdeck.app.tickets import ticket_source
+from jobdeck.cli.bootstrap import open_store_for
+from jobdeck.cli.exit_codes import CommandError, ExitCode, job_code
+from jobdeck.cli.headless import run_headless
+from jobdeck.cli.output import print_json
+from jobdeck.cli.rate_limit_notices import blocked_too_long
 from jobdeck.cli.run_async import run_async
-from jobdeck.cli.silence import unbearable
+from jobdeck.cli.targets import open_targets
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ticket import ticket_markdown, ticket_object
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.wiring import UseOfLists
-from jobdeck.wiring.private_file import PrivateFileError, write_output
-from jobdeck.wiring.tickets import ticket_source
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Take one fresh look, join it with what is remembered, and write the ticket."""
-    wiring, inputs = open_targets(arguments, [arguments.target])
+    context, inputs = open_targets(arguments, [arguments.target])
     targets = inputs.targets
     if len(targets) != 1:
         raise CommandError(f"a ticket is about one job, and {len(targets)} were named")
@@ -35,17 +35,17 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     def looked(engine: Engine, batch: Batch) -> bool:
         fresh.extend(item for item in batch.exchanges if item.job == targets[0].key)
-        silent.update(unbearable(engine, wiring.clock.now()))
+        silent.update(blocked_too_long(engine, context.clock.now()))
         looked_at = bool(fresh) and not engine.jobs[targets[0].key].awaits_part
         return looked_at or bool(engine.halted()) or bool(silent)
 
-    (job,) = run_async(follow(wiring, targets, looked, lists=UseOfLists.NONE))
-    with open_store_for(arguments, wiring.settings.scopes) as store:
+    (job,) = run_async(run_headless(context, targets, looked, lists=ListPolicy.NONE))
+    with open_store_for(arguments, context.settings.scopes) as store:
         source = ticket_source(
-            wiring, store, job, fresh, note=arguments.note or "", include_result=arguments.include_result
+            context, store, job, fresh, note=arguments.note or "", include_result=arguments.include_result
         )
     if arguments.format == "json":
-        made = ticket_object(source, job_object(source.job, wiring.clock.now()))
+        made = ticket_object(source, job_object(source.job, context.clock.now()))
         if arguments.output is None:
             print_json(made)
         else:

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from jobdeck.app.json_shapes import job_object
+from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.commands.watch import ChangePrinter
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import Settled, TimedOutError, follow
-from jobdeck.cli.inputs import open_targets
-from jobdeck.cli.narration import LINE, narrate
-from jobdeck.cli.outcome import describe_outcome, narrate_anomalies
-from jobdeck.cli.output import job_object, print_json
-from jobdeck.cli.recording import make_recorder
+from jobdeck.cli.headless import Settled, TimedOutError, run_headless
+from jobdeck.cli.log import STATUS_LINE, log
+from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
+from jobdeck.cli.summary import describe_summary, log_anomalies
+from jobdeck.cli.targets import open_targets
 from jobdeck.domain import words
 from jobdeck.domain.attention import blind
 from jobdeck.domain.instant import Clock, Instant
@@ -77,29 +78,31 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _run(arguments: argparse.Namespace, results: ResultFile) -> ExitCode:
-    wiring, inputs = open_targets(arguments, arguments.targets)
-    recorder = make_recorder(arguments.record, wiring)
-    waiting = Waiting(arguments, wiring.clock, results)
+    context, inputs = open_targets(arguments, arguments.targets)
+    recorder = make_recorder(arguments.record, context)
+    waiting = Waiting(arguments, context.clock, results)
     try:
-        jobs = run_printing(follow(wiring, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder))
+        jobs = run_printing(
+            run_headless(context, inputs.targets, waiting, arguments.timeout, hooks=True, recorder=recorder)
+        )
         code = wait_code(jobs, by_any=waiting.ended_by_any)
     except TimedOutError as error:
         jobs, code = error.jobs, ExitCode.TIMED_OUT
     finally:
-        LINE.clear()
+        STATUS_LINE.clear()
     if arguments.json:
-        now = wiring.clock.now()
+        now = context.clock.now()
         for job in jobs:
             whole = results.whole(job)
             print_json(job_object(whole, now))
-            narrate_anomalies([whole])
+            log_anomalies([whole])
         if (fault := results.fault) is not None:
-            narrate(f"results that take too much memory are missing: cannot write a temporary file: {fault.strerror}")
+            log(f"results that take too much memory are missing: cannot write a temporary file: {fault.strerror}")
     else:
-        if outcome := "\n".join(describe_outcome(jobs, brief=not LINE.possible or code is ExitCode.TIMED_OUT)):
-            narrate(outcome)
+        if outcome := "\n".join(describe_summary(jobs, brief=not STATUS_LINE.possible or code is ExitCode.TIMED_OUT)):
+            log(outcome)
         if code is ExitCode.TIMED_OUT:
-            narrate(f"timed out with {describe_rest(jobs)}")
+            log(f"timed out with {describe_rest(jobs)}")
     return code
 
 
@@ -120,7 +123,7 @@ class Waiting:
         self._arguments = arguments
         self._clock = clock
         self._settled = Settled(clock, arguments.appear)
-        live = arguments.json or LINE.possible
+        live = arguments.json or STATUS_LINE.possible
         self._printer = None if live else ChangePrinter(clock, as_json=False)
 
     def __call__(self, engine: Engine, batch: Batch) -> bool:
@@ -132,7 +135,7 @@ class Waiting:
         if self._printer is not None:
             self._printer.show(engine, batch)
         elif not self._arguments.json:
-            LINE.show(describe_jobs(jobs, self._clock.now()))
+            STATUS_LINE.show(describe_jobs(jobs, self._clock.now()))
         over = [job for job in jobs if self._settled(engine, job)]
         ended = [job for job in over if has_ended(job)]
         if self._arguments.fail_fast and any(job.phase is Phase.FAILED for job in ended):

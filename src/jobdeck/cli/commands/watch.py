@@ -3,14 +3,14 @@
 import argparse
 import sys
 
-from jobdeck.cli.changes import describe_event, describe_late_reason, event_object
+from jobdeck.app.json_shapes import BudgetEvent, WatchedObject, budget_object, job_object, rfc3339
+from jobdeck.cli.bootstrap import make_recorder
+from jobdeck.cli.event_text import describe_event, describe_late_reason, event_object
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.follow import Settled, follow
-from jobdeck.cli.inputs import open_targets
-from jobdeck.cli.output import budget_object, job_object, print_json, rfc3339
-from jobdeck.cli.recording import make_recorder
+from jobdeck.cli.headless import Settled, run_headless
+from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
-from jobdeck.cli.shapes import BudgetEvent, WatchedObject
+from jobdeck.cli.targets import open_targets
 from jobdeck.domain import words
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
@@ -25,16 +25,16 @@ BUDGET_SECONDS = 10.0
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Print changes until every job has ended or nothing more is to be learnt; returns the code for all."""
-    wiring, inputs = open_targets(arguments, arguments.targets)
-    printer = ChangePrinter(wiring.clock, as_json=arguments.json)
-    settled = Settled(wiring.clock, arguments.appear)
+    context, inputs = open_targets(arguments, arguments.targets)
+    printer = ChangePrinter(context.clock, as_json=arguments.json)
+    settled = Settled(context.clock, arguments.appear)
 
     def enough(engine: Engine, batch: Batch) -> bool:
         printer.show(engine, batch)
         return settled.all_of(engine)
 
-    recorder = make_recorder(arguments.record, wiring)
-    return exit_code(run_printing(follow(wiring, inputs.targets, enough, hooks=True, recorder=recorder)))
+    recorder = make_recorder(arguments.record, context)
+    return exit_code(run_printing(run_headless(context, inputs.targets, enough, hooks=True, recorder=recorder)))
 
 
 class ChangePrinter:

@@ -51,19 +51,19 @@ def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exch
         if moment.request_id is None or not same:
             continue
         # Of several with that ID, it was the newest one that had begun by then.
-        teller = next((each for each in same if each[1] <= moment.at_us), same[-1])
+        notifier = next((each for each in same if each[1] <= moment.at_us), same[-1])
         text = _words(moment)
         if text:
-            notes.setdefault(teller, []).append(text)
+            notes.setdefault(notifier, []).append(text)
         if moment.kind in {MomentKind.PHASE, MomentKind.STAGE} and moment.after in BAD_ENDS:
-            bad.append(teller)
+            bad.append(notifier)
         if moment.kind is MomentKind.PHASE:
-            ends += [teller] if moment.after in BAD_ENDS else []
-            good += [teller] if moment.after == Phase.SUCCEEDED.value else []
-    joined = {teller: ", ".join(parts) for teller, parts in notes.items()}
+            ends += [notifier] if moment.after in BAD_ENDS else []
+            good += [notifier] if moment.after == Phase.SUCCEEDED.value else []
+    joined = {notifier: ", ".join(parts) for notifier, parts in notes.items()}
     reason = " ".join(job.reason)
-    for teller in ends:
-        joined[teller] = f"{joined[teller]}: {reason}" if reason else joined[teller]
+    for notifier in ends:
+        joined[notifier] = f"{joined[notifier]}: {reason}" if reason else joined[notifier]
     return ExchangeNotes(joined, frozenset(bad), frozenset(good))
 
 

@@ -11,13 +11,13 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from jobdeck.app.session import Parsed, Refused
 from jobdeck.domain import words
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
 from jobdeck.tui.cell_text import middle
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.screens.dialogs import Dialog
-from jobdeck.tui.session import Parsed, Refused
 from jobdeck.tui.widgets.static import LinesWidget
 
 PARSE_AFTER = 0.1

@@ -11,6 +11,15 @@ from textual.command import CommandPalette
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
+from jobdeck.app.session import (
+    Attention,
+    Choice,
+    OpenEngine,
+    ReadOnly,
+    Session,
+    SessionControls,
+    save_choice,
+)
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, Target
 from jobdeck.domain.text import one_line
@@ -34,15 +43,6 @@ from jobdeck.tui.render.spans import Line, clip_line
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.dialogs import HelpScreen
-from jobdeck.tui.session import (
-    Attention,
-    Choice,
-    OpenEngine,
-    ReadOnly,
-    Session,
-    SessionControls,
-    save_choice,
-)
 from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar

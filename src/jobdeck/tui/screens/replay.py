@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Input
 
+from jobdeck.app.session import Playback, Session
 from jobdeck.domain import words
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
@@ -16,7 +17,6 @@ from jobdeck.tui.clipboard import ClipboardWriter
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.screens.deck import Deck
-from jobdeck.tui.session import Playback, Session
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 
 PLAYING, PAUSED, ENDED, BREAKS_OFF = "►", "▮▮", "■ end", "■ breaks off"

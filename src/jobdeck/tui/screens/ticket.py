@@ -9,12 +9,12 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import TextArea
 
+from jobdeck.app.session import safe_error_message
 from jobdeck.domain import words
 from jobdeck.tui.clipboard import ClipboardService
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.render.tabs import keys_line
 from jobdeck.tui.screens.dialogs import Dialog
-from jobdeck.tui.session import safe_error_message
 from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
 

@@ -1,0 +1,298 @@
+"""The one place where the parts are put together.
+
+Importing this is cheap: the engine, the scheduler and the store (100 ms) are imported when the first of them is made,
+the HTTP client and the models (400 ms) when the first profile opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.targets import ProfileRegistry
+from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
+from jobdeck.config.home import platform_place
+from jobdeck.config.settings import Profiles
+from jobdeck.domain.curl import curl_line
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job, Target
+from jobdeck.engine.clock import SystemClock
+from jobdeck.files import expand_home
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from jobdeck.apis.client import ApiClient
+    from jobdeck.app.direct_client import DirectClient
+    from jobdeck.domain.instant import Instant
+    from jobdeck.domain.scope import Scope
+    from jobdeck.engine.clock import Timer
+    from jobdeck.engine.engine import Engine
+    from jobdeck.engine.ledger import Ledger
+    from jobdeck.engine.registry import Registry
+    from jobdeck.providers.base import Provider
+    from jobdeck.providers.redactor import Redactor
+    from jobdeck.recording.recorder import Recorder
+    from jobdeck.store import Opened, Store
+    from jobdeck.store.aio import AsyncStore
+    from jobdeck.store.records import Annotation
+
+DATABASE = "jobdeck.db"
+
+
+class ListPolicy(Enum):
+    """Which lists an engine may use to refresh many jobs with one request."""
+
+    ALL = "all"
+    WHOLE = "whole"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStore:
+    """A store that was opened, and the newest request that was on record then."""
+
+    opened: Opened
+    store: AsyncStore
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEngine:
+    """An engine with what it remembers in."""
+
+    engine: Engine
+    store: AsyncStore
+    notices: tuple[str, ...]
+    unkept: str = ""
+    """Why nothing is kept although it was to be, in one line."""
+
+
+class AppContext:
+    """Settings turned into the parts that commands and the screen work with.
+
+    Raises `ConfigError` from the constructor for a configuration that cannot be read, and from an engine's `add`
+    for a profile whose credentials cannot be had: a profile that nobody asks for needs none. Without `keep`,
+    nothing is remembered beyond the run.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        config: Path | None = None,
+        *,
+        settings: Settings | None = None,
+        clock: Timer | None = None,
+        keep: bool = True,
+    ) -> None:
+        self.clock: Timer = clock or SystemClock()
+        self.settings = settings if settings is not None else load_settings(env, config)
+        self._env = env
+        self._keep = keep
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment that everything was read from; it holds secrets."""
+        return self._env
+
+    @property
+    def registry(self) -> ProfileRegistry:
+        """The profiles that targets are parsed against; they hold no credentials."""
+        profiles = self.settings.profiles
+        unlisted = profiles.at if isinstance(profiles, Profiles) else None
+        return ProfileRegistry(_WithoutSecrets(profiles), self.settings.default_profile, unlisted)
+
+    def engine(
+        self,
+        ledger: Ledger | None = None,
+        lists: ListPolicy = ListPolicy.ALL,
+        learnt: Callable[[str], str | None] = lambda _: None,
+        registry: Registry | None = None,
+    ) -> Engine:
+        """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
+        from jobdeck.app.factories import make_engine  # noqa: PLC0415 - 60 ms that `history` does without
+
+        return make_engine(self, ledger, lists, learnt, registry)
+
+    def open_store(self) -> OpenedStore:
+        """Open the store, for `open`. Needs a running loop."""
+        from jobdeck.store.aio import AsyncStore  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
+
+        opened = open_own_store(self._env, self.settings.scopes, keep=self._keep)
+        return OpenedStore(opened, AsyncStore(opened.store), opened.store.newest())
+
+    def open(
+        self,
+        *,
+        listed: bool = False,
+        lists: ListPolicy = ListPolicy.ALL,
+        recorder: Recorder | None = None,
+        store: OpenedStore | None = None,
+    ) -> RunningEngine:
+        """Open an engine on a store, opened now unless it was; closing it closes both, with what was learnt on disk.
+
+        With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
+        is told to `recorder`, which is the caller's to close. Needs a running loop.
+        """
+        from jobdeck.app.factories import open_engine  # noqa: PLC0415 - 60 ms that `history` does without
+
+        return open_engine(self, store or self.open_store(), lists, recorder, listed=listed)
+
+    @asynccontextmanager
+    async def direct_clients(
+        self, names: Iterable[str], waits: Callable[[str, Instant], object] | None = None
+    ) -> AsyncIterator[dict[str, DirectClient]]:
+        """Open the store and a client of each profile; raises `ConfigError` when credentials cannot be had.
+
+        `waits` is told of a profile that has to keep silent, and until when.
+        """
+        from jobdeck.app.factories import open_direct_clients  # noqa: PLC0415 - 60 ms that `history` does without
+
+        async with open_direct_clients(
+            self, names, lambda: open_own_store(self._env, self.settings.scopes, keep=self._keep), waits
+        ) as clients:
+            yield clients
+
+    async def recall(self, store: AsyncStore, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
+        """Return what is remembered of targets, or of the watch list of last time when there are none.
+
+        With `most`, of the list only so many jobs, those that a person should look at first. Jobs of profiles that are
+        no longer configured are left out.
+        """
+        now = self.clock.now()
+        keys = [target.key for target in targets]
+
+        # One trip to the reader's thread, and one query for a whole list: ten thousand would take seconds.
+        def load(shelf: Store) -> tuple[Job, ...]:
+            if not targets:
+                return shelf.watched(now, most)
+            found = (shelf.load_job(key) for key in keys)
+            return tuple(stored.at(now) for stored in found if stored is not None)
+
+        jobs = [job for job in await store.read(load) if job.key.profile in self.settings.profiles]
+        notes = await store.annotations(job.key for job in jobs)
+        return tuple(
+            replace(job, acknowledged=True) if _still_acknowledged(job, notes.get(job.key)) else job for job in jobs
+        )
+
+    def profile(self, name: str) -> Profile:
+        """Return a profile with its credentials; raises `ConfigError` when they cannot be had.
+
+        From then on they are taken out of what any profile's server says.
+        """
+        profile = self.settings_of(name).resolve(self._env)
+        if profile.credentials is not None:
+            self._redactor.add(profile.credentials.values())
+        return profile
+
+    @cached_property
+    def _redactor(self) -> Redactor:
+        from jobdeck.providers.redactor import Redactor  # noqa: PLC0415 - 2 ms that a context without secrets does not need
+
+        return Redactor()
+
+    def curl(self, asked: Exchange | Target) -> str:
+        """Return a request, or one about a job, as a line for a shell, with variables where the secrets go.
+
+        Empty for a job whose profile is not configured: nobody knows where it would be asked for.
+        """
+        settings = self.settings.profiles.get(asked.profile if isinstance(asked, Exchange) else asked.key.profile)
+        headers = settings.curl_headers if settings is not None else ()
+        if isinstance(asked, Exchange):
+            body = "" if settings is None or asked.method == "GET" else self._body_of(asked, settings.profile)
+            return curl_line(asked.method, asked.url, headers, body)
+        if settings is None:
+            return ""
+        method, url, body = self._client(settings.profile).request_for(asked)
+        return curl_line(method, url, headers, body)
+
+    def _body_of(self, asked: Exchange, profile: Profile) -> str:
+        """Return what a request on record sent; the record has its URL alone."""
+        if asked.job is None:
+            return ""
+        client = self._client(profile)
+        targets = (Target(asked.job, profile.provider, name) for name in profile.spec.resources)
+        sent = (client.request_for(target) for target in targets)
+        return next((body for method, url, body in sent if (method, url) == (asked.method, asked.url)), "")
+
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        apis = self.settings.apis
+        return apis.spec(provider).explain if provider in apis.names else {}
+
+    async def prepare(self) -> None:
+        """Import what engines and providers are made of, beside whatever else there is to do."""
+        for name in ("jobdeck.app.factories", "jobdeck.apis.client"):
+            await asyncio.to_thread(importlib.import_module, name)
+
+    def provider(self, name: str) -> Provider:
+        """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
+        return self._client(self.profile(name), self._redactor)
+
+    def _client(self, profile: Profile, redactor: Redactor | None = None) -> ApiClient:
+        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - httpx, 300 ms that `history` does without
+
+        return ApiClient(profile, self.clock, redactor=redactor)
+
+    def settings_of(self, name: str) -> ProfileSettings:
+        """Return the settings of a profile; raises `ConfigError` when there is none of this name."""
+        settings = self.settings.profiles.get(name)
+        if settings is None:
+            raise ConfigError(f"there is no profile {name}")
+        return settings
+
+
+class _WithoutSecrets(Mapping[str, Profile]):
+    """The profiles of settings, those that are there only when they are named among them."""
+
+    def __init__(self, settings: Mapping[str, ProfileSettings]) -> None:
+        self._settings = settings
+
+    def __getitem__(self, name: str) -> Profile:
+        return self._settings[name].profile
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings)
+
+    def __len__(self) -> int:
+        return len(self._settings)
+
+
+def open_own_store(env: Mapping[str, str], scopes: Mapping[str, Scope], *, keep: bool = True) -> Opened:
+    """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`.
+
+    `scopes` are those of the configured profiles: what is remembered under the same name of another server is not
+    theirs.
+    """
+    from jobdeck.store import open_store  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
+    from jobdeck.store.actors import new_actor  # noqa: PLC0415 - the same
+
+    return open_store(data_dir(env) / DATABASE if keep else None, new_actor(), scopes=scopes)
+
+
+def data_dir(env: Mapping[str, str]) -> Path:
+    """Return where jobdeck keeps its data; raises `ConfigError` where there is no place for them."""
+    named = env.get("JOBDECK_DATA_DIR")
+    if named:
+        return expand_home(named)
+    import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
+
+    place = platform_place(platformdirs.user_data_dir)
+    if place is None:
+        raise ConfigError("no home directory is known for this user: set HOME or JOBDECK_DATA_DIR, or use --no-store")
+    return place
+
+
+def _still_acknowledged(job: Job, note: Annotation | None) -> bool:
+    """Whether a person acknowledged the job as it is: an end that came later is news."""
+    if note is None or not note.acknowledged:
+        return False
+    return job.ended is None or note.at_us >= job.ended.us

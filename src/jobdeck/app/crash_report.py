@@ -1,0 +1,69 @@
+"""What a fault of our own leaves behind: one private file that is fit for a bug report."""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import jobdeck
+from jobdeck.app.context import data_dir
+from jobdeck.app.private_file import PrivateFileError, write_private
+from jobdeck.config import ConfigError
+from jobdeck.domain.text import clean
+from jobdeck.providers.redactor import Redactor
+from jobdeck.providers.secret import secrets_seen
+
+TRACE_LIMIT = 256 * 1024
+"""Characters of a traceback that are kept."""
+
+_LIBRARIES = ("textual", "httpx", "pydantic", "apsw")
+_HEAD = "Text of errors can quote what a server said: look it over before you share it."
+
+
+def write_crash(error: BaseException, env: Mapping[str, str], command: str) -> Path:
+    """Write a report on `error` and return where it is: in the data directory, or the one for temporary files.
+
+    It holds versions, platform, `command` (a name, no arguments) and the traceback: neither the values of variables
+    nor any credential that was read in this run. Mode 0600. Raises `PrivateFileError` when it cannot be written.
+    """
+    now = datetime.now(UTC)
+    name = f"crash-{now.strftime('%Y%m%dT%H%M%SZ')}-{os.getpid()}-{time.monotonic_ns() % 10_000:04}.txt"
+    text = _report(error, now, command)
+    try:
+        folder = data_dir(env)
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(folder / name, text)
+    except (PrivateFileError, ConfigError):
+        folder = Path(tempfile.gettempdir())
+        write_private(folder / name, text)
+    return folder / name
+
+
+def _report(error: BaseException, now: datetime, command: str) -> str:
+    lines = [
+        f"jobdeck {jobdeck.__version__} met a fault of its own at {now.isoformat(timespec='seconds')}",
+        f"command: {command}",
+        f"Python {platform.python_version()} ({sys.implementation.name}), {platform.platform()}",
+        ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES),
+        _HEAD,
+        "",
+    ]
+    told = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=False)
+    lines.append("".join(told.format()))
+    # Redacted before it is cleaned: an escape in the middle of a secret would hide it from the redactor.
+    return clean(Redactor(secrets_seen()).text("\n".join(lines)), lines=True, limit=TRACE_LIMIT)
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,102 @@
+"""Asking without an engine: single look-ups that pass the shared budget and go on record like every request."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from jobdeck.domain import words
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.ratelimit import describe_wish
+from jobdeck.engine.clock import Timer
+from jobdeck.engine.ledger import Denied, Ledger, Permit
+from jobdeck.providers.base import Provider, Reply, ValuePage
+from jobdeck.scheduling.actions import ListPage
+
+SHORT_WAIT_SECONDS = 30.0
+"""Longer than this nobody sits before a command that only takes a look."""
+
+
+class RateLimitedError(Exception):
+    """Nothing was sent, and nothing may be for longer than is bearable; `problem` says until when."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def is_short_wait(until: Instant, now: Instant) -> bool:
+    """Whether a silence ends soon enough to be waited for."""
+    return until.since(now) <= SHORT_WAIT_SECONDS
+
+
+def silenced(until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> Problem:
+    """Return the problem of what is not asked because of a silence; it has no exchange.
+
+    `kind` and `asked` are what it is for, where this process knows (see `describe_wish`).
+    """
+    wish = describe_wish(kind, asked)
+    message = f"not asked, no requests until {words.clock(until.us)}{f': {wish}' if wish else ''}"
+    return Problem(kind or ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
+
+
+T = TypeVar("T", Reply, ValuePage)
+
+
+class DirectClient:
+    """Sends the list and look-up requests of one profile, one at a time, each when the budget has room for it.
+
+    A silence that the server asked for is told to `waits`, with the profile's name and its end, and waited for; one
+    that lasts too long raises `RateLimitedError` instead.
+    """
+
+    def __init__(
+        self, provider: Provider, ledger: Ledger, clock: Timer, waits: Callable[[str, Instant], object] | None = None
+    ) -> None:
+        self._provider = provider
+        self._ledger = ledger
+        self._clock = clock
+        self._waits = waits
+
+    async def list_page(self, page: ListPage) -> Reply:
+        """Ask for one page of recent jobs."""
+        url = self._provider.url_of(page)
+        return await self._ask(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
+
+    async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
+        """Ask for one page of the values that a variable may have."""
+        page = ListPage(variable, cursor=cursor)
+        send = lambda: self._provider.list_values(variable, cursor)  # noqa: E731 - beside the other two
+        return await self._ask(page, "", send, lambda got: Reply(got.exchange))
+
+    async def aclose(self) -> None:
+        """Close the provider's connections."""
+        await self._provider.aclose()
+
+    async def _ask(
+        self, page: ListPage, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
+    ) -> T:
+        permit = await self._permit(page, url)
+        try:
+            got = await send()
+        except asyncio.CancelledError:
+            await self._ledger.give_up(permit, self._clock.now())
+            raise
+        await self._ledger.record(permit, reply_of(got), None, self._clock.now())
+        return got
+
+    async def _permit(self, page: ListPage, url: str) -> Permit:
+        while True:
+            now = self._clock.now()
+            permit = await self._ledger.permit(self._provider.profile_name, page, url, now)
+            if not isinstance(permit, Denied):
+                return permit
+            if permit.silent:
+                self._keep_silence(permit.until, now)
+            await self._clock.wait(asyncio.Event(), max(0.05, permit.until.since(self._clock.now())))
+
+    def _keep_silence(self, until: Instant, now: Instant) -> None:
+        if self._waits is not None:
+            self._waits(self._provider.profile_name, until)
+        if not is_short_wait(until, now):
+            raise RateLimitedError(silenced(until))

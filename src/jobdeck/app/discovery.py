@@ -1,0 +1,143 @@
+"""What the lists of APIs show: the newest jobs of profiles, watched or not."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import ListSpec
+from jobdeck.app.context import AppContext
+from jobdeck.app.direct_client import DirectClient, RateLimitedError
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey, Observation, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.domain.transitions import apply_observation
+from jobdeck.scheduling.actions import ListPage
+
+MAX_PAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the lists of one profile gave: jobs, list by list and newest first, and why a list could not be read.
+
+    They are not merged by time: rows may carry none. `gaps` are what of a page could not.
+    """
+
+    jobs: tuple[Job, ...]
+    problems: tuple[Problem, ...]
+    gaps: tuple[str, ...] = ()
+
+
+def listing_obstacle(profile: Profile) -> str | None:
+    """Return why the jobs of a profile cannot be listed; None when they can."""
+    spec = profile.spec
+    if not spec.lists:
+        return f"{spec.title} has no list of jobs"
+    if not any(_place_of(profile, listed) is not None or _listed_variable(profile, listed) for listed in spec.lists):
+        needed = ", ".join(spec.lists[0].url.variables)
+        return f"a list of {spec.title} jobs needs {needed} in [profiles.{profile.name}.variables]"
+    return None
+
+
+def _place_of(profile: Profile, listed: ListSpec) -> dict[str, str] | None:
+    """Return the values of a list's variables, as far as the profile has them; None when one is missing."""
+    return profile.spec.resources[listed.shows[0]].parse_scope(None, profile.variables)
+
+
+def _listed_variable(profile: Profile, listed: ListSpec) -> str | None:
+    """Return the only variable of a list that the profile does not have, where the API lists its values."""
+    missing = [name for name in listed.url.variables if name not in profile.variables]
+    variable = profile.spec.variables.get(missing[0]) if len(missing) == 1 else None
+    return missing[0] if variable is not None and variable.url is not None else None
+
+
+async def discover(
+    context: AppContext,
+    names: Sequence[str],
+    limit: int,
+    status: str | None,
+    waits: Callable[[str, Instant], object] | None = None,
+) -> dict[str, Found]:
+    """Ask the lists of the profiles, one request after the other within each, the profiles side by side.
+
+    Each is one that `listing_obstacle` says nothing of.
+    `waits` is told of a profile that has to keep silent, and until when; a long silence is a problem of its lists.
+    """
+    async with context.direct_clients(names, waits) as clients:
+        lists = (_discover(context, name, client, limit, status) for name, client in clients.items())
+        found = await asyncio.gather(*lists)
+    return dict(zip(names, found, strict=True))
+
+
+async def _discover(context: AppContext, name: str, client: DirectClient, limit: int, status: str | None) -> Found:
+    jobs: dict[JobKey, Job] = {}
+    lists, problem = await _lists(context, client, name)
+    problems = [problem] if problem is not None else []
+    gaps: list[str] = []
+    for first in lists:
+        read = await _read(client, replace(first, status=status), limit)
+        problems.extend([read.problem] if read.problem is not None else [])
+        gaps.extend(read.gaps)
+        for row, exchange in read.rows:
+            job = _job(context, name, first.resource, row, exchange)
+            jobs.setdefault(job.key, job)
+    return Found(tuple(jobs.values()), tuple(problems), tuple(dict.fromkeys(gaps)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    rows: tuple[tuple[Observation, Exchange], ...]
+    problem: Problem | None
+    gaps: tuple[str, ...] = ()
+
+
+async def _read(client: DirectClient, page: ListPage, limit: int) -> _Read:
+    """Page through one list until `limit` rows, its end, a cursor for the second time, a problem, or twenty pages."""
+    # The same limit for each page: a server that counts its pages would else begin the next one elsewhere.
+    rows: list[tuple[Observation, Exchange]] = []
+    gaps: list[str] = []
+    asked: set[str | None] = set()
+    for _ in range(MAX_PAGES):
+        asked.add(page.cursor)
+        try:
+            reply = await client.list_page(replace(page, limit=min(100, limit)))
+        except RateLimitedError as error:
+            return _Read(tuple(rows), error.problem, tuple(gaps))
+        if reply.problem is not None:
+            return _Read(tuple(rows), reply.problem, tuple(gaps))
+        rows.extend((row, reply.exchange) for row in reply.observations)
+        gaps.extend([reply.gap] if reply.gap is not None else [])
+        if len(rows) >= limit or reply.next_cursor is None or reply.next_cursor in asked:
+            break
+        page = replace(page, cursor=reply.next_cursor)
+    return _Read(tuple(rows[:limit]), None, tuple(gaps))
+
+
+async def _lists(context: AppContext, client: DirectClient, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:
+    """Return the lists that a profile has: one for each value of a variable that the profile does not give."""
+    profile = context.settings.profiles[name].profile
+    pages: list[ListPage] = []
+    for listed in profile.spec.lists:
+        resource = listed.shows[0]
+        place = _place_of(profile, listed)
+        if place is not None:
+            pages.append(ListPage(resource, profile.spec.resources[resource].scope_of(place)))
+        elif (variable := _listed_variable(profile, listed)) is not None:
+            try:
+                found = await client.list_values(variable)
+            except RateLimitedError as error:
+                return tuple(pages), error.problem
+            if found.problem is not None:
+                return tuple(pages), found.problem
+            pages.extend(ListPage(resource, value) for value in found.values)
+    return tuple(pages), None
+
+
+def _job(context: AppContext, name: str, resource: str, row: Observation, exchange: Exchange) -> Job:
+    provider = context.settings.profiles[name].profile.provider
+    now = context.clock.now()
+    target = Target(JobKey(name, row.account_group, row.id), provider, resource)
+    job, _ = apply_observation(Job(target=target, added=now, kind=resource), row, exchange, now)
+    return job

@@ -1,0 +1,151 @@
+"""Being told: when a watched job ends, hooks are run and notices given, once among all processes."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from jobdeck.app.context import AppContext, RunningEngine
+from jobdeck.app.hooks import HookRunner
+from jobdeck.app.json_shapes import job_object
+from jobdeck.domain.ending import newly_ended
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.engine.batch import Batch
+from jobdeck.store import StoreError
+from jobdeck.store.aio import AsyncStore
+
+CLOSE_SECONDS = 1.5
+"""How long leaving the screen waits for hooks: quitting takes two seconds at most."""
+
+GATHER_SECONDS = 5.0
+"""A notice waits until nothing has ended for this long: 300 failures at once, seen page by page, are one message."""
+
+GATHER_AT_MOST = 15.0
+"""A notice waits no longer than this, however many jobs go on ending."""
+
+_log = logging.getLogger(__name__)
+
+
+class EndNotifier:
+    """Learns of ends from the engine's batches. Needs a running loop."""
+
+    def __init__(self, store: AsyncStore, clock: Clock, hooks: HookRunner) -> None:
+        self._store = store
+        self._clock = clock
+        self._hooks = hooks
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: Callable[[Sequence[Job]], object] | None = None
+        self._waiting: list[Job] = []
+        self._closing = asyncio.Event()
+        self._listed: dict[JobKey, bool] = {}
+        self._jobs: Mapping[JobKey, Job] = {}
+
+    def notice(self, told: Callable[[Sequence[Job]], object]) -> None:
+        """Hand ended jobs that somebody wants to hear of to `told`, those that end in short order together."""
+        self._told = told
+
+    def take(self, batch: Batch, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:
+        """Take in a batch: hooks for every job that ended, notices for those `wanted` (None: all).
+
+        Where a list told of an end, both wait for the job's own answer: lists run ahead of it, and one that denies the
+        end takes it back. So they do for a part of the answer that has a URL of its own.
+        """
+        self._jobs = jobs
+        confirmed = [job for job in batch.jobs if not _is_incomplete(job) and job.key in self._listed]
+        for job in confirmed:
+            is_wanted = self._listed.pop(job.key)
+            if job.terminal:
+                self._notify(job, wanted=is_wanted)
+        for job in newly_ended(batch.events, jobs):
+            is_wanted = wanted is None or job.key in wanted
+            if _is_incomplete(job):
+                self._listed[job.key] = is_wanted
+            elif job not in confirmed:
+                self._notify(job, wanted=is_wanted)
+
+    def _notify(self, job: Job, *, wanted: bool) -> None:
+        if self._hooks.wants(job):
+            self._begin(self._run_hooks(job))
+        if self._told is not None and wanted:
+            self._waiting.append(job)
+            if len(self._waiting) == 1:
+                self._begin(self._give_notice(self._told))
+
+    async def close(self, patience: float | None = None) -> None:
+        """Let hooks that run come to their end for `patience` seconds (None: for as long as they may run).
+
+        Those that still run then are killed; so they are when this is cancelled. Nothing more is waited for: what is
+        known now is told.
+        """
+        self._closing.set()
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=patience)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run_hooks(self, job: Job) -> None:
+        if await self._first("hooks", job):
+            await self._hooks.run(self._newest(job))
+
+    def _newest(self, job: Job) -> Job:
+        """Return the job as it is known by now; as it ended, if it is no longer watched or another end is told."""
+        now = self._jobs.get(job.key)
+        return now if now is not None and now.phase is job.phase else job
+
+    async def _give_notice(self, told: Callable[[Sequence[Job]], object]) -> None:
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + GATHER_AT_MOST
+        count = 0
+        while count != len(self._waiting) and loop.time() < latest and not self._closing.is_set():
+            count = len(self._waiting)
+            await _wait(self._closing, min(GATHER_SECONDS, latest - loop.time()))
+        jobs, self._waiting = [self._newest(job) for job in self._waiting], []
+        first = [job for job in jobs if await self._first("notice", job)]
+        if first:
+            told(first)
+
+    async def _first(self, what: str, job: Job) -> bool:
+        """Whether no process has told this yet; without a working store it is told rather than lost.
+
+        Each run of an ID that is used again ends for itself; the store counts them for all processes.
+        """
+        try:
+            stored = await self._store.load_job(job.key)
+            run = f":{stored.last.run}" if stored is not None and stored.last.run > 1 else ""
+            return await self._store.once(job.key, f"{what}:{job.phase.value}{run}", self._clock.now().us)
+        except StoreError:
+            _log.exception("the store does not know whether the end of a job has been told")
+            return True
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _is_incomplete(job: Job) -> bool:
+    return job.summary_only or job.awaits_part
+
+
+def make_end_notifier(context: AppContext, running: RunningEngine, complain: Callable[[str], object]) -> EndNotifier:
+    """Return what runs the configured hooks and gives notices; `complain` hears of hooks that fail."""
+    settings = context.settings
+    hooks = HookRunner(
+        settings.hooks,
+        context.env,
+        settings.secret_variables,
+        lambda job: job_object(job, context.clock.now()),
+        complain,
+    )
+    return EndNotifier(running.store, context.clock, hooks)

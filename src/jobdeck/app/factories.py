@@ -1,0 +1,156 @@
+"""Engines and direct clients made from a context: slow to import, and needed only by what sends requests."""
+
+import json
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from jobdeck.apis.profile import Profile
+from jobdeck.apis.spec import UNKNOWN_LIMIT, ApiSpec
+from jobdeck.app.context import AppContext, ListPolicy, OpenedStore, RunningEngine
+from jobdeck.app.direct_client import DirectClient
+from jobdeck.app.store_coordinator import StoreCoordinator
+from jobdeck.domain.instant import Instant
+from jobdeck.engine.engine import Engine
+from jobdeck.engine.lane import Lane
+from jobdeck.engine.ledger import Ledger, Limits
+from jobdeck.engine.registry import Registry
+from jobdeck.scheduling.estimates import ANY_KIND
+from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.scheduler import Scheduler
+from jobdeck.scheduling.tracked import PollInterval
+from jobdeck.store import Opened
+from jobdeck.store.aio import AsyncStore
+from jobdeck.store.records import NoticeKind
+
+if TYPE_CHECKING:
+    from jobdeck.recording.recorder import Recorder
+
+
+def limit_of(profile: Profile) -> Limit:
+    """Return the limit to begin with: the configured one, else the one on the API's page, which headers may raise."""
+    if profile.requests_per_minute is not None:
+        return Limit(profile.requests_per_minute, LimitSource.CONFIGURED)
+    documented = profile.spec.requests_per_minute
+    if documented is None:
+        return Limit(UNKNOWN_LIMIT, LimitSource.UNKNOWN)
+    return Limit(documented, LimitSource.DOCUMENTED)
+
+
+def lists_of(spec: ApiSpec) -> tuple[ListSupport, ...]:
+    """Return the lists of an API that the scheduler can rely on: those whose newest rows come first."""
+    return tuple(
+        ListSupport(
+            listed.shows[0],
+            frozenset(listed.shows),
+            listed.page,
+            grouped=bool(spec.resources[listed.shows[0]].place),
+            cursor=listed.has_pages,
+            active=listed.live,
+            whole=listed.whole,
+            ended=listed.ended,
+        )
+        for listed in spec.lists
+        if listed.newest_first
+    )
+
+
+def typical_of(spec: ApiSpec) -> dict[str, float]:
+    """Return how many seconds jobs of each kind of an API take, as far as its page says so."""
+    found = {} if spec.typical is None else {ANY_KIND: spec.typical}
+    for resource in spec.resources.values():
+        if resource.typical is not None:
+            found |= dict.fromkeys((resource.name, resource.kind), resource.typical)
+            if len(spec.resources) == 1:
+                # Whatever kind its answers name, there is no other.
+                found[ANY_KIND] = resource.typical
+    return found
+
+
+def intervals_of(spec: ApiSpec) -> dict[str, PollInterval]:
+    """Return how often an API's page advises to poll jobs of each resource."""
+    return {name: PollInterval(resource.interval, resource.young) for name, resource in spec.resources.items()}
+
+
+def lists_for(use: ListPolicy, spec: ApiSpec) -> tuple[ListSupport, ...]:
+    """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
+    match use:
+        case ListPolicy.ALL:
+            return lists_of(spec)
+        case ListPolicy.WHOLE:
+            return tuple(support for support in lists_of(spec) if support.whole)
+        case ListPolicy.NONE:
+            return ()
+
+
+def make_engine(
+    context: AppContext,
+    ledger: Ledger | None,
+    lists: ListPolicy,
+    learnt: Callable[[str], str | None],
+    registry: Registry | None,
+) -> Engine:
+    """See `AppContext.engine`."""
+
+    def lane(name: str) -> Lane:
+        profile = context.settings_of(name).profile
+        limit = limit_of(profile)
+        durations = _durations(learnt(name))
+        jitter = random.Random()  # noqa: S311 - not for secrets
+        known = lists_for(lists, profile.spec)
+        typical, intervals = typical_of(profile.spec), intervals_of(profile.spec)
+        scheduler = Scheduler(limit, jitter, known, durations, typical=typical, intervals=intervals)
+        assumed = limit.source is not LimitSource.CONFIGURED
+        return Lane(context.provider(name), scheduler, context.clock, ledger, limit_assumed=assumed)
+
+    return Engine(lane, context.clock, ledger, registry)
+
+
+def open_engine(
+    context: AppContext, kept: OpenedStore, lists: ListPolicy, recorder: "Recorder | None", *, listed: bool
+) -> RunningEngine:
+    """See `AppContext.open`."""
+    opened, store = kept.opened, kept.store
+    registry = recorder.registry if recorder is not None else None
+    ledger = StoreCoordinator(store, context.clock, listed=listed, newest=kept.newest)
+    engine = make_engine(context, ledger, lists, opened.store.load_estimates, registry)
+    if recorder is not None:
+        recorder.follow(engine)
+    unkept = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
+    return RunningEngine(engine, store, tuple(notice.message for notice in opened.notices), unkept)
+
+
+@asynccontextmanager
+async def open_direct_clients(
+    context: AppContext,
+    names: Iterable[str],
+    opened: Callable[[], Opened],
+    waits: Callable[[str, Instant], object] | None,
+) -> AsyncIterator[dict[str, DirectClient]]:
+    """See `AppContext.direct_clients`."""
+    providers = {name: context.provider(name) for name in names}
+    store = opened().store
+    ledger = StoreCoordinator(AsyncStore(store), context.clock, listed=False, newest=store.newest())
+    for name in providers:
+        limit = limit_of(context.settings_of(name).profile)
+        assumed = limit.source is not LimitSource.CONFIGURED
+        ledger.limit(name, Limits(limit.requests_per_minute), context.clock.now(), assumed=assumed)
+    try:
+        yield {name: DirectClient(provider, ledger, context.clock, waits) for name, provider in providers.items()}
+    finally:
+        for provider in providers.values():
+            await provider.aclose()
+        await ledger.close()
+
+
+def _durations(data: str | None) -> dict[str, object] | None:
+    """Read what was remembered of durations; nothing, when it cannot be read."""
+    if data is None:
+        return None
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

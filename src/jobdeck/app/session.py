@@ -1,0 +1,384 @@
+"""What the screen needs from outside: an engine, a clock, and somebody who understands targets."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.problem import Problem
+from jobdeck.domain.text import one_line
+from jobdeck.domain.timeline import Moment
+from jobdeck.engine.batch import Batch
+from jobdeck.scheduling.actions import BudgetView, Plan
+
+
+class Choice(StrEnum):
+    """What a person may choose for longer than a session; each value is its name in the store."""
+
+    ORDER = "order"
+    THEME = "theme"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A piece of pasted text that is no target, and why, in one line."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was understood of a pasted text."""
+
+    targets: tuple[Target, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+class Changes(Protocol):
+    """A stream of batches; the first holds every job, and it merges while its reader is busy."""
+
+    def __aiter__(self) -> AsyncIterator[Batch]:
+        """Yield batches until closed."""
+        ...
+
+    def close(self) -> None:
+        """End the stream."""
+        ...
+
+
+class EngineView(Protocol):
+    """What can be read of an engine, or of a recording of one."""
+
+    @property
+    def jobs(self) -> Mapping[JobKey, Job]:
+        """The watched jobs."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether it sends nothing."""
+        ...
+
+    def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
+        """Return the newest exchanges about a job, newest first."""
+        ...
+
+    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+        """Return what happened to a job, oldest first."""
+        ...
+
+    def previous(self, key: JobKey) -> Job | None:
+        """Return a job's state before its newest change; None when none has been seen."""
+        ...
+
+    def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
+        """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
+        ...
+
+    def body(self, key: JobKey) -> bytes | None:
+        """Return the newest body of a poll about a job, decoded; None when there is none."""
+        ...
+
+    def budgets(self) -> Mapping[str, BudgetView]:
+        """Return each profile's budget."""
+        ...
+
+    def plan(self, key: JobKey) -> Plan | None:
+        """Return when a job is due next."""
+        ...
+
+    def next_try(self, profile: str) -> float | None:
+        """Return when a profile that cannot be seen is tried next (monotonic seconds); None when nobody knows."""
+        ...
+
+    def halted(self) -> Mapping[str, Problem]:
+        """Return the profiles that ask nothing any more, and why."""
+        ...
+
+    def subscribe(self) -> Changes:
+        """Return a stream of changes."""
+        ...
+
+
+class Attention(Protocol):
+    """Is told what somebody looks at: that is polled sooner and more often."""
+
+    def attend(self, *, present: bool) -> None:
+        """Say whether somebody looks at the screen; without, everything is asked less often."""
+        ...
+
+    def focus(self, key: JobKey | None) -> None:
+        """Say which job somebody looks at."""
+        ...
+
+    def show(self, keys: Collection[JobKey]) -> None:
+        """Say which rows are on the screen."""
+        ...
+
+
+class EngineControls(Protocol):
+    """What may be changed about an engine: what it watches, and when it polls."""
+
+    def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
+        """Watch targets; returns the keys that are new."""
+        ...
+
+    def remove(self, keys: Iterable[JobKey]) -> None:
+        """Stop watching jobs."""
+        ...
+
+    def restore(self, jobs: Iterable[Job]) -> None:
+        """Watch jobs again that were removed, in the state and with the history that they had."""
+        ...
+
+    def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
+        """Note that a person knows of the trouble of jobs, or does not after all."""
+        ...
+
+    def poll_now(self, key: JobKey) -> None:
+        """Ask about one job as soon as the budget allows."""
+        ...
+
+    def poll_all_now(self) -> None:
+        """Ask about every unfinished job, paced."""
+        ...
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        ...
+
+    async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
+        """Poll a job, and hand the body to `write` as it comes; return what went wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEngine:
+    """An engine for one screen; `controls` are None where it is for looking only.
+
+    `run` polls until it is cancelled, where that is this screen's to do.
+    """
+
+    view: EngineView
+    attention: Attention | None = None
+    controls: EngineControls | None = None
+    run: Callable[[], Awaitable[None]] | None = None
+
+
+class Playback(Protocol):
+    """The controls of a replay; what they change is seen with the next frame."""
+
+    @property
+    def playing(self) -> bool:
+        """Whether it goes on by itself."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether its end is shown."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as it was recorded."""
+        ...
+
+    @property
+    def length(self) -> float:
+        """Its seconds."""
+        ...
+
+    def toggle(self) -> None:
+        """Play or pause."""
+        ...
+
+    def change_speed(self, by: int) -> None:
+        """Play faster by so many steps, slower when negative."""
+        ...
+
+    def step(self, by: int) -> None:
+        """Pause at the next thing that happened, or (negative) at the one before."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether its end is where whoever recorded it stopped."""
+        ...
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it may not be as it was recorded."""
+        ...
+
+    @property
+    def time_hint(self) -> str:
+        """How a person may type a moment, by example."""
+        ...
+
+    @property
+    def spans_days(self) -> bool:
+        """Whether a time of day alone does not tell which moment is shown."""
+        ...
+
+    def parse_time(self, text: str) -> float:
+        """Return the seconds after the beginning at which the moment is that a person means.
+
+        Raises ValueError, whose message says why there is no such moment.
+        """
+        ...
+
+    def timestamp_at(self, seconds: float) -> int:
+        """Return the date of the moment so many seconds after the beginning, in microseconds since the epoch."""
+        ...
+
+    def seek(self, seconds: float) -> None:
+        """Go to the moment so many seconds after the beginning."""
+        ...
+
+
+class Session(Protocol):
+    """What the screen works on: made by `jobdeck.app`, used by the deck."""
+
+    @property
+    def clock(self) -> Clock:
+        """The source of every moment on the screen."""
+        ...
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The names of the profiles in use, for the header."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Lines to show at the start, such as targets that were refused; one line each. `open` may add some."""
+        ...
+
+    @property
+    def access(self) -> "SessionControls | ReadOnly":
+        """What can be changed and kept here, or why nothing can."""
+        ...
+
+    @property
+    def unkept(self) -> str:
+        """Why nothing is kept any more although it was to be, in one line; empty while all is well."""
+        ...
+
+    @property
+    def reading(self) -> int:
+        """How many jobs there will be once all that is remembered has been read; 0 when it has."""
+        ...
+
+    @property
+    def chosen(self) -> Mapping[Choice, str]:
+        """What somebody chose last time, as `keep_choice` was told; known once `recall` returned."""
+        ...
+
+    def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
+        """What the values of facts mean, by the fact's name, as the page of an API explains them."""
+        ...
+
+    async def recall(self) -> Sequence[Job]:
+        """Return what is to be shown until the engine is there: a screenful of the jobs it will have, as remembered.
+
+        Called once, after the first frame and before `open`. What it raises is shown as what `open` raises.
+        """
+        ...
+
+    async def open(self) -> OpenEngine:
+        """Put the engine together and give it its first targets.
+
+        Called once, after the first jobs are on the screen, so that whatever is slow to import is imported here. What
+        it raises is shown on the screen, by type and message.
+        """
+        ...
+
+    def curl(self, asked: Exchange | Target) -> str:
+        """Return a request, or one about a job alone, as a line for a shell, with variables where the secrets go.
+
+        Empty when it is not known what to ask.
+        """
+        ...
+
+    async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
+        """Return one ticket about jobs, as Markdown, from what is known: no request is sent.
+
+        What it raises is shown on the screen, by type and message.
+        """
+        ...
+
+    async def note(self, keys: Sequence[JobKey]) -> str:
+        """Return the note that is kept with every one of the jobs; empty when there is none, or they differ."""
+        ...
+
+    async def close(self) -> None:
+        """Give running hooks a moment to end, and close what `open` opened."""
+        ...
+
+
+class SessionControls(Protocol):
+    """What a session may change and keep; the engine's own controls come with it when it is open."""
+
+    def parse(self, text: str) -> Parsed:
+        """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
+        ...
+
+    def keep_choice(self, choice: Choice, value: str) -> None:
+        """Keep what somebody has chosen for the next time. Needs a running loop."""
+        ...
+
+    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        """Keep a note with jobs; among several, only with those that have none of their own but `instead_of`.
+
+        Never raises: what could not be kept is said.
+        """
+        ...
+
+    def when_ended(self, notify: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+        """Say who is notified of jobs that ended, those of one moment together, and in a line of hooks that failed.
+
+        Called once, before `open`.
+        """
+        ...
+
+    def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+        """Run the hooks of the jobs that a batch shows to have ended, and notify of those `wanted` (None: all).
+
+        Each hook and each notice comes once, however many processes watch the job.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnly:
+    """Nothing that is asked, watched or kept can be changed here; `reason` says why, in one line."""
+
+    reason: str
+
+
+def save_choice(session: Session, choice: Choice, value: str) -> None:
+    """Keep what somebody has chosen, where anything is kept."""
+    if not isinstance(session.access, ReadOnly):
+        session.access.keep_choice(choice, value)
+
+
+def safe_error_message(error: BaseException) -> str:
+    """Return an error in one line.
+
+    Only our own errors speak for themselves: the text of a library's may hold what it was given, a malformed key
+    for one, so that of it only the name is told.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    name = type(error).__name__
+    if type(error).__module__.split(".")[0] == "jobdeck":
+        return one_line(str(error), 1_024) or name
+    return f"an unexpected {name}"

@@ -1,0 +1,170 @@
+"""What a ticket is made of: a job as it is now, joined with what is remembered of it."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from jobdeck import __version__
+from jobdeck.app.context import AppContext, RunningEngine
+from jobdeck.domain.exchange import Exchange, told_offset
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource
+from jobdeck.domain.tickets import tickets_markdown
+from jobdeck.store import Store
+from jobdeck.store.errors import UnknownJobError
+from jobdeck.store.records import LedgerEntry
+
+LOOKED_THROUGH = 400
+"""Exchanges of a job that are looked through for those that tell something; of many jobs, as many as are shown."""
+
+MANY = 10
+MOST_FAILURES = 200
+
+
+class TicketError(Exception):
+    """There is nothing to make a ticket of; the message says why, in one line."""
+
+
+async def make_ticket(
+    context: AppContext,
+    running: RunningEngine,
+    keys: Sequence[JobKey],
+    note: str = "",
+    *,
+    include_result: bool = False,
+) -> str:
+    """Return one ticket about jobs, as Markdown; raises `TicketError` when none of them is known.
+
+    No request is sent: it tells what has been seen so far, as the screen does.
+    """
+    jobs = running.engine.jobs
+    known = [(key, jobs.get(key), running.engine.exchanges(key)) for key in keys]
+    among = LOOKED_THROUGH if len(keys) <= MANY else MAX_EXCHANGES
+
+    def make(store: Store) -> list[TicketSource]:
+        sources: list[TicketSource] = []
+        for key, watched, fresh in known:
+            stored = store.load_job(key) if watched is None else None
+            job = watched or (stored.at(context.clock.now()) if stored is not None else None)
+            if job is not None:
+                source = ticket_source(context, store, job, fresh, include_result=include_result, among=among)
+                sources.append(source)
+        return sources
+
+    sources = await running.store.read(make)
+    if not sources:
+        raise TicketError("no job is selected" if not keys else "nothing is known of this job any more")
+    return tickets_markdown(sources, note)
+
+
+async def kept_note(running: RunningEngine, keys: Sequence[JobKey]) -> str:
+    """Return the note that is kept with every one of the jobs; empty when there is none, or they differ."""
+    kept = await running.store.annotations(keys)
+    notes = {kept[key].note if key in kept else "" for key in keys}
+    return notes.pop() if len(notes) == 1 else ""
+
+
+async def keep_note(
+    context: AppContext, running: RunningEngine, keys: Sequence[JobKey], note: str, instead_of: str
+) -> None:
+    """Keep a note with jobs. One about several takes no other note's place but that of `instead_of`."""
+    jobs, now_us = dict(running.engine.jobs), context.clock.now().us
+
+    def keep(store: Store) -> None:
+        kept = store.annotations(keys)
+        for key in keys:
+            before = kept[key].note if key in kept else ""
+            if len(keys) == 1 or before in {"", instead_of}:
+                # Said again because the moment of the note becomes that of the whole annotation: an acknowledgement
+                # that a later end has overtaken would look as if it had come after that.
+                acknowledged = jobs[key].acknowledged if key in jobs else None
+                with suppress(UnknownJobError):
+                    store.annotate(key, now_us=now_us, acknowledged=acknowledged, note=note)
+
+    await running.store.write(keep)
+
+
+def ticket_source(
+    context: AppContext,
+    store: Store,
+    job: Job,
+    fresh: Sequence[Exchange],
+    *,
+    note: str = "",
+    include_result: bool = False,
+    among: int = LOOKED_THROUGH,
+) -> TicketSource:
+    """Join a job and its newest exchanges with what is remembered, which spans earlier runs and other processes.
+
+    Without a `note`, the one that is kept with the job is taken. `among` so many exchanges those that tell something
+    are looked for. Asks nobody: it reads the store.
+    """
+    now = context.clock.now()
+    stored = store.load_job(job.key)
+    if stored is not None:
+        remembered = stored.at(now)
+        newer = job if _is_newer(job, remembered) else remembered
+        target = job.target if job.target.accepted_request_id else remembered.target
+        job = replace(newer, target=target, result=_result(newer, job, remembered))
+    shown = store.shown(job.key)
+    # What is kept may lag behind an answer that came this moment, and then shows another phase.
+    known = stored is not None and stored.last.phase is job.phase
+    ends = (shown.first, shown.last) if shown is not None and job.terminal and known else ()
+    kept = _answered(store.exchanges(job.key, among), now)
+    exchanges = _joined(fresh, kept, among)
+    timeline = tuple(entry.moment for entry in store.timeline(job.key))
+    annotation = store.annotations([job.key]).get(job.key)
+    return TicketSource(
+        job=job,
+        timeline=timeline,
+        exchanges=exchanges,
+        ends=tuple(_answered(ends, now)),
+        outage=_outage(store, job, exchanges, min([job.added.us, *(moment.at_us for moment in timeline)]), now),
+        version=__version__,
+        made_us=now.us,
+        curl=context.curl(job.target),
+        clock_offset=told_offset(fresh),
+        note=note or (annotation.note if annotation is not None else ""),
+        include_result=include_result,
+    )
+
+
+def _outage(store: Store, job: Job, own: Sequence[Exchange], since_us: int, now: Instant) -> tuple[Exchange, ...]:
+    """Return what else failed of the profile while the job was watched and going."""
+    until_us = job.ended.us if job.terminal and job.ended is not None else now.us
+    known = {_mark(item) for item in own}
+    failed = _answered(store.failures(job.key.profile, since_us, until_us, MOST_FAILURES), now)
+    return tuple(item for item in failed if item.problem and item.problem.kind.of_profile and _mark(item) not in known)
+
+
+def _answered(entries: Iterable[LedgerEntry], now: Instant) -> list[Exchange]:
+    return [item for entry in entries if (item := entry.exchange(now)) is not None]
+
+
+def _is_newer(job: Job, remembered: Job) -> bool:
+    return job.sequence > remembered.sequence
+
+
+def _result(newest: Job, *others: Job) -> str | None:
+    """Return the result of a job; where the newest state was kept without it, that of the same run from the others."""
+    found = (job.result for job in others if (job.status, job.created_us) == (newest.status, newest.created_us))
+    return newest.result or next((result for result in found if result is not None), None)
+
+
+def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange], most: int) -> tuple[Exchange, ...]:
+    """Return what is kept with what is not kept yet before it, newest first."""
+    known = {_mark(item) for item in kept}
+    late = [item for item in fresh if _mark(item) not in known]
+    both = sorted((*late, *kept), key=_sequence, reverse=True)
+    return tuple(both[:most])
+
+
+def _sequence(item: Exchange) -> int:
+    return item.sequence
+
+
+def _mark(item: Exchange) -> tuple[str | None, Instant | int]:
+    """What tells two exchanges apart: the server's ID, or the moment where there is none (to the millisecond)."""
+    support_id = item.support_id
+    return (support_id, 0) if support_id else (None, item.started.us // 1_000)

@@ -1,0 +1,105 @@
+"""What changed, in one line for a person or one object for a script."""
+
+from typing import Any
+
+from jobdeck.app.json_shapes import problem_object, rfc3339
+from jobdeck.cli.job_text import describe_id, describe_reason
+from jobdeck.domain import words
+from jobdeck.domain.events import (
+    AnomalyMet,
+    Event,
+    JobAdded,
+    JobRemoved,
+    OutageBegan,
+    OutageEnded,
+    PhaseChanged,
+    ProblemMet,
+    ProfileHalted,
+    ProgressChanged,
+    Recovered,
+    RunBegan,
+    SleepNoticed,
+    StageChanged,
+)
+from jobdeck.domain.job import Job
+from jobdeck.domain.phase import Phase
+
+
+def describe_event(event: Event, job: Job | None = None) -> str | None:
+    """Return the event in words; None for what a reader of lines need not know.
+
+    With the `job` that it is about, an end has its reason and the ID that support asks for.
+    """
+    match event:
+        case PhaseChanged(before=before, after=after, status=status):
+            word = after.value if after.value == status else f"{after.value} ({status})"
+            change = f"{'first seen' if before is Phase.UNKNOWN else before.value} -> {word}"
+            return f"{change}{_end(event, job)}" if after.terminal else change
+        case StageChanged(stage=stage, before=before, after=after):
+            return f"{stage}: {before.value if before else 'new'} -> {after.value}"
+        case ProgressChanged(stage=stage, after=after):
+            name = f"{stage}: " if stage else ""
+            return f"{name}{'progress no longer told' if after is None else words.percent(after)}"
+        case ProblemMet(problem=problem, failures=failures):
+            again = f" ({failures} in a row)" if failures > 1 else ""
+            return f"no answer to show: {problem.kind.words}: {problem.message}{again}"
+        case Recovered(failures=failures):
+            return f"seen again after {failures} failed look{'s' if failures > 1 else ''}"
+        case RunBegan(message=message):
+            return f"new run: {message}"
+        case AnomalyMet(message=message):
+            return f"anomaly: {message}"
+        case ProfileHalted(profile=profile, problem=problem):
+            return f"profile {profile} asks no more: {problem.kind.words}: {problem.message}"
+        case OutageBegan(profile=profile, problem=problem):
+            return f"profile {profile} cannot be seen: {problem.kind.words}: {problem.message}"
+        case OutageEnded(profile=profile, seconds=seconds):
+            return f"profile {profile} is seen again after {round(seconds)} s"
+        case SleepNoticed(seconds=seconds):
+            return f"this machine slept for {round(seconds)} s; looking at everything again"
+        case JobAdded() | JobRemoved():
+            return None
+
+
+def describe_late_reason(job: Job) -> str:
+    """Return why a job ended as it did, which came after its end."""
+    parts = (f"{job.phase.value}: {describe_reason(job)}", describe_id(job.request_id, job.trace_id))
+    return "  ".join(part for part in parts if part)
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """Return the event as a JSON object: ``event`` names it, ``at`` is its time, the rest depends on the name."""
+    head: dict[str, Any] = {"at": rfc3339(event.at.us)}
+    match event:
+        case PhaseChanged(before=before, after=after, status=status):
+            return {**head, "event": "phase", "before": before.value, "after": after.value, "status": status}
+        case StageChanged(stage=stage, before=before, after=after):
+            was = before.value if before else None
+            return {**head, "event": "stage", "stage": stage, "before": was, "after": after.value}
+        case ProgressChanged(stage=stage, before=before, after=after):
+            return {**head, "event": "progress", "stage": stage, "before": before, "after": after}
+        case ProblemMet(problem=problem, failures=failures):
+            return {**head, "event": "problem", "problem": problem_object(problem), "failures": failures}
+        case Recovered(failures=failures):
+            return {**head, "event": "recovered", "failures": failures}
+        case RunBegan(run=run, message=message):
+            return {**head, "event": "run", "run": run, "message": message}
+        case AnomalyMet(message=message):
+            return {**head, "event": "anomaly", "message": message}
+        case ProfileHalted(profile=profile, problem=problem):
+            return {**head, "event": "halted", "profile": profile, "problem": problem_object(problem)}
+        case OutageBegan(profile=profile, problem=problem):
+            return {**head, "event": "outage", "profile": profile, "problem": problem_object(problem)}
+        case OutageEnded(profile=profile, seconds=seconds):
+            return {**head, "event": "outage_over", "profile": profile, "seconds": round(seconds, 1)}
+        case SleepNoticed(seconds=seconds):
+            return {**head, "event": "slept", "seconds": round(seconds, 1)}
+        case JobAdded() | JobRemoved():
+            return {**head, "event": "added" if isinstance(event, JobAdded) else "removed"}
+
+
+def _end(event: PhaseChanged, job: Job | None) -> str:
+    error = describe_reason(job) if job is not None else ""
+    # The job's own request ID may be that of a later answer; an API without them has trace IDs.
+    trail = describe_id(event.request_id, job.trace_id if job is not None else None)
+    return "".join(f"  {part}" for part in (error, trail) if part)

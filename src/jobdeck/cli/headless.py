@@ -1,0 +1,137 @@
+"""Running the engine headless until somebody has seen enough."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from jobdeck.app.context import AppContext, ListPolicy
+from jobdeck.app.end_notifier import make_end_notifier
+from jobdeck.cli.log import log
+from jobdeck.cli.rate_limit_notices import RateLimitNotices
+from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.engine.batch import Batch
+from jobdeck.engine.engine import Engine
+
+if TYPE_CHECKING:
+    from jobdeck.app.context import RunningEngine
+    from jobdeck.recording.recorder import Recorder
+
+UNCONFIRMED_SECONDS = 60.0
+UNCONFIRMED_FAILURES = 3
+"""A list says that a job has ended, and its own answer cannot be had for so long: nothing more comes of waiting."""
+
+
+class TimedOutError(Exception):
+    """The time given was over first; `jobs` are as last seen."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        super().__init__("timed out")
+        self.jobs = tuple(jobs)
+
+
+async def run_headless(
+    context: AppContext,
+    targets: Sequence[Target],
+    stop_when: Callable[[Engine, Batch], bool],
+    time_limit: float | None = None,
+    lists: ListPolicy = ListPolicy.ALL,
+    *,
+    hooks: bool = False,
+    recorder: "Recorder | None" = None,
+) -> tuple[Job, ...]:
+    """Watch targets and hand every batch to `stop_when` until it says True; returns the jobs in their order.
+
+    What is remembered of them is what is known when no answer comes, and never an answer itself.
+    With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
+    With a `recorder`, all of it is recorded. A server that asks for silence and a disk that fails are told in a line.
+
+    Raises `TimedOutError` after `time_limit` seconds (None: never), and what the engine raises when it breaks.
+    """
+    running = context.open(lists=lists, recorder=recorder)
+    engine = running.engine
+    for notice in running.notices:
+        log(notice)
+    if recorder is not None:
+        recorder.when_it_ends(log)
+    notifier = make_end_notifier(context, running, log) if hooks and context.settings.hooks else None
+    notices, incident = RateLimitNotices(context.clock), running.store.incident
+    try:
+        changes = engine.subscribe()
+        engine.own_answers = True
+        keys = engine.add(targets, await _remembered(context, running, targets))
+        polling = asyncio.create_task(engine.run())
+        try:
+            async with asyncio.timeout(time_limit):
+                async for batch in changes:
+                    if notifier is not None:
+                        notifier.take(batch, engine.jobs)
+                    notices.notify_all(engine)
+                    if (happened := running.store.incident) is not None and happened is not incident:
+                        incident = happened
+                        log(happened.message)
+                    if stop_when(engine, batch):
+                        break
+                else:
+                    await polling
+        except TimeoutError:
+            raise TimedOutError(engine.jobs[key] for key in keys) from None
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+    finally:
+        if notifier is not None:
+            await notifier.close()
+        if recorder is not None:
+            await recorder.close()
+        await engine.aclose()
+    return tuple(engine.jobs[key] for key in keys)
+
+
+async def _remembered(context: AppContext, running: "RunningEngine", targets: Sequence[Target]) -> tuple[Job, ...]:
+    """Return what earlier runs saw of the targets; nothing when the store gives no answer."""
+    from jobdeck.store import StoreError  # noqa: PLC0415 - with the store, which is imported when it opens
+
+    try:
+        return await context.recall(running.store, targets)
+    except StoreError:
+        return ()
+
+
+class Settled:
+    """Tells which jobs need no more polls: their own answer has told an end, or none will come.
+
+    With `appear`, jobs that nobody has seen are waited for so many seconds, however often the server does not know
+    them.
+    """
+
+    def __init__(self, clock: Clock, appear: float | None = None) -> None:
+        self._clock = clock
+        self._appear = appear
+        self._started = clock.now()
+        self._unconfirmed: dict[JobKey, Instant] = {}
+
+    def __call__(self, engine: Engine, job: Job) -> bool:
+        """Whether a job is settled; one that only a list or another process has seen end is asked itself."""
+        if job.confirmed and job.terminal and not job.awaits_part:
+            return True
+        if self._is_not_found(job) or job.key.profile in engine.halted():
+            return True
+        if not job.terminal:
+            self._unconfirmed.pop(job.key, None)
+            return False
+        if job.confirmed:
+            return False
+        engine.fetch(job.key)
+        now = self._clock.now()
+        since = self._unconfirmed.setdefault(job.key, now)
+        return job.failures >= UNCONFIRMED_FAILURES and now.mono - since.mono >= UNCONFIRMED_SECONDS
+
+    def all_of(self, engine: Engine) -> bool:
+        """Whether all jobs are settled; each is looked at, for those that need it are asked."""
+        return sum(self(engine, job) for job in engine.jobs.values()) == len(engine.jobs)
+
+    def _is_not_found(self, job: Job) -> bool:
+        if not job.not_found or self._appear is None or job.observed is not None:
+            return job.not_found
+        return self._clock.now().mono - self._started.mono >= self._appear

@@ -1,0 +1,53 @@
+"""Saying at once why polling stopped: a server that answered 429 has to be left alone, maybe for many minutes."""
+
+from jobdeck.app.direct_client import is_short_wait, silenced
+from jobdeck.cli.log import log
+from jobdeck.domain import words
+from jobdeck.domain.instant import Clock, Instant
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.ratelimit import describe_wait
+from jobdeck.engine.engine import Engine
+
+UNNOTICED_SECONDS = 2.0
+"""A wait as short as this needs no words."""
+
+
+class RateLimitNotices:
+    """Tells on standard error, once each, which profile keeps silent and until when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._notified: dict[str, Instant] = {}
+
+    def notify_all(self, engine: Engine) -> None:
+        """Tell of every silence that an engine keeps."""
+        for profile, (until, kind, asked) in blocked_until(engine, self._clock.now()).items():
+            self.notify(profile, until, kind, asked)
+
+    def notify(self, profile: str, until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> None:
+        """Tell of one silence and what it is for, unless that was said or it is over in a moment."""
+        seconds = until.since(self._clock.now())
+        last = self._notified.get(profile)
+        if seconds < UNNOTICED_SECONDS or (last is not None and until.since(last) < UNNOTICED_SECONDS):
+            return
+        self._notified[profile] = until
+        log(
+            f"profile {profile}: {describe_wait(kind, asked)}; no requests until {words.clock(until.us)} "
+            f"({words.span(seconds)} more)"
+        )
+
+
+def blocked_until(engine: Engine, now: Instant) -> dict[str, tuple[Instant, ProblemKind | None, float | None]]:
+    """Return until when each profile that keeps silent does, after which problem, and for how long it was asked to."""
+    return {
+        name: (now.later(budget.blocked_until - now.mono), budget.blocked_by, budget.blocked_asked)
+        for name, budget in engine.budgets().items()
+        if budget.blocked_until is not None
+    }
+
+
+def blocked_too_long(engine: Engine, now: Instant) -> dict[str, Problem]:
+    """Return the profiles whose silence lasts longer than one look waits, with the problem that says so."""
+    return {
+        name: silenced(*wait) for name, wait in blocked_until(engine, now).items() if not is_short_wait(wait[0], now)
+    }

@@ -1,0 +1,55 @@
+"""Words that are no commands, where one is expected: each would else be watched as a job of that name."""
+
+import os
+import re
+from collections.abc import Sequence
+from types import MappingProxyType
+
+_WORD = re.compile("[A-Za-z]+")
+_ALIKE = 0.75
+"""Which `difflib` gives to four letters of which one is wrong; less of a likeness may as well be chance."""
+
+_STARTS_NONE = "jobdeck watches jobs, and neither starts nor ends one"
+_OF_OTHERS = MappingProxyType(
+    {
+        **dict.fromkeys(("list", "ls"), "jobdeck history has what is remembered, jobdeck discover what the APIs list"),
+        **dict.fromkeys(("describe", "get", "info", "jobs", "ps", "show", "top"), "see jobdeck status"),
+        **dict.fromkeys(("add", "open"), "jobdeck TARGET… opens the screen on targets"),
+        **dict.fromkeys(("log", "logs", "tail"), "see jobdeck watch"),
+        **dict.fromkeys(("cancel", "create", "kill", "run", "start", "stop", "submit"), _STARTS_NONE),
+        **dict.fromkeys(("auth", "config", "configure", "init", "login", "setup"), "see jobdeck doctor"),
+        **dict.fromkeys(("exit", "q", "quit"), "in the screen, q quits"),
+        **dict.fromkeys(("install", "update", "upgrade"), "jobdeck is updated by what has installed it, such as pipx"),
+    }
+)
+"""Commands of other tools."""
+
+
+def suggest_command(word: str, commands: Sequence[str]) -> str | None:
+    """Return in a line which command was meant by the first word of a command line; None for what may be a target.
+
+    The IDs of the APIs have digits or signs in them, so only a word of letters is looked at, if it is no file. It is a
+    command in another case, one of another tool, or as long as a command, give or take a letter, and alike. Behind a
+    profile's name or ``--`` it is an ID.
+    """
+    if not _WORD.fullmatch(word) or os.path.lexists(word):  # pathlib's raises in a folder that cannot be searched
+        return None
+    lower = word.lower()
+    hint = _OF_OTHERS.get(lower)
+    if hint is None:
+        import difflib  # noqa: PLC0415 - for a mistake only
+
+        as_long = [name for name in commands if abs(len(name) - len(word)) <= 1]
+        meant = difflib.get_close_matches(lower, as_long, 1, _ALIKE)
+        if not meant:
+            return None
+        hint = f"did you mean {meant[0]!r}?"
+    return f"no command {word!r}; {hint} (an ID of that name: PROFILE:{word})"
+
+
+def misplaced_command(words: Sequence[str], commands: Sequence[str]) -> str | None:
+    """Return in a line which of the targets of a command is the name of another; None where there is none."""
+    for word in words:
+        if word.lower() in commands and not os.path.lexists(word):
+            return f"{word!r} is a command, and comes first (an ID of that name: PROFILE:{word})"
+    return None

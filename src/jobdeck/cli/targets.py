@@ -1,0 +1,201 @@
+"""Targets from the command line: arguments, files and standard input."""
+
+import argparse
+import os
+import re
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jobdeck.apis.mistakes import is_file_name
+from jobdeck.apis.target_input import MAX_INPUT, parse_input
+from jobdeck.apis.targets import ProfileRegistry, TargetError, is_absolute, parse_target
+from jobdeck.app.context import AppContext
+from jobdeck.cli.bootstrap import open_context
+from jobdeck.cli.exit_codes import CommandError
+from jobdeck.cli.log import log
+from jobdeck.cli.streams import is_piped
+from jobdeck.domain.job import Target
+from jobdeck.domain.text import one_line
+from jobdeck.files import expand_home
+
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$")
+_SIGNS_OF_AN_ID = re.compile(r"[0-9_~:-]")
+_CERTAINLY_AN_ID = re.compile(r"[a-z]{2,12}_[A-Za-z0-9]{10,}|[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WAYS_OF_PATHS = ("./", "../", "~", ".\\", "..\\")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A list of targets: a file, or standard input (no `path`), of which bare IDs are of `profile` (None: default)."""
+
+    name: str
+    path: Path | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetInputs:
+    """What the arguments named, in order and without repetition; `piped` when standard input was read."""
+
+    targets: tuple[Target, ...]
+    piped: bool
+
+
+def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[AppContext, TargetInputs]:
+    """Return the context, and the targets that `texts` name. The credentials of their profiles were had by then.
+
+    Raises `ConfigError` or `CommandError` (exit 2); nothing was sent, and nothing is running or drawn.
+    """
+    context = open_context(arguments)
+    inputs = gather_targets(texts, context.registry)
+    for name in dict.fromkeys(target.key.profile for target in inputs.targets):
+        context.profile(name)
+    return context, inputs
+
+
+def gather_targets(arguments: Sequence[str], registry: ProfileRegistry) -> TargetInputs:
+    """Parse every argument: ``-`` is standard input, an existing file is read, anything else is a target.
+
+    One that may be meant as either is refused, with both ways to say it.
+    ``PROFILE:-`` is standard input of which every job that says no more than its ID is one of that profile.
+    Raises `CommandError` (exit 2) that names each refused target with its reason; nothing was sent by then.
+    """
+    found: dict[object, Target] = {}
+    refused: list[str] = []
+    for argument in arguments:
+        try:
+            source = find_source(argument, registry)
+            if source is None:
+                target = parse_target(argument.strip(), registry)
+                found.setdefault(target.key, target)
+                continue
+        except TargetError as error:
+            refused.append(str(error))
+            continue
+        parsed = parse_input(_read(source), replace(registry, default=source.profile or registry.default))
+        for target in parsed.targets:
+            found.setdefault(target.key, target)
+        refused.extend(reason if reason.startswith(text) else f"{text}: {reason}" for text, reason in parsed.refused)
+        if not parsed.targets and not parsed.refused:
+            refused.append(f"{'standard input' if source.path is None else one_line(argument, 200)} names no target")
+    if refused:
+        more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
+        raise CommandError("\n".join(refused[:20]) + more)
+    return TargetInputs(tuple(found.values()), any(map(is_piped, arguments)))
+
+
+def read_source(argument: str) -> bytes:
+    """Return what a file holds, or standard input for ``-``; raises `CommandError` when there is none."""
+    path = None if argument == "-" else expand_home(argument)
+    if path is not None and not path.exists():
+        raise CommandError(f"there is no file {one_line(argument, 200)}")
+    return _read(Source(argument, path))
+
+
+def _read(source: Source) -> bytes:
+    if source.path is None:
+        if sys.stdin.isatty():
+            log(f"reading standard input; end with {'Ctrl-Z and Enter' if sys.platform == 'win32' else 'Ctrl-D'}")
+        return _capped(sys.stdin.buffer.read(MAX_INPUT + 1), "standard input")
+    try:
+        with source.path.open("rb") as file:
+            return _capped(file.read(MAX_INPUT + 1), source.name)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CommandError(f"cannot read {one_line(source.name, 200)}: {reason}") from None
+
+
+def _capped(data: bytes, name: str) -> bytes:
+    if len(data) > MAX_INPUT:
+        raise CommandError(f"{one_line(name, 200)} is larger than {MAX_INPUT // 1024 // 1024} MiB")
+    return data
+
+
+def find_source(argument: str, registry: ProfileRegistry) -> Source | None:
+    """Return the list of targets that an argument names; None where it is a target itself.
+
+    Raises `TargetError` for one that may be meant as either and for a path with nothing to read, and `CommandError`
+    where that cannot be found out.
+    """
+    name = argument.removesuffix(":-")
+    if argument == "-" or (name != argument and name in registry.profiles):
+        return Source(argument, profile=None if argument == "-" else name)
+    if not argument or is_absolute(argument) or (":" in argument and argument.partition(":")[0] in registry.profiles):
+        return None
+    path = expand_home(argument)
+    state = _state_of(argument, path)
+    if state is None:
+        _refuse_missing(argument, registry)
+        return None
+    if stat.S_ISDIR(state.st_mode):
+        if _CERTAINLY_AN_ID.fullmatch(argument):
+            return None  # whoever keeps results in folders of their own means the job
+        job = _as_job(argument, registry)
+        hint = f"; {job} is the job" if job else ""
+        raise TargetError(f"{one_line(argument, 200)} is a directory, not a list of targets{hint}")
+    if not (stat.S_ISREG(state.st_mode) or stat.S_ISFIFO(state.st_mode)):  # a shell's <(…) is a pipe
+        if _same(state, 0):
+            return Source(argument)  # /dev/stdin
+        raise TargetError(f"{one_line(argument, 200)} is a device or a socket, not a list of targets")
+    if job := _as_job(argument, registry):
+        if stat.S_ISREG(state.st_mode) and (state.st_size == 0 or _same(state, 1) or _same(state, 2)):
+            return None  # made by a `> ID` of the same command line
+        raise TargetError(f"{one_line(argument, 200)} is a file here, and may be a job: write ./{argument} or {job}")
+    return Source(argument, path)
+
+
+def _state_of(argument: str, path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        if "/" not in argument and not os.access(".", os.X_OK):
+            return None  # no file has been looked for: whoever became another user may not search this folder
+        if not _is_path(argument):
+            return None  # a name too long for a file
+        raise CommandError(f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}") from None
+
+
+def _refuse_missing(argument: str, registry: ProfileRegistry) -> None:
+    shown = one_line(argument, 200)
+    if argument.startswith("/"):
+        try:
+            parse_target(argument, registry)
+        except TargetError as error:
+            raise TargetError(f"{error}; and no such file") from None
+    elif _is_path(argument):
+        raise TargetError(f"{shown}: no such file")
+    elif argument in registry.profiles:
+        raise TargetError(f"{shown} is a profile, not a job: {shown}:ID is a job of it")
+
+
+def _is_path(argument: str) -> bool:
+    """Whether an argument is written as paths are, or as names of files."""
+    if argument.startswith(_WAYS_OF_PATHS) or argument in {".", ".."} or is_file_name(argument):
+        return True
+    first, slash, _ = argument.partition("/")
+    return bool(slash) and os.path.isdir(first or "/")  # noqa: PTH112 - pathlib's raises where nothing may be searched
+
+
+def _as_job(argument: str, registry: ProfileRegistry) -> str:
+    """Return how to name the job that an argument may be meant as; empty where it looks like no ID, or is none."""
+    if _EXTENSION.search(argument) or not all(_SIGNS_OF_AN_ID.search(piece) for piece in argument.split("/")):
+        return ""
+    try:
+        return str(parse_target(argument, registry).key)
+    except TargetError:
+        return ""
+
+
+def _same(state: os.stat_result, descriptor: int) -> bool:
+    """Whether a file is what one of our streams reads or writes."""
+    if sys.platform == "win32":
+        return False
+    try:
+        return os.path.samestat(state, os.fstat(descriptor))
+    except OSError:
+        return False
