@@ -100,6 +100,15 @@ ACTIONS: tuple[Action, ...] = (
         17,
     ),
     Action(
+        "groups",
+        ("b",),
+        "b",
+        "groups",
+        "group by reason, kind, profile or stage; tickets and acknowledgements for a whole group",
+        Group.DECK,
+        19,
+    ),
+    Action(
         "newest_failure",
         ("exclamation_mark",),
         "!",

@@ -1,5 +1,6 @@
 """What keys and clicks do with jobs that failed alike: show those alone, one error after another, and hand them on."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from jobdeck.domain import words
@@ -58,10 +59,13 @@ class ErrorGroups:
             keys = list(self._state.table.keys(0, len(self._state.table)))
         if not keys:
             return ([selected] if selected is not None else []), ""
-        apis: dict[JobKey | None, str] = {
-            key: job.target.provider for key in keys if (job := self._state.job(key)) is not None
-        }
-        api = apis.get(selected, "") if selected in apis else apis.get(keys[0], "")
+        return self.of_one_api(keys, selected)
+
+    def of_one_api(self, keys: list[JobKey], about: JobKey | None) -> tuple[list[JobKey], str]:
+        """Return those of the jobs that are of the API of the one a ticket is `about`, else of the most common one."""
+        apis = {key: job.target.provider for key in keys if (job := self._state.job(key)) is not None}
+        most_common = Counter(apis.values()).most_common(1)
+        api = apis[about] if about in apis else most_common[0][0] if most_common else ""
         ours = [key for key in keys if apis.get(key, api) == api]
         if len(ours) == len(keys):
             return keys, ""

@@ -67,6 +67,11 @@ class JobActions:
         self._push_marks(self._jobs.selected)
         self._mark(() if len(self.marks) else self._state.table.keys(0, len(self._state.table)))
 
+    def select(self, keys: Iterable[JobKey]) -> None:
+        """Mark these jobs and no others."""
+        self._push_marks(self._jobs.selected)
+        self._mark(keys)
+
     def clear_marks(self) -> bool:
         """Take every mark away; returns whether there was one."""
         if not len(self.marks):
@@ -87,13 +92,13 @@ class JobActions:
         engine.remove(keys)
         return f"stopped watching {name} (u to undo)"
 
-    def acknowledge(self) -> str:
-        """Take note of the problems of the marked jobs, else of the selected one, and go on to the next job.
+    def acknowledge(self, keys: Sequence[JobKey] = ()) -> str:
+        """Take note of the problems of these jobs, else of the marked ones, else of the selected one, and go on.
 
         Where all of them are noted already, raise them again. The marks are taken away: they have had their use.
         """
-        engine, keys = self._state.controls, self.marked_or_selected
-        rows = [row for key in keys if (row := self._state.table.row(key)) is not None]
+        engine = self._state.controls
+        rows = [row for key in keys or self.marked_or_selected if (row := self._state.table.row(key)) is not None]
         if engine is None or not rows:
             return ""
         chosen = [row.job.key for row in rows if not row.job.acknowledged and row.counted in TROUBLE]

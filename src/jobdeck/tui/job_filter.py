@@ -83,7 +83,9 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
     if operator not in {":", "="}:
         return None, f"{key} is a text: {key}:… or {key}=…"
     if not value:
-        return None, None
+        # Quotes with nothing between them ask for jobs that have no such text.
+        empty = term.endswith('""')
+        return (lambda job, state, _: not any(read(job, state))) if empty else None, None
     wanted = value.casefold()
     if operator == "=":
         return (lambda job, state, _: any(wanted == text.casefold() for text in read(job, state))), None

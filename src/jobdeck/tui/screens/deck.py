@@ -43,6 +43,7 @@ from jobdeck.tui.render.spans import Line, clip_line
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.dialogs import HelpScreen
+from jobdeck.tui.screens.groups import Chosen, GroupChoice, GroupsMemory, GroupsScreen
 from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
@@ -93,6 +94,7 @@ class Deck(Screen[None]):
         undo = UndoStack()
         self._job_pane = JobPane(self._state, session.clock, undo, partial(save_choice, session, Choice.ORDER))
         self._groups = ErrorGroups(self._state, self._job_pane)
+        self._groups_memory = GroupsMemory()
         self._panes = Panes(self._state, self._job_pane, session.clock.now())
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
@@ -312,6 +314,30 @@ class Deck(Screen[None]):
     def action_next_error(self) -> None:
         """Show only the jobs that failed with the most common error, then with the next one, then all again."""
         self._say(self._groups.show_next())
+
+    async def action_groups(self) -> None:
+        """Show the jobs in groups, and do what is chosen there."""
+        screen = GroupsScreen(
+            self._state, self._session.clock, self._groups_memory, read_only=self._state.controls is None
+        )
+        await self.app.push_screen(screen, self._do_with_group)
+
+    async def _do_with_group(self, choice: GroupChoice | None) -> None:
+        match choice:
+            case GroupChoice(Chosen.FILTER):
+                self._job_pane.replace_filter(choice.filter)
+            case GroupChoice(Chosen.JOB):
+                self._say(self._job_pane.reveal(choice.keys[0]))
+            case GroupChoice(Chosen.SELECT):
+                self._job_actions.select(choice.keys)
+            case GroupChoice(Chosen.ACKNOWLEDGE):
+                self._say(self._job_actions.acknowledge(choice.keys))
+            case GroupChoice(Chosen.TICKET):
+                keys, message = self._groups.of_one_api(list(choice.keys), choice.about)
+                self._say(message)
+                await self._copy.ticket(keys)
+            case None:
+                pass
 
     def action_newest_failure(self) -> None:
         """Select the job that failed last; from there, the one that failed before it."""

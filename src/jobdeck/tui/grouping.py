@@ -1,0 +1,136 @@
+"""The jobs of a deck in groups: by what went wrong, by kind, by profile or by stage. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jobdeck.domain.fingerprint import ErrorGroup, fingerprint
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.text import one_line
+from jobdeck.tui.job_filter import group_filter, quoted, state_filter
+from jobdeck.tui.job_table import Row
+from jobdeck.tui.render.state import ALL_STATES, BLIND, ENDED, FAILED, LOST, STALLED, State
+
+
+class GroupBy(StrEnum):
+    """What jobs of one group have in common."""
+
+    REASON = "reason"
+    KIND = "kind"
+    PROFILE = "profile"
+    STAGE = "stage"
+
+
+REASONS = {STALLED: "no change for longer than usual", BLIND: "no answer", LOST: "the server does not know the job"}
+NO_STAGE = "no stage"
+
+
+@dataclass(frozen=True, slots=True)
+class JobGroup:
+    """Jobs that have something in common, the neediest first.
+
+    `name` is what they have in common, `detail` more of it, `state` theirs where they are in one. `filter` admits them
+    in the list. `first_us` and `last_us` are when the first and the last of them came to be as they are, in
+    microseconds since the epoch.
+    """
+
+    name: str
+    detail: str
+    state: State | None
+    filter: str
+    rows: tuple[Row, ...]
+    counts: Mapping[State, int]
+    first_us: int
+    last_us: int
+
+    @property
+    def keys(self) -> tuple[JobKey, ...]:
+        """The jobs."""
+        return tuple(row.job.key for row in self.rows)
+
+    @property
+    def kinds(self) -> str:
+        """The kinds of the jobs, the most common first."""
+        return _most_common(row.job.kind for row in self.rows)
+
+    @property
+    def profiles(self) -> str:
+        """The profiles of the jobs, the most common first."""
+        return _most_common(row.job.key.profile for row in self.rows)
+
+    @property
+    def done(self) -> float:
+        """The fraction of the jobs that have ended."""
+        return sum(count for state, count in self.counts.items() if state in ENDED) / len(self.rows)
+
+
+def grouped(rows: Iterable[Row], by: GroupBy) -> list[JobGroup]:
+    """Return the groups of jobs: of errors the most common first, then of each other state; else the neediest first."""
+    found: dict[tuple[str, str, State | None, str], list[Row]] = {}
+    name = _NAMES[by]
+    for row in rows:
+        found.setdefault(name(row), []).append(row)
+    groups = [_group(*key, members) for key, members in found.items()]
+    if by is GroupBy.REASON:
+        return sorted(groups, key=_by_reason)
+    return sorted(groups, key=lambda group: (-group.counts.get(FAILED, 0), -len(group.rows), group.name))
+
+
+def _by_reason(group: JobGroup) -> tuple[int, int, str]:
+    place = ALL_STATES.index(group.state) if group.state in ALL_STATES else 0
+    return place, -len(group.rows), group.name
+
+
+def _group(name: str, detail: str, state: State | None, filter_text: str, rows: list[Row]) -> JobGroup:
+    rows.sort(key=lambda row: row.rank)
+    if state is FAILED and not detail:
+        detail = one_line((rows[0].job.error.message if rows[0].job.error is not None else None) or "", 200)
+    moments = [_since_us(row.job) for row in rows]
+    counts = Counter(row.counted for row in rows)
+    detail = "" if detail == name else detail
+    return JobGroup(name, detail, state, filter_text, tuple(rows), counts, min(moments), max(moments))
+
+
+def _reason(row: Row) -> tuple[str, str, State | None, str]:
+    state = row.counted
+    found = fingerprint(row.job) if state is FAILED else None
+    if found is None and state is FAILED:
+        return "failed", "no reason given", state, f'{state_filter(state)} reason=""'
+    if found is None:
+        return state.word, REASONS.get(state, ""), state, state_filter(state)
+    return one_line(found.fault, 80), "", state, group_filter(ErrorGroup(found.fault, found.coded, 0))
+
+
+def _kind(row: Row) -> tuple[str, str, State | None, str]:
+    return row.job.kind, "", None, f"kind={quoted(row.job.kind)}"
+
+
+def _profile(row: Row) -> tuple[str, str, State | None, str]:
+    return row.job.key.profile, "", None, f"profile={quoted(row.job.key.profile)}"
+
+
+def _stage(row: Row) -> tuple[str, str, State | None, str]:
+    current = row.job.current_stage
+    if current is None:
+        return NO_STAGE, "", None, 'stage=""'
+    return one_line(current.stage.name, 80), "", None, f"stage={quoted(current.stage.name)}"
+
+
+_NAMES: Mapping[GroupBy, Callable[[Row], tuple[str, str, State | None, str]]] = {
+    GroupBy.REASON: _reason,
+    GroupBy.KIND: _kind,
+    GroupBy.PROFILE: _profile,
+    GroupBy.STAGE: _stage,
+}
+
+
+def _since_us(job: Job) -> int:
+    """Return when a job came to be as it is, as far as we know."""
+    if job.terminal and job.ended_us is not None:
+        return job.ended_us
+    return (job.ended or job.changed or job.added).us
+
+
+def _most_common(names: Iterable[str]) -> str:
+    return ", ".join(name for name, _ in Counter(names).most_common())
