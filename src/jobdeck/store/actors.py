@@ -5,6 +5,7 @@ import platform
 import re
 import sys
 from functools import cache
+from pathlib import Path
 from uuid import uuid4
 
 _NAME = re.compile(r"(.+):([0-9]{1,10})-[0-9a-f]{8}", re.DOTALL)
@@ -64,7 +65,7 @@ else:
 def _place() -> str:
     """Return within what a process number means one process: this machine, and the container where there is one."""
     try:
-        space = f"/{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - not worth pathlib's import
+        space = f"/{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
         space = ""
     return platform.node() + space

@@ -12,6 +12,7 @@ from jobdeck.store.sqlite.connect import READ_ONLY_MODES
 from jobdeck.store.sqlite.faults import ROW_FAULTS
 from jobdeck.store.sqlite.migrate import schema_of
 from jobdeck.store.sqlite.place import require_files
+from jobdeck.store.sqlite.sql import sql
 
 _WAIT_MS = 200
 _ROW_ERRORS = (apsw.CorruptError, apsw.ConstraintError, apsw.MismatchError)
@@ -123,15 +124,16 @@ def _copy(memory: apsw.Connection, uri: str) -> bool:
 
 def _copy_table(memory: apsw.Connection, table: str, which: str) -> None:
     """Copy rows of a table: at once, or one by one where there are some that cannot be read or are not taken."""
-    copy = f"INSERT OR REPLACE INTO main.{table} SELECT * FROM old.{table} WHERE"  # noqa: S608 - our own names
+    copy = "INSERT OR REPLACE INTO main.{table} SELECT * FROM old.{table} WHERE {which}"
     with suppress(*_ROW_ERRORS):
-        memory.execute(f"{copy} {which}")
+        memory.execute(sql(copy, table=table, which=which))
         return
     keys = [name for (name,) in memory.execute("SELECT name FROM pragma_table_info(?) WHERE pk", (table,))]
     rows: list[Row] = []
     with suppress(*_ROW_ERRORS, *ROW_FAULTS):
-        rows.extend(memory.execute(f"SELECT {', '.join(keys)} FROM old.{table} WHERE {which}"))  # noqa: S608
+        some = sql("SELECT {keys} FROM old.{table} WHERE {which}", keys=", ".join(keys), table=table, which=which)
+        rows.extend(memory.execute(some))
     same = " AND ".join(f"{name} = ?" for name in keys)
     for row in rows:
         with suppress(*_ROW_ERRORS):
-            memory.execute(f"{copy} {same}", row)
+            memory.execute(sql(copy, table=table, which=same), row)

@@ -12,6 +12,7 @@ import apsw
 
 from jobdeck.store.errors import StoreCorruptError
 from jobdeck.store.sqlite.faults import ROW_FAULTS
+from jobdeck.store.sqlite.sql import sql
 
 _OF_A_ROW = re.compile(r"(?:non-)?[A-Z]+ value in \S+|CHECK constraint failed in \S+")
 """What `PRAGMA integrity_check` says of a value that its column does not take: it costs a row, not the file."""
@@ -52,7 +53,8 @@ def check_tables(connection: apsw.Connection, model: apsw.Connection, path: Path
         raise StoreCorruptError(f"{path} is damaged: it has no {'.'.join(min(missing))}")
     for table, of_table in groupby(columns, key=itemgetter(0)):
         read_each = " AND ".join(f"typeof({column}) <> ''" for _, column in of_table)
-        connection.execute(f"SELECT count(*) FROM {table} WHERE {read_each}").fetchall()  # noqa: S608 - of our own
+        query = sql("SELECT count(*) FROM {table} WHERE {read_each}", table=table, read_each=read_each)
+        connection.execute(query).fetchall()
 
 
 def unreadable(
@@ -65,8 +67,8 @@ def unreadable(
     count = sum(not fine for fine in _attempts(connection.execute(query), make))
     if not count:
         return ""
-    column = number.rpartition(".")[2]
-    numbers = [seq for (seq,) in connection.execute(f"SELECT {column} FROM {table} ORDER BY 1")]  # noqa: S608 - ours
+    every = sql("SELECT {column} FROM {table} ORDER BY 1", column=number.rpartition(".")[2], table=table)
+    numbers = [seq for (seq,) in connection.execute(every)]
     bad: list[int] = []
     for seq in numbers:
         if len(bad) == min(count, _SHOWN):

@@ -16,6 +16,7 @@ from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.store.records import LedgerEntry, LedgerState
 from jobdeck.store.sqlite.faults import ROW_FAULTS
+from jobdeck.store.sqlite.sql import sql
 from jobdeck.store.stored import StoredJob, wall
 
 Moment: TypeAlias = Callable[[int], Instant]
@@ -128,9 +129,12 @@ _SEQUENCE = (
 )
 # The timeline outlives the exchanges of a job, and is slower to look through.
 _END_IDS = (
-    f"CASE WHEN j.ended_seen_us IS NOT NULL THEN coalesce((SELECT e.{name} FROM exchanges e WHERE e.seq ="  # noqa: S608 - constants only
-    f" j.first_shown), (SELECT t.{name} FROM timeline t WHERE t.job = j.seq AND t.kind = 'phase' AND t.phase_after ="
-    " j.phase ORDER BY t.seq DESC LIMIT 1)) END"
+    sql(
+        "CASE WHEN j.ended_seen_us IS NOT NULL THEN coalesce((SELECT e.{name} FROM exchanges e WHERE e.seq ="
+        " j.first_shown), (SELECT t.{name} FROM timeline t WHERE t.job = j.seq AND t.kind = 'phase' AND t.phase_after ="
+        " j.phase ORDER BY t.seq DESC LIMIT 1)) END",
+        name=name,
+    )
     for name in ("request_id", "trace_id")
 )
 STATE_COLUMNS = ", ".join((*(_SEQUENCE if name == "sequence" else f"j.{name}" for name in STATE_NAMES), *_END_IDS))

@@ -24,26 +24,30 @@ from jobdeck.store.sqlite.codec import (
 )
 from jobdeck.store.sqlite.rows import job_row
 from jobdeck.store.sqlite.scopes import NAMES
+from jobdeck.store.sqlite.sql import sql
 from jobdeck.store.stored import StoredJob
 
-_COLUMNS = (
-    "SELECT s.name, j.fence, a.name, j.lease_until_us, j.next_poll_us,"  # noqa: S608 - constants only
+_COLUMNS = sql(
+    "SELECT s.name, j.fence, a.name, j.lease_until_us, j.next_poll_us,"
     " (SELECT min(CAST(w.since_us AS INTEGER)) FROM watches w WHERE w.job = j.seq), j.result_bytes, j.added_us,"
-    f" {TARGET_COLUMNS}, {STATE_COLUMNS}"
+    " {target}, {state}",
+    target=TARGET_COLUMNS,
+    state=STATE_COLUMNS,
 )
 _JOINED = " JOIN scopes s ON s.id = j.scope LEFT JOIN actors a ON a.id = j.lease_owner"
-_ONE = (
-    _COLUMNS  # noqa: S608 - constants only
-    + ", (SELECT r.body FROM results r WHERE r.job = j.seq)"
-    + " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope"
-    + _JOINED
-    + " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?"
+_ONE = sql(
+    "{columns}, (SELECT r.body FROM results r WHERE r.job = j.seq)"
+    " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope {joined}"
+    " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?",
+    columns=_COLUMNS,
+    joined=_JOINED,
 )
-_WATCHED = (
-    NAMES  # noqa: S608 - constants only
-    + "SELECT j.added_us, (SELECT r.body FROM results r WHERE r.job = j.seq), "
-    + f"{TARGET_COLUMNS}, {STATE_COLUMNS}"
-    + " FROM watches w JOIN jobs j ON j.seq = w.job JOIN names n ON n.profile = w.profile"
+_WATCHED = sql(
+    "{names} SELECT j.added_us, (SELECT r.body FROM results r WHERE r.job = j.seq), {target}, {state}"
+    " FROM watches w JOIN jobs j ON j.seq = w.job JOIN names n ON n.profile = w.profile",
+    names=NAMES,
+    target=TARGET_COLUMNS,
+    state=STATE_COLUMNS,
 )
 _IN_ORDER = " ORDER BY w.seq"
 _NEEDIEST = (

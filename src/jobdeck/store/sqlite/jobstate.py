@@ -15,14 +15,18 @@ from jobdeck.store.sqlite.codec import (
 )
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.rows import one
+from jobdeck.store.sqlite.sql import sql
 
-_LOAD = (
-    "SELECT j.result_bytes, j.result_digest, j.whole_digest, j.row_digest, j.first_shown, j.last_shown, j.added_us,"  # noqa: S608 - constants only
-    f" {TARGET_COLUMNS}, {STATE_COLUMNS} FROM jobs j JOIN profiles n ON n.id = j.profile WHERE j.seq = ?"
+_LOAD = sql(
+    "SELECT j.result_bytes, j.result_digest, j.whole_digest, j.row_digest, j.first_shown, j.last_shown, j.added_us,"
+    " {target}, {state} FROM jobs j JOIN profiles n ON n.id = j.profile WHERE j.seq = ?",
+    target=TARGET_COLUMNS,
+    state=STATE_COLUMNS,
 )
-_SAVE = (
-    f"UPDATE jobs SET {' = ?, '.join(STATE_NAMES)} = ?, result_bytes = ?, result_digest = ?, whole_digest = ?,"  # noqa: S608 - constants only
-    " row_digest = ?, first_shown = ?, last_shown = ?, active_us = max(active_us, ?) WHERE seq = ?"
+_SAVE = sql(
+    "UPDATE jobs SET {state} = ?, result_bytes = ?, result_digest = ?, whole_digest = ?,"
+    " row_digest = ?, first_shown = ?, last_shown = ?, active_us = max(active_us, ?) WHERE seq = ?",
+    state=" = ?, ".join(STATE_NAMES),
 )
 
 _AS_BEFORE = "the result that is remembered"

@@ -12,43 +12,51 @@ from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.codec import Row, entry_from, first, key_of, readable
 from jobdeck.store.sqlite.rows import job_row
 from jobdeck.store.sqlite.scopes import NAMES
+from jobdeck.store.sqlite.sql import sql
 
 FAILURES_AMONG = 20_000
 """Requests that are gone through for those that failed, which no index knows: some ten milliseconds."""
 
-_ENTRIES = (
-    NAMES  # noqa: S608 - constants only
-    + "SELECT e.id, n.name, s.name, a.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
+_ENTRIES = sql(
+    "{names}"
+    " SELECT e.id, n.name, s.name, a.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
     " e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size, e.problem, e.seq"
     " FROM exchanges e CROSS JOIN names n ON n.profile = e.profile JOIN scopes s ON s.id = e.scope"
-    " JOIN actors a ON a.id = e.actor LEFT JOIN jobs j ON j.seq = e.job"
+    " JOIN actors a ON a.id = e.actor LEFT JOIN jobs j ON j.seq = e.job",
+    names=NAMES,
 )
-_OF_JOB = (
-    _ENTRIES  # noqa: S608 - constants only
-    + " WHERE e.seq IN ("
+_OF_JOB = sql(
+    "{entries} WHERE e.seq IN ("
     "SELECT seq FROM (SELECT seq FROM exchanges WHERE job = ?1 ORDER BY seq DESC LIMIT ?2)"
     " UNION SELECT exchange FROM (SELECT exchange FROM observations WHERE job = ?1 ORDER BY exchange DESC LIMIT ?2)"
-    ") ORDER BY e.seq DESC LIMIT ?2"
+    ") ORDER BY e.seq DESC LIMIT ?2",
+    entries=_ENTRIES,
 )
 _IN_SCOPE = "e.profile IN (SELECT p.id FROM profiles p JOIN profile_scopes c ON c.scope = p.scope WHERE c.name = ?1)"
-_ALL = _ENTRIES + f" WHERE ?1 IS NULL OR n.name = ?1 OR {_IN_SCOPE} ORDER BY e.seq DESC LIMIT ?2"
-_FAILURES = (
-    _ENTRIES  # noqa: S608 - constants only
-    + " WHERE e.seq > (SELECT max(seq) FROM exchanges) - ?5 AND e.problem IS NOT NULL"
-    + f" AND {_IN_SCOPE} AND e.started_us BETWEEN ?2 AND ?3 ORDER BY e.seq DESC LIMIT ?4"
+_ALL = sql(
+    "{entries} WHERE ?1 IS NULL OR n.name = ?1 OR {in_scope} ORDER BY e.seq DESC LIMIT ?2",
+    entries=_ENTRIES,
+    in_scope=_IN_SCOPE,
+)
+_FAILURES = sql(
+    "{entries} WHERE e.seq > (SELECT max(seq) FROM exchanges) - ?5 AND e.problem IS NOT NULL"
+    " AND {in_scope} AND e.started_us BETWEEN ?2 AND ?3 ORDER BY e.seq DESC LIMIT ?4",
+    entries=_ENTRIES,
+    in_scope=_IN_SCOPE,
 )
 _WITH_ID = (
     "SELECT seq, scope, profile FROM exchanges WHERE request_id = ?1"
     " UNION SELECT seq, scope, profile FROM exchanges WHERE trace_id = ?1"
     " UNION SELECT seq, scope, profile FROM exchanges WHERE body_request_id = ?1 AND body_request_id IS NOT request_id"
 )
-_ANSWERING_TO = (
-    f"SELECT seq FROM ({_WITH_ID})"  # noqa: S608 - constants only
-    " WHERE profile IN (SELECT profile FROM profile_names) ORDER BY seq DESC LIMIT ?2"
+_ANSWERING_TO = sql(
+    "SELECT seq FROM ({with_id}) WHERE profile IN (SELECT profile FROM profile_names) ORDER BY seq DESC LIMIT ?2",
+    with_id=_WITH_ID,
 )
-_ELSEWHERE = (
-    f"SELECT name FROM scopes WHERE id IN (SELECT scope FROM ({_WITH_ID})"  # noqa: S608 - constants only
-    " UNION SELECT scope FROM jobs WHERE accepted_request_id = ?1 OR accepted_trace_id = ?1) ORDER BY id"
+_ELSEWHERE = sql(
+    "SELECT name FROM scopes WHERE id IN (SELECT scope FROM ({with_id})"
+    " UNION SELECT scope FROM jobs WHERE accepted_request_id = ?1 OR accepted_trace_id = ?1) ORDER BY id",
+    with_id=_WITH_ID,
 )
 _BY_SEQ = _ENTRIES + " WHERE e.seq = ?"
 _SIGHTINGS = (

@@ -19,9 +19,7 @@ class Migration:
 
 def load_migrations() -> tuple[Migration, ...]:
     """Return the shipped migrations in order; numbered 1, 2, 3 and so on."""
-    from importlib.resources import files  # noqa: PLC0415 - 5 ms that importing the store must not cost
-
-    folder = files("jobdeck.store.sqlite") / "migrations"
+    folder = Path(__file__).with_name("migrations")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return tuple(Migration(int(name[:4]), (folder / name).read_text("utf-8")) for name in names)
 

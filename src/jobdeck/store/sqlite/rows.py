@@ -14,6 +14,7 @@ from jobdeck.store.sqlite.codec import STATE_NAMES, Row, first, numbers_text, st
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.faults import ROW_FAULTS
 from jobdeck.store.sqlite.scopes import add_scopes
+from jobdeck.store.sqlite.sql import sql
 from jobdeck.store.stored import wall
 
 T = TypeVar("T")
@@ -87,11 +88,12 @@ def _reset(connection: apsw.Connection, seq: int, now_us: int) -> None:
     if first(connection.execute(_ACCEPTED, (seq,)), _accepted_from) is None:
         values |= {"accepted_request_id": None, "accepted_trace_id": None, "accepted": 0}
     columns = ", ".join(f"{name} = ?" for name in values)
-    connection.execute(f"UPDATE jobs SET {columns} WHERE seq = ?", (*values.values(), seq))  # noqa: S608 - our names
+    connection.execute(sql("UPDATE jobs SET {columns} WHERE seq = ?", columns=columns), (*values.values(), seq))
     connection.execute("UPDATE jobs SET kind = resource WHERE seq = ?", (seq,))
     for name in ("added_us", "active_us"):
-        sound = f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND ?1"
-        connection.execute(f"UPDATE jobs SET {name} = ?1 WHERE seq = ?2 AND NOT ({sound})", (now_us, seq))  # noqa: S608
+        sound = sql("typeof({name}) = 'integer' AND {name} BETWEEN 0 AND ?1", name=name)
+        mend = sql("UPDATE jobs SET {name} = ?1 WHERE seq = ?2 AND NOT ({sound})", name=name, sound=sound)
+        connection.execute(mend, (now_us, seq))
 
 
 def one(connection: apsw.Connection, sql: str, bindings: tuple[int | str, ...]) -> Row:

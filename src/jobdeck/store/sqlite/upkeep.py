@@ -11,19 +11,20 @@ from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.migrate import schema_of
 from jobdeck.store.sqlite.place import companions
 from jobdeck.store.sqlite.rows import log
+from jobdeck.store.sqlite.sql import sql
 
 # The tables grow in time, so that the oldest rows come first and the search ends with the first chunk.
 _OLD_EXCHANGES = "SELECT seq FROM (SELECT seq, sent_us FROM exchanges ORDER BY seq LIMIT ?2) WHERE sent_us < ?1"
 _OLD_CHANGES = "SELECT seq FROM (SELECT seq, at_us FROM change_log ORDER BY seq LIMIT ?2) WHERE at_us < ?1"
 _OLD_STATES = "SELECT seq FROM (SELECT seq, at_us FROM states ORDER BY seq LIMIT ?2) WHERE at_us < ?1"
-_FORGET_EXCHANGES = f"DELETE FROM exchanges WHERE seq IN ({_OLD_EXCHANGES})"  # noqa: S608 - constants only
-_FORGET_CHANGES = f"DELETE FROM change_log WHERE seq IN ({_OLD_CHANGES})"  # noqa: S608 - constants only
+_FORGET_EXCHANGES = sql("DELETE FROM exchanges WHERE seq IN ({old})", old=_OLD_EXCHANGES)
+_FORGET_CHANGES = sql("DELETE FROM change_log WHERE seq IN ({old})", old=_OLD_CHANGES)
 _FORGET_OBSERVATIONS = (
     "DELETE FROM observations WHERE (job, exchange) IN (SELECT o.job, o.exchange FROM jobs j CROSS JOIN observations o"
     " ON o.job = j.seq AND o.exchange < coalesce((SELECT min(seq) FROM exchanges),"
     " (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'exchanges'), 0) LIMIT ?)"
 )
-_FORGET_STATES = f"DELETE FROM states WHERE seq IN ({_OLD_STATES})"  # noqa: S608 - constants only
+_FORGET_STATES = sql("DELETE FROM states WHERE seq IN ({old})", old=_OLD_STATES)
 _FORGET_JOBS = (
     "DELETE FROM jobs WHERE seq IN (SELECT j.seq FROM jobs j WHERE j.active_us < ?1 AND coalesce(j.observed_us, 0) < ?1"
     " AND NOT EXISTS (SELECT 1 FROM watches w WHERE w.job = j.seq)"

@@ -13,6 +13,7 @@ from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.codec import TARGET_COLUMNS, Row, api_from, first, key_of, readable, target_from, whole
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.rows import job_row, known_job, log, profile_rows
+from jobdeck.store.sqlite.sql import sql
 
 _ADD_JOB = (
     "INSERT INTO jobs (id, scope, profile, actor, account_group, job_id, provider, resource, kind,"
@@ -48,10 +49,11 @@ _ESTIMATES = (
 )
 """Those of the profile itself, else the newest of its scope."""
 
-_WITHOUT_ORIGIN = (
-    f"SELECT w.seq, coalesce(x.note, ''), {TARGET_COLUMNS} FROM configured n JOIN scopes s ON s.name = n.unplaced"  # noqa: S608 - constants only
+_WITHOUT_ORIGIN = sql(
+    "SELECT w.seq, coalesce(x.note, ''), {target} FROM configured n JOIN scopes s ON s.name = n.unplaced"
     " JOIN jobs j ON j.scope = s.id JOIN watches w ON w.job = j.seq LEFT JOIN annotations x ON x.job = j.seq"
-    " ORDER BY w.seq"
+    " ORDER BY w.seq",
+    target=TARGET_COLUMNS,
 )
 """Watched jobs of scopes that have no origin, as all were once."""
 
