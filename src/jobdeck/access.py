@@ -3,7 +3,11 @@
 import os
 import shlex
 import stat
+import sys
 from pathlib import Path
+
+if sys.platform != "win32":
+    import pwd
 
 
 def explain_access(directory: Path) -> str:
@@ -78,8 +82,6 @@ def _is_below_own_home(directory: Path) -> bool:
 
 
 def _owner(path: Path) -> str:
-    import pwd  # noqa: PLC0415 - only where there is something to explain
-
     number = path.stat().st_uid
     try:
         return pwd.getpwuid(number).pw_name

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.app.context import DATABASE, AppContext, RunningEngine
+from jobdeck.app.context import AppContext, RunningEngine
+from jobdeck.app.data_store import DATABASE
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.engine import Engine

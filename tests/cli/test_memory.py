@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.app.context import DATABASE
+from jobdeck.app.data_store import DATABASE
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.clock import SystemClock
 from jobdeck.simulator.faultscript import Fault, FaultKind

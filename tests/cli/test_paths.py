@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.app.context import data_dir
+from jobdeck.app.data_store import data_dir
 from jobdeck.cli.parser import parse
 from jobdeck.config import load_settings
 from jobdeck.files import as_utf8

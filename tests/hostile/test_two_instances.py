@@ -6,7 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from jobdeck.apis.targets import parse_target
-from jobdeck.app.context import DATABASE, AppContext
+from jobdeck.app.context import AppContext
+from jobdeck.app.data_store import DATABASE
 from jobdeck.app.store_coordinator import LEASE_SECONDS
 from jobdeck.cli.headless import Settled, run_headless
 from jobdeck.domain.job import Job

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.app.context import data_dir
+from jobdeck.app.data_store import data_dir
 from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.hooks import KEYS as HOOK_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS, default_path

@@ -21,7 +21,9 @@ from jobdeck.apis.targets import (
 )
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line, safe_excerpt
+from jobdeck.providers.delays import parse_http_date
 from jobdeck.providers.http_head import Head
+from jobdeck.providers.retry_after import parse_retry_after
 
 _LOCATIONS = ("operation-location", "azure-asyncoperation", "content-location", "location")
 """Headers with the poll URL of an accepted job, the most telling first: a location may be that of its result."""
@@ -88,9 +90,6 @@ def _seconds_to_wait(headers: Mapping[str, str], now: float) -> float | None:
 
     A file may be read long after the answer came, which its date tells.
     """
-    from jobdeck.providers.delays import parse_http_date  # noqa: PLC0415 - most targets are no answers
-    from jobdeck.providers.retry_after import parse_retry_after  # noqa: PLC0415 - the same
-
     value, date = headers.get("retry-after"), headers.get("date")
     wish = parse_retry_after(value, date, now) if value is not None else None
     if wish is None:

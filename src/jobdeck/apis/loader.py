@@ -1,5 +1,6 @@
 """A page's tables as an `ApiSpec`: whatever can be wrong with a page is found here, before any request is sent."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -178,8 +179,6 @@ def _resource(name: str, table: StrictTable, answer: _AnswerTables, kind: str) -
     if body and method == "GET":
         raise table.error("body", 'is for method = "POST" only')
     if body:
-        import json  # noqa: PLC0415 - for the few pages that ask by POST
-
         try:
             json.loads(BRACES.sub("x", body))
         except ValueError:

@@ -10,6 +10,8 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import safe_excerpt
 from jobdeck.files import as_utf8
 from jobdeck.providers.http_head import Head, read_head
+from jobdeck.providers.json_text import read_json
+from jobdeck.providers.repair import repair
 from jobdeck.providers.skip import MAX_DEPTH
 
 MAX_INPUT = 8 * 1024 * 1024
@@ -184,13 +186,9 @@ def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]
     if depth > MAX_DEPTH:
         yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
         return
-    from jobdeck.providers.json_text import read_json  # noqa: PLC0415 - 40 ms, and most targets are no JSON
-
     try:
         value = read_json(raw)
     except ValueError as error:
-        from jobdeck.providers.repair import repair  # noqa: PLC0415 - for damaged answers only
-
         repaired = repair(raw)
         if repaired is None or repaired.cut:
             yield _Broken(_text(raw[:200]), f"not valid JSON: {safe_excerpt(str(error))}")

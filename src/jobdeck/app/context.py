@@ -1,13 +1,12 @@
 """The one place where the parts are put together.
 
-Importing this is cheap: the engine, the scheduler and the store (100 ms) are imported when the first of them is made,
-the HTTP client and the models (400 ms) when the first profile opens.
+Importing this is cheap: the store is imported when it is opened, and what `factories` is made of, the engine and the
+HTTP client among it, with the first of its products.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,33 +18,30 @@ from typing import TYPE_CHECKING
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.targets import ProfileRegistry
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
-from jobdeck.config.home import platform_place
 from jobdeck.config.settings import Profiles
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, Target
 from jobdeck.engine.clock import SystemClock
-from jobdeck.files import expand_home
+from jobdeck.providers.redactor import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from jobdeck.apis.client import ApiClient
+    from jobdeck.app.data_store import OpenedStore
     from jobdeck.app.direct_client import DirectClient
+    from jobdeck.app.factories import Factory
     from jobdeck.domain.instant import Instant
-    from jobdeck.domain.scope import Scope
     from jobdeck.engine.clock import Timer
     from jobdeck.engine.engine import Engine
     from jobdeck.engine.ledger import Ledger
     from jobdeck.engine.registry import Registry
     from jobdeck.providers.base import Provider
-    from jobdeck.providers.redactor import Redactor
     from jobdeck.recording.recorder import Recorder
-    from jobdeck.store import Opened, Store
+    from jobdeck.store import Store
     from jobdeck.store.aio import AsyncStore
     from jobdeck.store.records import Annotation
-
-DATABASE = "jobdeck.db"
 
 
 class ListPolicy(Enum):
@@ -54,15 +50,6 @@ class ListPolicy(Enum):
     ALL = "all"
     WHOLE = "whole"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedStore:
-    """A store that was opened, and the newest request that was on record then."""
-
-    opened: Opened
-    store: AsyncStore
-    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +84,14 @@ class AppContext:
         self.settings = settings if settings is not None else load_settings(env, config)
         self._env = env
         self._keep = keep
+        self._redactor = Redactor()
+
+    @cached_property
+    def _factory(self) -> Factory:
+        # Engine and HTTP client.
+        from jobdeck.app.factories import Factory  # noqa: PLC0415 - 400 ms that `apis` and `history` do without
+
+        return Factory(self)
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -118,16 +113,13 @@ class AppContext:
         registry: Registry | None = None,
     ) -> Engine:
         """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
-        from jobdeck.app.factories import make_engine  # noqa: PLC0415 - 60 ms that `history` does without
-
-        return make_engine(self, ledger, lists, learnt, registry)
+        return self._factory.engine(ledger, lists, learnt, registry)
 
     def open_store(self) -> OpenedStore:
         """Open the store, for `open`. Needs a running loop."""
-        from jobdeck.store.aio import AsyncStore  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
+        from jobdeck.app import data_store  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
 
-        opened = open_own_store(self._env, self.settings.scopes, keep=self._keep)
-        return OpenedStore(opened, AsyncStore(opened.store), opened.store.newest())
+        return data_store.open_async_store(self._env, self.settings.scopes, keep=self._keep)
 
     def open(
         self,
@@ -142,9 +134,7 @@ class AppContext:
         With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
         is told to `recorder`, which is the caller's to close. Needs a running loop.
         """
-        from jobdeck.app.factories import open_engine  # noqa: PLC0415 - 60 ms that `history` does without
-
-        return open_engine(self, store or self.open_store(), lists, recorder, listed=listed)
+        return self._factory.open(store or self.open_store(), lists, recorder, listed=listed)
 
     @asynccontextmanager
     async def direct_clients(
@@ -154,11 +144,7 @@ class AppContext:
 
         `waits` is told of a profile that has to keep silent, and until when.
         """
-        from jobdeck.app.factories import open_direct_clients  # noqa: PLC0415 - 60 ms that `history` does without
-
-        async with open_direct_clients(
-            self, names, lambda: open_own_store(self._env, self.settings.scopes, keep=self._keep), waits
-        ) as clients:
+        async with self._factory.direct_clients(names, self.open_store, waits) as clients:
             yield clients
 
     async def recall(self, store: AsyncStore, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
@@ -193,12 +179,6 @@ class AppContext:
             self._redactor.add(profile.credentials.values())
         return profile
 
-    @cached_property
-    def _redactor(self) -> Redactor:
-        from jobdeck.providers.redactor import Redactor  # noqa: PLC0415 - 2 ms that a context without secrets does not need
-
-        return Redactor()
-
     def curl(self, asked: Exchange | Target) -> str:
         """Return a request, or one about a job, as a line for a shell, with variables where the secrets go.
 
@@ -230,17 +210,14 @@ class AppContext:
 
     async def prepare(self) -> None:
         """Import what engines and providers are made of, beside whatever else there is to do."""
-        for name in ("jobdeck.app.factories", "jobdeck.apis.client"):
-            await asyncio.to_thread(importlib.import_module, name)
+        await asyncio.to_thread(lambda: self._factory)
 
     def provider(self, name: str) -> Provider:
         """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
         return self._client(self.profile(name), self._redactor)
 
     def _client(self, profile: Profile, redactor: Redactor | None = None) -> ApiClient:
-        from jobdeck.apis.client import ApiClient  # noqa: PLC0415 - httpx, 300 ms that `history` does without
-
-        return ApiClient(profile, self.clock, redactor=redactor)
+        return self._factory.client(profile, redactor)
 
     def settings_of(self, name: str) -> ProfileSettings:
         """Return the settings of a profile; raises `ConfigError` when there is none of this name."""
@@ -264,31 +241,6 @@ class _WithoutSecrets(Mapping[str, Profile]):
 
     def __len__(self) -> int:
         return len(self._settings)
-
-
-def open_own_store(env: Mapping[str, str], scopes: Mapping[str, Scope], *, keep: bool = True) -> Opened:
-    """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`.
-
-    `scopes` are those of the configured profiles: what is remembered under the same name of another server is not
-    theirs.
-    """
-    from jobdeck.store import open_store  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
-    from jobdeck.store.actors import new_actor  # noqa: PLC0415 - the same
-
-    return open_store(data_dir(env) / DATABASE if keep else None, new_actor(), scopes=scopes)
-
-
-def data_dir(env: Mapping[str, str]) -> Path:
-    """Return where jobdeck keeps its data; raises `ConfigError` where there is no place for them."""
-    named = env.get("JOBDECK_DATA_DIR")
-    if named:
-        return expand_home(named)
-    import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
-
-    place = platform_place(platformdirs.user_data_dir)
-    if place is None:
-        raise ConfigError("no home directory is known for this user: set HOME or JOBDECK_DATA_DIR, or use --no-store")
-    return place
 
 
 def _still_acknowledged(job: Job, note: Annotation | None) -> bool:

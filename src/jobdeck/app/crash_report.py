@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import jobdeck
-from jobdeck.app.context import data_dir
+from jobdeck.app.data_store import data_dir
 from jobdeck.app.private_file import PrivateFileError, write_private
 from jobdeck.config import ConfigError
 from jobdeck.domain.text import clean

@@ -66,8 +66,9 @@ class DirectClient:
     async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
         """Ask for one page of the values that a variable may have."""
         page = ListPage(variable, cursor=cursor)
-        send = lambda: self._provider.list_values(variable, cursor)  # noqa: E731 - beside the other two
-        return await self._ask(page, "", send, lambda got: Reply(got.exchange))
+        return await self._ask(
+            page, "", lambda: self._provider.list_values(variable, cursor), lambda got: Reply(got.exchange)
+        )
 
     async def aclose(self) -> None:
         """Close the provider's connections."""

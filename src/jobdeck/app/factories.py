@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from jobdeck.apis.client import ApiClient
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import UNKNOWN_LIMIT, ApiSpec
-from jobdeck.app.context import AppContext, ListPolicy, OpenedStore, RunningEngine
+from jobdeck.app.context import AppContext, ListPolicy, RunningEngine
+from jobdeck.app.data_store import OpenedStore
 from jobdeck.app.direct_client import DirectClient
 from jobdeck.app.store_coordinator import StoreCoordinator
 from jobdeck.domain.instant import Instant
@@ -16,13 +18,12 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.lane import Lane
 from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.engine.registry import Registry
+from jobdeck.providers.redactor import Redactor
 from jobdeck.scheduling.estimates import ANY_KIND
 from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.lists import ListSupport
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.scheduling.tracked import PollInterval
-from jobdeck.store import Opened
-from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import NoticeKind
 
 if TYPE_CHECKING:
@@ -85,64 +86,72 @@ def lists_for(use: ListPolicy, spec: ApiSpec) -> tuple[ListSupport, ...]:
             return ()
 
 
-def make_engine(
-    context: AppContext,
-    ledger: Ledger | None,
-    lists: ListPolicy,
-    learnt: Callable[[str], str | None],
-    registry: Registry | None,
-) -> Engine:
-    """See `AppContext.engine`."""
+class Factory:
+    """Makes what a context gives that sends requests."""
 
-    def lane(name: str) -> Lane:
-        profile = context.settings_of(name).profile
-        limit = limit_of(profile)
-        durations = _durations(learnt(name))
-        jitter = random.Random()  # noqa: S311 - not for secrets
-        known = lists_for(lists, profile.spec)
-        typical, intervals = typical_of(profile.spec), intervals_of(profile.spec)
-        scheduler = Scheduler(limit, jitter, known, durations, typical=typical, intervals=intervals)
-        assumed = limit.source is not LimitSource.CONFIGURED
-        return Lane(context.provider(name), scheduler, context.clock, ledger, limit_assumed=assumed)
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
 
-    return Engine(lane, context.clock, ledger, registry)
+    def client(self, profile: Profile, redactor: Redactor | None) -> ApiClient:
+        """Return the client of a profile, without connections yet."""
+        return ApiClient(profile, self._context.clock, redactor=redactor)
 
+    def engine(
+        self,
+        ledger: Ledger | None,
+        lists: ListPolicy,
+        learnt: Callable[[str], str | None],
+        registry: Registry | None,
+    ) -> Engine:
+        """See `AppContext.engine`."""
 
-def open_engine(
-    context: AppContext, kept: OpenedStore, lists: ListPolicy, recorder: "Recorder | None", *, listed: bool
-) -> RunningEngine:
-    """See `AppContext.open`."""
-    opened, store = kept.opened, kept.store
-    registry = recorder.registry if recorder is not None else None
-    ledger = StoreCoordinator(store, context.clock, listed=listed, newest=kept.newest)
-    engine = make_engine(context, ledger, lists, opened.store.load_estimates, registry)
-    if recorder is not None:
-        recorder.follow(engine)
-    unkept = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
-    return RunningEngine(engine, store, tuple(notice.message for notice in opened.notices), unkept)
+        def lane(name: str) -> Lane:
+            profile = self._context.settings_of(name).profile
+            limit = limit_of(profile)
+            durations = _durations(learnt(name))
+            jitter = random.SystemRandom()
+            known = lists_for(lists, profile.spec)
+            typical, intervals = typical_of(profile.spec), intervals_of(profile.spec)
+            scheduler = Scheduler(limit, jitter, known, durations, typical=typical, intervals=intervals)
+            assumed = limit.source is not LimitSource.CONFIGURED
+            return Lane(self._context.provider(name), scheduler, self._context.clock, ledger, limit_assumed=assumed)
 
+        return Engine(lane, self._context.clock, ledger, registry)
 
-@asynccontextmanager
-async def open_direct_clients(
-    context: AppContext,
-    names: Iterable[str],
-    opened: Callable[[], Opened],
-    waits: Callable[[str, Instant], object] | None,
-) -> AsyncIterator[dict[str, DirectClient]]:
-    """See `AppContext.direct_clients`."""
-    providers = {name: context.provider(name) for name in names}
-    store = opened().store
-    ledger = StoreCoordinator(AsyncStore(store), context.clock, listed=False, newest=store.newest())
-    for name in providers:
-        limit = limit_of(context.settings_of(name).profile)
-        assumed = limit.source is not LimitSource.CONFIGURED
-        ledger.limit(name, Limits(limit.requests_per_minute), context.clock.now(), assumed=assumed)
-    try:
-        yield {name: DirectClient(provider, ledger, context.clock, waits) for name, provider in providers.items()}
-    finally:
-        for provider in providers.values():
-            await provider.aclose()
-        await ledger.close()
+    def open(self, kept: OpenedStore, lists: ListPolicy, recorder: "Recorder | None", *, listed: bool) -> RunningEngine:
+        """See `AppContext.open`."""
+        opened, store = kept.opened, kept.store
+        registry = recorder.registry if recorder is not None else None
+        ledger = StoreCoordinator(store, self._context.clock, listed=listed, newest=kept.newest)
+        engine = self.engine(ledger, lists, opened.store.load_estimates, registry)
+        if recorder is not None:
+            recorder.follow(engine)
+        unkept = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
+        return RunningEngine(engine, store, tuple(notice.message for notice in opened.notices), unkept)
+
+    @asynccontextmanager
+    async def direct_clients(
+        self,
+        names: Iterable[str],
+        opened: Callable[[], OpenedStore],
+        waits: Callable[[str, Instant], object] | None,
+    ) -> AsyncIterator[dict[str, DirectClient]]:
+        """See `AppContext.direct_clients`."""
+        providers = {name: self._context.provider(name) for name in names}
+        kept = opened()
+        ledger = StoreCoordinator(kept.store, self._context.clock, listed=False, newest=kept.newest)
+        for name in providers:
+            limit = limit_of(self._context.settings_of(name).profile)
+            assumed = limit.source is not LimitSource.CONFIGURED
+            ledger.limit(name, Limits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed)
+        try:
+            yield {
+                name: DirectClient(provider, ledger, self._context.clock, waits) for name, provider in providers.items()
+            }
+        finally:
+            for provider in providers.values():
+                await provider.aclose()
+            await ledger.close()
 
 
 def _durations(data: str | None) -> dict[str, object] | None:

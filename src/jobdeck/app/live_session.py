@@ -7,15 +7,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jobdeck.apis.target_input import parse_input
+from jobdeck.app.discovery import discover, listing_obstacle
+from jobdeck.app.end_notifier import CLOSE_SECONDS, EndNotifier, make_end_notifier
 from jobdeck.app.session import Choice, OpenEngine, Parsed, Refused
+from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
 from jobdeck.config.errors import ConfigError
 from jobdeck.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from jobdeck.app.context import AppContext, OpenedStore, RunningEngine
-    from jobdeck.app.end_notifier import EndNotifier
+    from jobdeck.app.context import AppContext, RunningEngine
+    from jobdeck.app.data_store import OpenedStore
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Clock
     from jobdeck.domain.job import Job, JobKey, Target
@@ -121,8 +124,6 @@ class LiveSession:
         if self._store is None:
             await self.recall()
         await self._context.prepare()
-        from jobdeck.app.end_notifier import make_end_notifier  # noqa: PLC0415 - after the first jobs are on the screen
-
         running = self._running = self._context.open(listed=True, recorder=self._recorder, store=self._store)
         if self._recorder is not None:
             self._recorder.when_it_ends(self._complain)
@@ -187,8 +188,6 @@ class LiveSession:
         return found
 
     async def _listed(self) -> list[Job]:
-        from jobdeck.app.discovery import discover, listing_obstacle  # noqa: PLC0415 - only for this way in
-
         profiles = self._context.settings.profiles
         listing = (name for name, settings in profiles.items() if listing_obstacle(settings.profile) is None)
         names = self._with_keys(listing)
@@ -205,22 +204,16 @@ class LiveSession:
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""
-        from jobdeck.app.tickets import TicketError, make_ticket  # noqa: PLC0415 - for a ticket only
-
         if self._running is None:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._context, self._running, keys, note, include_result=include_result)
 
     async def note(self, keys: Sequence[JobKey]) -> str:
         """Return the note that is kept with every one of the jobs."""
-        from jobdeck.app.tickets import kept_note  # noqa: PLC0415 - for a ticket only
-
         return await kept_note(self._running, keys) if self._running is not None else ""
 
     async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Keep a note with jobs, or say that it is not kept."""
-        from jobdeck.app.tickets import keep_note  # noqa: PLC0415 - for a ticket only
-
         if self._running is None:
             return
         try:
@@ -267,8 +260,6 @@ class LiveSession:
             await self._recorder.close()
         await asyncio.gather(*self._keeping)
         if self._notifier is not None:
-            from jobdeck.app.end_notifier import CLOSE_SECONDS  # noqa: PLC0415 - for a ticket only
-
             await self._notifier.close(CLOSE_SECONDS)
         if self._running is not None:
             await self._running.engine.aclose()

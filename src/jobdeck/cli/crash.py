@@ -1,15 +1,72 @@
-"""A fault of our own, as its user meets it: one line, and a file for whoever mends it."""
+"""What ends a command against our will, as its user meets it: one line, and for a fault of our own a file."""
 
+import errno
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.log import log
+from jobdeck.cli.streams import silence_stdout
+from jobdeck.domain.text import mask_keys, one_line
 
 MOST = 3
 """Faults of one run that are kept: after that they are the same ones again."""
+
+
+NO_THREAD = "can't start new thread"
+"""Python's words, of a RuntimeError, when memory or the number of processes is limited."""
+
+_TELLING = ("status", "watch", "wait")
+"""Commands whose exit code tells how jobs ended."""
+
+
+def fault_code(error: Exception, command: str) -> int:
+    """Say what ended a command against our will, and return its exit code, which is never that of a failed job."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    number, stream = (error.errno, _failing_stream(error)) if isinstance(error, OSError) else (None, "")
+    if number == errno.EPIPE or (stream and number == errno.EIO):  # the latter of a terminal that hung up
+        silence_stdout()
+        # Nobody reads any more. Where the code tells how jobs ended, nothing may be mistaken for "all succeeded".
+        return ExitCode.BROKEN_PIPE if command in _TELLING else 0
+    if isinstance(error, OSError):
+        if stream:
+            silence_stdout()
+        what = f"cannot write to {stream}" if stream else _what_failed(error)
+        log_if_possible(f"{what}: {error.strerror or _text_of(error)}")
+        return ExitCode.INTERNAL
+    if isinstance(error, MemoryError) or str(error) == NO_THREAD:
+        log_if_possible(f"cannot go on: {NO_THREAD if str(error) == NO_THREAD else 'out of memory'}")
+        return ExitCode.INTERNAL
+    return report_crash(error, command or "open")
+
+
+def _failing_stream(error: OSError) -> str:
+    """Return which of our streams gave an error, for it has no path: what was not written is still in its buffer."""
+    for name, stream in (("standard output", sys.stdout), ("standard error", sys.stderr)):
+        try:
+            stream.flush()
+        except OSError as again:
+            if error.filename is None and again.errno == error.errno:
+                return name
+        except ValueError:
+            pass  # closed
+    return ""
+
+
+def _text_of(error: Exception) -> str:
+    """Return what an error says that is not the system's, or else its name."""
+    return one_line(mask_keys(str(error)), 400) or type(error).__name__
+
+
+def _what_failed(error: OSError) -> str:
+    name = error.filename
+    if name is None:
+        return "cannot write" if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EIO} else "cannot go on"
+    return f"cannot use {one_line(os.fsdecode(name) if isinstance(name, bytes) else str(name), 400)}"
 
 
 def report_crash(error: BaseException, command: str) -> ExitCode:
@@ -56,12 +113,18 @@ def _told(error: BaseException) -> str:
 
 
 def _kept(error: BaseException, command: str) -> str:
-    from jobdeck.app.crash_report import write_crash  # noqa: PLC0415 - the same
-    from jobdeck.app.private_file import PrivateFileError  # noqa: PLC0415 - the same
-    from jobdeck.domain.text import one_line  # noqa: PLC0415 - for a crash only
+    from jobdeck.app import crash_report, private_file  # noqa: PLC0415 - 20 ms, for a crash only
 
     try:
-        path = write_crash(error, os.environ, command)
-    except PrivateFileError as fault:
+        path = crash_report.write_crash(error, os.environ, command)
+    except private_file.PrivateFileError as fault:
         return f"The details are lost: {fault}"
     return f"For a report: {one_line(str(path), 400)}"
+
+
+def log_if_possible(line: str) -> None:
+    """Log a line; where standard error cannot be written to, nothing more is."""
+    try:
+        log(line)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

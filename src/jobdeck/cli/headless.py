@@ -12,6 +12,7 @@ from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.store import StoreError
 
 if TYPE_CHECKING:
     from jobdeck.app.context import RunningEngine
@@ -90,8 +91,6 @@ async def run_headless(
 
 async def _remembered(context: AppContext, running: "RunningEngine", targets: Sequence[Target]) -> tuple[Job, ...]:
     """Return what earlier runs saw of the targets; nothing when the store gives no answer."""
-    from jobdeck.store import StoreError  # noqa: PLC0415 - with the store, which is imported when it opens
-
     try:
         return await context.recall(running.store, targets)
     except StoreError:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from jobdeck import __version__
+from jobdeck.cli.suggestions import misplaced_command, suggest_command
+from jobdeck.domain.text import mask_keys, one_line
 from jobdeck.files import expand_home
 
 if TYPE_CHECKING:
@@ -42,8 +44,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2 and a usage line on standard error."""
-        from jobdeck.domain.text import mask_keys, one_line  # noqa: PLC0415 - for a mistake only
-
         super().error(one_line(mask_keys(message)))
 
 
@@ -76,18 +76,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if rest and rest[0] in COMMANDS:
         parser, line = build_parser(rest[0]), [rest[0], *globals_, *rest[1:]]
     else:
-        if rest:
-            from jobdeck.cli.suggestions import suggest_command  # noqa: PLC0415 - not for --version and --help
-
-            if (mistake := suggest_command(rest[0], WORDS)) is not None:
-                build_parser().error(mistake)
+        if rest and (mistake := suggest_command(rest[0], WORDS)) is not None:
+            build_parser().error(mistake)
         parser, line = build_parser("open"), ["open", *globals_, *rest]
     arguments = parser.parse_args(line)
-    if typed := _targets_typed(arguments, rest):
-        from jobdeck.cli.suggestions import misplaced_command  # noqa: PLC0415 - the same
-
-        if (mistake := misplaced_command(typed, WORDS)) is not None:
-            parser.error(mistake)
+    if (mistake := misplaced_command(_targets_typed(arguments, rest), WORDS)) is not None:
+        parser.error(mistake)
     return arguments
 
 

@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
+if sys.platform != "win32":
+    import fcntl
+    from select import POLLERR, POLLHUP, poll
+
 
 @contextmanager
 def watch_readers(on_gone: Callable[[], object]) -> Iterator[None]:
@@ -29,8 +33,6 @@ def watch_readers(on_gone: Callable[[], object]) -> Iterator[None]:
 
 def _start(descriptors: tuple[int, ...], on_gone: Callable[[], object]) -> Callable[[], object]:
     """Start the thread, and return what ends it."""
-    from select import POLLERR, POLLHUP, poll  # noqa: PLC0415 - not there on Windows
-
     reading, writing = os.pipe()
     waiting = poll()
     for descriptor in (*descriptors, reading):
@@ -75,8 +77,6 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 def _can_lose_reader(descriptor: int, *, is_data: bool) -> bool:
-    import fcntl  # noqa: PLC0415 - not there on Windows
-
     mode = os.fstat(descriptor).st_mode
     if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
         return False

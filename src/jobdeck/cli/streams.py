@@ -5,7 +5,9 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Literal, TextIO
+
+from jobdeck.domain.signs import in_ascii
 
 SIGNS = "jobdeck.signs"
 """The name under which Python knows how to write what a stream's encoding does not."""
@@ -19,13 +21,17 @@ def prepare_streams() -> None:
     """
     codecs.register_error(SIGNS, _spelled)
     _occupy()
-    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as we run
-    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
-    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
+    sys.stdin = sys.stdin or _stream(0, "r")
+    sys.stdout = sys.stdout or _stream(1, "w")
+    sys.stderr = sys.stderr or _stream(2, "w")
     sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=SIGNS)
+
+
+def _stream(descriptor: int, mode: Literal["r", "w"]) -> TextIO:
+    return open(descriptor, mode, encoding="utf-8", closefd=False)
 
 
 def is_piped(argument: str) -> bool:
@@ -56,8 +62,6 @@ def silence_stdout() -> None:
 def _spelled(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    from jobdeck.domain.signs import in_ascii  # noqa: PLC0415 - for such a locale only
-
     signs = error.object[error.start : error.end]
     return "".join(in_ascii(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
 

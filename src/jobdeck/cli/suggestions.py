@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from jobdeck.domain.text import close_matches
+
 _WORD = re.compile("[A-Za-z]+")
 _ALIKE = 0.75
 """Which `difflib` gives to four letters of which one is wrong; less of a likeness may as well be chance."""
@@ -37,10 +39,8 @@ def suggest_command(word: str, commands: Sequence[str]) -> str | None:
     lower = word.lower()
     hint = _OF_OTHERS.get(lower)
     if hint is None:
-        import difflib  # noqa: PLC0415 - for a mistake only
-
         as_long = [name for name in commands if abs(len(name) - len(word)) <= 1]
-        meant = difflib.get_close_matches(lower, as_long, 1, _ALIKE)
+        meant = close_matches(lower, as_long, _ALIKE)
         if not meant:
             return None
         hint = f"did you mean {meant[0]!r}?"

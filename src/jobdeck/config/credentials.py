@@ -1,5 +1,6 @@
 """Where secrets come from: the environment, a private file, the keyring, a prompt, or a private configuration."""
 
+import getpass
 import os
 import shlex
 import stat
@@ -152,8 +153,6 @@ def _from_keyring(place: str, where: str) -> str:
 def _from_prompt(where: str) -> str:
     """Return what is typed unseen at the terminal, whatever standard input is; asked for once."""
     if where not in _typed:
-        import getpass  # noqa: PLC0415 - for those who type alone
-
         try:
             if sys.platform != "win32":
                 # Without one, what is typed would be read from standard input, and shown.

@@ -3,9 +3,20 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
 
-def platform_place(find: Callable[..., str]) -> Path | None:
-    """Return the place for our files that platformdirs finds by `find`; None where no home is known."""
+
+def user_config_dir() -> Path | None:
+    """Return the directory of the configuration; None where no home is known."""
+    return _place(platformdirs.user_config_dir)
+
+
+def user_data_dir() -> Path | None:
+    """Return the directory of what is remembered; None where no home is known."""
+    return _place(platformdirs.user_data_dir)
+
+
+def _place(find: Callable[..., str]) -> Path | None:
     try:
         return Path(find("jobdeck", appauthor=False))
     except RuntimeError:

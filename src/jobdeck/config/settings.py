@@ -19,7 +19,7 @@ from jobdeck.apis.url_template import is_piece
 from jobdeck.config.apis import read_pages, read_spec
 from jobdeck.config.credentials import SecretRef, require_own, require_private
 from jobdeck.config.errors import ConfigError
-from jobdeck.config.home import platform_place
+from jobdeck.config.home import user_config_dir
 from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
 from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
@@ -295,9 +295,7 @@ def default_path(env: Mapping[str, str]) -> Path:
     dotconfig = expand_home("~/.config/jobdeck/config.toml")
     if not env.get("XDG_CONFIG_HOME") and _is_there(dotconfig):
         return dotconfig
-    import platformdirs  # noqa: PLC0415 - a few milliseconds that only this path needs
-
-    place = platform_place(platformdirs.user_config_dir)
+    place = user_config_dir()
     return dotconfig if place is None else place / "config.toml"
 
 

@@ -74,12 +74,17 @@ def bytes_of(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean …?)"`` with the one of `known` that `word` looks like; nothing when none does."""
+def close_matches(word: str, known: Iterable[str], likeness: float = 0.6) -> list[str]:
+    """Return the one of `known` that `word` looks like most, if any does; `likeness` is `difflib`'s ratio, 0 to 1."""
     import difflib  # noqa: PLC0415 - for a mistake only
 
+    return difflib.get_close_matches(word, list(known), 1, likeness)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean …?)"`` with the one of `known` that `word` looks like; nothing when none does."""
     # Comparing takes time by the length of both: nobody misspells a name of more than a hundred characters.
-    near = difflib.get_close_matches(word[:100], list(known), 1)
+    near = close_matches(word[:100], known)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

@@ -10,6 +10,7 @@ from http.client import HTTPResponse
 from http.cookiejar import CookieJar
 from urllib.request import Request
 
+import certifi
 import httpx
 
 from jobdeck import __version__
@@ -216,8 +217,6 @@ def _in_network(host: str, network: str) -> bool:
 
 
 def _certifi() -> str:
-    import certifi  # noqa: PLC0415 - a file's path, needed for https only
-
     return certifi.where()
 
 

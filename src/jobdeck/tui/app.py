@@ -51,6 +51,11 @@ _SIGNALS = {
 _HANG_UP = getattr(signal, "SIGHUP", None)
 
 
+WIDTHS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]
+HEIGHTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]
+"""Cells from which on the styles know a screen by these classes."""
+
+
 class JobdeckApp(TerminalApp):
     """The screen on a session.
 
@@ -63,8 +68,8 @@ class JobdeckApp(TerminalApp):
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     ENABLE_SELECT_AUTO_SCROLL = False
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}
-    HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]  # noqa: RUF012 - as Textual types it
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]  # noqa: RUF012 - as Textual types it
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
         Binding("ctrl+t", "mouse", "mouse", show=False, priority=True),

@@ -1,7 +1,6 @@
 """Texts and the bodies of answers as files that only their owner can read."""
 
 import asyncio
-import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
+from jobdeck.files import expand_home
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
 LONGEST_NAME = 60
@@ -94,7 +94,7 @@ async def save(text: str, subject: str, us: int, folder: Path | None = None, *, 
 def open_stream(subject: str, us: int, folder: Path | None = None, *, suffix: str = ".json") -> PrivateStream:
     """Begin a file as `save` names it, to be written piece by piece. Raises `PrivateFileError`."""
     name = file_name(subject, us, suffix)
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - as below
+    home = expand_home("~")
     try:
         return PrivateStream(_free((folder or Path.cwd()) / name))
     except (PrivateFileError, FileNotFoundError):
@@ -109,7 +109,7 @@ def file_name(subject: str, us: int, suffix: str = ".md") -> str:
 
 
 def _save(text: str, name: str, folder: Path | None) -> Path:
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - pathlib's raises for a user of whom no home is known
+    home = expand_home("~")
     try:
         return _write((folder or Path.cwd()) / name, text)
     except (PrivateFileError, FileNotFoundError):  # the working directory may have been deleted

@@ -12,17 +12,20 @@ from typing import TextIO
 from jobdeck import __version__
 from jobdeck.apis.pages import built_in_names
 from jobdeck.apis.profile import Profile
-from jobdeck.app.context import AppContext, open_own_store
+from jobdeck.app.context import AppContext
+from jobdeck.app.data_store import open_own_store
 from jobdeck.app.direct_client import RateLimitedError
 from jobdeck.app.discovery import listing_obstacle
 from jobdeck.app.json_shapes import CheckObject
-from jobdeck.cli.bootstrap import open_context, open_store_for
+from jobdeck.cli.bootstrap import open_context
 from jobdeck.cli.commands.discover import profiles_of
+from jobdeck.cli.doctor_body import show_body
 from jobdeck.cli.exit_codes import ExitCode, problem_code
 from jobdeck.cli.output import print_json
 from jobdeck.cli.rate_limit_notices import RateLimitNotices
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.screen import DUMB, screen_stream
+from jobdeck.cli.store import open_store_for
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
 from jobdeck.domain import words
@@ -32,6 +35,7 @@ from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.scope import Scope
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
+from jobdeck.tui import clipboard, notifications
 from jobdeck.tui.multiplexer import in_gnu_screen
 
 CLOCK_TOLERANCE = 5.0
@@ -59,8 +63,6 @@ class Check:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Check and report; the exit code is that of the first check that failed."""
     if arguments.provider is not None or arguments.body is not None:
-        from jobdeck.cli.doctor_body import show_body  # noqa: PLC0415 - the readers of answers, for this alone
-
         return show_body(arguments)
     checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
     scopes: Mapping[str, Scope] = {}
@@ -252,8 +254,6 @@ def _terminal() -> Iterator[Check]:
         yield Check("terminal", Verdict.OK, f"{term or 'TERM is not set'}, {colours}, {_size(screen)}")
     else:
         yield Check("terminal", Verdict.WARNING, f"none to draw on (TERM={term or 'unset'}); headless commands work")
-    from jobdeck.tui import clipboard, notifications  # noqa: PLC0415 - only this command wants to know
-
     yield Check("clipboard", Verdict.OK, clipboard.described(os.environ))
     yield Check("notices", Verdict.OK, notifications.described(os.environ))
 

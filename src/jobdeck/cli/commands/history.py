@@ -3,11 +3,11 @@
 import argparse
 
 from jobdeck.app.json_shapes import HistoryObject, job_object
-from jobdeck.cli.bootstrap import open_store_for, read_scopes
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.job_text import describe_message, describe_progress, describe_state
 from jobdeck.cli.log import log, truncate_with_notice
 from jobdeck.cli.output import of_profile, print_json, print_table_of_scopes
+from jobdeck.cli.store import open_store_for, read_scopes
 from jobdeck.domain import words
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job

@@ -7,6 +7,7 @@ from jobdeck.app.live_session import LiveSession
 from jobdeck.cli.bootstrap import make_recorder, open_context
 from jobdeck.cli.screen import read_keys_from_terminal, require_terminal, run_screen
 from jobdeck.cli.streams import is_piped
+from jobdeck.cli.targets import open_targets
 
 if TYPE_CHECKING:
     from jobdeck.app.context import AppContext
@@ -28,7 +29,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _named(arguments: argparse.Namespace) -> "tuple[AppContext, tuple[Target, ...]]":
-    from jobdeck.cli.targets import open_targets  # noqa: PLC0415 - 15 ms that the watch list of last time does without
-
     context, inputs = open_targets(arguments, arguments.targets)
     return context, inputs.targets

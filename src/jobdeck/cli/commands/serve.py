@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from jobdeck.app.live_session import LiveSession
+from jobdeck.app.viewers import ReadOnlySession, ViewerGroup
 from jobdeck.cli.exit_codes import LISTEN_ERRORS, CommandError, ExitCode
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.targets import open_targets
@@ -52,8 +53,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 async def _serve(
     session: LiveSession, port: int, tell: Callable[[str], None], complain: Callable[[str], None]
 ) -> ExitCode:
-    from jobdeck.app.viewers import ReadOnlySession, ViewerGroup  # noqa: PLC0415 - Textual, after the command line is understood
-    from jobdeck.serve.server import ScreenServer  # noqa: PLC0415 - the same
+    from jobdeck.serve.server import ScreenServer  # noqa: PLC0415 - an extra, and Textual: after all is understood
     from jobdeck.tui.remote import RemoteView  # noqa: PLC0415 - the same
 
     session.when_ended(lambda _: None, complain)

@@ -1,6 +1,7 @@
 """``jobdeck ticket``: what support needs to find a job."""
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,12 @@ from jobdeck.app.context import ListPolicy
 from jobdeck.app.json_shapes import job_object
 from jobdeck.app.private_file import PrivateFileError, write_output
 from jobdeck.app.tickets import ticket_source
-from jobdeck.cli.bootstrap import open_store_for
 from jobdeck.cli.exit_codes import CommandError, ExitCode, job_code
 from jobdeck.cli.headless import run_headless
 from jobdeck.cli.output import print_json
 from jobdeck.cli.rate_limit_notices import blocked_too_long
 from jobdeck.cli.run_async import run_async
+from jobdeck.cli.store import open_store_for
 from jobdeck.cli.targets import open_targets
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
@@ -68,6 +69,4 @@ def _save(name: str, text: str) -> None:
 
 
 def _json_text(value: object) -> str:
-    import json  # noqa: PLC0415 - only for this form
-
     return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=2) + "\n"

@@ -42,7 +42,7 @@ class Detail(LineView):
         Binding("enter,space,right,left", "toggle_node", "open or close", show=False),
     ]
 
-    def __init__(self, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, now: Instant, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._now = now
         self._job: Job | None = None

@@ -65,7 +65,7 @@ class JobList(LineView):
             self.columns = columns
             self.order = order
 
-    def __init__(self, model: JobTable, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, model: JobTable, now: Instant, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._model = model
         self._now = now

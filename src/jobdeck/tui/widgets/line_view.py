@@ -25,7 +25,7 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
     INSET: ClassVar[int] = 1
     """Cells left free before every line."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
 
@@ -110,7 +110,7 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
 class Document(LineView):
     """Draws a text as it is, broken to the width of the pane."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._text = ""
 

@@ -24,7 +24,7 @@ class StyledWidget(Widget):
     here: a span is a text and a role, and becomes a segment as it is.
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._styles_of: dict[tuple[Role, Role | None], Style] = {}
 

@@ -31,7 +31,7 @@ class LinesWidget(StyledWidget):
         self,
         make: Callable[[int], Sequence[Line]] | None = None,
         *,
-        id: str | None = None,  # noqa: A002 - Textual's name
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._make = make
@@ -103,9 +103,9 @@ class GroupStrip(LinesWidget):
     class Chosen(Message):
         """A state or an error was clicked."""
 
-        def __init__(self, filter: str) -> None:  # noqa: A002 - what it is called everywhere
+        def __init__(self, job_filter: str) -> None:
             super().__init__()
-            self.filter = filter
+            self.filter = job_filter
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class Footer(LinesWidget):
             super().__init__()
             self.action = action
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._made = FooterLine((), ())
 
@@ -224,7 +224,7 @@ class TabRule(Rule):
             super().__init__()
             self.tab = tab
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._places: tuple[tuple[int, int, Tab], ...] = ()
 

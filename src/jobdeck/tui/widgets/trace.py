@@ -19,7 +19,7 @@ class Trace(LineView):
     The cursor stays with its exchange as newer ones come in, unless it is on the newest.
     """
 
-    def __init__(self, now: Instant, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, now: Instant, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._now = now
         self._key: JobKey | None = None
