@@ -15,7 +15,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.recording import entries as e
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.reader import read_recording
-from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay import ReplayEngine
 
 JOBS = 100
 SECONDS = 3_600
@@ -53,7 +53,7 @@ async def _seek(recording: Recording) -> float:
     for first, place in ((0.0, float(SECONDS)), (float(SECONDS), SECONDS / 2)):
         spent = []
         for _ in range(3):
-            replay = Replay(recording, at=first, playing=False)
+            replay = ReplayEngine(recording, at=first, playing=False)
             frames = aiter(replay.subscribe())
             await anext(frames)
             begun = perf_counter()

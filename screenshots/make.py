@@ -18,7 +18,7 @@ from jobdeck.apis.client import ApiClient
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.app.factories import limit_of
-from jobdeck.app.session import Choice, Parsed
+from jobdeck.app.session import Parsed, Preference
 from jobdeck.app.tickets import TicketError, make_ticket
 from jobdeck.cli.commands.demo import demo_settings
 from jobdeck.domain.exchange import Exchange
@@ -146,8 +146,8 @@ class LiveSession:
     """A session on the scripted engine."""
 
     notices: tuple[str, ...] = ()
-    locked = unkept = ""
-    chosen: Mapping[Choice, str] = MappingProxyType({})
+    locked = storage_error = ""
+    preferences: Mapping[Preference, str] = MappingProxyType({})
     profiles: tuple[str, ...] = ("hog", "sonarly")
 
     def __init__(
@@ -186,7 +186,7 @@ class LiveSession:
             raise TicketError("nothing is open yet")
         return await make_ticket(self._context, self._running, keys, note, include_result=include_result)
 
-    def keep_choice(self, choice: Choice, value: str) -> None:
+    def save_preference(self, choice: Preference, value: str) -> None:
         """Keep nothing."""
 
     async def note(self, keys: Sequence[JobKey]) -> str:
@@ -196,7 +196,7 @@ class LiveSession:
     async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Keep nothing."""
 
-    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+    def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         """Tell nobody."""
 
     def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:

@@ -140,8 +140,8 @@ async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
         await first._store.watch([one.target for one in jobs], NOON.us)
         for notifier in (first, second):
             notifier.notice(lambda told: notices.append(end_words(told)))
-            notifier.take(ending(*jobs[:3]), known, None)
-            notifier.take(ending(*jobs[3:]), known, None)
+            notifier.on_change(ending(*jobs[:3]), known, None)
+            notifier.on_change(ending(*jobs[3:]), known, None)
         await first.close(20)
         await second.close(20)
         await first._store.close()
@@ -159,7 +159,7 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
         await notifier._store.watch([one.target for one in jobs], NOON.us)
         notifier.notice(lambda told: notices.append(end_words(told)))
         for one in jobs:
-            notifier.take(ending(one), {one.key: one for one in jobs}, None)
+            notifier.on_change(ending(one), {one.key: one for one in jobs}, None)
             await asyncio.sleep(0.06)
         while not notices:
             await asyncio.sleep(0.01)
@@ -178,11 +178,11 @@ async def test_a_hook_waits_for_the_jobs_own_answer(tmp_path: Path) -> None:
         jobs = {listed.key: listed}
         for now in (listed, replace(listed, phase=Phase.RUNNING, summary_only=False), listed):
             jobs[listed.key] = now
-            notifier.take(ending(now) if now.terminal else Batch(jobs=(now,)), jobs)
+            notifier.on_change(ending(now) if now.terminal else Batch(jobs=(now,)), jobs)
             await asyncio.sleep(0)
             assert not notifier._tasks, "nothing is told of an end that may be taken back"
         jobs[whole.key] = whole
-        notifier.take(Batch(jobs=(whole,)), jobs)
+        notifier.on_change(Batch(jobs=(whole,)), jobs)
         while notifier._tasks:
             await asyncio.sleep(0.01)
         await notifier.close(5)
@@ -194,7 +194,7 @@ async def test_leaving_tells_nothing_that_only_a_list_has_told(tmp_path: Path) -
     listed = failed(error=None, summary_only=True)
     with telling(tmp_path, clock_at_noon(), hook("touch", str(tmp_path / "ran"))) as notifier:
         await notifier._store.watch([listed.target], NOON.us)
-        notifier.take(ending(listed), {listed.key: listed})
+        notifier.on_change(ending(listed), {listed.key: listed})
         await asyncio.sleep(0)
         await notifier.close(5)
         await notifier._store.close()
@@ -216,7 +216,7 @@ async def test_each_run_of_an_id_that_is_used_again_is_told_once(tmp_path: Path)
             exchange = replace(make_exchange(NOON, id_=one.key.id), job=one.key, sequence=claim.row)
             await store.complete(claim, exchange, [told], None, NOON.us + n * 10**6)
             if phase is Phase.FAILED:
-                notifier.take(ending(one), {one.key: one})
+                notifier.on_change(ending(one), {one.key: one})
             while notifier._tasks:
                 await asyncio.sleep(0.01)
         await notifier.close(5)

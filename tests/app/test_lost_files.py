@@ -53,7 +53,7 @@ async def polling(engine: Engine) -> AsyncIterator[None]:
 async def test_answers_count_although_the_store_fails_before_it_gave_any_leave(env: dict[str, str]) -> None:
     context = AppContext(env)
     running = context.open(listed=True)
-    (known,) = await context.recall(running.store, [RUNNING])
+    (known,) = await context.load_jobs(running.store, [RUNNING])
     assert known.sequence > 0
     running.engine.restore([known])
     await running.store.close()

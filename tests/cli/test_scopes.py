@@ -105,7 +105,7 @@ async def test_each_server_has_its_own_watch_list(envs: tuple[dict[str, str], ..
     for env in (envs[0], envs[1], envs[0]):
         context = AppContext(env)
         running = context.open(listed=True)
-        before = [job.key.id for job in await context.recall(running.store, ())]
+        before = [job.key.id for job in await context.load_jobs(running.store, ())]
         url = str(context.settings.profiles["thehog"].profile.origin)
         mine = "op_2" if url == servers.production.url else "op_3"
         assert before in ([], [mine])

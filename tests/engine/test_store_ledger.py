@@ -49,7 +49,7 @@ async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_
         asked = len(server.requests)
 
         context, again = open_running(env, server.url, clock)
-        again.engine.restore(await context.recall(again.store, ()))
+        again.engine.restore(await context.load_jobs(again.store, ()))
         assert set(again.engine.jobs) == set(keys[:3])
         assert {job.phase for job in again.engine.jobs.values()} == {Phase.SUCCEEDED}
         assert {job.source for job in again.engine.jobs.values()} == {Source.MEMORY}

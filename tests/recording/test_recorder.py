@@ -10,7 +10,7 @@ from jobdeck.app.context import AppContext
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.recorder import Recorder
-from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay import ReplayEngine
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import Scenario
@@ -84,7 +84,7 @@ async def test_an_hour_of_a_hundred_jobs_takes_two_megabytes_at_most_and_is_play
         assert size_after(3_600, text, recording) <= PER_HOUR
         assert b"_simulated" not in text
         assert b"authorization" not in text.lower()
-        replay = Replay(recording, at=recording.seconds)
+        replay = ReplayEngine(recording, at=recording.seconds)
         await anext(aiter(replay.subscribe()))
         assert gone not in replay.jobs
         assert list(replay.jobs) == list(engine.jobs)

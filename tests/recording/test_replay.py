@@ -13,7 +13,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.recording import entries as e
 from jobdeck.recording import replay as replaying
 from jobdeck.recording.entries import Entry
-from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay import ReplayEngine
 from jobdeck.recording.replay_state import FrameChanges, ReplayState
 from jobdeck.tui.job_table import JobTable
 from tests.recording.making import HEADER, at
@@ -24,7 +24,7 @@ from tests.tui.recorded import BLIND, FAILS, GOES_ON, LENGTH, recording
 
 async def played(folder: Path, speed: float, pause: float) -> list[tuple[float, Batch]]:
     """Every frame with its place, read by somebody who takes `pause` seconds over each."""
-    replay = Replay(recording(folder), speed=speed)
+    replay = ReplayEngine(recording(folder), speed=speed)
     frames: list[tuple[float, Batch]] = []
     async for batch in replay.subscribe():
         frames.append((replay.position, batch))
@@ -35,8 +35,8 @@ async def played(folder: Path, speed: float, pause: float) -> list[tuple[float, 
 
 
 async def test_frames_are_the_same_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = Replay(recording(tmp_path), speed=60.0)
-    monkeypatch.setattr(replaying.Replay, "PACE", 0.001)
+    quick = ReplayEngine(recording(tmp_path), speed=60.0)
+    monkeypatch.setattr(replaying.ReplayEngine, "PACE", 0.001)
     first, again = await played(tmp_path, 60.0, 0.0), await played(tmp_path, 60.0, 0.01)
     assert first == again
     assert [place for place, _ in first[:3]] == [0.0, 6.0, 12.0]
@@ -49,7 +49,7 @@ async def test_frames_are_the_same_every_time(tmp_path: Path, monkeypatch: pytes
 
 
 async def test_jobs_stand_in_one_order_by_whatever_frames_they_come(tmp_path: Path) -> None:
-    def order(batches: list[tuple[float, Batch]], replay: Replay) -> list[tuple[JobKey, Rank]]:
+    def order(batches: list[tuple[float, Batch]], replay: ReplayEngine) -> list[tuple[JobKey, Rank]]:
         model = JobTable()
         for _, batch in batches:
             model.update(batch.jobs, batch.removed, replay.now(), batch.ranks)
@@ -59,9 +59,9 @@ async def test_jobs_stand_in_one_order_by_whatever_frames_they_come(tmp_path: Pa
     orders = []
     for speed in (16.0, 240.0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(replaying.Replay, "PACE", 0.001)
-            orders.append(order(await played(tmp_path, speed, 0.0), Replay(told)))
-    end = Replay(told, at=LENGTH, playing=False)
+            patch.setattr(replaying.ReplayEngine, "PACE", 0.001)
+            orders.append(order(await played(tmp_path, speed, 0.0), ReplayEngine(told)))
+    end = ReplayEngine(told, at=LENGTH, playing=False)
     jumped = await anext(aiter(end.subscribe()))
     orders.append(order([(LENGTH, jumped)], end))
     assert orders[0] == orders[1] == orders[2]
@@ -71,7 +71,7 @@ async def test_jobs_stand_in_one_order_by_whatever_frames_they_come(tmp_path: Pa
 
 
 async def test_what_comes_next_is_known(tmp_path: Path) -> None:
-    replay = Replay(recording(tmp_path), at=12.0, playing=False)
+    replay = ReplayEngine(recording(tmp_path), at=12.0, playing=False)
     frames = aiter(replay.subscribe())
     assert (await anext(frames)).fresh
     plan = replay.plan(FAILS.key)
@@ -99,7 +99,7 @@ async def test_going_back_begins_from_a_state_on_the_way_and_comes_to_the_same(
 
     monkeypatch.setattr(ReplayState, "apply", counted)
     told = recording(tmp_path)
-    one = Replay(told, at=LENGTH, playing=False)
+    one = ReplayEngine(told, at=LENGTH, playing=False)
     frames = aiter(one.subscribe())
     await anext(frames)
     for place in (95.0, 31.0, 30.0, 62.5, 5.0, 88.0, 0.0, LENGTH):
@@ -107,7 +107,7 @@ async def test_going_back_begins_from_a_state_on_the_way_and_comes_to_the_same(
         one.seek(place)
         batch = await anext(frames)
         assert len(applied) <= 5 + 4, place
-        anew = Replay(told, at=place, playing=False)
+        anew = ReplayEngine(told, at=place, playing=False)
         assert batch == await anext(aiter(anew.subscribe())), place
         assert one.now() == anew.now()
         for key in one.jobs:
@@ -125,11 +125,11 @@ def test_any_entries_can_be_played_and_searched(entries: list[Entry], places: li
     told = e.Recording(HEADER, tuple(timed), 4_000.0)
 
     async def play() -> None:
-        replay = Replay(told, playing=False)
+        replay = ReplayEngine(told, playing=False)
         frames = aiter(replay.subscribe())
         for place in [*places, 4_000.0, 0.0]:
             replay.seek(place)
-            anew = Replay(told, at=place, playing=False)
+            anew = ReplayEngine(told, at=place, playing=False)
             assert await anext(frames) == await anext(aiter(anew.subscribe()))
 
     asyncio.run(play())

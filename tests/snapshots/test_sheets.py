@@ -1,6 +1,6 @@
 """What stands in front of the deck, at every size. What one should see stands above each picture."""
 
-from jobdeck.app.session import Parsed, Refused
+from jobdeck.app.session import Parsed, RejectedTarget
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.widgets.line_view import Document
 from tests.snapshots.conftest import Album
@@ -32,7 +32,7 @@ async def test_adding_targets(album: Album) -> None:
         await run.press("a")
         await album.take(run, "add")
         # Two lines typed; one job understood, one refused with its reason, and the keys that go on.
-        session.parser = lambda _: Parsed((target("op_1"),), (Refused("op 2", "an ID has no blank"),))
+        session.parser = lambda _: Parsed((target("op_1"),), (RejectedTarget("op 2", "an ID has no blank"),))
         await run.press(*"op_1", "enter", *"op 2")
         await run.shows("refused")
         await album.take(run, "add, understood and refused")

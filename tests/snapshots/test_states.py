@@ -86,7 +86,7 @@ async def test_a_deck_that_asks_nothing(album: Album) -> None:
         await run.shows("jobdeck doctor")
         await album.take(run, "halted")
         # That nothing is kept, and why.
-        session.unkept = "The disk is full. Going on in memory: nothing is kept."
+        session.storage_error = "The disk is full. Going on in memory: nothing is kept."
         run.app.deck.tick()
         await run.shows("nothing is kept")
         await album.take(run, "nothing kept")

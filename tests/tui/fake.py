@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jobdeck.apis.pages import built_in_meanings
-from jobdeck.app.session import Choice, OpenEngine, Parsed, ReadOnly, SessionControls
+from jobdeck.app.session import OpenEngine, Parsed, Preference, ReadOnly, SessionControls
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
@@ -158,9 +158,9 @@ class FakeSession:
         self.ticket_gate = asyncio.Event()
         self.ticket_gate.set()
         self.ticket_error: Exception | None = None
-        self.chosen: dict[Choice, str] = {}
+        self.preferences: dict[Preference, str] = {}
         self.access: SessionControls | ReadOnly = self
-        self.unkept = ""
+        self.storage_error = ""
         self.remembered: tuple[Job, ...] = ()
         self.reading = 0
         self.notes: dict[JobKey, str] = {}
@@ -206,8 +206,8 @@ class FakeSession:
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         return built_in_meanings(provider)
 
-    def keep_choice(self, choice: Choice, value: str) -> None:
-        self.chosen[choice] = value
+    def save_preference(self, choice: Preference, value: str) -> None:
+        self.preferences[choice] = value
 
     async def note(self, keys: Sequence[JobKey]) -> str:
         notes = {self.notes.get(key, "") for key in keys}
@@ -216,7 +216,7 @@ class FakeSession:
     async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         self.notes.update(dict.fromkeys(keys, note))
 
-    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+    def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         self.told, self.complain = told, complain
 
     def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:

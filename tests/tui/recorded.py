@@ -14,7 +14,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.recording import entries as e
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.reader import read_recording
-from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay import ReplayEngine
 from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.app import JobdeckApp
 from tests.builders import make_target
@@ -68,9 +68,9 @@ def recording(folder: Path) -> Recording:
     return read_recording(path if path.exists() else write(path, entries(), end=at(LENGTH)))
 
 
-def app_of(folder: Path, **options: Any) -> tuple[JobdeckApp, Replay, Clipboard]:
+def app_of(folder: Path, **options: Any) -> tuple[JobdeckApp, ReplayEngine, Clipboard]:
     told, clipboard = recording(folder), Clipboard()
-    replay = Replay(told, **options)
+    replay = ReplayEngine(told, **options)
     return JobdeckApp(ReplaySession(told, replay), put=clipboard, playback=replay), replay, clipboard
 
 

@@ -1,4 +1,4 @@
-from jobdeck.app.session import Parsed, Refused
+from jobdeck.app.session import Parsed, RejectedTarget
 from jobdeck.domain.job import Target
 from jobdeck.tui.render.spans import plain
 from jobdeck.tui.screens.add import understood_lines
@@ -11,7 +11,7 @@ def one_a_line(text: str) -> Parsed:
     words = text.split()
     return Parsed(
         tuple(target(word) for word in words if word.startswith("op_")),
-        tuple(Refused(word, "[/red] not a target") for word in words if not word.startswith("op_")),
+        tuple(RejectedTarget(word, "[/red] not a target") for word in words if not word.startswith("op_")),
     )
 
 
@@ -99,6 +99,6 @@ def test_targets_of_several_profiles_are_counted_by_kind() -> None:
 
 
 def test_a_refused_text_is_not_said_twice() -> None:
-    refused = Parsed((), (Refused("op 2", "op 2: not a job ID"), Refused("curl", "HTTP: no profile")))
+    refused = Parsed((), (RejectedTarget("op 2", "op 2: not a job ID"), RejectedTarget("curl", "HTTP: no profile")))
     lines = [plain(line) for line in understood_lines(refused, (), 80)]
     assert lines[1:] == ["   op 2  not a job ID", "   curl  HTTP: no profile"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobdeck.app.session import Parsed, Refused
+from jobdeck.app.session import Parsed, RejectedTarget
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
@@ -105,7 +105,9 @@ async def test_hostile_words_are_shown_and_do_nothing(nasty: list[str]) -> None:
     engine = FakeEngine(clock_at_noon(), {one.key: one for one in jobs}.values(), looks)
     session = FakeSession(engine, tuple(nasty))
     session.profiles = tuple(nasty)
-    session.parser = lambda _: Parsed(tuple(one.target for one in jobs), tuple(Refused(text, text) for text in nasty))
+    session.parser = lambda _: Parsed(
+        tuple(one.target for one in jobs), tuple(RejectedTarget(text, text) for text in nasty)
+    )
     async with driven(session=session, size=(104, 34)) as run:
         for number in range(len(jobs)):
             await run.press("j", "y", *(("tab", "G", "tab", "y", "escape") if number % 7 == 0 else ()))

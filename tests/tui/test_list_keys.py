@@ -3,7 +3,7 @@ from textual import events
 from textual.color import Color
 from textual.theme import Theme
 
-from jobdeck.app.session import Choice
+from jobdeck.app.session import Preference
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.actions import ALSO, BY_NAME
@@ -47,9 +47,9 @@ async def test_s_sorts_by_the_next_column_and_shows_by_which() -> None:
 async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None:
     async with driven(three(), size=(120, 24)) as run:  # type: ignore[arg-type] - jobs
         await run.press("s", "s", "S")
-        assert run.session.chosen == {Choice.ORDER: "-KIND"}
+        assert run.session.preferences == {Preference.ORDER: "-KIND"}
     session = FakeSession(FakeEngine(clock_at_noon(), three()))  # type: ignore[arg-type] - jobs
-    session.chosen = {Choice.ORDER: "-KIND"}
+    session.preferences = {Preference.ORDER: "-KIND"}
     async with driven(session=session, size=(120, 24)) as run:
         await run.shows("KIND▴")
         assert toasts(run.app) == ["sorted by KIND, reversed, as last time: s goes on to the next column"]
@@ -221,18 +221,18 @@ async def test_t_goes_through_the_themes_and_round() -> None:
     async with driven(deck_of_every_state()) as run:
         for theme in ("jobdeck-light", "jobdeck-safe", "jobdeck-safe-light", "jobdeck"):
             await run.press("t")
-            assert (run.app.theme, run.session.chosen[Choice.THEME]) == (theme, theme)
+            assert (run.app.theme, run.session.preferences[Preference.THEME]) == (theme, theme)
         await run.press("colon", *"light")
         await run.shows("light theme")
         await run.press("enter")
         await run.until(lambda: run.app.theme == "jobdeck-light")
-        assert run.session.chosen == {Choice.THEME: "jobdeck-light"}
+        assert run.session.preferences == {Preference.THEME: "jobdeck-light"}
 
 
 @pytest.mark.parametrize(("kept", "shown"), [("jobdeck-safe-light", "jobdeck-safe-light"), ("gone", "jobdeck")])
 async def test_the_theme_of_last_time_is_that_of_this_time(kept: str, shown: str) -> None:
     session = FakeSession(FakeEngine(clock_at_noon(), three()))  # type: ignore[arg-type] - jobs
-    session.chosen = {Choice.THEME: kept}
+    session.preferences = {Preference.THEME: kept}
     async with driven(session=session) as run:
         assert run.app.theme == shown
         assert toasts(run.app) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
-from jobdeck.app.session import Choice
+from jobdeck.app.session import Preference
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
@@ -73,12 +73,12 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
             await run.until(lambda: app.deck.deck_state.engine is not None and app.deck.deck_state.table.total == 1)
             await run.press("s", "s", "S", "t", "Y", "n", *"it hangs", "escape", "escape", "q")
             await run.until(lambda: app._exit)
-        kept = {Choice.ORDER: "-KIND", Choice.THEME: "jobdeck-light"}
+        kept = {Preference.ORDER: "-KIND", Preference.THEME: "jobdeck-light"}
         for next_time, chosen, note in ((AppContext(env, settings=settings), kept, "it hangs"),
                                         (AppContext(env, settings=settings, keep=False), {}, "")):  # fmt: skip
             again = LiveSession(next_time, (target,))
             await again.open()
-            assert (again.chosen, await again.note([target.key])) == (chosen, note)
+            assert (again.preferences, await again.note([target.key])) == (chosen, note)
             assert ("it hangs" in await again.ticket([target.key])) is bool(note)
             await again.close()
 

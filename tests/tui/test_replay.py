@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay import ReplayEngine
 from tests.recording.making import lines_of
 from tests.tui.drive import Driven, toasts
 from tests.tui.recorded import FAILS, LENGTH, entries, replaying, request_id
@@ -131,7 +131,7 @@ async def test_a_recording_that_breaks_off_or_is_damaged_says_so_on_the_screen(t
             assert any(words in toast for toast in toasts(run.app))
 
 
-async def played_to(run: Driven, replay: Replay, moment: float) -> str:
+async def played_to(run: Driven, replay: ReplayEngine, moment: float) -> str:
     """The screen at rest when it was played to a moment, with the signs of one that somebody stopped there."""
     replay.length = moment
     await run.press("p")
@@ -144,7 +144,7 @@ async def played_to(run: Driven, replay: Replay, moment: float) -> str:
 async def test_a_moment_is_the_same_screen_after_playing_stepping_and_seeking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Replay, "PACE", 0.001)
+    monkeypatch.setattr(ReplayEngine, "PACE", 0.001)
     for moment, begin in ((47.3, 0.0), (95.5, 80.0)):
         frames: list[str] = []
         async with replaying(tmp_path, playing=False, at=moment, size=(160, 36)) as (run, replay):

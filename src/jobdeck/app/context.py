@@ -59,7 +59,7 @@ class RunningEngine:
     engine: Engine
     store: AsyncStore
     notices: tuple[str, ...]
-    unkept: str = ""
+    storage_error: str = ""
     """Why nothing is kept although it was to be, in one line."""
 
 
@@ -109,11 +109,11 @@ class AppContext:
         self,
         ledger: Ledger | None = None,
         lists: ListPolicy = ListPolicy.ALL,
-        learnt: Callable[[str], str | None] = lambda _: None,
+        saved_estimates: Callable[[str], str | None] = lambda _: None,
         registry: Registry | None = None,
     ) -> Engine:
-        """Return a new engine without jobs; `learnt` gives what is remembered of a profile's durations."""
-        return self._factory.engine(ledger, lists, learnt, registry)
+        """Return a new engine without jobs; `saved_estimates` gives what is remembered of a profile's durations."""
+        return self._factory.engine(ledger, lists, saved_estimates, registry)
 
     def open_store(self) -> OpenedStore:
         """Open the store, for `open`. Needs a running loop."""
@@ -147,7 +147,7 @@ class AppContext:
         async with self._factory.direct_clients(names, self.open_store, waits) as clients:
             yield clients
 
-    async def recall(self, store: AsyncStore, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
+    async def load_jobs(self, store: AsyncStore, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
         """Return what is remembered of targets, or of the watch list of last time when there are none.
 
         With `most`, of the list only so many jobs, those that a person should look at first. Jobs of profiles that are
@@ -208,7 +208,7 @@ class AppContext:
         apis = self.settings.apis
         return apis.spec(provider).explain if provider in apis.names else {}
 
-    async def prepare(self) -> None:
+    async def preload(self) -> None:
         """Import what engines and providers are made of, beside whatever else there is to do."""
         await asyncio.to_thread(lambda: self._factory)
 

@@ -100,7 +100,7 @@ class Factory:
         self,
         ledger: Ledger | None,
         lists: ListPolicy,
-        learnt: Callable[[str], str | None],
+        saved_estimates: Callable[[str], str | None],
         registry: Registry | None,
     ) -> Engine:
         """See `AppContext.engine`."""
@@ -108,7 +108,7 @@ class Factory:
         def lane(name: str) -> Lane:
             profile = self._context.settings_of(name).profile
             limit = limit_of(profile)
-            durations = _durations(learnt(name))
+            durations = _durations(saved_estimates(name))
             jitter = random.SystemRandom()
             known = lists_for(lists, profile.spec)
             typical, intervals = typical_of(profile.spec), intervals_of(profile.spec)
@@ -126,8 +126,8 @@ class Factory:
         engine = self.engine(ledger, lists, opened.store.load_estimates, registry)
         if recorder is not None:
             recorder.follow(engine)
-        unkept = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
-        return RunningEngine(engine, store, tuple(notice.message for notice in opened.notices), unkept)
+        storage_error = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
+        return RunningEngine(engine, store, tuple(notice.message for notice in opened.notices), storage_error)
 
     @asynccontextmanager
     async def direct_clients(

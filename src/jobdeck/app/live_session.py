@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobdeck.apis.target_input import parse_input
 from jobdeck.app.discovery import discover, listing_obstacle
 from jobdeck.app.end_notifier import CLOSE_SECONDS, EndNotifier, make_end_notifier
-from jobdeck.app.session import Choice, OpenEngine, Parsed, Refused
+from jobdeck.app.session import OpenEngine, Parsed, Preference, RejectedTarget
 from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
 from jobdeck.config.errors import ConfigError
 from jobdeck.store import StoreError
@@ -65,7 +65,7 @@ class LiveSession:
         self._told: Callable[[Sequence[Job]], object] = lambda _: None
         self._complain: Callable[[str], object] = lambda _: None
         self.notices = notices if recorder is None else (*notices, f"recorded in {recorder.name} until you quit")
-        self.chosen: Mapping[Choice, str] = {}
+        self.preferences: Mapping[Preference, str] = {}
         self._keeping: set[asyncio.Task[None]] = set()
 
     @property
@@ -74,12 +74,12 @@ class LiveSession:
         return self._context.clock
 
     @property
-    def unkept(self) -> str:
+    def storage_error(self) -> str:
         """Why nothing is kept although it was to be: from the start, or since the disk failed."""
         if self._running is None:
             return ""
         degraded = self._running.store.degraded
-        return degraded.message if degraded is not None else self._running.unkept
+        return degraded.message if degraded is not None else self._running.storage_error
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -93,13 +93,13 @@ class LiveSession:
         """
         self._store = self._context.open_store()
         store = self._store.store
-        loaded = [(choice, await store.load_choice(choice)) for choice in Choice]
-        self.chosen = {choice: value for choice, value in loaded if value is not None}
+        loaded = [(choice, await store.load_choice(choice)) for choice in Preference]
+        self.preferences = {choice: value for choice, value in loaded if value is not None}
         if self._targets or self._lists:
             return ()
         counts = await store.read(lambda shelf: shelf.count_watched())
         self._watched = self._with_keys(name for name in counts if name in self._context.settings.profiles)
-        first = await self._context.recall(store, (), FIRST)
+        first = await self._context.load_jobs(store, (), FIRST)
         self._first = tuple(job.remembered() for job in first if job.key.profile in self._watched)
         self.reading = sum(counts[name] for name in self._watched)
         return self._first
@@ -123,7 +123,7 @@ class LiveSession:
         """
         if self._store is None:
             await self.recall()
-        await self._context.prepare()
+        await self._context.preload()
         running = self._running = self._context.open(listed=True, recorder=self._recorder, store=self._store)
         if self._recorder is not None:
             self._recorder.when_it_ends(self._complain)
@@ -135,7 +135,7 @@ class LiveSession:
         if self._lists:
             engine.restore(await self._listed())
         if self._targets:
-            known = await self._context.recall(running.store, self._targets)
+            known = await self._context.load_jobs(running.store, self._targets)
             asked = self._with_keys(job.key.profile for job in known)
             await self._restore(engine, [job for job in known if job.key.profile in asked])
         engine.restore(self._first, listed=True)
@@ -152,7 +152,7 @@ class LiveSession:
         try:
             rest = [
                 job
-                for job in await self._context.recall(running.store, ())
+                for job in await self._context.load_jobs(running.store, ())
                 if job.key not in shown and job.key.profile in self._watched
             ]
             await self._restore(engine, rest, listed=True)
@@ -225,7 +225,7 @@ class LiveSession:
         """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
         return self._context.meanings(provider)
 
-    def keep_choice(self, choice: Choice, value: str) -> None:
+    def save_preference(self, choice: Preference, value: str) -> None:
         """Keep what is chosen; needs a running loop."""
         running = self._running
         if running is None:
@@ -239,14 +239,14 @@ class LiveSession:
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
-    def when_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+    def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         """Keep who is told."""
         self._told, self._complain = told, complain
 
     def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
         """Run hooks and give notices, once among all processes."""
         if self._notifier is not None and self._running is not None:
-            self._notifier.take(batch, self._running.engine.jobs, wanted)
+            self._notifier.on_change(batch, self._running.engine.jobs, wanted)
 
     def _on_incident(self, incident: Notice) -> None:
         if self._running is not None and self._running.store.degraded is None:  # else the banner says it
@@ -267,4 +267,4 @@ class LiveSession:
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""
         parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._context.registry)
-        return Parsed(parsed.targets, tuple(Refused(text, reason) for text, reason in parsed.refused))
+        return Parsed(parsed.targets, tuple(RejectedTarget(text, reason) for text, reason in parsed.refused))

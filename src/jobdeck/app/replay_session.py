@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from jobdeck import __version__
 from jobdeck.apis.pages import built_in_meanings, customary_headers
-from jobdeck.app.session import Choice, OpenEngine, ReadOnly
+from jobdeck.app.session import OpenEngine, Preference, ReadOnly
 from jobdeck.app.tickets import TicketError
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange, told_offset
@@ -13,7 +13,7 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.ticket import TicketSource
 from jobdeck.domain.tickets import tickets_markdown
 from jobdeck.recording.entries import Recording
-from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay import ReplayEngine
 
 READ_ONLY = "not available in replay"
 
@@ -21,13 +21,13 @@ READ_ONLY = "not available in replay"
 class ReplaySession:
     """Implements the screen's `Session` on a recording."""
 
-    def __init__(self, recording: Recording, replay: Replay) -> None:
+    def __init__(self, recording: Recording, replay: ReplayEngine) -> None:
         self._header = recording.header
         self._replay = replay
         self.access = ReadOnly(READ_ONLY)
-        self.unkept = ""
+        self.storage_error = ""
         self.reading = 0
-        self.chosen: Mapping[Choice, str] = {}
+        self.preferences: Mapping[Preference, str] = {}
         self.notices = (recording.fault,) if recording.fault else ()
 
     @property

@@ -15,7 +15,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
 
 
-class Choice(StrEnum):
+class Preference(StrEnum):
     """What a person may choose for longer than a session; each value is its name in the store."""
 
     ORDER = "order"
@@ -23,7 +23,7 @@ class Choice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectedTarget:
     """A piece of pasted text that is no target, and why, in one line."""
 
     text: str
@@ -35,10 +35,10 @@ class Parsed:
     """What was understood of a pasted text."""
 
     targets: tuple[Target, ...] = ()
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RejectedTarget, ...] = ()
 
 
-class Changes(Protocol):
+class ChangeStream(Protocol):
     """A stream of batches; the first holds every job, and it merges while its reader is busy."""
 
     def __aiter__(self) -> AsyncIterator[Batch]:
@@ -99,7 +99,7 @@ class EngineView(Protocol):
         """Return the profiles that ask nothing any more, and why."""
         ...
 
-    def subscribe(self) -> Changes:
+    def subscribe(self) -> ChangeStream:
         """Return a stream of changes."""
         ...
 
@@ -268,7 +268,7 @@ class Session(Protocol):
         ...
 
     @property
-    def unkept(self) -> str:
+    def storage_error(self) -> str:
         """Why nothing is kept any more although it was to be, in one line; empty while all is well."""
         ...
 
@@ -278,8 +278,8 @@ class Session(Protocol):
         ...
 
     @property
-    def chosen(self) -> Mapping[Choice, str]:
-        """What somebody chose last time, as `keep_choice` was told; known once `recall` returned."""
+    def preferences(self) -> Mapping[Preference, str]:
+        """What somebody chose last time, as `save_preference` was told; known once `recall` returned."""
         ...
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
@@ -331,7 +331,7 @@ class SessionControls(Protocol):
         """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
         ...
 
-    def keep_choice(self, choice: Choice, value: str) -> None:
+    def save_preference(self, choice: Preference, value: str) -> None:
         """Keep what somebody has chosen for the next time. Needs a running loop."""
         ...
 
@@ -342,7 +342,7 @@ class SessionControls(Protocol):
         """
         ...
 
-    def when_ended(self, notify: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         """Say who is notified of jobs that ended, those of one moment together, and in a line of hooks that failed.
 
         Called once, before `open`.
@@ -364,10 +364,10 @@ class ReadOnly:
     reason: str
 
 
-def save_choice(session: Session, choice: Choice, value: str) -> None:
+def save_preference(session: Session, choice: Preference, value: str) -> None:
     """Keep what somebody has chosen, where anything is kept."""
     if not isinstance(session.access, ReadOnly):
-        session.access.keep_choice(choice, value)
+        session.access.save_preference(choice, value)
 
 
 def safe_error_message(error: BaseException) -> str:

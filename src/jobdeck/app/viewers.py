@@ -95,7 +95,7 @@ class ReadOnlySession:
         self.notices: tuple[str, ...] = ()
         self.access = ReadOnly(READ_ONLY)
         self._viewer: Viewer | None = None
-        self.chosen = host.chosen
+        self.preferences = host.preferences
 
     @property
     def clock(self) -> Clock:
@@ -108,9 +108,9 @@ class ReadOnlySession:
         return self._host.profiles
 
     @property
-    def unkept(self) -> str:
+    def storage_error(self) -> str:
         """Why nothing is kept any more, which the host's disk decides."""
-        return self._host.unkept
+        return self._host.storage_error
 
     @property
     def reading(self) -> int:

@@ -66,7 +66,7 @@ async def run_headless(
             async with asyncio.timeout(time_limit):
                 async for batch in changes:
                     if notifier is not None:
-                        notifier.take(batch, engine.jobs)
+                        notifier.on_change(batch, engine.jobs)
                     notices.notify_all(engine)
                     if (happened := running.store.incident) is not None and happened is not incident:
                         incident = happened
@@ -92,7 +92,7 @@ async def run_headless(
 async def _remembered(context: AppContext, running: "RunningEngine", targets: Sequence[Target]) -> tuple[Job, ...]:
     """Return what earlier runs saw of the targets; nothing when the store gives no answer."""
     try:
-        return await context.recall(running.store, targets)
+        return await context.load_jobs(running.store, targets)
     except StoreError:
         return ()
 

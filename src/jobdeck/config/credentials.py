@@ -85,7 +85,7 @@ def _check_mode(path: Path, state: os.stat_result, what: str) -> None:
         raise ConfigError(message)
 
 
-def require_own(path: Path, what: str) -> None:
+def require_trusted_owner(path: Path, what: str) -> None:
     """Raise `ConfigError` with the remedy when anybody but the owner, or root, can change a file."""
     state = path.stat()
     if sys.platform == "win32":

@@ -17,7 +17,7 @@ from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ApiSpec, AuthMethod, fill
 from jobdeck.apis.url_template import is_piece
 from jobdeck.config.apis import read_pages, read_spec
-from jobdeck.config.credentials import SecretRef, require_own, require_private
+from jobdeck.config.credentials import SecretRef, require_private, require_trusted_owner
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.home import user_config_dir
 from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
@@ -326,7 +326,7 @@ def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...
 
     hooks = read_hooks(raw, f"{path}", profiles)
     if hooks:
-        require_own(path, "hooks, which are run")
+        require_trusted_owner(path, "hooks, which are run")
     return hooks
 
 

@@ -30,7 +30,7 @@ MAX_CHECKPOINT_JOBS = 40_000
 """Jobs in all of them, of some 2 kB each."""
 
 
-class Replay:
+class ReplayEngine:
     """An engine that plays a recording, and the controls of it. It belongs to one event loop."""
 
     PACE = FRAME_SECONDS

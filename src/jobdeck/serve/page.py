@@ -50,7 +50,7 @@ addEventListener("load", () => {
 """
 """Keys go to the terminal without a click on it."""
 
-OURS = {"page.css": (STYLE, "text/css"), "page.js": (SCRIPT, "text/javascript")}
+STATIC = {"page.css": (STYLE, "text/css"), "page.js": (SCRIPT, "text/javascript")}
 
 
 def terminal_page(socket_url: str) -> str:

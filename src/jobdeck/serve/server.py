@@ -11,11 +11,11 @@ from typing import Self, cast
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from jobdeck.serve.admission import Admission
+from jobdeck.serve.access_control import AccessControl
 from jobdeck.serve.connections import Connections
 from jobdeck.serve.view import MakeView
 from jobdeck.serve.viewer import LARGEST_MESSAGE
-from jobdeck.serve.web import Site
+from jobdeck.serve.web import WebApp
 
 CLOSE_SECONDS = 2.0
 _QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access")
@@ -36,10 +36,10 @@ class ScreenServer:
     def __init__(self, make_view: MakeView, port: int = 0) -> None:
         self._listening = _bind(port)
         self.port: int = self._listening.getsockname()[1]
-        admission = Admission(self.port)
+        access = AccessControl(self.port)
         self.connections = Connections(self._listening, self._protocol)
-        self.site = Site(admission, make_view, self.connections)
-        self.url = f"http://127.0.0.1:{self.port}/?token={admission.token}"
+        self.site = WebApp(access, make_view, self.connections)
+        self.url = f"http://127.0.0.1:{self.port}/?token={access.token}"
         """The address that lets a person in."""
         for name in _QUIET:
             logging.getLogger(name).addHandler(logging.NullHandler())

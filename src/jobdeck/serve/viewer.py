@@ -58,8 +58,8 @@ class Viewer:
         self._socket = socket
         self._waiting: list[str] = []
         self._lag = 0
-        self._stirred = asyncio.Event()
-        self._left_behind = asyncio.Event()
+        self._has_output = asyncio.Event()
+        self._too_slow = asyncio.Event()
         self._input = TokenBucket(KEYS_PER_SECOND, KEYS_AT_ONCE)
         query = socket.query_params
         width, height = _cells(query.get("width"), 80, MAX_WIDTH), _cells(query.get("height"), 24, MAX_HEIGHT)
@@ -68,7 +68,7 @@ class Viewer:
     async def run(self) -> None:
         """Serve until either side ends."""
         view = asyncio.ensure_future(self._view.run())
-        others = (self._send(), self._receive(), self._left_behind.wait())
+        others = (self._send(), self._receive(), self._too_slow.wait())
         sides = [view, *(asyncio.ensure_future(other) for other in others)]
         code = NORMAL
         try:
@@ -76,7 +76,7 @@ class Viewer:
             if view in done:
                 code = INTERNAL_ERROR if view.exception() is not None else NORMAL
                 await self._flush()
-            elif self._left_behind.is_set():
+            elif self._too_slow.is_set():
                 code = TRY_AGAIN_LATER
         finally:
             await self._view.close()
@@ -91,16 +91,16 @@ class Viewer:
         self._lag += len(text)
         if self._lag > LONGEST_LAG:
             self._waiting.clear()
-            self._left_behind.set()
+            self._too_slow.set()
         else:
             self._waiting.append(text)
-            self._stirred.set()
+            self._has_output.set()
 
     async def _send(self) -> None:
         """Send what waits, for as long as the browser takes it."""
         while True:
-            await self._stirred.wait()
-            self._stirred.clear()
+            await self._has_output.wait()
+            self._has_output.clear()
             await self._flush()
 
     async def _flush(self) -> None:

@@ -9,9 +9,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from jobdeck.serve.admission import Admission
+from jobdeck.serve.access_control import AccessControl
 from jobdeck.serve.connections import Connections
-from jobdeck.serve.page import FILES, HEADERS, OURS, asset, terminal_page, words_page
+from jobdeck.serve.page import FILES, HEADERS, STATIC, asset, terminal_page, words_page
 from jobdeck.serve.view import MakeView
 from jobdeck.serve.viewer import TRY_AGAIN_LATER, Viewer
 
@@ -20,16 +20,16 @@ PATIENCE_SECONDS = 2.0
 """How long somebody waits for a place: a page that is loaded again asks for one before its old one has been left."""
 
 FULL = f"\x1b[2J\x1b[H{MOST_VIEWERS} browsers look at this already; close one of them first.\r\n"
-STRANGER = "Open the address that jobdeck serve has printed: it has the token that lets you in."
+UNAUTHORIZED = "Open the address that jobdeck serve has printed: it has the token that lets you in."
 
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-class Site:
+class WebApp:
     """The site on one port, and how many look at it."""
 
-    def __init__(self, admission: Admission, make_view: MakeView, connections: Connections) -> None:
-        self._admission = admission
+    def __init__(self, access: AccessControl, make_view: MakeView, connections: Connections) -> None:
+        self._access = access
         self._connections = connections
         self._make_view = make_view
         self.viewers = 0
@@ -48,8 +48,8 @@ class Site:
 
     def _guarded(self, answer: Answer) -> Answer:
         async def guarded(request: Request) -> Response:
-            if not self._admission.own_host(request.headers):
-                words = self._admission.explain_host(request.headers)
+            if not self._access.own_host(request.headers):
+                words = self._access.explain_host(request.headers)
                 return HTMLResponse(words_page(words), 421, HEADERS)
             return await answer(request)
 
@@ -57,41 +57,41 @@ class Site:
 
     async def _page(self, request: Request) -> Response:
         token = request.query_params.get("token")
-        if token is not None and self._admission.knows_token(token):
+        if token is not None and self._access.knows_token(token):
             response = RedirectResponse("/", 303, HEADERS)
             # Not "strict": a link that was clicked in another program would arrive without it.
-            response.set_cookie(self._admission.cookie, self._admission.pass_, httponly=True, samesite="lax")
+            response.set_cookie(self._access.cookie, self._access.session_cookie, httponly=True, samesite="lax")
             self._let_stay(request)
             return response
-        if token is not None or not self._admission.admits(request.cookies):
-            return HTMLResponse(words_page(STRANGER), 403, HEADERS)
+        if token is not None or not self._access.is_authorized(request.cookies):
+            return HTMLResponse(words_page(UNAUTHORIZED), 403, HEADERS)
         self._let_stay(request)
         return HTMLResponse(terminal_page(f"ws://{request.headers['host']}/socket"), headers=HEADERS)
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if not self._admission.admits(request.cookies):
-            return HTMLResponse(words_page(STRANGER), 403, HEADERS)
+        if not self._access.is_authorized(request.cookies):
+            return HTMLResponse(words_page(UNAUTHORIZED), 403, HEADERS)
         self._let_stay(request)
-        if name in OURS:
-            text, media_type = OURS[name]
+        if name in STATIC:
+            text, media_type = STATIC[name]
             return Response(text, headers=HEADERS, media_type=media_type)
         if name not in FILES:
             return await _not_found(request, None)
         return Response(asset(name).read_bytes(), headers=HEADERS, media_type=FILES[name][1])
 
     async def _socket(self, socket: WebSocket) -> None:
-        admission = self._admission
+        access = self._access
         if not (
-            admission.own_host(socket.headers)
-            and admission.own_origin(socket.headers)
-            and admission.admits(socket.cookies)
+            access.own_host(socket.headers)
+            and access.own_origin(socket.headers)
+            and access.is_authorized(socket.cookies)
         ):
             await socket.close()  # before it was accepted: the browser is answered 403
             return
         self._let_stay(socket)
         await socket.accept()
-        if not await self._place():
+        if not await self._acquire_slot():
             await socket.send_bytes(FULL.encode())
             await socket.close(TRY_AGAIN_LATER)
             return
@@ -108,7 +108,7 @@ class Site:
     def _let_stay(self, connection: HTTPConnection) -> None:
         self._connections.admit(_address_of(connection))
 
-    async def _place(self) -> bool:
+    async def _acquire_slot(self) -> bool:
         """Wait for a place; the caller takes it at once."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):

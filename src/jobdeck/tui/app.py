@@ -18,7 +18,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
-from jobdeck.app.session import Changes, OpenEngine, Playback, Session, safe_error_message
+from jobdeck.app.session import ChangeStream, OpenEngine, Playback, Session, safe_error_message
 from jobdeck.tui.actions import ActionCommands
 from jobdeck.tui.clipboard import ClipboardWriter, clipboard
 from jobdeck.tui.export import Save, save
@@ -255,7 +255,7 @@ class JobdeckApp(TerminalApp):
             changes.close()
             await _close(self._session)
 
-    async def _draw(self, engine: OpenEngine, changes: Changes) -> None:
+    async def _draw(self, engine: OpenEngine, changes: ChangeStream) -> None:
         """Draw every batch of changes; the stream merges those that come in between two frames."""
         self._deck.attach(engine)
         async for batch in changes:

@@ -6,7 +6,7 @@ from typing import Any
 from textual.screen import Screen
 from textual.theme import Theme
 
-from jobdeck.app.session import Choice, Session, save_choice
+from jobdeck.app.session import Preference, Session, save_preference
 
 DARK = Theme(
     name="jobdeck",
@@ -138,7 +138,7 @@ class ThemePreference:
     def use(self, name: str) -> None:
         """Show everything in the theme of that name, next time too."""
         self._screen.app.theme = name
-        save_choice(self._session, Choice.THEME, name)
+        save_preference(self._session, Preference.THEME, name)
 
     def use_next(self) -> str:
         """Show everything in the next theme, and return what a person calls it."""
@@ -148,7 +148,7 @@ class ThemePreference:
 
     def restore(self) -> None:
         """Show everything in the theme of last time, unless another has been asked for by now."""
-        chosen = self._session.chosen.get(Choice.THEME)
+        chosen = self._session.preferences.get(Preference.THEME)
         if self._screen.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
             self._screen.app.theme = str(chosen)
 

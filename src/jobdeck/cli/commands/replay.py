@@ -10,7 +10,7 @@ from jobdeck.cli.screen import require_terminal, run_screen
 from jobdeck.domain.text import one_line
 from jobdeck.recording.entries import RecordingError
 from jobdeck.recording.reader import read_recording
-from jobdeck.recording.replay import Replay
+from jobdeck.recording.replay import ReplayEngine
 from jobdeck.recording.times import TimeParseError
 
 
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error)) from None
     finally:
         STATUS_LINE.clear()
-    replay = Replay(recording, speed=arguments.speed, playing=not arguments.paused)
+    replay = ReplayEngine(recording, speed=arguments.speed, playing=not arguments.paused)
     if arguments.at is not None:
         try:
             replay.seek(replay.parse_time(arguments.at))

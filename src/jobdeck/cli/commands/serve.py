@@ -56,7 +56,7 @@ async def _serve(
     from jobdeck.serve.server import ScreenServer  # noqa: PLC0415 - an extra, and Textual: after all is understood
     from jobdeck.tui.remote import RemoteView  # noqa: PLC0415 - the same
 
-    session.when_ended(lambda _: None, complain)
+    session.on_jobs_ended(lambda _: None, complain)
     engine = await session.start()
     for notice in session.notices:
         complain(notice)
@@ -64,12 +64,12 @@ async def _serve(
     changes = engine.subscribe()
 
     async def hear() -> None:
-        kept = not session.unkept
+        kept = not session.storage_error
         async for batch in changes:
             session.run_hooks(batch, ())
-            if kept and session.unkept:
+            if kept and session.storage_error:
                 kept = False
-                complain(session.unkept)
+                complain(session.storage_error)
 
     def make_view(write: Callable[[str], None], width: int, height: int) -> RemoteView:
         return RemoteView(ReadOnlySession(session, viewers), write, width, height)

@@ -34,23 +34,23 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask once for each target, print what came, and return the exit code."""
     context, inputs = open_targets(arguments, arguments.targets)
     began = context.clock.now()
-    look = Look(inputs.targets, context.clock, as_json=arguments.json)
+    check = SingleCheck(inputs.targets, context.clock, as_json=arguments.json)
     try:
         lists = ListPolicy.WHOLE if len(inputs.targets) > MANY else ListPolicy.NONE
-        run_printing(run_headless(context, inputs.targets, look, lists=lists))
+        run_printing(run_headless(context, inputs.targets, check, lists=lists))
     finally:
         STATUS_LINE.clear()
-    if look.unasked:
+    if check.unasked:
         with open_store_for(arguments, context.settings.scopes) as store:
-            look.recall(store)
-    jobs = [look.done[target.key] for target in inputs.targets]
+            check.recall(store)
+    jobs = [check.done[target.key] for target in inputs.targets]
     if not arguments.json:
         now = context.clock.now()
         print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
     return exit_code(jobs)
 
 
-class Look:
+class SingleCheck:
     """Takes each job's first exchange; JSON is printed as answers come.
 
     `unasked` are the jobs whose profile is down, or has to keep silent for longer than anybody waits for one look.

@@ -33,10 +33,10 @@ def banner_lines(
     now: Instant,
     failure: str | None,
     *,
-    unkept: str = "",
+    storage_error: str = "",
     locked: bool = False,
 ) -> list[Line]:
-    """Return a line for each of them. `unkept` is why nothing is kept; with `locked` no key can change anything."""
+    """Return a line for each of them. `storage_error` is why nothing is kept; with `locked` no key changes anything."""
     lines: list[Line] = []
     if failure is not None:
         lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
@@ -48,8 +48,8 @@ def banner_lines(
         text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
         lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
     lines += [_blind_line(one, now, locked=locked) for one in blind if one.profile not in halted]
-    if unkept:
-        lines.append(((" ! nothing is being saved", Role.WARN), (f"  {clip(unkept, 200)}", Role.TEXT)))
+    if storage_error:
+        lines.append(((" ! nothing is being saved", Role.WARN), (f"  {clip(storage_error, 200)}", Role.TEXT)))
     return [clip_line(line, width) for line in lines]
 
 

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from jobdeck.app.session import Parsed, Refused
+from jobdeck.app.session import Parsed, RejectedTarget
 from jobdeck.domain import words
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
@@ -149,7 +149,7 @@ def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Seq
     return tuple(clip_line(line, width) for line in lines)
 
 
-def _reason(refused: Refused) -> str:
+def _reason(refused: RejectedTarget) -> str:
     """Return why a text is refused without the text, which stands before it already."""
     named, colon, why = refused.reason.partition(": ")
     repeated = colon and refused.text.startswith(named.rstrip("…"))

@@ -13,12 +13,12 @@ from textual.widgets import Input
 
 from jobdeck.app.session import (
     Attention,
-    Choice,
     OpenEngine,
+    Preference,
     ReadOnly,
     Session,
     SessionControls,
-    save_choice,
+    save_preference,
 )
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, Target
@@ -84,7 +84,7 @@ class Deck(Screen[None]):
         self._notifications = EndNotifications(write, self._say)
         self._title = TerminalTitle(write)
         if self._controls is not None:
-            self._controls.when_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
+            self._controls.on_jobs_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
         self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
         self._failure: str | None = None
         self._noticed = 0
@@ -92,7 +92,7 @@ class Deck(Screen[None]):
         self._engine = EngineActions(self._state, session.clock)
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
-        self._job_pane = JobPane(self._state, session.clock, undo, partial(save_choice, session, Choice.ORDER))
+        self._job_pane = JobPane(self._state, session.clock, undo, partial(save_preference, session, Preference.ORDER))
         self._groups = ErrorGroups(self._state, self._job_pane)
         self._groups_memory = GroupsMemory()
         self._panes = Panes(self._state, self._job_pane, session.clock.now())
@@ -499,10 +499,12 @@ class Deck(Screen[None]):
         self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
-        failure, unkept = self._failure, one_line(self._session.unkept)
+        failure, storage_error = self._failure, one_line(self._session.storage_error)
         fixed = bool(self._read_only or self._state.replay)
         self._banner.show_lines(
-            lambda width: banner_lines(width, halted, unreachable, now, failure, unkept=unkept, locked=fixed)
+            lambda width: banner_lines(
+                width, halted, unreachable, now, failure, storage_error=storage_error, locked=fixed
+            )
         )
         self._draw_footer()
 
@@ -589,7 +591,7 @@ class Deck(Screen[None]):
 
     def _restore_choices(self) -> None:
         """Sort as somebody chose last time, saying so where that is not the order of need, in the theme of then."""
-        order = parse_order(self._session.chosen.get(Choice.ORDER, ""))
+        order = parse_order(self._session.preferences.get(Preference.ORDER, ""))
         if self._job_pane.restore_order(order):
             self._say(f"sorted by {order.words}, as last time: s goes on to the next column")
         self._theme.restore()

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 
 
-class Admission:
+class AccessControl:
     """Checks requests to the server on one port.
 
     The token is in the address that a person opens; it is exchanged for a cookie, so that it leaves the address bar.
@@ -16,7 +16,7 @@ class Admission:
     def __init__(self, port: int) -> None:
         self.token = secrets.token_urlsafe(32)
         self.cookie = f"jobdeck_{port}"
-        self.pass_ = secrets.token_urlsafe(32)
+        self.session_cookie = secrets.token_urlsafe(32)
         self._port = port
         self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
 
@@ -46,6 +46,6 @@ class Admission:
         """Whether a token is ours; takes as long for any."""
         return hmac.compare_digest(token.encode(), self.token.encode())
 
-    def admits(self, cookies: Mapping[str, str]) -> bool:
+    def is_authorized(self, cookies: Mapping[str, str]) -> bool:
         """Whether a browser has been let in before."""
-        return hmac.compare_digest(cookies.get(self.cookie, "").encode(), self.pass_.encode())
+        return hmac.compare_digest(cookies.get(self.cookie, "").encode(), self.session_cookie.encode())
