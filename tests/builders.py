@@ -8,7 +8,7 @@ from jobdeck.apis.pages import Page, PageLibrary
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ApiSpec
 from jobdeck.app.factories import intervals_of
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Stage, Target
 from jobdeck.domain.phase import Phase
@@ -90,3 +90,8 @@ def make_exchange(started: Instant = START, problem: Problem | None = None, id_:
         # Sent when it was started: tests about order have no other clock.
         sequence=round(started.mono * 1e6),
     )
+
+
+def body_of(content: ExchangeContent | None) -> bytes | None:
+    """The body that is kept of an exchange, None when there is none."""
+    return content.body if content is not None else None

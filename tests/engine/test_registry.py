@@ -1,20 +1,20 @@
 from dataclasses import replace
 
 from jobdeck.domain.events import JobAdded, JobRemoved, PhaseChanged, ProblemMet, RunBegan
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import Moment, MomentKind
-from jobdeck.engine.memory import Bodies
+from jobdeck.engine.memory import BodyCache
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.trace import EXCHANGES_KEPT
 from jobdeck.providers.base import Reply
 from jobdeck.recording.entries import Added, Entry, Replied, Restored
 from jobdeck.recording.recorder import RecordedRegistry
 from jobdeck.scheduling.actions import Seen
-from tests.builders import START, make_exchange, make_observation, make_target
+from tests.builders import START, body_of, make_exchange, make_observation, make_target
 from tests.support.clocks import ManualClock
 
 KEY = JobKey("hog", None, "op_1")
@@ -114,7 +114,7 @@ def test_the_past_of_a_job_is_its_moments_its_progress_and_its_state_before() ->
     assert [progress for _, progress in trace.samples] == [0.0, 0.4, 1.0]
     assert trace.previous is not None
     assert trace.previous.phase is Phase.RUNNING
-    assert registry.body(KEY) == b"{}"
+    assert body_of(registry.newest_content(KEY)) == b"{}"
 
 
 def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> None:
@@ -134,15 +134,43 @@ def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> N
     assert registry.recall(KEY, [mine, earlier], []) is None
 
 
-def test_bodies_stay_within_their_budget() -> None:
-    bodies = Bodies(budget=10)
+def content(number: int, size: int = 1_000) -> ExchangeContent:
+    return ExchangeContent(make_exchange(START.later(number)), (("retry-after", "3"),), body=b"x" * size)
+
+
+def test_bodies_stay_within_their_budget_and_the_newest_of_each_job_stays_longest() -> None:
+    bodies = BodyCache(budget=6_000)
     other = JobKey("hog", None, "op_2")
-    bodies.put(KEY, b"123456")
-    bodies.put(other, b"123456")
-    assert bodies.get(KEY) is None
-    assert bodies.get(other) == b"123456"
-    bodies.put(KEY, b"x" * 11)
-    assert bodies.get(KEY) is None
+    bodies.put(content(0), [KEY])
+    for number in range(1, 9):
+        bodies.put(content(number), [other])
+    assert body_of(bodies.newest(KEY)) == b"x" * 1_000, "the other job was polled more often"
+    there = [number for number in range(9) if bodies.get(content(number).exchange.id) is not None]
+    assert there == [0, 7, 8]
+    bodies.put(content(9, size=7_000), [KEY])
+    assert body_of(bodies.newest(KEY)) == b"x" * 1_000
+    kept = bodies.get(content(9).exchange.id)
+    assert kept is not None
+    assert (kept.body, kept.headers) == (None, (("retry-after", "3"),))
+    bodies.put(content(10), [KEY, other])
+    bodies.drop(other)
+    assert bodies.newest(other) is None
+    assert body_of(bodies.newest(KEY)) == b"x" * 1_000
+
+
+def test_a_list_answer_that_showed_a_job_to_fail_is_kept_and_one_that_changed_nothing_is_not() -> None:
+    registry = registry_with("op_1")
+    registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING),), body=b"own"), START)
+    quiet, telling = list_exchange(1), list_exchange(2)
+    registry.apply(None, Reply(quiet, (make_observation(Phase.RUNNING),), body=b"quiet"), START.later(1))
+    registry.apply(None, Reply(telling, (make_observation(Phase.FAILED),), body=b"telling"), START.later(2))
+    assert registry.content(quiet) is None
+    assert body_of(registry.newest_content(KEY)) == b"telling"
+    refused = make_exchange(START.later(3), Problem(ProblemKind.SERVER_ERROR, "down", 503))
+    refused = replace(refused, http_status=503, sequence=telling.sequence + 1)
+    registry.apply(KEY, Reply(refused, body=b"<html>", headers=(("retry-after", "3"),)), START.later(3))
+    assert body_of(registry.content(refused)) == b"<html>"
+    assert body_of(registry.newest_content(KEY)) == b"telling", "an error shows no job"
 
 
 def test_a_timeline_names_the_trace_id_where_there_is_no_request_id() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Scenario
@@ -21,7 +22,7 @@ from jobdeck.tui.render.spans import plain
 from jobdeck.tui.render.tabs import raw_lines
 from tests.cli.harness import environment, jobdeck
 from tests.tui.drive import driven
-from tests.tui.world import NOON, job, key
+from tests.tui.world import NOON, exchange, job, key
 
 HOLD_SECONDS = 0.05
 MOST = 8 * 2**20 - 100
@@ -64,7 +65,10 @@ async def test_a_result_of_eight_megabytes_holds_the_loop_for_fifty_milliseconds
                 await run.press("right_square_bracket")
                 await run.shows("[Result]")
                 await run.until(lambda: "reading" not in run.text)
-                await run.press("tab", "j", "enter", "enter", "tab", "tab", "right_square_bracket")
+                await run.press("tab", "j", "enter")
+                if name == "en_word":
+                    await run.shows("data  4.2 MB")
+                await run.press("escape" if name == "en_word" else "enter", "tab", "tab", "right_square_bracket")
                 await run.shows("saves the whole")
                 await run.press(*["right_square_bracket"] * 3)
                 await run.shows("[Stages]")
@@ -83,7 +87,7 @@ def test_cells_messages_and_details_are_cut_and_say_so() -> None:
     assert sum(len(line) for line in message) < 4_096 + 2_000
     assert any("truncated" in line for line in message)
     for body in (long.encode(), b"\n" * 5_000_000, b"[" + b"1," * 2_000_000 + b"1]"):
-        lines = [plain(line) for line in raw_lines(body, 118)]
+        lines = [plain(line) for line in raw_lines(ExchangeContent(exchange("op_a"), body=body), "op_a", 118)]
         assert len(lines) <= LINE_LIMIT + 2
         assert sum(len(line) for line in lines) <= DETAIL_LIMIT * 2
         assert f"truncated, {len(body)} bytes" in lines[0]

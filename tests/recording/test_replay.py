@@ -114,7 +114,7 @@ async def test_going_back_begins_from_a_state_on_the_way_and_comes_to_the_same(
             assert one.exchanges(key) == anew.exchanges(key)
             assert one.timeline(key) == anew.timeline(key)
             assert one.progress_history(key) == anew.progress_history(key)
-            assert (one.body(key), one.previous(key)) == (anew.body(key), anew.previous(key))
+            assert (one.newest_content(key), one.previous(key)) == (anew.newest_content(key), anew.previous(key))
 
 
 @examples(12)

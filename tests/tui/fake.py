@@ -9,7 +9,7 @@ from jobdeck.app.session import OpenEngine, Parsed, Preference, ReadOnly, Sessio
 from jobdeck.domain.curl import curl_line
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent, ExchangeId
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ticket import TicketSource
@@ -19,6 +19,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
 from jobdeck.scheduling.actions import BudgetView, Plan
 from tests.support.clocks import ManualClock
+from tests.tui.world import exchange as world_exchange
 
 
 class FakeEngine:
@@ -37,6 +38,7 @@ class FakeEngine:
         self.before: dict[JobKey, Job] = {}
         self.samples: dict[JobKey, tuple[tuple[float, float], ...]] = {}
         self.bodies: dict[JobKey, bytes] = {}
+        self.contents: dict[ExchangeId, ExchangeContent] = {}
         self.failure: asyncio.Future[None] | None = None
         self.download_problem: Problem | None = None
         self.closed = False
@@ -112,8 +114,14 @@ class FakeEngine:
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
         return self.samples.get(key, ())
 
-    def body(self, key: JobKey) -> bytes | None:
-        return self.bodies.get(key)
+    def content(self, exchange: Exchange) -> ExchangeContent | None:
+        return self.contents.get(exchange.id)
+
+    def newest_content(self, key: JobKey) -> ExchangeContent | None:
+        if key not in self.bodies:
+            return None
+        exchanges = self.exchanges(key) or (world_exchange(key.id, profile=key.profile),)
+        return ExchangeContent(exchanges[0], body=self.bodies[key])
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
         self.asked.append(("download", key))

@@ -21,7 +21,7 @@ from jobdeck.tui.render.row import DOWN, UP, heading_spans, steady_spans, tickin
 from jobdeck.tui.render.spans import Line, Role, bar, line_width, plain
 from jobdeck.tui.render.state import ALL_STATES, job_state
 from jobdeck.tui.render.tabs import layout, readable
-from jobdeck.tui.render.trace import ExchangeNotes, advice, exchange_notes, trace_lines, which
+from jobdeck.tui.render.trace import ExchangeNotes, advice, exchange_notes, trace_lines
 from jobdeck.tui.widgets.static import rule_line
 from tests.tui.world import NOON, UUID, ago, deck_of_every_state, exchange, job, problem, stage, target
 
@@ -281,7 +281,7 @@ def test_of_the_exchange_that_is_wanted_whole_nothing_is_cut(width: int) -> None
 
 def test_an_exchange_tells_what_it_changed() -> None:
     one = exchange("op_a")
-    assert "queued → running" in plain(trace_lines(one, NOON, 78, ExchangeNotes({which(one): "queued → running"}))[0])
+    assert "queued → running" in plain(trace_lines(one, NOON, 78, ExchangeNotes({one.id: "queued → running"}))[0])
 
 
 def test_the_look_that_showed_the_failure_says_why() -> None:
@@ -306,8 +306,8 @@ def test_of_answers_with_one_and_the_same_id_each_tells_what_it_told() -> None:
         Moment(NOON.us, MomentKind.STAGE, "", "import", "running", "failed", None),
     )
     seen = exchange_notes(failed, moments, [newest, middle, oldest])
-    assert seen.words == {which(oldest): "queued", which(middle): "queued → running", which(newest): "running → failed"}
-    assert seen.bad == {which(newest)}
+    assert seen.words == {oldest.id: "queued", middle.id: "queued → running", newest.id: "running → failed"}
+    assert seen.bad == {newest.id}
 
 
 @pytest.mark.parametrize("kind", ProblemKind)

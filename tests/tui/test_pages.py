@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.apis.pages import built_in_meanings
+from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.job import DROPPED_RESULT, Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
@@ -19,7 +20,7 @@ from jobdeck.tui.widgets.static import TabRule, tab_line
 from tests.support.examples import examples
 from tests.tui.drive import driven, toasts
 from tests.tui.test_hostile import NASTY, assert_harmless, hostile_job
-from tests.tui.world import NOON, UUID, ago, job, key, stage
+from tests.tui.world import NOON, UUID, ago, exchange, job, key, stage
 
 FACTS = (
     ("targetAccountSearchMode", "profile_current_company"),
@@ -35,6 +36,10 @@ MOMENTS = (
 )
 
 MEANINGS = built_in_meanings("thehog")
+
+
+def response(body: bytes, **changes: object) -> ExchangeContent:
+    return ExchangeContent(exchange("op_a", **changes), body=body)
 
 
 def texts(lines: list[Line]) -> str:
@@ -54,7 +59,7 @@ def test_no_line_of_a_page_is_wider_than_its_pane(width: int) -> None:
     now = job("op_a", Phase.FAILED, observed=ago(1), result="x" * 5_000)
     for lines in (
         explained_lines(before, MEANINGS, width),
-        raw_lines(b'{"a": [1, "' + b"x" * 300 + b'"]}', width),
+        raw_lines(response(b'{"a": [1, "' + b"x" * 300 + b'"]}'), "op_a", width),
         timeline_lines(MOMENTS, NOON, width),
         diff_lines(before, now, NOON, width),
         detail_lines(now, ScheduleInfo(), NOON, width, ((1.0, 0.1), (NOON.mono - 20, 0.6))),
@@ -82,10 +87,10 @@ def test_a_difference_shows_only_what_changed() -> None:
 
 def test_a_raw_body_says_how_much_of_it_is_shown() -> None:
     whole = json.dumps({"data": ["x" * 20] * 10_000}).encode()
-    lines = raw_lines(whole, 80)
+    lines = raw_lines(response(whole), "op_a", 80)
     assert f"truncated, {len(whole)} bytes" in plain(lines[0])
     assert len(lines) <= 2_010
-    assert "truncated" not in plain(raw_lines(b'{"a": 1}', 80)[0])
+    assert "truncated" not in plain(raw_lines(response(b'{"a": 1}'), "op_a", 80)[0])
 
 
 @examples(20)
@@ -151,7 +156,7 @@ async def test_a_node_of_the_result_opens_with_enter_and_is_searched_with_a_slas
         await run.shows("11 places · enter the first, n the next")
         await run.press("7", "enter")
         await run.shows('name: "n27"')
-        tree = run.app.deck.query_one(Detail).result_tree
+        tree = run.app.deck.query_one(Detail).json_tree
         assert tree is not None
         await run.until(lambda: tree.index.preview(tree.rows[tree.cursor]) == '"n27"')
         await run.press("slash", *"nowhere", "enter")
@@ -195,6 +200,7 @@ async def test_a_body_whose_result_is_too_large_to_keep_is_saved_as_it_comes(
 async def test_a_result_that_had_to_make_room_is_fetched_once_while_somebody_looks_at_it() -> None:
     jobs = [job("op_a", Phase.SUCCEEDED, result='"' + "x" * 2_000 + '"').without_result(), job("op_b", Phase.SUCCEEDED)]
     async with driven(jobs) as run:
+        run.engine.bodies[key("op_a")] = b"{}"
         await run.press("g")
         assert ("poll_now", key("op_a")) not in run.engine.asked
         await run.press("right_square_bracket")

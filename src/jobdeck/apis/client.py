@@ -16,6 +16,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Observation, Part, Target
 from jobdeck.providers.base import PartRequest, Reply, ValuePage
+from jobdeck.providers.headers import headers_that_matter
 from jobdeck.providers.http import DEADLINE, IN_THREAD, Address, Answer, HttpLayer
 from jobdeck.providers.json_pieces import LargeJson
 from jobdeck.providers.json_text import json_text
@@ -77,8 +78,7 @@ class ApiClient:
             return self._extract.part(target.resource, missing.part, body, target.key.id, target.key.account_group)
 
         reply = await self._send(self._part_address(request), parse, target.key, lenient=False)
-        # The body that is kept of a job is that of its own answer.
-        return replace(reply, exchange=replace(reply.exchange, part=missing), body=None)
+        return replace(reply, exchange=replace(reply.exchange, part=missing))
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of jobs: of the page's place, else of the profile's."""
@@ -128,7 +128,10 @@ class ApiClient:
             return Reply(self._http.refuse(where, job).exchange)
         answer = await self._http.get(where, job)
         if answer.body is None:
-            return _reply(answer.exchange, answer)
+            error_body = answer.error_body
+            if error_body:
+                _, error_body = await self._http.without_words((), error_body)
+            return _reply(answer.exchange, answer, body=error_body)
         status, headers, marker = answer.exchange.http_status or 0, _joined(answer.headers), answer.marker
         response = ResponseBody(answer.body, status, headers, is_pruned=marker is not None)
         parsed = await self._http.parsed(lambda: parse_in_pieces(parse, response), len(response.data))
@@ -276,6 +279,7 @@ def _reply(
         body,
         None if parsed is None else parsed.partial_error,
         None if wait is None else wait.asked,
+        headers_that_matter(answer.headers),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
@@ -79,8 +79,12 @@ class EngineView(Protocol):
         """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
         ...
 
-    def body(self, key: JobKey) -> bytes | None:
-        """Return the newest body of a poll about a job, decoded; None when there is none."""
+    def content(self, exchange: Exchange) -> ExchangeContent | None:
+        """Return the headers and the body of an exchange; None when they are not in memory."""
+        ...
+
+    def newest_content(self, key: JobKey) -> ExchangeContent | None:
+        """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
         ...
 
     def budgets(self) -> Mapping[str, BudgetView]:

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, MissingPart
 from jobdeck.domain.problem import Problem
+from jobdeck.domain.ratelimit import RateWindow
+
+ExchangeId: TypeAlias = tuple[int, int, JobKey | None]
+"""Which exchange: its place in the order of sending, when it began, and the job it was about. In a recording all may
+have one place, and some servers give every answer the same request ID."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request that was sent. Headers are never kept, so no credential can be.
+    """A request that was sent. There are no headers here, so that no credential can be kept with it.
 
     `job` is None for a list request, `date_us` what the server's clock said (microseconds since the epoch, whole
     seconds). `request_id` is what the answer's header said, else its body;
@@ -50,6 +56,25 @@ class Exchange:
     def support_id(self) -> str | None:
         """The one ID to give to support: the request ID, or the trace ID of an API that has only that."""
         return self.request_id or self.trace_id
+
+    @property
+    def id(self) -> ExchangeId:
+        """What tells it from every other exchange."""
+        return self.sequence, self.started.us, self.job
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeContent:
+    """What is in memory of an answer, without any credential: headers, what they say of the rate limit, the body.
+
+    Of the headers there are those that matter. The body is as it came, None when it was too large to keep; of an
+    error's there may be the beginning alone.
+    """
+
+    exchange: Exchange
+    headers: tuple[tuple[str, str], ...] = ()
+    windows: tuple[RateWindow, ...] = ()
+    body: bytes | None = None
 
 
 def told_offset(exchanges: Sequence[Exchange]) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from jobdeck.domain.events import Event, SleepNoticed
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
@@ -73,9 +73,13 @@ class Engine:
         """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
         return self._registry.trace(key).samples
 
-    def body(self, key: JobKey) -> bytes | None:
-        """Return the newest body of a poll about a job, decoded, without any credential; None when there is none."""
-        return self._registry.body(key)
+    def content(self, exchange: Exchange) -> ExchangeContent | None:
+        """Return the headers and the body of an exchange, without any credential; None when they are not in memory."""
+        return self._registry.content(exchange)
+
+    def newest_content(self, key: JobKey) -> ExchangeContent | None:
+        """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
+        return self._registry.newest_content(key)
 
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return each open profile's budget as of now."""

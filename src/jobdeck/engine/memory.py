@@ -1,8 +1,11 @@
-"""What takes much memory of a job: the newest body and the result, of all jobs together within a budget each."""
+"""What takes much memory of a job: bodies of exchanges and its result, of all jobs within a budget each."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import replace
 from sys import getsizeof
 
+from jobdeck.domain.exchange import ExchangeContent, ExchangeId
 from jobdeck.domain.job import JobKey
 
 BODIES_BYTES = 32 * 1024 * 1024
@@ -10,40 +13,86 @@ BODIES_BYTES = 32 * 1024 * 1024
 RESULTS_BYTES = 64 * 1024 * 1024
 """300 results of 1 MB took 412 MB of memory, 120 of 7.5 MB a gigabyte."""
 
+ENTRY_BYTES = 600
+"""What an exchange takes beside its body and headers."""
 
-class Bodies:
-    """The newest body of each job, as received; the ones looked at longest ago go when 32 MiB are reached."""
+HEADER_BYTES = 160
+"""What a header takes beside its value; its name is shared."""
+
+
+class BodyCache:
+    """What came of exchanges: headers and bodies, 32 MiB in all.
+
+    The oldest go first; the newest body of each job goes after all others, those looked at longest ago first.
+    """
 
     def __init__(self, budget: int = BODIES_BYTES) -> None:
-        self._bodies: OrderedDict[JobKey, bytes] = OrderedDict()
         self._budget = budget
         self._size = 0
+        self._older: OrderedDict[ExchangeId, ExchangeContent] = OrderedDict()
+        self._newest: OrderedDict[ExchangeId, ExchangeContent] = OrderedDict()
+        self._newest_of: dict[JobKey, ExchangeId] = {}
+        self._jobs_of: dict[ExchangeId, int] = {}
 
-    def put(self, key: JobKey, body: bytes) -> None:
-        """Keep a job's newest body, unless it alone is over the budget."""
-        self.drop(key)
-        if len(body) > self._budget:
-            return
-        self._bodies[key] = body
-        self._size += len(body)
+    def put(self, content: ExchangeContent, newest_of: Iterable[JobKey] = ()) -> None:
+        """Keep what came of an exchange, as the newest body of some jobs; without a body that is over the budget."""
+        if _size_of(content) > self._budget:
+            content, newest_of = replace(content, body=None), ()
+        id_, jobs = content.exchange.id, tuple(newest_of)
+        for key in jobs:
+            self._release(key)
+        for known in (self._older.pop(id_, None), self._newest.pop(id_, None)):
+            self._size -= 0 if known is None else _size_of(known)
+        self._size += _size_of(content)
+        (self._newest if jobs else self._older)[id_] = content
+        if jobs:
+            self._jobs_of[id_] = len(jobs)
+        self._newest_of.update((key, id_) for key in jobs)
         while self._size > self._budget:
-            self._size -= len(self._bodies.popitem(last=False)[1])
+            self._evict()
 
-    def get(self, key: JobKey) -> bytes | None:
-        """Return a job's newest body, None when it was never received alone or had to go."""
-        if key in self._bodies:
-            self._bodies.move_to_end(key)
-        return self._bodies.get(key)
+    def get(self, id_: ExchangeId) -> ExchangeContent | None:
+        """Return what came of an exchange (`Exchange.id`), None when that is not in memory (any more)."""
+        return self._newest.get(id_) or self._older.get(id_)
 
-    def copy(self) -> "Bodies":
+    def newest(self, key: JobKey) -> ExchangeContent | None:
+        """Return what has a job's newest body, None when there was none, or it had to go."""
+        id_ = self._newest_of.get(key)
+        if id_ is None or id_ not in self._newest:
+            return None
+        self._newest.move_to_end(id_)
+        return self._newest[id_]
+
+    def copy(self) -> "BodyCache":
         """Return another that goes on from here by itself."""
-        other = Bodies(self._budget)
-        other._bodies, other._size = self._bodies.copy(), self._size
+        other = BodyCache(self._budget)
+        other._size, other._older, other._newest = self._size, self._older.copy(), self._newest.copy()
+        other._newest_of, other._jobs_of = dict(self._newest_of), dict(self._jobs_of)
         return other
 
     def drop(self, key: JobKey) -> None:
-        """Forget a job's body."""
-        self._size -= len(self._bodies.pop(key, b""))
+        """Forget a job's newest body; it may stay for a while as that of an exchange."""
+        self._release(key)
+
+    def _release(self, key: JobKey) -> None:
+        """Let a body be one of many that has been the newest of a job."""
+        id_ = self._newest_of.pop(key, None)
+        if id_ is None or id_ not in self._newest:
+            return
+        self._jobs_of[id_] -= 1
+        if not self._jobs_of[id_]:
+            del self._jobs_of[id_]
+            self._older[id_] = self._newest.pop(id_)
+
+    def _evict(self) -> None:
+        id_, content = (self._older or self._newest).popitem(last=False)
+        self._jobs_of.pop(id_, None)
+        self._size -= _size_of(content)
+
+
+def _size_of(content: ExchangeContent) -> int:
+    headers = sum(HEADER_BYTES + len(value) for _, value in content.headers)
+    return ENTRY_BYTES + headers + (getsizeof(content.body) if content.body is not None else 0)
 
 
 class Results:

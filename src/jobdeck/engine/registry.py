@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Source, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import Moment
 from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_run
-from jobdeck.engine.memory import Bodies, Results
+from jobdeck.engine.memory import BodyCache, Results
 from jobdeck.engine.trace import Trace
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import Seen
@@ -39,7 +39,7 @@ class Registry:
     def __init__(self) -> None:
         self._jobs: dict[JobKey, Job] = {}
         self._traces: dict[JobKey, Trace] = {}
-        self._bodies = Bodies()
+        self._bodies = BodyCache()
         self._results = Results()
         self._evicted: set[JobKey] = set()
         self._remembered: dict[JobKey, Job] = {}
@@ -64,9 +64,13 @@ class Registry:
         """Return what is known of a job's past: nothing, of one that is not watched."""
         return self._traces.get(key) or Trace(_EPOCH)
 
-    def body(self, key: JobKey) -> bytes | None:
-        """Return the newest body of a poll about a job, None when there is none (any more)."""
-        return self._bodies.get(key)
+    def content(self, exchange: Exchange) -> ExchangeContent | None:
+        """Return what came of an exchange, None when that is not in memory (any more)."""
+        return self._bodies.get(exchange.id)
+
+    def newest_content(self, key: JobKey) -> ExchangeContent | None:
+        """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
+        return self._bodies.newest(key)
 
     def view(self, key: JobKey | None) -> None:
         """Note which job is looked at: its result stays in memory."""
@@ -217,8 +221,7 @@ class Registry:
             if job is None:
                 return Applied((), (), ())
             self._traces[asked].put(reply.exchange)
-            if reply.body is not None:
-                self._bodies.put(asked, reply.body)
+            self._keep_content(reply, () if reply.body is None or _is_beside_state(reply.exchange) else (asked,))
             if reply.problem is not None:
                 changed, events = apply_failure(job, reply.exchange, reply.problem, now)
                 self._jobs[asked] = changed
@@ -230,7 +233,15 @@ class Registry:
         watched = [(job, row) for key, row in keyed if (job := self._jobs.get(key)) and not _says_again(job, row)]
         for job, _ in watched:
             self._traces[job.key].put(reply.exchange)
-        return self._observe_all(watched, reply.exchange, now, Source.LIST)
+        applied = self._observe_all(watched, reply.exchange, now, Source.LIST)
+        # Lists come by the second and are large: one that shows no other phase of any job than before is not kept.
+        if turned := [job.key for job, _ in watched if self._jobs[job.key].phase is not job.phase]:
+            self._keep_content(reply, turned if reply.body is not None else ())
+        return applied
+
+    def _keep_content(self, reply: Reply, newest_of: Iterable[JobKey]) -> None:
+        if reply.body is not None or reply.headers:
+            self._bodies.put(ExchangeContent(reply.exchange, reply.headers, reply.windows, reply.body), newest_of)
 
     def note(self, key: JobKey, exchange: Exchange) -> None:
         """Keep an exchange about a watched job, whatever it told; `observe` may follow."""
@@ -272,6 +283,11 @@ class Registry:
             evicted = self._jobs[key]
             self._jobs[key] = replace(evicted.without_result(), version=evicted.version + 1)
             self._evicted.add(key)
+
+
+def _is_beside_state(exchange: Exchange) -> bool:
+    """Whether an answer is no poll that shows a job: a part of it, or an error."""
+    return exchange.part is not None or exchange.http_status is None or exchange.http_status >= 300
 
 
 def _says_again(job: Job, row: Observation) -> bool:

@@ -16,8 +16,8 @@ class Reply:
 
     `retry_after` is in seconds, parsed and clamped to 0.2–900: silence after a problem, and with a good answer how
     long the server wants not to be asked about that job again; `retry_asked` is the same before it was clamped.
-    `next_cursor` continues a list, `gap` says what of it could not be read; `body` is a good answer's, decoded, without
-    any credential.
+    `next_cursor` continues a list, `gap` says what of it could not be read; `body` is the answer's, an error's too,
+    decoded, and `headers` are those that matter, both without any credential.
     """
 
     exchange: Exchange
@@ -28,6 +28,7 @@ class Reply:
     body: bytes | None = field(default=None, repr=False, compare=False)
     gap: str | None = None
     retry_asked: float | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def problem(self) -> Problem | None:

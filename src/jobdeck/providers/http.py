@@ -60,7 +60,7 @@ IN_THREAD = 512 * 1024
 ParsedT = TypeVar("ParsedT")
 
 MAX_ERROR = 65_536
-"""Bytes of a good status's body that is looked through for a refusal: no error is longer."""
+"""Bytes of a good status's body that is looked through for a refusal, and of an error's that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ class Answer:
     `charset` is what the headers say it is in, and `notes` what was wrong with its encoding.
 
     `wait` is how long the server asks not to be asked, or with a good answer, not to be asked about that job.
+    `error_body` is the beginning of the body of an answer that is a problem, None when there was none.
     """
 
     exchange: Exchange
@@ -102,6 +103,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     headers: Sequence[tuple[str, str]] = ()
     marker: Marker | None = None
+    error_body: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -394,7 +396,9 @@ class HttpLayer:
                 fault = Fault(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
         exchange = self._with_ids(exchange, said.request_id, said.trace_id)
         problem = self._problem(fault or Fault(ProblemKind.PROTOCOL, "no answer"), exchange, wait, ended)
-        return Answer(replace(exchange, problem=problem), None, windows, wait)
+        error_body = None if attempt.marker is not None else attempt.body[:MAX_ERROR] or None
+        exchange = replace(exchange, problem=problem)
+        return Answer(exchange, None, windows, wait, headers=attempt.headers, error_body=error_body)
 
     def _kind(self, attempt: _Attempt, windows: Sequence[RateWindow]) -> ProblemKind | None:
         kind = None if attempt.status is None else kind_of_status(attempt.status)

@@ -8,7 +8,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.problem import Problem
@@ -138,9 +138,13 @@ class ReplayEngine:
         """Return how a job's progress had moved."""
         return self._state.registry.trace(key).samples
 
-    def body(self, key: JobKey) -> bytes | None:
-        """Return the newest body about a job."""
-        return self._state.registry.body(key)
+    def content(self, exchange: Exchange) -> ExchangeContent | None:
+        """Return what was recorded of an exchange beside itself: the body of a poll."""
+        return self._state.registry.content(exchange)
+
+    def newest_content(self, key: JobKey) -> ExchangeContent | None:
+        """Return what has the newest body about a job."""
+        return self._state.registry.newest_content(key)
 
     def budgets(self) -> Mapping[str, BudgetView]:
         """Return how the budgets stood."""

@@ -51,7 +51,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("last", ("G", "end"), "G", "last", "to the last line", Group.MOVE),
     Action("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "one page down", Group.MOVE),
     Action("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "one page up", Group.MOVE),
-    Action("copy_id", ("y",), "y", "copy ID", "copy the request ID", Group.JOB, 10, on_marks=True),
+    Action(
+        "copy_id", ("y",), "y", "copy ID", "copy the request ID; in a result, the value", Group.JOB, 10, on_marks=True
+    ),
     Action(
         "ticket",
         ("Y",),
@@ -177,7 +179,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("palette", ("colon", "ctrl+p"), ":", "commands", "find an action by its name", Group.DECK),
     Action("next_pane", ("tab",), "tab", "next pane", "to the next pane (shift+tab: back)", Group.PANES),
     Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "to the previous pane", Group.PANES),
-    Action("open", ("enter",), "enter", "open", "from the list to the job, from the job to its trace", Group.PANES),
+    Action(
+        "open",
+        ("enter",),
+        "enter",
+        "open",
+        "from the list to the job, to its trace; an exchange or a value in full",
+        Group.PANES,
+    ),
     Action("back", ("escape",), "esc", "back", "back to the list", Group.PANES),
     Action("zoom", ("z",), "z", "zoom", "maximize the pane, or restore it", Group.PANES, 50),
     Action(

@@ -77,7 +77,8 @@ def wrap(text: str, width: int, *, limit: int = DETAIL_LIMIT, most: int = LINE_L
     width = max(width, 8)
     lines: list[str] = []
     for raw in shown(text[:limit], lines=True).split("\n", most):
-        lines.extend(_wrap_line(raw, width))
+        # The last piece has all further lines in it.
+        lines.extend(_wrap_line(raw.partition("\n")[0], width))
         if len(lines) > most:
             break
     if len(text) > limit or len(lines) > most:

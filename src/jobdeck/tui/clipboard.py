@@ -12,6 +12,7 @@ from pathlib import Path
 from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
+from jobdeck.domain.text import clean
 from jobdeck.tui.cell_text import clip
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.multiplexer import in_gnu_screen, passed_through
@@ -218,6 +219,11 @@ class ClipboardService:
             return None
         self._say(f"{path}\n{what} saved, {words.size(len(text.encode()))}{_READABLE}", False)
         return path
+
+
+def safe_text(text: str) -> str:
+    """Return somebody else's text fit for a clipboard, whose next stop may be a shell: nothing in it acts on one."""
+    return clean(text.replace("\r\n", "\n").expandtabs(4), lines=True)
 
 
 def _shown(text: str) -> str:

@@ -12,8 +12,10 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import CELL_LIMIT, one_line
 from jobdeck.tui.cell_text import middle
-from jobdeck.tui.clipboard import ClipboardService, Say
-from jobdeck.tui.screens.dialogs import CopiedTextScreen
+from jobdeck.tui.clipboard import ClipboardService, Say, safe_text
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.screens.dialogs import CopiedTextScreen, ValueScreen
+from jobdeck.tui.screens.exchange import ExchangeScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 
 
@@ -52,13 +54,13 @@ def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
 
 
 def ids_of_jobs(jobs: Sequence[Job]) -> Copyable | NothingToCopy:
-    """Return the ID of each job's newest exchange, one a line; how many have none is said."""
+    """Return the ID of each job for support, one a line; how many have none is said."""
     if len(jobs) == 1:
         return id_of_job(jobs[0])
     found = [one.text for job in jobs if isinstance(one := id_of_job(job), Copyable)]
     if not found:
         return NothingToCopy("none of these jobs has a request ID" if jobs else "no job is selected")
-    kind = "request ID" if all(job.request_id for job in jobs if job.support_id) else "request or trace ID"
+    kind = "request ID" if all(job.support_ids[0] for job in jobs if job.support_id) else "request or trace ID"
     without = len(jobs) - len(found)
     missing = f" ({words.plural(without, 'job')} without)" if without else ""
     return Copyable("\n".join(found), f"{words.plural(len(found), kind)}{missing}")
@@ -137,7 +139,7 @@ class CopyActions:
         self._push = push
 
     async def request_ids(self, jobs: Sequence[Job], exchange: Exchange | None) -> None:
-        """Send the ID of an exchange, or of each job's newest when none is selected."""
+        """Send the ID of an exchange, or that of each job for support when none is selected."""
         found = id_of_exchange(exchange) if exchange is not None else ids_of_jobs(jobs)
         if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
@@ -160,6 +162,18 @@ class CopyActions:
         chosen = tuple(keys)
         subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else words.plural(len(chosen), "job")
         await self._push(TicketScreen(TicketDraft(self._session, chosen), self._copier, subject))
+
+    async def value(self, label: str, text: str) -> None:
+        """Send a value of a result."""
+        await self._copier.send(safe_text(text), f"value of {one_line(middle(label, 40))}" if label else "result")
+
+    async def show_value(self, label: str, text: str) -> None:
+        """Show a value of a result in full."""
+        await self._push(ValueScreen(self._copier, label, text))
+
+    async def exchange(self, state: DeckState, key: JobKey, exchange: Exchange) -> None:
+        """Show an exchange of a job."""
+        await self._push(ExchangeScreen(state, key, exchange, self._session, self._copier))
 
     async def sent(self) -> None:
         """Show what was sent last."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobdeck.app.session import EngineControls, EngineView
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.fingerprint import Faults
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
@@ -103,7 +103,12 @@ class DeckState:
         engine = self.engine
         if engine is None:
             return JobHistory()
-        return JobHistory(engine.progress_history(key), engine.timeline(key), engine.previous(key), engine.body(key))
+        newest = engine.newest_content(key)
+        return JobHistory(engine.progress_history(key), engine.timeline(key), engine.previous(key), newest)
+
+    def content(self, exchange: Exchange) -> ExchangeContent | None:
+        """Return what is in memory of an exchange."""
+        return self.engine.content(exchange) if self.engine is not None else None
 
     def schedule(self, key: JobKey) -> ScheduleInfo:
         """Return what the engine will do about a job."""

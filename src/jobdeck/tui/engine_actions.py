@@ -5,9 +5,10 @@ from collections.abc import Container, Sequence
 from jobdeck.app.session import safe_error_message
 from jobdeck.domain import words
 from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.tui.cell_text import middle
 from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.render.tabs import Tab
 
 PAUSED = "queued until polling is resumed (p)"
 NOT_OPEN = "still opening: try again in a moment"
@@ -45,14 +46,20 @@ class EngineActions:
         rest = "refreshing every unfinished job, within the rate limit"
         return "; ".join(part for part in (self._next_probes(), rest) if part)
 
-    def fetch_result(self, key: JobKey | None, *, shown: bool) -> None:
-        """Have a job polled whose result is `shown` and no longer in memory: once while it is."""
+    def fetch_shown(self, key: JobKey | None, tab: Tab) -> None:
+        """Have a job polled of which a tab is to show what is not in memory: once while it is shown."""
         job, engine = self._state.job(key), self._state.controls
-        if job is None or job.evicted_result is None or not shown:
+        if job is None or not self._lacks(job, tab):
             self._fetched = None
         elif engine is not None and self._fetched != job.key:
             self._fetched = job.key
             engine.poll_now(job.key)
+
+    def _lacks(self, job: Job, tab: Tab) -> bool:
+        """Whether a result had to make room for others, or no response is there that shows how a job ended."""
+        if tab is Tab.RAW:
+            return job.terminal and self._state.history(job.key).content is None
+        return tab is Tab.RESULT and job.evicted_result is not None
 
     def toggle_pause(self) -> str:
         """Send nothing more, or go on."""

@@ -41,6 +41,15 @@ class JobActions:
         selected = self._jobs.selected
         return list(self.marks) or ([selected] if selected is not None else [])
 
+    @property
+    def note(self) -> str:
+        """What is noted beside the selected job's name."""
+        key = self._jobs.selected
+        job = self._state.job(key)
+        wanted = job is not None and not job.terminal and self._notifications.wants(job.key)
+        marked = f" · {len(self.marks)} selected" if len(self.marks) else ""
+        return (" · notify when finished" if wanted else "") + marked
+
     def count_marked(self) -> tuple[int, int]:
         """Return how many jobs are marked, and how many of them the list does not show as it is filtered."""
         hidden = sum(not self._state.table.shows(key) for key in self.marks)

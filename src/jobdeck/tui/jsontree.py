@@ -10,6 +10,9 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+
+from jobdeck.domain.text import clean
 
 PAGE = 200
 """Children of one node that are shown at once."""
@@ -21,6 +24,9 @@ PIECE = 1_000_000
 
 NONE = -1
 
+LONGEST_LIST = 1_000_000
+"""Characters of a list in which a row is looked for at once: 20 ms."""
+
 STRETCH = 250_000
 """Characters that are indexed at a stretch, within a string too: about 5 ms."""
 
@@ -29,6 +35,8 @@ _REST = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+("?)', re.DOTALL)
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SCALAR = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^,\]}\[{]+', re.DOTALL)
 _BLANK = re.compile(r"\s*+")
+_ESCAPES = re.compile(r"\\\\|((?:\\u[0-9a-fA-F]{4})+)")
+_HALF_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\u?[0-9a-fA-F]{0,3})?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +158,13 @@ class JsonIndex:
     def preview(self, node: Node) -> str:
         """Return a value in one short piece of text."""
         if node.box == NONE:
-            return self.text[node.start : min(node.end, node.start + PREVIEW)].strip()
+            piece = self.text[node.start : min(node.end, node.start + PREVIEW)]
+            if "\\u" in piece:
+                # A letter that is escaped takes six characters, an emoji twelve.
+                piece = self.text[node.start : min(node.end, node.start + 6 * PREVIEW)]
+            if len(piece) < node.end - node.start:
+                piece = _HALF_ESCAPE.sub("", piece) + "…"
+            return piece.strip()
         count = self.counts[node.box]
         if self.text[node.start] == "{":
             return f"{{{count:,} {'key' if count == 1 else 'keys'}}}" if count else "{}"
@@ -227,6 +241,22 @@ class JsonTree:
             self._open[node.box] = 0
         self._lay_out()
 
+    @property
+    def label(self) -> str:
+        """The key or the number of the node under the cursor; empty for the whole."""
+        return readable(self.rows[self.cursor].label) if self.rows else ""
+
+    def value(self) -> str:
+        """Return the value under the cursor in full: what a string says, of anything else its JSON."""
+        node = self.rows[self.cursor]
+        text = self.index.text[node.start : node.end].strip()
+        try:
+            value = json.loads(text) if text.startswith('"') else readable(text)
+        except ValueError:
+            value = readable(text)
+        # Half a character, which no terminal and no clipboard takes.
+        return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
     def move(self, to: int) -> None:
         """Put the cursor on a row."""
         self.cursor = min(max(to, 0), max(0, len(self.rows) - 1))
@@ -287,7 +317,44 @@ class JsonTree:
 
 
 def _pattern(query: str) -> re.Pattern[str]:
-    return re.compile(re.escape(json.dumps(query)[1:-1]), re.IGNORECASE)
+    """Return what finds a text in JSON, whether its letters are escaped or not, in either case."""
+    ways = [
+        json.dumps(one, ensure_ascii=escaped)[1:-1]
+        for one in (query, query.lower(), query.upper())
+        for escaped in (True, False)
+    ]
+    return re.compile("|".join(map(re.escape, dict.fromkeys(ways))), re.IGNORECASE)
+
+
+def readable(piece: str) -> str:
+    """Return a JSON string piece with its escaped letters as letters."""
+    return _ESCAPES.sub(_letters, piece) if "\\u" in piece else piece
+
+
+def _letters(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return match[0]
+    letters: str = json.loads(f'"{match[1]}"')
+    # What is invisible by itself may belong to its word, and that may begin before the escapes.
+    start, end = match.span()
+    text = f"{match.string[max(0, start - 1) : start]}{letters}{match.string[end : end + 1]}"
+    harmless = clean(text) == text and '"' not in letters and "\\" not in letters
+    return letters if harmless else match[0]
+
+
+def row_of(text: str, job_id: str) -> str | None:
+    """Return the object in a list that names an ID first; None when there is none, and where the list is too long."""
+    at = text.find(json.dumps(job_id))
+    if at < 0 or len(text) > LONGEST_LIST:
+        return None
+    index = JsonIndex(text)
+    while not index.step(len(text)):
+        pass
+    boxes = index.boxes_around(at)
+    for outer, inner in pairwise(boxes):
+        if text[index.starts[outer]] == "[" and text[index.starts[inner]] == "{":
+            return text[index.starts[inner] : index.ends[inner]]
+    return None
 
 
 def _blank(text: str, at: int) -> int:

@@ -1,6 +1,5 @@
 """The tabs of the selected job beside its stages: result, raw body, timeline, difference. And any long text."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +7,16 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from jobdeck.domain import words
+from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import Moment, MomentKind, first_look
 from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
-from jobdeck.tui.jsontree import NONE, JsonTree, Node
+from jobdeck.tui.jsontree import NONE, JsonTree, Node, readable, row_of
 from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, Span, clip_line, line_width
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s"{}\[\],:]+')
-_ESCAPES = re.compile(r"\\\\|((?:\\u[0-9a-fA-F]{4})+)")
 _DEEPEST = 24
 
 
@@ -44,28 +43,14 @@ def layout(text: str) -> str:
     return "".join(out)
 
 
-def readable(piece: str) -> str:
-    """Return a JSON string piece with its escaped letters as letters."""
-    return _ESCAPES.sub(_letters, piece) if "\\u" in piece else piece
-
-
-def _letters(match: re.Match[str]) -> str:
-    if match[1] is None:
-        return match[0]
-    letters: str = json.loads(f'"{match[1]}"')
-    # What is invisible by itself may belong to its word, and that may begin before the escapes.
-    start, end = match.span()
-    text = f"{match.string[max(0, start - 1) : start]}{letters}{match.string[end : end + 1]}"
-    harmless = clean(text) == text and '"' not in letters and "\\" not in letters
-    return letters if harmless else match[0]
-
-
 def _newline(depth: int) -> str:
     return "\n" + "  " * min(depth, _DEEPEST)
 
 
-def document_lines(text: str, width: int) -> list[Line]:
-    """Return a text as lines of at most `width` cells; nothing in it is interpreted, only coloured."""
+def document_lines(text: str, width: int, *, plain: bool = False) -> list[Line]:
+    """Return a text as lines of at most `width` cells; nothing in it is interpreted, only coloured, if not `plain`."""
+    if plain:
+        return [((line, Role.TEXT),) for line in wrap(text, width)]
     lines: list[Line] = []
     fence = ""
     for raw in wrap(text.rstrip("\n"), width):
@@ -134,7 +119,7 @@ class JobHistory:
     samples: tuple[tuple[float, float], ...] = ()
     moments: tuple[Moment, ...] = ()
     before: Job | None = None
-    body: bytes | None = None
+    content: ExchangeContent | None = None
 
 
 def explained_lines(job: Job, meanings: Meanings, width: int) -> list[Line]:
@@ -163,14 +148,23 @@ def tree_line(tree: JsonTree, node: Node, width: int) -> Line:
     return clip_line(spans, width)
 
 
-def raw_lines(body: bytes | None, width: int) -> list[Line]:
-    """Return the last body, laid out and coloured, as far as it may be shown."""
-    if body is None:
-        return [(("no answer about this job alone has come in this run: r refreshes", Role.DIM),)]
-    head: list[Span] = [("body ", Role.DIM), (words.size(len(body)), Role.TEXT)]
-    laid = layout(body[:DETAIL_LIMIT].decode("utf-8", "replace"))
-    lines = [_highlighted(text) for text in wrap(laid, width, most=LINE_LIMIT)]
-    if len(body) > DETAIL_LIMIT or len(lines) > LINE_LIMIT - 1:
+def raw_lines(content: ExchangeContent | None, job_id: str, width: int, *, past: bool = False) -> list[Line]:
+    """Return the last body, laid out and coloured, as far as it may be shown; of a list the row of the job."""
+    body = content.body if content is not None else None
+    if content is None or body is None:
+        none = "no response about this job is in the recording up to here"
+        return [((none if past else "no response about this job has come in this run: r refreshes", Role.DIM),)]
+    at = words.clock(content.exchange.started.us)
+    head: list[Span] = [("body ", Role.DIM), (words.size(len(body)), Role.TEXT), (f"  {at}", Role.DIM)]
+    text = body.decode("utf-8", "replace")
+    if content.exchange.job is None:
+        row = row_of(text, job_id)
+        what = "the row of this job in a list response" if row is not None else "a list response"
+        head = [(what, Role.WARN), (f"  {words.size(len(body))}  {at}", Role.DIM)]
+        text = text if row is None else row
+    laid = layout(text[:DETAIL_LIMIT])
+    lines = [_highlighted(line) for line in wrap(laid, width, most=LINE_LIMIT)]
+    if len(text) > DETAIL_LIMIT or len(lines) > LINE_LIMIT - 1:
         head.append((f"  truncated, {len(body)} bytes", Role.WARN))
     head += [("  o", Role.KEY), (" saves the whole", Role.DIM)]
     return [clip_line(line, width) for line in (head, EMPTY, *lines)]
@@ -249,7 +243,7 @@ def _fields(job: Job) -> Iterator[tuple[str, str]]:
     if size is not None:
         pairs.append(("result", words.size(size)))
     if job.result is not None:
-        pairs.append(("result", f"{words.size(len(job.result))}  {job.result[:512]}"))
+        pairs.append(("result", f"{words.size(len(job.result))}  {readable(job.result[:512])}"))
     return ((name, str(value)) for name, value in pairs if value is not None)
 
 

@@ -1,12 +1,13 @@
 """The exchanges of one job as lines: when, what came of it, what to do about it, and the ID that support asks for."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import partial
+from itertools import groupby
 
 from jobdeck.domain import words
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeId
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
@@ -19,10 +20,6 @@ from jobdeck.tui.render.spans import Line, Role, Span, clip_line, justify, line_
 BAD_ENDS = frozenset({Phase.FAILED.value, Phase.PARTIAL.value})
 
 
-ExchangeId: TypeAlias = tuple[str | None, int]
-"""Which exchange: its ID for support, and when it began, for some servers give every answer the same ID."""
-
-
 @dataclass(frozen=True, slots=True)
 class ExchangeNotes:
     """Words by exchange, and those exchanges that showed a job, or one of its stages, to end badly or to succeed."""
@@ -32,16 +29,11 @@ class ExchangeNotes:
     good: frozenset[ExchangeId] = frozenset()
 
 
-def which(exchange: Exchange) -> ExchangeId:
-    """Return what tells an exchange from all others of its job."""
-    return exchange.support_id, exchange.started.us
-
-
 def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exchange]) -> ExchangeNotes:
     """Return what a job's timeline says of each of its `exchanges`, which are newest first."""
     known: dict[str | None, list[ExchangeId]] = {}
     for exchange in exchanges:
-        known.setdefault(exchange.support_id, []).append(which(exchange))
+        known.setdefault(exchange.support_id, []).append(exchange.id)
     notes: dict[ExchangeId, list[str]] = {}
     bad: list[ExchangeId] = []
     ends: list[ExchangeId] = []
@@ -80,6 +72,73 @@ def _words(moment: Moment) -> str:
             return f"seen again {moment.text}".rstrip()
         case MomentKind.PROBLEM | MomentKind.ACCEPTED | MomentKind.WATCHED:
             return ""
+
+
+LEAST_RUN = 3
+"""Exchanges that said the same and take one line: two would hide as much as they spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """An exchange, or (`folded`) a run of at least `LEAST_RUN` of which every one said the same, newest first.
+
+    `opened` is the line over a run whose exchanges are shown below it.
+    """
+
+    exchanges: tuple[Exchange, ...]
+    folded: bool = False
+    opened: bool = False
+
+    @property
+    def newest(self) -> Exchange:
+        """The exchange, or the newest of the run."""
+        return self.exchanges[0]
+
+
+def fold(exchanges: Sequence[Exchange], notes: ExchangeNotes, opened: Container[ExchangeId] = ()) -> list[TraceRow]:
+    """Return the rows of a trace: runs of exchanges that said the same take one, but the newest stands by itself.
+
+    A run with one in it that is in `opened` (`Exchange.id`) is followed by its exchanges.
+    """
+    rows = [TraceRow((one,)) for one in exchanges[:1]]
+    for answer, group in groupby(exchanges[1:], partial(_same_answer, notes)):
+        run = tuple(group)
+        if answer is None or len(run) < LEAST_RUN:
+            rows += [TraceRow((one,)) for one in run]
+            continue
+        is_open = any(one.id in opened for one in run)
+        rows.append(TraceRow(run, folded=True, opened=is_open))
+        if is_open:
+            rows += [TraceRow((one,)) for one in run]
+    return rows
+
+
+def _same_answer(notes: ExchangeNotes, exchange: Exchange) -> tuple[object, ...] | None:
+    """Return what exchanges of one run have in common; None for one that showed something new."""
+    this = exchange.id
+    if this in notes.words or this in notes.bad or this in notes.good:
+        return None
+    problem = exchange.problem
+    return (exchange.http_status, exchange.part, None if problem is None else problem.kind)
+
+
+def fold_line(row: TraceRow, now: Instant, width: int) -> Line:
+    """Return the line of a run: from when to when, how many, what they said, and the ID of the newest."""
+    newest, oldest = row.newest, row.exchanges[-1]
+    since, until = (words.near(one.started.us, now) for one in (oldest, newest))
+    problem = newest.problem
+    said = "unchanged" if problem is None else problem.kind.words
+    glyph = _glyph(newest, NOTHING)
+    line: Line = (
+        ("▾ " if row.opened else "▸ ", Role.DIM),
+        (f"{since}–{until} ", Role.DIM),
+        (f" ×{len(row.exchanges)} ", Role.STRONG),
+        (said, Role.DIM if problem is None else glyph[1]),
+    )
+    if newest.support_id is None:
+        return clip_line(line, width)
+    ids: Line = ((f"{id_label(newest)} ", Role.DIM), (clean(newest.support_id[:256]), Role.ID), (" ", Role.TEXT))
+    return justify(line, ids, width)
 
 
 PROFILE_CELLS = 24
@@ -193,7 +252,7 @@ def id_label(exchange: Exchange) -> str:
 
 def _glyph(exchange: Exchange, notes: ExchangeNotes) -> Span:
     """Return what an answer showed of the job; how HTTP went, its status tells."""
-    this = which(exchange)
+    this = exchange.id
     if exchange.problem is None:
         if this in notes.bad:
             return "✗ ", Role.FAILED
@@ -215,7 +274,7 @@ def _outcome(exchange: Exchange, now: Instant, notes: Mapping[ExchangeId, str]) 
     if problem is not None:
         # What to do comes first: the server's own words are in the job's pane, whole.
         return f"{advice(problem, exchange, now)} · {one_line(problem.message[:1_024])}", Role.TEXT
-    note = notes.get(which(exchange))
+    note = notes.get(exchange.id)
     if note:
         return one_line(note[:512]), Role.STRONG
     return words.size(exchange.size), Role.DIM

@@ -20,7 +20,6 @@ from jobdeck.app.session import (
     SessionControls,
     save_preference,
 )
-from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, Target
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
@@ -40,7 +39,6 @@ from jobdeck.tui.render.footer import FooterView
 from jobdeck.tui.render.frame import banner_lines, empty_lines
 from jobdeck.tui.render.header import header_line
 from jobdeck.tui.render.spans import Line, clip_line
-from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.dialogs import HelpScreen
 from jobdeck.tui.screens.groups import Chosen, GroupChoice, GroupsMemory, GroupsScreen
@@ -51,6 +49,8 @@ from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.panes import Panes
 from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRule
+from jobdeck.tui.widgets.trace import Trace
+from jobdeck.tui.widgets.tree_pane import TreePane
 
 NOTICE_SECONDS = 10.0
 STRIP_FROM = 16
@@ -212,7 +212,19 @@ class Deck(Screen[None]):
         """Show the tab that was clicked."""
         self._panes.detail.turn_to(message.tab)
         self._draw_titles()
-        self._fetch_result()
+        self._fetch_shown()
+
+    @on(TreePane.ValueOpened)
+    async def value_opened(self, message: TreePane.ValueOpened) -> None:
+        """Show a value of the result in full."""
+        if self.is_current:  # a key pressed twice
+            await self._copy.show_value(message.label, message.text)
+
+    @on(Trace.Opened)
+    async def exchange_opened(self, message: Trace.Opened) -> None:
+        """Show an exchange of the selected job."""
+        if message.key == self._jobs.selected and self.is_current:
+            await self._copy.exchange(self._state, message.key, message.exchange)
 
     @on(Footer.Chosen)
     async def key_chosen(self, message: Footer.Chosen) -> None:
@@ -274,13 +286,13 @@ class Deck(Screen[None]):
         """Show the next tab."""
         self._panes.turn(1)
         self._draw_titles()
-        self._fetch_result()
+        self._fetch_shown()
 
     def action_previous_tab(self) -> None:
         """Show the tab before."""
         self._panes.turn(-1)
         self._draw_titles()
-        self._fetch_result()
+        self._fetch_shown()
 
     def action_next_match(self) -> None:
         """Go to the next place that was looked for."""
@@ -367,14 +379,17 @@ class Deck(Screen[None]):
     # Keys that hand on what is known of the selected and the marked jobs.
 
     def action_copy_id(self) -> None:
-        """Send the ID of the selected exchange, else those of the marked jobs, else of the selected one."""
+        """Send the selected value, the ID of the selected exchange, or those of the marked or the selected jobs."""
+        if (value := self._panes.selected_value) is not None:
+            self.run_worker(self._copy.value(*value), group="clipboard")
+            return
         jobs = [job for key in self._job_actions.marked_or_selected if (job := self._state.job(key)) is not None]
-        self.run_worker(self._copy.request_ids(jobs, self._selected_exchange), group="clipboard")
+        self.run_worker(self._copy.request_ids(jobs, self._panes.selected_exchange), group="clipboard")
 
     def action_copy_curl(self) -> None:
         """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
         job = self._state.job(self._jobs.selected)
-        about = self._selected_exchange or (job.target if job is not None else None)
+        about = self._panes.selected_exchange or (job.target if job is not None else None)
         self.run_worker(self._copy.curl(about), group="clipboard")
 
     async def action_ticket(self) -> None:
@@ -472,12 +487,12 @@ class Deck(Screen[None]):
     # Drawing.
 
     def _draw_selected(self) -> None:
-        self._panes.draw_selected(self._session.clock.now(), self._job_note)
-        self._fetch_result()
+        self._panes.draw_selected(self._session.clock.now(), self._job_actions.note)
+        self._fetch_shown()
 
-    def _fetch_result(self) -> None:
-        """Have the result polled again that is to be shown and had to make room for others."""
-        self._engine.fetch_result(self._jobs.selected, shown=self._panes.detail.tab is Tab.RESULT)
+    def _fetch_shown(self) -> None:
+        """Have polled again what the tab is to show and is not in memory."""
+        self._engine.fetch_shown(self._jobs.selected, self._panes.detail.tab)
 
     def _see_failures(self) -> None:
         """Note which failures are in view: they are news no more."""
@@ -485,7 +500,7 @@ class Deck(Screen[None]):
             self._state.new_failures.mark_seen(self._jobs.viewed)
 
     def _draw_titles(self) -> None:
-        self._panes.draw_titles(self._session.clock.now(), self._job_note)
+        self._panes.draw_titles(self._session.clock.now(), self._job_actions.note)
 
     def _draw_frame(self) -> None:
         self.set_class(not self._state.table.total, "-empty")
@@ -563,21 +578,6 @@ class Deck(Screen[None]):
     def _labels(self) -> dict[str, str]:
         """What some actions are called at the moment."""
         return {"pause": "resume"} if self._state.paused else {}
-
-    @property
-    def _selected_exchange(self) -> Exchange | None:
-        """The exchange under the cursor of the keys; none while the trace still shows another job."""
-        trace = self._panes.trace
-        return trace.selected if trace.key == self._jobs.selected and self.focused is trace else None
-
-    @property
-    def _job_note(self) -> str:
-        """What is noted beside the selected job's name."""
-        job = self._state.job(self._jobs.selected)
-        wanted = job is not None and not job.terminal and self._notifications.wants(job.key)
-        marks = len(self._job_actions.marks)
-        marked = f" · {marks} selected" if marks else ""
-        return (" · notify when finished" if wanted else "") + marked
 
     # How the actions do it.
 

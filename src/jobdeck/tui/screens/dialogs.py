@@ -9,7 +9,9 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from jobdeck.tui.clipboard import ClipboardService, CopiedText
+from jobdeck.domain import words
+from jobdeck.domain.text import clean
+from jobdeck.tui.clipboard import ClipboardService, CopiedText, safe_text
 from jobdeck.tui.render.help import help_lines
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.render.tabs import keys_line
@@ -115,4 +117,40 @@ class CopiedTextScreen(Dialog[None]):
 
     def _heading(self, width: int) -> Sequence[Line]:
         line = ((f" {self._sent.what}", Role.STRONG), ("  select it with the mouse", Role.DIM))
+        return (clip_line(line, width),)
+
+
+_VALUE_KEYS = (("y", "copy"), ("esc", "back"))
+
+
+class ValueScreen(Dialog[None]):
+    """Shows one value in full, broken to the width."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("y", "copy", "copy"), ("q,enter", "leave", "back")]
+
+    def __init__(self, copier: ClipboardService, label: str, text: str) -> None:
+        super().__init__()
+        self._copier = copier
+        self._label = label
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """Lay out its name, the value, and the keys."""
+        with Vertical(classes="sheet"):
+            yield LinesWidget(self._heading)
+            yield Document(id="value")
+            yield LinesWidget(lambda width: (clip_line(keys_line(_VALUE_KEYS), width),))
+
+    def on_mount(self) -> None:
+        """Show the value."""
+        self.query_one(Document).show(self._text.expandtabs(4), plain=True)
+
+    def action_copy(self) -> None:
+        """Send the value to the clipboard."""
+        what = f"value of {self._label}" if self._label else "value"
+        self.run_worker(self._copier.send(safe_text(self._text), what), group="clipboard")
+
+    def _heading(self, width: int) -> Sequence[Line]:
+        size = words.size(len(self._text.encode()))
+        line = ((f" {clean(self._label[:256]) or 'value'}", Role.NAME), (f"  {size}", Role.DIM))
         return (clip_line(line, width),)

@@ -113,15 +113,16 @@ class Document(LineView):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._text = ""
+        self._plain = False
 
     @property
     def text(self) -> str:
         """The text that is drawn."""
         return self._text
 
-    def show(self, text: str) -> None:
-        """Draw a text from its first line."""
-        self._text = text
+    def show(self, text: str, *, plain: bool = False) -> None:
+        """Draw a text from its first line; with `plain` it is no Markdown."""
+        self._text, self._plain = text, plain
         self.scroll_to(y=0, animate=False, immediate=True)
         self._draw()
 
@@ -131,5 +132,5 @@ class Document(LineView):
 
     def _draw(self) -> None:
         if self.line_width > 0:
-            self.set_lines(document_lines(self._text, self.line_width))
+            self.set_lines(document_lines(self._text, self.line_width, plain=self._plain))
             self.refresh(layout=True)

@@ -9,6 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from jobdeck.domain import words
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import one_line
@@ -71,7 +72,18 @@ class Panes(Container):
     @property
     def searches_result(self) -> bool:
         """Whether a text is looked for in a result, not among the jobs."""
-        return self.screen.focused is self.detail and self.detail.result_tree is not None
+        return self.screen.focused is self.detail and self.detail.json_tree is not None
+
+    @property
+    def selected_exchange(self) -> Exchange | None:
+        """The exchange under the cursor of the keys; none while the trace still shows another job."""
+        trace = self.trace
+        return trace.selected if trace.key == self.jobs.selected and self.screen.focused is trace else None
+
+    @property
+    def selected_value(self) -> tuple[str, str] | None:
+        """The name and the text of the value under the cursor of the keys."""
+        return self.detail.selected_value if self.screen.focused is self.detail else None
 
     def draw_selected(self, now: Instant, note: str = "") -> None:
         """Draw the panes about the selected job; `note` is what a person has asked for about it."""
@@ -186,7 +198,7 @@ class Panes(Container):
         self.search_bar.show(self._query, found if self._query else (), wanted=False)
 
     async def _find_next(self) -> None:
-        if self.detail.result_tree is None:
+        if self.detail.json_tree is None:
             self.notify("n finds the next match in the Result tab: ] leads there", markup=False)
         elif not self._query:
             self.notify("/ asks what to look for in the result", markup=False)

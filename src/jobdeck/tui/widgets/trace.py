@@ -1,23 +1,41 @@
-"""The exchanges of the selected job, newest first, with a cursor of their own."""
+"""The exchanges of the selected job, newest first, with a cursor of their own; those that said the same are folded."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
 
-from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.exchange import Exchange, ExchangeId
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
+from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.render.spans import Line, Role
-from jobdeck.tui.render.trace import ExchangeNotes, lines_per_exchange, trace_lines
+from jobdeck.tui.render.trace import ExchangeNotes, TraceRow, fold, fold_line, lines_per_exchange, trace_lines
 from jobdeck.tui.widgets.line_view import LineView
 
 
 class Trace(LineView):
-    """Draws exchanges, all that came of the selected one.
+    """Draws exchanges, all that came of the selected one, and those that said the same as one line.
 
     The cursor stays with its exchange as newer ones come in, unless it is on the newest.
     """
+
+    class Opened(Message):
+        """An exchange of a job is to be shown."""
+
+        def __init__(self, key: JobKey, exchange: Exchange) -> None:
+            super().__init__()
+            self.key = key
+            self.exchange = exchange
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(Group.MOVE),
+        Binding("enter", "open_exchange", "open", show=False),
+        Binding("right,left", "toggle_run", "unfold or fold", show=False),
+    ]
 
     def __init__(self, now: Instant, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -25,6 +43,8 @@ class Trace(LineView):
         self._key: JobKey | None = None
         self._exchanges: tuple[Exchange, ...] = ()
         self._notes = ExchangeNotes()
+        self._rows: Sequence[TraceRow] = ()
+        self._unfolded: set[ExchangeId] = set()
         self._index = 0
         self._starts: Sequence[int] = ()
         self._empty: Sequence[Line] = ()
@@ -36,8 +56,8 @@ class Trace(LineView):
 
     @property
     def selected(self) -> Exchange | None:
-        """The exchange under the cursor."""
-        return self._exchanges[self._index] if self._exchanges else None
+        """The exchange under the cursor, of a run the newest."""
+        return self._rows[self._index].newest if self._rows else None
 
     def show(
         self,
@@ -48,23 +68,27 @@ class Trace(LineView):
         empty: Sequence[Line] = (),
     ) -> None:
         """Draw a job's exchanges; `empty` is drawn while there is none."""
-        selected = self.selected if key == self._key and self._index > 0 else None
+        same_job = key == self._key
+        row = self._rows[self._index] if same_job and self._index > 0 else None
+        if not same_job:
+            self._unfolded.clear()
         self._key, self._exchanges, self._notes, self._now, self._empty = key, exchanges, notes, now, empty
-        before = self._index
-        self._index = 0
-        if selected is not None:
-            same = (index for index, exchange in enumerate(exchanges) if exchange is selected)
-            self._index = next(same, max(0, len(exchanges) - 1))
+        before, first = self._index, self._first_line
+        # A run that would take in the exchange under the cursor is shown unfolded: keys are meant for that one.
+        self._fold(row.newest.id if row is not None and not row.folded else None)
+        self._index = 0 if row is None else self._place_of(row)
         self._draw()
-        if self._index != before and selected is not None:
-            shift = (self._index - before) * self._height
-            self.scroll_to(y=self.scroll_offset.y + shift, animate=False, immediate=True)
-        elif selected is None and before:
+        if row is not None:
+            # What is looked at stays where it is on the screen as lines come in above it.
+            shift = self._first_line - first
+            if shift:
+                self.scroll_to(y=self.scroll_offset.y + shift, animate=False, immediate=True)
+        elif before:
             self.action_first()
 
     def ground(self, line: int) -> Role | None:
         """Return the background of the selected exchange's lines while the pane has the focus."""
-        if not self._exchanges or not self.has_focus:
+        if not self._rows or not self.has_focus:
             return None
         return Role.CURSOR if self._index_at(line) == self._index else None
 
@@ -79,12 +103,38 @@ class Trace(LineView):
         self._reveal()
 
     def on_click(self, event: events.Click) -> None:
-        """Select the exchange under the pointer."""
+        """Select the exchange under the pointer; a second click opens it."""
         offset = event.get_content_offset(self)
-        if offset is not None:
+        if offset is not None and self._rows:
             line = self.scroll_offset.y + offset.y
             if line < len(self.lines):
-                self._go(self._index_at(line))
+                index = self._index_at(line)
+                if index == self._index and event.chain > 1:
+                    self.action_open_exchange()
+                else:
+                    self._go(index)
+
+    def action_open_exchange(self) -> None:
+        """Show the exchange under the cursor; unfold a run, or fold it again."""
+        row = self._rows[self._index] if self._rows else None
+        if row is None or self._key is None:
+            return
+        if row.folded:
+            self.action_toggle_run()
+        else:
+            self.post_message(self.Opened(self._key, row.newest))
+
+    def action_toggle_run(self) -> None:
+        """Unfold the run under the cursor, or fold it again."""
+        row = self._rows[self._index] if self._rows else None
+        if row is None or not row.folded:
+            return
+        if row.opened:
+            self._unfolded.difference_update(one.id for one in row.exchanges)
+        else:
+            self._unfolded.add(row.newest.id)
+        self._fold()
+        self._go(self._place_of(row))
 
     def action_cursor_down(self) -> None:
         """Select the exchange before this one in time."""
@@ -108,7 +158,7 @@ class Trace(LineView):
 
     def action_last(self) -> None:
         """Select the oldest exchange."""
-        self._go(len(self._exchanges) - 1)
+        self._go(len(self._rows) - 1)
 
     @property
     def _height(self) -> int:
@@ -122,7 +172,7 @@ class Trace(LineView):
         return max(1, self.page // self._height)
 
     def _go(self, index: int) -> None:
-        self._index = min(max(index, 0), max(0, len(self._exchanges) - 1))
+        self._index = min(max(index, 0), max(0, len(self._rows) - 1))
         self._draw()
         self._reveal()
         self.refresh()
@@ -135,14 +185,33 @@ class Trace(LineView):
         top = min(max(self.scroll_offset.y, last - self.page), first)
         self.scroll_to(y=max(0, top), animate=False, immediate=True)
 
+    @property
+    def _first_line(self) -> int:
+        """The first line of the selected row."""
+        return self._starts[self._index] if self._index < len(self._starts) else 0
+
+    def _fold(self, selected: ExchangeId | None = None) -> None:
+        opened = self._unfolded if selected is None else {*self._unfolded, selected}
+        self._rows = fold(self._exchanges, self._notes, opened)
+
+    def _place_of(self, row: TraceRow) -> int:
+        """Return where a row is now: that of the same exchange, of a run the one that has its newest."""
+        id_ = row.newest.id
+        within = [index for index, one in enumerate(self._rows) if any(each.id == id_ for each in one.exchanges)]
+        same = [index for index in within if self._rows[index].folded == row.folded]
+        return next(iter(same or within), max(0, len(self._rows) - 1))
+
     def _draw(self) -> None:
         width = self.line_width
         if width < 1:
             return
         lines: list[Line] = []
         starts: list[int] = []
-        for index, exchange in enumerate(self._exchanges):
+        for index, row in enumerate(self._rows):
             starts.append(len(lines))
-            lines.extend(trace_lines(exchange, self._now, width, self._notes, whole=index == self._index))
+            if row.folded:
+                lines.append(fold_line(row, self._now, width))
+            else:
+                lines.extend(trace_lines(row.newest, self._now, width, self._notes, whole=index == self._index))
         self._starts = starts
-        self.set_lines(lines if self._exchanges else self._empty)
+        self.set_lines(lines if self._rows else self._empty)

@@ -1,0 +1,129 @@
+"""One exchange as lines: the request and what came of it, IDs, rate limit, headers, and what there is of the body."""
+
+from jobdeck.domain import words
+from jobdeck.domain.exchange import Exchange, ExchangeContent
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.domain.text import clean
+from jobdeck.tui.cell_text import LINE_LIMIT, fit, width_of, wrap
+from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line, justify
+from jobdeck.tui.render.trace import NOTHING, ExchangeNotes, advice, short_path
+
+LABEL = 12
+MESSAGE_LINES = 6
+LARGEST_BODY = 8 * 1024 * 1024
+PHRASES = {
+    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 302: "Found", 304: "Not Modified",
+    400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
+    409: "Conflict", 410: "Gone", 413: "Content Too Large", 422: "Unprocessable", 429: "Too Many Requests",
+    500: "Server Error", 502: "Bad Gateway", 503: "Unavailable", 504: "Gateway Timeout",
+}  # fmt: skip
+_SHOWN_ABOVE = frozenset({"date"})
+"""The date is the time of the exchange once more, by the server's clock; it stays for `Y` and support."""
+
+
+def exchange_title(exchange: Exchange, now: Instant, width: int) -> Line:
+    """Return the request line, the status, how long it took and how much came, with the time at the right."""
+    status, role = "no response", Role.BLIND
+    if exchange.http_status is not None:
+        status = f"{exchange.http_status} {PHRASES.get(exchange.http_status, '')}".rstrip()
+        role = Role.STRONG if 200 <= exchange.http_status < 300 else Role.FAILED
+    size = f"  {words.size(exchange.size)}" if exchange.size else ""
+    tail: Line = ((f"  {status}", role), (f"  {words.took(exchange.duration)}{size}", Role.DIM))
+    at: Line = ((words.near(exchange.started.us, now), Role.DIM), (" ", Role.TEXT))
+    room = width - sum(width_of(text) for text, _ in (*tail, *at)) - len(exchange.method[:7]) - 4
+    path = short_path(exchange.url, max(10, room)) if exchange.url else "what was asked is not on record"
+    return justify(((f" {clean(exchange.method[:7])} ", Role.DIM), (path, Role.STRONG), *tail), at, width)
+
+
+def exchange_lines(
+    exchange: Exchange, content: ExchangeContent | None, now: Instant, width: int, notes: ExchangeNotes = NOTHING
+) -> list[Line]:
+    """Return the lines over a body: IDs, quota, what the answer changed or what was wrong with it, and headers."""
+    lines: list[Line] = []
+    for label, value in (
+        ("request ID", exchange.request_id),
+        ("in the body", exchange.body_request_id if exchange.body_request_id != exchange.request_id else None),
+        ("trace ID", exchange.trace_id),
+    ):
+        if value:
+            lines.append(((label.ljust(LABEL), Role.DIM), (clean(value[:256]), Role.ID)))
+    if exchange.support_id is None:
+        reason = "none: no response" if exchange.http_status is None else "none: the response named none"
+        lines.append((("request ID".ljust(LABEL), Role.DIM), (reason, Role.DIM)))
+    windows = () if content is None else content.windows
+    lines += [_labelled("quota", quota, width, Role.TEXT) for one in windows if (quota := describe_window(one))]
+    problem = exchange.problem
+    if problem is not None:
+        text = f"{problem.kind.words}: {problem.message}"
+        first, *rest = wrap(text, width - LABEL, most=MESSAGE_LINES)
+        lines.append((("problem".ljust(LABEL), Role.DIM), (first, Role.FAILED)))
+        lines += [((" " * LABEL + line, Role.FAILED),) for line in rest]
+        lines.append(_labelled("", advice(problem, exchange, now), width, Role.TEXT))
+    else:
+        changed = notes.words.get(exchange.id, "")
+        lines.append(_labelled("changed", changed or "nothing", width, Role.STRONG if changed else Role.DIM))
+    if exchange.job is None:
+        lines.append(_labelled("list", "an answer about many jobs, this one among them", width, Role.DIM))
+    headers = () if content is None else content.headers
+    kept = [(name, value) for name, value in headers if name not in _SHOWN_ABOVE]
+    longest = min(28, max((len(name) for name, _ in kept), default=0))
+    lines += [
+        clip_line(((f"{fit(name, longest)}  ", Role.FAINT), (clean(value[:256]), Role.DIM)), width)
+        for name, value in kept
+    ]
+    return [clip_line(line, width) for line in (*lines, EMPTY)]
+
+
+def missing_body(exchange: Exchange, content: ExchangeContent | None, *, past: bool = False) -> str:
+    """Return in words why there is no body to show; empty when there is one."""
+    if content is not None and content.body:
+        return ""
+    if exchange.http_status is None:
+        return "no response came, so there is no body"
+    if content is not None and content.body is None and exchange.size > LARGEST_BODY:
+        return f"body not kept: {words.size(exchange.size)} are too large"
+    if content is not None:
+        return "body not kept" if exchange.size else "the response had no body"
+    if past:
+        return "the body is not in the recording"
+    if exchange.job is None:
+        return "body not in memory: of a list it is kept only where a job changed its state, while there is room"
+    return "body not in memory: it had to make room for newer ones, or came to an earlier run or another jobdeck"
+
+
+def body_heading(exchange: Exchange, body: bytes, *, raw: bool) -> Line:
+    """Return the line over a body: how it is shown, and whether it is all of it."""
+    shown = "as received" if raw else "body"
+    cut = ""
+    if exchange.problem is not None and len(body) < exchange.size:
+        cut = f"  the first {words.size(len(body))} of {words.size(exchange.size)}"
+    return ((f"{shown} ", Role.DIM), (words.size(len(body)), Role.TEXT), (cut, Role.WARN))
+
+
+def received_lines(text: str, width: int) -> list[Line]:
+    """Return a body as it was received, broken to the width."""
+    return [((line, Role.TEXT),) for line in wrap(text, width, most=LINE_LIMIT)]
+
+
+def is_json(text: str) -> bool:
+    """Whether a body looks like JSON that has parts."""
+    return text.lstrip()[:1] in {"{", "["}
+
+
+def describe_window(window: RateWindow) -> str:
+    """Return what a response said of a rate limit: ``279 of 600 left, resets in 12s``; empty when it said nothing."""
+    if window.remaining is None and window.limit is None:
+        return ""
+    limit = "" if window.limit is None else f"{window.limit:,}"
+    left = f"{limit} allowed" if window.remaining is None else f"{window.remaining:,} left"
+    if window.remaining is not None and limit:
+        left = f"{window.remaining:,} of {limit} left"
+    name = f"{clean(window.name[:40])}: " if window.name else ""
+    per = f" per {words.span(window.window)}" if window.window else ""
+    reset = f", resets in {words.span(window.reset_after)}" if window.reset_after is not None and window.exact else ""
+    return f"{name}{left}{per}{reset}"
+
+
+def _labelled(label: str, text: str, width: int, role: Role) -> Line:
+    return clip_line(((label.ljust(LABEL), Role.DIM), (clean(text[:1_024]), role)), width)

@@ -1,0 +1,219 @@
+"""A pane that shows JSON as a tree with a cursor, under some lines of its own; a long text is read piece by piece."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from jobdeck.domain import words
+from jobdeck.tui.actions import Group, bindings
+from jobdeck.tui.jsontree import NONE, JsonIndex, JsonTree
+from jobdeck.tui.render.spans import Line, Role
+from jobdeck.tui.render.tabs import tree_line
+from jobdeck.tui.widgets.line_view import LineView
+
+SLICE_SECONDS = 0.008
+"""How long a text is read at a stretch; keys are heard in between."""
+
+SLICE_TOKENS = 5_000
+AT_ONCE = 64_000
+"""Characters of a text that are read without letting anything in between: about 4 ms."""
+
+
+class TreePane(LineView):
+    """Lines that scroll, or a tree whose cursor the keys move where `json_tree` gives one."""
+
+    class ValueOpened(Message):
+        """A value is to be shown in full."""
+
+        def __init__(self, label: str, text: str) -> None:
+            super().__init__()
+            self.label = label
+            self.text = text
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(Group.MOVE),
+        Binding("enter", "open_node", "open", show=False),
+        Binding("space,right,left", "toggle_node", "open or close", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._index: JsonIndex | None = None
+        self._read_tree: JsonTree | None = None
+        self._tree_lines: tuple[int, Sequence[Line]] | None = None
+        self._heads = 0
+
+    @property
+    def json_tree(self) -> JsonTree | None:
+        """The tree that is shown, once it has been read."""
+        return self._read_tree
+
+    @property
+    def selected_value(self) -> tuple[str, str] | None:
+        """The name and the text of the value under the cursor; None where there is no tree."""
+        tree = self.json_tree
+        return None if tree is None else (tree.label, tree.value())
+
+    def draw(self) -> None:
+        """Draw everything anew."""
+        raise NotImplementedError
+
+    def forget_tree(self) -> None:
+        """Let go of the text."""
+        self._index = self._read_tree = self._tree_lines = None
+
+    def lines_of_tree(self, text: str, width: int, head: Sequence[Line]) -> Sequence[Line]:
+        """Return the lines of a text as a tree under `head`; they are made once."""
+        if self._index is None or (self._index.text is not text and self._index.text != text):
+            self._index, self._read_tree, self._tree_lines = JsonIndex(text), None, None
+            if len(text) <= AT_ONCE:
+                self._index.step(AT_ONCE)
+                self._read_tree = JsonTree(self._index)
+            else:
+                self.run_worker(self._read(self._index), name="tree", group="tree", exclusive=True)
+        if self._read_tree is None:
+            return [*head, ((f"reading {words.size(len(text))}: {words.percent(self._index.read)}", Role.DIM),)]
+        if self._tree_lines is None or self._tree_lines[0] != width or self._heads != len(head):
+            tree = self._read_tree
+            self._heads = len(head)
+            self._tree_lines = width, [*head, *(tree_line(tree, node, width) for node in tree.rows)]
+        return self._tree_lines[1]
+
+    async def search(self, query: str) -> bool:
+        """Bring the next place of the tree that holds `query` under the cursor; false when there is none."""
+        tree = self.json_tree
+        if tree is None:
+            return False
+        for found in tree.search(query):
+            if found:
+                self.redraw_tree()
+                return True
+            await asyncio.sleep(0)
+        return False
+
+    async def count(self, query: str) -> int:
+        """Return how many places of the tree hold `query`."""
+        count = 0
+        if self.json_tree is not None:
+            for so_far in self.json_tree.count(query):
+                count = so_far
+                await asyncio.sleep(0)
+        return count
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self.draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the node under the pointer; a click on the node of the cursor opens or closes it."""
+        tree, offset = self.json_tree, event.get_content_offset(self)
+        if tree is None or offset is None:
+            return
+        row = self.scroll_offset.y + offset.y - self._heads
+        if 0 <= row < len(tree.rows):
+            again = row == tree.cursor
+            tree.move(row)
+            if again:
+                self.action_open_node()
+            self.redraw_tree()
+
+    def ground(self, line: int) -> Role | None:
+        """Return the background of the node under the cursor while the pane has the focus."""
+        tree = self.json_tree
+        here = tree is not None and self.has_focus and line == tree.cursor + self._heads
+        return Role.CURSOR if here else None
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show the cursor only while keys move it."""
+        super().watch_has_focus(has_focus)
+        if self.json_tree is not None:
+            self.refresh()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys of a node to others where there is none."""
+        return action not in {"toggle_node", "open_node"} or self.json_tree is not None
+
+    def action_open_node(self) -> None:
+        """Open or close the node under the cursor; show a value in full."""
+        tree = self.json_tree
+        if tree is None or not tree.rows:
+            return
+        if tree.rows[tree.cursor].box == NONE:
+            self.post_message(self.ValueOpened(tree.label, tree.value()))
+        else:
+            self.action_toggle_node()
+
+    def action_toggle_node(self) -> None:
+        """Open or close the node under the cursor."""
+        if self.json_tree is not None:
+            self.json_tree.toggle()
+            self.redraw_tree()
+
+    def action_cursor_down(self) -> None:
+        """Go to the next node, or scroll."""
+        if not self._move(1):
+            super().action_cursor_down()
+
+    def action_cursor_up(self) -> None:
+        """Go to the node before, or scroll."""
+        if not self._move(-1):
+            super().action_cursor_up()
+
+    def action_page_down(self) -> None:
+        """Go one page down."""
+        if not self._move(self.page - 1):
+            super().action_page_down()
+
+    def action_page_up(self) -> None:
+        """Go one page up."""
+        if not self._move(1 - self.page):
+            super().action_page_up()
+
+    def action_first(self) -> None:
+        """Go to the first node, or line."""
+        if not self._move(-len(self.lines)):
+            super().action_first()
+
+    def action_last(self) -> None:
+        """Go to the last node, or line."""
+        if not self._move(len(self.lines)):
+            super().action_last()
+
+    def _move(self, by: int) -> bool:
+        tree = self.json_tree
+        if tree is None:
+            return False
+        tree.move(tree.cursor + by)
+        self._reveal(tree)
+        self.refresh()
+        return True
+
+    def redraw_tree(self) -> None:
+        """Draw the tree after it has been opened elsewhere, with the cursor in sight."""
+        self._tree_lines = None
+        self.draw()
+        if self._read_tree is not None:
+            self._reveal(self._read_tree)
+        self.refresh()
+
+    def _reveal(self, tree: JsonTree) -> None:
+        line = tree.cursor + self._heads
+        top = min(max(self.scroll_offset.y, line - self.page + 1), line if tree.cursor else 0)
+        self.scroll_to(y=max(0, top), animate=False, immediate=True)
+
+    async def _read(self, index: JsonIndex) -> None:
+        """Go through a long text piece by piece, so that no key has to wait for it."""
+        until = time.perf_counter() + SLICE_SECONDS
+        while not index.step(SLICE_TOKENS):
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + SLICE_SECONDS
+            if index is not self._index:
+                return
+        self._read_tree = JsonTree(index)
+        self.draw()
