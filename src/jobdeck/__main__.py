@@ -65,7 +65,7 @@ def _say(error: BaseException) -> None:
     cause = getattr(error, "strerror", None) or (str(error) if isinstance(error, ImportError) else "")
     if isinstance(error, MemoryError):
         cause = "out of memory"
-    line = f"jobdeck: {f'cannot use {path}' if path else 'cannot go on'}: {cause or type(error).__name__}"
+    line = f"jobdeck: {f'cannot use {path}' if path else 'cannot continue'}: {cause or type(error).__name__}"
     try:
         os.write(2, (ascii(line)[1:-1] + "\n").encode())
     except OSError:

@@ -31,7 +31,7 @@ def explain_file(path: Path) -> str:
             return f'{path} belongs to {_owner(path)}: sudo chown "$(id -un)" {quoted}'
     except OSError:
         return ""
-    return f"you have no right to read and write {path}: chmod u+rw {quoted}"
+    return f"no permission to read and write {path}: chmod u+rw {quoted}"
 
 
 def _explain(directory: Path) -> str:
@@ -42,10 +42,10 @@ def _explain(directory: Path) -> str:
         except FileNotFoundError:
             if place.is_symlink():
                 target = place.parent / place.readlink()
-                return f"{place} leads to {target}, which is not there: mkdir -p {shlex.quote(str(target))}"
+                return f"{place} links to {target}, which does not exist: mkdir -p {shlex.quote(str(target))}"
             return _denied(above, os.W_OK | os.X_OK)
         if not stat.S_ISDIR(state.st_mode):
-            return f"{place} is a file, not a directory: move it away"
+            return f"{place} is a file, not a directory: move it out of the way"
         if not _allowed(place, os.X_OK):
             return _denied(place, os.X_OK)
         above = place
@@ -57,10 +57,10 @@ def _denied(directory: Path, rights: int) -> str:
     if _allowed(directory, rights):
         return ""
     if hasattr(os, "statvfs") and os.statvfs(directory).f_flag & os.ST_RDONLY and not _owned_by_other(directory):
-        return f"{directory} is on a file system that is read-only"
+        return f"{directory} is on a read-only file system"
     quoted = shlex.quote(str(directory))
     if not _owned_by_other(directory):
-        return f"you have no right to write to {directory}: chmod u+rwx {quoted}"
+        return f"no permission to write to {directory}: chmod u+rwx {quoted}"
     remedy = f'sudo chown -R "$(id -un)" {quoted}' if _is_below_own_home(directory) else "set HOME to your own"
     return f"{directory} belongs to {_owner(directory)}: {remedy}"
 

@@ -30,15 +30,15 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise DocumentError(f"it is larger than {MAX_TOML // 1024} KiB")
     if found := _MANY_PARTS.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise DocumentError(f"a dotted name has more than 32 parts (at line {line})")
+        raise DocumentError(f"a dotted key has more than 32 parts (line {line})")
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DocumentError(str(error)) from None
     except RecursionError:
-        raise DocumentError("it is nested too deeply") from None
+        raise DocumentError("too deeply nested") from None
     except ValueError:  # of Python's limit on the digits of an int, without a place
-        raise DocumentError("a number in it has too many digits") from None
+        raise DocumentError("a number has too many digits") from None
     _check(table)
     return table
 
@@ -52,9 +52,9 @@ def parse_json(data: bytes) -> object:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DocumentError(str(error)) from None
     except RecursionError:
-        raise DocumentError("it is nested too deeply") from None
+        raise DocumentError("too deeply nested") from None
     except ValueError:
-        raise DocumentError("a number in it has too many digits") from None
+        raise DocumentError("a number has too many digits") from None
     _check(value)
     return value
 
@@ -70,10 +70,10 @@ def _check(document: object) -> None:
             elif isinstance(value, list):
                 inner.extend(value)
             elif isinstance(value, int) and value not in _INTEGERS:
-                raise DocumentError("a number in it has too many digits")
+                raise DocumentError("a number has too many digits")
         if not inner:
             return
         level, count = inner, count + len(inner)
         if count > MAX_VALUES:
-            raise DocumentError(f"there are more than {MAX_VALUES:,} values in it")
+            raise DocumentError(f"it contains more than {MAX_VALUES:,} values")
     raise DocumentError(f"it is nested more than {MAX_DEPTH} levels deep")

@@ -60,7 +60,7 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         _require_regular(path.stat())
     except ValueError:  # a NUL in its name
-        raise NotAFileError("no file can have such a name") from None
+        raise NotAFileError("not a valid file name") from None
     # Should it have become a pipe since, O_NONBLOCK opens it without waiting, and it is refused then.
     flags = os.O_RDONLY | _flag("O_NONBLOCK") | _flag("O_NOCTTY") | _flag("O_CLOEXEC") | _flag("O_BINARY")
     descriptor = os.open(path, flags)
@@ -102,7 +102,7 @@ def read_pipe(path: Path, limit: int, seconds: float = 30.0) -> bytes:
         while len(data) <= limit:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                raise NotAFileError(f"it is a pipe that did not end within {seconds:g} s")
+                raise NotAFileError(f"it is a pipe that did not finish within {seconds:g} s")
             chunk = os.read(descriptor, limit + 1 - len(data))
             if not chunk:
                 return data

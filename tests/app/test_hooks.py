@@ -89,7 +89,7 @@ async def test_a_hook_that_takes_too_long_is_killed_with_all_it_started(
     complaints: list[str] = []
     script = f"sleep 60 & echo $! > {tmp_path}/child; wait"
     await runner(hook("sh", "-c", script), complaints).run(failed())
-    assert complaints == ["hook sh: killed, for it took longer than 0 s"]
+    assert complaints == ["hook sh: killed after 0 s"]
     child = int((tmp_path / "child").read_text())
     async with asyncio.timeout(100):
         while runs(child):
@@ -103,8 +103,8 @@ async def test_a_hook_that_fails_is_named() -> None:
     await runner(hook("sh", "-c", "exit 3"), complaints).run(failed())
     await runner(hook("sh", "-c", "exit 3", on=frozenset({Phase.SUCCEEDED})), complaints).run(failed())
     assert complaints == [
-        "hook notify: could not be started: No such file or directory",
-        "hook sh: ended with code 3",
+        "hook notify: could not start: No such file or directory",
+        "hook sh: exited with code 3",
     ]
 
 
@@ -165,7 +165,7 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
             await asyncio.sleep(0.01)
         await notifier.close(5)
         await notifier._store.close()
-    assert notices == ["6 jobs ended: 6 failed"]
+    assert notices == ["6 jobs finished: 6 failed"]
 
 
 @pytest.mark.posix
@@ -242,7 +242,7 @@ def test_only_an_end_that_came_while_we_watched_is_one() -> None:
 
 def test_many_ends_are_one_line() -> None:
     jobs = [*(failed(f"op_{n}") for n in range(35)), job("a", Phase.SUCCEEDED), job("b", Phase.CANCELLED)]
-    assert end_words(jobs) == "37 jobs ended: 35 failed, 1 cancelled, 1 succeeded"
+    assert end_words(jobs) == "37 jobs finished: 35 failed, 1 cancelled, 1 succeeded"
     assert end_words([failed()]) == "op_a failed: E boom"
     assert end_words([job("op_a", Phase.SUCCEEDED)]) == "op_a succeeded"
 
@@ -257,12 +257,12 @@ token = "env:HOG"
 @pytest.mark.parametrize(
     ("hooks", "complaint"),
     [
-        ('[[hooks]]\nrun = "notify-slack"', "run must be a list of texts"),
+        ('[[hooks]]\nrun = "notify-slack"', "run must be a list of strings"),
         ("[[hooks]]\nrun = []", "run must be a program and its arguments"),
         ('[[hooks]]\nrun = ["x"]\nshell = true', "unknown key shell (known: run, on, profiles)"),
-        ('[[hooks]]\nrun = ["x"]\non = ["done"]', "on knows succeeded, partial, failed, cancelled, not done"),
-        ('[[hooks]]\nrun = ["x"]\nprofiles = ["cow"]', "profiles names no profile: cow"),
-        ('[hooks]\nrun = ["x"]', "hooks must be tables, written [[hooks]]"),
+        ('[[hooks]]\nrun = ["x"]\non = ["done"]', "on must be one of succeeded, partial, failed, cancelled, not done"),
+        ('[[hooks]]\nrun = ["x"]\nprofiles = ["cow"]', "unknown profile in profiles: cow"),
+        ('[hooks]\nrun = ["x"]', "hooks must be tables such as [[hooks]]"),
     ],
 )
 def test_a_hook_that_is_wrong_is_refused_by_name(tmp_path: Path, hooks: str, complaint: str) -> None:

@@ -42,7 +42,7 @@ async def test_the_watch_list_is_opened_without_the_profiles_whose_keys_are_miss
     shown, (notice,) = await opened("HOG_KEY")
     assert shown == {"hog"}
     why = f"{config}: [profiles.sonarly]: token: the environment variable SONARLY_KEY is not set"
-    assert notice == f"profile sonarly left out: {why}"
+    assert notice == f"profile sonarly skipped: {why}"
     with pytest.raises(ConfigError, match="_KEY is not set"):
         await opened()
     assert await opened("HOG_KEY", "SONARLY_KEY") == ({"hog", "sonarly"}, ()), "it is on the list as before"

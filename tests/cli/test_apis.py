@@ -44,7 +44,7 @@ def test_all_are_listed_with_where_they_are_from(env: dict[str, str], tmp_path: 
     assert rows["sonarly"].split()[1:] == ["Sonarly", "https://api.sonarly.io", "built", "in"]
     assert rows["mine"].split()[1:] == ["Mine", "https://ci.example", str(tmp_path / "apis" / "mine.toml")]
     assert rows["within"].endswith(str(tmp_path / "config.toml"))
-    assert rows["thehog"].endswith("thehog.toml, replaces the built-in one")
+    assert rows["thehog"].endswith("thehog.toml, overrides the built-in one")
 
 
 def test_a_page_that_is_wrong_costs_no_other(env: dict[str, str], tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_page_that_is_wrong_costs_no_other(env: dict[str, str], tmp_path: Path
     (tmp_path / "config.toml").write_text("")
     ran = jobdeck("apis", env=env)
     assert ran.code == 0
-    assert "mine.toml, cannot be used" in ran.out
+    assert "mine.toml, invalid" in ran.out
     assert "unknown key titel" in ran.err
 
 
@@ -90,10 +90,10 @@ def test_an_api_whose_variable_is_set_has_a_profile_when_it_is_named(tmp_path: P
     assert jobdeck("history", "--json", "--profile", "openai", env=env).object["id"] == "batch_1"
     ran = jobdeck("discover", env=env)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "jobdeck: no profile is configured; --profile names one that the environment gives: openai\n"
+    assert ran.err == "jobdeck: no profile configured; with --profile you can use one from the environment: openai\n"
     checks = [check["check"] for check in jobdeck("doctor", "--json", env=env).objects]
     assert not any(check.startswith("openai") for check in checks)
-    assert jobdeck("discover", "--profile", "opneai", env=env).err.endswith("there are: openai\n")
+    assert jobdeck("discover", "--profile", "opneai", env=env).err.endswith("available: openai\n")
     assert jobdeck("status", "openai:batch_1", env={**env, "OPENAI_API_KEY": ""}).code == 2
 
 

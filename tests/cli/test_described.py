@@ -111,7 +111,7 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
 
         other = told(home, server, "status", "red/2")
         assert other.code == 7
-        assert "the answer is about another job: 9 instead of 2" in other.out
+        assert "the response is for another job: 9 instead of 2" in other.out
 
         run_ = told(home, server, "status", "--json", f"{server.url}/repos/o/r/actions/runs/30433642")
         assert (run_.code, run_.object["phase"], run_.object["request_id"]) == (1, "failed", "GH:1")
@@ -124,7 +124,7 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         headed = told(home, server, "status", "--json", "-", stdin=answered)
         assert (headed.object["id"], headed.object["accepted_request_id"]) == ("1", "r-9")
         there = told(home, server, "status", "--json", "ci:-", stdin='{"id": 30433642, "repo": "o/r"}')
-        assert "a job of GitHub Actions is written owner/repo/ID" in there.err
+        assert "GitHub Actions jobs are written owner/repo/ID" in there.err
         here = told(home, server, "status", "--json", "own:-", stdin="1\n", config=CONFIG.replace('"own"', '"ci"', 1))
         assert here.object["profile"] == "own"
         assert told(home, server, "status", "nix:-").code == 2
@@ -139,21 +139,21 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
         assert [dict(asked.query) for asked in server.asked("/blue/jobs")] == [{"n": "20"}]
         refused = told(home, server, "discover", "--profile", "ci")
         assert (refused.code, refused.out) == (2, "")
-        assert "profile ci: a list of GitHub Actions jobs needs owner, repo in [profiles.ci.variables]" in refused.err
+        assert "profile ci: listing GitHub Actions jobs needs owner, repo in [profiles.ci.variables]" in refused.err
 
         doctor = told(home, server, "doctor", "--json", "--no-store")
         checks = {check["check"]: check for check in doctor.objects}
-        assert checks["described APIs"]["found"] == (
-            f"acme ({home / 'config.toml'}); {len(built_in_names())} built in (jobdeck apis lists them)"
+        assert checks["APIs"]["found"] == (
+            f"acme ({home / 'config.toml'}); {len(built_in_names())} built in (run 'jobdeck apis' for a list)"
         )
         assert checks["ci: credentials"] == {
-            "check": "ci: credentials", "verdict": "ok", "found": "none, and none are needed",
+            "check": "ci: credentials", "verdict": "ok", "found": "none needed",
         }  # fmt: skip
-        assert "a list of GitHub Actions jobs needs owner, repo" in checks["ci: request"]["found"]
+        assert "listing GitHub Actions jobs needs owner, repo" in checks["ci: request"]["found"]
         assert "answered 200" in checks["own: request"]["found"]
-        assert checks["own: limits"]["found"] == "6000 a minute configured; the server says nothing"
+        assert checks["own: limits"]["found"] == "6000/min configured; server announces no limit"
         kept = told(home, server, "doctor", "--json", "--profile", "own").objects
-        assert any(check["found"].endswith("nothing; in force: poll 6000 a minute") for check in kept)
+        assert any(check["found"].endswith("no limit; in force: poll 6000/min") for check in kept)
         assert doctor.code == 0
 
 
@@ -177,11 +177,11 @@ def test_how_an_answer_is_read_field_by_field(home: Path) -> None:
     lines = [line.split() for line in shown.out.splitlines()]
     assert ["status", "$.state", '"busy"'] in lines
     assert ["progress_total", "$.of", "4"] in lines
-    assert ["phase", "running", "(not", "ended)"] in lines
+    assert ["phase", "running", "(unfinished)"] in lines
     assert ["progress", "75.0%"] in lines
     assert ["stage", "load", "succeeded", "(ok)"] in lines
     assert ["request", "ID", "r-1"] in lines
-    assert shown.out.startswith(f"acme, described in {home / 'config.toml'}\n")
+    assert shown.out.startswith(f"acme, defined in {home / 'config.toml'}\n")
 
 
 def test_an_answer_as_json_by_a_built_in_description_without_any_configuration(home: Path) -> None:
@@ -199,7 +199,7 @@ def test_an_answer_that_is_no_job_says_where_nothing_was_and_exits_with_1(home: 
     ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin='{"id": "1", "status": "ok"}')
     assert ran.code == 1
     assert "nothing at $.state" in ran.out
-    assert "not read as a job: unexpected answer: the answer has no status: no word at $.state" in ran.out
+    assert "not a job: unexpected response: the response has no status: no string at $.state" in ran.out
     html = told(home, None, "doctor", "--json", "--provider", "acme", "--body", "-", stdin="<html>")
     assert (html.code, html.object["job"], html.object["problem"]["kind"]) == (1, None, "not_json")
     rows = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin='[{"id": "7", "state": "ok"}]')
@@ -213,13 +213,13 @@ def test_a_list_says_what_of_it_cannot_be_read_and_where_its_next_page_is(home: 
     rows = {"jobs": [{"id": "7", "state": "ok"}, {"id": "8"}], "next": "/blue/jobs?after=p2"}
     ran = told(home, None, *shown, config=paged, stdin=json.dumps(rows))
     assert ran.code == 0
-    assert "1 of 2 rows could not be read: the answer has no status: no word at $.state\n" in ran.out
+    assert "1 of 2 rows could not be read: the response has no status: no string at $.state\n" in ran.out
     assert "next page: p2\n" in ran.out
     wrong = told(home, None, *shown, config=paged, stdin='{"jobs": [{"job": {"id": "7"}}]}')
     assert wrong.code == 1
-    assert "not read as a list of jobs: none of 1 rows could be read: nothing at $.id\n" in wrong.out
+    assert "not a list of jobs: none of 1 rows could be read: nothing at $.id\n" in wrong.out
     other = told(home, None, *shown, config=paged, stdin='{"runs": []}')
-    assert "not read as a list of jobs: nothing at $.jobs[*]\n" in other.out
+    assert "not a list of jobs: nothing at $.jobs[*]\n" in other.out
 
 
 def test_a_server_that_gives_the_same_page_again_is_not_asked_for_it_for_ever(home: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_list_that_is_described_wrongly_is_a_problem_and_no_empty_list(home: P
     with scripted_apart({"/blue/jobs": [Say([{"job": {"id": "7", "state": "ok"}}])]}) as server:
         found = told(home, server, "discover")
     assert found.code == 7
-    assert found.err == "jobdeck: profile own: unexpected answer: none of 1 rows could be read: nothing at $.id\n"
+    assert found.err == "jobdeck: profile own: unexpected response: none of 1 rows could be read: nothing at $.id\n"
 
 
 def test_a_job_that_is_asked_for_by_a_parameter(home: Path) -> None:
@@ -278,12 +278,12 @@ def test_a_saved_refusal_is_one_and_an_error_of_a_success_is_pointed_out(home: P
     saved = 'HTTP/1.1 404 Not Found\r\nX-Request-Id: r-7\r\n\r\n{"detail": "no such job\\u001b"}'
     refused = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin=saved)
     assert refused.code == 1
-    assert refused.out.endswith("\n\nnot read as a job: not found: no such job\\x1b\n")
+    assert refused.out.endswith("\n\nnot a job: not found: no such job\\x1b\n")
     config = CONFIG.replace("[providers.acme.stages]", 'error = "$.why"\n[providers.acme.stages]')
     body = '{"id": "1", "state": "ok", "why": {"code": "E1", "message": "it broke"}}'
     good = told(home, None, "doctor", "--provider", "acme", "--body", "-", config=config, stdin=body)
     assert good.code == 0
-    assert "E1 it broke   (and yet succeeded: see phases.done)\n" in good.out
+    assert "E1 it broke   (but succeeded; see phases.done)\n" in good.out
 
 
 def test_a_saved_answer_that_is_a_rate_limit_in_words_is_called_one(home: Path) -> None:
@@ -292,15 +292,15 @@ def test_a_saved_answer_that_is_a_rate_limit_in_words_is_called_one(home: Path) 
     config = CONFIG.replace("[providers.acme.stages]", limits)
     ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", config=config, stdin=body)
     assert ran.code == 1
-    assert "not read as a job: rate limited: Throttled\n" in ran.out
+    assert "not a job: rate limited: Throttled\n" in ran.out
 
 
 def test_what_was_found_and_not_read_is_said_beside_it(home: Path) -> None:
     body = {"id": "1", "state": "odd", "done": "3/4", "of": 4}
     ran = told(home, None, "doctor", "--provider", "acme", "--body", "-", stdin=json.dumps(body))
     assert ran.code == 0
-    assert '"odd"   (in none of the phases)\n' in ran.out
-    assert '"3/4"   (not read: not all of it are numbers or lists)\n' in ran.out
+    assert '"odd"   (not in any phase)\n' in ran.out
+    assert '"3/4"   (ignored: not all numbers or lists)\n' in ran.out
 
 
 @pytest.mark.parametrize(
@@ -308,11 +308,11 @@ def test_what_was_found_and_not_read_is_said_beside_it(home: Path) -> None:
     [
         (('state"', 'state["'), ("status", "1"), "[providers.acme.fields]: status is not a valid JSONPath"),
         (("succeeded =", "suceeded ="), ("status", "1"), "[providers.acme.phases]: unknown key suceeded"),
-        (("jobs/{id}", "jobs"), ("doctor", "--provider", "acme", "--body", "-"), "url must have {id} in it"),
+        (("jobs/{id}", "jobs"), ("doctor", "--provider", "acme", "--body", "-"), "url must contain {id}"),
         (("", ""), ("doctor", "--provider", "acne", "--body", "-"), "did you mean acme?"),
-        (("", ""), ("doctor", "--provider", "acme"), "--provider NAME and --body FILE need each other"),
-        (("", ""), ("doctor", "--body", "-"), "--provider NAME and --body FILE need each other"),
-        (("", ""), ("doctor", "--provider", "acme", "--body", "/nowhere.json"), "there is no file /nowhere.json"),
+        (("", ""), ("doctor", "--provider", "acme"), "--provider and --body must be used together"),
+        (("", ""), ("doctor", "--body", "-"), "--provider and --body must be used together"),
+        (("", ""), ("doctor", "--provider", "acme", "--body", "/nowhere.json"), "no such file: /nowhere.json"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_asked(
@@ -368,7 +368,7 @@ def test_a_result_that_cannot_be_had_is_said_and_the_exit_code_stays(home: Path)
         ran = told(home, server, "status", "--json", "1", config=config)
         waited = told(home, server, "wait", "1", config=config)
     assert (ran.code, ran.object["phase"], ran.object["result"], ran.object["problem"]) == (0, "succeeded", None, None)
-    assert "anomaly: result not fetched: its URL leads to https://evil.example, and not to" in ran.err
+    assert "anomaly: result not fetched: its URL is on https://evil.example, not" in ran.err
     assert waited.code == 0
     assert "result not fetched" in waited.err
 
@@ -376,8 +376,8 @@ def test_a_result_that_cannot_be_had_is_said_and_the_exit_code_stays(home: Path)
 def test_the_answer_with_a_part_of_a_job_is_read_as_one(home: Path) -> None:
     shown = ("doctor", "--provider", "acme", "--body", "-")
     job = told(home, None, *shown, config=PARTED, stdin=json.dumps(OVER))
-    assert "result      in another answer, at /out/1\n" in job.out
-    assert "stages      in another answer\n" in job.out
+    assert "result      in a separate response, at /out/1\n" in job.out
+    assert "stages      in a separate response\n" in job.out
     steps = told(home, None, *shown, config=PARTED, stdin=json.dumps(STEPS))
     assert (steps.code, "the stages of a job\n" in steps.out) == (0, True)
     assert "stage load  succeeded (ok)\n" in steps.out

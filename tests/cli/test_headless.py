@@ -75,10 +75,10 @@ async def test_an_end_that_only_a_list_tells_is_not_relied_on_and_given_up_when_
         (Source.ANSWER, ExitCode.FAILED),
     ]
     assert "failed: listed" not in "\n".join(describe_summary([well], brief=False))
-    assert "listed as failed, not confirmed by its own answer: not found" in "\n".join(
+    assert "failed according to a list, not confirmed by the job itself: not found" in "\n".join(
         describe_summary([gone, well], brief=False)
     )
-    assert describe_rest((broken,)).startswith("the end of 1 of 1 not confirmed (server error: ")
+    assert describe_rest((broken,)).startswith("1 of 1 finished but not confirmed (server error: ")
 
 
 async def test_a_disk_that_fails_meanwhile_is_told_once(
@@ -96,4 +96,4 @@ async def test_a_disk_that_fails_meanwhile_is_told_once(
     jobs = await followed(scenario, {"JOBDECK_DATA_DIR": str(tmp_path)})
     assert [job.phase.value for job in jobs] == ["failed"] * 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "Going on in memory" in line
+    assert "Continuing in memory" in line

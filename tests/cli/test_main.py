@@ -53,7 +53,7 @@ def test_words_that_are_no_command_are_targets() -> None:
 def test_a_mistyped_command_is_no_job(env: dict[str, str], typed: str, meant: str) -> None:
     ran = jobdeck(typed, "--json", "op_1", env=env)
     assert (ran.code, ran.out) == (2, "")
-    assert f"no command '{typed}'; did you mean '{meant}'? (an ID of that name: PROFILE:{typed})" in ran.err
+    assert f"unknown command '{typed}'; did you mean '{meant}'? (if it is an ID, write PROFILE:{typed})" in ran.err
 
 
 def test_what_may_be_a_target_is_never_taken_for_a_mistyped_command(tmp_path: Path) -> None:

@@ -65,16 +65,16 @@ def test_history_lists_what_was_looked_at_even_without_the_server(tmp_path: Path
 @pytest.mark.parametrize("command", [["history"], ["requests"], ["requests", "--json"]])
 def test_what_is_cut_at_the_limit_says_so(env: dict[str, str], command: list[str]) -> None:
     jobdeck("status", "op_done", "op_failed", env=env)
-    assert "these are the newest 1: --limit N shows more" in jobdeck(*command, "--limit", "1", env=env).err
+    assert "showing the newest 1; use --limit N for more" in jobdeck(*command, "--limit", "1", env=env).err
     assert jobdeck(*command, "--limit", "2", env=env).err == ""
 
 
 def test_history_is_empty_at_first_and_says_so(env: dict[str, str]) -> None:
     ran = jobdeck("history", env=env)
     assert (ran.code, ran.out) == (0, "")
-    assert "nothing is remembered yet" in ran.err
-    assert "nothing is remembered of profile hgo yet" in jobdeck("history", "--profile", "hgo", env=env).err
-    assert "no request of profile hgo is on record yet" in jobdeck("requests", "--profile", "hgo", env=env).err
+    assert "no saved jobs yet" in ran.err
+    assert "no saved jobs for profile hgo yet" in jobdeck("history", "--profile", "hgo", env=env).err
+    assert "no requests for profile hgo on record yet" in jobdeck("requests", "--profile", "hgo", env=env).err
 
 
 def test_history_forgets_on_request_only(env: dict[str, str]) -> None:
@@ -104,7 +104,7 @@ def test_a_request_id_leads_back_to_its_job(env: dict[str, str]) -> None:
     request_id = jobdeck("status", "--json", "op_done", env=env).object["request_id"]
     found = jobdeck("requests", "--json", request_id, env=env).objects
     assert [item["job"] for item in found] == ["thehog:op_done"]
-    assert "it told of thehog:op_done" in jobdeck("requests", request_id, env=env).out
+    assert "updated thehog:op_done" in jobdeck("requests", request_id, env=env).out
 
 
 def test_requests_about_a_target_are_listed_and_others_are_not_found(env: dict[str, str]) -> None:
@@ -154,13 +154,13 @@ def test_a_ticket_has_the_refusals_that_others_of_its_profile_met_while_it_was_g
     with ThreadedSimulator(Scenario(jobs=scripts, faults=(broken,))) as running:
         env = environment(running.url, tmp_path)
         jobdeck("status", "/api/enrichments/en_1", env=env)
-        assert "failed meanwhile" not in jobdeck("ticket", "/api/enrichments/en_1", env=env).out
+        assert "Failed requests" not in jobdeck("ticket", "/api/enrichments/en_1", env=env).out
         jobdeck("status", "/api/enrichments/en_2", env=env)
         refused = running.requests[-1].request_id
-        _, _, section = jobdeck("ticket", "en_1", env=env).out.partition("### Requests about other jobs that failed")
+        _, _, section = jobdeck("ticket", "en_1", env=env).out.partition("### Failed requests for other jobs")
         assert "en_2 503 " in section
         assert f"request {refused} server error" in section
-        assert "failed meanwhile" not in jobdeck("ticket", "en_2", env=env).out, "its own are among its exchanges"
+        assert "Failed requests" not in jobdeck("ticket", "en_2", env=env).out, "its own are among its exchanges"
 
 
 @pytest.mark.posix
@@ -198,10 +198,10 @@ def test_doctor_checks_each_part_with_masked_credentials(env: dict[str, str]) ->
     assert {"version", "configuration", "thehog: request", "sonarly: request", "store", "clipboard"} <= checks.keys()
     assert checks["sonarly: SONARLY_API_KEY"]["found"] == "sk_live_…6789 from env:SONARLY_API_KEY"
     assert all(item["verdict"] != "failed" for item in checks.values())
-    assert checks["clipboard"]["found"].startswith("OSC 52, to the terminal")
+    assert checks["clipboard"]["found"].startswith("OSC 52 (the terminal")
     inside = {item["check"]: item for item in jobdeck("doctor", "--json", env={**env, "TMUX": "/tmp/x,1,0"}).objects}
     assert inside["clipboard"]["found"] == "tmux load-buffer -w -"
-    assert inside["notices"]["found"].startswith("the bell, and a notice of the")
+    assert inside["notices"]["found"].startswith("bell and ")
 
 
 def test_doctor_fails_with_the_code_of_what_is_wrong(env: dict[str, str]) -> None:
@@ -224,7 +224,7 @@ def test_the_database_and_its_folder_are_private(env: dict[str, str], tmp_path: 
 def test_an_accepting_request_id_is_kept_and_found(env: dict[str, str]) -> None:
     body = {"id": "op_done", "pollUrl": "/api/operations/op_done", "meta": {"requestId": "accepting-1"}}
     jobdeck("status", "-", env=env, stdin=json.dumps(body))
-    assert "it accepted thehog:op_done" in jobdeck("requests", "accepting-1", env=env).out
+    assert "accepted thehog:op_done" in jobdeck("requests", "accepting-1", env=env).out
     assert "- Accepted with request ID: `accepting-1`" in jobdeck("ticket", "op_done", env=env).out
 
 
@@ -265,7 +265,7 @@ def test_what_contradicts_an_end_that_is_remembered_is_named(tmp_path: Path) -> 
         assert (again.code, again.object["phase"]) == (0, "running")
         assert "the server now says processing" in again.err
         timed = jobdeck("wait", "--timeout", "1s", "op_1", env=env)
-        assert (timed.code, "1 of 1 not ended" in timed.err) == (124, True)
+        assert (timed.code, "1 of 1 unfinished" in timed.err) == (124, True)
 
 
 def test_what_is_remembered_is_no_answer_when_none_comes(tmp_path: Path) -> None:
@@ -280,8 +280,8 @@ def test_what_is_remembered_is_no_answer_when_none_comes(tmp_path: Path) -> None
     assert (waited.object["phase"], waited.object["problem"]["kind"], waited.code) == ("failed", "network", 124)
     said = jobdeck("wait", "--timeout", "1s", "op_done", env=offline).err
     assert "1 job: 1 not confirmed" in said
-    assert "remembered as succeeded, not confirmed: unreachable" in said
-    assert "the end of 1 of 1 not confirmed (unreachable: " in said
+    assert "succeeded according to saved data, not confirmed: unreachable" in said
+    assert "1 of 1 finished but not confirmed (unreachable: " in said
 
 
 def test_a_clock_that_was_ahead_hides_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from tests.cli.harness import environment, jobdeck
 PATIENCE = 150.0
 """Seconds in which a command that does not wait has ended, on a machine with much else to do."""
 
-SILENCE = r"no requests until \d\d:\d\d:\d\dZ \(\d+m\d\ds more\)"
+SILENCE = r"no requests until \d\d:\d\d:\d\dZ \(in \d+m\d\ds\)"
 TOLD = re.compile(f"profile thehog: rate limited(; the server asked to wait 13m20s)?; {SILENCE}")
 
 
@@ -53,9 +53,9 @@ def test_a_status_answers_at_once_with_what_is_remembered(env: dict[str, str], s
     assert (jobs["op_seen"]["status"], jobs["op_done"]["status"]) == ("queued", "succeeded"), "the last good state"
     assert jobs["op_seen"]["age_seconds"] is not None
     assert ran.code == 7
-    assert jobdeck("status", "op_done", env=env).code == 7, "what is remembered is no answer"
+    assert jobdeck("status", "op_done", env=env).code == 7, "what is remembered is no response"
     table = jobdeck("status", "op_seen", env=env, process=True)
-    assert "rate limited: not asked, no requests until" in table.out
+    assert "rate limited: not polled, no requests until" in table.out
 
 
 def test_a_look_that_earns_the_silence_does_not_wait_for_the_rest(tmp_path: Path) -> None:
@@ -89,10 +89,10 @@ def test_lists_and_the_doctor_do_not_wait_either(env: dict[str, str], server: Th
     ran = jobdeck("discover", "--profile", "thehog", "--json", env=env)
     assert (ran.code, ran.out) == (7, "")
     assert TOLD.search(ran.err), ran.err
-    assert "rate limited: not asked" in ran.err
+    assert "rate limited: not polled" in ran.err
     checked = jobdeck("doctor", "--profile", "thehog", env=env)
     assert checked.code == 7
-    assert "rate limited: not asked" in checked.out
+    assert "rate limited: not polled" in checked.out
     assert TOLD.search(checked.err), checked.err
     assert time.monotonic() - started < PATIENCE
     assert len(server.requests) == sent

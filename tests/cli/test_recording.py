@@ -69,8 +69,8 @@ def test_a_recording_that_cannot_go_on_says_so_and_the_wait_does(
     with simulator(SCENARIO) as running:
         ran = jobdeck("wait", "--record", str(tmp_path / "r"), *TARGETS, env=environment(running.url, tmp_path))
     assert ran.code == 1
-    told = [line for line in ran.err.splitlines() if "recorded" in line]
-    assert told == [f"jobdeck: no longer recorded: {tmp_path / 'r'}: No space left on device"]
+    told = [line for line in ran.err.splitlines() if "recording" in line]
+    assert told == [f"jobdeck: recording to {tmp_path / 'r'} stopped: No space left on device"]
 
 
 def test_replay_says_what_is_wrong_with_a_file_and_wants_a_terminal(tmp_path: Path) -> None:
@@ -81,14 +81,14 @@ def test_replay_says_what_is_wrong_with_a_file_and_wants_a_terminal(tmp_path: Pa
     old = write_lines(tmp_path / "old", [json.dumps({**json.loads(header), "version": 2, "jobdeck": "0.0.9"})])
     for arguments, reason in [
         ([str(tmp_path / "none")], "cannot read"),
-        ([str(bad)], "bad, line 2: it has no entry that this version knows"),
+        ([str(bad)], "bad, line 2: it has no entry known to this version"),
         (
             [str(old)],
-            "old cannot be read: it was made by jobdeck 0.0.9 in format 2, and this version reads format 3",
+            "old: it was made by jobdeck 0.0.9 in format 2, but this version reads format 3",
         ),
-        ([str(good), "--at", "5m"], "--at: the recording goes from 20:26:40Z to 20:27:40Z"),
-        ([str(good), "--at", "20:26:39"], "--at: the recording goes from"),
-        ([str(good), "--at", "25:00:00"], "--at: no moment such as 14:02, 14:02:30, +5m, -30s, 50%"),
+        ([str(good), "--at", "5m"], "--at: the recording covers 20:26:40Z to 20:27:40Z"),
+        ([str(good), "--at", "20:26:39"], "--at: the recording covers"),
+        ([str(good), "--at", "25:00:00"], "--at: not a time such as 14:02, 14:02:30, +5m, -30s, 50%"),
         ([str(good), "--speed", "0"], "not a number"),
         ([str(good), "--at", "20:27:00Z"], "the screen needs a terminal"),
         ([str(good), "--at=-30s"], "the screen needs a terminal"),

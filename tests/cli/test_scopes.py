@@ -96,7 +96,7 @@ def test_a_request_of_the_other_server_is_not_shown_but_found(
     assert (found.code, found.out) == (6, "")
     assert f"{request_id} is on record for {servers.production.url} (thehog)" in found.err
     assert jobdeck("requests", request_id, env=production).code == 0
-    assert f"nothing is remembered of profile thehog at {servers.staging.url} yet" in (
+    assert f"no saved jobs for profile thehog at {servers.staging.url} yet" in (
         jobdeck("history", "--profile", "thehog", env=staging).err
     )
 

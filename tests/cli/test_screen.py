@@ -35,7 +35,7 @@ def test_piped_targets_are_shown_and_keys_still_work_and_the_next_start_remember
         with OnTerminal(env=env) as again:
             again.until("en_0", "en_1", "en_2", "● run")
             again.press("\x1a")
-            again.until("not suspended: no shell has started this screen")
+            again.until("not suspended: not started from a shell")
             again.press("q")
             assert again.leave() == 0
 
@@ -101,4 +101,4 @@ def test_a_key_that_is_to_be_typed_is_asked_for_once_before_the_screen_and_never
             start_new_session=True,
         )
         assert (nobody.returncode, nobody.stdout) == (2, "")
-        assert "access_key is to be typed at a terminal, and there is none" in nobody.stderr
+        assert "access_key must be entered at a terminal, but there is none" in nobody.stderr

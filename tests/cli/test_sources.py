@@ -36,7 +36,7 @@ def test_a_file_with_the_name_of_an_id_is_asked_back_about(name: str) -> None:
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).write_text("op_2")
     job = f"sonarly:{name}" if "/" in name else f"thehog:{name}"
-    assert refusal(name) == f"{name} is a file here, and may be a job: write ./{name} or {job}"
+    assert refusal(name) == f"{name} could be a file or a job: write ./{name} or {job}"
     assert targets(f"./{name}") == ["thehog:op_2"]
     assert targets(job) == [job]
 
@@ -57,7 +57,7 @@ def test_an_empty_file_with_the_name_of_an_id_was_made_by_the_redirection_and_is
     Path("op_1").touch()
     assert targets("op_1") == ["thehog:op_1"]
     Path("ids.txt").touch()
-    assert refusal("ids.txt") == "ids.txt names no target"
+    assert refusal("ids.txt") == "ids.txt contains no target"
 
 
 def test_a_file_that_the_output_goes_to_is_no_list(tmp_path: Path) -> None:
@@ -80,15 +80,15 @@ def test_a_path_to_nothing_is_no_job(name: str) -> None:
 
 def test_an_absolute_path_may_be_a_poll_url() -> None:
     assert targets("/api/operations/op_1") == ["thehog:op_1"]
-    assert refusal("/nowhere/ids").endswith("and no such file")
+    assert refusal("/nowhere/ids").endswith("no such file either")
 
 
 def test_a_directory_is_no_list_and_a_job_only_where_its_name_can_be_nothing_else() -> None:
     for name in ("folder", "op_1", LONG):
         Path(name).mkdir()
-    assert refusal("folder") == "folder is a directory, not a list of targets"
-    assert refusal(".") == ". is a directory, not a list of targets"
-    assert refusal("op_1") == "op_1 is a directory, not a list of targets; thehog:op_1 is the job"
+    assert refusal("folder") == "folder is a directory, not a file with targets"
+    assert refusal(".") == ". is a directory, not a file with targets"
+    assert refusal("op_1") == "op_1 is a directory, not a file with targets; for the job, write thehog:op_1"
     assert targets(LONG) == [f"thehog:{LONG}"]
 
 
@@ -106,11 +106,11 @@ def test_a_pipe_is_read_and_a_device_is_not() -> None:
     assert targets(f"/dev/fd/{reading}") == ["thehog:op_2"]
     with suppress(OSError):
         os.close(reading)
-    assert refusal("/dev/full") == "/dev/full is a device or a socket, not a list of targets"
+    assert refusal("/dev/full") == "/dev/full is a device or a socket, not a file with targets"
 
 
 def test_a_profile_is_no_job() -> None:
-    assert refusal("sonarly") == "sonarly is a profile, not a job: sonarly:ID is a job of it"
+    assert refusal("sonarly") == "sonarly is a profile, not a job: write sonarly:ID"
 
 
 def test_white_space_around_an_id_is_none_of_it() -> None:

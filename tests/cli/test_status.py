@@ -41,7 +41,7 @@ SCENARIO = Scenario(
         hog("op_running", arrival=-50.0, duration=100.0, update_every=1e6, stops_at=1.0),
         hog("op_done", **ENDED, result={"rows": [1, 2]}),
         hog("op_partial", **ENDED, outcome=Outcome.PARTIAL_SUCCESS, result_kind=ResultKind.PEOPLE_SEARCH),
-        hog("op_failed", **ENDED, outcome=Outcome.FAILED, error=JobFailure("UPSTREAM_TIMEOUT", "no answer")),
+        hog("op_failed", **ENDED, outcome=Outcome.FAILED, error=JobFailure("UPSTREAM_TIMEOUT", "no response")),
         hog("op_cancelled", **ENDED, outcome=Outcome.CANCELLED),
         hog("en_done", Resource.ENRICHMENT, **ENDED),
         hog("se_done", Resource.SEARCH, **ENDED),
@@ -175,7 +175,7 @@ def test_the_table_says_the_same_to_a_person(env: dict[str, str]) -> None:
     lines = ran.out.splitlines()
     assert lines[0].split() == ["STATE", "JOB", "KIND", "STAGE", "PROGRESS", "UPDATED", "REQUEST", "ID", "MESSAGE"]
     assert lines[1].startswith("✗ failed   thehog:op_failed")
-    assert "UPSTREAM_TIMEOUT no answer" in lines[1]
+    assert "UPSTREAM_TIMEOUT no response" in lines[1]
     assert "import" in lines[2]
     assert "\x1b" not in ran.out
 

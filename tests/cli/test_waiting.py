@@ -173,7 +173,7 @@ def test_wrong_durations_are_refused(env: dict[str, str]) -> None:
 def test_a_wait_that_timed_out_says_what_was_never_seen_and_why(env: dict[str, str]) -> None:
     ran = jobdeck("wait", "--timeout", "1s", path("en_never"), env={**env, "THEHOG_BASE_URL": "http://127.0.0.1:9"})
     assert ran.code == 124
-    assert "timed out with 1 of 1 not ended, 1 never seen (unreachable: " in ran.err
+    assert "timed out with 1 of 1 unfinished, 1 with no data (unreachable: " in ran.err
     assert jobdeck("wait", "--timeout", "2s", path("en_never"), env=env).err.endswith(
-        "timed out with 1 of 1 not ended\n"
+        "timed out with 1 of 1 unfinished\n"
     )

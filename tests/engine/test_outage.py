@@ -41,7 +41,7 @@ def test_a_problem_of_one_job_shows_that_the_server_answers() -> None:
         assert watch.note(Problem(kind, "x"), START) is None
 
 
-SLOW = Problem(ProblemKind.TIMEOUT, "no answer in 30 s")
+SLOW = Problem(ProblemKind.TIMEOUT, "no response in 30 s")
 BROKEN = Problem(ProblemKind.SERVER_ERROR, "internal error", http_status=500)
 
 

@@ -187,7 +187,7 @@ def test_an_end_heard_of_without_its_result_is_only_outlined() -> None:
     theirs.apply(KEY, Reply(make_exchange(), (whole,)), START)
     ours = registry_with("op_1")
     applied = ours.adopt(replace(theirs.jobs[KEY], result=None), None, result_missing=True)
-    assert ours.jobs[KEY].source is Source.PEER, "another process's answer is no answer of this run"
+    assert ours.jobs[KEY].source is Source.PEER, "another process's answer is no response of this run"
     assert applied.jobs == (ours.jobs[KEY],)
     assert ours.jobs[KEY].phase is Phase.SUCCEEDED
     assert ours.jobs[KEY].summary_only

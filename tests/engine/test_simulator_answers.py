@@ -201,14 +201,14 @@ async def test_a_job_that_failed_is_no_failed_request() -> None:
         resource=Resource.PROSPECTING,
         duration=1.0,
         outcome=Outcome.FAILED,
-        error=JobFailure("UPSTREAM_TIMEOUT", "no answer"),
+        error=JobFailure("UPSTREAM_TIMEOUT", "no response"),
     )
     async with playing(Scenario(jobs=(script,))) as play:
         play.clock.advance(2.0)
         answer = (await play.get(JOB_PATH)).json()
         assert answer["success"] is True
         assert answer["error"] is None
-        assert answer["data"]["error"] == {"code": "UPSTREAM_TIMEOUT", "message": "no answer"}
+        assert answer["data"]["error"] == {"code": "UPSTREAM_TIMEOUT", "message": "no response"}
 
 
 async def test_account_groups_and_their_jobs_are_listed() -> None:

@@ -22,7 +22,7 @@ class Fate(StrEnum):
     DELAY = "delay"
     RESET_BEFORE = "reset before the answer"
     RESET_MIDDLE = "reset in the middle of the body"
-    HALF_OPEN = "no answer, and no end"
+    HALF_OPEN = "no response, and no end"
     CLOSED_EARLY = "the body ends early"
     CUT = "half of the body as though it were the whole"
     ERROR = "500"

@@ -147,12 +147,12 @@ def test_a_body_that_is_no_json_is_called_what_it_is(raw: bytes, message: str) -
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "HTTP 502 Bad Gateway, with an empty body instead of an explanation"),
-        (b" <!doctype html>", "HTTP 502 Bad Gateway, with an HTML page instead of an explanation"),
-        (b"\xff\xfe", "HTTP 502 Bad Gateway, with an empty body instead of an explanation"),
-        (b"[1]", "HTTP 502 Bad Gateway, with a JSON value instead of an explanation"),
+        (b"", "HTTP 502 Bad Gateway, with an empty body instead of an error message"),
+        (b" <!doctype html>", "HTTP 502 Bad Gateway, with an HTML page instead of an error message"),
+        (b"\xff\xfe", "HTTP 502 Bad Gateway, with an empty body instead of an error message"),
+        (b"[1]", "HTTP 502 Bad Gateway, with a JSON value instead of an error message"),
         (b'{"message": ["a", "b"]}', "a; b"),
-        (b'{"message": " "}', "HTTP 502 Bad Gateway, with a JSON value instead of an explanation"),
+        (b'{"message": " "}', "HTTP 502 Bad Gateway, with a JSON value instead of an error message"),
         (b'{"error": "Bad Gateway"}', "Bad Gateway"),
         (b'{"error": {"code": "X"}}', "X"),
         (b'{"errors": [{"message": "no property"}, 7, "text"]}', "no property; text"),
@@ -175,7 +175,7 @@ def free_port() -> int:
     [
         (lambda: f"http://127.0.0.1:{free_port()}", "connection refused"),
         (lambda: f"https://127.0.0.1:{free_port()}", "connection refused"),
-        (lambda: "https://no-such-host.invalid", "its name cannot be resolved"),
+        (lambda: "https://no-such-host.invalid", "cannot resolve the host name"),
     ],
 )
 async def test_what_cannot_be_reached_says_why(

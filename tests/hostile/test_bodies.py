@@ -201,8 +201,8 @@ def in_pieces(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (EARLY * 10_000 + answer(JOB), "the answer would cost too much to read: no answer within"),
-        (in_pieces(JOB + b" " * 30_000), "the answer would cost too much to read: 2"),
+        (EARLY * 10_000 + answer(JOB), "the response is too expensive to read: no response within"),
+        (in_pieces(JOB + b" " * 30_000), "the response is too expensive to read: 2"),
         (EARLY * 100 + answer(JOB), None),
         (in_pieces(JOB + b" " * 5_000), None),
         (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 10_000 + b"Content-Length: 38\r\n\r\n" + JOB, None),

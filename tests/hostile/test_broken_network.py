@@ -115,5 +115,5 @@ async def test_no_spoiled_answer_ends_a_job_and_a_healed_way_is_seen_within_one_
         assert {job.phase.value for job in watcher.jobs} == {"running"}
         assert not [job for job in watcher.jobs if job.not_found]
         noted = {note for job in watcher.jobs for note in job.anomalies}
-        assert all(note.startswith("damaged answer, read leniently: ") for note in noted), noted
+        assert all(note.startswith("malformed response, parsed leniently: ") for note in noted), noted
         assert not engine.halted()

@@ -17,7 +17,7 @@ from tests.support.terminal import OnTerminal
 JOB = JobScript(id="en_0", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
 TARGET = "/api/enrichments/en_0"
 CANARY = "sk_canary_0123456789"
-STATUS_LINE = re.compile(r"jobdeck: an unexpected (\w+): this is a fault of jobdeck itself\. For a report: (\S+)\r?\n")
+STATUS_LINE = re.compile(r"jobdeck: unexpected (\w+): this is a bug in jobdeck\. Details for a bug report: (\S+)\r?\n")
 
 BREAK = f"""
 def broken(*_, **__):
@@ -73,7 +73,7 @@ def test_a_crash_of_the_screen_gives_the_terminal_back_and_names_a_file(
         with OnTerminal(TARGET, env={**env, **recording}, before=fault, fresh=fresh) as run:
             first, *rest = keys
             run.until("en_0", *([] if rest else ["● run"]))
-            assert all(f"{name} is ignored".encode() in run.data for name in recording)
+            assert all(f"ignoring {name}".encode() in run.data for name in recording)
             run.press("/")
             run.until("shows all")
             run.press("sk_live_pasted")
@@ -124,7 +124,7 @@ def test_a_crash_file_goes_where_files_can_be_written(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     ran = jobdeck("history", env=env)
     assert ran.code == 70
-    assert "The details are lost: cannot write" in ran.err
+    assert "The details could not be saved: cannot write" in ran.err
 
 
 def test_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
@@ -139,7 +139,7 @@ def test_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
     assert ran.code == 7
     assert ran.object["problem"]["message"] == "internal error (ZeroDivisionError): please report it"
     (file,) = (tmp_path / "data").glob("crash-*")
-    assert ran.err == f"jobdeck: an unexpected ZeroDivisionError was survived. For a report: {file}\n"
+    assert ran.err == f"jobdeck: unexpected ZeroDivisionError was handled. Details for a bug report: {file}\n"
     assert "canary" not in file.read_text()
     assert logging.getLogger("jobdeck").handlers == [], "what is logged after the command is not the command's"
 

@@ -63,7 +63,7 @@ async def test_an_odd_character_in_a_message_hides_no_end(
     assert reply.problem is None
     (seen,) = reply.observations
     assert (seen.phase, seen.error and seen.error.message, seen.result) == (Phase.FAILED, message, '{"a":1}')
-    assert seen.note == (None if note is None else f"damaged answer, read leniently: {note}")
+    assert seen.note == (None if note is None else f"malformed response, parsed leniently: {note}")
     assert is_clean(message)
 
 
@@ -83,20 +83,20 @@ async def test_a_whole_answer_in_another_charset_is_read(charset: str) -> None:
         (HEAD + b'"}, "progress": undefined, "n": 007}', "invalid values read as null"),
         (HEAD + b'"}, "progress": ' + b"9" * 5_000 + b"}", "invalid values read as null"),
         (HEAD + b'"}, "tags": ["a", "b",],}', "trailing comma"),
-        (HEAD + TAIL + b"<br />\n<b>Warning</b>: x", "text after the end ignored"),
+        (HEAD + TAIL + b"<br />\n<b>Warning</b>: x", "ignored text after the value"),
         (HEAD + TAIL + b"\0\0\n", None),
         (b"\xef\xbb\xbf\xef\xbb\xbf" + HEAD + TAIL, None),
-        (b")]}',\n" + HEAD + TAIL, "text before the beginning ignored"),
-        (HEAD + b'"}, "result": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "values nested too deeply dropped"),
-        (HEAD + b'"}, "result": {"rows": [1, 2', "cut short"),
-        (HEAD + b"It went on and", "cut short"),
+        (b")]}',\n" + HEAD + TAIL, "ignored text before the value"),
+        (HEAD + b'"}, "result": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "dropped deeply nested values"),
+        (HEAD + b'"}, "result": {"rows": [1, 2', "truncated"),
+        (HEAD + b"It went on and", "truncated"),
     ],
 )
 async def test_damage_elsewhere_hides_no_end(body: bytes, note: str | None) -> None:
     reply = await poll(body)
     assert reply.problem is None
     assert reply.observations[0].phase is Phase.FAILED
-    assert reply.observations[0].note == (None if note is None else f"damaged answer, read leniently: {note}")
+    assert reply.observations[0].note == (None if note is None else f"malformed response, parsed leniently: {note}")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,9 @@ async def test_a_success_that_is_cut_short_is_not_believed(status: str, kind: Pr
     reply = await poll(json.dumps({"id": "op_1", "status": status, "result": [1, 2]}).encode()[:-2])
     assert (reply.problem and reply.problem.kind) is kind
     if reply.problem is not None:
-        assert reply.problem.message == "answer cut short: it says succeeded, but what may contradict that is missing"
+        assert (
+            reply.problem.message == "truncated response: it says succeeded, but the missing part could contradict that"
+        )
 
 
 async def test_the_last_row_of_a_list_that_is_cut_short_is_not_believed() -> None:
@@ -134,18 +136,18 @@ async def test_the_last_row_of_a_list_that_is_cut_short_is_not_believed() -> Non
     async with serve(answer(body[: body.rindex(b', "error"')])) as wire, the_hog(wire.base_url) as hog:
         reply = await hog.list_page(ListPage("operation"))
     assert [row.id for row in reply.observations] == ["op_0", "op_1"]
-    assert reply.gap == "damaged answer, read leniently: cut short"
+    assert reply.gap == "malformed response, parsed leniently: truncated"
 
 
 @pytest.mark.parametrize(
     ("body", "coding", "note"),
     [
-        (HEAD + TAIL, "gzip", "Content-Encoding 'gzip' on a body that is not encoded"),
-        (HEAD + TAIL, "utf-8", "Content-Encoding 'utf-8' on a body that is not encoded"),
-        (b"\n" + HEAD + TAIL, "br", "Content-Encoding 'br' on a body that is not encoded"),
-        (HEAD + TAIL, "none, aws-chunked", "Content-Encoding 'none, aws-chunked' on a body that is not encoded"),
+        (HEAD + TAIL, "gzip", "Content-Encoding 'gzip' on an unencoded body"),
+        (HEAD + TAIL, "utf-8", "Content-Encoding 'utf-8' on an unencoded body"),
+        (b"\n" + HEAD + TAIL, "br", "Content-Encoding 'br' on an unencoded body"),
+        (HEAD + TAIL, "none, aws-chunked", "Content-Encoding 'none, aws-chunked' on an unencoded body"),
         (PACKED, "", "gzip without a Content-Encoding"),
-        (PACKED[:-8], "gzip", "gzip stream cut short"),
+        (PACKED[:-8], "gzip", "truncated gzip stream"),
         (PACKED + b"tail", "gzip", "data after the gzip stream ignored"),
         (PACKED + bytes(512), "gzip", None),
     ],
@@ -154,7 +156,7 @@ async def test_a_label_that_is_wrong_hides_no_end(body: bytes, coding: str, note
     reply = await poll(body, {"Content-Encoding": coding} if coding else None)
     assert reply.problem is None
     assert reply.observations[0].phase is Phase.FAILED
-    assert reply.observations[0].note == (None if note is None else f"damaged answer, read leniently: {note}")
+    assert reply.observations[0].note == (None if note is None else f"malformed response, parsed leniently: {note}")
 
 
 async def test_a_gzip_stream_that_is_cut_short_is_read_as_far_as_it_goes() -> None:
@@ -185,7 +187,7 @@ async def test_the_damage_is_told_once_as_an_anomaly() -> None:
     for _ in range(2):
         exchange = Exchange("hog", "GET", "", now, 0.0)
         job, events = apply_observation(job, seen, exchange, now)
-    assert job.anomalies == ("damaged answer, read leniently: bytes that are not UTF-8",)
+    assert job.anomalies == ("malformed response, parsed leniently: bytes that are not UTF-8",)
     assert events == ()
 
 

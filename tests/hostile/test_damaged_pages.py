@@ -108,7 +108,7 @@ def test_a_directory_that_may_only_be_read_is_told_and_done_without(url: str) ->
         assert run.returncode == 0, run.stderr
         assert json.loads(run.stdout.splitlines()[-1])["phase"] == "succeeded"
         (line,) = run.stderr.splitlines()
-        assert "Going on in memory" in line
+        assert "Continuing in memory" in line
         assert database.read_bytes() == before
         assert {file.name for file in database.parent.iterdir()} == {"jobdeck.db"}
 

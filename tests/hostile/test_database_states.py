@@ -49,7 +49,7 @@ def test_a_place_that_cannot_be_written_is_done_without(
     ran = jobdeck(*arguments, env={**env, "JOBDECK_DATA_DIR": str(tmp_path / "file" / "data")})
     assert (ran.code, ran.objects[-1]["phase"]) == (0, "succeeded")
     assert len(ran.err.splitlines()) == 1
-    assert "Going on in memory" in ran.err
+    assert "Continuing in memory" in ran.err
     assert (tmp_path / "file").read_text() == "the user's own"
 
 

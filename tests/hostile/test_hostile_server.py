@@ -193,7 +193,7 @@ def test_status_prints_one_object_for_each_answer_and_nothing_else(server: Hosti
     env = {**environment(server.url, tmp_path), "KEY": "sk_live_canary_0123456789"}
     targets = {f"{profile_name(api, one)}:{one.name}": one for api, one in asked}
     ran = jobdeck("status", "--json", "--no-store", "-", "--config", config, env=env, stdin="\n".join(targets))
-    notices = ("no requests until", "anomaly: damaged answer, read leniently: ")
+    notices = ("no requests until", "anomaly: malformed response, parsed leniently: ")
     assert all(is_clean(line) and any(words in line for words in notices) for line in ran.err.splitlines()), ran.err
     assert ran.out.isascii()
     json.dumps(ran.objects, ensure_ascii=False).encode()

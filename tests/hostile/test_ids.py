@@ -45,8 +45,8 @@ def test_a_place_is_plainer_than_an_id(text: str) -> None:
     ["%2e", "%2e%2e", "%2E%2e", "..", ".", "a%2fb", "a%5cb", "a%00", "a%0a", "a%", "a%4", "a%zz", "a%20", "%ff", ""],
 )
 def test_an_id_in_a_poll_url_is_decoded_once_and_then_checked(piece: str) -> None:
-    assert "is neither an ID nor a part of a path" in refusal(f"https://developer.thehog.ai/api/operations/{piece}")
-    assert "is neither an ID nor a part of a path" in refusal(f"/v1/accounts/{piece}/prospecting/j")
+    assert "is neither an ID nor a path segment" in refusal(f"https://developer.thehog.ai/api/operations/{piece}")
+    assert "is neither an ID nor a path segment" in refusal(f"/v1/accounts/{piece}/prospecting/j")
 
 
 @pytest.mark.parametrize(

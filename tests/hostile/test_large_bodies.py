@@ -196,9 +196,9 @@ async def test_what_cannot_be_read_is_a_problem_of_the_closed_set(raw: bytes, ki
 @pytest.mark.parametrize(
     ("raw", "note"),
     [
-        (b'{"id":"op_1","status":"failed","result":[' + b"1," * LIMIT, "cut short"),
+        (b'{"id":"op_1","status":"failed","result":[' + b"1," * LIMIT, "truncated"),
         (b'{"id":"op_1","status":"failed","r":"' + b"x" * 2 * LIMIT + b'","m":"caf\xc3"}', "bytes that are not UTF-8"),
-        (b'{"id":"op_1","status":"failed","r":"' + b"x" * 2 * LIMIT + b'"}<br>', "text after the end ignored"),
+        (b'{"id":"op_1","status":"failed","r":"' + b"x" * 2 * LIMIT + b'"}<br>', "ignored text after the value"),
     ],
     ids=lambda value: str(value)[-30:],
 )
@@ -206,7 +206,7 @@ async def test_a_large_answer_is_read_leniently_too(raw: bytes, note: str) -> No
     reply = await poll(raw)
     assert reply.problem is None
     assert reply.observations[0].phase is Phase.FAILED
-    assert reply.observations[0].note == f"damaged answer, read leniently: {note}"
+    assert reply.observations[0].note == f"malformed response, parsed leniently: {note}"
 
 
 async def test_a_large_answer_in_utf_16_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

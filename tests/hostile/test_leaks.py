@@ -342,7 +342,7 @@ async def test_a_picture_of_the_screen_holds_no_key(url: str, tmp_path: Path) ->
     pictures = ""
     async with app.run_test(size=(140, 44)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
-        await run.shows("key refused")
+        await run.shows("API key rejected")
         await run.shows("✗ failed")
         for keys in ("j", "]", "]", "]", "]", "z", "j", "Y"):
             await run.press(keys)

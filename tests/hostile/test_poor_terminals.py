@@ -70,7 +70,7 @@ def test_without_a_terminal_one_line_names_the_headless_command(
     said = ran.stdout + ran.stderr + shown
     assert ran.returncode == 2
     assert said.splitlines() == [
-        "jobdeck: the screen needs a terminal; without one use: jobdeck status [--json] TARGET…"
+        "jobdeck: the screen needs a terminal; without one, use jobdeck status [--json] TARGET…"
     ]
 
 

@@ -173,6 +173,6 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(server: ThreadedSi
         for number in (signal.SIGTERM, signal.SIGTSTP):
             run.process.send_signal(number)
         run.press("\x1a")
-        run.until("not suspended: whoever started jobdeck has it ignore ctrl+z")
+        run.until("not suspended: ctrl+z is ignored by the process that started jobdeck")
         run.press("q")
         assert run.leave() == 0

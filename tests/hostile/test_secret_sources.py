@@ -109,8 +109,8 @@ def test_a_configuration_with_a_key_in_it_is_refused_open_and_one_without_is_not
         ("env:BLANK", "the environment variable BLANK is not set"),
         ("file:/nowhere/token", "cannot read /nowhere/token: No such file or directory"),
         ("file:/", "cannot read /: it is a directory, not a file"),
-        ("keyring:jobdeck", "a keyring reference reads keyring:SERVICE/USER"),
-        ("keyring:/me", "a keyring reference reads keyring:SERVICE/USER"),
+        ("keyring:jobdeck", "a keyring reference must look like keyring:SERVICE/USER"),
+        ("keyring:/me", "a keyring reference must look like keyring:SERVICE/USER"),
     ],
 )
 def test_a_source_that_has_no_key_is_named(text: str, words: str) -> None:
@@ -131,7 +131,7 @@ def test_a_keyring_that_does_not_answer_is_waited_for_three_seconds_at_most(
     never = threading.Event()
     keyring(lambda *_: str(never.wait(30)))
     begun = time.monotonic()
-    assert "did not answer within 0.2 s (is it locked?)" in refusal("keyring:jobdeck/me")
+    assert "did not respond within 0.2 s (is it locked?)" in refusal("keyring:jobdeck/me")
     assert time.monotonic() - begun < 10.0
     never.set()
 

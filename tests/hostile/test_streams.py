@@ -107,17 +107,17 @@ def test_too_little_memory_is_a_fault_of_our_own_and_no_job_that_failed(env: dic
 
 
 BROKEN = {
-    "import of jobdeck": ("sys.modules['jobdeck.cli.main'] = None", "cannot go on: import of jobdeck.cli.main"),
-    "no such module": ("sys.modules['argparse'] = None", "cannot go on: import of argparse"),
+    "import of jobdeck": ("sys.modules['jobdeck.cli.main'] = None", "cannot continue: import of jobdeck.cli.main"),
+    "no such module": ("sys.modules['argparse'] = None", "cannot continue: import of argparse"),
     "no style sheets": (
         "import jobdeck.cli.main as m\ndef f(_): raise FileNotFoundError('the style sheets are gone')\nm.parse = f",
-        "cannot go on: the style sheets are gone",
+        "cannot continue: the style sheets are gone",
     ),
     "an error without words": (
         "import jobdeck.cli.main as m\ndef f(_): raise OSError\nm.parse = f",
-        "cannot go on: OSError",
+        "cannot continue: OSError",
     ),
-    "recursion": ("import jobdeck.cli.main as m; m.parse = lambda _: m.parse(_)", "an unexpected RecursionError"),
+    "recursion": ("import jobdeck.cli.main as m; m.parse = lambda _: m.parse(_)", "unexpected RecursionError"),
     "a word": ("import jobdeck.cli.main as m; m.parse = lambda _: sys.exit('gone')", ""),
 }
 

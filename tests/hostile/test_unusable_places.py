@@ -85,8 +85,8 @@ CASES = {
     "not writable": Case(lambda home: directory(home, DATA, 0o500), DATA, "chmod u+rwx"),
     "nothing allowed": Case(lambda home: directory(home, DATA, 0o000), DATA, "chmod u+rwx"),
     "not readable": Case(lambda home: directory(home, DATA, 0o300), DATA, "chmod u+rwx"),
-    "a file": Case(lambda home: a_file(home, DATA), DATA, "move it away"),
-    "a file above": Case(lambda home: a_file(home, ".local"), ".local", "move it away"),
+    "a file": Case(lambda home: a_file(home, DATA), DATA, "move it out of the way"),
+    "a file above": Case(lambda home: a_file(home, ".local"), ".local", "move it out of the way"),
     "a link to nothing": Case(lambda home: a_link(home, DATA), DATA, "mkdir -p"),
     "a link to nothing above": Case(lambda home: a_link(home, ".local/share"), ".local/share", "mkdir -p"),
     "root's database": Case(lambda home: a_database(home, 0o600, 0), f"{DATA}/jobdeck.db", 'sudo chown "$(id -un)"'),
@@ -101,11 +101,11 @@ CASES = {
         lambda home: directory(home, ".config/jobdeck", 0o700, 0), ".config/jobdeck", CHOWN, config=True
     ),
     "root's .config": Case(lambda home: directory(home, ".config", 0o700, 0), ".config", CHOWN, config=True),
-    "a file for configuration": Case(lambda home: a_file(home, ".config"), ".config", "move it away", config=True),
+    "a file for configuration": Case(lambda home: a_file(home, ".config"), ".config", "move it", config=True),
     "a configuration that is a link to nothing": Case(
         lambda home: a_link(home, ".config/jobdeck/config.toml"),
         ".config/jobdeck/config.toml",
-        "leads to a file that is not there",
+        "is a broken symlink",
         config=True,
     ),
 }  # fmt: skip
@@ -202,7 +202,7 @@ def test_a_command_goes_on_and_names_the_place_with_the_remedy(
     assert case.remedy in check["found"]
     for one in ran.values():
         assert "Traceback" not in one.err
-        assert "cannot go on" not in one.err
+        assert "cannot continue" not in one.err
 
 
 def test_a_configuration_that_is_there_and_may_not_be_read_ends_with_the_remedy(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_database_that_is_no_file_is_left_as_it_is(tmp_path: Path, kind: str) 
         mode = path.stat().st_mode
         ran = jobdeck("status", "--json", "op_done", env=env)
         assert (ran.code, ran.object["phase"]) == (0, "succeeded")
-        assert f"{path} is a {kind.partition(' ')[0]}, not a file. Going on in memory" in ran.err
+        assert f"{path} is a {kind.partition(' ')[0]}, not a file. Continuing in memory" in ran.err
         assert path.stat().st_mode == mode
         assert {file.name for file in tmp_path.iterdir()} <= {"data", "zero"}
 

@@ -44,7 +44,7 @@ def test_the_example_reads_as_it_says(tmp_path: Path) -> None:
     body, shown = blocks("text")
     ran = doctor(tmp_path, config, body)
     assert ran.code == 0
-    assert ran.out == f"acme, described in config.toml\n\n{shown}"
+    assert ran.out == f"acme, defined in config.toml\n\n{shown}"
 
 
 def test_what_the_page_calls_enough_is_enough(tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_what_the_page_calls_enough_is_enough(tmp_path: Path) -> None:
     """
     ran = doctor(tmp_path, least, blocks("text")[0])
     assert ran.code == 0
-    assert "unknown (not ended)" in ran.out
+    assert "unknown (unfinished)" in ran.out
 
 
-TO_WRITE = DOC.partition("## What to write when")[2].partition("## Profiles of")[0]
+TO_WRITE = DOC.partition("## What to write when")[2].partition("## Profiles for")[0]
 SHAPES = re.findall(r"^\| [^|]+ \| (.*`.*=.*) \|$", TO_WRITE, re.MULTILINE)
 
 
@@ -103,7 +103,7 @@ def test_every_key_is_explained() -> None:
     keys |= set(re.findall(r'_(?:template|header_names)\(\w+, "(\w+)"', source))
     assert len(keys) > 70
     explained = set(
-        re.findall(r"`(?:\[{1,2}providers\.NAME\.)?(\w+)(?:\.\w+)?\]{0,2}`", DOC.partition("## Every key")[2])
+        re.findall(r"`(?:\[{1,2}providers\.NAME\.)?(\w+)(?:\.\w+)?\]{0,2}`", DOC.partition("## Reference")[2])
     )
     assert keys <= explained, keys - explained
     assert {phase.value for phase in Phase} - {"unknown"} <= explained

@@ -69,13 +69,13 @@ def test_what_is_too_large_is_left_out_and_said(tmp_path: Path) -> None:
     assert isinstance(first, e.Replied)
     assert isinstance(second, e.Restored)
     assert isinstance(third, e.Replied)
-    assert first.observations[0].result == '"a result of 262,146 characters is left out of the recording"'
-    assert first.body == '"a body of 262,146 characters is left out of the recording"'
+    assert first.observations[0].result == '"a result of 262,146 characters is not recorded"'
+    assert first.body == '"a body of 262,146 characters is not recorded"'
     assert first.exchange.size == len(huge)
     assert second.job.result == first.observations[0].result
     assert [one.result for one in third.observations[:2]] == [
         "1" * 500,
-        '"a result of 100,000 characters is left out of the recording"',
+        '"a result of 100,000 characters is not recorded"',
     ]
 
 

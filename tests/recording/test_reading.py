@@ -52,31 +52,31 @@ def added(**changes: object) -> dict[str, object]:
 BAD_LINES: Sequence[tuple[object, str]] = [
     ("{", "Invalid JSON"),
     ([1], "Input should be an object"),
-    ({}, "it has no entry that this version knows"),
-    ({"surprise": {"at": AT}}, "it has no entry that this version knows"),
+    ({}, "it has no entry known to this version"),
+    ({"surprise": {"at": AT}}, "it has no entry known to this version"),
     ({**ADDED, "end": AT}, "it has several entries"),
     ({"added": {"at": AT}}, "added.target: Field required"),
     ({"removed": {"at": {"us": "17", "mono": 1.0}, "key": KEY}}, "removed.at.us: Input should be a valid integer"),
-    ({"removed": {"at": {"us": 10**30, "mono": 1.0}, "key": KEY}}, "us: there is no such number"),
-    ({"end": {"us": AT["us"], "mono": 1e300}}, "mono: there is no such number"),
-    ('{"end": {"us": 1, "mono": NaN}}', "mono: there is no such number"),
-    ('{"end": {"us": 1, "mono": -Infinity}}', "mono: there is no such number"),
-    ({"end": {"us": AT["us"], "mono": 1e9}}, "it goes on for longer than a recording does"),
-    ({"end": {"us": 0, "mono": 1.0}}, "it goes on for longer than a recording does"),
-    (added(id="../../etc"), "id: there is no such ID"),
-    (added(id=""), "id: there is no such ID"),
-    (added(account_group="octocat//hello"), "account_group: there is no such ID"),
-    (added(account_group="octocat/a b"), "account_group: there is no such ID"),
-    (polled(id=".."), "id: there is no such ID"),
+    ({"removed": {"at": {"us": 10**30, "mono": 1.0}, "key": KEY}}, "us: no such number"),
+    ({"end": {"us": AT["us"], "mono": 1e300}}, "mono: no such number"),
+    ('{"end": {"us": 1, "mono": NaN}}', "mono: no such number"),
+    ('{"end": {"us": 1, "mono": -Infinity}}', "mono: no such number"),
+    ({"end": {"us": AT["us"], "mono": 1e9}}, "it exceeds the maximum length of a recording"),
+    ({"end": {"us": 0, "mono": 1.0}}, "it exceeds the maximum length of a recording"),
+    (added(id="../../etc"), "id: no such ID"),
+    (added(id=""), "id: no such ID"),
+    (added(account_group="octocat//hello"), "account_group: no such ID"),
+    (added(account_group="octocat/a b"), "account_group: no such ID"),
+    (polled(id=".."), "id: no such ID"),
     (polled(phase="done"), "replied.observations.0.phase: Input should be"),
     (polled(progress=1.5), "progress is a fraction within 0–1 or None, not 1.5"),
-    (polled(created_us=10**18), "created_us: there is no such number"),
-    ({"replied": {"at": AT, "asked": None, "exchange": {**X, "duration": -1.0}}}, "duration: there is no such number"),
-    ({"forecast": {"at": AT, "key": KEY, "interval": 1e40}}, "interval: there is no such number"),
-    (listed(0), "it repeats a row that is not there"),
-    (listed(SEEN, 1), "it repeats a row that is not there"),
-    (listed(SEEN, -1), "it repeats a row that is not there"),
-    (listed(10**30), "it repeats a row that is not there"),
+    (polled(created_us=10**18), "created_us: no such number"),
+    ({"replied": {"at": AT, "asked": None, "exchange": {**X, "duration": -1.0}}}, "duration: no such number"),
+    ({"forecast": {"at": AT, "key": KEY, "interval": 1e40}}, "interval: no such number"),
+    (listed(0), "it repeats a missing row"),
+    (listed(SEEN, 1), "it repeats a missing row"),
+    (listed(SEEN, -1), "it repeats a missing row"),
+    (listed(10**30), "it repeats a missing row"),
 ]
 
 
@@ -93,23 +93,26 @@ def test_a_bad_line_is_named_with_its_number_and_reason(tmp_path: Path, line: ob
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is no recording: it is not compressed as one"),
-        (b"id,status\n", "is no recording: it is not compressed as one"),
-        (gzip.compress(b""), "is no recording: its first line"),
-        (gzip.compress(b'{"format":"other"}\n'), "is no recording: its first line"),
-        (gzip.compress(b"\x00\xff\n"), "is no recording: its first line"),
-        (gzip.compress(b"[" * 100_000 + b"\n"), "is no recording: its first line"),
-        (gzip.compress(HEADER.replace('"version":3', '"version":"3"').encode() + b"\n"), "is no recording"),
-        (gzip.compress(HEADER.replace('"started":', '"begun":').encode() + b"\n"), "is no recording: its first line"),
+        (b"", "is not a recording: not compressed"),
+        (b"id,status\n", "is not a recording: not compressed"),
+        (gzip.compress(b""), "is not a recording: invalid first line"),
+        (gzip.compress(b'{"format":"other"}\n'), "is not a recording: invalid first line"),
+        (gzip.compress(b"\x00\xff\n"), "is not a recording: invalid first line"),
+        (gzip.compress(b"[" * 100_000 + b"\n"), "is not a recording: invalid first line"),
+        (gzip.compress(HEADER.replace('"version":3', '"version":"3"').encode() + b"\n"), "is not a recording"),
+        (
+            gzip.compress(HEADER.replace('"started":', '"begun":').encode() + b"\n"),
+            "is not a recording: invalid first line",
+        ),
         (
             gzip.compress(HEADER.replace('"version":3', '"version":99').encode() + b"\n"),
-            r"cannot be read: it was made by jobdeck 1\.2\.3 in format 99, and this version reads format 3",
+            r"it was made by jobdeck 1\.2\.3 in format 99, but this version reads format 3",
         ),
         (
             gzip.compress(
                 b'{"format":"jobdeck-recording","version":2,"jobdeck":"0.1.0","started_us":1,"profiles":{}}\n'
             ),
-            r"cannot be read: it was made by jobdeck 0\.1\.0 in format 2, and this version reads format 3",
+            r"it was made by jobdeck 0\.1\.0 in format 2, but this version reads format 3",
         ),
     ],
     # Not the bytes themselves: the time is among them, and the processes that share the tests must name them alike.
@@ -155,7 +158,9 @@ def test_what_unpacks_out_of_proportion_is_refused_before_it_is_read(
     path = write_lines(tmp_path / "bomb", TOO_MUCH[kind])
     assert path.stat().st_size < 145_000
     monkeypatch.setattr(reader, "Decoder", None)
-    with pytest.raises(RecordingError, match=r"is no recording: it unpacks to more than \d+ MiB or [\d,]+ lines"):
+    with pytest.raises(
+        RecordingError, match=r"is not a valid recording: it unpacks to more than \d+ MiB or [\d,]+ lines"
+    ):
         read_recording(path)
 
 
@@ -164,7 +169,7 @@ def test_what_is_packed_behind_a_recording_is_not_unpacked(tmp_path: Path, betwe
     """A file of 4 MB may have 200,000 packed pieces of nothing behind its header."""
     path = write_lines(tmp_path / "pieces", [HEADER])
     path.write_bytes(path.read_bytes() + between + gzip.compress(b"") * 2)
-    with pytest.raises(RecordingError, match="is no recording: there is another one behind it"):
+    with pytest.raises(RecordingError, match="is not a valid recording: it contains more than one"):
         read_recording(path)
 
 
@@ -178,7 +183,7 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
 def test_rows_out_of_proportion_are_refused(tmp_path: Path, rows: list[object]) -> None:
     page = json.dumps(listed(*rows))
     read = read_recording(write_lines(tmp_path / "rows", [HEADER, *[page] * 150]))
-    assert "(there is more in it than a recording holds): it is shown as far as that" in read.fault
+    assert "(it exceeds the size limits of a recording): playing up to that point" in read.fault
     assert 0 < len(read.entries) < 150
 
 
@@ -288,7 +293,7 @@ def test_one_that_is_damaged_is_read_as_far_as_it_goes_and_says_so(tmp_path: Pat
     write_lines(path, [*lines[:9], lines[9].replace(":", "!"), *lines[10:]])
     read = read_recording(path)
     assert (read.fault, read.damaged) == (
-        "the recording is damaged in line 10 (Invalid JSON: expected `:` at character 9): it is shown as far as that",
+        "the recording is damaged in line 10 (Invalid JSON: expected `:` at character 9): playing up to that point",
         True,
     )
     assert [timed.entry for timed in read.entries] == told[:8]
@@ -298,7 +303,7 @@ def test_one_that_is_damaged_is_read_as_far_as_it_goes_and_says_so(tmp_path: Pat
     data[place + 3] = ord("7")
     path.write_bytes(data)
     read = read_recording(path)
-    assert read.fault == "the recording is damaged: what is shown may differ from what was"
+    assert read.fault == "the recording is damaged: what you see may differ from what happened"
     assert (len(read.entries), read.complete, read.damaged) == (9, False, True)
 
 

@@ -84,8 +84,8 @@ def test_a_full_disk_ends_the_recording_with_one_line(tmp_path: Path, monkeypatc
     writer.write(e.Added(at(9), make_target()))
     assert not writer.close(at(10))
     (line,) = said.said
-    assert line.startswith("no longer recorded: ")
-    assert line.endswith("one.jobdeck: File too large")
+    assert line.startswith("recording to ")
+    assert line.endswith("one.jobdeck stopped: File too large")
     assert read_recording(tmp_path / "one.jobdeck").entries
 
 
@@ -97,7 +97,7 @@ def test_a_disk_that_does_not_keep_up_never_fills_the_memory(tmp_path: Path, mon
     for n in range(50):
         writer.write(e.Added(at(n), make_target()))
     held.set()
-    assert said.said == [f"no longer recorded: {tmp_path / 'one.jobdeck'}: the disk does not keep up"]
+    assert said.said == [f"recording to {tmp_path / 'one.jobdeck'} stopped: the disk is too slow"]
     assert not writer.close(at(10))
 
 
@@ -108,6 +108,6 @@ def test_a_recording_ends_before_it_is_too_long_to_be_read(tmp_path: Path, monke
     for number in range(500):
         writer.write(e.Added(at(number), make_target(f"op_{number}")))
     assert said.told.wait(10)
-    assert said.said == [f"no longer recorded: {path}: it is as large as a recording may be"]
+    assert said.said == [f"recording to {path} stopped: it has reached its maximum size"]
     assert not writer.close(at(501))
     assert 50 < len(read_recording(path).entries) < 200

@@ -118,7 +118,7 @@ async def test_the_token_lets_in_and_nothing_else_does(caplog: pytest.LogCapture
         ]:
             answer = await run.get(path, Cookie=cookie)
             assert answer.status_code == 403, (path, cookie)
-            assert "jobdeck serve has printed" in answer.text
+            assert "printed by jobdeck serve" in answer.text
             assert token not in answer.text
         assert (await run.get("/static/textual.js")).status_code == 403
         for name in ("textual.js", "xterm.css", "mono.ttf", "page.css", "page.js"):
@@ -223,7 +223,7 @@ async def test_at_most_four_look_and_a_fifth_is_told_so(monkeypatch: pytest.Monk
             await socket_.recv()
         async with run.look() as fifth:
             said = await fifth.recv()
-            assert b"4 browsers look at this already" in (said if isinstance(said, bytes) else b"")
+            assert b"4 browsers are already connected" in (said if isinstance(said, bytes) else b"")
             with pytest.raises(ConnectionClosed):
                 await fifth.recv()
         assert len(run.screens) == MOST_VIEWERS

@@ -58,7 +58,7 @@ def troubled() -> FakeSession:
     id_ = failed.key.id
     limited = problem(ProblemKind.RATE_LIMIT, "Rate limit exceeded.", http_status=429, retry_at_us=NOON.later(11).us)
     refused = problem(ProblemKind.AUTH, "Invalid API key", http_status=401)
-    lost = problem(ProblemKind.TIMEOUT, "no answer in 30 s")
+    lost = problem(ProblemKind.TIMEOUT, "no response in 30 s")
     end = "3f7a1c2e-88b4-4d0e-a1f5-000000000end"
     engine._exchanges[:0] = [
         exchange(id_, -3, http_status=429, problem=limited),

@@ -86,9 +86,9 @@ async def test_a_deck_that_asks_nothing(album: Album) -> None:
         await run.shows("jobdeck doctor")
         await album.take(run, "halted")
         # That nothing is kept, and why.
-        session.storage_error = "The disk is full. Going on in memory: nothing is kept."
+        session.storage_error = "The disk is full. Continuing in memory; nothing will be saved."
         run.app.deck.tick()
-        await run.shows("nothing is kept")
+        await run.shows("nothing will be saved")
         await album.take(run, "nothing kept")
         # The engine is gone: nothing below is current.
         assert session.engine.failure is not None

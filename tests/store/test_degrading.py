@@ -161,7 +161,7 @@ def test_memory_that_is_full_too_is_a_typed_error() -> None:
     assert isinstance(store, SqliteStore)
     prepared(store)
     fill_up(store)
-    with pytest.raises(StoreFullError, match="the store in memory"):
+    with pytest.raises(StoreFullError, match="the in-memory database"):
         write_until_degraded(store)
 
 
@@ -194,7 +194,7 @@ def test_a_limit_on_the_size_of_files_is_survived(path: Path) -> None:
         [sys.executable, "-c", ON_A_SMALL_DISK, str(path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "Going on in memory" in done.stdout
+    assert "Continuing in memory" in done.stdout
     again = open_store(path, "next", fallback=False).store
     assert again.health(check=True).check == "ok"
     again.close()

@@ -124,7 +124,7 @@ def test_a_file_that_is_replaced_again_and_again_is_left_for_memory(path: Path) 
         delete_all(path)
         prepared(store)
     assert store.degraded is not None
-    assert "again and again" in store.degraded.message
+    assert "repeatedly deleted" in store.degraded.message
     assert store.degraded is store.incident
     poll(store, NOW + SECOND)
     store.close()

@@ -138,7 +138,7 @@ async def test_y_sends_the_request_id_of_the_selected_job() -> None:
     async with driven([job("op_a"), job("op_b", request_id="id-of-b")]) as run:
         await run.press("y")
         assert run.clipboard.sent == [UUID]
-        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a (newest poll) sent to clipboard (a test) · C to view"]
+        assert toasts(run.app) == [f"{UUID}\nrequest ID of op_a (latest poll) sent to clipboard (a test) · C to view"]
         await run.press("j", "y")
         assert run.clipboard.sent == [UUID, "id-of-b"]
 
@@ -163,7 +163,7 @@ async def test_the_selected_exchange_stays_selected_when_newer_ones_come() -> No
 async def test_y_before_the_first_answer_says_that_there_is_nothing_yet() -> None:
     async with driven([Job(target=target("op_a"), added=NOON)]) as run:
         await run.press("y")
-        assert toasts(run.app) == ["no request ID yet: the first answer has not come"]
+        assert toasts(run.app) == ["no request ID yet: waiting for the first response"]
         assert run.clipboard.sent == []
 
 
@@ -280,17 +280,17 @@ async def test_the_trace_tells_what_an_exchange_changed() -> None:
     async with driven([job("op_a")]) as run:
         look = exchange("op_a", 0)
         began = Moment(NOON.us, MomentKind.PHASE, "processing", None, "queued", "running", look.request_id)
-        again = Moment(NOON.us, MomentKind.RECOVERED, "after 3 failed looks", request_id=look.request_id)
+        again = Moment(NOON.us, MomentKind.RECOVERED, "after 3 failed polls", request_id=look.request_id)
         run.engine.timelines[key("op_a")] = (again, began)
         run.engine.put(job("op_a", version=2), exchanges=[look])
-        await run.shows("seen again after 3 failed looks, queued →")
+        await run.shows("reachable again after 3 failed polls, queued →")
 
 
 async def test_a_halted_profile_is_named_with_the_way_out() -> None:
     async with driven([job("op_a")]) as run:
         run.engine.halts = {"hog": problem(ProblemKind.AUTH, "Invalid key", http_status=401)}
         run.engine.put(job("op_a", version=2, failures=1, problem=run.engine.halts["hog"]))
-        await run.shows("✗ hog: key refused 401  polling stopped: jobdeck doctor, then R  Invalid key")
+        await run.shows("✗ hog: API key rejected 401  polling stopped: jobdeck doctor, then R")
 
 
 async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:

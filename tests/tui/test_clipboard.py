@@ -101,10 +101,10 @@ async def test_gnu_screen_is_given_pieces_that_it_hands_on() -> None:
 
 
 async def test_a_program_that_cannot_be_started_or_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ClipboardError, match="could not be started"):
+    with pytest.raises(ClipboardError, match="could not start"):
         await give(Tool("nothing", ("/nowhere/nothing",)), "x")
     monkeypatch.setattr("jobdeck.tui.clipboard.TOOL_SECONDS", 0.05)
-    with pytest.raises(ClipboardError, match="did not answer"):
+    with pytest.raises(ClipboardError, match="did not respond"):
         await give(Tool("python", (sys.executable, "-c", "import time; time.sleep(60)")), "x")
 
 
@@ -121,7 +121,7 @@ async def test_a_text_that_is_too_big_for_a_terminal_is_not_sent_in_part(program
 
 
 def test_the_request_id_of_a_job_is_named_as_one() -> None:
-    assert id_of_job(job("op_a")) == Copyable(UUID, "request ID of op_a (newest poll)")
+    assert id_of_job(job("op_a")) == Copyable(UUID, "request ID of op_a (latest poll)")
 
 
 def test_a_trace_id_is_said_to_be_one() -> None:
@@ -134,23 +134,23 @@ def test_why_there_is_no_id_is_said() -> None:
     nothing = {"request_id": None, "http_status": None}
     new = {**nothing, "observed": None}
     assert id_of_job(None) == NothingToCopy("no job is selected")
-    assert id_of_job(job("op_a", **nothing)) == NothingToCopy("no request ID: the newest request had no answer")
-    assert id_of_job(job("op_a", **new)) == NothingToCopy("no request ID yet: the first answer has not come")
+    assert id_of_job(job("op_a", **nothing)) == NothingToCopy("no request ID: the latest request got no response")
+    assert id_of_job(job("op_a", **new)) == NothingToCopy("no request ID yet: waiting for the first response")
     unreachable = job("op_a", **new, problem=problem(ProblemKind.NETWORK))
-    assert id_of_job(unreachable) == NothingToCopy("no request ID yet: unreachable, so no answer has come")
-    assert id_of_exchange(exchange("op_a", **nothing)) == NothingToCopy("no request ID: this request had no answer")
+    assert id_of_job(unreachable) == NothingToCopy("no request ID yet: unreachable")
+    assert id_of_exchange(exchange("op_a", **nothing)) == NothingToCopy("no request ID: this request got no response")
 
 
 def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:
-    assert curl_of(None, "") == NothingToCopy("no curl line: no job is selected")
-    assert curl_of(make_target(), "") == NothingToCopy("no curl line: what was asked is not known")
-    assert curl_of(make_target(), "curl x") == Copyable("curl x", "curl line of op_1")
-    assert curl_of(exchange("op_a", url=""), "curl") == NothingToCopy("no curl line: what was asked is not known")
+    assert curl_of(None, "") == NothingToCopy("no curl command: no job selected")
+    assert curl_of(make_target(), "") == NothingToCopy("no curl command: the request is not known")
+    assert curl_of(make_target(), "curl x") == Copyable("curl x", "curl command for op_1")
+    assert curl_of(exchange("op_a", url=""), "curl") == NothingToCopy("no curl command: the request is not known")
     assert curl_of(exchange("op_a"), "curl 'a\x1b\nb'") == Copyable(
-        "curl 'a\\x1b b'", "curl line of the poll at 14:01:56Z"
+        "curl 'a\\x1b b'", "curl command for the poll at 14:01:56Z"
     )
 
 
 def test_what_is_sent_is_one_clean_line() -> None:
     found = id_of_job(job("op_a", request_id="3f7a\n\x1b]52;c;eA==\x07"))
-    assert found == Copyable("3f7a \\x1b]52;c;eA==\\x07", "request ID of op_a (newest poll)")
+    assert found == Copyable("3f7a \\x1b]52;c;eA==\\x07", "request ID of op_a (latest poll)")

@@ -112,7 +112,7 @@ def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_bef
     one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, summary_only=True, whole=ago(90), progress=0.4)
     assert row_text(one, 119).split() == ["✓", "done", "507f", "prospecting", "1m50s", "final"]
     detail = texts(detail_lines(one, ScheduleInfo(), NOON, 100))
-    assert "the stages as of 14:00:30Z, before it ended: r fetches them" in detail
+    assert "the stages as of 14:00:30Z, before it finished: r fetches them" in detail
     assert "40%" not in detail
 
 
@@ -141,7 +141,7 @@ def test_a_job_never_seen_shows_no_time_and_no_progress() -> None:
         *row.split()[4:5],
         "–",
         "never",
-        *["waiting", "for", "the", "first", "answer"],
+        *["waiting", "for", "the", "first", "response"],
     ]
     assert "%" not in row
 
@@ -167,9 +167,9 @@ def test_why_names_the_error_then_the_problem() -> None:
     short = {ProblemKind.NETWORK: "cannot reach the server", ProblemKind.TIMEOUT: "timed out"}
     for kind, status, words in (
         (ProblemKind.SERVER_ERROR, 500, "HTTP 500"),
-        (ProblemKind.AUTH, 401, "key refused (401)"),
+        (ProblemKind.AUTH, 401, "API key rejected (401)"),
         (ProblemKind.NOT_FOUND, 404, "not found (404)"),
-        (ProblemKind.PROTOCOL, 200, "unexpected answer: no phase"),
+        (ProblemKind.PROTOCOL, 200, "unexpected response: no phase"),
         *((kind, None, words) for kind, words in short.items()),
     ):
         one = job("op_a", problem=problem(kind, "no phase", http_status=status))
@@ -214,10 +214,7 @@ def test_what_happens_next_is_said_in_words() -> None:
     one = job("op_a", failures=2, problem=problem())
     plan = Plan(NOON.mono + 6.2, 5, 2)
     assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next poll in 6s"
-    assert (
-        next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON)
-        == "waiting 8s more, as asked: until 14:02:08Z"
-    )
+    assert next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON) == "waiting 8s as asked, until 14:02:08Z"
     assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused (p resumes)"
     assert next_step(one, ScheduleInfo(plan, paused=True, locked=True), NOON) == "paused"
     assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next poll came 6s later"
@@ -228,9 +225,9 @@ def test_what_happens_next_is_said_in_words() -> None:
 
 def test_a_job_without_an_answer_says_that_there_is_no_request_id_yet() -> None:
     new = Job(target=target("op_a"), added=ago(2))
-    assert "none yet: the first answer has not come" in texts(detail_lines(new, ScheduleInfo(), NOON, 78))
+    assert "none yet: waiting for the first response" in texts(detail_lines(new, ScheduleInfo(), NOON, 78))
     unanswered = job("op_a", request_id=None, http_status=None, problem=problem(ProblemKind.NETWORK))
-    assert "none: the newest request had no answer" in texts(detail_lines(unanswered, ScheduleInfo(), NOON, 78))
+    assert "none: the latest request got no response" in texts(detail_lines(unanswered, ScheduleInfo(), NOON, 78))
 
 
 def test_a_result_shows_the_size_of_the_whole_and_its_first_lines() -> None:
@@ -350,9 +347,9 @@ def test_a_trace_id_is_called_one() -> None:
 
 def test_an_unanswered_request_says_that_it_has_no_id() -> None:
     lost = exchange(
-        "op_a", http_status=None, request_id=None, problem=problem(ProblemKind.TIMEOUT, "no answer in 30 s")
+        "op_a", http_status=None, request_id=None, problem=problem(ProblemKind.TIMEOUT, "no response in 30 s")
     )
-    assert "no answer, so no request ID" in plain(trace_lines(lost, NOON, 78)[1])
+    assert "no response, so no request ID" in plain(trace_lines(lost, NOON, 78)[1])
 
 
 @pytest.mark.parametrize("width", [5, 20, 60, 80, 200])

@@ -69,7 +69,7 @@ def test_a_phase_is_one_of_the_domain_or_the_word_of_the_row() -> None:
 
 def test_a_phase_that_there_is_not_is_complained_about_and_half_a_word_is_not() -> None:
     known = "queued running succeeded partial failed cancelled unknown"
-    assert parse("phase:bogus").complaints == (f"no phase is called bogus: {known}",)
+    assert parse("phase:bogus").complaints == (f"unknown state bogus: use {known}",)
     assert parse("phase:run,fail,stall").complaints == ()
 
 
@@ -97,11 +97,11 @@ def test_stage_status_and_error_have_keys_of_their_own() -> None:
 
 def test_an_unknown_key_is_said_and_taken_as_text() -> None:
     found = parse("hog:op_01HZ9K2QW3RV4M5N6P7Q8R9S0T")
-    assert found.complaints[0].startswith("hog is no key: taken as text")
+    assert found.complaints[0].startswith("unknown filter key hog, searched as text")
     assert passing(found.text) == DECK[:1]
 
 
 def test_what_cannot_be_compared_is_said() -> None:
-    assert parse("age>soon").complaints == parse("age:30s").complaints == ("age is compared with a number: age>30s",)
-    assert parse("kind>4").complaints == ("kind is a text: kind:… or kind=…",)
+    assert parse("age>soon").complaints == parse("age:30s").complaints == ("age needs a number: age>30s",)
+    assert parse("kind>4").complaints == ("kind is text: use kind:… or kind=…",)
     assert not parse("age>soon")

@@ -126,7 +126,7 @@ async def test_what_is_done_with_a_group_is_done_with_all_its_jobs() -> None:
         await run.press("b", "Y")
         await run.shows("Ticket of")
         await run.shows("of 2 jobs")
-        assert "1 job of another API left out: select one of them, then Y makes their ticket" in toasts(run.app)
+        assert "1 job from another API skipped: select one, then press Y for their ticket" in toasts(run.app)
 
 
 async def test_groups_follow_the_jobs_and_nothing_is_acknowledged_where_that_is_not_allowed() -> None:

@@ -13,7 +13,7 @@ from tests.tui.drive import driven, painted, toasts
 from tests.tui.world import NOON, ago, job, key, stage
 
 
-def failed(id_: str, code: str | None = "UPSTREAM_TIMEOUT", message: str = "no answer", **changes: object) -> Job:
+def failed(id_: str, code: str | None = "UPSTREAM_TIMEOUT", message: str = "no response", **changes: object) -> Job:
     stages = (stage("import", Phase.SUCCEEDED, 1.0), stage("enrichment", Phase.FAILED, 0.5))
     return job(id_, Phase.FAILED, error=JobError(code, message), stages=stages, **changes)
 
@@ -24,7 +24,7 @@ async def test_marked_jobs_give_one_ticket_in_the_order_of_marking() -> None:
         await run.press("space", "j", "space", "Y", "y")
         await run.until(lambda: run.app.screen is run.app.deck)
         assert run.session.tickets[-1][0] == (order[0], order[2])
-        assert run.clipboard.sent[0].startswith("## Support ticket about 2 jobs\n")
+        assert run.clipboard.sent[0].startswith("## Support ticket for 2 jobs\n")
         assert "2 selected" in run.text
         assert sum(line.startswith(("▸*", " *")) for line in painted(run.app)) == 2
 
@@ -74,7 +74,7 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
         assert "\a" not in "".join(written)
         ended = failed(selected.id, version=2)
         run.engine.put(ended, events=[end_of(ended)])
-        text = f"{selected.id} failed: UPSTREAM_TIMEOUT no answer"
+        text = f"{selected.id} failed: UPSTREAM_TIMEOUT no response"
         await run.until(lambda: text in toasts(run.app))
         assert f"\a\x1b]9;jobdeck: {text}\a" in "".join(written)
         await run.until(lambda: "notify when finished" not in run.text)
@@ -99,7 +99,7 @@ async def test_many_ends_at_once_are_one_notice(monkeypatch: pytest.MonkeyPatch)
         await run.press("W")
         ended = [failed(one.key.id, version=2) for one in jobs]
         run.engine.put(*ended, events=[end_of(one) for one in ended])
-        await run.until(lambda: "300 jobs ended: 300 failed" in toasts(run.app))
+        await run.until(lambda: "300 jobs finished: 300 failed" in toasts(run.app))
         assert len(toasts(run.app)) == 2
 
 
@@ -123,7 +123,7 @@ async def test_jobs_that_failed_alike_are_counted_and_shown_with_one_key() -> No
         await run.until(lambda: len(run.app.deck.deck_state.table) == 39)
         run.app.deck._jobs.select(key("op_fine"))
         await run.press("equals_sign")
-        assert "there is nothing to group by" in toasts(run.app)[-1]
+        assert "nothing to group by" in toasts(run.app)[-1]
 
 
 async def test_a_fault_without_a_code_is_grouped_by_what_its_messages_share() -> None:

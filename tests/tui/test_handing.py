@@ -52,7 +52,7 @@ async def test_the_id_for_support_is_the_one_that_showed_the_failure_wherever_it
     accepted = replace(target("op_b"), accepted_request_id="accepted-it")
     async with driven([job("op_b", Phase.FAILED, target=accepted, **ids)], size=(120, 40)) as run:
         await run.shows("showed-it  failed at 14:01:45Z")
-        await run.shows("polled-since  newest")
+        await run.shows("polled-since  latest")
         await run.shows("accepted-it  accepted")
         await run.press("y")
         assert run.clipboard.sent == ["showed-it"]
@@ -87,7 +87,7 @@ async def test_the_ticket_is_shown_before_it_leaves() -> None:
         await run.shows("## Support ticket")
         await run.shows("y copy  s save  n note  i with result  esc back")
         await run.press("G")
-        await run.shows("Made by jobdeck 1.2.3")
+        await run.shows("Created by jobdeck 1.2.3")
         await run.press("escape")
         assert not isinstance(run.app.screen, TicketScreen)
         assert run.clipboard.sent == []
@@ -165,7 +165,7 @@ async def test_what_is_saved_from_a_folder_that_is_gone_is_at_home(
 
 async def test_a_ticket_too_big_for_the_clipboard_becomes_a_file(tmp_path: Path) -> None:
     async with driven([job("op_a")]) as run:
-        run.clipboard.error = TooBigError("70000 bytes are more than a terminal takes")
+        run.clipboard.error = TooBigError("70000 bytes is more than a terminal accepts")
         await run.press("Y", "y")
         await run.until(lambda: len(toasts(run.app)) == 2)
         assert len(list(tmp_path.iterdir())) == 1
@@ -184,7 +184,7 @@ async def test_a_ticket_that_cannot_be_made_is_said_to_be_so() -> None:
 async def test_without_a_job_there_is_no_ticket_and_no_curl() -> None:
     async with driven() as run:
         await run.press("Y", "c")
-        assert [text.split(":")[0] for text in toasts(run.app)] == ["no ticket", "no curl line"]
+        assert [text.split(":")[0] for text in toasts(run.app)] == ["no ticket", "no curl command"]
 
 
 async def test_c_sends_the_request_as_a_curl_line_with_variables_for_secrets() -> None:
@@ -220,7 +220,7 @@ async def test_a_clipboard_that_fails_leaves_the_text_to_be_selected() -> None:
         run.clipboard.error = ClipboardError("tmux failed with code 1")
         await run.press("y", "C")
         assert toasts(run.app)[0].startswith(
-            "request ID of op_a (newest poll) not sent to the clipboard: tmux failed with code 1"
+            "request ID of op_a (latest poll) not sent to the clipboard: tmux failed with code 1"
         )
         await run.shows(UUID)
 

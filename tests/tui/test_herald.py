@@ -57,7 +57,7 @@ async def test_where_the_desktop_takes_none_the_terminal_is_asked_and_that_is_sa
     library(monkeypatch, takes=False)
     written, complaints = await call_twice()
     assert written == f"\a{TERMINAL}" * 2
-    assert complaints == ["the desktop took no notice: the terminal was asked for one instead"]
+    assert complaints == ["desktop notification failed: sent through the terminal instead"]
 
 
 async def test_a_library_that_cannot_be_imported_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ async def test_a_library_that_cannot_be_imported_disturbs_nobody(monkeypatch: py
 
 
 def test_over_ssh_the_notice_is_the_terminals() -> None:
-    assert "notice of the terminal" in described({"SSH_TTY": "/dev/pts/1"})
+    assert "terminal notification" in described({"SSH_TTY": "/dev/pts/1"})
 
 
 def ran(*command: str, **environ: str) -> list[str]:

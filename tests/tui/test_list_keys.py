@@ -52,7 +52,7 @@ async def test_the_order_of_last_time_is_that_of_this_time_and_is_said() -> None
     session.preferences = {Preference.ORDER: "-KIND"}
     async with driven(session=session, size=(120, 24)) as run:
         await run.shows("KIND▴")
-        assert toasts(run.app) == ["sorted by KIND, reversed, as last time: s goes on to the next column"]
+        assert toasts(run.app) == ["sorted by KIND, reversed, as last time (s: next column)"]
         assert highlighted(run) == "op_bad", "the first line is selected, as in any other order"
 
 
@@ -180,7 +180,7 @@ async def test_the_selected_job_is_selected_again_when_the_whole_word_is_there()
 async def test_an_unknown_key_of_a_filter_is_said() -> None:
     async with driven(deck_of_every_state(), size=(120, 30)) as run:
         await run.press("slash", *"colour:red")
-        await run.shows("colour is no key: taken as text")
+        await run.shows("unknown filter key colour, searched as text")
 
 
 async def test_f_shows_only_what_is_in_trouble() -> None:
@@ -307,13 +307,13 @@ async def test_an_error_that_is_shown_alone_has_one_ticket_for_one_vendor() -> N
         await run.until(lambda: bool(run.session.tickets))
         keys, _, _ = run.session.tickets[0]
         assert {one.id for one in keys} == {"op_a", "op_b"}
-        assert "1 job of another API left out: select one of them, then Y makes their ticket" in toasts(run.app)
+        assert "1 job from another API skipped: select one, then press Y for their ticket" in toasts(run.app)
 
 
 async def test_without_a_failure_there_is_no_error_to_show() -> None:
     async with driven([job("op_run")]) as run:
         await run.press("e")
-        assert toasts(run.app) == ["no job has failed, or none says why"]
+        assert toasts(run.app) == ["no job has failed with an error"]
 
 
 def shown_keys(run: Driven) -> set[str]:

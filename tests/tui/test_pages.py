@@ -82,7 +82,7 @@ def test_a_difference_shows_only_what_changed() -> None:
     text = texts(diff_lines(before, after, NOON, 80))
     assert "- 40%\n+ 60%" in text
     assert "status" not in text
-    assert "no change has been seen" in texts(diff_lines(None, after, NOON, 80))
+    assert "no changes" in texts(diff_lines(None, after, NOON, 80))
 
 
 def test_a_raw_body_says_how_much_of_it_is_shown() -> None:
@@ -184,7 +184,7 @@ async def test_a_body_whose_result_is_too_large_to_keep_is_saved_as_it_comes(
         if fails:
             run.engine.download_problem = Problem(ProblemKind.TIMEOUT, "nothing within 30 s")
         await run.press("right_square_bracket")
-        await run.shows("result 103 MB, not kept: o saves it to a file")
+        await run.shows("result 103 MB, too large to keep: o saves it to a file")
         await run.press("o")
         words = f"not saved: {ProblemKind.TIMEOUT.words}: nothing within" if fails else "saved as"
         await run.until(lambda: any(words in toast for toast in toasts(run.app)))
@@ -204,7 +204,7 @@ async def test_a_result_that_had_to_make_room_is_fetched_once_while_somebody_loo
         await run.press("g")
         assert ("poll_now", key("op_a")) not in run.engine.asked
         await run.press("right_square_bracket")
-        await run.shows("result 2.0 kB, no longer in memory: it is being fetched again")
+        await run.shows("result 2.0 kB, no longer in memory: fetching it again")
         await run.press("right_square_bracket", "left_square_bracket")
         await run.press("left_square_bracket", "j")
         assert run.engine.asked.count(("poll_now", key("op_a"))) == 2, "once for each time it was shown"

@@ -54,7 +54,7 @@ async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says
         await run.shows("? unreach")
         await run.shows("hog: no data since")
         await run.shows("next poll in")
-        await run.shows("no answer, so no request ID")
+        await run.shows("no response, so no request ID")
         await server.start()
         await run.shows("● run")
         await run.until(lambda: "no data since" not in run.text)

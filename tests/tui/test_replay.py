@@ -14,7 +14,7 @@ from tests.tui.recorded import FAILS, LENGTH, entries, replaying, request_id
 async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
     async with replaying(tmp_path, playing=False) as (run, replay):
         await run.shows("REPLAY 20:26:40Z ×1 ▮▮")
-        await run.shows("No job was watched at this moment.")
+        await run.shows("No jobs were watched at this time.")
         await run.press("full_stop")
         await run.shows("REPLAY 20:26:41Z")
         await run.shows("op_goes_on")
@@ -35,7 +35,7 @@ async def test_keys_go_through_the_recording_and_back(tmp_path: Path) -> None:
         await run.press("comma", "comma", "full_stop")
         await run.shows("REPLAY 20:27:20Z")
         await run.press("at", "0", "enter")
-        await run.shows("No job was watched at this moment.")
+        await run.shows("No jobs were watched at this time.")
         await run.press("comma")
         assert replay.position == 0.0
         await run.press(*["greater_than_sign"] * 9)
@@ -83,7 +83,7 @@ async def test_what_changes_something_says_why_not_and_what_reads_works(tmp_path
         await run.press("question_mark")
         await run.until(lambda: run.app.screen is not run.app.deck)
         await run.press("G")
-        await run.shows("@  to a moment: 14:02, 14:02:30, +5m, -30s, 50%")
+        await run.shows("@  jump to a time: 14:02, 14:02:30, +5m, -30s, 50%")
         assert "tenths" not in run.text
         assert "stop watching it" not in run.text
 
@@ -101,18 +101,18 @@ async def test_a_moment_can_be_named(tmp_path: Path) -> None:
             await run.shows("14:02, 14:02:30, +5m, -30s, 50%")
             await run.press(*typed)
             await run.shows(f"enter goes to {shown}")
-            assert run.text.splitlines()[-1].startswith(" enter go there  esc stay here")
+            assert run.text.splitlines()[-1].startswith(" enter jump  esc cancel")
             await run.press("enter")
             await run.until(lambda: replay.position == place)  # noqa: B023 - awaited here
             await run.shows(f"REPLAY {shown}")
             assert "goes to" not in run.text
         await run.press("at", "9", "9", "m", "enter")
-        await run.shows("the recording goes from 20:26:40Z to 20:28:20Z")
+        await run.shows("the recording covers 20:26:40Z to 20:28:20Z")
         await run.press("backspace", "backspace", "backspace", "p", "enter")
-        await run.shows("no moment such as 14:02")
+        await run.shows("not a time such as 14:02")
         assert (replay.position, replay.playing) == (5.0, False)
         await run.press("escape")
-        await run.until(lambda: "no moment" not in run.text)
+        await run.until(lambda: "not a time" not in run.text)
         await run.press("at")
         await run.shows("14:02:30, +5m")
         await run.press("tab")
@@ -122,8 +122,8 @@ async def test_a_moment_can_be_named(tmp_path: Path) -> None:
 async def test_a_recording_that_breaks_off_or_is_damaged_says_so_on_the_screen(tmp_path: Path) -> None:
     whole = gzip.compress("".join(f"{line}\n" for line in lines_of(entries())).encode())
     for data, words, sign in [
-        (whole, "the recording breaks off", "×1 ■ breaks off"),
-        (whole[:-8] + bytes(8), "the recording is damaged", "×1 ■ breaks off damaged"),
+        (whole, "the recording is incomplete", "×1 ■ incomplete"),
+        (whole[:-8] + bytes(8), "the recording is damaged", "×1 ■ incomplete damaged"),
     ]:
         (tmp_path / "one.jobdeck").write_bytes(data)
         async with replaying(tmp_path, playing=False, at=LENGTH) as (run, _):

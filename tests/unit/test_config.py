@@ -139,7 +139,7 @@ def test_a_scope_is_read_as_it_was_written(scope: Scope) -> None:
 
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no configuration file"):
+    with pytest.raises(ConfigError, match="no such configuration file"):
         load_settings({}, tmp_path / "none.toml")
 
 
@@ -152,23 +152,26 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
             '[profiles.hog]\nprovider = "hog"',
             "provider must be one of airflow, .* thehog",
         ),
-        ('[profiles.hog]\nprovider = "thehog"\nbase_url = "http://example.com"', "http is accepted for a loopback"),
-        ('[profiles.hog]\nprovider = "thehog"\nbase_url = "https://u:p@example.com"', "user information"),
+        ('[profiles.hog]\nprovider = "thehog"\nbase_url = "http://example.com"', "http is allowed only for loopback"),
+        ('[profiles.hog]\nprovider = "thehog"\nbase_url = "https://u:p@example.com"', "user name or password"),
         ('[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"', "secret_key is missing"),
         (
             '[profiles.hog]\nprovider = "thehog"\naccess_key = "env:A"\ntoken = "env:B"',
-            "give either access_key and secret_key, or a token",
+            "set either access_key and secret_key, or a token",
         ),
         ('[profiles.s]\nprovider = "sonarly"\nsecret_key = "env:A"', "sonarly takes a token"),
         ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = 0', "whole number"),
         ('[profiles.s]\nprovider = "sonarly"\nrequests_per_minute = true', "whole number"),
         ('[profiles.s]\nprovider = "sonarly"\naccount_group = "../x"', "account_group is not a valid ID"),
-        ('[profiles.s]\nprovider = "sonarly"\norganization = "a b"', "organization is letters, digits"),
-        ('[profiles.s]\nprovider = "sonarly"\norganization = 7', "organization must be a text"),
-        ('[profiles.s]\nprovider = "sonarly"\norganization = ""', "organization must be a text"),
-        ('[profiles.s]\nprovider = "sonarly"\norganization = "sk_live_0123456789abcdef"', "organization is letters"),
+        ('[profiles.s]\nprovider = "sonarly"\norganization = "a b"', "organization may contain letters, digits"),
+        ('[profiles.s]\nprovider = "sonarly"\norganization = 7', "organization must be a non-empty string"),
+        ('[profiles.s]\nprovider = "sonarly"\norganization = ""', "organization must be a non-empty string"),
+        (
+            '[profiles.s]\nprovider = "sonarly"\norganization = "sk_live_0123456789abcdef"',
+            "organization may contain letters",
+        ),
         ('[profiles."a b"]\nprovider = "sonarly"', "letters, digits"),
-        ('default_profile = "nope"', "default_profile names no profile"),
+        ('default_profile = "nope"', "default_profile is not a profile"),
         ("profiles = 3", "must be tables"),
         ("[profiles", "not valid TOML"),
     ],
@@ -216,7 +219,7 @@ def test_a_user_without_a_home_needs_none(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
     env = {"THE_HOG_API_KEY": "hog_live_0123456789"}
     assert list(load_settings(env).profiles) == ["thehog"]
-    with pytest.raises(ConfigError, match="there is no configuration file ~nobody-of-this-name/x"):
+    with pytest.raises(ConfigError, match="no such configuration file: ~nobody-of-this-name/x"):
         load_settings({**env, "JOBDECK_CONFIG": "~nobody-of-this-name/x"})
     with pytest.raises(ConfigError, match="set HOME or JOBDECK_DATA_DIR, or use --no-store"):
         data_dir({})
@@ -263,7 +266,7 @@ def test_settings_never_print_a_plain_secret(write: Write) -> None:
 def test_a_missing_keyring_extra_is_said(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "keyring", None)
     settings = load_settings({}, write('[profiles.s]\nprovider = "sonarly"\ntoken = "keyring:jobdeck/me"'))
-    with pytest.raises(ConfigError, match="keyring extra is not installed"):
+    with pytest.raises(ConfigError, match="keyring support is not installed"):
         settings.profiles["s"].resolve({})
 
 

@@ -112,39 +112,42 @@ def test_an_api_without_credentials_asks_without(load: Load) -> None:
 
 def test_a_token_that_is_needed_and_not_given_is_missed_when_it_is_used(load: Load) -> None:
     settings = load(ACME + PROFILE.replace('token = "env:TOKEN"', "") + VERSION)
-    with pytest.raises(ConfigError, match="profile own has no credentials: give it a token"):
+    with pytest.raises(ConfigError, match="profile own has no credentials: set a token"):
         settings.resolve({})
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (PROFILE, "provider must be one of airflow, .* thehog, or the NAME of a page of your own"),
+        (PROFILE, "provider must be one of airflow, .* thehog, or the name of your own API definition"),
         ('[profiles.ci]\nprovider = "github"', "provider must be one of .*google-lro"),
-        ("providers = 3", "providers must be tables, written .providers.NAME."),
+        ("providers = 3", "providers must be tables such as .providers.NAME."),
         ("[providers]\nacme = 3", ".providers.acme. must be a table"),
         ('[providers."a b"]', "letters, digits, - and _"),
         ("[providers.acme]", r"config.toml: \[providers.acme.job\]: url is missing"),
-        (ACME + PROFILE, "variables: version is missing, which acme asks with"),
+        (ACME + PROFILE, "variables: version is missing; acme requires it"),
         (ACME + PROFILE + VERSION + "x = 1", "variables: unknown variable x .known: team, version."),
-        (ACME + PROFILE + VERSION + 'team = "a/b"', "variables: team must be one part of a path, not 'a/b'"),
-        (ACME + PROFILE + VERSION + 'team = ".."', "team must be one part of a path"),
-        (ACME + PROFILE + VERSION + "team = true", "team must be a text of printable ASCII characters without blanks"),
+        (ACME + PROFILE + VERSION + 'team = "a/b"', "variables: team must be one path segment, not 'a/b'"),
+        (ACME + PROFILE + VERSION + 'team = ".."', "team must be one path segment"),
+        (
+            ACME + PROFILE + VERSION + "team = true",
+            "team must be a string of printable ASCII characters without spaces",
+        ),
         (ACME + PROFILE + 'variables = "x"', "variables must be a table"),
-        (ACME + PROFILE + 'account_group = "x"\n' + VERSION, "account_group is not for acme"),
+        (ACME + PROFILE + 'account_group = "x"\n' + VERSION, "acme does not use account_group"),
         (ACME + PROFILE + 'secret_key = "x"\n' + VERSION, "acme takes a token, not secret_key"),
         (
             ACME + '[providers.acme.auth]\nscheme = "none"\n' + PROFILE + VERSION,
-            "acme takes no key, not token",
+            "acme takes no API key, not token",
         ),
-        ('[profiles.g]\nprovider = "google-lro"', "google-lro, which has no base URL of its own: give it one"),
+        ('[profiles.g]\nprovider = "google-lro"', "google-lro, which has no default base URL: set base_url"),
         (
             ACME + '[providers.acme.auth]\nscheme = "basic"\nuser = "a{team}"\n' + PROFILE + VERSION + 'team = "$(id)"',
-            "team must be one part of a path",
+            "team must be one path segment",
         ),
         (
             ACME + '[providers.acme.auth]\nscheme = "basic"\nuser = "a b"\n' + PROFILE + VERSION,
-            "the user 'a b' is not only letters, digits",
+            "the user 'a b' may contain only letters, digits",
         ),
     ],
 )

@@ -99,31 +99,31 @@ def test_a_target_of_a_described_api(text: str, default: str | None, key: JobKey
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("corp:7", "7: a job of GitHub Actions is written owner/repo/ID, or set owner, repo in .profiles.corp.var"),
-        ("ci:a/b/c/7", "a/b/c/7: a job of GitHub Actions is written owner/repo/ID$"),
-        ("ci:../b/7", "a job of GitHub Actions is written owner/repo/ID"),
-        ("vertex:operations/abc", "abc: profile vertex asks elsewhere"),
-        ("own:a/7", "a/7: a job of acme is its ID alone"),
+        ("corp:7", "7: GitHub Actions jobs are written owner/repo/ID, or set owner, repo in .profiles.corp.var"),
+        ("ci:a/b/c/7", "a/b/c/7: GitHub Actions jobs are written owner/repo/ID$"),
+        ("ci:../b/7", "GitHub Actions jobs are written owner/repo/ID"),
+        ("vertex:operations/abc", "abc: profile vertex polls elsewhere"),
+        ("own:a/7", "a/7: acme jobs are written as a bare ID"),
         ("ci:a/b/..", "not a job ID"),
         ("ci:a/b/sk_live_0123456789", "looks like an API key"),
-        ("ci:ghp_0123456789abcdef", "^ghp_…: this looks like an API key"),
+        ("ci:ghp_0123456789abcdef", "^ghp_…: looks like an API key"),
         ("https://api.github.com/repos/a/b/actions/runs/sk_live_0123456789", "looks like an API key"),
-        ("https://api.github.com/repos/a/b/actions/runs/7%2F8", "'7%2F8' is neither an ID nor a part of a path"),
-        ("https://api.github.com/repos/../b/actions/runs/7", "neither an ID nor a part"),
+        ("https://api.github.com/repos/a/b/actions/runs/7%2F8", "'7%2F8' is neither an ID nor a path segment"),
+        ("https://api.github.com/repos/../b/actions/runs/7", "neither an ID nor a path segment"),
         ("https://api.github.com/repos/a/b/actions/jobs/7", "not a poll URL .known: .*/repos/{owner}/{repo}/actions"),
-        ("https://api.github.com/repos/a/b/actions/runs/7?per_page=1", "github-actions knows no parameter 'per_page'"),
-        ("https://api.github.com/repos/a/b/actions/runs/7#top", "no query and no fragment"),
-        ("https://evil.example/repos/a/b/actions/runs/7", "not the origin of any profile"),
-        ("https://me:secret@api.github.com/repos/a/b/actions/runs/7", "user information is refused"),
-        (SIGNED.replace("&s=", "&sig="), "page of azure-async knows no parameter 'sig'"),
-        (SIGNED + "x" * 8_192, "characters is refused"),
+        ("https://api.github.com/repos/a/b/actions/runs/7?per_page=1", "unknown parameter .per_page."),
+        ("https://api.github.com/repos/a/b/actions/runs/7#top", "must not have a query or fragment"),
+        ("https://evil.example/repos/a/b/actions/runs/7", "no profile uses this origin"),
+        ("https://me:secret@api.github.com/repos/a/b/actions/runs/7", "must not contain a user name or password"),
+        (SIGNED.replace("&s=", "&sig="), "unknown parameter 'sig' for azure-async"),
+        (SIGNED + "x" * 8_192, "the URL is too long"),
         ("bricks:/2.1/runs/get", "not a poll URL"),
         ("bricks:/2.1/runs/get?run_id=7&run_id=8", "not a poll URL"),
         ("bricks:/2.1/runs/get?run_id=..%2F7", "[.][.]/7: not a job ID"),
-        ("https://bricks.example/2.1/runs/get?run_id=7&host=x", "page of bricks knows no parameter 'host'"),
+        ("https://bricks.example/2.1/runs/get?run_id=7&host=x", "unknown parameter 'host' for bricks"),
         pytest.param("https://bricks.example/2.1/runs/get?" + "run_id=7&" * 800, "not a poll URL", id="many"),
         pytest.param("https://bricks.example/2.1/runs/get?" + "&" * 8_000, "not a poll URL", id="&"),
-        ("/api/operations/op_1?x=1", "no query and no fragment"),
+        ("/api/operations/op_1?x=1", "must not have a query or fragment"),
         ("/nowhere/7", "not a poll URL"),
     ],
 )  # fmt: skip
@@ -134,7 +134,7 @@ def test_what_is_no_target_of_a_described_api_is_refused_in_words(text: str, tol
 
 
 def test_a_relative_url_that_several_profiles_could_mean_asks_which() -> None:
-    with pytest.raises(TargetError, match="several profiles speak GitHub Actions; write PROFILE:"):
+    with pytest.raises(TargetError, match="several profiles use GitHub Actions; write PROFILE:"):
         key_of("/repos/a/b/actions/runs/7", "hog")
     assert key_of("/repos/a/b/actions/runs/7", "corp") == JobKey("corp", "a/b", "7")
 
@@ -220,12 +220,12 @@ def test_several_answers_with_heads_and_other_targets_are_told_apart() -> None:
     [
         (b'HTTP/1.1 401 Unauthorized\r\n\r\n{"detail": "no such key\\u001b"}', "an error response (HTTP 401): no job"),
         (b"HTTP/1.1 302 Found\r\nLocation: /repos/a/b/actions/runs/7\r\n\r\n", "an error response (HTTP 302): no"),
-        (answer("Location: https://evil.example/7"), "https://evil.example: not the origin of any profile"),
-        (answer("Location: https://me:secret@api.github.com/repos/a/b/actions/runs/7"), "user information is refused"),
-        (answer("A: b"), "a response without a body that could be read, and without a poll URL in its headers"),
-        (answer("A: b", body="[1"), "a response without a body that could be read"),
-        (answer("A: b", body='{"a" 1}'), "a response without a body that could be read"),
-        (answer("A: b", body="[" * 300 + "]" * 300), "a response without a body that could be read"),
+        (answer("Location: https://evil.example/7"), "https://evil.example: no profile uses this origin"),
+        (answer("Location: https://me:secret@api.github.com/repos/a/b/actions/runs/7"), "user name or password"),
+        (answer("A: b"), "a response with no readable body and no poll URL in its headers"),
+        (answer("A: b", body="[1"), "a response with no readable body"),
+        (answer("A: b", body='{"a" 1}'), "a response with no readable body"),
+        (answer("A: b", body="[" * 300 + "]" * 300), "a response with no readable body"),
     ],
 )  # fmt: skip
 def test_an_answer_that_accepts_nothing_is_refused_in_words(data: bytes, told: str) -> None:
@@ -241,7 +241,7 @@ def test_a_body_without_a_job_says_where_its_id_was_looked_for() -> None:
         return told
 
     assert "without a job ID ($.job.id)" in reason("own", "own", "ci")
-    assert "write PROFILE:- for one that has an ID alone" in reason(None, "own", "ci")
+    assert "for a response with just an ID, write PROFILE:-" in reason(None, "own", "ci")
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_without_a_default_the_shape_of_a_bare_id_decides() -> None:
 
 def test_a_sonarly_job_without_an_account_group_says_what_to_write() -> None:
     message = refusal(JOB, directory(BARE_SONARLY))
-    assert "is written account_group/ID" in message
+    assert "are written account_group/ID" in message
     assert "set account_group in [profiles.team.variables]" in message
 
 
@@ -95,7 +95,7 @@ def test_an_account_group_goes_to_the_default_profile_or_the_only_one_that_has_a
     assert parse_target(f"g/{JOB}", two) == prospecting(JOB, "g", "team")
     ambiguous = directory(HOG, SONARLY, BARE_SONARLY, default="hog")
     assert "one of sonarly, team" in refusal(f"g/{JOB}", ambiguous)
-    assert "neither PLACE/ID of a profile nor a poll URL" in refusal(f"g/{JOB}", directory(HOG))
+    assert "neither SCOPE/ID nor a poll URL" in refusal(f"g/{JOB}", directory(HOG))
 
 
 def test_a_relative_poll_url_goes_to_the_default_profile_or_the_only_one_that_fits() -> None:
@@ -106,12 +106,12 @@ def test_a_relative_poll_url_goes_to_the_default_profile_or_the_only_one_that_fi
 
 def test_a_mistyped_profile_is_an_error_and_not_a_job_of_the_default_profile() -> None:
     message = refusal("hgo:op_1")
-    assert "no profile is called 'hgo' (known: hog, sonarly)" in message
+    assert "unknown profile 'hgo' (known: hog, sonarly)" in message
     assert "write hog:hgo:op_1" in message
 
 
 def test_account_groups_are_refused_where_there_are_none() -> None:
-    assert "a job of The Hog is its ID alone" in refusal("hog:g/op_1")
+    assert "The Hog jobs are written as a bare ID" in refusal("hog:g/op_1")
 
 
 def test_a_path_prefix_of_the_base_url_may_be_there_or_not() -> None:
@@ -144,7 +144,7 @@ def test_what_is_no_target_is_refused_with_a_clean_reason(text: str) -> None:
 
 
 def test_without_a_profile_every_target_is_refused_in_words() -> None:
-    assert "no profile is configured" in refusal("op_1", directory())
+    assert "no profile configured" in refusal("op_1", directory())
     assert "none is configured" in refusal("https://developer.thehog.ai/api/operations/op_1", directory())
 
 
@@ -158,7 +158,7 @@ def test_a_pasted_api_key_is_refused_and_not_repeated(key: str) -> None:
 
 def test_a_profiles_own_account_group_is_checked_too() -> None:
     bad = make_profile("bad", "sonarly", account_group="../x")
-    assert "is written account_group/ID" in refusal(JOB, directory(bad))
+    assert "are written account_group/ID" in refusal(JOB, directory(bad))
 
 
 def test_parsing_targets_imports_neither_the_http_client_nor_the_models() -> None:

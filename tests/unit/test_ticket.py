@@ -21,8 +21,8 @@ from jobdeck.domain.timeline import Moment, MomentKind
 from jobdeck.domain.transitions import apply_observation
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
 
-OURS = {"Support ticket", "Error (verbatim)", "Timeline (UTC, as observed)", "Ask again",
-        "Exchanges, newest first", "The newest answer told nothing", "Result"}  # fmt: skip
+OURS = {"Support ticket", "Error (verbatim)", "Timeline (UTC, as observed)", "Reproduce",
+        "Requests, newest first", "Latest poll failed", "Result"}  # fmt: skip
 nasty = st.text() | st.sampled_from(
     [
         "[link](https://evil.example)",
@@ -37,7 +37,7 @@ nasty = st.text() | st.sampled_from(
 )
 
 
-def make_source(text: str = "no answer", note: str = "") -> TicketSource:
+def make_source(text: str = "no response", note: str = "") -> TicketSource:
     now = START.later(60)
     failed = replace(
         make_observation(Phase.FAILED, 0.66),
@@ -89,14 +89,14 @@ def test_a_ticket_names_the_ids_that_support_asks_for() -> None:
     assert "- Accepted with request ID: `boom`" in markdown
     assert "- Request ID of the first failed response: `boom`" in markdown
     assert 'curl -sS -H "X-Access-Key: $KEY" https://developer.thehog.ai/api/operations/op_1' in markdown
-    assert "Made by jobdeck 1.2.3" in markdown
+    assert "Created by jobdeck 1.2.3" in markdown
 
 
 def test_the_id_of_an_end_is_called_what_it_is_though_the_newest_look_got_no_answer() -> None:
     source = make_source()
     unanswered = replace(source, job=replace(source.job, request_id=None, trace_id=None))
-    assert "request `no answer`" in tickets_markdown([unanswered, source])
-    assert "trace `no answer`" not in tickets_markdown([unanswered, source])
+    assert "request `no response`" in tickets_markdown([unanswered, source])
+    assert "trace `no response`" not in tickets_markdown([unanswered, source])
 
 
 def test_a_note_that_several_jobs_share_is_said_once_and_another_stays_with_its_job() -> None:
@@ -118,7 +118,7 @@ def test_of_many_exchanges_those_that_told_something_are_shown_and_the_rest_is_c
     source = replace(make_source(), exchanges=tuple(reversed(looks)), timeline=(told,), most=8, ends=())
     source = replace(source, job=make_job())
     markdown = ticket_markdown(source)
-    shown = [line for line in markdown.splitlines() if "GET https" in line or "left out" in line]
+    shown = [line for line in markdown.splitlines() if "GET https" in line or "omitted" in line]
     ids = [
         "look-99",
         "look-98",
@@ -129,9 +129,9 @@ def test_of_many_exchanges_those_that_told_something_are_shown_and_the_rest_is_c
         "refused-40",
         "(32",
         "look-7",
-        "(3 l",
+        "(3 o",
         "refused-3",
-        "(3 l",
+        "(3 o",
     ]
     assert [one in line for one, line in zip(ids, shown, strict=True)] == [True] * len(ids)
     made = ticket_object(source, job_object(source.job, START))
@@ -141,9 +141,9 @@ def test_of_many_exchanges_those_that_told_something_are_shown_and_the_rest_is_c
 def test_a_ticket_has_what_failed_meanwhile_of_the_whole_profile() -> None:
     source = replace(make_source(), outage=tuple(failing(at) for at in reversed(range(MAX_OUTAGE + 3))))
     markdown = ticket_markdown(source)
-    assert "### Requests about other jobs that failed meanwhile" in markdown
+    assert "### Failed requests for other jobs" in markdown
     assert "refused-3 " in markdown
-    assert "(3 left out here)" in markdown
+    assert "(3 omitted)" in markdown
     assert len(ticket_object(source, job_object(source.job, START))["outage"]) == MAX_OUTAGE
     assert tickets_markdown([source, source]).count("refused-3 ") == 1
 
@@ -170,7 +170,7 @@ def test_a_ticket_about_many_says_what_they_have_in_common_and_fits_where_it_is_
     assert all(f"- `op_{number}` `failed`" in text for number in range(121))
     assert "- Job: `op_120`" in text, "one of each fault is there whole"
     whole = text.count("- Job: `")
-    assert f"The other {121 - whole} jobs are in the list above alone" in text
+    assert f"The other {121 - whole} jobs appear only in the list above" in text
     short = tickets_markdown(sources[:2])
     assert "The other" not in short
 

@@ -62,7 +62,7 @@ def target_of_response(head: Head, body: Mapping[str, object] | None, registry: 
         words = f": {_error_words(body)}" if body is not None else ""
         raise TargetError(f"an error response (HTTP {head.status}): no job was started{words}")
     target: Target | None = None
-    reason = TargetError("a response without a body that could be read, and without a poll URL in its headers")
+    reason = TargetError("a response with no readable body and no poll URL in its headers")
     for name in _LOCATIONS:
         if target is None and name in head.headers:
             try:
@@ -127,7 +127,7 @@ def _by_url(body: Mapping[str, object], registry: ProfileRegistry) -> Target | N
             target = parse_poll_url(url, registry)
             job_id = _first_text(_id_paths(profile), body)
             if job_id is not None and job_id != target.key.id:
-                message = f"{safe_excerpt(job_id)}: its poll URL is of another job, {safe_excerpt(target.key.id)}"
+                message = f"{safe_excerpt(job_id)}: its poll URL is for another job, {safe_excerpt(target.key.id)}"
                 raise TargetError(message)
             return target
     found: dict[JobKey, Target] = {}
@@ -171,7 +171,7 @@ def _by_id(body: Mapping[str, object], registry: ProfileRegistry) -> Target | No
     candidates = fitting if len(fitting) == 1 else list(found.values())
     if len(candidates) > 1:
         names = ", ".join(clean(profile.name) for profile, _ in candidates)
-        raise TargetError(f"a response with an ID that may be a job of several profiles: write PROFILE:- ({names})")
+        raise TargetError(f"the ID in this response could belong to several profiles: write PROFILE:- ({names})")
     profile, name = candidates[0]
     return _target(registry.for_api(profile.spec, name), name, body)
 
@@ -281,8 +281,9 @@ def _error_words(body: Mapping[str, object]) -> str:
 
 def _no_job(body: Mapping[str, object], registry: ProfileRegistry) -> str:
     if body.get("data") or body.get("results"):
-        return "a response without a job ID: it was complete at once, and there is nothing to poll"
+        return "a response without a job ID: it completed immediately, so there is nothing to poll"
     profile = registry.default_profile
     where = " or ".join(_id_paths(profile)) if profile is not None else ""
-    hint = f" ({where})" if where else ": write PROFILE:- for one that has an ID alone"
-    return f"a JSON object without a job ID{hint} and without a poll URL of a profile"
+    at = f" ({where})" if where else ""
+    hint = "" if where else "; for a response with just an ID, write PROFILE:-"
+    return f"a JSON object without a job ID{at} or a known poll URL{hint}"

@@ -180,9 +180,9 @@ class ApiClient:
             )
         listed = self._spec.list_showing(asked.resource)
         if resource is None or listed is None:
-            return f"{title} has no list of such jobs"
+            return f"{title} has no list of these jobs"
         if place is None:
-            return f"a list of {title} jobs needs {', '.join(resource.place)}"
+            return f"listing {title} jobs needs {', '.join(resource.place)}"
         asking = {
             listed.limit_parameter: _within(listed.page, asked.limit),
             listed.cursor_parameter or listed.page_parameter or listed.offset_parameter: asked.cursor,

@@ -39,14 +39,14 @@ def parse_repaired(parse: Parse, repaired: Repaired, response: ResponseBody, *, 
     status = next((row.status for row in parsed.observations if row.phase is Phase.SUCCEEDED), None)
     if status is None:
         return parsed
-    return _refused(parsed, f"answer cut short: it says {status}, but what may contradict that is missing")
+    return _refused(parsed, f"truncated response: it says {status}, but the missing part could contradict that")
 
 
 def with_notes(parsed: ParsedBody, notes: tuple[str, ...], *, one: bool) -> ParsedBody:
     """Return the same with how its answer was damaged: a note of its job, or in what of a list could not be read."""
     if not notes or parsed.problem is not None:
         return parsed
-    note = f"damaged answer, read leniently: {', '.join(notes)}"
+    note = f"malformed response, parsed leniently: {', '.join(notes)}"
     if one:
         noted = (replace(row, note=f"{note}; {row.note}" if row.note else note) for row in parsed.observations)
         return replace(parsed, observations=tuple(noted))
@@ -82,7 +82,9 @@ def _without_doubtful(parsed: ParsedBody, others: list[ParsedBody], *, one: bool
     )
     if not one or len(rows) == len(parsed.observations):
         return replace(parsed, observations=rows)
-    return _refused(parsed, "damaged answer: it says succeeded, but a value that may contradict that cannot be read")
+    return _refused(
+        parsed, "malformed response: it says succeeded, but a value that could contradict that cannot be read"
+    )
 
 
 def _refused(parsed: ParsedBody, message: str) -> ParsedBody:

@@ -18,7 +18,7 @@ from jobdeck.providers.json_text import read_json
 from jobdeck.providers.marker import is_partial
 from jobdeck.providers.problems import describe_error, kind_of_code, not_json
 
-_NO_OBJECT = "the answer is not what it should be: no JSON object"
+_NO_OBJECT = "unexpected response: not a JSON object"
 
 Ids = tuple[str | None, str | None]
 
@@ -90,12 +90,12 @@ class Extractor:
             return opened
         whole, inner, ids = opened
         if not isinstance(inner.value, dict):
-            problem = protocol_problem("the answer has no data" if self._data.paths else _NO_OBJECT)
+            problem = protocol_problem("the response has no data" if self._data.paths else _NO_OBJECT)
             return ParsedBody(problem=problem, ids=ids, matches=tuple(whole.matches or ()))
         if known.item:
             found = inner.first(fields.item)
             if found is None:
-                problem = protocol_problem(f"the answer has no job: nothing at {' or '.join(known.item)}")
+                problem = protocol_problem(f"the response has no job: nothing at {' or '.join(known.item)}")
                 return ParsedBody(problem=problem, ids=ids, matches=tuple(whole.matches or ()))
             inner = inner.inside(found)
         named = fields.id_in(inner)
@@ -126,12 +126,12 @@ class Extractor:
             return opened
         whole, inner, ids = opened
         if not isinstance(inner.value, dict | list):
-            return ParsedBody(problem=protocol_problem("the answer has no list of jobs"), ids=ids)
+            return ParsedBody(problem=protocol_problem("the response has no list of jobs"), ids=ids)
         items = Field("items", listed.items)
         rows = _rows(inner, items)
         if rows is None and not listed.missing_is_empty:
             nothing = (
-                f"nothing at {' or '.join(listed.items)}" if self._name_paths else "the answer has no list of jobs"
+                f"nothing at {' or '.join(listed.items)}" if self._name_paths else "the response has no list of jobs"
             )
             return ParsedBody(problem=protocol_problem(nothing), ids=ids)
         rows = rows or []
@@ -180,7 +180,7 @@ class Extractor:
             is_there = found is not None
         matches = tuple(whole.matches or ())
         if not is_there:
-            nothing = protocol_problem(f"the answer has none: nothing at {' or '.join(paths)}")
+            nothing = protocol_problem(f"not in the response: nothing at {' or '.join(paths)}")
             return ParsedBody(problem=read_error_of(whole.value) or nothing, ids=ids, matches=matches)
         return ParsedBody((part_row,), ids=ids, matches=matches)
 
@@ -193,7 +193,7 @@ class Extractor:
         _, inner, ids = opened
         rows = _rows(inner, Field("items", known.items))
         if rows is None:
-            return (), ParsedBody(problem=protocol_problem("the answer has no list of items"), ids=ids)
+            return (), ParsedBody(problem=protocol_problem("the response has no list of items"), ids=ids)
         value = Field("value", known.value or ("$",))
         found = (inner.inside(row).word(value) for row in (rows[:-1] if is_partial(rows) else rows))
         following = _next_cursor(inner, known.cursor, known.cursor_parameter, known.more)
@@ -230,10 +230,10 @@ class Extractor:
         data = whole.first(self._data)
         if failed or (data is None and error):
             code = coerce.text(error.get("code")) if isinstance(error, dict) else None
-            words = one_line(describe_error(error) or "") or "the answer says that it failed, and not why"
+            words = one_line(describe_error(error) or "") or "the response reports a failure without a reason"
             return ParsedBody(problem=ProblemDraft(kind_of_code(code or ""), words), ids=ids)
         if not isinstance(data, dict | list):
-            return ParsedBody(problem=protocol_problem("the answer has no data"), ids=ids)
+            return ParsedBody(problem=protocol_problem("the response has no data"), ids=ids)
         return whole, whole.inside(data), ids
 
     def _next(self, listed: ListSpec, page: FieldReader) -> str | None:
@@ -277,10 +277,10 @@ def _identity_problem(
         return None
     if found is None:
         said = read_error_of(reader.value)
-        return said or protocol_problem("the answer does not say which job it is about")
+        return said or protocol_problem("the response does not say which job it is for")
     if wanted is not None and not resource.is_same_id(found, wanted):
         return protocol_problem(
-            f"the answer is about another job: {clean(found, limit=200)} instead of {clean(wanted, limit=200)}"
+            f"the response is for another job: {clean(found, limit=200)} instead of {clean(wanted, limit=200)}"
         )
     return None
 

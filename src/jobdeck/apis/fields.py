@@ -138,7 +138,7 @@ class FieldReader:
             return None
         found = coerce.text(value)
         if found is None and value != "":
-            self.note("not read: neither text nor a number")
+            self.note("ignored: neither a string nor a number")
         return found
 
     def all(self, wanted: Field) -> list[Match]:
@@ -167,9 +167,9 @@ class FieldReader:
         values = self.values(wanted)
         found = coerce.total(values)
         if values and found is None:
-            self.note("not read: not all of it are numbers or lists")
+            self.note("ignored: not all numbers or lists")
         elif len(values) > 1:
-            self.note(f"the first of {len(values)}, which add up to {found}")
+            self.note(f"first of {len(values)}, total {found}")
         return found
 
     def count(self, wanted: Field) -> str | None:
@@ -201,4 +201,4 @@ class FieldReader:
     def _count(self, path: str) -> str:
         """Return how many values a path finds, where it is more than the one that counts."""
         count = 1 if path.startswith(HEADER) else len(compile_values(path)(self.value))
-        return f"the first of {count}" if count > 1 else ""
+        return f"first of {count}" if count > 1 else ""

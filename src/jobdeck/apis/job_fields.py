@@ -29,7 +29,8 @@ DONE, NOT_DONE, NO_STATUS = "done", "not done", "no status"
 _WITH_RESULT = frozenset({Phase.SUCCEEDED, Phase.PARTIAL})
 
 TOO_LARGE = ProblemDraft(
-    ProblemKind.TOO_BIG, "answer too large to read: it may say succeeded, but what was dropped may contradict that"
+    ProblemKind.TOO_BIG,
+    "response too large to read in full: it may say succeeded, but the dropped part could contradict that",
 )
 
 
@@ -90,12 +91,12 @@ class JobFields:
     def row(self, reader: FieldReader, scope: str | None, kind: str, *, whole: bool) -> Observation | str:
         """Return what a row of a list says, or why it could not be read; one that is not `whole`, as a summary."""
         if not isinstance(reader.value, dict):
-            return "a row is no object"
+            return "a row is not an object"
         found = self.id_in(reader)
         if found is None:
-            return f"nothing at {' or '.join(self._paths.id)}" if self._paths.id else "the page has no path of the id"
+            return f"nothing at {' or '.join(self._paths.id)}" if self._paths.id else "no path for the id is defined"
         if not is_id(found):
-            return f"{one_line(found, 80)!r} is no ID"
+            return f"{one_line(found, 80)!r} is not an ID"
         outcome = self.observation(reader, found, scope, kind, 200, whole=whole)
         return outcome.message if isinstance(outcome, ProblemDraft) else outcome
 
@@ -157,7 +158,7 @@ class JobFields:
         raw = reader.first(self._status)
         said = coerce.text(raw)
         if raw is not None and said is None and raw != "":
-            reader.note("not read: neither text nor a number")
+            reader.note("ignored: neither a string nor a number")
         by_status = phases.by_http_status.get(http_status)
         if said is None and raw is None and by_status is not None and not paths.done:
             if by_status is Phase.SUCCEEDED:
@@ -179,8 +180,8 @@ class JobFields:
         return word, self._failed_parts(reader, self._cancelled(phase, error))
 
     def _without_status(self) -> ProblemDraft:
-        where = f": no word at {' or '.join(self._paths.status)}" if self._name_paths else ""
-        return protocol_problem(f"the answer has no status{where}")
+        where = f": no string at {' or '.join(self._paths.status)}" if self._name_paths else ""
+        return protocol_problem(f"the response has no status{where}")
 
     def _state_when_done(
         self, reader: FieldReader, word: str | None, phase: Phase, error: JobError | None, *, has_result: bool
@@ -188,16 +189,16 @@ class JobFields:
         done = reader.first(self._done)
         if done is None and not reader.is_named:
             path = self._paths.done[0]
-            return protocol_problem(f"the answer says neither whose it is nor whether it is done: nothing at {path}")
+            return protocol_problem(f"the response has neither an ID nor a done flag: nothing at {path}")
         if done is not None and not isinstance(done, bool):
-            return protocol_problem(f"done is neither true nor false, but {one_line(json_text(done), 80)}")
+            return protocol_problem(f"done must be true or false, but is {one_line(json_text(done), 80)}")
         if not done:
             return word or NOT_DONE, phase if phase is Phase.QUEUED else Phase.RUNNING
         if error is not None:
             failed = phase if phase in {Phase.CANCELLED, Phase.PARTIAL} else Phase.FAILED
             return word or DONE, self._cancelled(failed, error)
         if self._paths.done_needs_result and not has_result:
-            return protocol_problem("the answer says done, and has neither an error nor a result")
+            return protocol_problem("the response says done but has neither an error nor a result")
         return word or DONE, self._failed_parts(reader, phase if phase.terminal else Phase.SUCCEEDED)
 
     def _meaning(self, word: str | None, reader: FieldReader, outcome: Field) -> tuple[str | None, Phase]:
@@ -211,13 +212,13 @@ class JobFields:
             if said is None:
                 return word, Phase.UNKNOWN
             if self._fold(said) not in self._words:
-                reader.note("in none of the phases")
+                reader.note("not in any phase")
             return said, self._words.get(self._fold(said), Phase.UNKNOWN)
         if folded in self._dones:
             # Over, and nothing here says how: `other` is for those that go on.
             return word, Phase.UNKNOWN
         if folded not in self._words:
-            reader.note("in none of the phases")
+            reader.note("not in any phase")
         return word, self._words.get(folded, self._phases.other)
 
     def _failed_parts(self, reader: FieldReader, phase: Phase) -> Phase:
@@ -269,7 +270,7 @@ class JobFields:
             return None
         found = coerce.moment(self._paths.time_unit, value)
         if found is None:
-            reader.note(f"not read as {self._paths.time_unit}: see time_unit")
+            reader.note("not a timestamp: see time_unit")
         return found
 
     def stages_in(self, reader: FieldReader) -> tuple[tuple[Stage, ...], tuple[tuple[str, str], ...]]:
@@ -324,7 +325,7 @@ class _Progress:
             return None
         found = coerce.progress(self._unit, value)
         if found is None:
-            reader.note(f"not read as a {self._unit}: see progress_unit")
+            reader.note(f"not a {self._unit}: see progress_unit")
         return found
 
 

@@ -121,7 +121,7 @@ def _steps(path: str) -> tuple[tuple[Step, ...], bool]:
     if not path or len(path) > MAX_PATH:
         raise PathError(f"a JSONPath has 1 to {MAX_PATH} characters")
     if path[0] != "$":
-        raise PathError("a JSONPath begins with $")
+        raise PathError("a JSONPath must start with $")
     steps: list[Step] = []
     position = 1
     while position < len(path):

@@ -42,7 +42,7 @@ def _parse(text: str) -> JSONPath:
         said = error.args[0] if error.args and isinstance(error.args[0], str) else type(error).__name__
         raise PathError(one_line(said, 200)) from None
     if reason is not None or not isinstance(path, JSONPath):
-        raise PathError(reason or "no single path")
+        raise PathError(reason or "not a single path")
     return path
 
 
@@ -74,16 +74,16 @@ def _looks_at_few(segment: JSONPathSegment) -> bool:
 def _objection(path: JSONPath | CompoundJSONPath) -> str | None:
     """Return why a valid path is not accepted all the same; None when it is."""
     if not isinstance(path, JSONPath):
-        return "a union or an intersection of paths: give a list of paths instead"
+        return "unions and intersections are not supported: use a list of paths"
     for segment in path.segments:
         if isinstance(segment, JSONPathRecursiveDescentSegment):
-            return "descendants (..) are not searched: write the whole way"
+            return "descendants (..) are not supported: write the full path"
         filters = (selector for selector in segment.selectors if isinstance(selector, Filter))
         for expression in (each for selector in filters for each in walk(selector.expression)):
             if isinstance(expression, FunctionExtension) and expression.name in _REGULAR:
-                return f"{expression.name}() is not available: compare with == instead"
+                return f"{expression.name}() is not supported: compare with == instead"
             if isinstance(expression, FilterQuery) and not (
                 isinstance(expression, RelativeFilterQuery) and expression.path.singular_query()
             ):
-                return "a filter may look at single values below @ only"
+                return "a filter may only use single values below @"
     return None

@@ -40,7 +40,7 @@ def path_of_link(url: str, profile: Profile) -> str:
     Raises `LinkError`.
     """
     if len(url) > MAX_LINK or not _PRINTABLE.fullmatch(url):
-        raise LinkError(f"its URL is no printable ASCII of at most {MAX_LINK} characters")
+        raise LinkError(f"its URL is not printable ASCII of at most {MAX_LINK} characters")
     if "\\" in url or "#" in url:
         raise LinkError("its URL has a backslash or a fragment")
     if url.startswith("/") and not url.startswith("//"):
@@ -49,14 +49,14 @@ def path_of_link(url: str, profile: Profile) -> str:
         try:
             origin = Origin.of(url)
         except OriginError as error:
-            raise LinkError(f"its URL is refused: {error}") from None
+            raise LinkError(f"invalid URL: {error}") from None
         if origin != profile.origin:
-            raise LinkError(f"its URL leads to {origin}, and not to {profile.origin}")
+            raise LinkError(f"its URL is on {origin}, not {profile.origin}")
         path = "/" + url.split("://", 1)[1].partition("/")[2]
     parts = urlsplit(path)
     if any(unquote(piece) in {".", ".."} for piece in parts.path.split("/")):
-        raise LinkError("its URL has . or .. between two slashes")
+        raise LinkError("its URL has a . or .. segment")
     for pair in parts.query.split("&"):
         if SECRET_PARAMETER.fullmatch(unquote(pair.partition("=")[0])):
-            raise LinkError("its URL has a parameter that may hold a key, and URLs are kept and shown")
+            raise LinkError("its URL has a parameter that may contain a credential, and URLs are saved and shown")
     return path

@@ -31,9 +31,9 @@ def _progress(table: StrictTable) -> ProgressPaths:
         table.choice("progress_unit", ProgressUnit.FRACTION),
     )
     if found.total and found.unit is not ProgressUnit.COUNT:
-        raise table.error("progress_total", 'is for progress_unit = "count" only')
+        raise table.error("progress_total", 'requires progress_unit = "count"')
     if found.unit is ProgressUnit.COUNT and not found.total:
-        raise table.error("progress_total", 'is missing: progress_unit = "count" needs the total')
+        raise table.error("progress_total", 'is missing: progress_unit = "count" requires the total')
     return found
 
 
@@ -69,7 +69,7 @@ def load_fields(table: StrictTable) -> Fields:
     )
     table.finish()
     if fields.done_needs_result and not fields.result:
-        raise table.error("done_needs_result", "needs result, the JSONPath of the result")
+        raise table.error("done_needs_result", "requires result, the JSONPath of the result")
     return fields
 
 
@@ -116,7 +116,7 @@ def load_result(table: StrictTable, fields: Fields, place: tuple[str, ...]) -> R
             raise table.error("url", "is missing: where the result is, such as /jobs/{id}/result; see fields.result")
         return None
     if fields.done_needs_result:
-        raise table.error("url", "and fields.done_needs_result exclude each other")
+        raise table.error("url", "and fields.done_needs_result cannot be combined")
     return ResultFields(source, path or ("$",))
 
 
@@ -131,7 +131,7 @@ def load_phases(table: StrictTable, resources: list[Resource]) -> Phases:
         for word in table.texts(phase.value):
             key = word if case_sensitive else word.casefold()
             if folded.setdefault(key, phase) is not phase:
-                raise table.error(phase.value, f"has {one_line(word, 80)!r}, which {folded[key].value} has as well")
+                raise table.error(phase.value, f"has {one_line(word, 80)!r}, which is also in {folded[key].value}")
             words[word] = phase
     found = Phases(
         words=MappingProxyType(words),
@@ -155,7 +155,7 @@ def _by_http_status(table: StrictTable) -> dict[int, Phase]:
             raise table.error(one_line(key, 20), "must be an HTTP status of 2xx, 3xx, 400, 409, 410, 412 or 422")
         phase = table.choice(key, Phase.UNKNOWN)
         if phase is Phase.SUCCEEDED and not key.startswith(("2", "3")):
-            raise table.error(key, "is an error: it cannot mean succeeded")
+            raise table.error(key, "is an error status: it cannot mean succeeded")
         found[int(key)] = phase
     return found
 
@@ -168,24 +168,24 @@ def _check_phases(table: StrictTable, phases: Phases, resources: list[Resource])
     twice = sorted((outcome | done) & set(map(same, phases.words)) | outcome & done)
     if twice:
         key = "outcome" if twice[0] in outcome else "done"
-        raise table.error(key, f"has {one_line(twice[0], 80)!r}, which has a phase as well")
+        raise table.error(key, f"has {one_line(twice[0], 80)!r}, which also has a phase")
     if phases.other.terminal:
-        raise table.error("other", "must be queued, running or unknown: an unknown word never ends a job")
+        raise table.error("other", "must be queued, running or unknown: an unknown status never ends a job")
     if phases.missing.terminal:
-        raise table.error("missing", "must be queued or running: no status at all never ends a job")
+        raise table.error("missing", "must be queued or running: a missing status never ends a job")
     fields = [resource.fields for resource in resources]
     if phases.missing is not Phase.UNKNOWN and not all(one.id and one.id_required for one in fields):
-        raise table.error("missing", "needs the field id, which tells an answer without a status from any other")
+        raise table.error("missing", "requires the id field, to recognize a response without a status")
     if phases.cancelled_codes and not all(one.error or one.error_code for one in fields):
-        raise table.error("cancelled_codes", "needs the field error or error_code, where the codes are")
+        raise table.error("cancelled_codes", "requires the error or error_code field")
     if bool(phases.outcome) is not any(one.outcome for one in fields):
-        raise table.error("outcome", "and the field outcome need each other: which statuses have one, and where it is")
+        raise table.error("outcome", "and the outcome field must be used together")
     ends = any(phase.terminal for phase in (*phases.words.values(), *phases.by_http_status.values()))
     if not (any(one.done for one in fields) or phases.done or ends):
-        raise table.error("succeeded", "or another phase that ends a job is missing: no status would ever end one")
+        raise table.error("succeeded", "or another final phase is missing: no status would ever end a job")
     for resource in resources:
         if not (resource.fields.status or resource.fields.done or phases.by_http_status):
             where = table.where.rpartition("phases]")[0]
             raise PageError(
-                f"{where}fields]: status is missing: give the JSONPath of the status, or of the boolean done"
+                f"{where}fields]: status is missing: set the JSONPath of the status, or of the boolean done"
             )

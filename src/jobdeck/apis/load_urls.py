@@ -22,9 +22,9 @@ def load_template(table: StrictTable, key: str, *, needs_id: bool | None) -> Url
     except TemplateError as error:
         raise table.error(key, f"{error}: {one_line(text, 120)}") from None
     if needs_id and ID not in template.variables:
-        raise table.error(key, f"must have {{id}} in it, or query a parameter with it: {one_line(text, 120)}")
+        raise table.error(key, f"must contain {{id}}, or query must have a parameter with it: {one_line(text, 120)}")
     if needs_id is False and ID in template.variables:
-        raise table.error(key, f"must not have {{id}} in it: {one_line(text, 120)}")
+        raise table.error(key, f"must not contain {{id}}: {one_line(text, 120)}")
     return template
 
 
@@ -34,11 +34,11 @@ def load_query(table: StrictTable) -> tuple[tuple[str, str], ...]:
     for name, value in found.items():
         if SECRET_PARAMETER.fullmatch(name):
             raise table.error(
-                f"query.{name}", "is refused: URLs are kept and shown, so a key goes into a header (auth)"
+                f"query.{name}", "is not allowed: URLs are saved and shown, so send credentials in a header (auth)"
             )
         check_braces(table, f"query.{name}", value)
         if f"{{{ID}}}" in value and value != f"{{{ID}}}":
-            raise table.error(f"query.{name}", "may be {id} as a whole, and not have it within a longer value")
+            raise table.error(f"query.{name}", "may be exactly {id}, but must not contain it in a longer value")
     return tuple(found.items())
 
 
@@ -50,20 +50,22 @@ def load_source(table: StrictTable, place: tuple[str, ...]) -> PartSource | None
     query, value = load_query(table), table.get("url")
     if value is None:
         if query:
-            raise table.error("query", "needs url, the path to ask with it")
+            raise table.error("query", "requires url, the path to request")
         return None
     if not isinstance(value, str) or not value.startswith("/"):
         links = table.paths("url") if _may_be_paths(value) else ()
         if not links:
-            meant = "such as /jobs/{id}/result, or where the answer has a URL: a JSONPath, or header:location"
+            meant = (
+                "such as /jobs/{id}/result, or the location of a URL in the response: a JSONPath, or header:location"
+            )
             raise table.error("url", f"must be a path, {meant}")
         if query:
-            raise table.error("query", "is for a path only: a URL of the answer has its own")
+            raise table.error("query", "works only with a path: a URL in a response has its own query")
         return PartSource(link=links)
     url = load_template(table, "url", needs_id=None if any(f"{{{ID}}}" == value for _, value in query) else True)
     strange = next((name for name in url.variables if name not in place), None)
     if strange is not None:
-        raise table.error("url", f"has {{{strange}}}, which the URL of a job has not")
+        raise table.error("url", f"has {{{strange}}}, which is not in the job URL")
     return PartSource(url=url, query=query)
 
 
@@ -78,4 +80,4 @@ def check_braces(table: StrictTable, key: str, text: str) -> None:
     """Refuse braces that are no variable."""
     rest = BRACES.sub("", text)
     if "{" in rest or "}" in rest:
-        raise table.error(key, f"has {one_line(text, 80)!r}, where a variable must read {{name}}")
+        raise table.error(key, f"has {one_line(text, 80)!r}; variables must look like {{name}}")

@@ -98,7 +98,7 @@ def merge(raw: object, where: str, base: Callable[[str], Raw | None]) -> Raw:
         return raw
     below = base(like) if isinstance(like, str) else None
     if below is None:
-        raise PageError(f"{where}: like names no API: {one_line(str(like), 80)}")
+        raise PageError(f"{where}: like refers to an unknown API: {one_line(str(like), 80)}")
     return overlay(below, raw)
 
 
@@ -148,20 +148,20 @@ def _resources(page: StrictTable) -> dict[str, Resource]:
     if not page.has("resources"):
         return {"job": _resource("job", page.table("job"), answer, kind or "job")}
     if page.has("job"):
-        raise page.error("job", "and resources are two ways to say where a job is: give one")
+        raise page.error("job", "and resources cannot be combined")
     tables = page.table("resources")
     if not tables.names:
-        raise page.error("resources", "must have a table for each kind of job, such as [resources.job]")
+        raise page.error("resources", "must have one table per kind of job, such as [resources.job]")
     page.at_most("resources", len(tables.names), MAX_RESOURCES)
     found: dict[str, Resource] = {}
     raws: dict[str, Raw] = {}
     for name in tables.names:
         if not _NAME.fullmatch(name):
-            raise tables.error(one_line(name, 80), "must be a name of small letters, digits, - and _")
+            raise tables.error(one_line(name, 80), "must be a name of lowercase letters, digits, - and _")
         one = tables.table(name)
         like = one.text("like")
         if like and like not in raws:
-            raise one.error("like", f"names no resource that stands before it: {one_line(like, 80)}")
+            raise one.error("like", f"refers to no earlier resource: {one_line(like, 80)}")
         if like:
             one = one.over({key: value for key, value in raws[like].items() if key != "kind"})
         raws[name] = one.raw
@@ -177,12 +177,12 @@ def _resource(name: str, table: StrictTable, answer: _AnswerTables, kind: str) -
     if method not in {"GET", "POST"}:
         raise table.error("method", "must be GET or POST")
     if body and method == "GET":
-        raise table.error("body", 'is for method = "POST" only')
+        raise table.error("body", 'requires method = "POST"')
     if body:
         try:
             json.loads(BRACES.sub("x", body))
         except ValueError:
-            raise table.error("body", "must be JSON, with variables such as {id} within its texts") from None
+            raise table.error("body", "must be JSON, with variables such as {id} only inside strings") from None
     needs_id = not by_parameter and f"{{{ID}}}" not in body
     pattern = table.text("id_pattern")
     _check_pattern(table, pattern)
@@ -221,9 +221,9 @@ def _check_pattern(table: StrictTable, pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise table.error("id_pattern", f"is no regular expression: {error}") from None
+        raise table.error("id_pattern", f"is not a valid regular expression: {error}") from None
     if not safe.fullmatch(pattern) or nested:
-        raise table.error("id_pattern", "may have classes such as [0-9a-f], (?:a|b) and repetitions such as {24} only")
+        raise table.error("id_pattern", "may use only classes such as [0-9a-f], (?:a|b) and repetitions such as {24}")
 
 
 def _headers(page: StrictTable) -> dict[str, str]:
@@ -231,12 +231,12 @@ def _headers(page: StrictTable) -> dict[str, str]:
     found = page.strings("headers")
     for name, value in found.items():
         if not HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS | {"authorization"}:
-            raise page.error(f"headers.{name}", "cannot be set: it is jobdeck's own, or that of auth")
+            raise page.error(f"headers.{name}", "cannot be set: it is reserved for jobdeck or auth")
         if _SECRET_HEADER.search(name):
-            raise page.error(f"headers.{name}", "is refused: what could be a key belongs into auth")
+            raise page.error(f"headers.{name}", "may contain a credential: put it in auth")
         check_braces(page, f"headers.{name}", value)
         if not _PLAIN.fullmatch(BRACES.sub("", value)):
-            raise page.error(f"headers.{name}", "must be letters, digits and . _ : ; , = / + * ( ) @ -")
+            raise page.error(f"headers.{name}", "may contain only letters, digits and . _ : ; , = / + * ( ) @ -")
     return found
 
 
@@ -261,21 +261,21 @@ def _auth_method(table: StrictTable) -> AuthMethod | None:
     table.finish("optional")
     for key, text, wanted in (("header", header, "header"), ("prefix", prefix, "header"), ("user", user, "basic")):
         if text and scheme != wanted:
-            raise table.error(key, f'is for scheme = "{wanted}" only')
+            raise table.error(key, f'requires scheme = "{wanted}"')
     match scheme:
         case "none":
             return None
         case "header":
             if not header:
-                raise table.error("header", 'is missing: scheme = "header" needs its name')
+                raise table.error("header", 'is missing: scheme = "header" requires it')
             if not _PLAIN.fullmatch(prefix):
-                raise table.error("prefix", 'must be plain words before the key, such as "Token "')
+                raise table.error("prefix", 'must be plain text to put before the token, such as "Token "')
             headers = {header: f"{prefix}{{token}}"}
         case "headers":
             headers = given
         case "basic":
             if not user:
-                raise table.error("user", 'is missing: scheme = "basic" needs one, a name or "{user}", a variable')
+                raise table.error("user", 'is missing: scheme = "basic" requires a name, or "{user}", a variable')
             check_braces(table, "user", user)
             method = AuthMethod({}, user, "{token}", MappingProxyType(env))
             return _checked(table, method)
@@ -287,15 +287,15 @@ def _auth_method(table: StrictTable) -> AuthMethod | None:
 def _checked(table: StrictTable, method: AuthMethod) -> AuthMethod:
     for name, template in method.headers.items():
         if not HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
-            raise table.error("header", f"must be the name of a header that may hold a key, not {one_line(name, 80)}")
+            raise table.error("header", f"must be a header that may carry a credential, not {one_line(name, 80)}")
         check_braces(table, f"headers.{name}", template)
         if not _PLAIN.fullmatch(BRACES.sub("", template)):
-            raise table.error(f"headers.{name}", "must be letters, digits and . _ : ; , = / + * ( ) @ -")
+            raise table.error(f"headers.{name}", "may contain only letters, digits and . _ : ; , = / + * ( ) @ -")
     if not method.secrets:
-        raise table.error("headers", 'hold no secret: name it in braces, such as "Bearer {token}"')
+        raise table.error("headers", 'contain no secret: name one in braces, such as "Bearer {token}"')
     for name in method.secrets:
         if name in _PROFILE_KEYS:
-            raise table.error("headers", f"name a secret {name!r}, which is another key of a profile")
+            raise table.error("headers", f"use {name!r} as a secret, but that is a profile key")
     for name in method.env:
         if name not in method.secrets:
             raise table.unknown(f"env.{name}", [f"env.{secret}" for secret in method.secrets])
@@ -308,9 +308,7 @@ def _rate_limit(table: StrictTable) -> RateLimitWords:
     table.finish()
     short = next((text for text in words.messages if len(text.strip()) < SHORTEST_MESSAGE), None)
     if short is not None:
-        raise table.error(
-            "messages", f"has {one_line(short, 80)!r}, and must have at least {SHORTEST_MESSAGE} characters"
-        )
+        raise table.error("messages", f"has {one_line(short, 80)!r}, but needs at least {SHORTEST_MESSAGE} characters")
     return words
 
 
@@ -326,7 +324,7 @@ def _base_url(page: StrictTable) -> str:
         try:
             origin_of_base(url)
         except OriginError as error:
-            raise page.error("base_url", f"is refused: {error}") from None
+            raise page.error("base_url", f"is not allowed: {error}") from None
     return url
 
 
@@ -334,7 +332,7 @@ def _header_names(table: StrictTable, key: str, default: tuple[str, ...]) -> tup
     names = table.texts(key, default)
     for name in names:
         if not HEADER_NAME.fullmatch(name):
-            raise table.error(key, f"must be names of headers, not {one_line(name, 80)}")
+            raise table.error(key, f"must be header names, not {one_line(name, 80)}")
     return tuple(name.lower() for name in names)
 
 
@@ -345,7 +343,7 @@ def _envelope(table: StrictTable) -> Envelope:
         failed.as_paths(path, path)
         value = failed.get(path)
         if not isinstance(value, str | bool | int):
-            raise failed.error(path, "must be the value that says that it failed: a text, a number, true or false")
+            raise failed.error(path, "must be the value that means failure: a string, a number, true or false")
         pairs.append((path, value))
     found = Envelope(
         data=table.paths("data"),
@@ -356,7 +354,7 @@ def _envelope(table: StrictTable) -> Envelope:
     )
     table.finish()
     if (found.error or found.failed) and not found.data:
-        raise table.error("data", "is missing: the path of what the envelope holds, such as $.data")
+        raise table.error("data", "is missing: the path of the payload, such as $.data")
     return found
 
 
@@ -368,7 +366,7 @@ def _lists(
     for listed in found:
         for name in listed.shows:
             if not resources[name].fields.id:
-                raise page.error("lists", f"need the field id of {name}: only it says which job a row is about")
+                raise page.error("lists", f"need the id field of {name} to tell which job a row is for")
     return found
 
 
@@ -377,16 +375,16 @@ def _list(table: StrictTable, resources: Mapping[str, Resource], phases: Phases)
     shows = table.texts("shows", tuple(resources)[:1])
     for name in shows:
         if name not in resources:
-            raise table.error("shows", f"names no resource: {one_line(name, 80)} (known: {', '.join(resources)})")
+            raise table.error("shows", f"unknown resource: {one_line(name, 80)} (known: {', '.join(resources)})")
     url = load_template(table, "url", needs_id=False)
     strange = next((name for name in url.variables if name not in resources[shows[0]].url.variables), None)
     if strange is not None:
-        raise table.error("url", f"has {{{strange}}}, which the URL of a job has not")
+        raise table.error("url", f"has {{{strange}}}, which is not in the job URL")
     status_parameter = table.text("status_parameter")
     words = (phases.in_phases(Phase.RUNNING, Phase.QUEUED), phases.in_phases(*_ENDED)) if status_parameter else ((), ())
     query = load_query(table)
     if f"{{{ID}}}" in dict(query).values():
-        raise table.error("query", "must not have {id} in it: a list is not about one job")
+        raise table.error("query", "must not contain {id}: a list is not for a single job")
     found = ListSpec(
         url=url,
         shows=shows,
@@ -410,18 +408,18 @@ def _list(table: StrictTable, resources: Mapping[str, Resource], phases: Phases)
     if not found.items:
         raise table.error("items", "is missing: the JSONPath of the rows, such as $.jobs[*]")
     if bool(found.cursor) is not bool(found.cursor_parameter):
-        raise table.error("cursor", "and cursor_parameter need each other")
+        raise table.error("cursor", "and cursor_parameter must be used together")
     ways = [key for key in ("cursor_parameter", "page_parameter", "offset_parameter") if table.has(key)]
     if len(ways) > 1:
-        raise table.error(ways[1], f"and {ways[0]} are two ways to the next page: give one")
+        raise table.error(ways[1], f"and {ways[0]} cannot be combined")
     for key in ("live", "ended"):
         if table.has(key) and not status_parameter:
-            raise table.error(key, "needs status_parameter, which filters by it")
+            raise table.error(key, "requires status_parameter")
     asked = [name for name, _ in found.query]
     for key in (*ways, "limit_parameter", "status_parameter"):
         name = table.text(key)
         if name and name in asked:
-            raise table.error(key, f"is {one_line(name, 80)!r}, which is asked with anyway")
+            raise table.error(key, f"is {one_line(name, 80)!r}, which is already set")
         asked.append(name)
     return found
 
@@ -451,9 +449,9 @@ def _variables(table: StrictTable) -> dict[str, Variable]:
         if variable.url is not None and not variable.items:
             raise one.error("items", "is missing: the JSONPath of the values, such as $.items[*]")
         if variable.url is None and not variable.default:
-            raise one.error("url", "or default is missing: where the values are listed, or the usual one")
+            raise one.error("url", "or default is missing")
         if bool(variable.cursor) is not bool(variable.cursor_parameter):
-            raise one.error("cursor", "and cursor_parameter need each other")
+            raise one.error("cursor", "and cursor_parameter must be used together")
         found[name] = variable
     return found
 
@@ -484,7 +482,7 @@ def _actions(table: StrictTable, resources: Mapping[str, Resource]) -> dict[str,
         url = load_template(one, "url", needs_id=True)
         strange = [v for v in url.variables if not any(v in each.url.variables for each in resources.values())]
         if strange:
-            raise one.error("url", f"has {{{strange[0]}}}, which the URL of a job has not")
+            raise one.error("url", f"has {{{strange[0]}}}, which is not in the job URL")
         found[name] = ActionSpec(url, method, body, tuple(Phase(phase) for phase in phases))
         one.finish()
     return found
@@ -498,4 +496,4 @@ def _check_variables(spec: ApiSpec, page: StrictTable) -> None:
     known = profile_variables(spec)
     for name in spec.variables:
         if name not in known:
-            raise page.error(f"variables.{name}", f"is used nowhere (used: {', '.join(sorted(known)) or 'none'})")
+            raise page.error(f"variables.{name}", f"is not used (used: {', '.join(sorted(known)) or 'none'})")

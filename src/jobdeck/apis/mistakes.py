@@ -32,24 +32,24 @@ def mistake_in(text: str) -> str | None:
         return None
     name = safe_excerpt(text)
     if text.lower() in _NOTHING:
-        return f"{name}: what a program writes where it has no ID{_anyway(text)}"
+        return f"{name}: looks like a missing value, not an ID{_anyway(text)}"
     if text in _OF_MANUALS or _PLACEHOLDER.fullmatch(text):
-        return f"{name}: a placeholder, where an ID should have been filled in{_anyway(text)}"
+        return f"{name}: looks like an unfilled placeholder{_anyway(text)}"
     if text[0] in "{[" and '"' in text:
-        return f"{name}: JSON is read from a file or standard input: jobdeck -"
+        return f"{name}: pass JSON in a file or on standard input: jobdeck -"
     if _CUT.search(text):
-        return f"{name}: this has been shortened; give the whole ID"
+        return f"{name}: truncated; enter the full ID"
     if text[0] in _DASHES:
-        return f"{name}: an option begins with plain hyphens, not with a dash"
+        return f"{name}: options start with ASCII hyphens, not dashes"
     if is_file_name(text):
-        return f"{name}: the name of a file, not a job ID{_anyway(text)}"
+        return f"{name}: looks like a file name, not a job ID{_anyway(text)}"
     return without_scheme(text) or _decorated(text, name)
 
 
 def without_scheme(text: str) -> str | None:
     """Return what to write instead of a URL whose scheme is missing; None for anything else."""
     return (
-        f"{safe_excerpt(text)}: a URL without its scheme: https://{safe_excerpt(text)}"
+        f"{safe_excerpt(text)}: URL scheme missing: https://{safe_excerpt(text)}"
         if _NO_SCHEME.fullmatch(text)
         else None
     )
@@ -66,13 +66,13 @@ def _decorated(text: str, name: str) -> str | None:
     if assigned := _ASSIGNED.fullmatch(core):
         core = assigned["value"].strip(_AROUND)
     if re.search(r"[\s,;]", core):
-        return f"{name}: several words where one ID should be; give each by itself"
+        return f"{name}: contains spaces; pass each ID separately"
     if "*" in core:
-        return f"{name}: a pattern that no file here matches"
+        return f"{name}: no files match this pattern"
     if core == text:
         return None
-    return f"{name}: not a job ID as it stands; did you mean {safe_excerpt(core)}?{_anyway(text)}" if core else None
+    return f"{name}: not a job ID; did you mean {safe_excerpt(core)}?{_anyway(text)}" if core else None
 
 
 def _anyway(text: str) -> str:
-    return f" (an ID of that name: PROFILE:{text})" if re.fullmatch(r"[A-Za-z0-9_.~-]+", text) else ""
+    return f" (if it is an ID, write PROFILE:{text})" if re.fullmatch(r"[A-Za-z0-9_.~-]+", text) else ""

@@ -118,13 +118,13 @@ class PageLibrary:
                 return _built_in_tables(name)
             if like in path:
                 where = f"{page.file}: [{page.table}]" if page.table else page.file
-                raise PageError(f"{where}: like leads back to itself: {' → '.join((*path, like))}")
+                raise PageError(f"{where}: circular like: {' → '.join((*path, like))}")
             if like not in self.names:
                 return None
             if len(path) > MAX_LIKE:
                 first = self._page(path[0])
                 where = f"{first.file}: [{first.table}]" if first.table else first.file
-                raise PageError(f"{where}: like leads through more than {MAX_LIKE} others")
+                raise PageError(f"{where}: like is nested more than {MAX_LIKE} levels deep")
             below = self._page(like)
             return merge(below.tables, below.file, self._base_of(like, (*path, like)))
 

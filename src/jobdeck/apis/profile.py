@@ -44,7 +44,7 @@ class Profile:
         """Return a profile with the page's defaults; raises `OriginError` for an unacceptable base URL."""
         url = (base_url or spec.base_url).rstrip("/")
         if not url:
-            raise OriginError(f"{name} speaks {spec.name}, which has no base URL of its own: give it one")
+            raise OriginError(f"{name} uses {spec.name}, which has no default base URL: set base_url")
         known = MappingProxyType({**spec.defaults, **(variables or {})})
         return cls(name, spec, url, origin_of_base(url), credentials, requests_per_minute, known, organization)
 

@@ -80,7 +80,7 @@ class StrictTable:
         if value is None:
             return default
         if not isinstance(value, str) or not _TEXT.fullmatch(value):
-            raise self.error(key, "must be a text of printable ASCII characters")
+            raise self.error(key, "must be a string of printable ASCII characters")
         return value
 
     def flag(self, key: str, *, default: bool = False) -> bool:
@@ -106,7 +106,7 @@ class StrictTable:
             return None
         found = seconds_of(text)
         if found is None or not 0 < found <= LONGEST_DURATION:
-            raise self.error(key, f"must be a length of time such as 45s, 30m or 1h30m, not {one_line(text, 40)!r}")
+            raise self.error(key, f"must be a duration such as 45s, 30m or 1h30m, not {one_line(text, 40)!r}")
         if not low <= found <= high:
             raise self.error(key, f"must be from {low:g} to {high:g} seconds, not {one_line(text, 40)!r}")
         return found
@@ -136,12 +136,12 @@ class StrictTable:
         for path in found:
             if not isinstance(path, str) or len(path) > MAX_PATH:
                 raise self.error(
-                    key, f"must be a JSONPath such as $.status of at most {MAX_PATH} characters, or a list of them"
+                    key, f"must be a JSONPath such as $.status, up to {MAX_PATH} characters, or a list of them"
                 )
             if HEADER_PATH.fullmatch(path):
                 continue
             if path.startswith("header:"):
-                raise self.error(key, f"must name a header in small letters, not {one_line(path, 80)!r}")
+                raise self.error(key, f"must be a header name in lowercase, not {one_line(path, 80)!r}")
             try:
                 compile_first(path)
             except PathError as error:
@@ -154,7 +154,9 @@ class StrictTable:
         paths = self.paths(key)
         single = next((path for path in paths if not is_plural(path)), None)
         if single is not None:
-            raise self.error(key, f"is one value, {one_line(single, 120)!r}: give the path to each, {example}")
+            raise self.error(
+                key, f"is a single value, {one_line(single, 120)!r}: give the path to each item, {example}"
+            )
         return paths
 
     def texts(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -163,7 +165,7 @@ class StrictTable:
         if value is None:
             return default
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-            raise self.error(key, 'must be a list of texts, such as ["done", "finished"]')
+            raise self.error(key, 'must be a list of strings, such as ["done", "finished"]')
         return tuple(value)
 
     def table(self, key: str) -> "StrictTable":
@@ -202,7 +204,7 @@ class StrictTable:
         value = self.get(name)
         text = str(value) if type(value) is int else value
         if not isinstance(text, str) or not _TEXT.fullmatch(text):
-            raise self.error(name, "must be a text of printable ASCII characters")
+            raise self.error(name, "must be a string of printable ASCII characters")
         return text
 
     @property
@@ -213,7 +215,7 @@ class StrictTable:
     def at_most(self, key: str, count: int, limit: int) -> None:
         """Refuse more than `limit` of something."""
         if count > limit:
-            raise self.error(key, f"are {count}, and at most {limit}")
+            raise self.error(key, f"are too many: {count}, at most {limit} allowed")
 
     def finish(self, *known: str) -> None:
         """Refuse keys that nobody read; `known` ones are fine although they were not."""

@@ -42,14 +42,14 @@ def parse_input(data: bytes, registry: ProfileRegistry) -> Parsed:
     that begin with ``#`` are skipped.
     """
     if len(data) > MAX_INPUT:
-        return Parsed(refused=(("the input", f"{len(data)} bytes are refused ({MAX_INPUT} at most)"),))
+        return Parsed(refused=(("input", f"{len(data)} bytes is too large (at most {MAX_INPUT})"),))
     collected = _Collected()
     for item in _items(as_utf8(data)):
         if len(collected.targets) >= MAX_TARGETS:
-            collected.refuse("the rest of the input", f"more than {MAX_TARGETS} targets")
+            collected.refuse("rest of the input", f"more than {MAX_TARGETS} targets")
             break
         if len(collected.refused) >= MAX_REFUSED:
-            collected.refuse("the rest of the input", f"not read after {MAX_REFUSED} refused targets")
+            collected.refuse("rest of the input", f"not read after {MAX_REFUSED} invalid targets")
             break
         collected.take(item, registry)
     return Parsed(tuple(collected.targets.values()), tuple(collected.refused))
@@ -83,7 +83,7 @@ class _Collected:
             elif isinstance(item, _Broken):
                 self.refuse(item.text, item.reason)
             else:
-                self.refuse(str(item), "neither a target nor an accepted body")
+                self.refuse(str(item), "neither a target nor a 202 response")
         except TargetError as error:
             self.refuse(_name_of(item), str(error))
 
@@ -137,7 +137,7 @@ def _items(data: bytes) -> Iterator[object]:
         if end is None:
             open_ended = False
             if head is None:
-                yield _Broken(_text(data[position:line_end]), "a JSON value without an end")
+                yield _Broken(_text(data[position:line_end]), "incomplete JSON")
             position = line_end
             continue
         for item in _value(data[position:end], depth, head):

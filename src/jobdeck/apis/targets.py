@@ -66,8 +66,8 @@ class ProfileRegistry:
             return self.profiles[name]
         hint = ""
         if is_id(text) and self.default_profile is not None:
-            hint = f"; if the ID itself has a colon, write {self.default_profile.name}:{safe_excerpt(text)}"
-        raise TargetError(f"{safe_excerpt(text)}: no profile is called {safe_excerpt(name)!r} ({self.known()}){hint}")
+            hint = f"; if the colon is part of the ID, write {self.default_profile.name}:{safe_excerpt(text)}"
+        raise TargetError(f"{safe_excerpt(text)}: unknown profile {safe_excerpt(name)!r} ({self.known()}){hint}")
 
     def for_api(self, spec: ApiSpec, text: str) -> Profile:
         """Return the default profile if it speaks an API, else the only one that does.
@@ -89,7 +89,9 @@ class ProfileRegistry:
         apis = {one.provider: one.spec.title for one in found}
         if len(apis) > 1:
             names = ", ".join(clean(one.name) for one in found)
-            raise TargetError(f"{safe_excerpt(job_id)}: write PROFILE:{safe_excerpt(job_id)} with one of {names}")
+            raise TargetError(
+                f"{safe_excerpt(job_id)}: which profile? Write PROFILE:{safe_excerpt(job_id)} with one of {names}"
+            )
         return self._only(found, next(iter(apis.values()), "an API"), job_id)
 
     def for_place(self, scope: str, text: str) -> Profile | None:
@@ -105,16 +107,16 @@ class ProfileRegistry:
     def known(self) -> str:
         """Return the names of all profiles for a message."""
         names = ", ".join(clean(name) for name in self.profiles)
-        return f"known: {names}" if names else "no profile is configured"
+        return f"known: {names}" if names else "no profile configured"
 
     def _only(self, found: list[Profile], title: str, text: str) -> Profile:
         if found and (len(found) == 1 or found[0] is self.default_profile):
             return found[0]
         shown = safe_excerpt(text)
         if not found:
-            raise TargetError(f"{shown}: this needs a profile of {title}, and there is none ({self.known()})")
+            raise TargetError(f"{shown}: no {title} profile configured ({self.known()})")
         names = ", ".join(clean(profile.name) for profile in found)
-        raise TargetError(f"{shown}: several profiles speak {title}; write PROFILE:{shown} with one of {names}")
+        raise TargetError(f"{shown}: several profiles use {title}; write PROFILE:{shown} with one of {names}")
 
 
 def parse_target(text: str, registry: ProfileRegistry) -> Target:
@@ -143,10 +145,10 @@ def _parse_plain(text: str, registry: ProfileRegistry) -> Target:
         raise TargetError(mistake)
     place, slash, job_id = text.rpartition("/")
     if not slash and ":" in text:
-        raise TargetError(f"{safe_excerpt(text)}: an ID with a colon is written PROFILE:ID")
+        raise TargetError(f"{safe_excerpt(text)}: an ID with a colon must be written PROFILE:ID")
     if not slash:
         if not registry.profiles:
-            raise TargetError(f"{safe_excerpt(text)}: this needs a profile, and there is none ({registry.known()})")
+            raise TargetError(f"{safe_excerpt(text)}: no profile configured ({registry.known()})")
         return target_named(registry.for_bare_id(text), text)
     default = registry.default_profile
     if default is not None and _match_path(default.spec.default_resource, f"/{text}") is not None:
@@ -156,7 +158,7 @@ def _parse_plain(text: str, registry: ProfileRegistry) -> Target:
         if default is not None and default.spec.default_resource.place:
             return target_named(default, text)
         shown = safe_excerpt(text)
-        raise TargetError(f"{shown}: neither PLACE/ID of a profile nor a poll URL, which begins with / or https://")
+        raise TargetError(f"{shown}: neither SCOPE/ID nor a poll URL (starting with / or https://)")
     return make_target(profile, profile.spec.default_resource, job_id, place)
 
 
@@ -188,11 +190,11 @@ def make_target(profile: Profile, resource: Resource, job_id: str, scope: str | 
 def check_id(job_id: str) -> None:
     """Raise `TargetError` for what is no job's ID, or looks like an API key."""
     if not is_id(job_id):
-        reason = "not a job ID (1 to 200 characters without white space, control characters, / and backslash)"
+        reason = "not a job ID (1 to 200 characters, no whitespace, control characters, / or backslash)"
         raise TargetError(f"{safe_excerpt(job_id)}: {reason}")
     if _KEY.match(job_id):
         # Pasted by mistake, it would be sent in a URL and stored with the job.
-        raise TargetError(f"{safe_excerpt(job_id)}: this looks like an API key, not a job ID")
+        raise TargetError(f"{safe_excerpt(job_id)}: looks like an API key, not a job ID")
 
 
 def is_absolute(text: str) -> bool:
@@ -246,7 +248,7 @@ def _at_origin(
     here = registry.at(origin)
     if not here:
         known = ", ".join(dict.fromkeys(str(profile.origin) for profile in registry.profiles.values()))
-        message = f"{origin}: not the origin of any profile ({f'known: {known}' if known else 'none is configured'})"
+        message = f"{origin}: no profile uses this origin ({f'known: {known}' if known else 'none is configured'})"
         raise TargetError(message)
     # Of several profiles for one API, the one whose own variables are those of the URL; else the first. A template
     # that takes any number of parts may fit nearly anything, and goes last.
@@ -299,7 +301,7 @@ def _match(path: str, profile: Profile, name: str, query: str) -> tuple[Resource
             check_id(values[ID])
             return resource, values
     if broken is not None:
-        raise TargetError(f"{name}: {safe_excerpt(str(broken))!r} is neither an ID nor a part of a path")
+        raise TargetError(f"{name}: {safe_excerpt(str(broken))!r} is neither an ID nor a path segment")
     return None
 
 
@@ -318,7 +320,7 @@ def _target_at(profile: Profile, resource: Resource, values: Mapping[str, str]) 
         # As a key without a place it would read like one in the profile's own.
         name = clean(profile.name)
         raise TargetError(
-            f"{safe_excerpt(values[ID])}: profile {name} asks elsewhere: a job without a place needs another"
+            f"{safe_excerpt(values[ID])}: profile {name} polls elsewhere; a job without a scope needs another profile"
         )
     return Target(JobKey(profile.name, scope, values[ID]), profile.provider, resource.name)
 
@@ -327,9 +329,9 @@ def _place_needed(profile: Profile, resource: Resource, job_id: str, scope: str 
     place, name = "/".join(resource.place), clean(profile.name)
     given = f"{safe_excerpt(scope)}/{safe_excerpt(job_id)}" if scope else safe_excerpt(job_id)
     if not place:
-        return f"{given}: a job of {profile.spec.title} is its ID alone"
+        return f"{given}: {profile.spec.title} jobs are written as a bare ID"
     settings = f", or set {', '.join(resource.place)} in [profiles.{name}.variables]" if scope is None else ""
-    return f"{given}: a job of {profile.spec.title} is written {place}/ID{settings}"
+    return f"{given}: {profile.spec.title} jobs are written {place}/ID{settings}"
 
 
 def _has_shape(resource: Resource, job_id: str) -> bool:
@@ -348,24 +350,24 @@ def _check_query(query: str, profile: Profile, resource: Resource, name: str) ->
     """Refuse a query that is more than what a page asks with anyway, or says that may be left out."""
     known = resource.dropped_query | {parameter for parameter, _ in resource.query}
     if not known and not resource.place:
-        raise TargetError(f"{name}: a poll URL has no query and no fragment")
+        raise TargetError(f"{name}: a poll URL must not have a query or fragment")
     for pair in query.split("&"):
         parameter = pair.partition("=")[0]
         if parameter not in known:
-            raise TargetError(f"{name}: the page of {profile.provider} knows no parameter {safe_excerpt(parameter)!r}")
+            raise TargetError(f"{name}: unknown parameter {safe_excerpt(parameter)!r} for {profile.provider}")
 
 
 def _check_characters(text: str, query: str, name: str) -> None:
     if len(text) > MAX_URL or len(query) > MAX_QUERY:
-        reason = f"a URL of {len(text) + len(query)} characters is refused ({MAX_URL} at most)"
+        reason = f"the URL is too long: {len(text) + len(query)} characters (at most {MAX_URL})"
     elif not _PRINTABLE.fullmatch(text + query):
-        reason = "a URL with anything but printable ASCII characters is refused"
+        reason = "a URL may contain only printable ASCII characters"
     elif "\\" in text + query:
-        reason = "a URL with a backslash is refused"
+        reason = "a URL must not contain a backslash"
     elif "@" in text + query:
-        reason = "a URL with user information is refused"
+        reason = "a URL must not contain a user name or password"
     elif "#" in text + query:
-        reason = "a poll URL has no query and no fragment"
+        reason = "a poll URL must not have a query or fragment"
     else:
         return
     raise TargetError(f"{name}: {reason}")

@@ -54,9 +54,9 @@ class UrlTemplate:
     def parse(cls, text: str) -> "UrlTemplate":
         """Return the template that `text` describes; raises `TemplateError`."""
         if not text.startswith("/") or len(text) > MAX_TEMPLATE:
-            raise TemplateError(f"must be a path that begins with /, of at most {MAX_TEMPLATE} characters")
+            raise TemplateError(f"must be a path that starts with /, up to {MAX_TEMPLATE} characters")
         if "?" in text or "#" in text:
-            raise TemplateError("must be a path alone: parameters belong into the table query")
+            raise TemplateError("must be a path only: put parameters in the query table")
         slash = "/" if text.endswith("/") else ""
         parts = tuple(_part(piece) for piece in text[1:].removesuffix("/").split("/"))
         names = [part.variable for part in parts if part.variable is not None]
@@ -64,7 +64,7 @@ class UrlTemplate:
         if twice is not None:
             raise TemplateError(f"has {{{twice}}} more than once")
         if sum(part.many for part in parts) > 1:
-            raise TemplateError("may have one variable with a * only")
+            raise TemplateError("may have only one variable with a *")
         return cls(text, parts, slash)
 
     @property
@@ -124,15 +124,17 @@ def _part(piece: str) -> Part:
     match = _VARIABLE.search(piece)
     if match is None:
         if "{" in piece or "}" in piece or "*" in piece:
-            raise TemplateError(f"has {piece!r}, where a variable must read {{name}} or {{name*}}, in small letters")
+            raise TemplateError(f"has {piece!r}; variables must look like {{name}} or {{name*}}, in lowercase")
         if not piece or not _LITERAL.fullmatch(piece) or piece in {".", ".."}:
-            raise TemplateError(f"has {piece!r} between two slashes, which no path has")
+            raise TemplateError(f"has an invalid path segment {piece!r}")
         return Part(piece)
     before, after, many = piece[: match.start()], piece[match.end() :], bool(match[2])
     if not _LITERAL.fullmatch(before) or not _LITERAL.fullmatch(after) or (many and (before or after)):
-        raise TemplateError(f"has {piece!r}: one variable between two slashes, and one with a * alone")
+        raise TemplateError(
+            f"has {piece!r}: only one variable per path segment, and one with a * must be the whole segment"
+        )
     if match[1] == ID and many:
-        raise TemplateError("has {id*}: an ID is one part of the path")
+        raise TemplateError("has {id*}: an ID is a single path segment")
     return Part(before, match[1], after, many)
 
 

@@ -223,7 +223,7 @@ class AppContext:
         """Return the settings of a profile; raises `ConfigError` when there is none of this name."""
         settings = self.settings.profiles.get(name)
         if settings is None:
-            raise ConfigError(f"there is no profile {name}")
+            raise ConfigError(f"unknown profile {name}")
         return settings
 
 

@@ -24,7 +24,7 @@ TRACE_LIMIT = 256 * 1024
 """Characters of a traceback that are kept."""
 
 _LIBRARIES = ("textual", "httpx", "pydantic", "apsw")
-_HEAD = "Text of errors can quote what a server said: look it over before you share it."
+_HEAD = "Error messages can quote server responses: review this file before you share it."
 
 
 def write_crash(error: BaseException, env: Mapping[str, str], command: str) -> Path:
@@ -49,7 +49,7 @@ def write_crash(error: BaseException, env: Mapping[str, str], command: str) -> P
 
 def _report(error: BaseException, now: datetime, command: str) -> str:
     lines = [
-        f"jobdeck {jobdeck.__version__} met a fault of its own at {now.isoformat(timespec='seconds')}",
+        f"jobdeck {jobdeck.__version__} crashed at {now.isoformat(timespec='seconds')}",
         f"command: {command}",
         f"Python {platform.python_version()} ({sys.implementation.name}), {platform.platform()}",
         ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES),

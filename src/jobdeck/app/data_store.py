@@ -40,7 +40,7 @@ def data_dir(env: Mapping[str, str]) -> Path:
         return expand_home(named)
     place = user_data_dir()
     if place is None:
-        raise ConfigError("no home directory is known for this user: set HOME or JOBDECK_DATA_DIR, or use --no-store")
+        raise ConfigError("cannot determine your home directory: set HOME or JOBDECK_DATA_DIR, or use --no-store")
     return place
 
 

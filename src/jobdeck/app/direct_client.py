@@ -36,7 +36,7 @@ def silenced(until: Instant, kind: ProblemKind | None = None, asked: float | Non
     `kind` and `asked` are what it is for, where this process knows (see `describe_wish`).
     """
     wish = describe_wish(kind, asked)
-    message = f"not asked, no requests until {words.clock(until.us)}{f': {wish}' if wish else ''}"
+    message = f"not polled, no requests until {words.clock(until.us)}{f': {wish}' if wish else ''}"
     return Problem(kind or ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
 
 

@@ -37,7 +37,7 @@ def listing_obstacle(profile: Profile) -> str | None:
         return f"{spec.title} has no list of jobs"
     if not any(_place_of(profile, listed) is not None or _listed_variable(profile, listed) for listed in spec.lists):
         needed = ", ".join(spec.lists[0].url.variables)
-        return f"a list of {spec.title} jobs needs {needed} in [profiles.{profile.name}.variables]"
+        return f"listing {spec.title} jobs needs {needed} in [profiles.{profile.name}.variables]"
     return None
 
 

@@ -119,7 +119,7 @@ class EndNotifier:
             run = f":{stored.last.run}" if stored is not None and stored.last.run > 1 else ""
             return await self._store.once(job.key, f"{what}:{job.phase.value}{run}", self._clock.now().us)
         except StoreError:
-            _log.exception("the store does not know whether the end of a job has been told")
+            _log.exception("cannot check whether a notification was already sent")
             return True
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:

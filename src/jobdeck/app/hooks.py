@@ -74,19 +74,19 @@ class HookRunner:
             )
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
-            return f"could not be started: {reason or type(error).__name__}"
+            return f"could not start: {reason or type(error).__name__}"
         try:
             async with asyncio.timeout(HOOK_SECONDS):
                 await process.communicate(data)
         except TimeoutError:
-            return f"killed, for it took longer than {HOOK_SECONDS:.0f} s"
+            return f"killed after {HOOK_SECONDS:.0f} s"
         finally:
             # What the hook has started ends with it, also when we are told to stop.
             with suppress(OSError):
                 await _kill(process)
             if process.returncode is None:
                 await process.wait()
-        return f"ended with code {process.returncode}" if process.returncode else None
+        return f"exited with code {process.returncode}" if process.returncode else None
 
 
 if sys.platform == "win32":

@@ -30,90 +30,90 @@ ProblemName = Literal[
 
 
 class StageObject(TypedDict):
-    """A named part of a job."""
+    """A stage of a job."""
 
     name: Annotated[str, "its name"]
-    status: Annotated[str | None, "the server's word for its state"]
-    phase: Annotated[PhaseName, "what that word means"]
+    status: Annotated[str | None, "the server's status"]
+    phase: Annotated[PhaseName, "what the status means"]
     progress: Annotated[float | None, "from 0 to 1"]
 
 
 class ErrorObject(TypedDict):
-    """Why a job failed, as the server says."""
+    """Why a job failed, as reported by the server."""
 
     code: Annotated[str | None, "the server's code"]
     message: Annotated[str | None, "the server's message"]
-    details: Annotated[Any, "whatever else the server says"]
+    details: Annotated[Any, "any further details from the server"]
 
 
 class ProblemObject(TypedDict):
-    """Why a request gave no observation. It says nothing about the job."""
+    """Why a request failed. It says nothing about the job itself."""
 
-    kind: Annotated[ProblemName, "which of a closed set of reasons"]
-    message: Annotated[str, "the reason in words, never empty"]
-    http_status: Annotated[int | None, "the answer's status, null without an answer"]
-    request_id: Annotated[str | None, "the answer's request ID"]
-    trace_id: Annotated[str | None, "the answer's trace ID"]
-    retry_at: Annotated[Time | None, "when the server asks to be asked again"]
+    kind: Annotated[ProblemName, "the kind of problem"]
+    message: Annotated[str, "a description; never empty"]
+    http_status: Annotated[int | None, "the response status; null without a response"]
+    request_id: Annotated[str | None, "the response's request ID"]
+    trace_id: Annotated[str | None, "the response's trace ID"]
+    retry_at: Annotated[Time | None, "when the server asked to retry"]
 
 
 class JobObject(TypedDict):
-    """A job as last observed. Written by `status`, `wait` and `discover`, and within others."""
+    """A job as last observed. Written by `status`, `wait` and `discover`, and part of other objects."""
 
-    profile: Annotated[str, "the profile that it is asked through"]
-    provider: Annotated[str, "the API that the profile speaks"]
+    profile: Annotated[str, "the profile used to poll it"]
+    provider: Annotated[str, "the API the profile uses"]
     id: Annotated[str, "the job's ID"]
-    account_group: Annotated[str | None, "the account group, where the API has such"]
-    kind: Annotated[str, "what kind of work it is"]
-    status: Annotated[str | None, "the server's own word; null before the first good answer"]
-    phase: Annotated[PhaseName, "what that word means"]
-    progress: Annotated[float | None, "from 0 to 1; null where the API does not tell"]
-    stages: Annotated[list[StageObject], "its named parts"]
-    error: Annotated[ErrorObject | None, "why it failed, as the server says"]
-    result: Annotated[Any, "what it gave, as the server says; null before its end, and where it is too large to keep"]
-    created_at: Annotated[Time | None, "when it was made, as the server says"]
-    updated_at: Annotated[Time | None, "when it changed last, as the server says"]
+    account_group: Annotated[str | None, "the account group, if the API has them"]
+    kind: Annotated[str, "the kind of job"]
+    status: Annotated[str | None, "the server's own status; null before the first successful response"]
+    phase: Annotated[PhaseName, "what the status means"]
+    progress: Annotated[float | None, "from 0 to 1; null if the API does not report it"]
+    stages: Annotated[list[StageObject], "its stages"]
+    error: Annotated[ErrorObject | None, "why it failed, as reported by the server"]
+    result: Annotated[Any, "its result, as reported by the server; null until it finishes, or if too large to keep"]
+    created_at: Annotated[Time | None, "when it was created, as reported by the server"]
+    updated_at: Annotated[Time | None, "when it last changed, as reported by the server"]
     observed_at: Annotated[Time | None, "when it was last observed"]
     age_seconds: Annotated[float | None, "seconds since then"]
     request_id: Annotated[str | None, "the request ID of that observation"]
     trace_id: Annotated[str | None, "its trace ID"]
-    accepted_request_id: Annotated[str | None, "the request ID of the answer that accepted the job"]
-    http_status: Annotated[int | None, "the status of the newest answer"]
-    problem: Annotated[ProblemObject | None, "why the newest look failed; null when it did not"]
+    accepted_request_id: Annotated[str | None, "the request ID of the response that accepted the job"]
+    http_status: Annotated[int | None, "the HTTP status of the latest response"]
+    problem: Annotated[ProblemObject | None, "why the latest poll failed; null if it did not"]
 
 
 class HistoryObject(JobObject):
-    """A remembered job. Written by `history`."""
+    """A saved job. Written by `history`."""
 
-    origin: Annotated[str | None, "the server that it was seen at; null where an older jobdeck did not note it"]
-    organization: Annotated[str, "whose job it is: the profile's `organization`, else its name"]
+    origin: Annotated[str | None, "the server it was observed at; null if recorded by an older jobdeck"]
+    organization: Annotated[str, "who owns the job: the profile's `organization`, or its name"]
     watched: Annotated[bool, "whether it is on the watch list"]
-    acknowledged: Annotated[bool, "whether a person knows of its trouble"]
-    note: Annotated[str, "the note of its ticket"]
+    acknowledged: Annotated[bool, "whether its problem has been acknowledged"]
+    note: Annotated[str, "the note for its ticket"]
 
 
 class WatchedObject(JobObject):
     """A job that changed. Written by `watch`."""
 
-    change: Annotated[dict[str, Any], "`event` names what happened, `at` when; the rest depends on the name"]
+    change: Annotated[dict[str, Any], "`event` is what happened, `at` when; other keys depend on the event"]
 
 
 class BudgetObject(TypedDict):
     """A profile's rate budget in the last minute."""
 
-    limit_per_minute: Annotated[float, "polls a minute that hold now"]
-    list_limit_per_minute: Annotated[float | None, "list pages a minute, where they have a limit of their own"]
-    used: Annotated[int, "requests of the last minute"]
-    list_pages: Annotated[int, "list pages of the last minute"]
-    jobs_by_list: Annotated[int, "unfinished jobs that lists refresh"]
-    jobs_one_by_one: Annotated[int, "unfinished jobs that are asked one by one"]
-    silent_until: Annotated[Time | None, "until when nothing is sent, after a 429 or a Retry-After"]
-    paused: Annotated[bool, "whether a person has paused it"]
-    halted: Annotated[bool, "whether a refused key has stopped it"]
+    limit_per_minute: Annotated[float, "polls per minute allowed now"]
+    list_limit_per_minute: Annotated[float | None, "list pages per minute, if they have a separate limit"]
+    used: Annotated[int, "requests in the last minute"]
+    list_pages: Annotated[int, "list pages in the last minute"]
+    jobs_by_list: Annotated[int, "unfinished jobs updated through lists"]
+    jobs_one_by_one: Annotated[int, "unfinished jobs polled individually"]
+    silent_until: Annotated[Time | None, "no requests are sent before this time, after a 429 or Retry-After"]
+    paused: Annotated[bool, "whether polling is paused by the user"]
+    halted: Annotated[bool, "whether polling stopped because the API key was rejected"]
 
 
 class BudgetEvent(BudgetObject):
-    """What a profile's budget is spent on. Written by `watch`, at most every ten seconds."""
+    """How a profile's rate limit is used. Written by `watch`, at most every ten seconds."""
 
     event: Annotated[Literal["budget"], "always `budget`"]
     at: Annotated[Time, "when"]
@@ -123,27 +123,27 @@ class BudgetEvent(BudgetObject):
 class RequestObject(TypedDict):
     """A request on record. Written by `requests`."""
 
-    profile: Annotated[str, "the profile that it was sent through"]
-    job: Annotated[str | None, "the job that it asked about; null for a list"]
-    state: Annotated[Literal["sent", "answered", "abandoned"], "what came of it"]
+    profile: Annotated[str, "the profile it was sent with"]
+    job: Annotated[str | None, "the job it was for; null for a list"]
+    state: Annotated[Literal["sent", "answered", "abandoned"], "its outcome"]
     sent_at: Annotated[Time | None, "when it was sent"]
     method: Annotated[str | None, "its method"]
     url: Annotated[str | None, "its URL"]
-    http_status: Annotated[int | None, "the answer's status"]
-    request_id: Annotated[str | None, "the answer's request ID"]
-    trace_id: Annotated[str | None, "the answer's trace ID"]
-    duration_seconds: Annotated[float | None, "seconds until the answer was read"]
-    size: Annotated[int | None, "bytes of the answer's body"]
-    problem: Annotated[ProblemObject | None, "why it gave no observation"]
+    http_status: Annotated[int | None, "the response status"]
+    request_id: Annotated[str | None, "the response's request ID"]
+    trace_id: Annotated[str | None, "the response's trace ID"]
+    duration_seconds: Annotated[float | None, "seconds until the response was read"]
+    size: Annotated[int | None, "size of the response body in bytes"]
+    problem: Annotated[ProblemObject | None, "why it failed"]
     actor: Annotated[str, "the process that sent it"]
 
 
 class CheckObject(TypedDict):
     """One check. Written by `doctor`."""
 
-    check: Annotated[str, "what was looked at"]
-    verdict: Annotated[Literal["ok", "warning", "failed"], "how it came out"]
-    found: Annotated[str, "what was found, in words"]
+    check: Annotated[str, "what was checked"]
+    verdict: Annotated[Literal["ok", "warning", "failed"], "the outcome"]
+    found: Annotated[str, "what was found"]
 
 
 SHAPES: tuple[type, ...] = (

@@ -64,7 +64,7 @@ class LiveSession:
         self._notifier: EndNotifier | None = None
         self._told: Callable[[Sequence[Job]], object] = lambda _: None
         self._complain: Callable[[str], object] = lambda _: None
-        self.notices = notices if recorder is None else (*notices, f"recorded in {recorder.name} until you quit")
+        self.notices = notices if recorder is None else (*notices, f"recording to {recorder.name} until you quit")
         self.preferences: Mapping[Preference, str] = {}
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -157,7 +157,7 @@ class LiveSession:
             ]
             await self._restore(engine, rest, listed=True)
         except StoreError as error:
-            self._complain(f"only {len(engine.jobs)} of {self.reading} jobs could be read: {error}")
+            self._complain(f"loaded only {len(engine.jobs)} of {self.reading} jobs: {error}")
         finally:
             self.reading = 0
 
@@ -184,7 +184,7 @@ class LiveSession:
                 found.append(name)
         if missing and not found:
             raise next(iter(missing.values()))
-        self.notices = (*self.notices, *(f"profile {name} left out: {error}" for name, error in missing.items()))
+        self.notices = (*self.notices, *(f"profile {name} skipped: {error}" for name, error in missing.items()))
         return found
 
     async def _listed(self) -> list[Job]:
@@ -205,7 +205,7 @@ class LiveSession:
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
         """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""
         if self._running is None:
-            raise TicketError("nothing is open yet")
+            raise TicketError("still starting")
         return await make_ticket(self._context, self._running, keys, note, include_result=include_result)
 
     async def note(self, keys: Sequence[JobKey]) -> str:
@@ -219,7 +219,7 @@ class LiveSession:
         try:
             await keep_note(self._context, self._running, keys, note, instead_of)
         except StoreError as error:
-            self._complain(f"the note is in the ticket, but not kept: {error}")
+            self._complain(f"the note is in the ticket but was not saved: {error}")
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""

@@ -72,7 +72,7 @@ class ReplaySession:
             if (job := self._replay.jobs.get(key)) is not None
         ]
         if not sources:
-            raise TicketError("nothing was known of this job yet")
+            raise TicketError("no data about this job yet")
         return tickets_markdown(sources, note)
 
     def _source(self, job: Job, *, include_result: bool) -> TicketSource:

@@ -111,7 +111,7 @@ class StoreCoordinator:
                 bucket = LIST if self._apart.get(profile) else POLL
                 answer = await self._store.spend(profile, bucket, now.us, url)
         except StoreError:
-            _log.exception("the store gave no answer")
+            _log.exception("the database did not respond")
             # Sent as late as the newest that is on record, for all that anybody knows.
             return StorePermit(self._newest)
         if not isinstance(answer, Refused):
@@ -130,7 +130,7 @@ class StoreCoordinator:
         try:
             await self._store.complete(granted, reply.exchange, reply.observations, next_us, now.us)
         except StoreError:
-            _log.exception("an exchange went unrecorded")
+            _log.exception("a request was not recorded")
 
     async def give_up(self, permit: Permit, now: Instant) -> None:
         """Abandon what was granted."""
@@ -138,7 +138,7 @@ class StoreCoordinator:
             try:
                 await self._store.abandon(permit.granted, now.us)
             except StoreError:
-                _log.exception("a lease could not be ended")
+                _log.exception("a lease was not released")
 
     async def news(self) -> AsyncIterator[Heard]:
         """Yield what other processes learn of any job; meanwhile what is too old is forgotten, once a day."""
@@ -173,7 +173,7 @@ class StoreCoordinator:
             try:
                 await self._store.purge(self._clock.now().us - RETENTION_DAYS * 86_400 * 1_000_000)
             except StoreError:
-                _log.exception("what is too old could not be forgotten")
+                _log.exception("old data was not deleted")
             await asyncio.sleep(TIDY_EVERY_SECONDS)
 
     async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
@@ -204,7 +204,7 @@ class StoreCoordinator:
             try:
                 await order
             except StoreError:
-                _log.exception("the store refused an order")
+                _log.exception("the database rejected a command")
 
         task = asyncio.get_running_loop().create_task(carry_out())
         self._tasks.add(task)

@@ -54,7 +54,7 @@ async def make_ticket(
 
     sources = await running.store.read(make)
     if not sources:
-        raise TicketError("no job is selected" if not keys else "nothing is known of this job any more")
+        raise TicketError("no job is selected" if not keys else "no data about this job any more")
     return tickets_markdown(sources, note)
 
 

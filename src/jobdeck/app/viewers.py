@@ -7,7 +7,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 
-READ_ONLY = "read-only: what is watched and asked is decided where jobdeck serve runs"
+READ_ONLY = "read-only: controlled by the jobdeck serve that shows this"
 
 
 class ViewerGroup:

@@ -23,7 +23,7 @@ def open_context(arguments: argparse.Namespace) -> AppContext:
     if not context.settings.profiles and not any(name in context.settings.profiles for name in built_in_names()):
         place = context.settings.path or default_path(os.environ)
         variables = ", or ".join(_variables(context.settings.apis.spec(name)) for name in automatic_names())
-        message = f"no profile: set {variables}, or write {place}; to look around first: jobdeck demo"
+        message = f"no profile configured: set {variables}, or create {place}; to try it out, run: jobdeck demo"
         raise ConfigError("\n".join((*context.settings.notices, message)))
     for notice in context.settings.notices:
         log(notice)

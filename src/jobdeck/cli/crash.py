@@ -39,7 +39,7 @@ def fault_code(error: Exception, command: str) -> int:
         log_if_possible(f"{what}: {error.strerror or _text_of(error)}")
         return ExitCode.INTERNAL
     if isinstance(error, MemoryError) or str(error) == NO_THREAD:
-        log_if_possible(f"cannot go on: {NO_THREAD if str(error) == NO_THREAD else 'out of memory'}")
+        log_if_possible(f"cannot continue: {NO_THREAD if str(error) == NO_THREAD else 'out of memory'}")
         return ExitCode.INTERNAL
     return report_crash(error, command or "open")
 
@@ -65,13 +65,13 @@ def _text_of(error: Exception) -> str:
 def _what_failed(error: OSError) -> str:
     name = error.filename
     if name is None:
-        return "cannot write" if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EIO} else "cannot go on"
+        return "cannot write" if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EIO} else "cannot continue"
     return f"cannot use {one_line(os.fsdecode(name) if isinstance(name, bytes) else str(name), 400)}"
 
 
 def report_crash(error: BaseException, command: str) -> ExitCode:
     """Say in one line on standard error that a command came to grief and where the details are."""
-    log(f"{_told(error)}: this is a fault of jobdeck itself. {_kept(error, command)}")
+    log(f"{_told(error)}: this is a bug in jobdeck. {_kept(error, command)}")
     return ExitCode.INTERNAL
 
 
@@ -89,7 +89,7 @@ class CrashLogHandler(logging.Handler):
         if error is None or self._kept >= MOST or type(error).__module__.startswith("jobdeck."):
             return
         self._kept += 1
-        log(f"{_told(error)} was survived. {_kept(error, self._command)}")
+        log(f"{_told(error)} was handled. {_kept(error, self._command)}")
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def log_crashes(command: str) -> Iterator[None]:
 def _told(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"an unexpected {type(error).__name__}"
+    return f"unexpected {type(error).__name__}"
 
 
 def _kept(error: BaseException, command: str) -> str:
@@ -118,8 +118,8 @@ def _kept(error: BaseException, command: str) -> str:
     try:
         path = crash_report.write_crash(error, os.environ, command)
     except private_file.PrivateFileError as fault:
-        return f"The details are lost: {fault}"
-    return f"For a report: {one_line(str(path), 400)}"
+        return f"The details could not be saved: {fault}"
+    return f"Details for a bug report: {one_line(str(path), 400)}"
 
 
 def log_if_possible(line: str) -> None:

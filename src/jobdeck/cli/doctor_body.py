@@ -48,7 +48,7 @@ SHOWN = 100
 def show_body(arguments: argparse.Namespace) -> ExitCode:
     """Show how a body is read; exits with 1 when it cannot be read as a job (or as a list of some)."""
     if arguments.provider is None or arguments.body is None:
-        raise CommandError("--provider NAME and --body FILE need each other")
+        raise CommandError("--provider and --body must be used together")
     settings = load_settings(os.environ, Path(arguments.config) if arguments.config else None)
     spec = read_spec(settings.apis, arguments.provider, "--provider")
     head, body = _parted(as_utf8(read_source(arguments.body)))
@@ -151,7 +151,7 @@ def _with_ids_of(head: Head | None, spec: ApiSpec, read: ParsedBody) -> ParsedBo
 
 
 def _print(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> None:
-    sys.stdout.write(f"{spec.name}, described in {spec.source}\n\n")
+    sys.stdout.write(f"{spec.name}, defined in {spec.source}\n\n")
     if (found := rows.observations) != ():
         sys.stdout.write(f"a list of {len(found)} job{'s' if len(found) > 1 else ''}\n\n")
         print_table(("JOB", "STATUS", "PHASE"), [(row.id, row.status, row.phase.value) for row in found])
@@ -163,22 +163,22 @@ def _print(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> None:
         print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
         sys.stdout.write("\n")
     for fault in _faults(read):
-        sys.stdout.write(f"not read as a job: {fault.kind.words}: {one_line(fault.message)}\n")
+        sys.stdout.write(f"not a job: {fault.kind.words}: {one_line(fault.message)}\n")
     for job in read.observations:
-        print_table(("READ AS", ""), list(_summary(read, job)))
+        print_table(("PARSED AS", ""), list(_summary(read, job)))
     if rows.problem is not None and rows.problem.kind is not ProblemKind.NOT_JSON:
-        sys.stdout.write(f"not read as a list of jobs: {one_line(rows.problem.message)}\n")
+        sys.stdout.write(f"not a list of jobs: {one_line(rows.problem.message)}\n")
     elif read.matches and read.problem is not None and rows.problem is None and spec.lists:
-        sys.stdout.write(f"not read as a list of jobs: nothing at {one_line(' or '.join(spec.lists[0].items))}\n")
+        sys.stdout.write(f"not a list of jobs: nothing at {one_line(' or '.join(spec.lists[0].items))}\n")
 
 
 def _print_part(spec: ApiSpec, part: Part, read: ParsedBody) -> None:
-    sys.stdout.write(f"{spec.name}, described in {spec.source}\n\nthe {part} of a job\n\n")
+    sys.stdout.write(f"{spec.name}, defined in {spec.source}\n\nthe {part} of a job\n\n")
     print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
     for row in read.observations:
         if row.stages:
             sys.stdout.write("\n")
-            print_table(("READ AS", ""), list(_stages(row)))
+            print_table(("PARSED AS", ""), list(_stages(row)))
 
 
 def _in_order(read: ParsedBody) -> list[FieldMatch]:
@@ -195,18 +195,18 @@ def _row(finding: FieldMatch) -> tuple[str, str, str]:
 
 
 def _summary(read: ParsedBody, job: Observation) -> Iterator[tuple[str, str]]:
-    yield "id", job.id or "not told"
+    yield "id", job.id or "–"
     yield "kind", job.kind or "–"
     yield "status", job.status
-    yield "phase", f"{job.phase.value} ({'ended' if job.phase.terminal else 'not ended'})"
+    yield "phase", f"{job.phase.value} ({'finished' if job.phase.terminal else 'unfinished'})"
     yield "progress", "–" if job.progress is None else f"{job.progress:.1%}"
     yield from _stages(job)
     if job.error is not None:
-        words = " ".join(part for part in (job.error.code, job.error.message) if part) or "of no known shape"
-        hint = ": see phases.done" if job.phase is Phase.SUCCEEDED else ""
-        yield "error", f"{words}   (and yet {job.phase.value}{hint})" if job.phase in _GOOD else words
+        words = " ".join(part for part in (job.error.code, job.error.message) if part) or "unrecognized format"
+        hint = "; see phases.done" if job.phase is Phase.SUCCEEDED else ""
+        yield "error", f"{words}   (but {job.phase.value}{hint})" if job.phase in _GOOD else words
     for part in job.elsewhere:
-        yield part.part, f"in another answer{f', at {one_line(part.url, SHOWN)}' if part.url else ''}"
+        yield part.part, f"in a separate response{f', at {one_line(part.url, SHOWN)}' if part.url else ''}"
     for name, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         yield name, rfc3339(us) or "–"
     request_id, trace_id = read.ids

@@ -39,24 +39,24 @@ def describe_event(event: Event, job: Job | None = None) -> str | None:
             return f"{stage}: {before.value if before else 'new'} -> {after.value}"
         case ProgressChanged(stage=stage, after=after):
             name = f"{stage}: " if stage else ""
-            return f"{name}{'progress no longer told' if after is None else words.percent(after)}"
+            return f"{name}{'progress no longer reported' if after is None else words.percent(after)}"
         case ProblemMet(problem=problem, failures=failures):
             again = f" ({failures} in a row)" if failures > 1 else ""
-            return f"no answer to show: {problem.kind.words}: {problem.message}{again}"
+            return f"poll failed: {problem.kind.words}: {problem.message}{again}"
         case Recovered(failures=failures):
-            return f"seen again after {failures} failed look{'s' if failures > 1 else ''}"
+            return f"reachable again after {failures} failed poll{'s' if failures > 1 else ''}"
         case RunBegan(message=message):
             return f"new run: {message}"
         case AnomalyMet(message=message):
             return f"anomaly: {message}"
         case ProfileHalted(profile=profile, problem=problem):
-            return f"profile {profile} asks no more: {problem.kind.words}: {problem.message}"
+            return f"profile {profile}: polling stopped: {problem.kind.words}: {problem.message}"
         case OutageBegan(profile=profile, problem=problem):
-            return f"profile {profile} cannot be seen: {problem.kind.words}: {problem.message}"
+            return f"profile {profile} is down: {problem.kind.words}: {problem.message}"
         case OutageEnded(profile=profile, seconds=seconds):
-            return f"profile {profile} is seen again after {round(seconds)} s"
+            return f"profile {profile} is back after {round(seconds)} s"
         case SleepNoticed(seconds=seconds):
-            return f"this machine slept for {round(seconds)} s; looking at everything again"
+            return f"this machine was asleep for {round(seconds)} s; refreshing every job"
         case JobAdded() | JobRemoved():
             return None
 

@@ -42,7 +42,7 @@ def describe_state(job: Job, now: Instant) -> str:
     if job.not_found and not job.terminal:
         return "? not found"
     if job.status is None:
-        return "? unseen" if job.trouble is not None else "· new"
+        return "? no data" if job.trouble is not None else "· new"
     word = job.status if job.phase is Phase.UNKNOWN else job.phase.value
     doubt = " (unreachable)" if blind(job) else " (stale)" if stale(job, now) else ""
     return f"{GLYPHS[job.phase]} {word}{doubt}"
@@ -66,7 +66,7 @@ def describe_message(job: Job) -> str:
     """The problem, else why the job is no plain success and what contradicts its end, in one line."""
     if job.trouble is not None:
         return f"{job.trouble.kind.words}: {job.trouble.message}"
-    doubt = f"a list says {job.doubt}" if job.doubt is not None else ""
+    doubt = f"the list says {job.doubt}" if job.doubt is not None else ""
     parts = (describe_reason(job), describe_anomaly(job), doubt, words.dropped_result(job.dropped_result))
     return "; ".join(part for part in parts if part)
 
@@ -75,11 +75,11 @@ def describe_unconfirmed(job: Job) -> str:
     """Whose word it is that a job has ended, where its own answer has not told it."""
     match job.source:
         case Source.LIST:
-            return f"listed as {job.phase.value}, not confirmed by its own answer"
+            return f"{job.phase.value} according to a list, not confirmed by the job itself"
         case Source.PEER:
-            return f"seen as {job.phase.value} by another jobdeck, not confirmed"
+            return f"{job.phase.value} according to another jobdeck, not confirmed"
         case _:
-            return f"remembered as {job.phase.value}, not confirmed"
+            return f"{job.phase.value} according to saved data, not confirmed"
 
 
 def describe_anomaly(job: Job) -> str:

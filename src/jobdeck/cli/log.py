@@ -64,7 +64,7 @@ def log(line: str) -> None:
 def truncate_with_notice(found: Sequence[_T], limit: int) -> Sequence[_T]:
     """Return the first `limit` of what was found, and say so when there is more: asked for was one more than that."""
     if len(found) > limit:
-        log(f"these are the newest {limit}: --limit N shows more")
+        log(f"showing the newest {limit}; use --limit N for more")
     return found[:limit]
 
 

@@ -15,7 +15,7 @@ def of_profile(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> st
     name = arguments.profile
     if name is None:
         return ""
-    return f" of profile {one_line(name, 80)}" + (f" at {scopes[name].origin}" if name in scopes else "")
+    return f" for profile {one_line(name, 80)}" + (f" at {scopes[name].origin}" if name in scopes else "")
 
 
 def describe_scope(name: str, scope: Scope) -> str:

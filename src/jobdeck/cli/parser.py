@@ -15,32 +15,32 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 targets:
-  op_01HZ…                             an ID, asked through the default profile
-  PROFILE:ID                           an ID of a profile
-  ACCOUNT_GROUP/JOB_ID                 a job in a place, such as an account group
-  OWNER/REPO/ID                        the same, where the API's URL has several parts
+  op_01HZ…                             an ID, in the default profile
+  PROFILE:ID                           an ID in a given profile
+  ACCOUNT_GROUP/JOB_ID                 a job in a scope, such as an account group
+  OWNER/REPO/ID                        the same, for a scope of several parts
   https://…/api/operations/op_01HZ…    a poll URL, absolute or relative
-  FILE, -                              a file or standard input with any of these, or accepted bodies;
-                                       ./FILE for one whose name may be an ID
-  PROFILE:-                            the same, of which what has an ID alone is of that profile
-  (none)                               the watch list of last time
-  --discover                           what the APIs list as started lately
-  --record FILE                        keep what is seen in a new file, for jobdeck replay
+  FILE, -                              read targets or 202 responses from a file or stdin;
+                                       write ./FILE if the name could also be an ID
+  PROFILE:-                            read from stdin; bare IDs belong to PROFILE
+  (none)                               your saved watch list
+  --discover                           recent jobs listed by the APIs
+  --record FILE                        record the session to a new file, for jobdeck replay
 
 examples:
   jobdeck demo                         try it: no key, no configuration
   jobdeck op_01HZ… op_01J0…            watch two operations
-  curl … | jobdeck -                   watch what an API has just accepted
+  curl … | jobdeck -                   watch the job you just started
 
 exit codes:
-  0 all succeeded, 1 one failed, 2 usage or configuration, 3 partial success, 4 not allowed, 5 cancelled,
-  6 not found, 7 unreachable, 70 a fault of jobdeck itself, 124 timed out,
-  130/143/129 interrupted, terminated, hung up, 141 nobody reads the output any more
+  0 all succeeded, 1 a job failed, 2 usage or configuration error, 3 partial success, 4 not authorized,
+  5 cancelled, 6 not found, 7 unreachable, 70 internal error, 124 timed out,
+  129/130/143 hangup, interrupted, terminated, 141 broken pipe
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what was wrong without what could act on a terminal, and without a key that was typed."""
+    """Reports usage errors with control characters and anything that looks like an API key masked."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2 and a usage line on standard error."""
@@ -94,7 +94,7 @@ def _as_options(words: list[str]) -> list[str]:
     if len(words) == 1:
         return ["--help"]
     if words[1] not in COMMANDS:
-        build_parser().error(f"no command {words[1]!r}; jobdeck help has them all")
+        build_parser().error(f"unknown command {words[1]!r}; run 'jobdeck help' for a list")
     return [words[1], "--help"]
 
 
@@ -145,15 +145,15 @@ def _add_open(commands: "Commands") -> None:
 def add_open(parser: argparse.ArgumentParser) -> None:
     """Add the options that go without a command."""
     _add_config(parser)
-    parser.add_argument("--discover", action="store_true", help="what the APIs list as started lately")
+    parser.add_argument("--discover", action="store_true", help="show recent jobs listed by the APIs")
     _add_record(parser)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", type=_path, metavar="FILE", help="the configuration to use (else JOBDECK_CONFIG, else the user's)"
+        "--config", type=_path, metavar="FILE", help="configuration file (default: $JOBDECK_CONFIG, or the user's)"
     )
-    parser.add_argument("--no-store", action="store_true", help="remember nothing beyond this run")
+    parser.add_argument("--no-store", action="store_true", help="keep state in memory only; save nothing to disk")
 
 
 def _add_record(parser: argparse.ArgumentParser) -> None:
@@ -161,7 +161,7 @@ def _add_record(parser: argparse.ArgumentParser) -> None:
         "--record",
         type=_path,
         metavar="FILE",
-        help="keep what is seen in a new file that only you can read, answers included, for jobdeck replay",
+        help="record the session, with all responses, to a new private file for jobdeck replay",
     )
 
 
@@ -169,14 +169,16 @@ def _add_demo(commands: "Commands") -> None:
     demo = _command(
         commands,
         "demo",
-        summary="the screen on an embedded simulator of both APIs: no key, no configuration",
-        description="Open the screen on moving jobs of both APIs, served over real HTTP on loopback, faults included.",
+        summary="try jobdeck on simulated jobs: no API key, no configuration",
+        description="Open the screen on simulated jobs from two APIs, errors included, over real HTTP on loopback.",
         example="demo --jobs 60 --seed 7",
         settings=False,
     )
-    demo.add_argument("--jobs", type=_count, default=24, metavar="N", help="how many jobs, 1 to 10000 (default 24)")
-    demo.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed plays the same jobs (default 1)")
-    demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast time passes in it (default 1)")
+    demo.add_argument("--jobs", type=_count, default=24, metavar="N", help="number of jobs, 1 to 10000 (default: 24)")
+    demo.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="random seed; the same seed gives the same jobs (default: 1)"
+    )
+    demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="simulation speed (default: 1)")
     _add_record(demo)
 
 
@@ -184,11 +186,11 @@ def _add_status(commands: "Commands") -> None:
     status = _command(
         commands,
         "status",
-        summary="one look at each target: a table, or one JSON object a line",
-        description="Ask once for each target and say what came of it. The exit code tells the worst of it.",
+        summary="poll each target once and print a table, or JSON lines",
+        description="Poll each target once and print its state. The exit code reflects the worst outcome.",
         example="status --json op_01HZ… | jq .phase",
     )
-    status.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    status.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     status.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
@@ -196,12 +198,12 @@ def _add_watch(commands: "Commands") -> None:
     watch = _command(
         commands,
         "watch",
-        summary="headless: a line for every change until all have ended",
-        description="Print a line for every change until all targets have ended. The exit code tells how.",
+        summary="print a line for every change until all jobs have finished",
+        description="Print a line for every change until all targets have finished. The exit code gives the outcome.",
         example="watch --json - < ids.txt | jq -c .change",
     )
     _add_appear(watch)
-    watch.add_argument("--json", action="store_true", help="one JSON object a change")
+    watch.add_argument("--json", action="store_true", help="print one JSON object per change")
     _add_record(watch)
     watch.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
@@ -219,15 +221,20 @@ def _add_wait(commands: "Commands") -> None:
     wait = _command(
         commands,
         "wait",
-        summary="block until all have ended; the exit code tells how",
-        description="Wait until every target's own answer says how it ended. A failed look never ends a wait.",
+        summary="block until all jobs have finished; the exit code gives the outcome",
+        description="Wait until the API has reported how every target finished. A failed poll never ends the wait.",
         example="wait --timeout 30m --fail-fast - < ids.txt && ./import-results",
     )
-    wait.add_argument("--any", action="store_true", help="until one has ended")
-    wait.add_argument("--fail-fast", action="store_true", help="until one has failed")
-    wait.add_argument("--timeout", type=duration, metavar="DURATION", help="exit with 124 after, say, 45s, 30m, 1h30m")
+    wait.add_argument("--any", action="store_true", help="stop as soon as one has finished")
+    wait.add_argument("--fail-fast", action="store_true", help="stop as soon as one has failed")
+    wait.add_argument(
+        "--timeout",
+        type=duration,
+        metavar="DURATION",
+        help="exit with code 124 after this long, such as 45s, 30m or 1h30m",
+    )
     _add_appear(wait)
-    wait.add_argument("--json", action="store_true", help="nothing but one JSON object a job, at the end")
+    wait.add_argument("--json", action="store_true", help="print one JSON object per job at the end and nothing else")
     _add_record(wait)
     wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
@@ -236,28 +243,33 @@ def _add_discover(commands: "Commands") -> None:
     discover = _command(
         commands,
         "discover",
-        summary="list what the APIs say was started lately",
-        description="List the newest jobs that the APIs know of, watched or not: an ID that was lost is found here.",
+        summary="list recent jobs, watched or not",
+        description="List the newest jobs known to the APIs, watched or not. Use it to find an ID you have lost.",
         example="discover --status failed --json | jq -r .id",
     )
     discover.add_argument("--profile", metavar="P", help="only this profile (default: all)")
-    discover.add_argument("--limit", type=_rows, default=20, metavar="N", help="jobs of each list (default 20)")
-    discover.add_argument("--status", metavar="S", help="only jobs of this status, in the API's own word")
-    discover.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    discover.add_argument("--limit", type=_rows, default=20, metavar="N", help="jobs per list (default: 20)")
+    discover.add_argument("--status", metavar="S", help="only jobs with this status, as the API spells it")
+    discover.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
 
 
 def _add_ticket(commands: "Commands") -> None:
     ticket = _command(
         commands,
         "ticket",
-        summary="the support ticket of a job: IDs, times, states, errors, exchanges",
-        description="Take one fresh look and write what support needs: nothing secret, and no result unless asked for.",
+        summary="create a support ticket: IDs, times, states, errors, requests",
+        description="Poll the job once and write what support needs to investigate it. Tickets contain no secrets,\n"
+        "and no result unless you ask for it.",
         example="ticket op_01HZ… | pbcopy",
     )
-    ticket.add_argument("--format", choices=("markdown", "json"), default="markdown", help="default: markdown")
-    ticket.add_argument("--include-result", action="store_true", help="with the job's result, which may be personal")
-    ticket.add_argument("--note", metavar="TEXT", help="words of your own, at the top")
-    ticket.add_argument("--output", type=_path, metavar="FILE", help="write a file that only you can read")
+    ticket.add_argument(
+        "--format", choices=("markdown", "json"), default="markdown", help="output format (default: markdown)"
+    )
+    ticket.add_argument(
+        "--include-result", action="store_true", help="include the job's result; check it for personal data"
+    )
+    ticket.add_argument("--note", metavar="TEXT", help="add a note at the top")
+    ticket.add_argument("--output", type=_path, metavar="FILE", help="write to a file (mode 0600)")
     ticket.add_argument("target", metavar="TARGET", help="see jobdeck --help")
 
 
@@ -265,20 +277,20 @@ def _add_history(commands: "Commands") -> None:
     history = _command(
         commands,
         "history",
-        summary="the jobs that are remembered",
-        description="List remembered jobs, newest activity first.",
+        summary="list saved jobs",
+        description="List saved jobs, most recently active first.",
         example="history --json | jq -r 'select(.phase == \"failed\") | .id'",
     )
-    history.add_argument("--profile", metavar="P", help="only this profile")
-    history.add_argument("--limit", type=_rows, default=100, metavar="N", help="how many (default 100)")
-    history.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    history.add_argument("--profile", metavar="P", help="only this profile (default: all)")
+    history.add_argument("--limit", type=_rows, default=100, metavar="N", help="maximum number of rows (default: 100)")
+    history.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     history.add_argument(
         "--purge",
         nargs="?",
         type=_days,
         const=30.0,
         metavar="DAYS",
-        help="forget what is older (default 30 days); watched jobs and those with a note stay",
+        help="delete anything older (default: 30 days), except watched jobs and jobs with a note",
     )
 
 
@@ -286,13 +298,13 @@ def _add_requests(commands: "Commands") -> None:
     requests = _command(
         commands,
         "requests",
-        summary="every request on record, with its request ID",
-        description="List requests, newest first: all, those about a target, or what is known of one request ID.",
+        summary="list every request sent, with its request ID",
+        description="List requests, newest first: all of them, those for a target, or the one with a given request ID.",
         example="requests 3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a",
     )
-    requests.add_argument("--profile", metavar="P", help="only this profile")
-    requests.add_argument("--limit", type=_rows, default=100, metavar="N", help="how many (default 100)")
-    requests.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    requests.add_argument("--profile", metavar="P", help="only this profile (default: all)")
+    requests.add_argument("--limit", type=_rows, default=100, metavar="N", help="maximum number of rows (default: 100)")
+    requests.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     requests.add_argument("target", nargs="?", metavar="TARGET", help="a target, a request ID or a trace ID")
 
 
@@ -300,82 +312,83 @@ def _add_doctor(commands: "Commands") -> None:
     doctor = _command(
         commands,
         "doctor",
-        summary="check configuration, credentials (masked), reachability, limits, clipboard, terminal, store",
-        description="Check everything that jobdeck depends on, with one request to each profile; or, without any "
-        "request, show how a described API's answer is read (exits with 1 when it cannot be read as a job).",
+        summary="check configuration, credentials (masked), connectivity, rate limits, terminal, database",
+        description="Check everything jobdeck depends on, with one request per profile.\n"
+        "With --provider and --body, send nothing and show how a saved response is parsed\n"
+        "(exit code 1 if it is not a job).",
         example="doctor --provider acme --body run.json",
     )
-    doctor.add_argument("--profile", metavar="P", help="only this profile")
-    doctor.add_argument("--provider", metavar="NAME", help="show how an answer of this described API is read")
-    doctor.add_argument(
-        "--body", type=_path, metavar="FILE", help="the answer: a file with JSON, or - for standard input"
-    )
-    doctor.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    doctor.add_argument("--profile", metavar="P", help="only this profile (default: all)")
+    doctor.add_argument("--provider", metavar="NAME", help="show how a response from this API is parsed")
+    doctor.add_argument("--body", type=_path, metavar="FILE", help="the response: a file, or - for standard input")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object per line instead of text")
 
 
 def _add_apis(commands: "Commands") -> None:
     apis = _command(
         commands,
         "apis",
-        summary="the APIs that profiles can name, and the page of one, to be copied",
-        description="List the APIs that a profile's provider can name: built in, in apis/ beside the configuration, or "
-        "in it. With a name, print that API's page.",
+        summary="list supported APIs, or print the definition of one as a starting point",
+        description="List the APIs a profile can use: built in, or defined in the configuration file or in apis/\n"
+        "next to it. With NAME, print the definition of that API.",
         example="apis NAME > ~/.config/jobdeck/apis/mine.toml",
     )
-    apis.add_argument("name", nargs="?", metavar="NAME", help="print this page instead of the list")
+    apis.add_argument("name", nargs="?", metavar="NAME", help="print this definition instead of the list")
 
 
 def _add_serve(commands: "Commands") -> None:
     serve = _command(
         commands,
         "serve",
-        summary="the screen in browsers on this machine, for looking only",
-        description="Watch targets and show the screen to up to four browsers on this machine, which can change "
-        "nothing. Prints the address, which lets in whoever has it. Polls once, however many look.",
+        summary="serve a read-only view to browsers on this machine",
+        description="Watch targets and serve a read-only view to up to four browsers on this machine. Prints\n"
+        "the URL; anyone on this machine who has it can watch. All viewers share one poller.",
         example="serve --port 8707 ids.txt",
     )
-    serve.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: a free one)")
-    serve.add_argument("--discover", action="store_true", help="also what the APIs list as started lately")
-    serve.add_argument("targets", nargs="*", metavar="TARGET", help="what to watch (default: the watch list)")
+    serve.add_argument("--port", type=_port, default=0, metavar="N", help="port to listen on (default: any free port)")
+    serve.add_argument("--discover", action="store_true", help="include recent jobs listed by the APIs")
+    serve.add_argument("targets", nargs="*", metavar="TARGET", help="what to watch (default: your saved watch list)")
 
 
 def _add_simulate(commands: "Commands") -> None:
     simulate = _command(
         commands,
         "simulate",
-        summary="the simulator alone, to try scripts on",
-        description="Serve both APIs on loopback from a scenario, until interrupted.",
+        summary="run only the simulator, to test scripts against",
+        description="Serve two simulated APIs on loopback until interrupted.",
         example="simulate --port 8080 --scenario outage.toml",
         settings=False,
     )
-    simulate.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: a free one)")
     simulate.add_argument(
-        "--scenario", type=_path, metavar="FILE", help="a TOML or JSON scenario (default: that of the demo)"
+        "--port", type=_port, default=0, metavar="N", help="port to listen on (default: any free port)"
     )
-    simulate.add_argument("--jobs", type=_count, metavar="N", help="how many jobs of the demo's kind (default 24)")
-    simulate.add_argument("--seed", type=int, metavar="S", help="overrides the scenario's seed")
-    simulate.add_argument("--speed", type=_speed, metavar="X", help="overrides the scenario's speed")
+    simulate.add_argument(
+        "--scenario", type=_path, metavar="FILE", help="a TOML or JSON scenario (default: the demo's)"
+    )
+    simulate.add_argument("--jobs", type=_count, metavar="N", help="number of demo jobs (default: 24)")
+    simulate.add_argument("--seed", type=int, metavar="S", help="override the scenario's seed")
+    simulate.add_argument("--speed", type=_speed, metavar="X", help="override the scenario's speed")
 
 
 def _add_replay(commands: "Commands") -> None:
     replay = _command(
         commands,
         "replay",
-        summary="the screen on what was recorded with --record: pause, step, seek, speed",
-        description="Play a recording back in the screen it was made in. Nothing is asked, and no key is needed:\n"
-        "p plays or pauses, . and , step, < and > change the speed, @ goes to a moment, ? shows the rest.",
+        summary="play back a session recorded with --record",
+        description="Play back a recording on the screen. Sends no requests and needs no API key.\n"
+        "p plays or pauses, . and , step, < and > change the speed, @ jumps to a time, ? shows all keys.",
         example="replay incident.jobdeck --at 14:02:07 --paused",
         settings=False,
     )
     replay.add_argument(
         "--at",
         metavar="TIME",
-        help="begin there: a time of day in UTC (14:02, 14:02:30), a date with one, so long after the start (5m) or "
-        "before the end (--at=-30s), or a part of it (50%%)",
+        help="start position: a UTC time (14:02, 14:02:30), optionally with a date; an offset from the start (5m) or "
+        "the end (--at=-30s); or a percentage (50%%)",
     )
-    replay.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how fast to play (default 1)")
+    replay.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="playback speed (default: 1)")
     replay.add_argument("--paused", action="store_true", help="start paused")
-    replay.add_argument("file", type=_path, metavar="FILE", help="what --record wrote")
+    replay.add_argument("file", type=_path, metavar="FILE", help="a recording made with --record")
 
 
 def _add_completion(commands: "Commands") -> None:
@@ -383,12 +396,12 @@ def _add_completion(commands: "Commands") -> None:
         commands,
         "completion",
         summary="print a completion script for your shell",
-        description="Print a script that completes commands, options and files. Put it where your shell looks for\n"
-        "such, or have it read at the start: source <(jobdeck completion zsh) in ~/.zshrc, behind compinit.",
+        description="Print a script that completes commands, options and file names. Save it where your shell looks\n"
+        "for completions, or load it at startup: source <(jobdeck completion zsh) in ~/.zshrc, after compinit.",
         example="completion bash >> ~/.bash_completion",
         settings=False,
     )
-    completion.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="the shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="your shell")
 
 
 def _path(text: str) -> str:
@@ -459,6 +472,6 @@ def duration(text: str) -> float:
 
     seconds = seconds_of(text)
     if seconds is None or not 0 < seconds <= LONGEST:
-        message = "not a duration such as 45s, 30m or 1h30m"
+        message = "must be a duration such as 45s, 30m or 1h30m"
         raise argparse.ArgumentTypeError(message)
     return seconds

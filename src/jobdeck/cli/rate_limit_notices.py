@@ -33,7 +33,7 @@ class RateLimitNotices:
         self._notified[profile] = until
         log(
             f"profile {profile}: {describe_wait(kind, asked)}; no requests until {words.clock(until.us)} "
-            f"({words.span(seconds)} more)"
+            f"(in {words.span(seconds)})"
         )
 
 

@@ -33,7 +33,7 @@ def require_terminal(*, piped: bool) -> None:
     drawable = screen is not None and screen.isatty() and os.environ.get("TERM") not in DUMB
     readable = _has_controlling_terminal() if piped else sys.stdin is not None and sys.stdin.isatty()
     if not (drawable and readable):
-        raise CommandError("the screen needs a terminal; without one use: jobdeck status [--json] TARGET…")
+        raise CommandError("the screen needs a terminal; without one, use jobdeck status [--json] TARGET…")
 
 
 def read_keys_from_terminal() -> None:
@@ -86,4 +86,4 @@ def _refuse_recording() -> None:
     """Take from the environment what makes Textual write keystrokes and pasted secrets to a file or a socket."""
     for name in RECORDING:
         if os.environ.pop(name, ""):
-            log(f"{name} is ignored: it would record what is typed and shown")
+            log(f"ignoring {name}: it would log everything typed and displayed")

@@ -11,17 +11,19 @@ _WORD = re.compile("[A-Za-z]+")
 _ALIKE = 0.75
 """Which `difflib` gives to four letters of which one is wrong; less of a likeness may as well be chance."""
 
-_STARTS_NONE = "jobdeck watches jobs, and neither starts nor ends one"
+_STARTS_NONE = "jobdeck only watches jobs; it cannot start or cancel them"
 _OF_OTHERS = MappingProxyType(
     {
-        **dict.fromkeys(("list", "ls"), "jobdeck history has what is remembered, jobdeck discover what the APIs list"),
-        **dict.fromkeys(("describe", "get", "info", "jobs", "ps", "show", "top"), "see jobdeck status"),
-        **dict.fromkeys(("add", "open"), "jobdeck TARGET… opens the screen on targets"),
-        **dict.fromkeys(("log", "logs", "tail"), "see jobdeck watch"),
+        **dict.fromkeys(("list", "ls"), "try jobdeck history (saved jobs) or jobdeck discover (jobs the APIs list)"),
+        **dict.fromkeys(("describe", "get", "info", "jobs", "ps", "show", "top"), "try jobdeck status"),
+        **dict.fromkeys(("add", "open"), "run jobdeck TARGET… to open the screen"),
+        **dict.fromkeys(("log", "logs", "tail"), "try jobdeck watch"),
         **dict.fromkeys(("cancel", "create", "kill", "run", "start", "stop", "submit"), _STARTS_NONE),
-        **dict.fromkeys(("auth", "config", "configure", "init", "login", "setup"), "see jobdeck doctor"),
-        **dict.fromkeys(("exit", "q", "quit"), "in the screen, q quits"),
-        **dict.fromkeys(("install", "update", "upgrade"), "jobdeck is updated by what has installed it, such as pipx"),
+        **dict.fromkeys(("auth", "config", "configure", "init", "login", "setup"), "try jobdeck doctor"),
+        **dict.fromkeys(("exit", "q", "quit"), "press q to quit the screen"),
+        **dict.fromkeys(
+            ("install", "update", "upgrade"), "update jobdeck with the tool that installed it, such as pipx"
+        ),
     }
 )
 """Commands of other tools."""
@@ -44,12 +46,12 @@ def suggest_command(word: str, commands: Sequence[str]) -> str | None:
         if not meant:
             return None
         hint = f"did you mean {meant[0]!r}?"
-    return f"no command {word!r}; {hint} (an ID of that name: PROFILE:{word})"
+    return f"unknown command {word!r}; {hint} (if it is an ID, write PROFILE:{word})"
 
 
 def misplaced_command(words: Sequence[str], commands: Sequence[str]) -> str | None:
     """Return in a line which of the targets of a command is the name of another; None where there is none."""
     for word in words:
         if word.lower() in commands and not os.path.lexists(word):
-            return f"{word!r} is a command, and comes first (an ID of that name: PROFILE:{word})"
+            return f"{word!r} is a command and must come first (if it is an ID, write PROFILE:{word})"
     return None

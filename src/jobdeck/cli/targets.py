@@ -80,7 +80,7 @@ def gather_targets(arguments: Sequence[str], registry: ProfileRegistry) -> Targe
             found.setdefault(target.key, target)
         refused.extend(reason if reason.startswith(text) else f"{text}: {reason}" for text, reason in parsed.refused)
         if not parsed.targets and not parsed.refused:
-            refused.append(f"{'standard input' if source.path is None else one_line(argument, 200)} names no target")
+            refused.append(f"{'standard input' if source.path is None else one_line(argument, 200)} contains no target")
     if refused:
         more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
         raise CommandError("\n".join(refused[:20]) + more)
@@ -91,14 +91,14 @@ def read_source(argument: str) -> bytes:
     """Return what a file holds, or standard input for ``-``; raises `CommandError` when there is none."""
     path = None if argument == "-" else expand_home(argument)
     if path is not None and not path.exists():
-        raise CommandError(f"there is no file {one_line(argument, 200)}")
+        raise CommandError(f"no such file: {one_line(argument, 200)}")
     return _read(Source(argument, path))
 
 
 def _read(source: Source) -> bytes:
     if source.path is None:
         if sys.stdin.isatty():
-            log(f"reading standard input; end with {'Ctrl-Z and Enter' if sys.platform == 'win32' else 'Ctrl-D'}")
+            log(f"reading standard input; press {'Ctrl-Z and Enter' if sys.platform == 'win32' else 'Ctrl-D'}")
         return _capped(sys.stdin.buffer.read(MAX_INPUT + 1), "standard input")
     try:
         with source.path.open("rb") as file:
@@ -134,16 +134,16 @@ def find_source(argument: str, registry: ProfileRegistry) -> Source | None:
         if _CERTAINLY_AN_ID.fullmatch(argument):
             return None  # whoever keeps results in folders of their own means the job
         job = _as_job(argument, registry)
-        hint = f"; {job} is the job" if job else ""
-        raise TargetError(f"{one_line(argument, 200)} is a directory, not a list of targets{hint}")
+        hint = f"; for the job, write {job}" if job else ""
+        raise TargetError(f"{one_line(argument, 200)} is a directory, not a file with targets{hint}")
     if not (stat.S_ISREG(state.st_mode) or stat.S_ISFIFO(state.st_mode)):  # a shell's <(…) is a pipe
         if _same(state, 0):
             return Source(argument)  # /dev/stdin
-        raise TargetError(f"{one_line(argument, 200)} is a device or a socket, not a list of targets")
+        raise TargetError(f"{one_line(argument, 200)} is a device or a socket, not a file with targets")
     if job := _as_job(argument, registry):
         if stat.S_ISREG(state.st_mode) and (state.st_size == 0 or _same(state, 1) or _same(state, 2)):
             return None  # made by a `> ID` of the same command line
-        raise TargetError(f"{one_line(argument, 200)} is a file here, and may be a job: write ./{argument} or {job}")
+        raise TargetError(f"{one_line(argument, 200)} could be a file or a job: write ./{argument} or {job}")
     return Source(argument, path)
 
 
@@ -166,11 +166,11 @@ def _refuse_missing(argument: str, registry: ProfileRegistry) -> None:
         try:
             parse_target(argument, registry)
         except TargetError as error:
-            raise TargetError(f"{error}; and no such file") from None
+            raise TargetError(f"{error}; no such file either") from None
     elif _is_path(argument):
         raise TargetError(f"{shown}: no such file")
     elif argument in registry.profiles:
-        raise TargetError(f"{shown} is a profile, not a job: {shown}:ID is a job of it")
+        raise TargetError(f"{shown} is a profile, not a job: write {shown}:ID")
 
 
 def _is_path(argument: str) -> bool:

@@ -25,14 +25,14 @@ def read_pages(raw: object, path: Path) -> PageLibrary:
     Raises `ConfigError` that names file, table, key and what was expected.
     """
     if not isinstance(raw, Mapping):
-        raise ConfigError(f"{path}: providers must be tables, written [providers.NAME]")
+        raise ConfigError(f"{path}: providers must be tables such as [providers.NAME]")
     if len(raw) > MAX_PROVIDERS:
-        raise ConfigError(f"{path}: at most {MAX_PROVIDERS} tables [providers.NAME], not {len(raw)}")
+        raise ConfigError(f"{path}: too many [providers.NAME] tables: {len(raw)}, at most {MAX_PROVIDERS} allowed")
     own = _pages_in(path.parent / FOLDER)
     for name, table in raw.items():
         where = f"{path}: [providers.{one_line(name, 80)}]"
         if not PROVIDER_NAME.fullmatch(name):
-            raise ConfigError(f"{where}: a provider's name is letters, digits, - and _, at most 64")
+            raise ConfigError(f"{where}: a provider name may contain letters, digits, - and _, up to 64 characters")
         if not isinstance(table, Mapping):
             raise ConfigError(f"{where} must be a table")
         own[name] = Page(table, str(path), f"providers.{name}")
@@ -45,7 +45,7 @@ def read_pages(raw: object, path: Path) -> PageLibrary:
 def read_spec(library: PageLibrary, name: str, where: str) -> ApiSpec:
     """Return the API called `name`; raises `ConfigError`, about `where`, when there is none or its page is wrong."""
     if name not in library.names:
-        hint = did_you_mean(name, library.names) or ", or the NAME of a page of your own"
+        hint = did_you_mean(name, library.names) or ", or the name of your own API definition"
         raise ConfigError(f"{where}: provider must be one of {', '.join(library.names)}{hint}")
     try:
         return library.spec(name)
@@ -66,13 +66,13 @@ def _pages_in(folder: Path) -> dict[str, Page]:
     except OSError:
         return {}
     if len(files) > MAX_PROVIDERS:
-        raise ConfigError(f"{folder}: at most {MAX_PROVIDERS} pages, not {len(files)}")
+        raise ConfigError(f"{folder}: too many API definitions: {len(files)}, at most {MAX_PROVIDERS} allowed")
     return {file.stem: _page(file) for file in files}
 
 
 def _page(file: Path) -> Page:
     if not PROVIDER_NAME.fullmatch(file.stem):
-        raise ConfigError(f"{file}: a provider's name is letters, digits, - and _, at most 64")
+        raise ConfigError(f"{file}: a provider name may contain letters, digits, - and _, up to 64 characters")
     try:
         return Page(parse_toml(_read(file)), str(file))
     except DocumentError as error:

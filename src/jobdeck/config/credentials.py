@@ -51,7 +51,7 @@ class SecretRef:
     @property
     def described(self) -> str:
         """Say where the secret is, without giving it away."""
-        return "a plain value in the configuration" if self.plain else self.text
+        return "plaintext in the configuration" if self.plain else self.text
 
     def resolve(self, env: Mapping[str, str]) -> Secret:
         """Fetch the secret; raises `ConfigError` that names the place when it is missing, open or malformed."""
@@ -81,7 +81,9 @@ def _check_mode(path: Path, state: os.stat_result, what: str) -> None:
     if sys.platform == "win32":
         return  # mode bits say nothing there: a user's folders are private by their access lists
     if mode & _OTHERS:
-        message = f"{path} holds {what} and others can read it (mode {mode:04o}): chmod 600 {shlex.quote(str(path))}"
+        message = (
+            f"{path} contains {what} and other users can read it (mode {mode:04o}): chmod 600 {shlex.quote(str(path))}"
+        )
         raise ConfigError(message)
 
 
@@ -91,9 +93,9 @@ def require_trusted_owner(path: Path, what: str) -> None:
     if sys.platform == "win32":
         return
     if state.st_uid not in {0, os.getuid()}:
-        raise ConfigError(f"{path} holds {what}, and belongs to somebody else")
+        raise ConfigError(f"{path} contains {what} and belongs to another user")
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"{path} holds {what}, and others can change it: chmod go-w {shlex.quote(str(path))}")
+        raise ConfigError(f"{path} contains {what} and other users can change it: chmod go-w {shlex.quote(str(path))}")
 
 
 def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
@@ -115,17 +117,17 @@ def _from_file(path: Path, where: str) -> str:
     except OSError as error:
         raise ConfigError(f"{where}: cannot read {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{where}: {path} holds something else than an ASCII secret") from None
+        raise ConfigError(f"{where}: {path} does not contain an ASCII secret") from None
 
 
 def _from_keyring(place: str, where: str) -> str:
     service, slash, user = place.partition("/")
     if not slash or not service or not user:
-        raise ConfigError(f"{where}: a keyring reference reads keyring:SERVICE/USER")
+        raise ConfigError(f"{where}: a keyring reference must look like keyring:SERVICE/USER")
     try:
         import keyring  # noqa: PLC0415 - an optional extra, and slow to import
     except ImportError:
-        raise ConfigError(f"{where}: the keyring extra is not installed: pipx install 'jobdeck[keyring]'") from None
+        raise ConfigError(f"{where}: keyring support is not installed: pipx install 'jobdeck[keyring]'") from None
     found: list[str | None] = []
     faults: list[str] = []
 
@@ -142,7 +144,7 @@ def _from_keyring(place: str, where: str) -> str:
     if found and found[0]:
         return found[0]
     if thread.is_alive():
-        reason = f"did not answer within {KEYRING_SECONDS:g} s (is it locked?)"
+        reason = f"did not respond within {KEYRING_SECONDS:g} s (is it locked?)"
     elif faults:
         reason = f"failed ({faults[0]})"
     else:
@@ -159,6 +161,6 @@ def _from_prompt(where: str) -> str:
                 os.close(os.open("/dev/tty", os.O_RDWR))
             _typed[where] = getpass.getpass(f"{where}: ")
         except (OSError, EOFError):
-            message = f"{where} is to be typed at a terminal, and there is none: write env:NAME or file:PATH instead"
+            message = f"{where} must be entered at a terminal, but there is none: use env:NAME or file:PATH instead"
             raise ConfigError(message) from None
     return _typed[where]

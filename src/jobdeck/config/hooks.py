@@ -13,9 +13,9 @@ from jobdeck.files import expand_home
 ENDS = tuple(phase.value for phase in Phase if phase.terminal)
 KEYS = MappingProxyType(
     {
-        "run": "the program and its arguments, a list: no shell takes it apart; `~` before the program is filled in",
-        "on": "the ends it is run for, of `succeeded`, `partial`, `failed`, `cancelled`; left out, all",
-        "profiles": "the profiles it is run for; left out, all",
+        "run": "the program and its arguments, as a list (no shell is involved; `~` in the program path is expanded)",
+        "on": "the outcomes it runs for: `succeeded`, `partial`, `failed`, `cancelled` (default: all)",
+        "profiles": "the profiles it runs for (default: all)",
     }
 )
 """The keys of a hook, and what they are for."""
@@ -44,9 +44,9 @@ class Hook:
 def read_hooks(raw: object, where: str, profiles: Iterable[str]) -> tuple[Hook, ...]:
     """Read the array ``[[hooks]]``; raises `ConfigError` that names what is wrong and where."""
     if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
-        raise ConfigError(f"{where}: hooks must be tables, written [[hooks]]")
+        raise ConfigError(f"{where}: hooks must be tables such as [[hooks]]")
     if len(raw) > MAX_HOOKS:
-        raise ConfigError(f"{where}: at most {MAX_HOOKS} hooks, not {len(raw)}")
+        raise ConfigError(f"{where}: too many hooks: {len(raw)}, at most {MAX_HOOKS} allowed")
     known = frozenset(profiles)
     return tuple(_hook(item, f"{where}: [[hooks]] number {number}", known) for number, item in enumerate(raw, 1))
 
@@ -62,11 +62,11 @@ def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> H
     named = _texts(item, "on", where) if "on" in item else ENDS
     for end in named:
         if end not in ENDS:
-            raise ConfigError(f"{where}: on knows {', '.join(ENDS)}, not {one_line(end, 40)}")
+            raise ConfigError(f"{where}: on must be one of {', '.join(ENDS)}, not {one_line(end, 40)}")
     chosen = _texts(item, "profiles", where) if "profiles" in item else None
     for profile in chosen or ():
         if profile not in profiles:
-            raise ConfigError(f"{where}: profiles names no profile: {one_line(profile, 80)}")
+            raise ConfigError(f"{where}: unknown profile in profiles: {one_line(profile, 80)}")
     if run[0].startswith("~"):  # which no shell fills in
         run = (str(expand_home(run[0])), *run[1:])
     return Hook(run, frozenset(Phase(end) for end in named), None if chosen is None else frozenset(chosen))
@@ -75,5 +75,5 @@ def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> H
 def _texts(item: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
     value = item.get(key)
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-        raise ConfigError(f"{where}: {key} must be a list of texts: no shell takes it apart")
+        raise ConfigError(f"{where}: {key} must be a list of strings (no shell splits it)")
     return tuple(value)

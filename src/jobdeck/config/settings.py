@@ -34,29 +34,29 @@ PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TOP_KEYS = MappingProxyType(
     {
-        "default_profile": "the profile that bare IDs are asked through; left out, the first",
-        "profiles": "one table a profile, `[profiles.NAME]`",
-        "providers": "one table an API of your own, `[providers.NAME]`; or a file `apis/NAME.toml` beside this one",
-        "hooks": "programs to run when jobs end, `[[hooks]]`",
-        "mouse": "whether the screen uses the mouse (ctrl+t changes it); left out, it does, except in GNU screen",
+        "default_profile": "the profile for bare IDs (default: the first)",
+        "profiles": "one table per profile, `[profiles.NAME]`",
+        "providers": "one table per API of your own, `[providers.NAME]`; or a file `apis/NAME.toml` next to this one",
+        "hooks": "programs to run when jobs finish, `[[hooks]]`",
+        "mouse": "whether the screen uses the mouse (ctrl+t toggles it; default: true, except in GNU screen)",
     }
 )
 """The keys of the file, and what they are for."""
 
 PROFILE_KEYS = MappingProxyType(
     {
-        "provider": "the API: the name of a page, built in (`jobdeck apis`) or your own",
-        "base_url": "the origin that is asked, and the only one that ever gets a key; left out, the API's own",
-        "access_key": "an access key, where the API takes one with a secret key",
+        "provider": "the API: the name of a definition, built in (`jobdeck apis`) or your own",
+        "base_url": "the base URL; credentials are sent to this origin only (default: the API's own)",
+        "access_key": "an access key, for APIs that use an access key and a secret key",
         "secret_key": "the secret key of an access key",
-        "token": "a token; the other secrets of an API have the names that its page gives them",
-        "project_id": "short for the variable `project_id`",
-        "account_group": "short for the variable `account_group`: where bare job IDs are",
-        "organization": "whose jobs and rate limit these are; profiles of one organization at one origin share what is "
-        "remembered and the limit; left out, the profile's name",
-        "requests_per_minute": "the limit of everything sent through the profile; left out, it begins at the lower "
-        "documented one and headers tell more",
-        "variables": "values of the variables in the URLs and headers of the API",
+        "token": "a token; other secrets of an API are named in its definition",
+        "project_id": "shorthand for the variable `project_id`",
+        "account_group": "shorthand for the variable `account_group`: the account group of bare job IDs",
+        "organization": "who owns the jobs and the rate limit; profiles with the same organization at the same origin "
+        "share saved data and the rate limit (default: the profile's name)",
+        "requests_per_minute": "the rate limit for everything sent through the profile (default: start at the lower "
+        "documented limit, then follow the response headers)",
+        "variables": "values for the variables in the API's URLs and headers",
     }
 )
 """The keys of a profile, and what they are for."""
@@ -115,7 +115,7 @@ class ProfileSettings:
         if auth is None:
             if self.profile.spec.needs_secret:
                 needed = describe_secrets(self.profile.spec)
-                raise ConfigError(f"profile {self.profile.name} has no credentials: give it {needed}")
+                raise ConfigError(f"profile {self.profile.name} has no credentials: set {needed}")
             return None
         secrets = {name: self.secret_refs[name].resolve(env) for name in auth.secrets}
         user = fill(auth.basic_user, self.profile.variables)
@@ -248,7 +248,7 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
         data = read_pipe(found, MAX_TOML) if is_inherited_pipe(found) else read_regular(found, MAX_TOML)
     except FileNotFoundError:
         if named is not None:
-            raise ConfigError(f"there is no configuration file {named}") from None
+            raise ConfigError(f"no such configuration file: {named}") from None
         return _without_file(env, found)
     except OSError as error:
         # Whether there is a file in a directory that may not be searched, nobody knows.
@@ -260,7 +260,7 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
         raise ConfigError(f"cannot read {found}: {why}") from None
     settings = _from_toml(data, found, env)
     if any(ref.plain for profile in settings.profiles.values() for ref in profile.secrets):
-        require_private(found, "a secret as a plain value")
+        require_private(found, "a plaintext secret")
     return settings
 
 
@@ -279,10 +279,10 @@ def _without_file(env: Mapping[str, str], path: Path) -> Settings:
         path.stat()
     except FileNotFoundError:
         if _is_there(path):
-            reason = f"{path} leads to a file that is not there"
+            reason = f"{path} is a broken symlink"
     except OSError as error:
         reason = explain_access(path.parent) or f"{path}: {error.strerror or type(error).__name__}"
-    notices = (f"no configuration is read: {reason}",) if reason else ()
+    notices = (f"configuration ignored: {reason}",) if reason else ()
     library = PageLibrary() if reason else read_pages({}, path)
     found = {name: profile_from_environment(name, library, env) for name in automatic_names()}
     configured = {name: profile for name, profile in found.items() if profile is not None}
@@ -308,12 +308,12 @@ def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
     _refuse_unknown(table, TOP_KEYS, f"{path}")
     raw = table.get("profiles", {})
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: profiles must be tables, written [profiles.NAME]")
+        raise ConfigError(f"{path}: profiles must be tables such as [profiles.NAME]")
     library = read_pages(table.get("providers", {}), path)
     configured = {name: _profile_settings(name, body, path, library) for name, body in raw.items()}
     default = table.get("default_profile", next(iter(configured), None))
     if default is not None and not (isinstance(default, str) and default in configured):
-        raise ConfigError(f"{path}: default_profile names no profile: {one_line(str(default), 80)}")
+        raise ConfigError(f"{path}: default_profile is not a profile: {one_line(str(default), 80)}")
     hooks = _hooks(table["hooks"], path, configured) if "hooks" in table else ()
     mouse = table.get("mouse")
     if not (mouse is None or isinstance(mouse, bool)):
@@ -326,14 +326,14 @@ def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...
 
     hooks = read_hooks(raw, f"{path}", profiles)
     if hooks:
-        require_trusted_owner(path, "hooks, which are run")
+        require_trusted_owner(path, "hooks")
     return hooks
 
 
 def _profile_settings(name: str, body: object, path: Path, library: PageLibrary) -> ProfileSettings:
     where = f"{path}: [profiles.{one_line(name, 80)}]"
     if not PROFILE_NAME.fullmatch(name) or mask_keys(name) != name:
-        raise ConfigError(f"{where}: a profile's name is letters, digits, - and _, at most 64")
+        raise ConfigError(f"{where}: a profile name may contain letters, digits, - and _, up to 64 characters")
     if not isinstance(body, dict):
         raise ConfigError(f"{where} must be a table")
     provider = _text(body, "provider", where) if isinstance(body.get("provider"), str) else None
@@ -348,7 +348,7 @@ def _profile_settings(name: str, body: object, path: Path, library: PageLibrary)
     if organization is not None and (
         not ORGANIZATION.fullmatch(organization) or mask_keys(organization) != organization
     ):
-        raise ConfigError(f"{where}: organization is letters, digits, . - and _, at most 64")
+        raise ConfigError(f"{where}: organization may contain letters, digits, . - and _, up to 64 characters")
     profile = _profile(
         name,
         spec,
@@ -375,16 +375,18 @@ def _variables(spec: ApiSpec, body: Mapping[str, object], where: str) -> dict[st
             raise ConfigError(f"{where}: variables: unknown variable {one_line(name, 80)}{hint}")
         text = str(value) if type(value) is int else value
         if not isinstance(text, str) or not _VALUE.fullmatch(text):
-            raise ConfigError(f"{where}: variables: {name} must be a text of printable ASCII characters without blanks")
+            raise ConfigError(
+                f"{where}: variables: {name} must be a string of printable ASCII characters without spaces"
+            )
         found[name] = _place(spec, name, text, where)
     for name in sorted(required_variables(spec)):
         if name not in found and name not in spec.defaults:
-            raise ConfigError(f"{where}: variables: {name} is missing, which {spec.name} asks with")
+            raise ConfigError(f"{where}: variables: {name} is missing; {spec.name} requires it")
     for way in spec.auth:
         user = fill(way.basic_user, {**spec.defaults, **found})
         if user and not _USER.fullmatch(user):
             allowed = "letters, digits, . _ @ + -"
-            raise ConfigError(f"{where}: variables: the user {one_line(user, 80)!r} is not only {allowed}")
+            raise ConfigError(f"{where}: variables: the user {one_line(user, 80)!r} may contain only {allowed}")
     return found
 
 
@@ -396,7 +398,7 @@ def _short_variable(
     if text is None or name in known:
         return text
     if name == "account_group" and any(resource.place for resource in spec.resources.values()):
-        raise ConfigError(f"{where}: {name} is not for {spec.name}")
+        raise ConfigError(f"{where}: {spec.name} does not use {name}")
     return None
 
 
@@ -410,7 +412,7 @@ def _place(spec: ApiSpec, name: str, text: str, where: str) -> str:
     several = any(resource.url.greedy_variable == name for resource in resources)
     parts = text.strip("/").split("/") if several else [text]
     if not all(is_piece(part) for part in parts):
-        what = "some parts of a path" if several else "one part of a path"
+        what = "path segments" if several else "one path segment"
         raise ConfigError(f"{where}: variables: {name} must be {what}, not {one_line(text, 80)!r}")
     return "/".join(parts)
 
@@ -422,12 +424,12 @@ def _secret_refs(spec: ApiSpec, body: Mapping[str, object], where: str) -> Mappi
     refs = {key: SecretRef(text, f"{where}: {key}") for key in named if (text := _text(body, key, where)) is not None}
     foreign = [key for key in refs if key not in spec.secrets]
     if foreign:
-        takes = describe_secrets(spec) or "no key"
+        takes = describe_secrets(spec) or "no API key"
         raise ConfigError(f"{where}: {spec.name} takes {takes}, not {' and '.join(foreign)}")
     if not refs or any(refs.keys() == set(way.secrets) for way in spec.auth):
         return MappingProxyType(refs)
     if any(refs.keys() > set(way.secrets) for way in spec.auth):
-        raise ConfigError(f"{where}: give either {describe_secrets(spec)}")
+        raise ConfigError(f"{where}: set either {describe_secrets(spec)}")
     nearest = max(spec.auth, key=lambda way: len(refs.keys() & set(way.secrets)))
     missing = [name for name in nearest.secrets if name not in refs]
     raise ConfigError(f"{where}: {' and '.join(missing)} is missing")
@@ -461,7 +463,7 @@ def _text(body: Mapping[str, object], key: str, where: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{where}: {key} must be a text that is not empty")
+        raise ConfigError(f"{where}: {key} must be a non-empty string")
     return value.strip()
 
 

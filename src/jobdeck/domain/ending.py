@@ -35,7 +35,7 @@ def end_words(jobs: Sequence[Job]) -> str:
         return f"{one_line(job.key.id, 60)} {job.phase.value}" + (f": {why}" if why else "")
     counts = Counter(job.phase for job in jobs)
     sorts = ", ".join(f"{counts[phase]} {phase.value}" for phase in _ORDER if counts[phase])
-    return f"{len(jobs)} jobs ended: {sorts}"
+    return f"{len(jobs)} jobs finished: {sorts}"
 
 
 def _ended_before(job: Job) -> bool:

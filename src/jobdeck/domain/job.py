@@ -10,7 +10,7 @@ from jobdeck.domain.problem import Problem
 _SHORT = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.PARTIAL})
 
 
-DROPPED_RESULT = "result not kept"
+DROPPED_RESULT = "result too large to keep"
 """The fact that says of how many bytes a result is that was too large to keep."""
 
 EVICTED_RESULT = "result not in memory"

@@ -40,15 +40,15 @@ _TITLES = {
     ProblemKind.NETWORK: "unreachable",
     ProblemKind.TIMEOUT: "timed out",
     ProblemKind.REDIRECT: "unexpected redirect",
-    ProblemKind.AUTH: "key refused",
-    ProblemKind.PERMISSION: "not allowed",
+    ProblemKind.AUTH: "API key rejected",
+    ProblemKind.PERMISSION: "permission denied",
     ProblemKind.PAYMENT: "out of credits",
     ProblemKind.NOT_FOUND: "not found",
     ProblemKind.RATE_LIMIT: "rate limited",
     ProblemKind.SERVER_ERROR: "server error",
-    ProblemKind.TOO_BIG: "answer too big",
+    ProblemKind.TOO_BIG: "response too large",
     ProblemKind.NOT_JSON: "not JSON",
-    ProblemKind.PROTOCOL: "unexpected answer",
+    ProblemKind.PROTOCOL: "unexpected response",
 }
 
 

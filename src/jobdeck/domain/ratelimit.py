@@ -42,7 +42,7 @@ def describe_wish(kind: ProblemKind | None, asked: float | None) -> str:
     if kind is None:
         return ""
     if asked is None:
-        return "the server named no time"
+        return "no retry time given"
     whole = words.span(max(1, math.ceil(min(asked, 1e9))))
-    most = f", and jobdeck waits {words.span(LONGEST_WAIT)} at most" if asked > LONGEST_WAIT else ""
+    most = f" (jobdeck waits {words.span(LONGEST_WAIT)} at most)" if asked > LONGEST_WAIT else ""
     return f"the server asked to {'retry in' if kind is ProblemKind.SERVER_ERROR else 'wait'} {whole}{most}"

@@ -155,21 +155,21 @@ def _lines(source: TicketSource) -> Iterator[str]:
     yield from _error(source.job)
     first, moments = first_look(source.timeline), source.timeline[-MAX_MOMENTS:]
     yield from _section("Timeline (UTC, as observed)", [_moment_line(item, first=item is first) for item in moments])
-    yield from _section("Exchanges, newest first", [_piece_line(piece) for piece in source.evidence])
+    yield from _section("Requests, newest first", [_piece_line(piece) for piece in source.evidence])
     yield from outage_lines(source.outage)
-    yield from _section("Ask again", [source.curl])
+    yield from _section("Reproduce", [source.curl])
     if source.include_result:
         job = source.job
         missing = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
         yield from _section("Result", [job.result or missing])
-    offset = "" if source.clock_offset is None else f", server clock {source.clock_offset:+.1f} s from ours"
-    yield f"Made by jobdeck {source.version} at {utc(source.made_us)}{offset}. Times are UTC."
+    offset = "" if source.clock_offset is None else f", server clock offset {source.clock_offset:+.1f} s"
+    yield f"Created by jobdeck {source.version} at {utc(source.made_us)}{offset}. Times are UTC."
 
 
 def _identity(source: TicketSource) -> Iterator[str]:
     job = source.job
     failing = source.failing
-    which = "newest response"
+    which = "latest response"
     if job.terminal and (job.end_id is not None or failing):
         which = f"first {'failed' if job.phase in {Phase.FAILED, Phase.PARTIAL} else 'final'} response"
     request_id, trace_id = source.support_ids
@@ -182,16 +182,16 @@ def _identity(source: TicketSource) -> Iterator[str]:
         ("Account group", job.key.account_group),
         ("API", job.target.provider),
         ("Kind", job.kind),
-        ("Status", job.status or "never seen"),
-        ("Told by", "a list alone: no answer of the job's own has confirmed it" if job.summary_only else None),
+        ("Status", job.status or "no data"),
+        ("Source", "list only: not confirmed by the job's own response" if job.summary_only else None),
         ("Accepted with request ID", job.target.accepted_request_id),
         ("Accepted with trace ID", job.target.accepted_trace_id),
         ("Request ID of the last response that showed it", last if last != request_id else None),
-        ("Newest request ID", job.request_id if job.request_id != request_id else None),
-        ("Newest trace ID", job.trace_id if job.trace_id != trace_id else None),
+        ("Latest request ID", job.request_id if job.request_id != request_id else None),
+        ("Latest trace ID", job.trace_id if job.trace_id != trace_id else None),
         ("Created", None if job.created_us is None else utc(job.created_us)),
         ("Updated", None if job.updated_us is None else utc(job.updated_us)),
-        ("Last good answer", None if job.observed is None else utc(job.observed.us)),
+        ("Last successful response", None if job.observed is None else utc(job.observed.us)),
     )
     yield from (f"- {name}: {code_span(value)}" for name, value in pairs if value)
     yield from (f"- Anomaly: {code_span(text)}" for text in job.anomalies)
@@ -202,9 +202,9 @@ def _error(job: Job) -> Iterator[str]:
     if job.error is not None:
         error = job.error
         parts = [part for part in (error.code, error.message, error.details) if part]
-        yield from _section("Error (verbatim)", ["\n".join(parts) or "an empty error"])
+        yield from _section("Error (verbatim)", ["\n".join(parts) or "empty error"])
     if job.problem is not None:
-        yield from _section("The newest answer told nothing", [f"{job.problem.kind.words}: {job.problem.message}"])
+        yield from _section("Latest poll failed", [f"{job.problem.kind.words}: {job.problem.message}"])
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -230,7 +230,7 @@ def outage_lines(outage: Sequence[Exchange]) -> Iterator[str]:
     """Yield the section of the profile's requests that failed, whatever they were about; nothing when none did."""
     more = [_left_out(len(outage) - MAX_OUTAGE)] if len(outage) > MAX_OUTAGE else []
     lines = [_exchange_line(item) for item in outage[:MAX_OUTAGE]]
-    yield from _section("Requests about other jobs that failed meanwhile, newest first", [*lines, *more])
+    yield from _section("Failed requests for other jobs in the same period, newest first", [*lines, *more])
 
 
 def _piece_line(piece: Piece) -> str:
@@ -238,7 +238,7 @@ def _piece_line(piece: Piece) -> str:
 
 
 def _left_out(count: int) -> str:
-    return f"({count} left out here)"
+    return f"({count} omitted)"
 
 
 def _exchange_line(item: Exchange) -> str:

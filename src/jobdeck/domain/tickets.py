@@ -24,12 +24,12 @@ def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
     that failed each in a way of their own come first, and how many are left out is said. ValueError for no job at all.
     """
     if not sources:
-        raise ValueError("a ticket is about at least one job")
+        raise ValueError("a ticket needs at least one job")
     if len(sources) == 1:
         return ticket_markdown(replace(sources[0], note=note or sources[0].note))
     if not note and len({source.note for source in sources}) == 1:
         note = sources[0].note
-    lines = [f"## Support ticket about {len(sources)} jobs", ""]
+    lines = [f"## Support ticket for {len(sources)} jobs", ""]
     if note:
         lines += [code_block(note), ""]
     if faults := list(_faults(sources)):
@@ -48,7 +48,7 @@ def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
         text += f"\n{one}"
         whole += 1
     if whole < len(sources):
-        text += f"\nThe other {len(sources) - whole} jobs are in the list above alone: a ticket holds no more.\n"
+        text += f"\nThe other {len(sources) - whole} jobs appear only in the list above, to keep this ticket short.\n"
     return text
 
 
@@ -83,7 +83,7 @@ def _outage(sources: Sequence[TicketSource]) -> tuple[Exchange, ...]:
 def _summary(source: TicketSource) -> str:
     job = source.job
     request_id, trace_id = source.support_ids
-    parts = [code_span(job.key.id), code_span(job.status or "never seen")]
+    parts = [code_span(job.key.id), code_span(job.status or "no data")]
     if job.error is not None and job.error.code:
         parts.append(code_span(job.error.code))
     if job.ended is not None:

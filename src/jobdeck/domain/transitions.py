@@ -223,7 +223,7 @@ def _run_message(job: Job, observation: Observation, ended_as: tuple[str, int] |
     else:
         sign = f"started {utc(observation.started_us or 0)}"
     was = ended_as[0] if ended_as is not None else job.status
-    return f"{sign}; the run before was {was}"
+    return f"{sign}; the previous run was {was}"
 
 
 def _blank_run(job: Job, now: Instant) -> Job:

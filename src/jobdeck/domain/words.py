@@ -116,7 +116,7 @@ def size(count: int) -> str:
 
 def dropped_result(count: int | None) -> str:
     """Return what to say of a result that was too large to keep; nothing where there is none."""
-    return "" if count is None else f"result {size(count)}, not kept"
+    return "" if count is None else f"result {size(count)}, too large to keep"
 
 
 def evicted_result(count: int | None) -> str:

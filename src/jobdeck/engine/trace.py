@@ -125,7 +125,7 @@ def moment_of_event(event: JobEvent) -> Moment | None:
             text = f"{problem.kind.words}: {problem.message}"
             return Moment(us, MomentKind.PROBLEM, text, request_id=problem.request_id or problem.trace_id)
         case Recovered(failures=failures):
-            return Moment(us, MomentKind.RECOVERED, f"after {failures} failed looks" if failures > 1 else "")
+            return Moment(us, MomentKind.RECOVERED, f"after {failures} failed polls" if failures > 1 else "")
         case RunBegan(message=message):
             return Moment(us, MomentKind.RUN, message)
         case AnomalyMet(message=message):

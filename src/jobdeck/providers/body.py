@@ -67,7 +67,7 @@ class BodyReader:
             self.beginning = b"".join(self._parts[:1])[:SLICE]
             await self._prune(self._pruner, self._taken())
             if not self._pruner.begun:
-                raise TooBigError(f"an answer of more than {self._limit // 2**20} MiB that are blank is refused")
+                raise TooBigError(f"response contains more than {self._limit // 2**20} MiB of whitespace")
 
     async def finish(self) -> Body:
         """Return the body; raises `NotJsonError` as `add` does."""

@@ -174,14 +174,14 @@ class HttpLayer:
                     await self._send(where, url, attempt)
             except TimeoutError:
                 attempt.fault = Fault(
-                    ProblemKind.TIMEOUT, f"no complete answer from {self._profile.origin} within {self._deadline:g} s"
+                    ProblemKind.TIMEOUT, f"no complete response from {self._profile.origin} within {self._deadline:g} s"
                 )
             except (TransportError, ForeignOriginError) as error:
                 attempt.fault = Fault(ProblemKind.NETWORK, str(error))
             except TooBigError as error:
                 attempt.fault = Fault(ProblemKind.TOO_BIG, str(error))
             except TooManyPiecesError as error:
-                attempt.fault = Fault(ProblemKind.PROTOCOL, f"the answer would cost too much to read: {error}")
+                attempt.fault = Fault(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
             except EncodingError as error:
                 attempt.fault = Fault(ProblemKind.PROTOCOL, str(error))
             except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
@@ -395,7 +395,7 @@ class HttpLayer:
             if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
                 fault = Fault(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
         exchange = self._with_ids(exchange, said.request_id, said.trace_id)
-        problem = self._problem(fault or Fault(ProblemKind.PROTOCOL, "no answer"), exchange, wait, ended)
+        problem = self._problem(fault or Fault(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
         error_body = None if attempt.marker is not None else attempt.body[:MAX_ERROR] or None
         exchange = replace(exchange, problem=problem)
         return Answer(exchange, None, windows, wait, headers=attempt.headers, error_body=error_body)

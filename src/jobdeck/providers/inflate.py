@@ -53,7 +53,7 @@ class Inflater:
         self._taken += len(chunk)
         if self._taken > self._limit:
             # Raw bytes have the same cap: a stream of empty gzip members decodes to nothing, for ever.
-            raise TooBigError(f"an answer of more than {self._limit // 2**20} MiB is refused")
+            raise TooBigError(f"response exceeds {self._limit // 2**20} MiB")
         if self._gzip is None:
             chunk, self._begin = self._begin + chunk, b""
             if len(chunk) < len(_GZIP):
@@ -68,7 +68,7 @@ class Inflater:
     def finish(self) -> bytes:
         """Return what was held back; call it when the body has ended."""
         if self._gzip and not self._stream.eof:
-            self.notes.append("gzip stream cut short")
+            self.notes.append("truncated gzip stream")
         return self._counted(self._begin) if self._gzip is None else b""
 
     @property
@@ -88,9 +88,9 @@ class Inflater:
         if packed and not self._names:
             self.notes.append("gzip without a Content-Encoding")
         elif _TEXT.match(begin) is not None:
-            self.notes.append(f"Content-Encoding {self._label!r} on a body that is not encoded")
+            self.notes.append(f"Content-Encoding {self._label!r} on an unencoded body")
         elif labelled:
-            raise EncodingError("not a gzip stream, although its content encoding says so")
+            raise EncodingError("not a gzip stream despite its Content-Encoding")
         else:
             raise EncodingError(f"unexpected content encoding {self._label!r}")
         return packed
@@ -107,7 +107,7 @@ class Inflater:
             try:
                 data = self._stream.decompress(chunk, _PIECE)
             except zlib.error as error:
-                raise EncodingError("not a whole gzip stream, although its content encoding says so") from error
+                raise EncodingError("incomplete gzip stream despite its Content-Encoding") from error
             yield self._counted(data)
             chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
             # Of what was taken in, more may be left to come out.
@@ -116,5 +116,5 @@ class Inflater:
     def _counted(self, data: bytes) -> bytes:
         self._size += len(data)
         if self._size > self._limit:
-            raise TooBigError(f"an answer of more than {self._limit // 2**20} MiB is refused")
+            raise TooBigError(f"response exceeds {self._limit // 2**20} MiB")
         return data

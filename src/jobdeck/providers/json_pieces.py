@@ -54,7 +54,7 @@ class LargeJson:
             raise
         if self._skip(end) != len(body):
             self.close()
-            raise ValueError("there is more behind the value")
+            raise ValueError("extra data after the value")
 
     def text(self, value: object) -> str:
         """Return a part of the value as `json_text` does."""
@@ -145,16 +145,16 @@ class LargeJson:
             if mark == close:
                 return (members if is_object else rows), at + 1
             if mark != b",":
-                raise ValueError(f"no comma at {at}")
+                raise ValueError(f"expected a comma at {at}")
             at = self._skip(at + 1)
 
     def _read_key(self, at: int) -> tuple[object, int]:
         if self._body[at : at + 1] != b'"':
-            raise ValueError(f"no key at {at}")
+            raise ValueError(f"expected a key at {at}")
         end = self._end_of_string(at)
         colon = self._skip(end)
         if self._body[colon : colon + 1] != b":":
-            raise ValueError(f"no colon at {colon}")
+            raise ValueError(f"expected a colon at {colon}")
         return read_json(self._body[at:end]), self._skip(colon + 1)
 
     def _end_of_string(self, at: int) -> int:
@@ -163,7 +163,7 @@ class LargeJson:
             # No further at once than a piece: a string may be all of the text.
             inside = _INSIDE.match(self._body, end, end + self._piece)
             if inside is None or inside.end() == end:
-                raise ValueError(f"no end of the string at {at}")
+                raise ValueError(f"unterminated string at {at}")
             end = inside.end()
         return end + 1
 

@@ -37,13 +37,13 @@ class Origin:
         if scheme not in DEFAULT_PORTS:
             raise OriginError("not an https URL")
         if "@" in parts.netloc:
-            raise OriginError("a URL with user information is refused")
+            raise OriginError("a URL must not contain a user name or password")
         netloc_host = parts.netloc.rsplit(":", 1)[0] if port is not None else parts.netloc.removesuffix(":")
         host = (parts.hostname or "").lower()
         if not host or not _HOST.fullmatch(netloc_host):
             raise OriginError("not a valid host")
         if scheme == "http" and not is_loopback(host):
-            raise OriginError(f"http is accepted for a loopback address only, not for {host}")
+            raise OriginError(f"http is allowed only for loopback addresses, not for {host}")
         return cls(scheme, host, port if port is not None else DEFAULT_PORTS[scheme])
 
     def __str__(self) -> str:
@@ -55,9 +55,9 @@ def origin_of_base(url: str) -> Origin:
     """Return the origin of a base URL; raises `OriginError` for one that is none, or is more than a beginning."""
     origin = Origin.of(url)
     if "?" in url or "#" in url:
-        raise OriginError("a base URL has no query and no fragment")
+        raise OriginError("a base URL must not have a query or fragment")
     if not _URL.fullmatch(url) or "\\" in url:
-        raise OriginError("a base URL is printable ASCII, without a backslash")
+        raise OriginError("a base URL must be printable ASCII without a backslash")
     return origin
 
 

@@ -44,7 +44,7 @@ class _Work:
         self.reads += 1
         self.bytes += size
         if self.head and (self.bytes > HEAD_BYTES or self.reads > HEAD_READS):
-            raise TooManyPiecesError(f"no answer within {self.bytes} bytes of headers and 1xx answers")
+            raise TooManyPiecesError(f"no response within {self.bytes} bytes of headers and 1xx responses")
         if not self.head:
             check_pieces(self.reads, self.bytes)
 

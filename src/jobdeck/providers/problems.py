@@ -77,7 +77,7 @@ def fault_of_status(status: int, kind: ProblemKind, body: bytes, destination: st
         return Fault(kind, f"unexpected redirect {destination}")
     if said.message is not None:
         return Fault(kind, said.message)
-    return Fault(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an explanation")
+    return Fault(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an error message")
 
 
 def read_error(body: bytes, charset: str | None = None) -> ErrorBody:
@@ -167,4 +167,4 @@ def _kind_of_body(body: bytes) -> str:
         return "an empty body"
     if start.startswith(b"<"):
         return "an HTML page"
-    return _JSON_VALUE if start[:1] in {b"{", b"["} else "a body that is no JSON"
+    return _JSON_VALUE if start[:1] in {b"{", b"["} else "a non-JSON body"

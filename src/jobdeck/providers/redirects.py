@@ -22,9 +22,9 @@ def describe_redirect(location: str | None, requested: str) -> str:
         parts = urlsplit(urljoin(requested, location.strip()))
         host, port = parts.hostname, parts.port
     except ValueError:
-        return "to an unreadable address"
+        return "to an invalid URL"
     if parts.scheme not in ({"http", "https"} if host else {""}):
-        return "to an unreadable address"
+        return "to an invalid URL"
     known = set(urlsplit(requested).path.split("/"))
     path = "/".join(_segment(segment, known) for segment in parts.path.split("/"))
     origin = ""

@@ -67,7 +67,7 @@ def repair_in_slices(body: bytes, charset: str | None = None) -> Iterator[Repair
         return
     document = _Document(decoded.text, start)
     if begin is not None and begin[0].strip(_BLANKS):
-        document.notes["text before the beginning ignored"] = None
+        document.notes["ignored text before the value"] = None
     if decoded.note is not None:
         document.notes[decoded.note] = None
     yield from document.read()
@@ -118,7 +118,7 @@ class _Document:
             if rest[:1] in {"{", "["}:
                 return None
             if rest:
-                self.notes["text after the end ignored"] = None
+                self.notes["ignored text after the value"] = None
         unread = tuple(at for at in self._unread if at < self._safe)
         return Repaired(_encode(self._out), tuple(self.notes), cut, tuple(self._out) if unread else (), unread)
 
@@ -151,7 +151,7 @@ class _Document:
 
     def _open(self, mark: str) -> None:
         if len(self._closers) >= MAX_DEPTH - 1:
-            self._null("values nested too deeply dropped")
+            self._null("dropped deeply nested values")
             self._skipped = 1
             return
         self._begin_value()
@@ -222,7 +222,7 @@ class _Document:
 
     def _close(self) -> None:
         """End a text that stops before its end where the last value did that is there in full."""
-        self.notes["cut short"] = None
+        self.notes["truncated"] = None
         del self._out[self._safe :]
         self._out.extend(reversed(self._closers))
 

@@ -34,7 +34,7 @@ class RetryAfter:
         """What to say when the wait is not the one asked for."""
         if self.asked == self.seconds:
             return None
-        return f"asks to wait {_words(self.asked)}, waiting {_words(self.seconds)}"
+        return f"asked to wait {_words(self.asked)}, waiting {_words(self.seconds)}"
 
 
 def parse_retry_after(value: str, date: str | None, now: float) -> RetryAfter | None:

@@ -87,7 +87,7 @@ def choose_proxy(profile: HttpProfile, env: Mapping[str, str] = os.environ) -> P
     except (httpx.InvalidURL, ValueError, UnicodeError):
         raise TransportError(f"{variable} is not a valid proxy URL") from None
     if url.scheme not in {"http", "https"}:
-        message = f"{variable} names a proxy of scheme {one_line(url.scheme, 20)!r}; only http and https can be used"
+        message = f"{variable} has an unsupported proxy scheme {one_line(url.scheme, 20)!r}; use http or https"
         raise TransportError(message)
     if not url.host or port == 0:
         raise TransportError(f"{variable} is not a valid proxy URL")
@@ -114,7 +114,7 @@ def tls_context(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
             case _:
                 context.load_verify_locations(cafile=_certifi())
     except (OSError, ValueError) as error:
-        where = f"{variable}={env[variable]}" if variable else "the certificates of certifi"
+        where = f"{variable}={env[variable]}" if variable else "certifi's certificates"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         message = f"{one_line(where, 300)} cannot be read: {one_line(reason, 200) or type(error).__name__}"
         raise TransportError(message) from error
@@ -238,7 +238,7 @@ def authorize(request: httpx.Request, profile: HttpProfile) -> None:
     """
     origin = origin_of(request.url)
     if origin != profile.origin:
-        message = f"a request to {origin} is refused: profile {profile.name} belongs to {profile.origin}"
+        message = f"refused a request to {origin}: profile {profile.name} belongs to {profile.origin}"
         raise ForeignOriginError(message)
     if profile.credentials is not None:
         for name, value in profile.credentials.reveal().items():

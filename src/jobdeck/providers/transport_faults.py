@@ -18,37 +18,40 @@ def explain(error: Exception, origin: Origin, proxy_variable: str | None) -> Fau
     through = f" through the proxy of {proxy_variable}" if proxy_variable else ""
     match error:
         case httpx.ConnectTimeout():
-            return Fault(ProblemKind.TIMEOUT, f"no connection to {origin}{through} in time")
+            return Fault(ProblemKind.TIMEOUT, f"connecting to {origin}{through} timed out")
         case httpx.TimeoutException():
-            return Fault(ProblemKind.TIMEOUT, f"no answer from {origin}{through} in time")
+            return Fault(ProblemKind.TIMEOUT, f"{origin}{through} did not respond in time")
         case httpx.ProxyError():
-            return Fault(ProblemKind.NETWORK, f"the proxy of {proxy_variable or 'the environment'} refused: {error}")
+            return Fault(
+                ProblemKind.NETWORK,
+                f"the proxy of {proxy_variable or 'the environment'} refused the connection: {error}",
+            )
         case httpx.ConnectError():
             return Fault(ProblemKind.NETWORK, f"cannot connect to {origin}{through}: {_reason(error)}")
         case httpx.NetworkError():
-            return Fault(ProblemKind.NETWORK, f"the connection to {origin}{through} broke: {_reason(error)}")
+            return Fault(ProblemKind.NETWORK, f"lost the connection to {origin}{through}: {_reason(error)}")
         case httpx.RemoteProtocolError() if "disconnect" in str(error) or "closed connection" in str(error):
-            return Fault(ProblemKind.NETWORK, f"{origin} closed the connection before its answer was complete")
+            return Fault(ProblemKind.NETWORK, f"{origin} closed the connection before its response was complete")
         case httpx.RemoteProtocolError():
-            return Fault(ProblemKind.PROTOCOL, f"{origin} does not speak HTTP as it should: {error}")
+            return Fault(ProblemKind.PROTOCOL, f"{origin} sent invalid HTTP: {error}")
         case httpx.LocalProtocolError():
             # h11's text repeats the header it refused, and a header may be a key.
-            return Fault(ProblemKind.PROTOCOL, f"a request to {origin} cannot be sent: one of its headers is malformed")
+            return Fault(ProblemKind.PROTOCOL, f"cannot send a request to {origin}: malformed header")
         case OSError():
             return Fault(ProblemKind.NETWORK, f"cannot reach {origin}{through}: {_reason(error)}")
         case _:
-            return Fault(ProblemKind.PROTOCOL, f"an answer of {origin} cannot be read ({type(error).__name__})")
+            return Fault(ProblemKind.PROTOCOL, f"cannot read the response from {origin} ({type(error).__name__})")
 
 
 def _reason(error: BaseException) -> str:
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not accepted: {cause.verify_message}"
+            return f"certificate verification failed: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {cause.reason or cause.strerror or 'no reason given'}"
         if isinstance(cause, socket.gaierror):
-            return f"its name cannot be resolved ({cause.strerror or 'no reason given'})"
+            return f"cannot resolve the host name ({cause.strerror or 'no reason given'})"
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused"
     for cause in causes:

@@ -158,7 +158,7 @@ class Decoder:
         """
         known = from_json(line)
         if not isinstance(known, dict) or known.get("format") != FORMAT or type(known.get("version")) is not int:
-            raise ValueError("no header of a recording")
+            raise ValueError("not a recording header")
         version, jobdeck = known["version"], clean(str(known.get("jobdeck")), limit=40)
         if version != VERSION:
             return None, version, jobdeck
@@ -170,7 +170,7 @@ class Decoder:
         read = _LINE.validate_json(line, strict=True)
         found = [value for name in _NAMES.values() if (value := getattr(read, name)) is not None]
         if len(found) != 1:
-            raise ValueError("it has no entry that this version knows" if not found else "it has several entries")
+            raise ValueError("it has no entry known to this version" if not found else "it has several entries")
         entry: Entry | Instant = check(found[0])
         if isinstance(entry, Replied) and entry.asked is None:
             entry = replace(entry, observations=self._read_rows(read.rows))
@@ -188,13 +188,13 @@ class Decoder:
             elif 0 <= row < len(self._rows):
                 found.append(self._rows[row])
             else:
-                raise ValueError("it repeats a row that is not there")
+                raise ValueError("it repeats a missing row")
         return tuple(found)
 
     def _count(self, more: int) -> None:
         self._allowed -= more
         if self._allowed < 0:
-            raise ValueError("there is more in it than a recording holds")
+            raise ValueError("it exceeds the size limits of a recording")
 
 
 def check(value: _T) -> _T:
@@ -212,7 +212,7 @@ def _check(value: Any, name: str, *, lines: bool) -> Any:
     if kind is int or kind is float:
         least, most = _MOMENT if name.endswith("_us") else _BOUNDS.get(name, (0, _MOST))
         if not least <= value <= most or value == math.inf:
-            raise ValueError(f"{name}: there is no such number")
+            raise ValueError(f"{name}: no such number")
         return value
     if kind is tuple:
         if name == "facts":
@@ -234,7 +234,7 @@ def _check_text(text: str, name: str, *, lines: bool) -> str:
     if name == "body":
         return text  # what a server sent, byte for byte: cleaned where it is drawn, as that of a live session
     if (name == "id" and not is_id(text)) or (name == "account_group" and not all(map(is_id, text.split("/")))):
-        raise ValueError(f"{name}: there is no such ID")
+        raise ValueError(f"{name}: no such ID")
     return clean(text, lines=lines, limit=None if lines else MAX_LABEL)
 
 
@@ -255,4 +255,4 @@ def _shortened(entry: Entry) -> Entry:
 def _capped(text: str | None, what: str, limit: int = MAX_TEXT) -> str | None:
     if text is None or len(text) <= limit:
         return text
-    return json.dumps(f"a {what} of {len(text):,} characters is left out of the recording")
+    return json.dumps(f"a {what} of {len(text):,} characters is not recorded")

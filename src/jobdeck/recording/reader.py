@@ -75,7 +75,7 @@ def read_recording(path: Path) -> Recording:
 
 def _read(name: str, file: BinaryIO) -> Recording:
     if file.read(2) != b"\x1f\x8b":
-        raise RecordingError(f"{name} is no recording: it is not compressed as one")
+        raise RecordingError(f"{name} is not a recording: not compressed")
     allowance = Allowance(os.fstat(file.fileno()).st_size)
     _measure(name, file, allowance)
     file.seek(0)
@@ -99,11 +99,11 @@ def _read(name: str, file: BinaryIO) -> Recording:
     fault, damaged = "", bool(reason) or lines.damaged
     if reason:
         where = f"in line {lines.number} ({one_line(reason, 200)})"
-        fault = f"the recording is damaged {where}: it is shown as far as that"
+        fault = f"the recording is damaged {where}: playing up to that point"
     elif damaged:
-        fault = "the recording is damaged: what is shown may differ from what was"
+        fault = "the recording is damaged: what you see may differ from what happened"
     elif not finished:
-        fault = "the recording breaks off: whoever made it was stopped"
+        fault = "the recording is incomplete: jobdeck was stopped while recording"
     return Recording(header, tuple(entries), seconds, fault, damaged)
 
 
@@ -111,7 +111,7 @@ def _place(at: Instant, started: Instant) -> float:
     """Return the seconds from the beginning to a moment; raises ValueError where a clock cannot have come to."""
     seconds = at.mono - started.mono
     if max(seconds, abs(at.us - started.us) / 1e6) > MAX_SECONDS:
-        raise ValueError("it goes on for longer than a recording does")
+        raise ValueError("it exceeds the maximum length of a recording")
     return seconds
 
 
@@ -132,22 +132,22 @@ def _measure(name: str, file: BinaryIO, allowance: Allowance) -> None:
         lines += chunk.count(b"\n")
         if size > allowance.unpacked or lines > allowance.lines:
             limit = f"{allowance.unpacked // 1024 // 1024} MiB or {allowance.lines:,} lines"
-            raise RecordingError(f"{name} is no recording: it unpacks to more than {limit}")
+            raise RecordingError(f"{name} is not a valid recording: it unpacks to more than {limit}")
     behind = unpacker.unused_data.lstrip(b"\0")
     while not behind and (more := file.read(CHUNK)):
         behind = more.lstrip(b"\0")
     if behind.startswith(b"\x1f"):
-        raise RecordingError(f"{name} is no recording: there is another one behind it")
+        raise RecordingError(f"{name} is not a valid recording: it contains more than one")
 
 
 def _header(name: str, decoder: Decoder, lines: "_Lines") -> Header:
     try:
         header, version, jobdeck = decoder.header(next(lines, b""))
     except ValueError:
-        raise RecordingError(f"{name} is no recording: its first line is not that of one") from None
+        raise RecordingError(f"{name} is not a recording: invalid first line") from None
     if header is None:
         by = f"made by jobdeck {jobdeck} in format {version}"
-        raise RecordingError(f"{name} cannot be read: it was {by}, and this version reads format {VERSION}")
+        raise RecordingError(f"cannot read {name}: it was {by}, but this version reads format {VERSION}")
     return header
 
 

@@ -65,7 +65,7 @@ class RecordingClock:
                 return self._within(float(match[1]) / 100 * self.seconds)
             if match := _SPAN.fullmatch(text):
                 return self._by_span(match[1], _seconds(match[2]), shown)
-        raise TimeParseError(f"no moment such as {TIME_HINT}")
+        raise TimeParseError(f"not a time such as {TIME_HINT}")
 
     def _by_span(self, sign: str, seconds: float, shown: float | None) -> float:
         if not sign:
@@ -82,7 +82,7 @@ class RecordingClock:
     def _outside(self) -> TimeParseError:
         form = words.stamp if self.spans_days else words.clock
         first, last = (form(self.timestamp_at(place)) for place in (0.0, self.seconds))
-        return TimeParseError(f"the recording goes from {first} to {last}")
+        return TimeParseError(f"the recording covers {first} to {last}")
 
     def _by_clock(self, match: re.Match[str], shown: float) -> float:
         day, hours, minutes, rest = match.groups()

@@ -54,7 +54,7 @@ class Writer:
         try:
             self._queue.put_nowait(entry)
         except Full:
-            self._fail("the disk does not keep up")
+            self._fail("the disk is too slow")
 
     def close(self, at: Instant) -> bool:
         """Write what is left and the end; returns whether that was done within a second or two."""
@@ -71,7 +71,7 @@ class Writer:
         except OSError as error:
             self._fail(error.strerror or type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a recording that breaks must not break what it records
-            _log.exception("an entry could not be recorded")
+            _log.exception("an entry was not recorded")
             self._fail(f"internal error ({type(error).__name__})")
 
     def _write(self, packed: gzip.GzipFile) -> None:
@@ -90,7 +90,7 @@ class Writer:
                 continue
             line = self._encoder.line(entry)
             if len(line) > MAX_LINE or written + len(line) > MAX_BYTES - MAX_LINE:
-                self._fail("it is as large as a recording may be")
+                self._fail("it has reached its maximum size")
                 return
             written += packed.write(line + b"\n")
             dirty = True
@@ -100,7 +100,7 @@ class Writer:
     def _fail(self, reason: str) -> None:
         if not self._failed:
             self._failed = True
-            self._on_error(f"no longer recorded: {self._name}: {reason}")
+            self._on_error(f"recording to {self._name} stopped: {reason}")
 
 
 def _create(path: Path, name: str) -> IO[bytes]:
@@ -108,7 +108,7 @@ def _create(path: Path, name: str) -> IO[bytes]:
     try:
         return os.fdopen(os.open(path, flags, 0o600), "wb")
     except FileExistsError:
-        raise RecordingError(f"{name} already exists: a recording never overwrites a file") from None
+        raise RecordingError(f"{name} already exists; a recording never overwrites a file") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else None
         raise RecordingError(f"cannot record to {name}: {why or type(error).__name__}") from None

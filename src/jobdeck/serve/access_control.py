@@ -29,13 +29,13 @@ class AccessControl:
         name, _, port = headers.get("host", "").rpartition(":")
         if name in {"127.0.0.1", "localhost"} and port.isascii() and port.isdigit() and len(port) <= 5:
             return (
-                f"jobdeck serve listens on port {self._port}, and this page was opened through port {port}. "
+                f"jobdeck serve listens on port {self._port}, but this page was opened on port {port}. "
                 f"Forward the same port (ssh -L {self._port}:127.0.0.1:{self._port} HOST), or start "
                 f"jobdeck serve --port {port}."
             )
         return (
-            f"jobdeck serve answers to 127.0.0.1:{self._port} and localhost:{self._port} alone. From another machine: "
-            f"ssh -L {self._port}:127.0.0.1:{self._port} HOST, then open the address that it has printed."
+            f"jobdeck serve accepts only 127.0.0.1:{self._port} and localhost:{self._port}. From another machine: "
+            f"ssh -L {self._port}:127.0.0.1:{self._port} HOST, then open the URL it printed."
         )
 
     def own_origin(self, headers: Mapping[str, str]) -> bool:

@@ -61,7 +61,7 @@ def terminal_page(socket_url: str) -> str:
         '<link rel="preload" as="font" type="font/ttf" href="/static/mono.ttf" crossorigin>'
         '<script src="/static/textual.js"></script><script src="/static/page.js"></script>',
         f'<div class="textual-terminal" data-session-websocket-url="{escape(socket_url)}" data-font-size="15"></div>'
-        '<div id="ended" class="said"><p>This view has ended. <a href="/">Look again</a></p></div>',
+        '<div id="ended" class="said"><p>This view has closed. <a href="/">Reconnect</a></p></div>',
     )
 
 

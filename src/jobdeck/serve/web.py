@@ -19,8 +19,8 @@ MOST_VIEWERS = 4
 PATIENCE_SECONDS = 2.0
 """How long somebody waits for a place: a page that is loaded again asks for one before its old one has been left."""
 
-FULL = f"\x1b[2J\x1b[H{MOST_VIEWERS} browsers look at this already; close one of them first.\r\n"
-UNAUTHORIZED = "Open the address that jobdeck serve has printed: it has the token that lets you in."
+FULL = f"\x1b[2J\x1b[H{MOST_VIEWERS} browsers are already connected; close one of them first.\r\n"
+UNAUTHORIZED = "Open the URL printed by jobdeck serve: it contains the access token."
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -126,4 +126,4 @@ def _address_of(connection: HTTPConnection) -> tuple[str, int]:
 
 
 async def _not_found(_request: Request, _error: Exception | None) -> Response:
-    return HTMLResponse(words_page("There is nothing here."), 404, HEADERS)
+    return HTMLResponse(words_page("Not found."), 404, HEADERS)

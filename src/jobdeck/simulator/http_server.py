@@ -212,7 +212,7 @@ class HttpServer:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._open.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LOGGER.error("a request could not be answered", exc_info=error)
+            _LOGGER.error("a request failed", exc_info=error)
 
     async def _answer_all(self, accepted: socket.socket) -> None:
         connection = await Connection.of(accepted)

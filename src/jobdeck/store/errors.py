@@ -13,7 +13,9 @@ class NewerSchemaError(StoreError):
     def __init__(self, path: Path, found: int, known: int) -> None:
         self.found = found
         self.known = known
-        super().__init__(f"{path} has schema {found}, this jobdeck knows up to {known}: upgrade jobdeck to use it")
+        super().__init__(
+            f"{path} has schema version {found}, but this jobdeck supports versions up to {known}: upgrade jobdeck"
+        )
 
 
 class StoreCorruptError(StoreError):

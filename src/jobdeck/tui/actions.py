@@ -45,12 +45,12 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("cursor_down", ("j", "down"), "j ↓", "down", "one line down", Group.MOVE),
-    Action("cursor_up", ("k", "up"), "k ↑", "up", "one line up", Group.MOVE),
-    Action("first", ("g", "home"), "g", "first", "to the first line", Group.MOVE),
-    Action("last", ("G", "end"), "G", "last", "to the last line", Group.MOVE),
-    Action("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "one page down", Group.MOVE),
-    Action("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "one page up", Group.MOVE),
+    Action("cursor_down", ("j", "down"), "j ↓", "down", "down one line", Group.MOVE),
+    Action("cursor_up", ("k", "up"), "k ↑", "up", "up one line", Group.MOVE),
+    Action("first", ("g", "home"), "g", "first", "first line", Group.MOVE),
+    Action("last", ("G", "end"), "G", "last", "last line", Group.MOVE),
+    Action("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "down one page", Group.MOVE),
+    Action("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "up one page", Group.MOVE),
     Action(
         "copy_id", ("y",), "y", "copy ID", "copy the request ID; in a result, the value", Group.JOB, 10, on_marks=True
     ),
@@ -59,7 +59,7 @@ ACTIONS: tuple[Action, ...] = (
         ("Y",),
         "Y",
         "ticket",
-        "create a support ticket: read it, then y copies it, s saves it",
+        "create a support ticket: review it, then y copies, s saves",
         Group.JOB,
         11,
         on_marks=True,
@@ -87,9 +87,7 @@ ACTIONS: tuple[Action, ...] = (
         changes=True,
         on_marks=True,
     ),
-    Action(
-        "mark", ("space",), "space", "select", "select it and move on: y Y m r w d then act on all of them", Group.JOB
-    ),
+    Action("mark", ("space",), "space", "select", "select and move on; y Y m r w d act on all selected", Group.JOB),
     Action("mark_all", ("M",), "M", "select all", "select all shown, or clear the selection", Group.JOB),
     Action("same_fault", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.JOB),
     Action(
@@ -115,7 +113,7 @@ ACTIONS: tuple[Action, ...] = (
         ("exclamation_mark",),
         "!",
         "newest failure",
-        "to the job that failed last; again: the one before",
+        "jump to the newest failure; again: the previous one",
         Group.DECK,
     ),
     Action(
@@ -176,9 +174,9 @@ ACTIONS: tuple[Action, ...] = (
         changes=True,
     ),
     Action("pause", ("p",), "p", "pause", "pause or resume polling", Group.DECK, 35, changes=True),
-    Action("palette", ("colon", "ctrl+p"), ":", "commands", "find an action by its name", Group.DECK),
-    Action("next_pane", ("tab",), "tab", "next pane", "to the next pane (shift+tab: back)", Group.PANES),
-    Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "to the previous pane", Group.PANES),
+    Action("palette", ("colon", "ctrl+p"), ":", "commands", "find an action by name", Group.DECK),
+    Action("next_pane", ("tab",), "tab", "next pane", "next pane (shift+tab: previous)", Group.PANES),
+    Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "previous pane", Group.PANES),
     Action(
         "open",
         ("enter",),
@@ -194,31 +192,31 @@ ACTIONS: tuple[Action, ...] = (
         ("right_square_bracket",),
         "]",
         "next tab",
-        "the next tab: stages, result, raw, timeline, diff",
+        "next tab: stages, result, raw, timeline, diff",
         Group.PANES,
         42,
     ),
-    Action("previous_tab", ("left_square_bracket",), "[", "previous tab", "the tab before", Group.PANES),
+    Action("previous_tab", ("left_square_bracket",), "[", "previous tab", "previous tab", Group.PANES),
     Action("next_match", ("n",), "n", "next match", "next match in the result", Group.PANES),
     Action("save_body", ("o",), "o", "save body", "save the full response body to a file", Group.PANES),
-    Action("theme", ("t",), "t", "theme", "cycle the theme (dark, light, colour-blind safe)", Group.DECK),
+    Action("theme", ("t",), "t", "theme", "cycle the theme (dark, light, color-blind safe)", Group.DECK),
     Action(
         "mouse",
         ("ctrl+t",),
         "ctrl+t",
         "mouse",
-        "use the mouse here, or leave it to the terminal to select text",
+        "use the mouse here, or let the terminal select text",
         Group.DECK,
     ),
-    Action("help", ("question_mark",), "?", "help", "this page", Group.DECK, 15),
+    Action("help", ("question_mark",), "?", "help", "show this help", Group.DECK, 15),
     Action("suspend", ("ctrl+z",), "ctrl+z", "suspend", "suspend (polling stops until fg)", Group.DECK),
     Action("quit", ("q",), "q", "quit", "quit; the remote jobs keep running", Group.DECK, 12),
     Action("play", ("p",), "p", "play", "play or pause", Group.REPLAY, 13),
-    Action("step", ("full_stop",), ".", "step", "pause at the next answer or change", Group.REPLAY, 17),
-    Action("step_back", ("comma",), ",", "step back", "pause at the answer or change before", Group.REPLAY, 18),
+    Action("step", ("full_stop",), ".", "step", "pause at the next response or change", Group.REPLAY, 17),
+    Action("step_back", ("comma",), ",", "step back", "pause at the previous response or change", Group.REPLAY, 18),
     Action("faster", ("greater_than_sign",), ">", "faster", "play faster, up to 240 times", Group.REPLAY, 36),
     Action("slower", ("less_than_sign",), "<", "slower", "play slower, down to a quarter", Group.REPLAY, 37),
-    Action("go_to", ("at",), "@", "go to", "to a moment: 14:02, 14:02:30, +5m, -30s, 50%", Group.REPLAY, 19),
+    Action("go_to", ("at",), "@", "go to", "jump to a time: 14:02, 14:02:30, +5m, -30s, 50%", Group.REPLAY, 19),
 )
 
 BY_NAME = {action.name: action for action in ACTIONS}
@@ -298,9 +296,7 @@ class ActionCommands(Provider):
                 run = partial(self.screen.run_action, action.name)
                 yield action.label, f"{action.shown}: {action.help}", run, ALSO.get(action.name, "")
         for column in Name:
-            text = (
-                "the order of need" if column is Name.STATE else "the list by this column; again: the other way round"
-            )
+            text = "sort by urgency" if column is Name.STATE else "sort by this column; again: reverse"
             yield f"sort by {column}", text, partial(self.screen.run_action, f"sort_by('{column}')"), ""
         for name, theme in THEMES.items():
-            yield name, "the colours of the screen", partial(self.screen.run_action, f"use_theme('{theme.name}')"), ""
+            yield name, "the colors of the screen", partial(self.screen.run_action, f"use_theme('{theme.name}')"), ""

@@ -93,7 +93,7 @@ def tools(environ: Mapping[str, str], find: Find = shutil.which, platform: str =
 def described(environ: Mapping[str, str], platform: str = sys.platform) -> str:
     """Return in words how a text would leave."""
     found = " and ".join(" ".join(tool.argv) for tool in tools(environ, platform=platform))
-    return found or "OSC 52, to the terminal, which does not say whether it took it"
+    return found or "OSC 52 (the terminal does not confirm copies)"
 
 
 def clipboard(
@@ -117,7 +117,7 @@ def clipboard(
         if any(isinstance(error, TooBigError) for error in errors):
             raise errors[0]
         if len(text.encode()) > OSC52_BYTES:
-            raise TooBigError(f"{len(text.encode())} bytes are more than a terminal takes")
+            raise TooBigError(f"{len(text.encode())} bytes is more than a terminal accepts")
         # Inside tmux without its program, the sequence itself is all there is: tmux reads it, as a terminal does.
         write(passed_through(osc52(text), environ) if in_gnu_screen(environ) else osc52(text))
         return f"OSC 52, because {errors[0]}" if errors else "OSC 52"
@@ -132,13 +132,13 @@ async def give(tool: Tool, text: str) -> None:
     """
     data = text.encode(tool.encoding)
     if len(data) > TOOL_BYTES:
-        raise TooBigError(f"{len(data)} bytes are more than {tool.name} is given")
+        raise TooBigError(f"{len(data)} bytes is too large for {tool.name}")
     process = await _start(tool.name, tool.argv)
     try:
         async with asyncio.timeout(TOOL_SECONDS):
             await process.communicate(data)
     except TimeoutError as error:
-        raise ClipboardError(f"{tool.name} did not answer in {TOOL_SECONDS:.0f} s") from error
+        raise ClipboardError(f"{tool.name} did not respond within {TOOL_SECONDS:.0f} s") from error
     finally:
         if process.returncode is None:
             process.kill()
@@ -156,13 +156,13 @@ async def _start(name: str, argv: Sequence[str]) -> asyncio.subprocess.Process:
             *argv, stdin=asyncio.subprocess.PIPE, stdout=silent, stderr=silent, start_new_session=True, env=env
         )
     except OSError as error:
-        raise ClipboardError(f"{name} could not be started") from error
+        raise ClipboardError(f"could not start {name}") from error
 
 
 SHOWN = 160
 """Characters of a text that are repeated when it has been sent."""
 
-_READABLE = "" if sys.platform == "win32" else ", readable by you alone"
+_READABLE = "" if sys.platform == "win32" else ", mode 0600"
 """On Windows the folder decides who reads its files."""
 
 Say = Callable[[str, bool], None]

@@ -40,14 +40,14 @@ def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
         return NothingToCopy("no job is selected")
     if job.support_id is None:
         if job.http_status is not None:
-            return NothingToCopy("no request ID: the newest answer named none")
+            return NothingToCopy("no request ID: the latest response had none")
         if job.observed is not None:
-            return NothingToCopy("no request ID: the newest request had no answer")
+            return NothingToCopy("no request ID: the latest request got no response")
         if job.problem is not None:
-            return NothingToCopy(f"no request ID yet: {job.problem.kind.words}, so no answer has come")
-        return NothingToCopy("no request ID yet: the first answer has not come")
+            return NothingToCopy(f"no request ID yet: {job.problem.kind.words}")
+        return NothingToCopy("no request ID yet: waiting for the first response")
     kind = "request ID" if job.support_ids[0] else "trace ID (this API has no request ID)"
-    which = "newest poll"
+    which = "latest poll"
     if job.end_id is not None and job.ended is not None:
         which = f"{job.phase.value} at {words.clock(job.ended.us)}"
     return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)} ({which})")
@@ -70,8 +70,8 @@ def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
     """Return the ID of one exchange."""
     if exchange.support_id is None:
         if exchange.http_status is None:
-            return NothingToCopy("no request ID: this request had no answer")
-        return NothingToCopy("no request ID: this answer named none")
+            return NothingToCopy("no request ID: this request got no response")
+        return NothingToCopy("no request ID: this response had none")
     kind = "request ID" if exchange.request_id else "trace ID (this API has no request ID)"
     return Copyable(
         one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the poll at {words.clock(exchange.started.us)}"
@@ -81,12 +81,12 @@ def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
 def curl_of(asked: Exchange | Target | None, curl: str) -> Copyable | NothingToCopy:
     """Return a request, or one about a job, as a line for a shell; `curl` is that of `asked`, empty if not known."""
     if asked is None:
-        return NothingToCopy("no curl line: no job is selected")
+        return NothingToCopy("no curl command: no job selected")
     if not curl or (isinstance(asked, Exchange) and not asked.url):
-        return NothingToCopy("no curl line: what was asked is not known")
+        return NothingToCopy("no curl command: the request is not known")
     if isinstance(asked, Target):
-        return Copyable(one_line(curl), f"curl line of {middle(asked.key.id, 16)}")
-    return Copyable(one_line(curl), f"curl line of the poll at {words.clock(asked.started.us)}")
+        return Copyable(one_line(curl), f"curl command for {middle(asked.key.id, 16)}")
+    return Copyable(one_line(curl), f"curl command for the poll at {words.clock(asked.started.us)}")
 
 
 Push = Callable[[ModalScreen[None]], Awaitable[None]]
@@ -120,7 +120,7 @@ class TicketDraft:
             if not isinstance(self._session.access, ReadOnly):
                 await self._session.access.keep_note(self._keys, note, before)
 
-        self._keeping = asyncio.get_running_loop().create_task(keep(), name="keep a note")
+        self._keeping = asyncio.get_running_loop().create_task(keep(), name="save a note")
 
     async def make(self, *, include_result: bool) -> str:
         """Return the ticket."""
@@ -157,7 +157,7 @@ class CopyActions:
     async def ticket(self, keys: Sequence[JobKey]) -> None:
         """Show one ticket about jobs."""
         if not keys:
-            self._say("no ticket: no job is selected", True)
+            self._say("no ticket: no job selected", True)
             return
         chosen = tuple(keys)
         subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else words.plural(len(chosen), "job")

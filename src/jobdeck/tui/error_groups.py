@@ -23,7 +23,7 @@ class ErrorGroups:
         shown = self._pane.filter_text
         place = filters.index(shown) + 1 if shown in filters else 0
         if not filters:
-            return "no job has failed, or none says why"
+            return "no job has failed with an error"
         if place == len(filters):
             self._pane.clear_filter()
         else:
@@ -34,7 +34,7 @@ class ErrorGroups:
         """Show only the jobs that failed like this one."""
         found = self._state.faults.of(key) if key is not None else None
         if found is None:
-            return "this job has not failed, or does not say why: there is nothing to group by"
+            return "nothing to group by: this job has no error"
         self._pane.replace_filter(same_error_filter(found.fault))
         return ""
 
@@ -70,7 +70,7 @@ class ErrorGroups:
         if len(ours) == len(keys):
             return keys, ""
         others = words.plural(len(keys) - len(ours), "job")
-        return ours, f"{others} of another API left out: select one of them, then Y makes their ticket"
+        return ours, f"{others} from another API skipped: select one, then press Y for their ticket"
 
     @property
     def _filters(self) -> list[str]:

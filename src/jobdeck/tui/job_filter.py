@@ -79,9 +79,9 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
     read = _TEXTS.get(key)
     if read is None:
         known = " ".join([*_TEXTS, *_MEASURES])
-        return _words(term), f"{one_line(key, SAID)} is no key: taken as text (keys: {known})"
+        return _words(term), f"unknown filter key {one_line(key, SAID)}, searched as text (keys: {known})"
     if operator not in {":", "="}:
-        return None, f"{key} is a text: {key}:… or {key}=…"
+        return None, f"{key} is text: use {key}:… or {key}=…"
     if not value:
         # Quotes with nothing between them ask for jobs that have no such text.
         empty = term.endswith('""')
@@ -99,14 +99,14 @@ def _unknown_phase(options: Iterable[str]) -> str | None:
     known = [phase.value for phase in Phase]
     shown = [state.word for state in ALL_STATES]
     unknown = [option for option in options if not any(option in word for word in (*known, *shown))]
-    return f"no phase is called {one_line(unknown[0], SAID)}: {' '.join(known)}" if unknown else None
+    return f"unknown state {one_line(unknown[0], SAID)}: use {' '.join(known)}" if unknown else None
 
 
 def _measured(key: str, operator: str, value: str) -> tuple[Test | None, str | None]:
     measure, number, example = _MEASURES[key]
     limit = number(value)
     if operator not in {"<", ">", "<=", ">="} or limit is None:
-        return None, f"{key} is compared with a number: {key}>{example}"
+        return None, f"{key} needs a number: {key}>{example}"
     bound = limit
 
     def test(job: Job, _: str, now: Instant) -> bool:

@@ -63,7 +63,7 @@ class Notifier:
             self._write(notification_sequence(text, self._environ))
             if not self._reported:
                 self._reported = True
-                self._on_error("the desktop took no notice: the terminal was asked for one instead")
+                self._on_error("desktop notification failed: sent through the terminal instead")
 
 
 def notification_sequence(text: str, environ: Mapping[str, str]) -> str:
@@ -86,8 +86,8 @@ def desktop_at_hand(environ: Mapping[str, str]) -> bool:
 def described(environ: Mapping[str, str]) -> str:
     """Return in words how a person would be called."""
     if desktop_at_hand(environ):
-        return "the bell, and a notice of the desktop; the terminal's own where the desktop takes none"
-    return "the bell, and a notice of the terminal where it knows them (the extra notify brings the desktop's)"
+        return "bell and desktop notification; terminal notification as a fallback"
+    return "bell and terminal notification, where supported (install the notify extra for desktop notifications)"
 
 
 class Desktop:

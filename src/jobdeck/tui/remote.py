@@ -143,7 +143,7 @@ def _release_memory() -> None:
 def _put(write: Write) -> Callable[[str], Any]:
     async def put(text: str) -> str:
         if len(text.encode()) > OSC52_BYTES:
-            raise TooBigError(f"{len(text.encode())} bytes are more than a terminal takes")
+            raise TooBigError(f"{len(text.encode())} bytes is more than a terminal accepts")
         write(osc52(text))
         return "the browser"
 
@@ -151,4 +151,4 @@ def _put(write: Write) -> Callable[[str], Any]:
 
 
 async def _save_nothing(text: str, subject: str, us: int, *, suffix: str = ".md") -> Path:
-    raise PrivateFileError("this view writes no files: select the text, or copy it")
+    raise PrivateFileError("this view cannot save files: select the text or copy it")

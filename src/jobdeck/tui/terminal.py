@@ -106,14 +106,14 @@ SUSPENSION_IGNORED = sys.platform != "win32" and signal.getsignal(signal.SIGTSTP
 def why_not_suspended(*, remote: bool) -> str:
     """Return in a line why nobody could bring a suspended screen back; empty where a shell can."""
     if remote:
-        return "not suspended: this screen is not in a terminal of its own"
+        return "not suspended: not running in its own terminal"
     if sys.platform == "win32":
-        return "not suspended: Windows knows no such thing"
+        return "not suspended: not supported on Windows"
     if SUSPENSION_IGNORED:
-        return "not suspended: whoever started jobdeck has it ignore ctrl+z"
+        return "not suspended: ctrl+z is ignored by the process that started jobdeck"
     if os.getpgrp() == os.getsid(0):
         # Whatever opened this terminal runs us alone in it, and would wait for ever.
-        return "not suspended: no shell has started this screen that could bring it back"
+        return "not suspended: not started from a shell with job control"
     return ""
 
 

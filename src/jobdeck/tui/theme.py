@@ -115,8 +115,8 @@ SAFE_LIGHT = _safe(
 THEMES = {
     "dark theme": DARK,
     "light theme": LIGHT,
-    "colour-blind-safe dark theme": SAFE,
-    "colour-blind-safe light theme": SAFE_LIGHT,
+    "color-blind safe dark theme": SAFE,
+    "color-blind safe light theme": SAFE_LIGHT,
 }
 """Every theme by what a person calls it, in the order in which `t` goes through them."""
 

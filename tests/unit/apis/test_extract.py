@@ -101,15 +101,15 @@ def test_a_run_tells_its_workflow_as_kind_and_where_it_is_from() -> None:
 @pytest.mark.parametrize(
     ("described", "body", "told"),
     [
-        (GOOGLE_LRO, operation(name="operations/other"), "about another job: other instead of"),
-        (GOOGLE_LRO, {"done": True}, "does not say which job it is about"),
-        (GOOGLE_LRO, operation(done="yes"), 'done is neither true nor false, but "yes"'),
-        (AZURE_ASYNC, azure("Succeeded", name="other"), "about another job: other instead of"),
-        (AZURE_ASYNC, {"properties": {"provisioningState": "Succeeded"}}, "the answer has no status"),
+        (GOOGLE_LRO, operation(name="operations/other"), "for another job: other instead of"),
+        (GOOGLE_LRO, {"done": True}, "does not say which job it is for"),
+        (GOOGLE_LRO, operation(done="yes"), 'done must be true or false, but is "yes"'),
+        (AZURE_ASYNC, azure("Succeeded", name="other"), "for another job: other instead of"),
+        (AZURE_ASYNC, {"properties": {"provisioningState": "Succeeded"}}, "the response has no status"),
         (AZURE_ASYNC, {"status": {"Succeeded": True}}, "no status"),
         (AZURE_ASYNC, {"status": True}, "no status"),
-        (ACTIONS, run("queued", id=1), "about another job: 1 instead of"),
-        (ACTIONS, [run("queued")], "no JSON object"),
+        (ACTIONS, run("queued", id=1), "for another job: 1 instead of"),
+        (ACTIONS, [run("queued")], "not a JSON object"),
         (ACTIONS, b"<html>", "an HTML page instead of JSON"),
         pytest.param(ACTIONS, b"[" * 100_000, "JSON", id="deep"),
     ],
@@ -121,7 +121,7 @@ def test_what_is_no_answer_about_the_job_is_a_problem(described: ApiSpec, body: 
 
 def test_done_without_a_result_is_a_problem_where_the_description_says_so() -> None:
     strict = describe("g", {"g": {"like": "google-lro", "fields": {"done_needs_result": True}}}, "c")
-    assert refused(strict, operation(done=True)) == "the answer says done, and has neither an error nor a result"
+    assert refused(strict, operation(done=True)) == "the response says done but has neither an error nor a result"
     assert observed(strict, operation(done=True, response={})).phase is Phase.SUCCEEDED
 
 
@@ -259,7 +259,7 @@ def test_a_boolean_is_enough_without_an_id_unless_it_is_left_out() -> None:
     assert observed(described, {"completed": False}).phase is Phase.RUNNING
     assert observed(described, {"completed": True}).phase is Phase.SUCCEEDED
     assert refused(described, {"error": {}}) == (
-        "the answer says neither whose it is nor whether it is done: nothing at $.completed"
+        "the response has neither an ID nor a done flag: nothing at $.completed"
     )
 
 
@@ -275,8 +275,8 @@ def test_a_job_within_its_answer_is_read_like_a_row() -> None:
     rows = read_jobs(described, b'{"data": [{"id": "1", "status": "ok"}], "meta": {"rid": "r"}}', 200, None)
     assert [row.id for row in rows.observations] == ["1"]
     assert rows.ids == ("r", None)
-    assert refused(described, {"error": 1}, "1") == "the answer has no job: nothing at $.data"
-    assert refused(described, {"data": [1]}, "1") == "the answer does not say which job it is about"
+    assert refused(described, {"error": 1}, "1") == "the response has no job: nothing at $.data"
+    assert refused(described, {"data": [1]}, "1") == "the response does not say which job it is for"
 
 
 @pytest.mark.parametrize(
@@ -314,9 +314,9 @@ def test_what_of_a_list_cannot_be_read_is_said_and_a_list_of_such_rows_alone_is_
     assert rows(good) == (1, None)
     assert rows(good, {"status": "ok"}, 7) == (1, "2 of 3 rows could not be read: nothing at $.id")
     assert rows({"job": good}) == (0, "none of 1 rows could be read: nothing at $.id")
-    assert rows({"id": "../x", "status": "ok"}) == (0, "none of 1 rows could be read: '../x' is no ID")
-    assert rows({"id": "1"}) == (0, "none of 1 rows could be read: the answer has no status")
-    assert rows("a") == (0, "none of 1 rows could be read: a row is no object")
+    assert rows({"id": "../x", "status": "ok"}) == (0, "none of 1 rows could be read: '../x' is not an ID")
+    assert rows({"id": "1"}) == (0, "none of 1 rows could be read: the response has no status")
+    assert rows("a") == (0, "none of 1 rows could be read: a row is not an object")
 
 
 def test_what_was_found_and_not_read_is_noted() -> None:
@@ -329,11 +329,11 @@ def test_what_was_found_and_not_read_is_noted() -> None:
     body = {"id": "1", "status": "odd", "n": "4/4", "at": 5, "kinds": {"a": "x", "b": "y"}, "meta": {}}
     read = read_job(described, json.dumps(body).encode(), 200, None, None, record=True)
     assert {finding.field: finding.note for finding in read.matches if finding.note} == {
-        "status": "in none of the phases",
-        "progress": "not read as a fraction: see progress_unit",
-        "created": "not read as auto: see time_unit",
-        "kind": "the first of 2",
-        "request_id": "not read: neither text nor a number",
+        "status": "not in any phase",
+        "progress": "not a fraction: see progress_unit",
+        "created": "not a timestamp: see time_unit",
+        "kind": "first of 2",
+        "request_id": "ignored: neither a string nor a number",
     }
 
 
@@ -432,8 +432,8 @@ def large(described: ApiSpec, body: object) -> Observation | str:
         ({"rows": {f"k{n}": n for n in range(2_000)}}, Phase.SUCCEEDED),
         ({"bad": [{"n": n} for n in range(2_000)]}, Phase.PARTIAL),
         ({"bad": []}, Phase.SUCCEEDED),
-        ({"out": {**{f"k{n}": n for n in range(2_000)}, "error": "no"}}, "what was dropped may contradict that"),
-        ({"steps": [{"ok": True}] * 2_000}, "what was dropped may contradict that"),
+        ({"out": {**{f"k{n}": n for n in range(2_000)}, "error": "no"}}, "the dropped part could contradict that"),
+        ({"steps": [{"ok": True}] * 2_000}, "the dropped part could contradict that"),
     ],
     ids=["rows", "map", "failures", "none", "error", "steps"],
 )

@@ -40,15 +40,15 @@ def test_a_poll_url_and_a_profile_with_signs_around_them_are_named() -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (EMPTY, "what a program writes where it has no ID"),
-        (PLACEHOLDERS, "a placeholder"),
-        (SHORTENED, "has been shortened"),
-        (NO_SCHEME, "without its scheme: https://"),
-        (SEVERAL, "several words"),
-        (["ids.txt", "@ids.json", "incident.jobdeck"], "the name of a file"),
-        (["–json", "—json"], "plain hyphens"),
-        (["op_*"], "a pattern"),
-        (['{"id": "op_1"}', '["op_1"]'], "JSON is read from a file"),
+        (EMPTY, "a missing value"),
+        (PLACEHOLDERS, "an unfilled placeholder"),
+        (SHORTENED, "truncated"),
+        (NO_SCHEME, "scheme missing: https://"),
+        (SEVERAL, "contains spaces"),
+        (["ids.txt", "@ids.json", "incident.jobdeck"], "a file name"),
+        (["–json", "—json"], "ASCII hyphens"),
+        (["op_*"], "no files match"),
+        (['{"id": "op_1"}', '["op_1"]'], "pass JSON in a file"),
     ],
 )
 def test_what_cannot_be_meant_as_an_id_is_called_by_its_name(texts: list[str], said: str) -> None:

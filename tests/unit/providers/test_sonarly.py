@@ -159,11 +159,11 @@ async def test_the_jobs_own_failure_is_no_problem_of_the_request() -> None:
     [
         ({"success": True, "data": None, "error": None}, "no data"),
         ({"success": True, "data": [], "error": None}, "no data"),
-        ({"success": False, "data": {"jobId": JOB, "status": "running"}}, "failed, and not why"),
+        ({"success": False, "data": {"jobId": JOB, "status": "running"}}, "a failure without a reason"),
         ({"success": True, "data": {"status": "running"}}, "which job"),
         ({"success": True, "data": {"jobId": JOB}}, "no status"),
         ({"success": True, "data": {"jobId": "other", "status": "running"}}, "another job"),
-        ([1], "not what it should be"),
+        ([1], "unexpected response"),
     ],
 )
 async def test_an_envelope_without_the_job_is_a_protocol_problem(body: object, words: str) -> None:

@@ -197,9 +197,9 @@ async def test_a_list_that_is_none_is_a_problem() -> None:
         ({"id": "op_1", "status": None}, "no status"),
         ({"id": "op_1", "status": ["queued"]}, "no status"),
         ({"id": "op_2", "status": "queued"}, "another job: op_2 instead of op_1"),
-        ([], "not what it should be"),
-        ("op_1", "not what it should be"),
-        (None, "not what it should be"),
+        ([], "unexpected response"),
+        ("op_1", "unexpected response"),
+        (None, "unexpected response"),
     ],
 )
 @pytest.mark.parametrize("resource", ["operation", "search"])

@@ -61,7 +61,7 @@ def test_there_is_no_eta_below_five_samples_and_a_range_from_then_on() -> None:
     over = estimates.eta("search", 500.0, None)
     assert over is not None
     assert over[0] == 0.0
-    assert -450 < over[1] < -440, "by how much it is over the longest of its kind"
+    assert -450 < over[1] < -440, "time over the longest similar job"
     halfway = estimates.eta("search", 40.0, 0.5)
     assert halfway is not None
     assert halfway[0] < 40.0 < halfway[1]

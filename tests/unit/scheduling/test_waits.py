@@ -44,9 +44,9 @@ def first_answer(result: Result) -> tuple[Scheduler, float]:
         (
             Result(ProblemKind.RATE_LIMIT, retry_after=900.0, retry_asked=3_600.0),
             900.0,
-            "rate limited; the server asked to wait 1h00m, and jobdeck waits 15m00s at most",
+            "rate limited; the server asked to wait 1h00m (jobdeck waits 15m00s at most)",
         ),
-        (Result(ProblemKind.RATE_LIMIT), 10.0, "rate limited; the server named no time"),
+        (Result(ProblemKind.RATE_LIMIT), 10.0, "rate limited; no retry time given"),
         (BUSY, 30.0, "server unavailable; the server asked to retry in 30s"),
     ],
 )

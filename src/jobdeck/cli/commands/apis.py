@@ -35,21 +35,21 @@ def _row(library: PageLibrary, name: str) -> tuple[str, str, str, str]:
     page = library.own.get(name)
     source = "built in" if page is None else page.file
     if library.replaces(name):
-        source += ", replaces the built-in one"
+        source += ", overrides the built-in one"
     try:
         spec = read_spec(library, name, name)
     except ConfigError as error:
         log(str(error))
-        return name, "–", "–", f"{source}, cannot be used"
+        return name, "–", "–", f"{source}, invalid"
     origin = str(origin_of_base(spec.base_url)) if spec.base_url else ""
-    variable = f"${spec.base_url_env}" if spec.base_url_env else "each profile's"
+    variable = f"${spec.base_url_env}" if spec.base_url_env else "set per profile"
     return name, one_line(spec.title), origin or variable, source
 
 
 def _text(library: PageLibrary, name: str) -> str:
     if name not in library.names:
-        hint = did_you_mean(name, library.names) or "; jobdeck apis lists them"
-        raise CommandError(f"no API is called {one_line(name, 80)}{hint}")
+        hint = did_you_mean(name, library.names) or "; run 'jobdeck apis' for a list"
+        raise CommandError(f"unknown API {one_line(name, 80)}{hint}")
     page = library.own.get(name)
     if page is not None and page.table:
         return to_toml(page.tables)

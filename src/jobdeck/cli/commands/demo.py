@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         context = AppContext({}, settings=demo_settings(simulator.url), keep=False)
         registry = context.registry
         targets = tuple(parse_target(text, registry) for text in demo_targets(scenario))
-        notices = ("a demo: simulated jobs, real HTTP on this machine",)
+        notices = ("demo: simulated jobs over real HTTP on this machine",)
         session = LiveSession(context, targets, notices, recorder=make_recorder(arguments.record, context))
         return run_screen(session, command="demo")
 

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     elif jobs:
         print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
     elif not any(part.problems for part in found.values()):
-        log("the lists show no jobs")
+        log("no jobs listed")
     for name, part in found.items():
         for problem in part.problems:
             log(f"profile {name}: {problem.kind.words}: {problem.message}")
@@ -48,7 +48,7 @@ def profiles_of(context: AppContext, name: str | None) -> tuple[str, ...]:
         return tuple(context.settings.profiles)
     if name not in context.settings.profiles:
         known = ", ".join((*context.settings.profiles, *context.settings.unlisted))
-        raise CommandError(f"there is no profile {name}; there are: {known}")
+        raise CommandError(f"unknown profile {name}; available: {known}")
     return (name,)
 
 
@@ -59,7 +59,7 @@ def _listing(context: AppContext, name: str | None) -> tuple[str, ...]:
     listing = tuple(each for each, reason in reasons.items() if reason is None)
     if not names:
         unlisted = ", ".join(context.settings.unlisted)
-        raise CommandError(f"no profile is configured; --profile names one that the environment gives: {unlisted}")
+        raise CommandError(f"no profile configured; with --profile you can use one from the environment: {unlisted}")
     if not listing:
         raise CommandError("\n".join(f"profile {each}: {reason}" for each, reason in reasons.items()))
     return listing

@@ -103,11 +103,11 @@ def _apis(context: AppContext) -> Check:
     """Name the user's own pages, and those built-in ones that they replace."""
     library = context.settings.apis
     ours = ", ".join(
-        f"{name} ({page.file}{', replaces the built-in one' if library.replaces(name) else ''})"
+        f"{name} ({page.file}{', overrides the built-in one' if library.replaces(name) else ''})"
         for name, page in library.own.items()
     )
-    built_in = f"{len(built_in_names())} built in (jobdeck apis lists them)"
-    return Check("described APIs", Verdict.OK, f"{ours + '; ' if ours else ''}{built_in}")
+    built_in = f"{len(built_in_names())} built in (run 'jobdeck apis' for a list)"
+    return Check("APIs", Verdict.OK, f"{ours + '; ' if ours else ''}{built_in}")
 
 
 async def _profiles(context: AppContext, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
@@ -134,9 +134,9 @@ def _credentials(context: AppContext, name: str) -> list[Check]:
         else:
             checks.append(Check(f"{name}: {key}", Verdict.OK, f"{secret.masked} from {ref.described}"))
     if not settings.secrets and _keyless(settings.profile):
-        checks.append(Check(f"{name}: credentials", Verdict.OK, "none, and none are needed"))
+        checks.append(Check(f"{name}: credentials", Verdict.OK, "none needed"))
     elif not settings.secrets:
-        checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none are configured", ExitCode.USAGE))
+        checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none configured", ExitCode.USAGE))
     if not any(check.verdict is Verdict.FAILED for check in checks):
         with suppress(ConfigError):  # which the request tells
             context.profile(name)
@@ -147,7 +147,7 @@ async def _reached(context: AppContext, arguments: argparse.Namespace, name: str
     """Ask one authenticated request."""
     settings = context.settings.profiles[name]
     if (reason := listing_obstacle(settings.profile)) is not None:
-        found = f"none sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
+        found = f"not sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
         return [Check(f"{name}: request", Verdict.OK, found)]
     origin = settings.profile.origin
     try:
@@ -197,15 +197,13 @@ def _limits(context: AppContext, arguments: argparse.Namespace, name: str, windo
         for window in windows
         if window.limit is not None
     )
-    ours = "not configured" if configured is None else f"{configured} a minute configured"
+    ours = "not configured" if configured is None else f"{configured}/min configured"
     if configured is None and documented is not None:
-        ours = f"{documented} a minute documented"
+        ours = f"{documented}/min documented"
     with open_store_for(arguments, context.settings.scopes) as store:
         learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
-    kept = (
-        "; in force: " + ", ".join(f"{bucket} {limit} a minute" for bucket, limit in learnt.items()) if learnt else ""
-    )
-    return Check(f"{name}: limits", Verdict.OK, f"{ours}; the server says {told or 'nothing'}{kept}")
+    kept = "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in learnt.items()) if learnt else ""
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {told or 'no limit'}{kept}")
 
 
 def _per(window: RateWindow) -> str:
@@ -217,7 +215,7 @@ def _left(window: RateWindow) -> str:
 
 
 def _clock(name: str, offset: float) -> Check:
-    found = f"the server's is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} ours"
+    found = f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} ours"
     return Check(f"{name}: clock", Verdict.OK if abs(offset) <= CLOCK_TOLERANCE else Verdict.WARNING, found)
 
 
@@ -228,8 +226,7 @@ def _store(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> Check:
     finally:
         opened.store.close()
     left_out = (
-        f"rows that cannot be read, and are left out: {'; '.join(health.unreadable)}. A job's row begins anew with its"
-        " next answer"
+        f"unreadable rows, skipped: {'; '.join(health.unreadable)}. They are rebuilt from the next response"
         if health.unreadable
         else ""
     )
@@ -247,13 +244,13 @@ def _store(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> Check:
 
 
 def _terminal() -> Iterator[Check]:
-    term = os.environ.get("TERM", "" if sys.platform != "win32" else "a console of Windows")
+    term = os.environ.get("TERM", "" if sys.platform != "win32" else "Windows console")
     screen = screen_stream()
-    colours = "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else _colours(term)
+    colours = "no color (NO_COLOR)" if os.environ.get("NO_COLOR") else _colours(term)
     if screen is not None and screen.isatty() and term not in DUMB:
         yield Check("terminal", Verdict.OK, f"{term or 'TERM is not set'}, {colours}, {_size(screen)}")
     else:
-        yield Check("terminal", Verdict.WARNING, f"none to draw on (TERM={term or 'unset'}); headless commands work")
+        yield Check("terminal", Verdict.WARNING, f"no usable terminal (TERM={term or 'unset'}); headless commands work")
     yield Check("clipboard", Verdict.OK, clipboard.described(os.environ))
     yield Check("notices", Verdict.OK, notifications.described(os.environ))
 
@@ -261,8 +258,8 @@ def _terminal() -> Iterator[Check]:
 def _colours(term: str) -> str:
     true_colour = os.environ.get("COLORTERM") in {"truecolor", "24bit"} and not in_gnu_screen(os.environ)
     if sys.platform == "win32" or true_colour:
-        return "true colour"
-    return "256 colours" if "256" in term else "few colours"
+        return "true color"
+    return "256 colors" if "256" in term else "basic colors"
 
 
 def _size(screen: TextIO) -> str:

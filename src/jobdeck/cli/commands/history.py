@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         stored = truncate_with_notice(store.jobs(arguments.profile, arguments.limit + 1), arguments.limit)
         notes = store.annotations(item.last.key for item in stored)
         if not arguments.json and not stored:
-            log(f"nothing is remembered{of_profile(arguments, scopes)} yet")
+            log(f"no saved jobs{of_profile(arguments, scopes)} yet")
         elif not arguments.json:
             named = [(item.last.key.profile, item.scope) for item in stored]
             print_table_of_scopes(_HEADER, [_row(item.at(now), now) for item in stored], named)
@@ -68,5 +68,5 @@ def _purge(store: Store, before_us: int, days: float) -> ExitCode:
         jobs += gone.jobs
         if not gone.more:
             break
-    log(f"forgot {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days")
+    log(f"deleted {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days")
     return ExitCode.OK

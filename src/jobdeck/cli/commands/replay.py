@@ -16,7 +16,7 @@ from jobdeck.recording.times import TimeParseError
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the recording and open the screen on it; reads no configuration and writes nothing."""
-    STATUS_LINE.show(f"jobdeck: reading {one_line(arguments.file, 60)} …")
+    STATUS_LINE.show(f"jobdeck: reading {one_line(arguments.file, 60)}…")
     try:
         recording = read_recording(Path(arguments.file))
     except RecordingError as error:

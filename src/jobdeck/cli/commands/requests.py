@@ -16,7 +16,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.store import Store
 from jobdeck.store.records import Found, LedgerEntry, LedgerState
 
-_HEADER = ("TIME", "STATUS", "TOOK", "JOB", "REQUEST ID", "WHAT CAME")
+_HEADER = ("TIME", "STATUS", "TOOK", "JOB", "REQUEST ID", "OUTCOME")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if arguments.target is None:
             entries = truncate_with_notice(store.all_exchanges(arguments.profile, arguments.limit + 1), arguments.limit)
             if not entries and not arguments.json:
-                log(f"no request{of_profile(arguments, scopes)} is on record yet")
+                log(f"no requests{of_profile(arguments, scopes)} on record yet")
             _print(entries, as_json=arguments.json)
             return ExitCode.OK
         found = store.find_request(arguments.target, arguments.limit)
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return ExitCode.OK
         if found.elsewhere:
             where = ", ".join(dict.fromkeys(describe_scope("", scope) for scope in found.elsewhere))
-            log(f"{one_line(arguments.target, 200)} is on record for {where}, where no profile points now")
+            log(f"{one_line(arguments.target, 200)} is on record for {where}, but no profile uses that now")
             return ExitCode.NOT_FOUND
         return _of_target(store, arguments)
 
@@ -47,7 +47,7 @@ def _of_target(store: Store, arguments: argparse.Namespace) -> ExitCode:
         entry for target in targets for entry in truncate_with_notice(store.exchanges(target.key, most + 1), most)
     ]
     if not entries:
-        log(f"no request about {one_line(arguments.target, 200)} is on record")
+        log(f"no requests on record for {one_line(arguments.target, 200)}")
         return ExitCode.NOT_FOUND
     _print(entries, as_json=arguments.json)
     return ExitCode.OK
@@ -80,9 +80,9 @@ def _print_found(found: Found, *, as_json: bool) -> None:
         _print_table(found.exchanges)
     for item in found.sightings:
         said = f": {one_line(item.fields, 2_000)}" if item.fields else ""
-        sys.stdout.write(f"it told of {item.key}{' something new' if item.changed else ' nothing new'}{said}\n")
+        sys.stdout.write(f"{'updated' if item.changed else 'no change in'} {item.key}{said}\n")
     for key in found.accepted:
-        sys.stdout.write(f"it accepted {key}\n")
+        sys.stdout.write(f"accepted {key}\n")
 
 
 def ledger_object(entry: LedgerEntry) -> RequestObject:
@@ -118,9 +118,9 @@ def _row(entry: LedgerEntry) -> tuple[str, ...]:
 def _outcome(entry: LedgerEntry) -> str:
     match entry.state:
         case LedgerState.SENT:
-            return "no answer on record"
+            return "no response on record"
         case LedgerState.ABANDONED:
-            return "given up before its answer"
+            return "abandoned before a response"
         case LedgerState.ANSWERED:
             problem = entry.problem
             return "ok" if problem is None else f"{problem.kind.words}: {problem.message}"

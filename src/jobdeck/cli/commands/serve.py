@@ -19,7 +19,7 @@ NEEDED = ("starlette", "textual_serve", "uvicorn", "websockets")
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Poll the targets and serve screens on them until a signal."""
     if any(find_spec(name) is None for name in NEEDED):
-        raise CommandError("serving needs more packages: pip install 'jobdeck[serve]'")
+        raise CommandError("serve needs extra packages: pip install 'jobdeck[serve]'")
     context, inputs = open_targets(arguments, arguments.targets)
     for settings in context.settings.profiles.values():
         settings.prompt()
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     output, errors = sys.stdout, sys.stderr
 
     def tell(url: str) -> None:
-        errors.write("jobdeck: anybody on this machine who has this address can look, and nobody can change anything\n")
+        errors.write("jobdeck: anyone on this machine who has this URL can watch; nobody can change anything\n")
         errors.flush()
         output.write(f"{url}\n")
         output.flush()

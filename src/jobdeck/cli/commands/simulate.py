@@ -37,7 +37,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
         scenario = demo_scenario(jobs=arguments.jobs or 24, seed=seed)
     else:
         if arguments.jobs is not None:
-            raise CommandError("--jobs goes with the demo's own scenario, not with --scenario")
+            raise CommandError("--jobs cannot be combined with --scenario")
         try:
             scenario = load_scenario(Path(arguments.scenario))
         except ScenarioError as error:
@@ -54,7 +54,7 @@ def _explain(url: str, targets: Sequence[str]) -> None:
     library = PageLibrary()
     settings = "".join(f"  {_setting(_variables(library.spec(one.api), one, url))}\n" for one in DEMO_PROFILES)
     sys.stderr.write(
-        f"jobdeck: simulating {len(targets)} jobs of both APIs on {url} (Ctrl-C ends it); in another terminal:\n\n"
+        f"jobdeck: simulating {len(targets)} jobs from two APIs on {url} (Ctrl-C to stop). In another terminal:\n\n"
         f"{settings}"
         f"  jobdeck {' '.join(targets[:3])}\n\n"
     )

@@ -86,7 +86,7 @@ class SingleCheck:
         for job in engine.jobs.values():
             if job.key.profile in silent and job.key not in self.done:
                 self._leave(job, silent[job.key.profile])
-        STATUS_LINE.show(f"{len(self.done)} of {self._total} looked at")
+        STATUS_LINE.show(f"{len(self.done)} of {self._total} polled")
         return len(self.done) + len(self.unasked) == self._total
 
     def recall(self, store: Store) -> None:
@@ -127,4 +127,4 @@ class SingleCheck:
 
 def _not_asked(profile: str, problem: Problem) -> Problem:
     """Return the problem of a job that was not asked for because its profile is down; it has no exchange."""
-    return Problem(problem.kind, f"not asked, because profile {profile} is down: {problem.message}")
+    return Problem(problem.kind, f"not polled because profile {profile} is down: {problem.message}")

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     context, inputs = open_targets(arguments, [arguments.target])
     targets = inputs.targets
     if len(targets) != 1:
-        raise CommandError(f"a ticket is about one job, and {len(targets)} were named")
+        raise CommandError(f"a ticket covers one job, but {len(targets)} were given")
 
     fresh: list[Exchange] = []
     silent: dict[str, Problem] = {}

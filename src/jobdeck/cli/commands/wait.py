@@ -97,7 +97,7 @@ def _run(arguments: argparse.Namespace, results: ResultFile) -> ExitCode:
             print_json(job_object(whole, now))
             log_anomalies([whole])
         if (fault := results.fault) is not None:
-            log(f"results that take too much memory are missing: cannot write a temporary file: {fault.strerror}")
+            log(f"some large results are missing: cannot write a temporary file: {fault.strerror}")
     else:
         if outcome := "\n".join(describe_summary(jobs, brief=not STATUS_LINE.possible or code is ExitCode.TIMED_OUT)):
             log(outcome)
@@ -156,17 +156,17 @@ def describe_rest(jobs: tuple[Job, ...]) -> str:
     going = [job for job in jobs if not job.terminal]
     unseen = [job for job in going if job.observed is None]
     unconfirmed = [job for job in jobs if job.terminal and not job.confirmed]
-    parts = [f"{len(going)} of {len(jobs)} not ended"] if going or not unconfirmed else []
+    parts = [f"{len(going)} of {len(jobs)} unfinished"] if going or not unconfirmed else []
     if unseen:
-        parts.append(f"{len(unseen)} never seen ({_why_unseen(unseen[0])})")
+        parts.append(f"{len(unseen)} with no data ({_why_unseen(unseen[0])})")
     if unconfirmed:
-        parts.append(f"the end of {len(unconfirmed)} of {len(jobs)} not confirmed ({_why_unseen(unconfirmed[0])})")
+        parts.append(f"{len(unconfirmed)} of {len(jobs)} finished but not confirmed ({_why_unseen(unconfirmed[0])})")
     return ", ".join(parts)
 
 
 def _why_unseen(job: Job) -> str:
     problem = job.trouble
-    return "no answer yet" if problem is None else f"{problem.kind.words}: {problem.message}"
+    return "no response yet" if problem is None else f"{problem.kind.words}: {problem.message}"
 
 
 def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
@@ -182,7 +182,7 @@ def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
         parts.append(f"slowest {slowest.key.id} {words.span(slowest.elapsed(now))}")
     ages = [age for job in going if (age := job.age(now)) is not None]
     if ages:
-        parts.append(f"oldest answer {words.span(max(ages))}")
+        parts.append(f"oldest update {words.span(max(ages))} ago")
     elif unseen:
-        parts.append("no answer yet")
+        parts.append("no response yet")
     return ", ".join(parts)

@@ -50,7 +50,7 @@ def check_tables(connection: apsw.Connection, model: apsw.Connection, path: Path
     model.close()
     missing = set(columns) - set(connection.execute(_TABLES))
     if missing:
-        raise StoreCorruptError(f"{path} is damaged: it has no {'.'.join(min(missing))}")
+        raise StoreCorruptError(f"{path} is damaged: {'.'.join(min(missing))} is missing")
     for table, of_table in groupby(columns, key=itemgetter(0)):
         read_each = " AND ".join(f"typeof({column}) <> ''" for _, column in of_table)
         query = sql("SELECT count(*) FROM {table} WHERE {read_each}", table=table, read_each=read_each)

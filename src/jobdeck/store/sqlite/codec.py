@@ -27,7 +27,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 T = TypeVar("T")
 
-_DAMAGED = "what was remembered here is damaged"
+_DAMAGED = "the saved value is damaged"
 
 _LARGEST = 2**62
 """Of a number in a row: twice as large is more than SQLite holds, and no count or date comes near."""
@@ -58,7 +58,7 @@ def first(rows: Iterator[Any], make: Callable[[Any], T]) -> T | None:
 def whole(value: Any) -> int:
     """Return a whole number; raises ValueError for anything else, and for one that is larger than any of ours."""
     if type(value) is not int or abs(value) > _LARGEST:
-        raise ValueError("not a whole number, or one that is too large")
+        raise ValueError("not an integer, or too large")
     return value
 
 
@@ -74,7 +74,7 @@ def _lenient(value: Any) -> int | None:
 def fraction(value: Any) -> float | None:
     """Return a progress or None; raises ValueError for one outside 0 to 1."""
     if value is not None and not (type(value) in {int, float} and 0 <= value <= 1):
-        raise ValueError("a progress outside 0 to 1")
+        raise ValueError("progress outside 0 to 1")
     return None if value is None else float(value)
 
 

@@ -170,7 +170,7 @@ class Database:
 
     @property
     def _what(self) -> str:
-        return "the store in memory" if self.file is None else str(self.file)
+        return "the in-memory database" if self.file is None else str(self.file)
 
     def _use(self, connections: Connections) -> None:
         """Work with these connections; with one, queries share it and its lock."""
@@ -237,7 +237,7 @@ class Database:
                 self._shut()
             try:
                 if self._reopened > _MOST_REOPENED:
-                    raise StoreIOError(f"{self.path} was deleted or replaced again and again")
+                    raise StoreIOError(f"{self.path} was repeatedly deleted or replaced")
                 connections = self._reopen()
                 self._generation += 1
                 self._use(connections)
@@ -245,7 +245,7 @@ class Database:
             except (StoreError, apsw.Error, OSError, ValueError) as error:
                 self._leave_file(error)
                 return
-        message = f"{self.path} was deleted or replaced while jobdeck was running: it goes on with what is there now"
+        message = f"{self.path} was deleted or replaced while jobdeck was running; continuing with the current file"
         self.incident = Notice(NoticeKind.REPLACED, message, self.path)
 
     def _leave_file(self, error: Exception) -> None:
@@ -263,8 +263,8 @@ class Database:
             kept = carry_over(memory, self.path)
             self._generation += 1
             self._use(Connections(memory, memory, in_file=False))
-        told = "" if kept else " Nothing could be read from it."
-        message = f"{why}. Going on in memory: what happens from now on is not kept.{told}"
+        told = "" if kept else " Nothing could be loaded from it."
+        message = f"{why}. Continuing in memory; nothing from now on will be saved.{told}"
         self.degraded = self.incident = Notice(NoticeKind.IN_MEMORY, message, self.path, str(why))
 
     def _shut(self) -> None:

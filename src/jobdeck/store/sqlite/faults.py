@@ -63,12 +63,12 @@ def cause(error: Exception, path: Path) -> StoreError:
 
 
 def typed(error: Exception, what: str) -> StoreError:
-    """Return `error` as a `StoreError` whose message begins with `what` (the file, or "the store in memory")."""
+    """Return `error` as a `StoreError` whose message begins with `what` (the file, or "the in-memory database")."""
     match error:
         case StoreError():
             return error
         case ValueError() | TypeError() | LookupError() | AttributeError() | ArithmeticError() | RecursionError():
-            return StoreCorruptError(f"{what} has a row that cannot be read: {_words(error)}")
+            return StoreCorruptError(f"{what} has an unreadable row: {_words(error)}")
         case apsw.CorruptError() | apsw.NotADBError():
             return StoreCorruptError(f"{what} is damaged: {_words(error)}")
         case apsw.IOError() if getattr(error, "extendedresult", 0) in _LOCKING:

@@ -29,7 +29,7 @@ _SAVE = sql(
     state=" = ?, ".join(STATE_NAMES),
 )
 
-_AS_BEFORE = "the result that is remembered"
+_AS_BEFORE = "the saved result"
 """Stands for the result in a loaded job, which may be megabytes and is of no use to the rules."""
 
 _DIGEST_SIZE = 16
@@ -68,7 +68,7 @@ def load(session: Session, seq: int) -> Remembered:
     result_bytes, added_us = row[0], row[6]
     job = job_from(target_from(row[7:15]), added_us, row[15:], None if result_bytes is None else _AS_BEFORE)
     if is_damaged(job):
-        raise ValueError("a part of the row cannot be read")
+        raise ValueError("part of the row cannot be read")
     return Remembered(job, *row[:6])
 
 

@@ -68,7 +68,7 @@ def open_store(
         why = _explained(error, path)
         if not fallback:
             raise why from error
-        message = f"{why}. Going on in memory: nothing is kept."
+        message = f"{why}. Continuing in memory; nothing will be saved."
         readable = None if isinstance(error, NewerSchemaError) else path
         return Opened(opening.in_memory(readable), (Notice(NoticeKind.IN_MEMORY, message, path, str(why)),))
 
@@ -87,7 +87,9 @@ def open_read_only(path: Path, actor: str, scopes: Mapping[str, Scope]) -> Opene
         if found > known:
             raise NewerSchemaError(path, found, known)
         if found < known:
-            raise StoreReadOnlyError(f"{path} has schema {found} and cannot be brought to {known}, which needs writing")
+            raise StoreReadOnlyError(
+                f"{path} has schema version {found} and cannot be migrated to {known}: it is read-only"
+            )
     except (apsw.Error, OSError) as error:
         raise _explained(error, path) from error
     connections = Connections(None, reader)
@@ -95,7 +97,7 @@ def open_read_only(path: Path, actor: str, scopes: Mapping[str, Scope]) -> Opene
     log = path.with_name(f"{path.name}-wal")
     if whole or not log.exists() or not log.stat().st_size:
         return Opened(SqliteStore(database))
-    message = f"The newest part of it, {log.name}, cannot be read here"
+    message = f"Its newest part, {log.name}, cannot be read here"
     return Opened(SqliteStore(database), (Notice(NoticeKind.STALE, message, log),))
 
 
@@ -139,14 +141,14 @@ class _Opening:
                 why = typed(error, str(path))
                 aside = set_aside(path, self.now_us)
                 suspicion(path).unlink(missing_ok=True)
-                message = f"{why}. It was renamed to {aside.name}, and a new one begun."
+                message = f"{why}. It was renamed to {aside.name} and a new database was created."
                 notices.append(Notice(NoticeKind.CORRUPT, message, aside))
                 opened = self._open(path, notices)
         return opened, notices
 
     def _open(self, path: Path, notices: list[Notice]) -> Connections:
         if prepare(path):
-            message = f"{path.name} could be read by others: its permissions were tightened"
+            message = f"{path.name} was readable by other users: permissions fixed"
             notices.append(Notice(NoticeKind.PERMISSIONS, message, path))
         writer = connect(path)
         try:
@@ -162,7 +164,7 @@ class _Opening:
             writer.close()
             raise
         if backup is not None:
-            message = f"{path.name} was brought to a newer schema: a copy of the old one is {backup.name}"
+            message = f"{path.name} was migrated to a newer schema; the old database was saved as {backup.name}"
             notices.append(Notice(NoticeKind.MIGRATED, message, backup))
         return Connections(writer, reader)
 
@@ -194,7 +196,7 @@ def _explained(error: Exception, path: Path) -> StoreError:
     explanation = explain_access(path.parent) or next(filter(None, map(explain_file, companions(path))), "")
     if not explanation:
         return why
-    return StoreReadOnlyError(f"{path} cannot be written: {explanation}, or set JOBDECK_DATA_DIR to another place")
+    return StoreReadOnlyError(f"{path} cannot be written: {explanation}, or set JOBDECK_DATA_DIR to another directory")
 
 
 def _close(connections: Connections) -> None:

@@ -100,7 +100,7 @@ def one(connection: apsw.Connection, sql: str, bindings: tuple[int | str, ...]) 
     """Return the one row that a query gives; `StoreCorruptError` when it is gone."""
     row: Row | None = connection.execute(sql, bindings).fetchone()
     if row is None:
-        raise StoreCorruptError("a row that another one points to is missing")
+        raise StoreCorruptError("a referenced row is missing")
     return row
 
 

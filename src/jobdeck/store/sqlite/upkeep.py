@@ -77,7 +77,7 @@ def health(connection: apsw.Connection, path: Path | None, *, check: bool) -> He
 def _unreadable(connection: apsw.Connection) -> tuple[str, ...]:
     # Counted there: the name of a table, too, may be no text any more.
     lost = connection.execute("SELECT count(*) FROM pragma_foreign_key_check").get
-    dangling = (f"{lost} that belong to rows which are gone",) if lost else ()
+    dangling = (f"{lost} orphaned rows",) if lost else ()
     return (
         *history.unreadable_rows(connection),
         *ledger.unreadable_rows(connection),

@@ -81,14 +81,14 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
     if job.terminal:
         return ""
     if outlook.halted is not None:
-        return f"nothing is asked of {job.key.profile} until its key is put right: jobdeck doctor"
+        return f"polling of {job.key.profile} stopped until its API key is fixed: run jobdeck doctor"
     if outlook.paused:
         return "paused" if outlook.locked else "paused (p resumes)"
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
         left = words.span((wait_until - now.us) / 1e6)
-        return f"waiting {left} more, as asked: until {words.near(wait_until, now)}"
+        return f"waiting {left} as asked, until {words.near(wait_until, now)}"
     if outlook.plan is None:
         return ""
     due = outlook.plan.due
@@ -110,16 +110,16 @@ def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
     """Return the ID that support asks for, or what there is instead; under it the newest and the accepting one."""
     if job.support_id is None:
         if job.http_status is not None:
-            text = "not known: the newest answer named none"
+            text = "unknown: the latest response had none"
         elif job.observed is not None:
-            text = "none: the newest request had no answer"
+            text = "none: the latest request got no response"
         else:
-            text = "none yet: the first answer has not come"
+            text = "none yet: waiting for the first response"
         lines: list[Line] = [(("request".ljust(LABEL), Role.DIM), (text, Role.DIM))]
     else:
         lines = _id_lines(job.support_ids, _when(job, now), width)
         if job.end_id is not None and job.newest_id != job.end_id:
-            lines += _id_lines((job.request_id, job.trace_id), "newest", width)
+            lines += _id_lines((job.request_id, job.trace_id), "latest", width)
     accepted = (job.target.accepted_request_id, job.target.accepted_trace_id)
     if any(accepted):
         lines += _id_lines(accepted, "accepted", width)
@@ -130,14 +130,14 @@ def _when(job: Job, now: Instant) -> str:
     """Return which exchange the ID for support is of: ``failed at 17:35:01Z`` or the newest, with its HTTP status."""
     if job.end_id is not None and job.ended is not None:
         return f"{job.phase.value} at {words.near(job.ended.us, now)}"
-    return "newest" if job.http_status is None else f"newest, HTTP {job.http_status}"
+    return "latest" if job.http_status is None else f"latest, HTTP {job.http_status}"
 
 
 def _id_lines(ids: tuple[str | None, str | None], note: str, width: int) -> list[Line]:
     """Return a line with the request ID, or with the trace ID where there is no other; a long one's note goes below."""
     request_id, trace_id = ids
     label = "request" if request_id else "trace"
-    shown = clean((request_id or trace_id or "none: no answer")[:256])
+    shown = clean((request_id or trace_id or "none: no response")[:256])
     line: Line = ((label.ljust(LABEL), Role.DIM), (shown, Role.ID))
     if line_width(line) + 2 + width_of(note) <= width:
         return [(*line, (f"  {note}", Role.DIM))]
@@ -156,7 +156,7 @@ def _headline(job: Job, now: Instant) -> Line:
         spans += [("  elapsed ", Role.DIM), (f"{mark}{words.duration(job.elapsed(now))}", Role.TEXT)]
         spans += [("  seen ", Role.DIM), *_seen(job, now)]
     elif state is not LOST:
-        spans.append(("  waiting for the first answer", Role.DIM))
+        spans.append(("  waiting for the first response", Role.DIM))
     return tuple(spans)
 
 
@@ -186,7 +186,7 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
         lines += _paragraph("? ", f"{problem.kind.words}{status}: {problem.message}", width, Role.BLIND)
     if job_state(job, now) is LOST:
-        lines += _paragraph("  ", "asked more than once, and the server knows no such job", width, Role.DIM)
+        lines += _paragraph("  ", "polled more than once: the server does not know this job", width, Role.DIM)
     step = next_step(job, outlook, now)
     if step and _pressing(job, outlook):
         lines.append((("  → ", Role.DIM), (step, Role.TEXT)))
@@ -209,7 +209,7 @@ def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
     if job.terminal and job.summary_only:
         seen = f"the stages as of {words.near(job.whole.us, now)}" if job.whole is not None else "the last known stages"
         ask = "" if locked else ": r fetches them"
-        lines.insert(0, ((f"{seen}, before it ended{ask}", Role.DIM),))
+        lines.insert(0, ((f"{seen}, before it finished{ask}", Role.DIM),))
     return lines
 
 
@@ -242,7 +242,7 @@ def _over_time(job: Job, samples: Sequence[tuple[float, float]], now: Instant, w
         lines.append((("progress".ljust(LABEL), Role.DIM), (drawn, role), (over, Role.DIM)))
     if stalled(job, now) and job.changed is not None and job.observed is not None:
         still = words.span(job.observed.since(job.changed))
-        usual = f"; its kind moves within {words.span(job.stall_after)}" if job.stall_after is not None else ""
+        usual = f"; similar jobs change within {words.span(job.stall_after)}" if job.stall_after is not None else ""
         lines += _paragraph("! ", f"no change for {still}{usual}", width, Role.STALLED)
     return lines
 

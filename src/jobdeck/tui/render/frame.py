@@ -57,7 +57,7 @@ def _blind_line(one: UnreachableProfile, now: Instant, *, locked: bool) -> Line:
     since = f"since {words.near(one.since.us, now)}" if one.since is not None else "yet"
     head = (f" ? {clip(one.profile, 40)}: no data {since}", Role.BLIND)
     if one.problem is None:
-        return (head, ("  not one answer", Role.TEXT))
+        return (head, ("  no response", Role.TEXT))
     again = ""
     if one.next_try is not None:
         again = f", next try in {words.span(one.next_try - now.mono)}{'' if locked else ', R: now'}"

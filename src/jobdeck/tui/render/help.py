@@ -19,32 +19,32 @@ from jobdeck.tui.render.state import (
 MEANINGS = (
     (FAILED, "the job failed"),
     (STALLED, "no change for much longer than usual; a hint, not an outcome"),
-    (BLIND, "its newest requests failed: you see the past, as old as UPDATED says"),
-    (LOST, "the server says that there is no such job"),
-    (PARTIAL, "it ended with part of its results"),
+    (BLIND, "its latest polls failed: the row shows old data, as old as UPDATED says"),
+    (LOST, "the server does not know this job (404)"),
+    (PARTIAL, "it finished with partial results"),
     (RUNNING, "it is running"),
     (QUEUED, "accepted, not started"),
-    (NEW, "no answer about it yet"),
+    (NEW, "no response yet"),
     (DONE, "it succeeded"),
     (CANCELLED, "it was cancelled"),
 )
 MARKS = (
     ("▸", "the selected job or line"),
     ("*", "selected: Y makes one ticket for all of them"),
-    ("~", "acknowledged: it stands at the end of the list"),
+    ("~", "acknowledged: at the bottom of the list"),
     ("≥ 2m00s", "started before we were watching: at least that long"),
-    ("20–45s", "what is likely left, from how long others of its kind took; ? while too little is known"),
-    ("+2m", "by how much it is over the longest of its kind"),
-    ("UPDATED", "the age of the last good answer; final once a job has ended"),
+    ("20–45s", "estimated time left, from how long similar jobs took; ? while unknown"),
+    ("+2m", "time over the longest similar job"),
+    ("UPDATED", "age of the last successful response; final once a job has finished"),
 )
 """Signs beside a state, and what they mean."""
 
 TERMS = (
-    ("text  !text", "holds this anywhere, or nowhere; several terms must all be met"),
+    ("text  !text", "contains this anywhere, or nowhere; terms are combined with AND"),
     ("phase:failed,stalled", "one of these; so kind: profile: stage: status: error: id:"),
-    ('stage=import error="a b"', "exactly this, with quotes where there are blanks"),
+    ('stage=import error="a b"', "exact match; quote values with spaces"),
     ("age>30s elapsed>5m", "a time: s m h d, with < > <= >="),
-    ("progress>=50%", "a part of the whole"),
+    ("progress>=50%", "a fraction of the total"),
 )
 """What may be typed after /."""
 

@@ -127,11 +127,11 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     if job.trouble is not None and not job.terminal:
         return _trouble(job.trouble), role
     if job.doubt is not None:
-        return _folded("", f"a list says {job.doubt}"), Role.WARN
+        return _folded("", f"the list says {job.doubt}"), Role.WARN
     if job.anomalies:
         return _folded("", job.anomalies[-1]), Role.WARN
     if state is NEW:
-        return "waiting for the first answer", Role.DIM
+        return "waiting for the first response", Role.DIM
     if state is STALLED and job.changed is not None:
         return f"no change since {words.near(job.changed.us, now)}", role
     return words.dropped_result(job.dropped_result), Role.DIM

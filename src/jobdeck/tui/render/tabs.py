@@ -173,7 +173,7 @@ def raw_lines(content: ExchangeContent | None, job_id: str, width: int, *, past:
 def timeline_lines(moments: Sequence[Moment], now: Instant, width: int, id_name: str = "request") -> list[Line]:
     """Return every change of phase and stage with its time and the ID that support asks for, the newest first."""
     if not moments:
-        return [(("nothing has been seen to change yet", Role.DIM),)]
+        return [(("no changes yet", Role.DIM),)]
     first = first_look(moments)
     return [
         line for moment in reversed(moments) for line in _moment(moment, now, width, id_name, first=moment is first)
@@ -183,7 +183,7 @@ def timeline_lines(moments: Sequence[Moment], now: Instant, width: int, id_name:
 def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[Line]:
     """Return what differs between a job's state before its newest change and its state now."""
     if before is None or before.observed is None or job.observed is None:
-        return [(("no change has been seen in this run", Role.DIM),)]
+        return [(("no changes in this run", Role.DIM),)]
     old, new = dict(_fields(before)), dict(_fields(job))
     seen = f"{words.near(before.observed.us, now)} → {words.near((job.changed or job.observed).us, now)}"
     lines: list[Line] = [((seen, Role.DIM),), EMPTY]
@@ -196,7 +196,7 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
                 first, *rest = wrap(value, width - 2, limit=4_096, most=12)
                 lines += [((sign + first, role),), *((("  " + text, role),) for text in rest)]
     if len(lines) == 2:
-        lines.append((("nothing that is shown differs", Role.DIM),))
+        lines.append((("no visible differences", Role.DIM),))
     return [clip_line(line, width) for line in lines]
 
 

@@ -69,7 +69,7 @@ def _words(moment: Moment) -> str:
         case MomentKind.ANOMALY | MomentKind.RUN:
             return moment.text
         case MomentKind.RECOVERED:
-            return f"seen again {moment.text}".rstrip()
+            return f"reachable again {moment.text}".rstrip()
         case MomentKind.PROBLEM | MomentKind.ACCEPTED | MomentKind.WATCHED:
             return ""
 
@@ -169,7 +169,7 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
         case ProblemKind.TOO_BIG:
             return "response too large to read in full (the job may be fine)"
         case ProblemKind.NOT_JSON:
-            return "answered by something else than the API: a proxy, or a wrong base_url"
+            return "the response is not from the API: check proxy and base_url"
         case ProblemKind.PROTOCOL:
             return "not what the API documents: Y creates a support ticket"
 
@@ -290,7 +290,7 @@ def _broken(text: str, room: int, width: int) -> tuple[str, list[str]]:
 
 def _id_spans(exchange: Exchange, indent: str) -> Line:
     if exchange.support_id is None:
-        reason = "no answer, so no request ID" if exchange.http_status is None else "the answer named no request ID"
+        reason = "no response, so no request ID" if exchange.http_status is None else "no request ID in the response"
         return ((reason, Role.DIM),)
     ids: list[Span] = [(f"{id_label(exchange)} ", Role.DIM), (clean(exchange.support_id[:256]), Role.ID)]
     if indent and exchange.body_request_id and exchange.body_request_id != exchange.request_id:

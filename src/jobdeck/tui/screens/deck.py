@@ -593,5 +593,5 @@ class Deck(Screen[None]):
         """Sort as somebody chose last time, saying so where that is not the order of need, in the theme of then."""
         order = parse_order(self._session.preferences.get(Preference.ORDER, ""))
         if self._job_pane.restore_order(order):
-            self._say(f"sorted by {order.words}, as last time: s goes on to the next column")
+            self._say(f"sorted by {order.words}, as last time (s: next column)")
         self._theme.restore()

@@ -67,7 +67,7 @@ def _way_back(width: int) -> Sequence[Line]:
     return (((" esc", Role.KEY), (" back", Role.DIM)),)
 
 
-_KEYS = (("y", "send again"), ("s", "save"), ("esc", "back"))
+_KEYS = (("y", "copy again"), ("s", "save"), ("esc", "back"))
 
 
 class CopiedTextScreen(Dialog[None]):
@@ -81,7 +81,7 @@ class CopiedTextScreen(Dialog[None]):
             self.released = released
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("y", "send", "send again"),
+        ("y", "send", "copy again"),
         ("s", "save", "save"),
         ("q,C,enter", "leave", "back"),
     ]
@@ -116,7 +116,7 @@ class CopiedTextScreen(Dialog[None]):
         self.dismiss(None)
 
     def _heading(self, width: int) -> Sequence[Line]:
-        line = ((f" {self._sent.what}", Role.STRONG), ("  select it with the mouse", Role.DIM))
+        line = ((f" {self._sent.what}", Role.STRONG), ("  select with the mouse to copy", Role.DIM))
         return (clip_line(line, width),)
 
 

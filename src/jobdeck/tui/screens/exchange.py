@@ -196,9 +196,9 @@ class ExchangeScreen(Dialog[None]):
         """Send the request to the clipboard as a line for a shell."""
         line = self._curl(self._exchange) if self._exchange.url else ""
         if line:
-            self._send(line, f"curl line of the poll at {words.clock(self._exchange.started.us)}")
+            self._send(line, f"curl command for the poll at {words.clock(self._exchange.started.us)}")
         else:
-            self.notify("no curl line: what was asked is not known", severity="warning")
+            self.notify("no curl command: the request is not known", severity="warning")
 
     def _send(self, text: str, what: str) -> None:
         self.run_worker(self._copier.send(safe_text(text), what), group="clipboard")

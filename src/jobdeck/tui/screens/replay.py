@@ -19,8 +19,8 @@ from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 
-PLAYING, PAUSED, ENDED, BREAKS_OFF = "►", "▮▮", "■ end", "■ breaks off"
-SEEKING = (("enter", "go there"), ("esc", "stay here"))
+PLAYING, PAUSED, ENDED, BREAKS_OFF = "►", "▮▮", "■ end", "■ incomplete"
+SEEKING = (("enter", "jump"), ("esc", "cancel"))
 """What keys do while a moment is typed."""
 
 REPLAY_ACTIONS = frozenset(action for action in ACTIONS if action.group is Group.REPLAY)
@@ -141,7 +141,7 @@ class ReplayDeck(Deck):
         lines = super()._empty_lines(width)
         if self._state.engine is None or self._state.table.total:
             return lines
-        return (EMPTY, clip_line((("  No job was watched at this moment.", Role.STRONG),), width))
+        return (EMPTY, clip_line((("  No jobs were watched at this time.", Role.STRONG),), width))
 
     def _redraw(self) -> None:
         self._show_playback()

@@ -21,7 +21,7 @@ from jobdeck.tui.widgets.static import LinesWidget
 MAKING_SECONDS = 5.0
 """The longest that a ticket may take to make before a key says so instead of holding the screen."""
 
-NOTE_PLACEHOLDER = "what support should know: what you did, what you expected"
+NOTE_PLACEHOLDER = "for support: what you did and what you expected"
 
 
 class Paper(Protocol):
@@ -41,7 +41,7 @@ class Paper(Protocol):
 
 
 _KEYS = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", "with result"), ("esc", "back"))
-_NOTE_KEYS = (("esc", "done with the note"),)
+_NOTE_KEYS = (("esc", "finish note"),)
 
 
 class TicketScreen(Dialog[None]):
@@ -179,7 +179,7 @@ class TicketScreen(Dialog[None]):
                 raise
             return await self._text()
         except TimeoutError:
-            reason = "what is remembered could not be read in time"
+            reason = "saved data could not be read in time"
         except Exception as error:  # noqa: BLE001 - the session may raise what the store raises
             reason = safe_error_message(error)
         self.notify(f"no ticket: {reason}", severity="warning", markup=False)
@@ -200,7 +200,7 @@ class TicketScreen(Dialog[None]):
         document = self.query(Document)  # the heading may be drawn first
         text = document.first().text if document else ""
         told = words.size(len(text.encode())) if text else "…"
-        result = "with the result: mind what is in it" if self._with_result else "without the result"
+        result = "includes the result: check it for personal data" if self._with_result else "without the result"
         line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
         return (clip_line(line, width),)
 

@@ -113,6 +113,6 @@ def _missing_result(job: Job) -> str:
     if job.dropped_result is not None:
         return f"{words.dropped_result(job.dropped_result)}: o saves it to a file"
     if job.evicted_result is not None:
-        fetched = "r fetches it again" if job.trouble is not None else "it is being fetched again"
+        fetched = "press r to fetch it again" if job.trouble is not None else "fetching it again"
         return f"{words.evicted_result(job.evicted_result)}: {fetched}"
-    return "it ended without a result" if job.terminal else "no result yet"
+    return "finished without a result" if job.terminal else "no result yet"

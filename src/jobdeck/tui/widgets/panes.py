@@ -23,10 +23,10 @@ from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import Rule, TabRule
 from jobdeck.tui.widgets.trace import Trace
 
-SEARCHING = (("enter", "to the first place"), ("esc", "back to the result"), ("tab", "next pane"))
+SEARCHING = (("enter", "first match"), ("esc", "back to the result"), ("tab", "next pane"))
 """What keys do while a text to look for is typed."""
 
-NO_REQUEST: Sequence[Line] = ((("no request has been sent about this job yet", Role.DIM),),)
+NO_REQUEST: Sequence[Line] = ((("no requests for this job yet", Role.DIM),),)
 
 
 class Side(Vertical):
@@ -199,9 +199,9 @@ class Panes(Container):
 
     async def _find_next(self) -> None:
         if self.detail.json_tree is None:
-            self.notify("n finds the next match in the Result tab: ] leads there", markup=False)
+            self.notify("n finds the next match in the Result tab (] switches tabs)", markup=False)
         elif not self._query:
-            self.notify("/ asks what to look for in the result", markup=False)
+            self.notify("press / to search the result", markup=False)
         elif not await self.detail.search(self._query):
             self.notify(f"not in the result: {one_line(self._query, 60)}", markup=False)
 
