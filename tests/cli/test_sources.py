@@ -1,6 +1,8 @@
 """Arguments that name a file, those that name a job, and those that may be meant as either."""
 
+import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import chdir, suppress
 from pathlib import Path
@@ -115,3 +117,16 @@ def test_a_profile_is_no_job() -> None:
 
 def test_white_space_around_an_id_is_none_of_it() -> None:
     assert targets("op_1\n", " op_2\r") == ["thehog:op_1", "thehog:op_2"]
+
+
+def test_what_a_file_or_a_pipe_names_is_a_batch_where_it_is_several_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("night.txt").write_text("op_1\nop_2\n")
+    Path("one.txt").write_text("op_3\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"op_4\nop_5")))
+    found = gather_targets(["./night.txt", "./one.txt", "op_6", "-"], REGISTRY).targets
+    batches = {target.key.id: target.batch for target in found}
+    assert [batches[f"op_{n}"] for n in (1, 2, 3, 6)] == ["night", "night", "", ""]
+    assert re.fullmatch(r"piped \d\d-\d\d \d\d:\d\d", batches["op_4"])
+    assert batches["op_5"] == batches["op_4"]
+    named = gather_targets(["./night.txt", "op_6"], REGISTRY, "import 7").targets
+    assert {target.batch for target in named} == {"import 7"}

@@ -167,6 +167,7 @@ class FakeSession:
         self.ticket_gate.set()
         self.ticket_error: Exception | None = None
         self.preferences: dict[Preference, str] = {}
+        self.batch = ""
         self.access: SessionControls | ReadOnly = self
         self.storage_error = ""
         self.remembered: tuple[Job, ...] = ()

@@ -139,3 +139,15 @@ async def test_groups_follow_the_jobs_and_nothing_is_acknowledged_where_that_is_
         run.engine.put(replace(NIGHT[3], error=JobError("RATE_LIMITED", "now"), version=2))
         await run.shows("7 jobs in 4 groups")
         assert not any(one.acknowledged for one in run.engine.jobs.values())
+
+
+async def test_a_deck_opened_on_a_batch_shows_it_alone_and_groups_by_batch() -> None:
+    jobs = [replace(one, target=replace(one.target, batch="night")) for one in NIGHT[:3]] + NIGHT[3:]
+    session = FakeSession(FakeEngine(clock_at_noon(), jobs))
+    session.batch = "night"
+    async with driven(session=session, size=(120, 30)) as run:
+        await run.shows('batch="night"')
+        await run.shows("3 of 7")
+        await run.press("b", "B")
+        await run.shows("Groups by batch   7 jobs in 2 groups")
+        await run.shows("added alone")

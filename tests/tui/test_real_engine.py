@@ -85,7 +85,7 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
 
 async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> None:
     scenario = demo_scenario(jobs=8, seed=1)
-    first = demo_targets(scenario)[0]
+    first, second, third = demo_targets(scenario)[:3]
     async with sitting(scenario) as (run, server):
         await run.shows("No jobs yet.")
         await run.press("a", *first, "enter", *"https://evil.example/api/operations/op_1")
@@ -97,3 +97,10 @@ async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> Non
         watch = run.app.deck.deck_state
         await run.until(lambda: watch.table.total == 1 and watch.settled)
         assert all("evil" not in record.path for record in server.requests)
+        assert {job.target.batch for job in watch.engine.jobs.values()} == {""}
+        # What is pasted together is a batch, also of a job that is watched already.
+        await run.press("a", *first, "enter", *second, "enter", *third, "ctrl+s")
+        await run.until(lambda: "2 jobs added, 1 watched already" in toasts(run.app))
+        await run.until(lambda: watch.table.total == 3)
+        (batch,) = {row.job.target.batch for row in watch.table.rows()}
+        assert batch.startswith("pasted ")

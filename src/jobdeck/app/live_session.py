@@ -66,6 +66,7 @@ class LiveSession:
         self._complain: Callable[[str], object] = lambda _: None
         self.notices = notices if recorder is None else (*notices, f"recording to {recorder.name} until you quit")
         self.preferences: Mapping[Preference, str] = {}
+        self.batch = ""
         self._keeping: set[asyncio.Task[None]] = set()
 
     @property

@@ -28,6 +28,7 @@ class ReplaySession:
         self.storage_error = ""
         self.reading = 0
         self.preferences: Mapping[Preference, str] = {}
+        self.batch = ""
         self.notices = (recording.fault,) if recording.fault else ()
 
     @property

@@ -282,6 +282,11 @@ class Session(Protocol):
         ...
 
     @property
+    def batch(self) -> str:
+        """The name of the batch whose jobs alone are shown at first; empty for all jobs."""
+        ...
+
+    @property
     def preferences(self) -> Mapping[Preference, str]:
         """What somebody chose last time, as `save_preference` was told; known once `recall` returned."""
         ...

@@ -96,6 +96,7 @@ class ReadOnlySession:
         self.access = ReadOnly(READ_ONLY)
         self._viewer: Viewer | None = None
         self.preferences = host.preferences
+        self.batch = host.batch
 
     @property
     def clock(self) -> Clock:

@@ -146,6 +146,7 @@ def add_open(parser: argparse.ArgumentParser) -> None:
     """Add the options that go without a command."""
     _add_config(parser)
     parser.add_argument("--discover", action="store_true", help="show recent jobs listed by the APIs")
+    _add_batch(parser, "; without targets, show only these")
     _add_record(parser)
 
 
@@ -154,6 +155,21 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         "--config", type=_path, metavar="FILE", help="configuration file (default: $JOBDECK_CONFIG, or the user's)"
     )
     parser.add_argument("--no-store", action="store_true", help="keep state in memory only; save nothing to disk")
+
+
+def _add_batch(parser: argparse.ArgumentParser, without: str = "") -> None:
+    parser.add_argument(
+        "--batch",
+        metavar="NAME",
+        type=_batch_name,
+        help=f"name these jobs, for batch:NAME in a filter{without}",
+    )
+
+
+def _batch_name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a batch needs a name")
+    return text.strip()[:200]
 
 
 def _add_record(parser: argparse.ArgumentParser) -> None:
@@ -204,6 +220,7 @@ def _add_watch(commands: "Commands") -> None:
     )
     _add_appear(watch)
     watch.add_argument("--json", action="store_true", help="print one JSON object per change")
+    _add_batch(watch)
     _add_record(watch)
     watch.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
@@ -235,6 +252,7 @@ def _add_wait(commands: "Commands") -> None:
     )
     _add_appear(wait)
     wait.add_argument("--json", action="store_true", help="print one JSON object per job at the end and nothing else")
+    _add_batch(wait)
     _add_record(wait)
     wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 

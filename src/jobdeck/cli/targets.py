@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jobdeck.apis.mistakes import is_file_name
@@ -50,17 +51,18 @@ def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[A
     Raises `ConfigError` or `CommandError` (exit 2); nothing was sent, and nothing is running or drawn.
     """
     context = open_context(arguments)
-    inputs = gather_targets(texts, context.registry)
+    inputs = gather_targets(texts, context.registry, getattr(arguments, "batch", None) or "")
     for name in dict.fromkeys(target.key.profile for target in inputs.targets):
         context.profile(name)
     return context, inputs
 
 
-def gather_targets(arguments: Sequence[str], registry: ProfileRegistry) -> TargetInputs:
+def gather_targets(arguments: Sequence[str], registry: ProfileRegistry, batch: str = "") -> TargetInputs:
     """Parse every argument: ``-`` is standard input, an existing file is read, anything else is a target.
 
     One that may be meant as either is refused, with both ways to say it.
     ``PROFILE:-`` is standard input of which every job that says no more than its ID is one of that profile.
+    All are of the `batch`; without one, those of a file or of standard input are, where there are several.
     Raises `CommandError` (exit 2) that names each refused target with its reason; nothing was sent by then.
     """
     found: dict[object, Target] = {}
@@ -76,15 +78,24 @@ def gather_targets(arguments: Sequence[str], registry: ProfileRegistry) -> Targe
             refused.append(str(error))
             continue
         parsed = parse_input(_read(source), replace(registry, default=source.profile or registry.default))
+        name = _batch_name(source) if len(parsed.targets) > 1 else ""
         for target in parsed.targets:
-            found.setdefault(target.key, target)
+            found.setdefault(target.key, replace(target, batch=name))
         refused.extend(reason if reason.startswith(text) else f"{text}: {reason}" for text, reason in parsed.refused)
         if not parsed.targets and not parsed.refused:
             refused.append(f"{'standard input' if source.path is None else one_line(argument, 200)} contains no target")
     if refused:
         more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
         raise CommandError("\n".join(refused[:20]) + more)
-    return TargetInputs(tuple(found.values()), any(map(is_piped, arguments)))
+    targets = (replace(target, batch=batch) if batch else target for target in found.values())
+    return TargetInputs(tuple(targets), any(map(is_piped, arguments)))
+
+
+def _batch_name(source: Source) -> str:
+    """Return what the jobs of a list are called together: the file's name, or when they were piped in."""
+    if source.path is not None and source.path.name and "/dev/" not in str(source.path):
+        return one_line(source.path.stem, 60)
+    return f"piped {datetime.now(UTC):%m-%d %H:%M}"
 
 
 def read_source(argument: str) -> bytes:

@@ -67,7 +67,7 @@ class Target:
     """What a user named: which job, of which of its API's resources, and what the answer that accepted it said.
 
     `accepted` says that there was such an answer; `retry_after` is how many seconds it asked to wait before the first
-    poll.
+    poll. `batch` is the name of what it was added with, empty where it was added alone.
     """
 
     key: JobKey
@@ -77,6 +77,7 @@ class Target:
     accepted_trace_id: str | None = None
     accepted: bool = field(default=False, compare=False)
     retry_after: float | None = field(default=None, compare=False)
+    batch: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class Engine:
         """
         now = self._clock.now()
         jobs: list[Job] = []
+        others: list[Job] = []
         events: list[Event] = []
         self._registry.remember(remembered)
         wanted = tuple(targets)
@@ -124,8 +125,10 @@ class Engine:
                 events.append(added[1])
                 lane.scheduler.add(target.key, target.resource, now.mono, wait=target.retry_after)
                 lane.wake()
+            elif (moved := self._registry.move_to_batch(target)) is not None:
+                others.append(moved)
         self._ledger.watch(wanted, now)
-        self._publish(jobs=self._darkened(jobs), events=events)
+        self._publish(jobs=[*self._darkened(jobs), *others], events=events)
         return tuple(job.key for job in jobs)
 
     def restore(self, jobs: Iterable[Job], *, listed: bool = False) -> None:

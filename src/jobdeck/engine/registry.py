@@ -91,6 +91,15 @@ class Registry:
         self._bodies.drop(target.key)
         return job, JobAdded(now, target.key)
 
+    def move_to_batch(self, target: Target) -> Job | None:
+        """Note that a watched job was added again as part of a batch; None when nothing changes by that."""
+        known = self._jobs[target.key]
+        if not target.batch or target.batch == known.target.batch:
+            return None
+        moved = replace(known, target=replace(known.target, batch=target.batch), version=known.version + 1)
+        self._jobs[target.key] = moved
+        return moved
+
     def restore(self, job: Job, now: Instant) -> bool:
         """Begin to watch a job in a remembered state; False when it is watched and was observed already.
 

@@ -104,7 +104,7 @@ ACTIONS: tuple[Action, ...] = (
         ("b",),
         "b",
         "groups",
-        "group by reason, kind, profile or stage; tickets and acknowledgements for a whole group",
+        "group by reason, kind, profile, stage or batch; tickets and acknowledgements for a whole group",
         Group.DECK,
         19,
     ),

@@ -1,6 +1,7 @@
 """What keys ask of the engine: poll now, pause, add jobs. Each returns what a person is told of it."""
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 
 from jobdeck.app.session import safe_error_message
 from jobdeck.domain import words
@@ -76,6 +77,10 @@ class EngineActions:
         """Watch targets; returns whether they are watched, too."""
         if self._state.controls is None:
             return False, "not added: the engine is not open yet"
+        if len(targets) > 1:
+            # What is pasted together stays together.
+            batch = f"pasted {words.stamp(self._clock.now().us)[5:16]}"
+            targets = [target if target.batch else replace(target, batch=batch) for target in targets]
         try:
             new = self._state.controls.add(targets)
         except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the configuration raises

@@ -1,4 +1,4 @@
-"""The jobs of a deck in groups: by what went wrong, by kind, by profile or by stage. Pure."""
+"""The jobs of a deck in groups: by what went wrong, by kind, by profile by stage or by batch. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -20,10 +20,12 @@ class GroupBy(StrEnum):
     KIND = "kind"
     PROFILE = "profile"
     STAGE = "stage"
+    BATCH = "batch"
 
 
 REASONS = {STALLED: "no change for longer than usual", BLIND: "no answer", LOST: "the server does not know the job"}
 NO_STAGE = "no stage"
+NO_BATCH = "added alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,22 @@ def _stage(row: Row) -> tuple[str, str, State | None, str]:
     return one_line(current.stage.name, 80), "", None, f"stage={quoted(current.stage.name)}"
 
 
+def batch_filter(batch: str) -> str:
+    """Return the filter that admits the jobs of a batch."""
+    return f"batch={quoted(batch)}"
+
+
+def _batch(row: Row) -> tuple[str, str, State | None, str]:
+    batch = row.job.target.batch
+    return (batch, "", None, batch_filter(batch)) if batch else (NO_BATCH, "", None, 'batch=""')
+
+
 _NAMES: Mapping[GroupBy, Callable[[Row], tuple[str, str, State | None, str]]] = {
     GroupBy.REASON: _reason,
     GroupBy.KIND: _kind,
     GroupBy.PROFILE: _profile,
     GroupBy.STAGE: _stage,
+    GroupBy.BATCH: _batch,
 }
 
 

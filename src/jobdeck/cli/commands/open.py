@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         read_keys_from_terminal()
     recorder = make_recorder(arguments.record, context)
     session = LiveSession(context, targets, context.settings.notices, lists=arguments.discover, recorder=recorder)
+    session.batch = arguments.batch or "" if not targets else ""
     return run_screen(session, mouse=context.settings.mouse)
 
 

@@ -141,7 +141,8 @@ STATE_COLUMNS = ", ".join((*(_SEQUENCE if name == "sequence" else f"j.{name}" fo
 """`STATE_NAMES` as a query selects them, and the IDs of the first exchange that showed the end."""
 
 TARGET_COLUMNS = (
-    "n.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id, j.accepted"
+    "n.name, j.account_group, j.job_id, j.provider, j.resource, j.accepted_request_id, j.accepted_trace_id, j.accepted,"
+    " j.batch"
 )
 """The columns that `target_from` takes; `n.name` is the name that the job's profile is shown as."""
 
@@ -185,9 +186,10 @@ def state_values(job: Job) -> Row:
 
 def target_from(row: Row) -> Target:
     """Return a target from a row of `TARGET_COLUMNS`."""
-    profile, account_group, job_id, provider, resource, request_id, trace_id, accepted = row
+    profile, account_group, job_id, provider, resource, request_id, trace_id, accepted, batch = row
     key = key_of(profile, account_group, job_id)
-    return Target(key, *api_from((provider, resource)), _text(request_id), _text(trace_id), bool(accepted))
+    ids = _text(request_id), _text(trace_id)
+    return Target(key, *api_from((provider, resource)), *ids, bool(accepted), batch=_text(batch) or "")
 
 
 def api_from(row: Row) -> tuple[str, str]:
@@ -254,7 +256,7 @@ def stored_from(row: Row, result: str | None = None) -> StoredJob:
     scope, fence, owner, lease_until_us, next_poll_us, watched_us, result_bytes, added_us = row[:8]
     return StoredJob(
         scope=parse_scope(clean(scope)),
-        last=job_from(target_from(row[8:16]), added_us, row[16:], result),
+        last=job_from(target_from(row[8:17]), added_us, row[17:], result),
         fence=_lenient(fence) or 0,
         lease_owner=_text(owner),
         # How its polling stands is no reason to go without the job.

@@ -94,7 +94,7 @@ def watched(connection: apsw.Connection, now: Instant, most: int | None = None) 
         return Instant(us, now.mono + (us - now.us) / 1e6)
 
     def make(row: Row) -> Job:
-        return job_from(target_from(row[2:10]), row[0], row[10:], _optional_text(row[1]), moment)
+        return job_from(target_from(row[2:11]), row[0], row[11:], _optional_text(row[1]), moment)
 
     found: dict[JobKey, Job] = {}
     needed, limit = ("", ()) if most is None else (_NEEDIEST, (most,))

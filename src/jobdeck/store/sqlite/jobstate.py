@@ -66,7 +66,7 @@ def load(session: Session, seq: int) -> Remembered:
     """Return what is remembered of the job in row `seq`, its moments counted from the epoch; raises a row fault."""
     row = one(session.connection, _LOAD, (seq,))
     result_bytes, added_us = row[0], row[6]
-    job = job_from(target_from(row[7:15]), added_us, row[15:], None if result_bytes is None else _AS_BEFORE)
+    job = job_from(target_from(row[7:16]), added_us, row[16:], None if result_bytes is None else _AS_BEFORE)
     if is_damaged(job):
         raise ValueError("part of the row cannot be read")
     return Remembered(job, *row[:6])

@@ -28,7 +28,7 @@ _BESIDE_STATE = (
     *("fence", "lease_owner", "lease_until_us", "next_poll_us", "result_bytes", "result_digest", "whole_digest"),
     *("row_digest", "first_shown", "last_shown"),
 )
-_ACCEPTED = "SELECT accepted_request_id, accepted_trace_id, accepted FROM jobs WHERE seq = ?"
+_ACCEPTED = "SELECT accepted_request_id, accepted_trace_id, batch, accepted FROM jobs WHERE seq = ?"
 
 
 def scope_row(session: Session, profile: str) -> int:
@@ -86,7 +86,7 @@ def _reset(connection: apsw.Connection, seq: int, now_us: int) -> None:
     values |= zip(STATE_NAMES, state_values(fresh), strict=True)
     values |= {"fence": 0}
     if first(connection.execute(_ACCEPTED, (seq,)), _accepted_from) is None:
-        values |= {"accepted_request_id": None, "accepted_trace_id": None, "accepted": 0}
+        values |= {"accepted_request_id": None, "accepted_trace_id": None, "batch": None, "accepted": 0}
     columns = ", ".join(f"{name} = ?" for name in values)
     connection.execute(sql("UPDATE jobs SET {columns} WHERE seq = ?", columns=columns), (*values.values(), seq))
     connection.execute("UPDATE jobs SET kind = resource WHERE seq = ?", (seq,))

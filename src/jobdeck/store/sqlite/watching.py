@@ -17,13 +17,13 @@ from jobdeck.store.sqlite.sql import sql
 
 _ADD_JOB = (
     "INSERT INTO jobs (id, scope, profile, actor, account_group, job_id, provider, resource, kind,"
-    " accepted_request_id, accepted_trace_id, accepted, added_us, active_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " accepted_request_id, accepted_trace_id, accepted, batch, added_us, active_us)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ACCEPTED = (
     "UPDATE jobs SET accepted_request_id = coalesce(accepted_request_id, ?2),"
     " accepted_trace_id = coalesce(accepted_trace_id, ?3), accepted = max(accepted, ?4),"
-    " active_us = max(active_us, ?5), profile = ?6 WHERE seq = ?1"
+    " active_us = max(active_us, ?5), profile = ?6, batch = coalesce(?7, batch) WHERE seq = ?1"
 )
 _UNWATCH = "DELETE FROM watches WHERE job = ? AND profile IN (SELECT n.profile FROM profile_names n WHERE n.name = ?)"
 _API = "SELECT provider, resource FROM jobs WHERE seq = ?"
@@ -73,7 +73,7 @@ def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: b
             found = _add_job(session, target, now_us)
         else:
             ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted))
-            connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile))
+            connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile, target.batch or None))
             if first(connection.execute(_API, (found[0],)), api_from) is None:
                 # Unreadable there, and known here.
                 connection.execute(_SET_API, (target.provider, target.resource, found[0]))
@@ -204,7 +204,7 @@ def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
 def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:
     key, (scope, profile) = target.key, profile_rows(session, target.key.profile)
     named = (key.account_group or "", key.id, target.provider, target.resource, target.resource)
-    ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted))
+    ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted), target.batch or None)
     id_ = session.new_id(now_us).bytes
     session.connection.execute(_ADD_JOB, (id_, scope, profile, session.actor, *named, *ids, now_us, now_us))
     return session.connection.last_insert_rowid(), scope

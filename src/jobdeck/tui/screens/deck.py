@@ -30,6 +30,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
 from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.export import BodySaver, Save, save
+from jobdeck.tui.grouping import batch_filter
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.job_table import parse_order
 from jobdeck.tui.marks import UndoStack
@@ -595,3 +596,5 @@ class Deck(Screen[None]):
         if self._job_pane.restore_order(order):
             self._say(f"sorted by {order.words}, as last time (s: next column)")
         self._theme.restore()
+        if self._session.batch:
+            self._job_pane.filter_by(batch_filter(self._session.batch))
