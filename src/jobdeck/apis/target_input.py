@@ -10,7 +10,6 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import safe_excerpt
 from jobdeck.files import as_utf8
 from jobdeck.providers.http_head import Head, read_head
-from jobdeck.providers.json_text import read_json
 from jobdeck.providers.repair import repair
 from jobdeck.providers.skip import MAX_DEPTH
 
@@ -186,6 +185,8 @@ def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]
     if depth > MAX_DEPTH:
         yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
         return
+    from jobdeck.providers.json_text import read_json  # noqa: PLC0415 - 30 ms, and most targets are no JSON
+
     try:
         value = read_json(raw)
     except ValueError as error:
