@@ -16,7 +16,7 @@ from jobdeck.app.hooks import HookRunner, without_secrets
 from jobdeck.app.json_shapes import job_object
 from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.hooks import Hook
-from jobdeck.domain.ending import end_words, newly_ended
+from jobdeck.domain.ending import describe_ends, newly_ended
 from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.job import Job, JobError, Observation
 from jobdeck.domain.phase import Phase
@@ -139,7 +139,7 @@ async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
     ):
         await first._store.watch([one.target for one in jobs], NOON.us)
         for notifier in (first, second):
-            notifier.notice(lambda told: notices.append(end_words(told)))
+            notifier.notice(lambda told: notices.append(describe_ends(told)))
             notifier.on_change(ending(*jobs[:3]), known, None)
             notifier.on_change(ending(*jobs[3:]), known, None)
         await first.close(20)
@@ -157,7 +157,7 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
     notices: list[str] = []
     with telling(tmp_path, clock_at_noon(), hook("true", on=frozenset())) as notifier:
         await notifier._store.watch([one.target for one in jobs], NOON.us)
-        notifier.notice(lambda told: notices.append(end_words(told)))
+        notifier.notice(lambda told: notices.append(describe_ends(told)))
         for one in jobs:
             notifier.on_change(ending(one), {one.key: one for one in jobs}, None)
             await asyncio.sleep(0.06)
@@ -242,9 +242,9 @@ def test_only_an_end_that_came_while_we_watched_is_one() -> None:
 
 def test_many_ends_are_one_line() -> None:
     jobs = [*(failed(f"op_{n}") for n in range(35)), job("a", Phase.SUCCEEDED), job("b", Phase.CANCELLED)]
-    assert end_words(jobs) == "37 jobs finished: 35 failed, 1 cancelled, 1 succeeded"
-    assert end_words([failed()]) == "op_a failed: E boom"
-    assert end_words([job("op_a", Phase.SUCCEEDED)]) == "op_a succeeded"
+    assert describe_ends(jobs) == "37 jobs finished: 35 failed, 1 cancelled, 1 succeeded"
+    assert describe_ends([failed()]) == "op_a failed: E boom"
+    assert describe_ends([job("op_a", Phase.SUCCEEDED)]) == "op_a succeeded"
 
 
 CONFIG = """

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from jobdeck.cli.commands import wait
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.engine import memory
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
@@ -100,7 +100,7 @@ def test_a_result_that_could_not_be_kept_until_the_end_is_said_to_be_missing() -
         assert kept.fault is not None
         gone = second.without_result()
         assert kept.whole(gone) is gone
-        assert words.evicted_result(gone.evicted_result) == "result 7 B, no longer in memory"
+        assert humanize.describe_evicted_result(gone.evicted_result) == "result 7 B, no longer in memory"
 
 
 @pytest.mark.parametrize("command", ["wait", "watch"])

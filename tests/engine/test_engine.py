@@ -11,7 +11,7 @@ import pytest
 from jobdeck.app.context import AppContext, ListPolicy
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.credentials import SecretRef
-from jobdeck.domain.attention import blind
+from jobdeck.domain.attention import unreachable
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
@@ -114,13 +114,13 @@ async def test_a_dead_server_makes_jobs_blind_and_a_revived_one_is_seen_again() 
         await seen.until(lambda: all(job.phase is Phase.RUNNING for job in seen.jobs))
         before = {job.key: (job.phase, job.status, job.created_us) for job in seen.jobs}
         await seen.server.stop()
-        await seen.until(lambda: all(blind(job) for job in seen.jobs))
+        await seen.until(lambda: all(unreachable(job) for job in seen.jobs))
         assert {job.key: (job.phase, job.status, job.created_us) for job in seen.jobs} == before
         assert {problem.kind for job in seen.jobs if (problem := job.problem or job.outage)} == {ProblemKind.NETWORK}
         await seen.until(lambda: any(isinstance(event, OutageBegan) for event in seen.events))
         await seen.server.start()
         await seen.until(lambda: any(isinstance(event, OutageEnded) for event in seen.events))
-        await seen.until(lambda: not any(job.failures or blind(job) for job in seen.jobs))
+        await seen.until(lambda: not any(job.failures or unreachable(job) for job in seen.jobs))
         revived = seen.clock.now()
         await seen.until(lambda: all(job.observed and job.observed.mono > revived.mono for job in seen.jobs))
         assert sum(isinstance(event, OutageBegan) for event in seen.events) == 1
@@ -175,20 +175,20 @@ async def test_a_refused_key_halts_the_profile_with_one_event() -> None:
         assert sum(isinstance(event, ProfileHalted) for event in seen.events) == 1
         assert seen.engine.halted()["hog"].kind is ProblemKind.AUTH
         seen.watch("op_newcomer")
-        assert blind(seen.job("op_newcomer"))
+        assert unreachable(seen.job("op_newcomer"))
 
 
 async def test_a_key_refused_on_a_list_makes_every_job_blind_until_the_profile_is_released() -> None:
     refused = Fault(FaultKind.STATUS, status=401, start=30.0, end=60.0)
     async with sight(Scenario(jobs=enrichments(10, duration=1e5), faults=(refused,))) as seen:
         await seen.until(lambda: any(isinstance(event, ProfileHalted) for event in seen.events))
-        await seen.until(lambda: all(blind(job) for job in seen.jobs))
+        await seen.until(lambda: all(unreachable(job) for job in seen.jobs))
         assert {problem.kind for job in seen.jobs if (problem := job.problem or job.outage)} == {ProblemKind.AUTH}
         assert {job.phase for job in seen.jobs} <= {Phase.QUEUED, Phase.RUNNING}
         at = seen.clock.now()
         await until(lambda: seen.clock.now().since(at) > 40)
         seen.engine.poll_all_now()
-        await seen.until(lambda: not any(blind(job) for job in seen.jobs))
+        await seen.until(lambda: not any(unreachable(job) for job in seen.jobs))
 
 
 async def test_the_selected_job_is_asked_more_often() -> None:

@@ -6,7 +6,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.engine.memory import BodyCache
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.trace import EXCHANGES_KEPT
@@ -124,8 +124,8 @@ def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> N
     registry.apply(KEY, Reply(mine, (make_observation(),)), now)
     # A clock that was set back since makes nothing newer.
     earlier = replace(make_exchange(START.later(-60)), started=Instant(START.us + 10**12, START.mono - 60))
-    old = Moment(START.us - 60_000_000, MomentKind.PHASE, "queued", None, "unknown", "queued")
-    own = Moment(now.us, MomentKind.PHASE, "processing", None, "queued", "running")
+    old = TimelineEvent(START.us - 60_000_000, TimelineEventKind.PHASE, "queued", None, "unknown", "queued")
+    own = TimelineEvent(now.us, TimelineEventKind.PHASE, "processing", None, "queued", "running")
     assert registry.recall(KEY, [mine, earlier], [old, own]) is not None
     assert registry.trace(KEY).exchanges == (mine, earlier)
     trace = registry.trace(KEY)

@@ -60,7 +60,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def profile_name(api: str, hostile: Hostile) -> str:
     """A profile of its own for what concerns all its jobs: one whose server fails, refuses or is busy is asked less."""
-    own = isinstance(hostile.expect, ProblemKind) and (hostile.expect.of_profile or hostile.expect in STOPPING)
+    own = isinstance(hostile.expect, ProblemKind) and (hostile.expect.affects_profile or hostile.expect in STOPPING)
     return f"{api}-{hostile.name if own else 'shared'}"
 
 

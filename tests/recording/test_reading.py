@@ -16,7 +16,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobError, Observation, Stage, StageRecord
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.recording import codec, reader
 from jobdeck.recording import entries as e
 from jobdeck.recording.codec import MAX_LINE
@@ -249,7 +249,9 @@ def test_hostile_texts_are_cleaned_wherever_they_stand(tmp_path: Path) -> None:
         e.Restored(at(1), job),
         e.Replied(at(1), target.key, exchange, (seen,), "body"),
         e.Replied(at(1), None, exchange, (seen,)),
-        e.HistoryLoaded(at(1), target.key, (exchange,), (Moment(1, MomentKind.PHASE, "t", "s", "b", "a", "r"),)),
+        e.HistoryLoaded(
+            at(1), target.key, (exchange,), (TimelineEvent(1, TimelineEventKind.PHASE, "t", "s", "b", "a", "r"),)
+        ),
         e.PollingStatus(at(1), False, {"hog": BudgetView(1, 1)}, {"hog": problem}),
         ProfileHalted(at(1), "hog", problem),
     ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.scheduling.actions import BudgetView, Plan
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.test_pages import FACTS, MOMENTS
@@ -66,7 +66,9 @@ def troubled() -> FakeSession:
         exchange(id_, 2, request_id=end, body_request_id="in-the-body"),
         exchange(id_, 3, http_status=None, request_id=None, duration=30.0, problem=lost),
     ]
-    engine.timelines = {failed.key: (Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", end),)}
+    engine.timelines = {
+        failed.key: (TimelineEvent(NOON.us, TimelineEventKind.PHASE, "failed", None, "running", "failed", end),)
+    }
     engine.budget = {
         "hog": BudgetView(300, 38, resets=NOON.mono + 22, pages=15, covered=57, alone=3),
         "sonarly": BudgetView(60, 60, blocked_until=NOON.mono + 11, covered=4),

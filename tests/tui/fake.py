@@ -6,17 +6,16 @@ from dataclasses import replace
 
 from jobdeck.apis.pages import built_in_meanings
 from jobdeck.app.session import OpenEngine, Parsed, Preference, ReadOnly, SessionControls
-from jobdeck.domain.curl import curl_line
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange, ExchangeContent, ExchangeId
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.ticket import TicketSource
-from jobdeck.domain.tickets import tickets_markdown
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
+from jobdeck.report.curl import curl_line
+from jobdeck.report.ticket import TicketSource, tickets_markdown
 from jobdeck.scheduling.actions import BudgetView, Plan
 from tests.support.clocks import ManualClock
 from tests.tui.world import exchange as world_exchange
@@ -34,7 +33,7 @@ class FakeEngine:
         self.halts: dict[str, Problem] = {}
         self.plans: dict[JobKey, Plan] = {}
         self.tries: dict[str, float] = {}
-        self.timelines: dict[JobKey, tuple[Moment, ...]] = {}
+        self.timelines: dict[JobKey, tuple[TimelineEvent, ...]] = {}
         self.before: dict[JobKey, Job] = {}
         self.samples: dict[JobKey, tuple[tuple[float, float], ...]] = {}
         self.bodies: dict[JobKey, bytes] = {}
@@ -105,7 +104,7 @@ class FakeEngine:
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         return tuple(exchange for exchange in self._exchanges if exchange.job == key)
 
-    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+    def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         return self.timelines.get(key, ())
 
     def previous(self, key: JobKey) -> Job | None:
@@ -203,7 +202,7 @@ class FakeSession:
                 timeline=(),
                 exchanges=self.engine.exchanges(key),
                 version="1.2.3",
-                made_us=self.clock.now().us,
+                created_us=self.clock.now().us,
                 curl=self.curl(self.engine.jobs[key].target),
                 note=self.notes.get(key, ""),
                 include_result=include_result,

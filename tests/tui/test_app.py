@@ -9,7 +9,7 @@ from textual import events
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
 from jobdeck.tui.app import JobdeckApp
@@ -279,8 +279,10 @@ async def test_the_palette_holds_our_actions_and_no_others() -> None:
 async def test_the_trace_tells_what_an_exchange_changed() -> None:
     async with driven([job("op_a")]) as run:
         look = exchange("op_a", 0)
-        began = Moment(NOON.us, MomentKind.PHASE, "processing", None, "queued", "running", look.request_id)
-        again = Moment(NOON.us, MomentKind.RECOVERED, "after 3 failed polls", request_id=look.request_id)
+        began = TimelineEvent(
+            NOON.us, TimelineEventKind.PHASE, "processing", None, "queued", "running", look.request_id
+        )
+        again = TimelineEvent(NOON.us, TimelineEventKind.RECOVERED, "after 3 failed polls", request_id=look.request_id)
         run.engine.timelines[key("op_a")] = (again, began)
         run.engine.put(job("op_a", version=2), exchanges=[look])
         await run.shows("reachable again after 3 failed polls, queued →")

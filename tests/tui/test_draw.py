@@ -10,7 +10,7 @@ from jobdeck.cli.job_text import describe_message
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.scheduling.actions import Plan
 from jobdeck.tui.job_filter import parse
 from jobdeck.tui.job_table import JobTable, Order
@@ -285,8 +285,8 @@ def test_the_look_that_showed_the_failure_says_why() -> None:
     one = exchange("op_a", request_id="end")
     failed = job("op_a", Phase.FAILED, error=JobError("UPSTREAM_TIMEOUT", "provider did not answer"))
     moments = (
-        Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "end"),
-        Moment(NOON.us, MomentKind.STAGE, "", "enrichment", "running", "failed", "end"),
+        TimelineEvent(NOON.us, TimelineEventKind.PHASE, "failed", None, "running", "failed", "end"),
+        TimelineEvent(NOON.us, TimelineEventKind.STAGE, "", "enrichment", "running", "failed", "end"),
     )
     line = plain(trace_lines(one, NOON, 220, exchange_notes(failed, moments, [one]))[0])
     assert line.startswith("✗ ")
@@ -297,10 +297,10 @@ def test_of_answers_with_one_and_the_same_id_each_tells_what_it_told() -> None:
     newest, middle, oldest = (exchange("op_a", seconds, request_id="same") for seconds in (1, 4, 9))
     failed = job("op_a", Phase.FAILED)
     moments = (
-        Moment(NOON.later(-8).us, MomentKind.PHASE, "queued", None, "unknown", "queued", "same"),
-        Moment(NOON.later(-3).us, MomentKind.PHASE, "running", None, "queued", "running", "same"),
-        Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "same"),
-        Moment(NOON.us, MomentKind.STAGE, "", "import", "running", "failed", None),
+        TimelineEvent(NOON.later(-8).us, TimelineEventKind.PHASE, "queued", None, "unknown", "queued", "same"),
+        TimelineEvent(NOON.later(-3).us, TimelineEventKind.PHASE, "running", None, "queued", "running", "same"),
+        TimelineEvent(NOON.us, TimelineEventKind.PHASE, "failed", None, "running", "failed", "same"),
+        TimelineEvent(NOON.us, TimelineEventKind.STAGE, "", "import", "running", "failed", None),
     )
     seen = exchange_notes(failed, moments, [newest, middle, oldest])
     assert seen.words == {oldest.id: "queued", middle.id: "queued → running", newest.id: "running → failed"}
@@ -328,14 +328,28 @@ def test_a_rate_limit_says_how_long_it_asks_to_wait_and_until_when() -> None:
     ("moment", "glyph", "role"),
     [
         (None, "· ", Role.DIM),
-        (Moment(NOON.us, MomentKind.PHASE, "processing", None, "queued", "running", "id"), "● ", Role.RUNNING),
-        (Moment(NOON.us, MomentKind.STAGE, "", "enrichment", "running", "failed", "id"), "✗ ", Role.FAILED),
-        (Moment(NOON.us, MomentKind.PHASE, "failed", None, "running", "failed", "id"), "✗ ", Role.FAILED),
-        (Moment(NOON.us, MomentKind.PHASE, "succeeded", None, "running", "succeeded", "id"), "✓ ", Role.DONE),
+        (
+            TimelineEvent(NOON.us, TimelineEventKind.PHASE, "processing", None, "queued", "running", "id"),
+            "● ",
+            Role.RUNNING,
+        ),
+        (
+            TimelineEvent(NOON.us, TimelineEventKind.STAGE, "", "enrichment", "running", "failed", "id"),
+            "✗ ",
+            Role.FAILED,
+        ),
+        (TimelineEvent(NOON.us, TimelineEventKind.PHASE, "failed", None, "running", "failed", "id"), "✗ ", Role.FAILED),
+        (
+            TimelineEvent(NOON.us, TimelineEventKind.PHASE, "succeeded", None, "running", "succeeded", "id"),
+            "✓ ",
+            Role.DONE,
+        ),
     ],
     ids=["unchanged", "running", "a stage", "failed", "succeeded"],
 )
-def test_the_sign_of_an_answer_is_what_it_showed_of_the_job(moment: Moment | None, glyph: str, role: Role) -> None:
+def test_the_sign_of_an_answer_is_what_it_showed_of_the_job(
+    moment: TimelineEvent | None, glyph: str, role: Role
+) -> None:
     one = exchange("op_a", request_id="id", started=NOON)
     notes = exchange_notes(job("op_a"), [moment] if moment is not None else [], [one])
     assert trace_lines(one, NOON, 78, notes)[0][0] == (glyph, role)

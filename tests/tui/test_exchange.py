@@ -7,7 +7,7 @@ from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.tui.jsontree import JsonIndex, JsonTree
 from jobdeck.tui.render.exchange import missing_body
 from jobdeck.tui.render.spans import plain
@@ -49,7 +49,9 @@ def test_what_said_the_same_takes_one_line_between_what_did_not() -> None:
 
 async def test_an_exchange_is_opened_read_and_copied_from() -> None:
     looks = polls(5)
-    failed = Moment(looks[0].started.us, MomentKind.PHASE, "failed", None, "running", "failed", looks[0].request_id)
+    failed = TimelineEvent(
+        looks[0].started.us, TimelineEventKind.PHASE, "failed", None, "running", "failed", looks[0].request_id
+    )
     async with driven([job("op_a", Phase.FAILED, error=JobError("RATE_LIMITED", "no"))], looks, size=(110, 40)) as run:
         engine, body = run.engine, json.dumps(BODY).encode()
         engine.timelines[key("op_a")] = (failed,)

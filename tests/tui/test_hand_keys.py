@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from jobdeck.domain.events import PhaseChanged
-from jobdeck.domain.fingerprint import Faults, fingerprint
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
+from jobdeck.report.failure_groups import FailureGroups, fingerprint_of
 from jobdeck.tui.notifications import desktop_at_hand, notification_sequence
 from tests.tui.drive import driven, painted, toasts
 from tests.tui.world import NOON, ago, job, key, stage
@@ -128,7 +128,7 @@ async def test_jobs_that_failed_alike_are_counted_and_shown_with_one_key() -> No
 
 async def test_a_fault_without_a_code_is_grouped_by_what_its_messages_share() -> None:
     jobs = [failed(f"op_{number}", None, f'row {number} of "file{number}.csv" is not valid') for number in range(5)]
-    assert len({fingerprint(one) for one in jobs}) == 1
+    assert len({fingerprint_of(one) for one in jobs}) == 1
     async with driven([*jobs, failed("op_x", None, "quota exceeded")], size=(120, 50)) as run:
         run.app.deck._jobs.select(key("op_2"))
         await run.shows("= 5 jobs failed with is not valid in enrichment")
@@ -137,19 +137,19 @@ async def test_a_fault_without_a_code_is_grouped_by_what_its_messages_share() ->
 
 
 def test_faults_are_counted_as_jobs_come_change_and_go() -> None:
-    faults = Faults()
+    faults = FailureGroups()
     first = replace(failed("op_b"), ended_us=ago(600).us)
-    faults.take([failed("op_a"), first, job("op_c")], [])
-    found = faults.of(key("op_a"))
+    faults.apply([failed("op_a"), first, job("op_c")], [])
+    found = faults.group_of(key("op_a"))
     assert found is not None
     assert (found.count, found.since_us) == (2, ago(600).us)
-    assert found.fault.words(2) == "2 jobs failed with UPSTREAM_TIMEOUT in enrichment"
-    faults.take([replace(failed("op_b"), phase=Phase.SUCCEEDED)], [])
-    assert faults.of(key("op_b")) is None
-    rest = faults.of(key("op_a"))
+    assert found.fingerprint.describe(2) == "2 jobs failed with UPSTREAM_TIMEOUT in enrichment"
+    faults.apply([replace(failed("op_b"), phase=Phase.SUCCEEDED)], [])
+    assert faults.group_of(key("op_b")) is None
+    rest = faults.group_of(key("op_a"))
     assert rest is not None
     assert rest.since_us > ago(600).us
-    faults.take([], [key("op_a")])
-    assert faults.of(key("op_a")) is None
+    faults.apply([], [key("op_a")])
+    assert faults.group_of(key("op_a")) is None
     assert not faults._ends
     assert not faults._since

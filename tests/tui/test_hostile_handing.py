@@ -7,8 +7,8 @@ import pytest
 from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.tickets import MAX_BYTES
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
+from jobdeck.report.ticket import MAX_BYTES
 from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.ticket import TicketScreen
 from tests.tui.drive import driven, toasts
@@ -27,7 +27,7 @@ async def test_hostile_words_in_tickets_traces_and_notices_do_nothing(
     monkeypatch.setattr("jobdeck.tui.notifications.desktop_at_hand", lambda _: False)
     one = hostile_job(text)
     other = replace(one, target=job("op_b").target)
-    moments = (Moment(NOON.us, MomentKind.PHASE, text, None, "running", "failed", text),)
+    moments = (TimelineEvent(NOON.us, TimelineEventKind.PHASE, text, None, "running", "failed", text),)
     good = replace(hostile_exchange(other, text), problem=None)
     engine = FakeEngine(
         clock_at_noon(), [one, other], [hostile_exchange(one, text), hostile_exchange(other, text), good]

@@ -10,7 +10,7 @@ from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.job import DROPPED_RESULT, Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.tui.render.detail import ScheduleInfo, detail_lines
 from jobdeck.tui.render.spans import LEVELS, Line, line_width, plain, sparkline
 from jobdeck.tui.render.tabs import Tab, diff_lines, explained_lines, raw_lines, timeline_lines
@@ -29,10 +29,10 @@ FACTS = (
     ("companyMatchEvidence", "company_page 12, profile_current_job 3"),
 )
 MOMENTS = (
-    Moment(ago(110).us, MomentKind.PHASE, "queued", None, "unknown", "queued", UUID),
-    Moment(ago(70).us, MomentKind.STAGE, "", "enrichment", "queued", "running", UUID),
-    Moment(ago(30).us, MomentKind.PROBLEM, "server error: Service Unavailable", request_id=UUID),
-    Moment(ago(15).us, MomentKind.PHASE, "failed", None, "running", "failed", UUID),
+    TimelineEvent(ago(110).us, TimelineEventKind.PHASE, "queued", None, "unknown", "queued", UUID),
+    TimelineEvent(ago(70).us, TimelineEventKind.STAGE, "", "enrichment", "queued", "running", UUID),
+    TimelineEvent(ago(30).us, TimelineEventKind.PROBLEM, "server error: Service Unavailable", request_id=UUID),
+    TimelineEvent(ago(15).us, TimelineEventKind.PHASE, "failed", None, "running", "failed", UUID),
 )
 
 MEANINGS = built_in_meanings("thehog")
@@ -186,7 +186,7 @@ async def test_a_body_whose_result_is_too_large_to_keep_is_saved_as_it_comes(
         await run.press("right_square_bracket")
         await run.shows("result 103 MB, too large to keep: o saves it to a file")
         await run.press("o")
-        words = f"not saved: {ProblemKind.TIMEOUT.words}: nothing within" if fails else "saved as"
+        words = f"not saved: {ProblemKind.TIMEOUT.label}: nothing within" if fails else "saved as"
         await run.until(lambda: any(words in toast for toast in toasts(run.app)))
         assert ("download", key("op_a")) in run.engine.asked
     found = list(tmp_path.iterdir())
@@ -233,8 +233,8 @@ async def test_hostile_words_do_nothing_on_any_tab(nasty: list[str]) -> None:
         for one, text in zip(jobs, nasty, strict=True):
             run.engine.bodies[one.key] = text.encode("utf-8", "surrogatepass")
             run.engine.timelines[one.key] = (
-                Moment(NOON.us, MomentKind.PHASE, text, text, text, text, text),
-                Moment(NOON.us, MomentKind.PROBLEM, text, request_id=text),
+                TimelineEvent(NOON.us, TimelineEventKind.PHASE, text, text, text, text, text),
+                TimelineEvent(NOON.us, TimelineEventKind.PROBLEM, text, request_id=text),
             )
             run.engine.before[one.key] = job("op_a", observed=ago(60), status="before")
         for _ in range(len(run.engine.jobs)):

@@ -9,16 +9,24 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from jobdeck.app.json_shapes import job_object
-from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import utc
 from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.ticket import MAX_OUTAGE, TicketSource, code_block, code_span, ticket_markdown, ticket_object
-from jobdeck.domain.tickets import MAX_BYTES, tickets_markdown
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.domain.transitions import apply_observation
+from jobdeck.report.curl import curl_line
+from jobdeck.report.ticket import (
+    MAX_BYTES,
+    MAX_OUTAGE,
+    TicketSource,
+    code_block,
+    code_span,
+    ticket_markdown,
+    ticket_object,
+    tickets_markdown,
+)
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
 
 OURS = {"Support ticket", "Error (verbatim)", "Timeline (UTC, as observed)", "Reproduce",
@@ -49,10 +57,10 @@ def make_source(text: str = "no response", note: str = "") -> TicketSource:
     problem = Problem(ProblemKind.SERVER_ERROR, text or "x", 503)
     return TicketSource(
         job=replace(job, target=replace(make_target(), accepted_request_id=text or None), anomalies=(text,)),
-        timeline=(Moment(START.us, MomentKind.PHASE, text, text, "queued", "failed", text),),
+        timeline=(TimelineEvent(START.us, TimelineEventKind.PHASE, text, text, "queued", "failed", text),),
         exchanges=(shown, make_exchange(START, problem)),
         version="1.2.3",
-        made_us=now.us,
+        created_us=now.us,
         curl=curl_line("GET", "https://developer.thehog.ai/api/operations/op_1", [("X-Access-Key", "$KEY")]),
         note=note,
     )
@@ -114,8 +122,8 @@ def failing(at: int, kind: ProblemKind = ProblemKind.SERVER_ERROR) -> Exchange:
 def test_of_many_exchanges_those_that_told_something_are_shown_and_the_rest_is_counted() -> None:
     looks = [replace(make_exchange(START.later(at)), request_id=f"look-{at}") for at in range(100)]
     looks[3], looks[40] = failing(3), failing(40)
-    told = Moment(START.later(7).us, MomentKind.PHASE, "processing", None, "queued", "running", "look-7")
-    source = replace(make_source(), exchanges=tuple(reversed(looks)), timeline=(told,), most=8, ends=())
+    told = TimelineEvent(START.later(7).us, TimelineEventKind.PHASE, "processing", None, "queued", "running", "look-7")
+    source = replace(make_source(), exchanges=tuple(reversed(looks)), timeline=(told,), max_exchanges=8, ends=())
     source = replace(source, job=make_job())
     markdown = ticket_markdown(source)
     shown = [line for line in markdown.splitlines() if "GET https" in line or "omitted" in line]
@@ -149,7 +157,7 @@ def test_a_ticket_has_what_failed_meanwhile_of_the_whole_profile() -> None:
 
 
 def test_a_first_look_is_no_change_from_unknown() -> None:
-    seen = Moment(START.us, MomentKind.PHASE, "queued", None, "unknown", "queued", "r-1")
+    seen = TimelineEvent(START.us, TimelineEventKind.PHASE, "queued", None, "unknown", "queued", "r-1")
     assert "phase first seen -> queued r-1" in ticket_markdown(replace(make_source(), timeline=(seen,)))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from jobdeck.domain.attention import blind, stale
+from jobdeck.domain.attention import stale, unreachable
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import JobEvent, PhaseChanged, ProblemMet, ProgressChanged, Recovered, StageChanged
 from jobdeck.domain.exchange import Exchange
@@ -290,11 +290,11 @@ def test_recovery_is_told_with_what_it_took() -> None:
     for seconds in (5, 10):
         now = START.later(seconds)
         job, _ = apply_failure(job, make_exchange(now, problem), problem, now)
-    assert blind(job)
+    assert unreachable(job)
     now = START.later(20)
     job, events = apply_observation(job, make_observation(), make_exchange(now), now)
     assert events == (Recovered(now, job.key, 2),)
-    assert not blind(job)
+    assert not unreachable(job)
 
 
 def test_a_job_goes_stale_past_three_intervals_and_an_ended_one_never() -> None:

@@ -7,8 +7,8 @@ from typing import TypeAlias, TypeVar
 
 from jobdeck.apis.jsonpath import MAX_PATH, PathError, compile_first, is_plural
 from jobdeck.apis.spec import Paths
+from jobdeck.domain.humanize import parse_duration
 from jobdeck.domain.text import did_you_mean, one_line
-from jobdeck.domain.words import seconds_of
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
@@ -104,7 +104,7 @@ class StrictTable:
         text = self.text(key)
         if not text:
             return None
-        found = seconds_of(text)
+        found = parse_duration(text)
         if found is None or not 0 < found <= LONGEST_DURATION:
             raise self.error(key, f"must be a duration such as 45s, 30m or 1h30m, not {one_line(text, 40)!r}")
         if not low <= found <= high:

@@ -19,11 +19,11 @@ from jobdeck.apis.profile import Profile
 from jobdeck.apis.targets import ProfileRegistry
 from jobdeck.config import ConfigError, ProfileSettings, Settings, load_settings
 from jobdeck.config.settings import Profiles
-from jobdeck.domain.curl import curl_line
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, Target
 from jobdeck.engine.clock import SystemClock
 from jobdeck.providers.redactor import Redactor
+from jobdeck.report.curl import curl_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence

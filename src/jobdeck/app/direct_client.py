@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.domain.ratelimit import describe_wish
+from jobdeck.domain.ratelimit import describe_requested_wait
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Permit
 from jobdeck.providers.base import Provider, Reply, ValuePage
@@ -35,8 +35,8 @@ def silenced(until: Instant, kind: ProblemKind | None = None, asked: float | Non
 
     `kind` and `asked` are what it is for, where this process knows (see `describe_wish`).
     """
-    wish = describe_wish(kind, asked)
-    message = f"not polled, no requests until {words.clock(until.us)}{f': {wish}' if wish else ''}"
+    wish = describe_requested_wait(kind, asked)
+    message = f"not polled, no requests until {humanize.format_time(until.us)}{f': {wish}' if wish else ''}"
     return Problem(kind or ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
 
 

@@ -101,7 +101,7 @@ class LiveSession:
         counts = await store.read(lambda shelf: shelf.count_watched())
         self._watched = self._with_keys(name for name in counts if name in self._context.settings.profiles)
         first = await self._context.load_jobs(store, (), FIRST)
-        self._first = tuple(job.remembered() for job in first if job.key.profile in self._watched)
+        self._first = tuple(job.as_remembered() for job in first if job.key.profile in self._watched)
         self.reading = sum(counts[name] for name in self._watched)
         return self._first
 
@@ -194,7 +194,7 @@ class LiveSession:
         names = self._with_keys(listing)
         found = await discover(self._context, names, LISTED, None)
         for name, part in found.items():
-            told = tuple(f"{name}: {problem.kind.words}: {problem.message}" for problem in part.problems)
+            told = tuple(f"{name}: {problem.kind.label}: {problem.message}" for problem in part.problems)
             told += tuple(f"{name}: {gap}" for gap in part.gaps)
             self.notices = (*self.notices, *told)
         return [job for part in found.values() for job in part.jobs]

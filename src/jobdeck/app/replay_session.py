@@ -6,14 +6,13 @@ from jobdeck import __version__
 from jobdeck.apis.pages import built_in_meanings, customary_headers
 from jobdeck.app.session import OpenEngine, Preference, ReadOnly
 from jobdeck.app.tickets import TicketError
-from jobdeck.domain.curl import curl_line
-from jobdeck.domain.exchange import Exchange, told_offset
+from jobdeck.domain.exchange import Exchange, first_clock_offset
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.ticket import TicketSource
-from jobdeck.domain.tickets import tickets_markdown
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.replay import ReplayEngine
+from jobdeck.report.curl import curl_line
+from jobdeck.report.ticket import TicketSource, tickets_markdown
 
 READ_ONLY = "not available in replay"
 
@@ -83,9 +82,9 @@ class ReplaySession:
             timeline=self._replay.timeline(job.key),
             exchanges=exchanges,
             version=__version__,
-            made_us=self._replay.now().us,
+            created_us=self._replay.now().us,
             curl=self.curl(job.target),
-            clock_offset=told_offset(exchanges),
+            clock_offset=first_clock_offset(exchanges),
             include_result=include_result,
         )
 

@@ -10,7 +10,7 @@ from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.batch import Batch
 from jobdeck.scheduling.actions import BudgetView, Plan
 
@@ -67,7 +67,7 @@ class EngineView(Protocol):
         """Return the newest exchanges about a job, newest first."""
         ...
 
-    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+    def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         """Return what happened to a job, oldest first."""
         ...
 

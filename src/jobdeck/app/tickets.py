@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from jobdeck import __version__
 from jobdeck.app.context import AppContext, RunningEngine
-from jobdeck.domain.exchange import Exchange, told_offset
+from jobdeck.domain.exchange import Exchange, first_clock_offset
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.domain.ticket import MAX_EXCHANGES, TicketSource
-from jobdeck.domain.tickets import tickets_markdown
+from jobdeck.report.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
 from jobdeck.store import Store
 from jobdeck.store.errors import UnknownJobError
 from jobdeck.store.records import LedgerEntry
@@ -122,9 +121,9 @@ def ticket_source(
         ends=tuple(_answered(ends, now)),
         outage=_outage(store, job, exchanges, min([job.added.us, *(moment.at_us for moment in timeline)]), now),
         version=__version__,
-        made_us=now.us,
+        created_us=now.us,
         curl=context.curl(job.target),
-        clock_offset=told_offset(fresh),
+        clock_offset=first_clock_offset(fresh),
         note=note or (annotation.note if annotation is not None else ""),
         include_result=include_result,
     )
@@ -135,7 +134,9 @@ def _outage(store: Store, job: Job, own: Sequence[Exchange], since_us: int, now:
     until_us = job.ended.us if job.terminal and job.ended is not None else now.us
     known = {_mark(item) for item in own}
     failed = _answered(store.failures(job.key.profile, since_us, until_us, MOST_FAILURES), now)
-    return tuple(item for item in failed if item.problem and item.problem.kind.of_profile and _mark(item) not in known)
+    return tuple(
+        item for item in failed if item.problem and item.problem.kind.affects_profile and _mark(item) not in known
+    )
 
 
 def _answered(entries: Iterable[LedgerEntry], now: Instant) -> list[Exchange]:

@@ -163,7 +163,7 @@ def _print(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> None:
         print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
         sys.stdout.write("\n")
     for fault in _faults(read):
-        sys.stdout.write(f"not a job: {fault.kind.words}: {one_line(fault.message)}\n")
+        sys.stdout.write(f"not a job: {fault.kind.label}: {one_line(fault.message)}\n")
     for job in read.observations:
         print_table(("PARSED AS", ""), list(_summary(read, job)))
     if rows.problem is not None and rows.problem.kind is not ProblemKind.NOT_JSON:

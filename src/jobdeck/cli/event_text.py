@@ -4,7 +4,7 @@ from typing import Any
 
 from jobdeck.app.json_shapes import problem_object, rfc3339
 from jobdeck.cli.job_text import describe_id, describe_reason
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.events import (
     AnomalyMet,
     Event,
@@ -39,10 +39,10 @@ def describe_event(event: Event, job: Job | None = None) -> str | None:
             return f"{stage}: {before.value if before else 'new'} -> {after.value}"
         case ProgressChanged(stage=stage, after=after):
             name = f"{stage}: " if stage else ""
-            return f"{name}{'progress no longer reported' if after is None else words.percent(after)}"
+            return f"{name}{'progress no longer reported' if after is None else humanize.format_percent(after)}"
         case ProblemMet(problem=problem, failures=failures):
             again = f" ({failures} in a row)" if failures > 1 else ""
-            return f"poll failed: {problem.kind.words}: {problem.message}{again}"
+            return f"poll failed: {problem.kind.label}: {problem.message}{again}"
         case Recovered(failures=failures):
             return f"reachable again after {failures} failed poll{'s' if failures > 1 else ''}"
         case RunBegan(message=message):
@@ -50,9 +50,9 @@ def describe_event(event: Event, job: Job | None = None) -> str | None:
         case AnomalyMet(message=message):
             return f"anomaly: {message}"
         case ProfileHalted(profile=profile, problem=problem):
-            return f"profile {profile}: polling stopped: {problem.kind.words}: {problem.message}"
+            return f"profile {profile}: polling stopped: {problem.kind.label}: {problem.message}"
         case OutageBegan(profile=profile, problem=problem):
-            return f"profile {profile} is down: {problem.kind.words}: {problem.message}"
+            return f"profile {profile} is down: {problem.kind.label}: {problem.message}"
         case OutageEnded(profile=profile, seconds=seconds):
             return f"profile {profile} is back after {round(seconds)} s"
         case SleepNoticed(seconds=seconds):

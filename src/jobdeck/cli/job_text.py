@@ -1,7 +1,7 @@
 """How a job reads in a line of plain text."""
 
-from jobdeck.domain import words
-from jobdeck.domain.attention import blind, stale
+from jobdeck.domain import humanize
+from jobdeck.domain.attention import stale, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
@@ -44,14 +44,14 @@ def describe_state(job: Job, now: Instant) -> str:
     if job.status is None:
         return "? no data" if job.trouble is not None else "· new"
     word = job.status if job.phase is Phase.UNKNOWN else job.phase.value
-    doubt = " (unreachable)" if blind(job) else " (stale)" if stale(job, now) else ""
+    doubt = " (unreachable)" if unreachable(job) else " (stale)" if stale(job, now) else ""
     return f"{GLYPHS[job.phase]} {word}{doubt}"
 
 
 def describe_progress(job: Job) -> str:
     """Percent of the job, else of its current stage, else a dash."""
-    progress = job.shown_progress
-    return "–" if progress is None else words.percent(progress)
+    progress = job.displayed_progress
+    return "–" if progress is None else humanize.format_percent(progress)
 
 
 def describe_age(job: Job, now: Instant) -> str:
@@ -59,15 +59,15 @@ def describe_age(job: Job, now: Instant) -> str:
     age = job.age(now)
     if age is None:
         return "never"
-    return "final" if job.terminal and job.confirmed else words.span(age)
+    return "final" if job.terminal and job.confirmed else humanize.format_duration(age)
 
 
 def describe_message(job: Job) -> str:
     """The problem, else why the job is no plain success and what contradicts its end, in one line."""
     if job.trouble is not None:
-        return f"{job.trouble.kind.words}: {job.trouble.message}"
+        return f"{job.trouble.kind.label}: {job.trouble.message}"
     doubt = f"the list says {job.doubt}" if job.doubt is not None else ""
-    parts = (describe_reason(job), describe_anomaly(job), doubt, words.dropped_result(job.dropped_result))
+    parts = (describe_reason(job), describe_anomaly(job), doubt, humanize.describe_dropped_result(job.dropped_result))
     return "; ".join(part for part in parts if part)
 
 

@@ -486,9 +486,9 @@ LONGEST = 366 * 86_400.0
 
 def duration(text: str) -> float:
     """Return the seconds of a length of time of up to a year; for argparse, raises its ArgumentTypeError."""
-    from jobdeck.domain.words import seconds_of  # noqa: PLC0415 - not for --version and --help
+    from jobdeck.domain.humanize import parse_duration  # noqa: PLC0415 - not for --version and --help
 
-    seconds = seconds_of(text)
+    seconds = parse_duration(text)
     if seconds is None or not 0 < seconds <= LONGEST:
         message = "must be a duration such as 45s, 30m or 1h30m"
         raise argparse.ArgumentTypeError(message)

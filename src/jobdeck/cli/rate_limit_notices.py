@@ -2,7 +2,7 @@
 
 from jobdeck.app.direct_client import is_short_wait, silenced
 from jobdeck.cli.log import log
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_wait
@@ -32,8 +32,8 @@ class RateLimitNotices:
             return
         self._notified[profile] = until
         log(
-            f"profile {profile}: {describe_wait(kind, asked)}; no requests until {words.clock(until.us)} "
-            f"(in {words.span(seconds)})"
+            f"profile {profile}: {describe_wait(kind, asked)}; no requests until {humanize.format_time(until.us)} "
+            f"(in {humanize.format_duration(seconds)})"
         )
 
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import Literal, TextIO
 
-from jobdeck.domain.signs import in_ascii
+from jobdeck.domain.ascii_fallback import to_ascii
 
 SIGNS = "jobdeck.signs"
 """The name under which Python knows how to write what a stream's encoding does not."""
@@ -63,7 +63,7 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     signs = error.object[error.start : error.end]
-    return "".join(in_ascii(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
+    return "".join(to_ascii(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
 
 
 def _occupy() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from jobdeck.cli.job_text import describe_anomaly, describe_id, describe_message, describe_reason, describe_unconfirmed
 from jobdeck.cli.log import log
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 
@@ -31,7 +31,9 @@ def describe_summary(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
 def log_anomalies(jobs: Iterable[Job]) -> None:
     """Say of jobs printed as JSON what its keys do not: what contradicts their end, and a result that was not kept."""
     for job in jobs:
-        missing = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+        missing = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
+            job.evicted_result
+        )
         for text in (describe_anomaly(job), missing):
             if text:
                 log(f"{job.key}  {text}")

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from jobdeck.domain.job import Job
 
 Rank: TypeAlias = tuple[int, int, int]
-"""Class of need, moment of entering it (the newest first), order of arrival. No two rows of a list share one."""
+"""Class of need, time of entering it (the newest first), order of arrival. No two rows of a list share one."""
 
-SUNK = 7
+ACKNOWLEDGED_RANK = 7
 """The class of need of what a person has acknowledged: below all others."""
 
 STALE_FACTOR = 3.0
 """A job is stale when its age is past this many times its expected interval."""
 
-BLIND_FAILURES = 2
-"""A job is blind when this many of its newest exchanges failed in a row: one failure may be a hiccup."""
+UNREACHABLE_FAILURES = 2
+"""A job is unreachable when this many of its newest exchanges failed in a row: one failure may be a hiccup."""
 
 
 class Attention(IntEnum):
@@ -29,7 +29,7 @@ class Attention(IntEnum):
 
     FAILED = 0
     STALLED = 1
-    BLIND = 2
+    UNREACHABLE = 2
     PARTIAL = 3
     RUNNING = 4
     QUEUED = 5
@@ -42,11 +42,11 @@ def stale(job: Job, now: Instant) -> bool:
     return not job.terminal and age is not None and age > STALE_FACTOR * job.interval
 
 
-def blind(job: Job) -> bool:
+def unreachable(job: Job) -> bool:
     """Whether the newest exchanges about an unfinished job, or all of its profile, failed: its row shows the past."""
     if job.terminal:
         return False
-    return job.failures >= BLIND_FAILURES or job.outage is not None or (job.failures > 0 and job.observed is None)
+    return job.failures >= UNREACHABLE_FAILURES or job.outage is not None or (job.failures > 0 and job.observed is None)
 
 
 def stalled(job: Job, now: Instant) -> bool:
@@ -72,8 +72,8 @@ def attention(job: Job, now: Instant) -> Attention:
         case Phase.QUEUED | Phase.RUNNING | Phase.UNKNOWN:
             if stalled(job, now):
                 return Attention.STALLED
-            if blind(job):
-                return Attention.BLIND
+            if unreachable(job):
+                return Attention.UNREACHABLE
             return Attention.QUEUED if job.phase is Phase.QUEUED or job.observed is None else Attention.RUNNING
 
 
@@ -82,12 +82,12 @@ def rank(job: Job, now: Instant, before: Rank | None, arrival: int) -> Rank:
 
     So a line stays where a reader's eye is while progress ticks in many of them at once.
     """
-    need = SUNK if job.acknowledged else int(attention(job, now))
+    need = ACKNOWLEDGED_RANK if job.acknowledged else int(attention(job, now))
     if before is not None and before[0] == need:
         return before
-    return need, _entered(job), arrival if before is None else before[2]
+    return need, _newest_change_first(job), arrival if before is None else before[2]
 
 
-def _entered(job: Job) -> int:
+def _newest_change_first(job: Job) -> int:
     """Return a sort key by which the newest change comes first."""
     return -(job.ended or job.changed or job.added).us

@@ -27,7 +27,7 @@ def newly_ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Jo
     return tuple(found.values())
 
 
-def end_words(jobs: Sequence[Job]) -> str:
+def describe_ends(jobs: Sequence[Job]) -> str:
     """Return ends as one line: a job with its error, or how many there are of each sort."""
     if len(jobs) == 1:
         job = jobs[0]

@@ -109,7 +109,7 @@ class ProfileHalted:
 
 @dataclass(frozen=True, slots=True)
 class OutageBegan:
-    """Every newest request of a profile failed, for a reason that is none of a single job's: all its rows are blind."""
+    """The newest requests of a profile all failed for a reason that is not one job's: its jobs are unreachable."""
 
     at: Instant
     profile: str

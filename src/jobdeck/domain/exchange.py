@@ -77,7 +77,7 @@ class ExchangeContent:
     body: bytes | None = None
 
 
-def told_offset(exchanges: Sequence[Exchange]) -> float | None:
+def first_clock_offset(exchanges: Sequence[Exchange]) -> float | None:
     """Return the clock offset of the first that tells one, in tenths of a second."""
     offsets = (item.clock_offset for item in exchanges)
     return next((round(offset, 1) for offset in offsets if offset is not None), None)

@@ -260,7 +260,7 @@ class Job:
         return self.stages[-1] if self.stages else None
 
     @property
-    def shown_progress(self) -> float | None:
+    def displayed_progress(self) -> float | None:
         """The fraction that a row shows: the job's own, else that of its current stage."""
         if self.progress is not None:
             return self.progress
@@ -320,7 +320,7 @@ class Job:
         others = (fact for fact in self.facts if fact[0] != EVICTED_RESULT)
         return replace(self, result=None, facts=((EVICTED_RESULT, str(len(self.result))), *others))
 
-    def remembered(self) -> "Job":
+    def as_remembered(self) -> "Job":
         """Return the job as a later run knows it: without the failures of the run that saw it."""
         return replace(
             self,

@@ -21,14 +21,14 @@ class ProblemKind(StrEnum):
     PROTOCOL = "protocol"
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """The kind in words, as a person reads it."""
-        return _TITLES[self]
+        return _LABELS[self]
 
     @property
-    def of_profile(self) -> bool:
+    def affects_profile(self) -> bool:
         """Whether the reason lies with the server, the way to it or the key, and so concerns every job alike."""
-        return self in _OF_PROFILE
+        return self in _AFFECT_PROFILE
 
     @property
     def reached_server(self) -> bool:
@@ -36,7 +36,7 @@ class ProblemKind(StrEnum):
         return self not in {ProblemKind.NETWORK, ProblemKind.TIMEOUT}
 
 
-_TITLES = {
+_LABELS = {
     ProblemKind.NETWORK: "unreachable",
     ProblemKind.TIMEOUT: "timed out",
     ProblemKind.REDIRECT: "unexpected redirect",
@@ -52,7 +52,7 @@ _TITLES = {
 }
 
 
-_OF_PROFILE = frozenset(
+_AFFECT_PROFILE = frozenset(
     {
         ProblemKind.NETWORK,
         ProblemKind.TIMEOUT,

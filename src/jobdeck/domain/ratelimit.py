@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.problem import ProblemKind
 
 LONGEST_WAIT = 900.0
@@ -28,13 +28,13 @@ class RateWindow:
 
 
 def describe_wait(kind: ProblemKind | None, asked: float | None) -> str:
-    """Return why nothing is sent for a while, and whose wish the wait is; see `describe_wish`."""
+    """Return why nothing is sent for a while, and whose wish the wait is; see `describe_requested_wait`."""
     why = "server unavailable" if kind is ProblemKind.SERVER_ERROR else "rate limited"
-    wish = describe_wish(kind, asked)
+    wish = describe_requested_wait(kind, asked)
     return f"{why}; {wish}" if wish else why
 
 
-def describe_wish(kind: ProblemKind | None, asked: float | None) -> str:
+def describe_requested_wait(kind: ProblemKind | None, asked: float | None) -> str:
     """Return for how many seconds a server `asked` to be left alone (None: it named none) after a problem of that kind.
 
     Empty when another process had the problem (None), of which only the end of the wait is known.
@@ -43,6 +43,6 @@ def describe_wish(kind: ProblemKind | None, asked: float | None) -> str:
         return ""
     if asked is None:
         return "no retry time given"
-    whole = words.span(max(1, math.ceil(min(asked, 1e9))))
-    most = f" (jobdeck waits {words.span(LONGEST_WAIT)} at most)" if asked > LONGEST_WAIT else ""
+    whole = humanize.format_duration(max(1, math.ceil(min(asked, 1e9))))
+    most = f" (jobdeck waits {humanize.format_duration(LONGEST_WAIT)} at most)" if asked > LONGEST_WAIT else ""
     return f"the server asked to {'retry in' if kind is ProblemKind.SERVER_ERROR else 'wait'} {whole}{most}"

@@ -56,7 +56,7 @@ def clean(text: str, *, lines: bool = False, limit: int | None = None, size: int
     """
     cut = ""
     if limit is not None and len(text) > limit:
-        cut = f"… (truncated, {bytes_of(text) if size is None else size} bytes)"
+        cut = f"… (truncated, {utf8_size(text) if size is None else size} bytes)"
         text = text[:limit]
     if not text.isascii() or not text.isprintable():
         text = _UNSAFE.sub(_keep_newline if lines else _escape, text)
@@ -69,7 +69,7 @@ def one_line(text: str, limit: int = MESSAGE_LIMIT, size: int | None = None) -> 
     return clean(" ".join(text.split(None, limit)), limit=limit, size=size)
 
 
-def bytes_of(text: str) -> int:
+def utf8_size(text: str) -> int:
     """Return how many bytes a text has in UTF-8, lone surrogates among them."""
     return len(text.encode("utf-8", "surrogatepass"))
 

@@ -1,4 +1,4 @@
-"""What happened to a job, moment by moment, as far as we saw it."""
+"""The timeline of a job: what happened to it, as far as it was observed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from enum import StrEnum
 from jobdeck.domain.phase import Phase
 
 
-class MomentKind(StrEnum):
-    """What a moment is about."""
+class TimelineEventKind(StrEnum):
+    """What an event of a timeline is about."""
 
     ACCEPTED = "accepted"
     WATCHED = "watched"
@@ -21,15 +21,15 @@ class MomentKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One entry of a timeline: at `at_us` (microseconds since the epoch) we learnt this.
+class TimelineEvent:
+    """One event of a timeline, observed at `at_us` (microseconds since the epoch).
 
     `stage` names the stage for `STAGE`, `before` and `after` are phases, and `text` is the server's own word, a
     problem's message, an anomaly, or how a new run of the ID shows. `request_id` is that of the answer that told.
     """
 
     at_us: int
-    kind: MomentKind
+    kind: TimelineEventKind
     text: str = ""
     stage: str | None = None
     before: str | None = None
@@ -37,7 +37,7 @@ class Moment:
     request_id: str | None = None
 
 
-def first_look(moments: Iterable[Moment]) -> Moment | None:
-    """Return the moment that a job was first seen, of moments oldest first: nobody saw it unknown before that."""
-    first = next((moment for moment in moments if moment.kind is MomentKind.PHASE), None)
+def first_observation(events: Iterable[TimelineEvent]) -> TimelineEvent | None:
+    """Return the event by which a job was first observed, of events oldest first; None when there is none."""
+    first = next((event for event in events if event.kind is TimelineEventKind.PHASE), None)
     return first if first is not None and first.before == Phase.UNKNOWN else None

@@ -6,7 +6,7 @@ Newer is what was sent later (`Exchange.sequence`), never what a clock says.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.events import (
     AnomalyMet,
     JobEvent,
@@ -45,7 +45,7 @@ SAME_US = 1_000_000
 
 _DAY = 86_400.0
 
-_GOING = frozenset({Phase.QUEUED, Phase.RUNNING})
+_UNFINISHED = frozenset({Phase.QUEUED, Phase.RUNNING})
 """What begins a new run after an end; a word that nobody knows may as well be what becomes of ended jobs."""
 
 _RELIABILITY = {source: place for place, source in enumerate(Source)}
@@ -55,12 +55,12 @@ _NO_ANSWER_ABOUT_JOB = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, Prob
 
 MAX_ANOMALIES = 20
 
-MOST_TRIES = 3
+MAX_PART_ATTEMPTS = 3
 """Requests for a part of a job that cannot be had, before that is said."""
 
 _RESULT_SIZES = frozenset({DROPPED_RESULT, EVICTED_RESULT})
 
-_PASSING = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.SERVER_ERROR})
+_TRANSIENT = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.SERVER_ERROR})
 """Problems after which a part is asked for again."""
 
 
@@ -89,7 +89,7 @@ def apply_observation(
     listed_end = observation.phase.terminal and not own and (job.summary_only or not job.terminal)
     denial = _denial(job, ended_as, observation, now) if own and observation.whole else None
     new_run = _shows_new_run(job, observation, own=own)
-    if new_run or (denial is not None and observation.phase in _GOING):
+    if new_run or (denial is not None and observation.phase in _UNFINISHED):
         message = _run_message(job, observation, ended_as) if new_run else denial or ""
         job = _blank_run(job, now)
         events.append(RunBegan(now, job.key, job.run, message))
@@ -120,12 +120,12 @@ def apply_observation(
     same_end = job.terminal and observation.phase is job.phase
     observation = _with_known_parts(job, observation)
     if same_end and observation.whole:
-        observation = _with_what_is_known(job, observation)
+        observation = _fill_from_known(job, observation)
     changes = _changes(job, observation, exchange, now)
     changed = now if changes else job.changed
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
-    taken = _take_over(seen, observation, now, changed, own=own)
+    taken = _merge(seen, observation, now, changed, own=own)
     if own and observation.whole:
         taken = replace(taken, missing=_missing_parts(job, observation, same_end=same_end))
     # An end that the job's own answer told is not told less well when a list or another process repeats it.
@@ -145,7 +145,7 @@ def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) 
     if exchange.sequence < job.sequence:
         return job, ()
     if exchange.part is not None:
-        return _note_missing_part(job, exchange.part, problem, now)
+        return _apply_part_failure(job, exchange.part, problem, now)
     missing = problem.kind is ProblemKind.NOT_FOUND
     misses, since = job.misses, job.missing_since
     if missing:
@@ -199,7 +199,7 @@ def _denial(job: Job, ended_as: tuple[str, int] | None, observation: Observation
     if ended_as is None or same or observation.status == ended_as[0]:
         return None
     status, us = ended_as
-    return f"was {status} at {words.near(us, now)}, the server now says {observation.status}"
+    return f"was {status} at {humanize.format_recent(us, now)}, the server now says {observation.status}"
 
 
 def _shows_new_run(job: Job, observation: Observation, *, own: bool) -> bool:
@@ -242,7 +242,7 @@ def _blank_run(job: Job, now: Instant) -> Job:
     )
 
 
-def _with_what_is_known(job: Job, observation: Observation) -> Observation:
+def _fill_from_known(job: Job, observation: Observation) -> Observation:
     return replace(
         observation,
         progress=job.progress if observation.progress is None else observation.progress,
@@ -274,7 +274,7 @@ def _last_change(observation: Observation, exchange: Exchange, now: Instant) -> 
     return now.later(min(0.0, (updated_us - now.us) / 1e6 - (offset if abs(offset) < _DAY else 0.0)))
 
 
-def _take_over(job: Job, observation: Observation, now: Instant, changed: Instant | None, *, own: bool) -> Job:
+def _merge(job: Job, observation: Observation, now: Instant, changed: Instant | None, *, own: bool) -> Job:
     whole, ends = observation.whole, observation.phase.terminal
     same_end = ends and observation.phase is job.phase and job.ended is not None
     ended = job.ended if same_end else now if ends else None
@@ -285,13 +285,13 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
         phase=observation.phase,
         kind=observation.kind or job.kind,
         progress=observation.progress if whole else job.progress,
-        stages=_update_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
+        stages=_update_stage_records(job.stages, observation.stages, now, ended or now) if whole else job.stages,
         error=observation.error if whole else job.error,
         result=observation.result if whole else job.result,
         facts=observation.facts if whole else observation.facts or job.facts,
         created_us=_newer_date(job.created_us, observation.created_us, own=own),
-        updated_us=_kept(observation.updated_us, job.updated_us),
-        ended_us=_kept(observation.ended_us, job.ended_us) if ends else None,
+        updated_us=_first_known(observation.updated_us, job.updated_us),
+        ended_us=_first_known(observation.ended_us, job.ended_us) if ends else None,
         started_us=_newer_date(job.started_us, observation.started_us, own=own),
         attempt=observation.attempt if observation.attempt is not None else job.attempt,
         changed=changed,
@@ -309,10 +309,10 @@ def _take_over(job: Job, observation: Observation, now: Instant, changed: Instan
 
 def _newer_date(known: int | None, told: int | None, *, own: bool) -> int | None:
     """Return a date that tells one run from another: rows may be dated otherwise, and fill in what is missing alone."""
-    return _kept(told, known) if own else _kept(known, told)
+    return _first_known(told, known) if own else _first_known(known, told)
 
 
-def _kept(told: int | None, known: int | None) -> int | None:
+def _first_known(told: int | None, known: int | None) -> int | None:
     return told if told is not None else known
 
 
@@ -348,15 +348,15 @@ def _stage_changes(job: Job, stages: tuple[Stage, ...], exchange: Exchange, now:
             yield ProgressChanged(now, job.key, stage.name, before.progress, stage.progress)
 
 
-def _update_records(
+def _update_stage_records(
     known: tuple[StageRecord, ...], stages: tuple[Stage, ...], now: Instant, over: Instant
 ) -> tuple[StageRecord, ...]:
     """Return the stages as told `now`; those that have ended had done so when the job was, `over` at the latest."""
     records = {record.stage.name: record for record in known}
-    return tuple(_record(records.get(stage.name), stage, now, over) for stage in stages)
+    return tuple(_update_stage_record(records.get(stage.name), stage, now, over) for stage in stages)
 
 
-def _record(known: StageRecord | None, stage: Stage, now: Instant, over: Instant) -> StageRecord:
+def _update_stage_record(known: StageRecord | None, stage: Stage, now: Instant, over: Instant) -> StageRecord:
     if known is not None and known.stage == stage:
         return known
     begun = stage.phase is not Phase.QUEUED
@@ -407,20 +407,20 @@ def _apply_part(
     if part is Part.RESULT:
         return replace(taken, result=observation.result), ()
     events = tuple(_stage_changes(job, observation.stages, exchange, now))
-    stages = _update_records(job.stages, observation.stages, now, job.ended or now)
+    stages = _update_stage_records(job.stages, observation.stages, now, job.ended or now)
     return replace(taken, stages=stages, changed=now if events and not job.terminal else job.changed), events
 
 
-def _note_missing_part(
+def _apply_part_failure(
     job: Job, missing: MissingPart, problem: Problem, now: Instant
 ) -> tuple[Job, tuple[JobEvent, ...]]:
     """Return the job after a request for a part that failed: asked for again where that may help, else it is said."""
     others = tuple(one for one in job.missing if one.part is not missing.part)
     again = replace(missing, tries=missing.tries + 1)
-    if problem.kind in _PASSING and again.tries < MOST_TRIES:
+    if problem.kind in _TRANSIENT and again.tries < MAX_PART_ATTEMPTS:
         return replace(job, missing=(*others, again), version=job.version + 1), ()
     events: list[JobEvent] = []
-    message = f"{_not_fetched(missing.part)}{problem.kind.words}: {problem.message}"
+    message = f"{_not_fetched(missing.part)}{problem.kind.label}: {problem.message}"
     job = replace(job, missing=others, version=job.version + 1)
     return _with_anomaly(job, message, now, events), tuple(events)
 

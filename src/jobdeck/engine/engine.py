@@ -9,7 +9,7 @@ from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.clock import Timer, slept
 from jobdeck.engine.lane import Done, Lane
 from jobdeck.engine.lazily import lazily
@@ -61,7 +61,7 @@ class Engine:
         """Return the newest exchanges about a job, newest first."""
         return self._registry.trace(key).exchanges
 
-    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+    def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         """Return what happened to a job, oldest first; what earlier runs saw joins it once it is in focus."""
         return self._registry.trace(key).moments
 

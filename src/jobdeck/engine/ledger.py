@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import FetchPart, ListPage, Poll
 
@@ -55,7 +55,7 @@ class History:
     """What is remembered of a job: its exchanges, newest first, and its timeline, oldest first."""
 
     exchanges: tuple[Exchange, ...] = ()
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[TimelineEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class OutageWatch:
         """
         if len(self._asked) < 2:
             self._asked.add(subject)
-        if problem is None or not problem.kind.of_profile:
+        if problem is None or not problem.kind.affects_profile:
             return self._works(now, subject)
         before = self._failed.get(subject)
         self._failed[subject] = now

@@ -11,7 +11,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Source, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_run
 from jobdeck.engine.memory import BodyCache, Results
 from jobdeck.engine.trace import Trace
@@ -109,7 +109,7 @@ class Registry:
         if known is not None and known.observed is not None:
             return False
         if job.observed is not None and job.key not in self._removed:
-            job = job.remembered()
+            job = job.as_remembered()
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
         if known is None:
             self._traces[job.key] = self._removed.pop(job.key) if job.key in self._removed else Trace(now)
@@ -121,7 +121,7 @@ class Registry:
 
         It counts from the moment at which an answer contradicts it, or the first poll fails: then it is what is known.
         """
-        self._remembered.update((job.key, job.remembered()) for job in jobs if job.observed is not None)
+        self._remembered.update((job.key, job.as_remembered()) for job in jobs if job.observed is not None)
 
     def restore_remembered(self, asked: JobKey | None, reply: Reply, now: Instant) -> None:
         """Restore what is remembered of the jobs that a reply is the first about."""
@@ -140,7 +140,7 @@ class Registry:
             elif before.run > 1:
                 self.restore(replace(job, run=before.run, begun=before.begun), now)
 
-    def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> Job | None:
+    def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> Job | None:
         """Join what is remembered of a job's past, exchanges newest first; None when that changes nothing."""
         trace = self._traces.get(key)
         return self._touch(key) if trace is not None and trace.recall(exchanges, moments) else None

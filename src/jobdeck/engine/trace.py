@@ -16,7 +16,7 @@ from jobdeck.domain.events import (
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 
 EXCHANGES_KEPT = 200
 MOMENTS_KEPT = 500
@@ -34,7 +34,7 @@ class Trace:
     def __init__(self, now: Instant) -> None:
         self.previous: Job | None = None
         self._exchanges: list[Exchange] = []
-        self._moments: list[Moment] = []
+        self._moments: list[TimelineEvent] = []
         self._samples: list[tuple[float, float]] = []
         self._begun_us = now.us
 
@@ -44,7 +44,7 @@ class Trace:
         return tuple(reversed(self._exchanges))
 
     @property
-    def moments(self) -> tuple[Moment, ...]:
+    def moments(self) -> tuple[TimelineEvent, ...]:
         """The timeline, oldest first."""
         return tuple(self._moments)
 
@@ -87,12 +87,12 @@ class Trace:
         _trim(self._moments, MOMENTS_KEPT)
         if after.run != before.run:
             self._samples.clear()
-        progress = after.shown_progress
+        progress = after.displayed_progress
         if progress is not None and (not self._samples or self._samples[-1][1] != progress):
             self._samples.append((now.mono, progress))
             _trim(self._samples, SAMPLES_KEPT)
 
-    def recall(self, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> bool:
+    def recall(self, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> bool:
         """Put what is remembered from before this run before its own; False when there is nothing.
 
         `exchanges` are newest first, `moments` oldest first. This run's own are in the ledger too.
@@ -112,23 +112,25 @@ def _trim(items: list[Any], most: int) -> None:
         del items[: len(items) - most]
 
 
-def moment_of_event(event: JobEvent) -> Moment | None:
+def moment_of_event(event: JobEvent) -> TimelineEvent | None:
     """Return the timeline's entry for an event; None for what a timeline leaves out."""
     us = event.at.us
     match event:
         case PhaseChanged(before=before, after=after, status=status, request_id=request_id):
-            return Moment(us, MomentKind.PHASE, status, None, before.value, after.value, request_id)
+            return TimelineEvent(us, TimelineEventKind.PHASE, status, None, before.value, after.value, request_id)
         case StageChanged(stage=stage, before=before, after=after, request_id=request_id):
             was = before.value if before is not None else None
-            return Moment(us, MomentKind.STAGE, "", stage, was, after.value, request_id)
+            return TimelineEvent(us, TimelineEventKind.STAGE, "", stage, was, after.value, request_id)
         case ProblemMet(problem=problem, failures=1):
-            text = f"{problem.kind.words}: {problem.message}"
-            return Moment(us, MomentKind.PROBLEM, text, request_id=problem.request_id or problem.trace_id)
+            text = f"{problem.kind.label}: {problem.message}"
+            return TimelineEvent(us, TimelineEventKind.PROBLEM, text, request_id=problem.request_id or problem.trace_id)
         case Recovered(failures=failures):
-            return Moment(us, MomentKind.RECOVERED, f"after {failures} failed polls" if failures > 1 else "")
+            return TimelineEvent(
+                us, TimelineEventKind.RECOVERED, f"after {failures} failed polls" if failures > 1 else ""
+            )
         case RunBegan(message=message):
-            return Moment(us, MomentKind.RUN, message)
+            return TimelineEvent(us, TimelineEventKind.RUN, message)
         case AnomalyMet(message=message):
-            return Moment(us, MomentKind.ANOMALY, message)
+            return TimelineEvent(us, TimelineEventKind.ANOMALY, message)
         case _:
             return None

@@ -15,7 +15,7 @@ from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobError, JobKey, Observation
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.domain.text import bytes_of, clean, one_line
+from jobdeck.domain.text import clean, one_line, utf8_size
 from jobdeck.providers.body import SAVE_BODY, BodyReader
 from jobdeck.providers.charset import charset_of
 from jobdeck.providers.credentials import HttpProfile
@@ -426,12 +426,12 @@ class HttpLayer:
     def _problem(
         self, fault: Fault, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
     ) -> Problem:
-        message = self._redactor.text(one_line(self._redactor.start(fault.message), size=bytes_of(fault.message)))
+        message = self._redactor.text(one_line(self._redactor.start(fault.message), size=utf8_size(fault.message)))
         if wait is not None and wait.note is not None:
             message = f"{message} ({wait.note})"
         return Problem(
             kind=fault.kind,
-            message=message or fault.kind.words,
+            message=message or fault.kind.label,
             http_status=exchange.http_status,
             request_id=exchange.request_id,
             trace_id=exchange.trace_id,

@@ -9,7 +9,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.scheduling.actions import BudgetView
 
 
@@ -78,7 +78,7 @@ class HistoryLoaded:
     at: Instant
     key: JobKey
     exchanges: tuple[Exchange, ...]
-    moments: tuple[Moment, ...]
+    moments: tuple[TimelineEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)

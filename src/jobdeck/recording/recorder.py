@@ -13,7 +13,7 @@ from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.registry import Applied, Registry
@@ -124,7 +124,7 @@ class RecordedRegistry(Registry):
             self._record(e.Removed(now, key))
         return removed
 
-    def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[Moment]) -> Job | None:
+    def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> Job | None:
         """Record and join the history."""
         if exchanges or moments:
             self._record(e.HistoryLoaded(self._clock.now(), key, tuple(exchanges), tuple(moments)))

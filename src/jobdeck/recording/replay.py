@@ -12,7 +12,7 @@ from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.timeline import Moment
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.batch import Batch
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.replay_state import FrameChanges, ReplayState, poll_times, step_times
@@ -126,7 +126,7 @@ class ReplayEngine:
         """Return the exchanges about a job up to now, newest first."""
         return self._state.registry.trace(key).exchanges
 
-    def timeline(self, key: JobKey) -> tuple[Moment, ...]:
+    def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         """Return what had happened to a job, oldest first."""
         return self._state.registry.trace(key).moments
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 
 TIME_HINT = "14:02, 14:02:30, +5m, -30s, 50%"
@@ -49,7 +49,10 @@ class RecordingClock:
     @property
     def spans_days(self) -> bool:
         """Whether a time of day alone does not tell which moment is meant."""
-        return words.stamp(self.timestamp_at(0.0))[:10] != words.stamp(self.timestamp_at(self.seconds))[:10]
+        return (
+            humanize.format_datetime(self.timestamp_at(0.0))[:10]
+            != humanize.format_datetime(self.timestamp_at(self.seconds))[:10]
+        )
 
     def parse(self, text: str, shown: float | None = None) -> float:
         """Return the place that a person means while `shown` is on the screen, None before anything is.
@@ -80,7 +83,7 @@ class RecordingClock:
         return place
 
     def _outside(self) -> TimeParseError:
-        form = words.stamp if self.spans_days else words.clock
+        form = humanize.format_datetime if self.spans_days else humanize.format_time
         first, last = (form(self.timestamp_at(place)) for place in (0.0, self.seconds))
         return TimeParseError(f"the recording covers {first} to {last}")
 

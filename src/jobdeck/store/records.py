@@ -12,7 +12,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.scope import Scope
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 
 Cursor = NewType("Cursor", str)
 """A place in the change log of one database; opaque, and valid across runs."""
@@ -193,11 +193,11 @@ class TimelineEntry:
     trace_id: str | None
 
     @property
-    def moment(self) -> Moment:
+    def moment(self) -> TimelineEvent:
         """It as a moment of the job's timeline, which has one ID to give to support."""
-        return Moment(
+        return TimelineEvent(
             at_us=self.at_us,
-            kind=MomentKind(self.kind.value),
+            kind=TimelineEventKind(self.kind.value),
             text=self.text,
             stage=self.stage,
             before=self.before.value if self.before is not None else None,

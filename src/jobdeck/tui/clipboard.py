@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobdeck.app.private_file import PrivateFileError
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.text import clean
 from jobdeck.tui.cell_text import clip
@@ -217,7 +217,7 @@ class ClipboardService:
         except PrivateFileError as error:
             self._say(str(error), True)
             return None
-        self._say(f"{path}\n{what} saved, {words.size(len(text.encode()))}{_READABLE}", False)
+        self._say(f"{path}\n{what} saved, {humanize.format_size(len(text.encode()))}{_READABLE}", False)
         return path
 
 
@@ -228,4 +228,6 @@ def safe_text(text: str) -> str:
 
 def _shown(text: str) -> str:
     first, *rest = text.strip().split("\n", 1)
-    return f"{clip(first.lstrip('# '), 60)} … {words.size(len(text.encode()))}" if rest else clip(first, SHOWN)
+    return (
+        f"{clip(first.lstrip('# '), 60)} … {humanize.format_size(len(text.encode()))}" if rest else clip(first, SHOWN)
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textual.screen import ModalScreen
 
 from jobdeck.app.session import ReadOnly, Session
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import CELL_LIMIT, one_line
@@ -44,12 +44,12 @@ def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
         if job.observed is not None:
             return NothingToCopy("no request ID: the latest request got no response")
         if job.problem is not None:
-            return NothingToCopy(f"no request ID yet: {job.problem.kind.words}")
+            return NothingToCopy(f"no request ID yet: {job.problem.kind.label}")
         return NothingToCopy("no request ID yet: waiting for the first response")
     kind = "request ID" if job.support_ids[0] else "trace ID (this API has no request ID)"
     which = "latest poll"
     if job.end_id is not None and job.ended is not None:
-        which = f"{job.phase.value} at {words.clock(job.ended.us)}"
+        which = f"{job.phase.value} at {humanize.format_time(job.ended.us)}"
     return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)} ({which})")
 
 
@@ -62,8 +62,8 @@ def ids_of_jobs(jobs: Sequence[Job]) -> Copyable | NothingToCopy:
         return NothingToCopy("none of these jobs has a request ID" if jobs else "no job is selected")
     kind = "request ID" if all(job.support_ids[0] for job in jobs if job.support_id) else "request or trace ID"
     without = len(jobs) - len(found)
-    missing = f" ({words.plural(without, 'job')} without)" if without else ""
-    return Copyable("\n".join(found), f"{words.plural(len(found), kind)}{missing}")
+    missing = f" ({humanize.pluralize(without, 'job')} without)" if without else ""
+    return Copyable("\n".join(found), f"{humanize.pluralize(len(found), kind)}{missing}")
 
 
 def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
@@ -74,7 +74,7 @@ def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
         return NothingToCopy("no request ID: this response had none")
     kind = "request ID" if exchange.request_id else "trace ID (this API has no request ID)"
     return Copyable(
-        one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the poll at {words.clock(exchange.started.us)}"
+        one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the poll at {humanize.format_time(exchange.started.us)}"
     )
 
 
@@ -86,7 +86,7 @@ def curl_of(asked: Exchange | Target | None, curl: str) -> Copyable | NothingToC
         return NothingToCopy("no curl command: the request is not known")
     if isinstance(asked, Target):
         return Copyable(one_line(curl), f"curl command for {middle(asked.key.id, 16)}")
-    return Copyable(one_line(curl), f"curl command for the poll at {words.clock(asked.started.us)}")
+    return Copyable(one_line(curl), f"curl command for the poll at {humanize.format_time(asked.started.us)}")
 
 
 Push = Callable[[ModalScreen[None]], Awaitable[None]]
@@ -160,7 +160,7 @@ class CopyActions:
             self._say("no ticket: no job selected", True)
             return
         chosen = tuple(keys)
-        subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else words.plural(len(chosen), "job")
+        subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else humanize.pluralize(len(chosen), "job")
         await self._push(TicketScreen(TicketDraft(self._session, chosen), self._copier, subject))
 
     async def value(self, label: str, text: str) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from jobdeck.app.session import EngineControls, EngineView
 from jobdeck.domain.exchange import Exchange, ExchangeContent
-from jobdeck.domain.fingerprint import Faults
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.batch import Batch
+from jobdeck.report.failure_groups import FailureGroups
 from jobdeck.tui.job_table import JobTable, TableUpdate
 from jobdeck.tui.new_failures import NewFailures, next_failure
 from jobdeck.tui.overall_progress import OverallProgress
@@ -36,7 +36,7 @@ class DeckState:
         self.unfocused = False
         self.replay = ""
         self.dated = False
-        self.faults = Faults()
+        self.faults = FailureGroups()
         self.new_failures = NewFailures()
         self._progress = OverallProgress()
         self._profiles = profiles
@@ -57,7 +57,7 @@ class DeckState:
     def forget(self) -> None:
         """Begin anew: what was taken in holds no more."""
         self.table.clear()
-        self.faults = Faults()
+        self.faults = FailureGroups()
         self.new_failures = NewFailures()
         self._progress = OverallProgress()
         self._blind = {}
@@ -66,7 +66,7 @@ class DeckState:
         """Take in a batch."""
         if batch.fresh:
             self.forget()
-        self.faults.take(batch.jobs, batch.removed)
+        self.faults.apply(batch.jobs, batch.removed)
         self.new_failures.apply(batch.jobs, batch.removed)
         self._progress.apply(batch.jobs, batch.removed, now)
         delta = self.table.update(batch.jobs, batch.removed, now, batch.ranks)

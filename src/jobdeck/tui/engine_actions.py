@@ -4,7 +4,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from jobdeck.app.session import safe_error_message
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.tui.cell_text import middle
@@ -32,7 +32,7 @@ class EngineActions:
             engine.poll_now(key)
         if self._state.paused:
             return PAUSED
-        several = f"{words.plural(len(keys), 'job')} " if len(keys) > 1 else ""
+        several = f"{humanize.pluralize(len(keys), 'job')} " if len(keys) > 1 else ""
         profiles = {key.profile for key in keys}
         return self._next_probes(profiles) or f"refreshing {several}when the rate limit allows"
 
@@ -79,14 +79,14 @@ class EngineActions:
             return False, "not added: the engine is not open yet"
         if len(targets) > 1:
             # What is pasted together stays together.
-            batch = f"pasted {words.stamp(self._clock.now().us)[5:16]}"
+            batch = f"pasted {humanize.format_datetime(self._clock.now().us)[5:16]}"
             targets = [target if target.batch else replace(target, batch=batch) for target in targets]
         try:
             new = self._state.controls.add(targets)
         except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the configuration raises
             return False, f"not added: {safe_error_message(error)}"
         again = len(targets) - len(new)
-        return True, f"{words.plural(len(new), 'job')} added" + (f", {again} watched already" if again else "")
+        return True, f"{humanize.pluralize(len(new), 'job')} added" + (f", {again} watched already" if again else "")
 
     def _next_probes(self, profiles: Container[str] | None = None) -> str:
         """Return in words when what is unreachable is tried, all of it or some profiles; empty when nothing is."""
@@ -96,5 +96,8 @@ class EngineActions:
             for one in self._state.unreachable_profiles()
             if one.next_try is not None and (profiles is None or one.profile in profiles)
         ]
-        when = (f"{middle(name, 40)} {f'in {words.span(left)}' if left >= 1 else 'now'}" for name, left in tries)
+        when = (
+            f"{middle(name, 40)} {f'in {humanize.format_duration(left)}' if left >= 1 else 'now'}"
+            for name, left in tries
+        )
         return f"next try: {', '.join(when)}" if tries else ""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.job_filter import group_filter, same_error_filter
@@ -32,10 +32,10 @@ class ErrorGroups:
 
     def show_same(self, key: JobKey | None) -> str:
         """Show only the jobs that failed like this one."""
-        found = self._state.faults.of(key) if key is not None else None
+        found = self._state.faults.group_of(key) if key is not None else None
         if found is None:
             return "nothing to group by: this job has no error"
-        self._pane.replace_filter(same_error_filter(found.fault))
+        self._pane.replace_filter(same_error_filter(found.fingerprint))
         return ""
 
     def toggle(self, filter_text: str) -> str:
@@ -69,10 +69,10 @@ class ErrorGroups:
         ours = [key for key in keys if apis.get(key, api) == api]
         if len(ours) == len(keys):
             return keys, ""
-        others = words.plural(len(keys) - len(ours), "job")
+        others = humanize.pluralize(len(keys) - len(ours), "job")
         return ours, f"{others} from another API skipped: select one, then press Y for their ticket"
 
     @property
     def _filters(self) -> list[str]:
         """The filters of the errors on the strip, in their order."""
-        return [group_filter(group) for group in self._state.faults.groups()]
+        return [group_filter(group) for group in self._state.faults.by_error()]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from jobdeck.app.private_file import PrivateFileError, PrivateStream, write_private
 from jobdeck.app.session import EngineControls
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
@@ -59,7 +59,9 @@ class BodySaver:
         except PrivateFileError as error:
             self._notify(f"not saved: {error}", True)
             return
-        missing = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+        missing = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
+            job.evicted_result
+        )
         self._notify(f"saving {job.key.id}, whose {missing}", False)
         try:
             problem = await controls.download(job.key, file.write)
@@ -68,14 +70,14 @@ class BodySaver:
             raise
         if problem is not None:
             file.discard()
-            self._notify(f"not saved: {problem.kind.words}: {problem.message}", True)
+            self._notify(f"not saved: {problem.kind.label}: {problem.message}", True)
             return
         try:
             await asyncio.to_thread(file.finish)
         except PrivateFileError as error:
             self._notify(f"not saved: {error}", True)
         else:
-            self._notify(f"saved as {one_line(str(file.path))} ({words.size(file.size)})", False)
+            self._notify(f"saved as {one_line(str(file.path))} ({humanize.format_size(file.size)})", False)
 
 
 def _is_incomplete(job: Job, body: bytes | None) -> bool:

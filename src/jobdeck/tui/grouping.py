@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jobdeck.domain.fingerprint import ErrorGroup, fingerprint
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
+from jobdeck.report.failure_groups import ErrorGroup, fingerprint_of
 from jobdeck.tui.job_filter import group_filter, quoted, state_filter
 from jobdeck.tui.job_table import Row
 from jobdeck.tui.render.state import ALL_STATES, BLIND, ENDED, FAILED, LOST, STALLED, State
@@ -96,12 +96,12 @@ def _group(name: str, detail: str, state: State | None, filter_text: str, rows: 
 
 def _reason(row: Row) -> tuple[str, str, State | None, str]:
     state = row.counted
-    found = fingerprint(row.job) if state is FAILED else None
+    found = fingerprint_of(row.job) if state is FAILED else None
     if found is None and state is FAILED:
         return "failed", "no reason given", state, f'{state_filter(state)} reason=""'
     if found is None:
         return state.word, REASONS.get(state, ""), state, state_filter(state)
-    return one_line(found.fault, 80), "", state, group_filter(ErrorGroup(found.fault, found.coded, 0))
+    return one_line(found.error, 80), "", state, group_filter(ErrorGroup(found.error, found.coded, 0))
 
 
 def _kind(row: Row) -> tuple[str, str, State | None, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from jobdeck.app.session import safe_error_message
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.cell_text import middle
 from jobdeck.tui.deck_state import DeckState
@@ -120,7 +120,7 @@ class JobActions:
         self._undo.push("no longer acknowledged" if on else "acknowledged again", back)
         if on:
             self._jobs.step_off(changed)
-        several = f"{words.plural(len(changed), 'job')} " if len(rows) > 1 else ""
+        several = f"{humanize.pluralize(len(changed), 'job')} " if len(rows) > 1 else ""
         if len(self.marks):
             self._mark(())
         engine.acknowledge(changed, acknowledged=on)
@@ -198,4 +198,4 @@ class JobActions:
 
 def _subject(keys: Sequence[JobKey]) -> str:
     """Return what a person calls these jobs."""
-    return middle(keys[0].id, 40) if len(keys) == 1 else words.plural(len(keys), "job")
+    return middle(keys[0].id, 40) if len(keys) == 1 else humanize.pluralize(len(keys), "job")

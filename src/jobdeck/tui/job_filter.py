@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from jobdeck.domain import words
-from jobdeck.domain.fingerprint import ErrorGroup, Fingerprint
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import one_line
+from jobdeck.report.failure_groups import ErrorGroup, Fingerprint
 from jobdeck.tui.job_table import JobTable, Order, Row
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.spans import Line, Role, Span
@@ -155,7 +155,7 @@ def _age(job: Job, now: Instant) -> float | None:
 
 def _errors(job: Job, _: str) -> tuple[str, ...]:
     problem = job.trouble
-    return (*job.reason, problem.kind.value, problem.kind.words, problem.message) if problem else job.reason
+    return (*job.reason, problem.kind.value, problem.kind.label, problem.message) if problem else job.reason
 
 
 def _stages(job: Job, _: str) -> tuple[str, ...]:
@@ -182,9 +182,9 @@ _TEXTS: dict[str, Callable[[Job, str], tuple[str, ...]]] = {
     "id": _ids,
 }
 _MEASURES: dict[str, tuple[Callable[[Job, Instant], float | None], Callable[[str], float | None], str]] = {
-    "age": (_age, words.seconds_of, "30s"),
-    "elapsed": (lambda job, now: None if job.observed is None else job.elapsed(now), words.seconds_of, "5m"),
-    "progress": (lambda job, _: job.shown_progress, _fraction, "50%"),
+    "age": (_age, humanize.parse_duration, "30s"),
+    "elapsed": (lambda job, now: None if job.observed is None else job.elapsed(now), humanize.parse_duration, "5m"),
+    "progress": (lambda job, _: job.displayed_progress, _fraction, "50%"),
 }
 
 
@@ -311,7 +311,7 @@ def state_filter(state: State) -> str:
 
 def same_error_filter(fault: Fingerprint) -> str:
     """Return the filter that admits the jobs that failed alike."""
-    terms = ["phase:failed", f"error{'=' if fault.coded else ':'}{quoted(fault.fault)}"]
+    terms = ["phase:failed", f"error{'=' if fault.coded else ':'}{quoted(fault.error)}"]
     if fault.stage:
         terms.append(f"stage={quoted(fault.stage)}")
     return " ".join([*terms, f"kind={quoted(fault.kind)}"] if fault.kind else terms)

@@ -8,7 +8,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import TypeAlias
 
-from jobdeck.domain.attention import Rank, blind, rank
+from jobdeck.domain.attention import Rank, rank, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.render.columns import Name
@@ -78,7 +78,7 @@ def _value(job: Job, by: Name, now: Instant) -> float | str | None:
             stage = job.current_stage
             return _text(stage.stage.name) if stage is not None else None
         case Name.PROGRESS:
-            progress = job.shown_progress
+            progress = job.displayed_progress
             return None if progress is None else -progress
         case Name.ELAPSED:
             return None if job.observed is None else -job.elapsed(now)
@@ -99,7 +99,7 @@ def _reason(job: Job) -> str | None:
     if job.reason:
         return _text(job.reason[0])
     if job.trouble is not None and not job.terminal:
-        return _text(job.trouble.kind.words)
+        return _text(job.trouble.kind.label)
     return _text(job.anomalies[-1]) if job.anomalies else None
 
 
@@ -309,7 +309,7 @@ class JobTable:
             del self._profiles[profile]
         if not row.job.terminal:
             self._open[profile] += by
-            if blind(row.job) or row.counted is LOST:
+            if unreachable(row.job) or row.counted is LOST:
                 self._blind[profile] += by
 
     def _move(self, leaving: list[SortKey], entering: list[tuple[SortKey, JobKey]]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jobdeck.domain.ending import end_words
+from jobdeck.domain.ending import describe_ends
+from jobdeck.domain.humanize import pluralize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
-from jobdeck.domain.words import plural
 from jobdeck.tui.cell_text import middle
 from jobdeck.tui.clipboard import Say, over_ssh
 from jobdeck.tui.multiplexer import passed_through
@@ -142,7 +142,7 @@ class EndNotifications:
         """Notify when jobs end, or no more if all of them were asked for; returns what a person is told of it."""
         if self.state.all:
             return "you'll be notified of every job: W turns that off"
-        subject = middle(keys[0].id, 40) if len(keys) == 1 else plural(len(keys), "job")
+        subject = middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
         chosen = set(keys)
         if chosen <= self.state.wanted:
             self.state = replace(self.state, wanted=self.state.wanted - chosen)
@@ -157,7 +157,7 @@ class EndNotifications:
 
     def on_jobs_ended(self, jobs: Sequence[Job]) -> None:
         """Notify: jobs have ended."""
-        text = end_words(jobs)
+        text = describe_ends(jobs)
         self.state = replace(self.state, wanted=self.state.wanted - {job.key for job in jobs})
         self._notifier.send(text)
         self._say(text, False)

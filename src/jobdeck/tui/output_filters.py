@@ -5,7 +5,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from jobdeck.domain.signs import in_ascii
+from jobdeck.domain.ascii_fallback import to_ascii
 from jobdeck.domain.text import without_unsafe
 
 
@@ -44,5 +44,5 @@ class AsciiFallbackFilter(LineFilter):
         try:
             character.encode(self._encoding)
         except UnicodeEncodeError:
-            return in_ascii(character) or "?" * cell_len(character)
+            return to_ascii(character) or "?" * cell_len(character)
         return character

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
 
-from jobdeck.domain.attention import blind, stalled
+from jobdeck.domain.attention import stalled, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.phase import Phase
@@ -104,7 +104,7 @@ class OverallProgress:
         That is the latest of their own ranges, if each has one, and no earlier than the rate allows. The rate is that
         of a Poisson process: so many ends are as likely to be a square root more or fewer.
         """
-        moving = [job for job in self._open.values() if not (job.not_found or blind(job) or stalled(job, now))]
+        moving = [job for job in self._open.values() if not (job.not_found or unreachable(job) or stalled(job, now))]
         if not moving:
             return None
         low = high = -1.0

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         log("no jobs listed")
     for name, part in found.items():
         for problem in part.problems:
-            log(f"profile {name}: {problem.kind.words}: {problem.message}")
+            log(f"profile {name}: {problem.kind.label}: {problem.message}")
         for gap in part.gaps:
             log(f"profile {name}: {one_line(gap)}")
     return worst(problem_code(problem.kind) for part in found.values() for problem in part.problems)

@@ -28,7 +28,7 @@ from jobdeck.cli.screen import DUMB, screen_stream
 from jobdeck.cli.store import open_store_for
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
@@ -180,7 +180,7 @@ async def _request(context: AppContext, profile: Profile) -> tuple[Exchange, tup
 
 
 def _unanswered(name: str, origin: object, problem: Problem) -> Check:
-    found = f"{origin}: {problem.kind.words}: {problem.message}"
+    found = f"{origin}: {problem.kind.label}: {problem.message}"
     return Check(f"{name}: request", Verdict.FAILED, found, problem_code(problem.kind))
 
 
@@ -207,7 +207,7 @@ def _limits(context: AppContext, arguments: argparse.Namespace, name: str, windo
 
 
 def _per(window: RateWindow) -> str:
-    return f" per {words.per(window.window)}" if window.window else ""
+    return f" per {humanize.format_rate_unit(window.window)}" if window.window else ""
 
 
 def _left(window: RateWindow) -> str:

@@ -8,7 +8,7 @@ from jobdeck.cli.job_text import describe_message, describe_progress, describe_s
 from jobdeck.cli.log import log, truncate_with_notice
 from jobdeck.cli.output import of_profile, print_json, print_table_of_scopes
 from jobdeck.cli.store import open_store_for, read_scopes
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.clock import SystemClock
@@ -53,7 +53,7 @@ def _row(job: Job, now: Instant) -> tuple[str, ...]:
         str(job.key),
         job.kind,
         describe_progress(job),
-        "never" if age is None else f"{words.span(age)} ago",
+        "never" if age is None else f"{humanize.format_duration(age)} ago",
         job.support_id or "–",
         describe_message(job),
     )

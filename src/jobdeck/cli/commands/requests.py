@@ -11,7 +11,7 @@ from jobdeck.cli.log import log, truncate_with_notice
 from jobdeck.cli.output import describe_scope, of_profile, print_json, print_table_of_scopes
 from jobdeck.cli.store import open_store_for, read_scopes
 from jobdeck.cli.targets import gather_targets
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
 from jobdeck.store import Store
 from jobdeck.store.records import Found, LedgerEntry, LedgerState
@@ -106,7 +106,7 @@ def ledger_object(entry: LedgerEntry) -> RequestObject:
 
 def _row(entry: LedgerEntry) -> tuple[str, ...]:
     return (
-        words.stamp(entry.sent_us),
+        humanize.format_datetime(entry.sent_us),
         str(entry.http_status or "–"),
         "–" if entry.duration is None else f"{entry.duration * 1000:.0f} ms",
         str(entry.key) if entry.key is not None else f"{entry.profile} list",
@@ -123,4 +123,4 @@ def _outcome(entry: LedgerEntry) -> str:
             return "abandoned before a response"
         case LedgerState.ANSWERED:
             problem = entry.problem
-            return "ok" if problem is None else f"{problem.kind.words}: {problem.message}"
+            return "ok" if problem is None else f"{problem.kind.label}: {problem.message}"

@@ -19,9 +19,9 @@ from jobdeck.cli.store import open_store_for
 from jobdeck.cli.targets import open_targets
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
-from jobdeck.domain.ticket import ticket_markdown, ticket_object
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.report.ticket import ticket_markdown, ticket_object
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:

@@ -16,8 +16,8 @@ from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.summary import describe_summary, log_anomalies
 from jobdeck.cli.targets import open_targets
-from jobdeck.domain import words
-from jobdeck.domain.attention import blind
+from jobdeck.domain import humanize
+from jobdeck.domain.attention import unreachable
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.phase import Phase
@@ -166,7 +166,7 @@ def describe_rest(jobs: tuple[Job, ...]) -> str:
 
 def _why_unseen(job: Job) -> str:
     problem = job.trouble
-    return "no response yet" if problem is None else f"{problem.kind.words}: {problem.message}"
+    return "no response yet" if problem is None else f"{problem.kind.label}: {problem.message}"
 
 
 def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
@@ -175,14 +175,14 @@ def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
     counts = [(sum(job.phase is phase for job in jobs), phase.value) for phase in Phase]
     unseen = sum(job.observed is None for job in jobs)
     parts = [f"{count} {'waiting' if word == 'unknown' else word}" for count, word in counts if count]
-    if lost := sum(blind(job) for job in jobs):
+    if lost := sum(unreachable(job) for job in jobs):
         parts.append(f"{lost} unreachable")
     if going:
         slowest = max(going, key=lambda job: job.elapsed(now))
-        parts.append(f"slowest {slowest.key.id} {words.span(slowest.elapsed(now))}")
+        parts.append(f"slowest {slowest.key.id} {humanize.format_duration(slowest.elapsed(now))}")
     ages = [age for job in going if (age := job.age(now)) is not None]
     if ages:
-        parts.append(f"oldest update {words.span(max(ages))} ago")
+        parts.append(f"oldest update {humanize.format_duration(max(ages))} ago")
     elif unseen:
         parts.append("no response yet")
     return ", ".join(parts)

@@ -11,7 +11,7 @@ from jobdeck.cli.headless import Settled, run_headless
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.targets import open_targets
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, PhaseChanged, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
@@ -66,7 +66,7 @@ class ChangePrinter:
         told = describe_event(event, job)
         if told is None:
             return
-        sys.stdout.write(f"{words.clock(event.at.us)}  {f'{key}  ' if key is not None else ''}{told}\n")
+        sys.stdout.write(f"{humanize.format_time(event.at.us)}  {f'{key}  ' if key is not None else ''}{told}\n")
         if (
             job is not None
             and job.summary_only
@@ -81,7 +81,9 @@ class ChangePrinter:
             if job.key in self._owed and not job.summary_only:
                 self._owed.discard(job.key)
                 if job.reason:
-                    sys.stdout.write(f"{words.clock(self._clock.now().us)}  {job.key}  {describe_late_reason(job)}\n")
+                    sys.stdout.write(
+                        f"{humanize.format_time(self._clock.now().us)}  {job.key}  {describe_late_reason(job)}\n"
+                    )
 
     def _budgets(self, engine: Engine) -> None:
         """Tell what the budgets are spent on, when that changed and at most every ten seconds."""

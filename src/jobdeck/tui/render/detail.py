@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jobdeck.domain import words
-from jobdeck.domain.attention import blind, stale, stalled
+from jobdeck.domain import humanize
+from jobdeck.domain.attention import stale, stalled, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job, Source, StageRecord
 from jobdeck.domain.phase import Phase
@@ -69,7 +69,7 @@ def detail_lines(
 def result_lines(result: str, width: int) -> list[Line]:
     """Return a result's first lines under its size; the size is that of the whole."""
     count = len(result)
-    head: list[Span] = [("result".ljust(LABEL), Role.DIM), (words.size(count), Role.TEXT)]
+    head: list[Span] = [("result".ljust(LABEL), Role.DIM), (humanize.format_size(count), Role.TEXT)]
     body = wrap(layout(result), width - 1)
     if count > DETAIL_LIMIT:
         head.append((f"  (truncated, {count} bytes: the first 64 kB are shown)", Role.WARN))
@@ -87,20 +87,20 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
-        left = words.span((wait_until - now.us) / 1e6)
-        return f"waiting {left} as asked, until {words.near(wait_until, now)}"
+        left = humanize.format_duration((wait_until - now.us) / 1e6)
+        return f"waiting {left} as asked, until {humanize.format_recent(wait_until, now)}"
     if outlook.plan is None:
         return ""
     due = outlook.plan.due
     if outlook.blocked_until is not None and outlook.blocked_until > max(due, now.mono):
         until = now.later(outlook.blocked_until - now.mono)
         why = describe_wait(outlook.blocked_by, outlook.blocked_asked)
-        return f"{attempt}no request before {words.near(until.us, now)}: {why}"
+        return f"{attempt}no request before {humanize.format_recent(until.us, now)}: {why}"
     seconds = due - now.mono
     if outlook.past:
-        return f"{attempt}next poll came {f'{words.span(seconds)} later' if seconds >= 1 else 'at once'}"
+        return f"{attempt}next poll came {f'{humanize.format_duration(seconds)} later' if seconds >= 1 else 'at once'}"
     return (
-        f"{attempt}next poll in {words.span(seconds)}"
+        f"{attempt}next poll in {humanize.format_duration(seconds)}"
         if seconds >= 1
         else f"{attempt}next poll when the rate limit allows"
     )
@@ -129,7 +129,7 @@ def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
 def _when(job: Job, now: Instant) -> str:
     """Return which exchange the ID for support is of: ``failed at 17:35:01Z`` or the newest, with its HTTP status."""
     if job.end_id is not None and job.ended is not None:
-        return f"{job.phase.value} at {words.near(job.ended.us, now)}"
+        return f"{job.phase.value} at {humanize.format_recent(job.ended.us, now)}"
     return "latest" if job.http_status is None else f"latest, HTTP {job.http_status}"
 
 
@@ -150,10 +150,10 @@ def _headline(job: Job, now: Instant) -> Line:
     if job.status is not None:
         spans += [("  status ", Role.DIM), (clean(job.status[:256]), Role.STRONG)]
     if job.progress is not None and not (job.terminal and job.summary_only):
-        spans.append((f"  {words.percent(job.progress)}", Role.TEXT))
+        spans.append((f"  {humanize.format_percent(job.progress)}", Role.TEXT))
     if job.observed is not None:
         mark = "" if job.elapsed_exact else "at least "
-        spans += [("  elapsed ", Role.DIM), (f"{mark}{words.duration(job.elapsed(now))}", Role.TEXT)]
+        spans += [("  elapsed ", Role.DIM), (f"{mark}{humanize.format_elapsed(job.elapsed(now))}", Role.TEXT)]
         spans += [("  seen ", Role.DIM), *_seen(job, now)]
     elif state is not LOST:
         spans.append(("  waiting for the first response", Role.DIM))
@@ -164,11 +164,11 @@ def _seen(job: Job, now: Instant) -> Line:
     if job.observed is None:
         return (("never", Role.DIM),)
     if job.terminal and job.source is Source.MEMORY:
-        return ((f"{words.span(now.since(job.observed))} ago, by an earlier run", Role.TEXT),)
+        return ((f"{humanize.format_duration(now.since(job.observed))} ago, by an earlier run", Role.TEXT),)
     if job.terminal:
-        return ((f"{words.near(job.observed.us, now)}, final", Role.TEXT),)
-    role = Role.BLIND if blind(job) else Role.WARN if stale(job, now) else Role.TEXT
-    return ((f"{words.span(now.since(job.observed))} ago", role),)
+        return ((f"{humanize.format_recent(job.observed.us, now)}, final", Role.TEXT),)
+    role = Role.BLIND if unreachable(job) else Role.WARN if stale(job, now) else Role.TEXT
+    return ((f"{humanize.format_duration(now.since(job.observed))} ago", role),)
 
 
 def _reason(job: Job, width: int) -> list[Line]:
@@ -184,7 +184,7 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
     problem = job.trouble
     if problem is not None:
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
-        lines += _paragraph("? ", f"{problem.kind.words}{status}: {problem.message}", width, Role.BLIND)
+        lines += _paragraph("? ", f"{problem.kind.label}{status}: {problem.message}", width, Role.BLIND)
     if job_state(job, now) is LOST:
         lines += _paragraph("  ", "polled more than once: the server does not know this job", width, Role.DIM)
     step = next_step(job, outlook, now)
@@ -207,7 +207,11 @@ def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
     bar_width = min(30, max(8, width - name_width - 46))
     lines = [_stage(record, now, name_width, bar_width) for record in job.stages]
     if job.terminal and job.summary_only:
-        seen = f"the stages as of {words.near(job.whole.us, now)}" if job.whole is not None else "the last known stages"
+        seen = (
+            f"the stages as of {humanize.format_recent(job.whole.us, now)}"
+            if job.whole is not None
+            else "the last known stages"
+        )
         ask = "" if locked else ": r fetches them"
         lines.insert(0, ((f"{seen}, before it finished{ask}", Role.DIM),))
     return lines
@@ -216,10 +220,10 @@ def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
 def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -> Line:
     stage = record.stage
     state = stage_state(stage)
-    percent = words.percent(stage.progress) if stage.progress is not None else ""
+    percent = humanize.format_percent(stage.progress) if stage.progress is not None else ""
     elapsed = "–"
     if record.started is not None:
-        elapsed = words.duration((record.ended or now).since(record.started))
+        elapsed = humanize.format_elapsed((record.ended or now).since(record.started))
     spans: list[Span] = [
         (fit(stage.name, name_width) + " ", Role.TEXT),
         (fit(state.label(9), 9) + " ", state.role),
@@ -228,7 +232,7 @@ def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -
         (fit(elapsed, 8, right=True), Role.DIM if elapsed == "–" else Role.TEXT),
     ]
     if record.changed is not None and not stage.phase.terminal:
-        spans.append((f"  changed {words.span(now.since(record.changed))} ago", Role.DIM))
+        spans.append((f"  changed {humanize.format_duration(now.since(record.changed))} ago", Role.DIM))
     return tuple(spans)
 
 
@@ -238,11 +242,15 @@ def _over_time(job: Job, samples: Sequence[tuple[float, float]], now: Instant, w
     drawn = sparkline(samples, until.mono, min(30, max(8, width - 40)))
     if drawn:
         role = job_state(job, now).role
-        over = f"  in {words.span(until.mono - samples[0][0])}"
+        over = f"  in {humanize.format_duration(until.mono - samples[0][0])}"
         lines.append((("progress".ljust(LABEL), Role.DIM), (drawn, role), (over, Role.DIM)))
     if stalled(job, now) and job.changed is not None and job.observed is not None:
-        still = words.span(job.observed.since(job.changed))
-        usual = f"; similar jobs change within {words.span(job.stall_after)}" if job.stall_after is not None else ""
+        still = humanize.format_duration(job.observed.since(job.changed))
+        usual = (
+            f"; similar jobs change within {humanize.format_duration(job.stall_after)}"
+            if job.stall_after is not None
+            else ""
+        )
         lines += _paragraph("! ", f"no change for {still}{usual}", width, Role.STALLED)
     return lines
 
@@ -251,15 +259,18 @@ def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Li
     facts: list[tuple[str, str]] = [("job", str(job.key)), ("kind", job.kind)]
     for label, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         if us is not None:
-            facts.append((label, words.stamp(us)))
+            facts.append((label, humanize.format_datetime(us)))
     if job.changed is not None:
-        facts.append(("changed", f"{words.span(now.since(job.changed))} ago, {words.near(job.changed.us, now)}"))
+        age, moment = now.since(job.changed), job.changed.us
+        facts.append(("changed", f"{humanize.format_duration(age)} ago, {humanize.format_recent(moment, now)}"))
     step = next_step(job, outlook, now)
     if step and not _pressing(job, outlook):
         facts.append(("next", step.removeprefix("next ")))
     for name, value in job.facts:
         if name in {DROPPED_RESULT, EVICTED_RESULT}:
-            said = words.dropped_result(job.dropped_result) or words.evicted_result(job.evicted_result)
+            said = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
+                job.evicted_result
+            )
             facts.append(("result", said.removeprefix("result ") or value))
             continue
         meaning = meaning_of(outlook.meanings, name, value)

@@ -1,6 +1,6 @@
 """One exchange as lines: the request and what came of it, IDs, rate limit, headers, and what there is of the body."""
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.ratelimit import RateWindow
@@ -28,9 +28,9 @@ def exchange_title(exchange: Exchange, now: Instant, width: int) -> Line:
     if exchange.http_status is not None:
         status = f"{exchange.http_status} {PHRASES.get(exchange.http_status, '')}".rstrip()
         role = Role.STRONG if 200 <= exchange.http_status < 300 else Role.FAILED
-    size = f"  {words.size(exchange.size)}" if exchange.size else ""
-    tail: Line = ((f"  {status}", role), (f"  {words.took(exchange.duration)}{size}", Role.DIM))
-    at: Line = ((words.near(exchange.started.us, now), Role.DIM), (" ", Role.TEXT))
+    size = f"  {humanize.format_size(exchange.size)}" if exchange.size else ""
+    tail: Line = ((f"  {status}", role), (f"  {humanize.format_latency(exchange.duration)}{size}", Role.DIM))
+    at: Line = ((humanize.format_recent(exchange.started.us, now), Role.DIM), (" ", Role.TEXT))
     room = width - sum(width_of(text) for text, _ in (*tail, *at)) - len(exchange.method[:7]) - 4
     path = short_path(exchange.url, max(10, room)) if exchange.url else "what was asked is not on record"
     return justify(((f" {clean(exchange.method[:7])} ", Role.DIM), (path, Role.STRONG), *tail), at, width)
@@ -55,7 +55,7 @@ def exchange_lines(
     lines += [_labelled("quota", quota, width, Role.TEXT) for one in windows if (quota := describe_window(one))]
     problem = exchange.problem
     if problem is not None:
-        text = f"{problem.kind.words}: {problem.message}"
+        text = f"{problem.kind.label}: {problem.message}"
         first, *rest = wrap(text, width - LABEL, most=MESSAGE_LINES)
         lines.append((("problem".ljust(LABEL), Role.DIM), (first, Role.FAILED)))
         lines += [((" " * LABEL + line, Role.FAILED),) for line in rest]
@@ -82,7 +82,7 @@ def missing_body(exchange: Exchange, content: ExchangeContent | None, *, past: b
     if exchange.http_status is None:
         return "no response came, so there is no body"
     if content is not None and content.body is None and exchange.size > LARGEST_BODY:
-        return f"body not kept: {words.size(exchange.size)} are too large"
+        return f"body not kept: {humanize.format_size(exchange.size)} are too large"
     if content is not None:
         return "body not kept" if exchange.size else "the response had no body"
     if past:
@@ -97,8 +97,8 @@ def body_heading(exchange: Exchange, body: bytes, *, raw: bool) -> Line:
     shown = "as received" if raw else "body"
     cut = ""
     if exchange.problem is not None and len(body) < exchange.size:
-        cut = f"  the first {words.size(len(body))} of {words.size(exchange.size)}"
-    return ((f"{shown} ", Role.DIM), (words.size(len(body)), Role.TEXT), (cut, Role.WARN))
+        cut = f"  the first {humanize.format_size(len(body))} of {humanize.format_size(exchange.size)}"
+    return ((f"{shown} ", Role.DIM), (humanize.format_size(len(body)), Role.TEXT), (cut, Role.WARN))
 
 
 def received_lines(text: str, width: int) -> list[Line]:
@@ -120,8 +120,12 @@ def describe_window(window: RateWindow) -> str:
     if window.remaining is not None and limit:
         left = f"{window.remaining:,} of {limit} left"
     name = f"{clean(window.name[:40])}: " if window.name else ""
-    per = f" per {words.span(window.window)}" if window.window else ""
-    reset = f", resets in {words.span(window.reset_after)}" if window.reset_after is not None and window.exact else ""
+    per = f" per {humanize.format_duration(window.window)}" if window.window else ""
+    reset = (
+        f", resets in {humanize.format_duration(window.reset_after)}"
+        if window.reset_after is not None and window.exact
+        else ""
+    )
     return f"{name}{left}{per}{reset}"
 
 

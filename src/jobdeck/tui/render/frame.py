@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import Problem
@@ -43,7 +43,7 @@ def banner_lines(
     since = {one.profile: one.since for one in blind}
     for name, problem in halted.items():
         at = since.get(name)
-        seen = f"  no data since {words.near(at.us, now)}" if at is not None else ""
+        seen = f"  no data since {humanize.format_recent(at.us, now)}" if at is not None else ""
         then = "jobdeck doctor" if locked else "jobdeck doctor, then R"
         text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
         lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
@@ -54,18 +54,18 @@ def banner_lines(
 
 
 def _blind_line(one: UnreachableProfile, now: Instant, *, locked: bool) -> Line:
-    since = f"since {words.near(one.since.us, now)}" if one.since is not None else "yet"
+    since = f"since {humanize.format_recent(one.since.us, now)}" if one.since is not None else "yet"
     head = (f" ? {clip(one.profile, 40)}: no data {since}", Role.BLIND)
     if one.problem is None:
         return (head, ("  no response", Role.TEXT))
     again = ""
     if one.next_try is not None:
-        again = f", next try in {words.span(one.next_try - now.mono)}{'' if locked else ', R: now'}"
+        again = f", next try in {humanize.format_duration(one.next_try - now.mono)}{'' if locked else ', R: now'}"
     return (head, (f"  {_reason(one.problem)}{again}", Role.TEXT), (f"  {one.problem.message}", Role.DIM))
 
 
 def _reason(problem: Problem) -> str:
-    return f"{problem.kind.words} {problem.http_status}" if problem.http_status is not None else problem.kind.words
+    return f"{problem.kind.label} {problem.http_status}" if problem.http_status is not None else problem.kind.label
 
 
 OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))

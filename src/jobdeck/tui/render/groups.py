@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.tui.cell_text import clip, fit, width_of
 from jobdeck.tui.grouping import GroupBy, JobGroup
@@ -52,7 +52,7 @@ def group_line(group: JobGroup, by: GroupBy, width: int, *, opened: bool, now: I
         spans += [("  " + fit(extras[title], EXTRA), Role.DIM) for title in _extras(width)]
         return tuple(spans)
     spans += [("  ", Role.TEXT), *bar(group.done, BAR_CELLS, Role.DONE)]
-    spans.append((fit(words.percent(group.done), 6, right=True), Role.TEXT))
+    spans.append((fit(humanize.format_percent(group.done), 6, right=True), Role.TEXT))
     for state in ALL_STATES:
         if count := group.counts.get(state, 0):
             spans.append((f"  {state.glyph}{count:,}", state.role))
@@ -78,7 +78,7 @@ def job_line(row: Row, name: str, width: int, now: Instant) -> Line:
 def summary_line(groups: Sequence[JobGroup], by: GroupBy) -> Line:
     """Return what the whole view says of itself."""
     jobs = sum(len(group.rows) for group in groups)
-    counted = f"{words.plural(jobs, 'job')} in {words.plural(len(groups), 'group')}"
+    counted = f"{humanize.pluralize(jobs, 'job')} in {humanize.pluralize(len(groups), 'group')}"
     return ((" Groups by ", Role.STRONG), (str(by), Role.STRONG), (f"   {counted}", Role.DIM))
 
 
@@ -94,5 +94,5 @@ def _extras(width: int) -> tuple[str, ...]:
 
 def _time(us: int, now: Instant) -> str:
     """Return the time of day, of another day how long ago that was."""
-    moment = words.near(us, now)
-    return moment if len(moment) <= TIME_CELLS else f"{words.span((now.us - us) / 1e6)} ago"
+    moment = humanize.format_recent(us, now)
+    return moment if len(moment) <= TIME_CELLS else f"{humanize.format_duration((now.us - us) / 1e6)} ago"

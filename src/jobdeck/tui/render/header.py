@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.scheduling.actions import BudgetView
 from jobdeck.tui.cell_text import clip
@@ -108,8 +108,8 @@ def _flat(parts: Parts) -> Line:
 
 def _clock(view: Overview) -> Line:
     if not view.replay:
-        return (GAP, (words.clock(view.now.us) + " ", Role.DIM))
-    shown = words.stamp(view.now.us) if view.dated else words.clock(view.now.us)
+        return (GAP, (humanize.format_time(view.now.us) + " ", Role.DIM))
+    shown = humanize.format_datetime(view.now.us) if view.dated else humanize.format_time(view.now.us)
     return (GAP, ("REPLAY ", Role.WARN), (shown, Role.TEXT), (f" {view.replay} ", Role.WARN))
 
 
@@ -139,7 +139,7 @@ def _overall(view: Overview, *, strip_below: bool) -> list[Parts]:
     eta: Line = ()
     short_eta: Line = ()
     if progress.eta is not None:
-        left = (words.outlook(*progress.eta), Role.TEXT)
+        left = (humanize.format_eta(*progress.eta), Role.TEXT)
         eta, short_eta = (GAP, ("ETA ", Role.DIM), left), (GAP, left)
     long, short = ((GAP, *bar(ended / total, cells, Role.DONE)) for cells in (20, 10))
     return [
@@ -203,7 +203,7 @@ def spending(budget: BudgetView) -> str:
     """Return what a quota is spent on (``57 via list (4s), 3 individually``); empty when there is nothing to poll."""
     parts: list[str] = []
     if budget.pages and budget.covered:
-        parts.append(f"{budget.covered} via list ({words.span(max(1, MINUTE / budget.pages))})")
+        parts.append(f"{budget.covered} via list ({humanize.format_duration(max(1, MINUTE / budget.pages))})")
     if budget.alone:
         parts.append(f"{budget.alone} individually")
     return ", ".join(parts)
@@ -222,7 +222,7 @@ def _quota(name: str, budget: BudgetView, now: Instant, *, gauge: bool = False) 
         used, limit, window = budget.window_used, budget.window_limit, budget.window
     until = ""
     if budget.blocked_until is not None and budget.blocked_until > now.mono:
-        until = f" until {words.clock(now.later(budget.blocked_until - now.mono).us)}"
+        until = f" until {humanize.format_time(now.later(budget.blocked_until - now.mono).us)}"
     role = Role.WARN if budget.blocked_until is not None or used >= limit else Role.TEXT
     # A limit of less than one is none that is used up.
     shown = f"{limit:.0f}" if limit >= 1 else f"{limit:.2g}"
@@ -233,7 +233,7 @@ def _quota(name: str, budget: BudgetView, now: Instant, *, gauge: bool = False) 
             full = 1
         drawn = ((USED * full, role), (UNUSED * (GAUGE_CELLS - full), Role.FAINT), (" ", Role.DIM))
     label: Line = ((f"{clip(name, NAME_CELLS)} ", Role.DIM),) if name else ()
-    unit = "" if window == MINUTE else f"/{words.per(window)}"
+    unit = "" if window == MINUTE else f"/{humanize.format_rate_unit(window)}"
     return (*label, *drawn, (f"{used}/{shown}", role), (unit + until, Role.WARN if until else Role.DIM))
 
 
@@ -241,10 +241,10 @@ def _details(budget: BudgetView, now: Instant) -> Line:
     """Return when a quota is whole again, and what it is spent on."""
     details: list[str] = []
     if budget.blocked_until is not None and budget.covered + budget.alone:
-        details.append(f"{words.plural(budget.covered + budget.alone, 'job')} waiting")
+        details.append(f"{humanize.pluralize(budget.covered + budget.alone, 'job')} waiting")
     else:
         if budget.resets is not None and budget.resets > now.mono:
-            details.append(f"resets {words.clock(now.later(budget.resets - now.mono).us)}")
+            details.append(f"resets {humanize.format_time(now.later(budget.resets - now.mono).us)}")
         if spent := spending(budget):
             details.append(spent)
     return ((f" {', '.join(details)}", Role.DIM),) if details else ()

@@ -2,8 +2,8 @@
 
 from typing import TypeAlias
 
-from jobdeck.domain import words
-from jobdeck.domain.attention import blind, stale
+from jobdeck.domain import humanize
+from jobdeck.domain.attention import stale, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
@@ -64,20 +64,20 @@ Ticks: TypeAlias = tuple[str, str, str, Role]
 def ticks(job: Job, now: Instant) -> Ticks:
     """Return the texts of the cells that change as time passes."""
     mark = "" if job.elapsed_exact else "≥"
-    elapsed = "–" if job.observed is None else mark + words.duration(job.elapsed(now))
+    elapsed = "–" if job.observed is None else mark + humanize.format_elapsed(job.elapsed(now))
     age = job.age(now)
     if job.terminal and (job.source is not Source.MEMORY or age is None):
         return elapsed, "–", "final", Role.DIM
     if job.terminal and age is not None:
-        return elapsed, "–", words.span(age), Role.DIM
+        return elapsed, "–", humanize.format_duration(age), Role.DIM
     if age is None:
-        return elapsed, "?", "never", Role.BLIND if blind(job) else Role.DIM
+        return elapsed, "?", "never", Role.BLIND if unreachable(job) else Role.DIM
     if job.not_found:
-        return elapsed, "–", words.span(age), Role.BLIND
-    left = "?" if job.eta is None else words.outlook(job.eta[0] - age, job.eta[1] - age)
-    if blind(job):
-        return elapsed, left, words.span(age), Role.BLIND
-    return elapsed, left, words.span(age), Role.WARN if stale(job, now) else Role.TEXT
+        return elapsed, "–", humanize.format_duration(age), Role.BLIND
+    left = "?" if job.eta is None else humanize.format_eta(job.eta[0] - age, job.eta[1] - age)
+    if unreachable(job):
+        return elapsed, left, humanize.format_duration(age), Role.BLIND
+    return elapsed, left, humanize.format_duration(age), Role.WARN if stale(job, now) else Role.TEXT
 
 
 def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
@@ -133,8 +133,8 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     if state is NEW:
         return "waiting for the first response", Role.DIM
     if state is STALLED and job.changed is not None:
-        return f"no change since {words.near(job.changed.us, now)}", role
-    return words.dropped_result(job.dropped_result), Role.DIM
+        return f"no change since {humanize.format_recent(job.changed.us, now)}", role
+    return humanize.describe_dropped_result(job.dropped_result), Role.DIM
 
 
 def stage_path(job: Job) -> str:
@@ -155,11 +155,11 @@ def _trouble(problem: Problem) -> str:
             return "cannot reach the server"
         case ProblemKind.PROTOCOL:
             # These words alone would send nobody anywhere.
-            return _folded(": ", problem.kind.words, problem.message)
+            return _folded(": ", problem.kind.label, problem.message)
         case ProblemKind.SERVER_ERROR if status is not None:
             return f"HTTP {status}"
         case _:
-            return problem.kind.words if status is None else f"{problem.kind.words} ({status})"
+            return problem.kind.label if status is None else f"{problem.kind.label} ({status})"
 
 
 def _folded(between: str, *parts: str) -> str:
@@ -192,10 +192,10 @@ def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
 
 
 def _progress(job: Job, state: State, width: int) -> Line:
-    progress = job.shown_progress
+    progress = job.displayed_progress
     if job.terminal and (progress is None or job.summary_only):
         # What a list has told to have ended has its last progress from before that.
         return ((" " * width, Role.FAINT),)
-    number = fit(words.percent(progress) if progress is not None else "", PERCENT, right=True)
+    number = fit(humanize.format_percent(progress) if progress is not None else "", PERCENT, right=True)
     role = Role.DONE if job.phase is Phase.SUCCEEDED else state.role
     return (*bar(progress, width - PERCENT, role), (number, Role.TEXT if not job.terminal else Role.DIM))

@@ -49,7 +49,7 @@ ENDED = frozenset({FAILED, PARTIAL, DONE, CANCELLED})
 _BY_ATTENTION = {
     Attention.FAILED: FAILED,
     Attention.STALLED: STALLED,
-    Attention.BLIND: BLIND,
+    Attention.UNREACHABLE: BLIND,
     Attention.PARTIAL: PARTIAL,
     Attention.RUNNING: RUNNING,
     Attention.QUEUED: QUEUED,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jobdeck.domain.fingerprint import ErrorGroup
 from jobdeck.domain.text import one_line
+from jobdeck.report.failure_groups import ErrorGroup
 from jobdeck.tui.cell_text import clip, width_of
 from jobdeck.tui.job_filter import group_filter, state_filter
 from jobdeck.tui.render.spans import Line, Role, Span

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job
 from jobdeck.domain.text import clean
-from jobdeck.domain.timeline import Moment, MomentKind, first_look
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind, first_observation
 from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
 from jobdeck.tui.jsontree import NONE, JsonTree, Node, readable, row_of
 from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, Span, clip_line, line_width
@@ -117,7 +117,7 @@ class JobHistory:
     """What is known of a job beside its state: where its progress came from, and what the tabs show."""
 
     samples: tuple[tuple[float, float], ...] = ()
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[TimelineEvent, ...] = ()
     before: Job | None = None
     content: ExchangeContent | None = None
 
@@ -154,13 +154,13 @@ def raw_lines(content: ExchangeContent | None, job_id: str, width: int, *, past:
     if content is None or body is None:
         none = "no response about this job is in the recording up to here"
         return [((none if past else "no response about this job has come in this run: r refreshes", Role.DIM),)]
-    at = words.clock(content.exchange.started.us)
-    head: list[Span] = [("body ", Role.DIM), (words.size(len(body)), Role.TEXT), (f"  {at}", Role.DIM)]
+    at = humanize.format_time(content.exchange.started.us)
+    head: list[Span] = [("body ", Role.DIM), (humanize.format_size(len(body)), Role.TEXT), (f"  {at}", Role.DIM)]
     text = body.decode("utf-8", "replace")
     if content.exchange.job is None:
         row = row_of(text, job_id)
         what = "the row of this job in a list response" if row is not None else "a list response"
-        head = [(what, Role.WARN), (f"  {words.size(len(body))}  {at}", Role.DIM)]
+        head = [(what, Role.WARN), (f"  {humanize.format_size(len(body))}  {at}", Role.DIM)]
         text = text if row is None else row
     laid = layout(text[:DETAIL_LIMIT])
     lines = [_highlighted(line) for line in wrap(laid, width, most=LINE_LIMIT)]
@@ -170,11 +170,11 @@ def raw_lines(content: ExchangeContent | None, job_id: str, width: int, *, past:
     return [clip_line(line, width) for line in (head, EMPTY, *lines)]
 
 
-def timeline_lines(moments: Sequence[Moment], now: Instant, width: int, id_name: str = "request") -> list[Line]:
+def timeline_lines(moments: Sequence[TimelineEvent], now: Instant, width: int, id_name: str = "request") -> list[Line]:
     """Return every change of phase and stage with its time and the ID that support asks for, the newest first."""
     if not moments:
         return [(("no changes yet", Role.DIM),)]
-    first = first_look(moments)
+    first = first_observation(moments)
     return [
         line for moment in reversed(moments) for line in _moment(moment, now, width, id_name, first=moment is first)
     ]
@@ -185,7 +185,8 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
     if before is None or before.observed is None or job.observed is None:
         return [(("no changes in this run", Role.DIM),)]
     old, new = dict(_fields(before)), dict(_fields(job))
-    seen = f"{words.near(before.observed.us, now)} → {words.near((job.changed or job.observed).us, now)}"
+    moments = (before.observed.us, (job.changed or job.observed).us)
+    seen = " → ".join(humanize.format_recent(us, now) for us in moments)
     lines: list[Line] = [((seen, Role.DIM),), EMPTY]
     for name in [*new, *(name for name in old if name not in new)]:
         if old.get(name) == new.get(name):
@@ -200,18 +201,18 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
     return [clip_line(line, width) for line in lines]
 
 
-def _moment(moment: Moment, now: Instant, width: int, id_name: str, *, first: bool) -> Iterator[Line]:
+def _moment(moment: TimelineEvent, now: Instant, width: int, id_name: str, *, first: bool) -> Iterator[Line]:
     before = "first seen" if first else moment.before
     change = " → ".join(part for part in (before, moment.after) if part)
     kind = moment.kind.value if moment.stage is None else clip(moment.stage, 20)
     role = Role.TEXT
     if moment.after == "failed":
         role = Role.FAILED
-    elif moment.kind in {MomentKind.PROBLEM, MomentKind.ANOMALY}:
-        role = Role.BLIND if moment.kind is MomentKind.PROBLEM else Role.WARN
+    elif moment.kind in {TimelineEventKind.PROBLEM, TimelineEventKind.ANOMALY}:
+        role = Role.BLIND if moment.kind is TimelineEventKind.PROBLEM else Role.WARN
     word = "" if moment.text in {moment.after, ""} else f"  {clean(moment.text[:512])}"
     spans: list[Span] = [
-        (f"{words.near(moment.at_us, now)} ", Role.DIM),
+        (f"{humanize.format_recent(moment.at_us, now)} ", Role.DIM),
         (fit(kind, 11) + " ", Role.DIM),
         (change, role),
         (word if change else word.lstrip(), Role.TEXT if change else role),
@@ -230,10 +231,10 @@ def _moment(moment: Moment, now: Instant, width: int, id_name: str, *, first: bo
 def _fields(job: Job) -> Iterator[tuple[str, str]]:
     pairs: list[tuple[str, object]] = [("status", job.status), ("phase", job.phase.value), ("kind", job.kind)]
     if job.progress is not None:
-        pairs.append(("progress", words.percent(job.progress)))
+        pairs.append(("progress", humanize.format_percent(job.progress)))
     for record in job.stages:
         stage = record.stage
-        done = "" if stage.progress is None else f" {words.percent(stage.progress)}"
+        done = "" if stage.progress is None else f" {humanize.format_percent(stage.progress)}"
         pairs.append((f"stage {stage.name}", f"{stage.status}{done}"))
     if job.error is not None:
         error = job.error
@@ -241,9 +242,9 @@ def _fields(job: Job) -> Iterator[tuple[str, str]]:
     pairs += (fact for fact in job.facts if fact[0] not in {DROPPED_RESULT, EVICTED_RESULT})
     size = job.dropped_result if job.evicted_result is None else job.evicted_result
     if size is not None:
-        pairs.append(("result", words.size(size)))
+        pairs.append(("result", humanize.format_size(size)))
     if job.result is not None:
-        pairs.append(("result", f"{words.size(len(job.result))}  {readable(job.result[:512])}"))
+        pairs.append(("result", f"{humanize.format_size(len(job.result))}  {readable(job.result[:512])}"))
     return ((name, str(value)) for name, value in pairs if value is not None)
 
 

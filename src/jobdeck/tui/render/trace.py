@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange, ExchangeId
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.text import clean, one_line
-from jobdeck.domain.timeline import Moment, MomentKind
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.tui.cell_text import clip, fit, middle, width_of, wrap
 from jobdeck.tui.render.spans import Line, Role, Span, clip_line, justify, line_width
 
@@ -29,7 +29,7 @@ class ExchangeNotes:
     good: frozenset[ExchangeId] = frozenset()
 
 
-def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exchange]) -> ExchangeNotes:
+def exchange_notes(job: Job, moments: Iterable[TimelineEvent], exchanges: Iterable[Exchange]) -> ExchangeNotes:
     """Return what a job's timeline says of each of its `exchanges`, which are newest first."""
     known: dict[str | None, list[ExchangeId]] = {}
     for exchange in exchanges:
@@ -47,9 +47,9 @@ def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exch
         text = _words(moment)
         if text:
             notes.setdefault(notifier, []).append(text)
-        if moment.kind in {MomentKind.PHASE, MomentKind.STAGE} and moment.after in BAD_ENDS:
+        if moment.kind in {TimelineEventKind.PHASE, TimelineEventKind.STAGE} and moment.after in BAD_ENDS:
             bad.append(notifier)
-        if moment.kind is MomentKind.PHASE:
+        if moment.kind is TimelineEventKind.PHASE:
             ends += [notifier] if moment.after in BAD_ENDS else []
             good += [notifier] if moment.after == Phase.SUCCEEDED.value else []
     joined = {notifier: ", ".join(parts) for notifier, parts in notes.items()}
@@ -59,18 +59,18 @@ def exchange_notes(job: Job, moments: Iterable[Moment], exchanges: Iterable[Exch
     return ExchangeNotes(joined, frozenset(bad), frozenset(good))
 
 
-def _words(moment: Moment) -> str:
+def _words(moment: TimelineEvent) -> str:
     match moment.kind:
-        case MomentKind.PHASE:
+        case TimelineEventKind.PHASE:
             began = moment.before in {None, Phase.UNKNOWN.value}
             return moment.text if began else f"{moment.before} → {moment.text}"
-        case MomentKind.STAGE:
+        case TimelineEventKind.STAGE:
             return f"{moment.stage} {moment.after}"
-        case MomentKind.ANOMALY | MomentKind.RUN:
+        case TimelineEventKind.ANOMALY | TimelineEventKind.RUN:
             return moment.text
-        case MomentKind.RECOVERED:
+        case TimelineEventKind.RECOVERED:
             return f"reachable again {moment.text}".rstrip()
-        case MomentKind.PROBLEM | MomentKind.ACCEPTED | MomentKind.WATCHED:
+        case TimelineEventKind.PROBLEM | TimelineEventKind.ACCEPTED | TimelineEventKind.WATCHED:
             return ""
 
 
@@ -125,9 +125,9 @@ def _same_answer(notes: ExchangeNotes, exchange: Exchange) -> tuple[object, ...]
 def fold_line(row: TraceRow, now: Instant, width: int) -> Line:
     """Return the line of a run: from when to when, how many, what they said, and the ID of the newest."""
     newest, oldest = row.newest, row.exchanges[-1]
-    since, until = (words.near(one.started.us, now) for one in (oldest, newest))
+    since, until = (humanize.format_recent(one.started.us, now) for one in (oldest, newest))
     problem = newest.problem
-    said = "unchanged" if problem is None else problem.kind.words
+    said = "unchanged" if problem is None else problem.kind.label
     glyph = _glyph(newest, NOTHING)
     line: Line = (
         ("▾ " if row.opened else "▸ ", Role.DIM),
@@ -178,8 +178,8 @@ def _wait(problem: Problem, exchange: Exchange, now: Instant, why: str = "") -> 
     if problem.retry_at_us is None:
         return f"{why or 'too many requests, no retry time given: '}retried, less often"
     answered = exchange.started.us + round(exchange.duration * 1e6)
-    asked = words.span(round((problem.retry_at_us - answered) / 1e6))
-    until = words.near(problem.retry_at_us, now)
+    asked = humanize.format_duration(round((problem.retry_at_us - answered) / 1e6))
+    until = humanize.format_recent(problem.retry_at_us, now)
     if problem.retry_at_us > now.us:
         return f"{why}asks to wait {asked}: waiting until {until}"
     return f"{why}asked to wait {asked}, until {until}"
@@ -206,10 +206,10 @@ def trace_lines(
     """
     head: Line = (
         _glyph(exchange, notes),
-        (f"{words.near(exchange.started.us, now)} ", Role.DIM),
+        (f"{humanize.format_recent(exchange.started.us, now)} ", Role.DIM),
         (f"{clip(exchange.method, 6)} ", Role.DIM),
     )
-    tail: Line = (_status(exchange), (fit(words.took(exchange.duration), 6, right=True) + "  ", Role.DIM))
+    tail: Line = (_status(exchange), (fit(humanize.format_latency(exchange.duration), 6, right=True) + "  ", Role.DIM))
     text, role = _outcome(exchange, now, notes.words)
     # The path is that of the same job on nearly every line: what came of the request has the better right to room.
     if width >= ONE_LINE_FROM:
@@ -277,7 +277,7 @@ def _outcome(exchange: Exchange, now: Instant, notes: Mapping[ExchangeId, str]) 
     note = notes.get(exchange.id)
     if note:
         return one_line(note[:512]), Role.STRONG
-    return words.size(exchange.size), Role.DIM
+    return humanize.format_size(exchange.size), Role.DIM
 
 
 def _broken(text: str, room: int, width: int) -> tuple[str, list[str]]:

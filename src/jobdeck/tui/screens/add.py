@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 
 from jobdeck.app.session import Parsed, RejectedTarget
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
 from jobdeck.tui.cell_text import middle
@@ -135,7 +135,9 @@ def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Seq
             kinds[place] = kinds.get(place, 0) + 1
         what = ", ".join(f"{count} {clean(profile)} {kind}" for (profile, kind), count in kinds.items())
         already = f", {len(known)} of them watched already" if known else ""
-        lines.append(((f" ✓ {words.plural(len(parsed.targets), 'job')}", Role.DONE), (f": {what}{already}", Role.TEXT)))
+        lines.append(
+            ((f" ✓ {humanize.pluralize(len(parsed.targets), 'job')}", Role.DONE), (f": {what}{already}", Role.TEXT))
+        )
         if len(parsed.targets) <= 2:
             lines.extend(((f"   {middle(str(target.key), width - 4)}", Role.DIM),) for target in parsed.targets)
     if parsed.refused:
@@ -158,7 +160,7 @@ def _reason(refused: RejectedTarget) -> str:
 
 def hint_lines(count: int) -> Sequence[Line]:
     """Return the line of keys; `count` is how many jobs ctrl+s would add."""
-    add = f" add {words.plural(count, 'job')}  " if count else " add  "
+    add = f" add {humanize.pluralize(count, 'job')}  " if count else " add  "
     line = (
         (" ctrl+s", Role.KEY),
         (add, Role.STRONG if count else Role.DIM),

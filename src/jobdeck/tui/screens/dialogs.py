@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.text import clean
 from jobdeck.tui.clipboard import ClipboardService, CopiedText, safe_text
 from jobdeck.tui.render.help import help_lines
@@ -151,6 +151,6 @@ class ValueScreen(Dialog[None]):
         self.run_worker(self._copier.send(safe_text(self._text), what), group="clipboard")
 
     def _heading(self, width: int) -> Sequence[Line]:
-        size = words.size(len(self._text.encode()))
+        size = humanize.format_size(len(self._text.encode()))
         line = ((f" {clean(self._label[:256]) or 'value'}", Role.NAME), (f"  {size}", Role.DIM))
         return (clip_line(line, width),)

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from jobdeck.app.session import Session
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
@@ -181,14 +181,16 @@ class ExchangeScreen(Dialog[None]):
             self._send(text, f"value of {label}" if label else "body")
         elif self._exchange.support_id:
             kind = "request ID" if self._exchange.request_id else "trace ID"
-            self._send(self._exchange.support_id, f"{kind} of the poll at {words.clock(self._exchange.started.us)}")
+            self._send(
+                self._exchange.support_id, f"{kind} of the poll at {humanize.format_time(self._exchange.started.us)}"
+            )
         else:
             self.notify("no value to copy here", severity="warning")
 
     def action_copy_body(self) -> None:
         """Send the body as it was received to the clipboard."""
         if self._view.text:
-            self._send(self._view.text, f"body of the response at {words.clock(self._exchange.started.us)}")
+            self._send(self._view.text, f"body of the response at {humanize.format_time(self._exchange.started.us)}")
         else:
             self.notify("no body to copy", severity="warning")
 
@@ -196,7 +198,7 @@ class ExchangeScreen(Dialog[None]):
         """Send the request to the clipboard as a line for a shell."""
         line = self._curl(self._exchange) if self._exchange.url else ""
         if line:
-            self._send(line, f"curl command for the poll at {words.clock(self._exchange.started.us)}")
+            self._send(line, f"curl command for the poll at {humanize.format_time(self._exchange.started.us)}")
         else:
             self.notify("no curl command: the request is not known", severity="warning")
 

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.widgets import Input
 
 from jobdeck.app.session import Playback, Session
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
@@ -167,7 +167,7 @@ class ReplayDeck(Deck):
 
     def _at(self, place: float) -> str:
         us = self._playback.timestamp_at(place)
-        return words.stamp(us) if self._playback.spans_days else words.clock(us)
+        return humanize.format_datetime(us) if self._playback.spans_days else humanize.format_time(us)
 
     def _show_playback(self) -> None:
         play = self._playback

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import TextArea
 
 from jobdeck.app.session import safe_error_message
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.tui.clipboard import ClipboardService
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.render.tabs import keys_line
@@ -199,7 +199,7 @@ class TicketScreen(Dialog[None]):
     def _heading(self, width: int) -> Sequence[Line]:
         document = self.query(Document)  # the heading may be drawn first
         text = document.first().text if document else ""
-        told = words.size(len(text.encode())) if text else "…"
+        told = humanize.format_size(len(text.encode())) if text else "…"
         result = "includes the result: check it for personal data" if self._with_result else "without the result"
         line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
         return (clip_line(line, width),)

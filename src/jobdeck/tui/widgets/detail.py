@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
@@ -104,15 +104,15 @@ class Detail(TreePane):
             self.forget_tree()
             return [((_missing_result(job), Role.DIM),)]
         head = explained_lines(job, self._outlook.meanings, width)
-        head.insert(0, (("result ", Role.DIM), (words.size(len(job.result)), Role.TEXT)))
+        head.insert(0, (("result ", Role.DIM), (humanize.format_size(len(job.result)), Role.TEXT)))
         return self.lines_of_tree(job.result, width, head)
 
 
 def _missing_result(job: Job) -> str:
     """Return in words why there is no result to show."""
     if job.dropped_result is not None:
-        return f"{words.dropped_result(job.dropped_result)}: o saves it to a file"
+        return f"{humanize.describe_dropped_result(job.dropped_result)}: o saves it to a file"
     if job.evicted_result is not None:
         fetched = "press r to fetch it again" if job.trouble is not None else "fetching it again"
-        return f"{words.evicted_result(job.evicted_result)}: {fetched}"
+        return f"{humanize.describe_evicted_result(job.evicted_result)}: {fetched}"
     return "finished without a result" if job.terminal else "no result yet"

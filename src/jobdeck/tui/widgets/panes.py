@@ -8,7 +8,7 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
@@ -103,16 +103,16 @@ class Panes(Container):
         name = key.id if key is not None else "no job"
         self._detail_rule.show(name, self.detail.tab, strong=focused is self.detail, note=note)
         count = len(self._state.exchanges(key))
-        counted = f" · {words.plural(count, 'exchange')}" if count else ""
+        counted = f" · {humanize.pluralize(count, 'exchange')}" if count else ""
         title = f"Errors & trace{self._alike(key, now)}{counted}"
         self._trace_rule.title(title, strong=focused is self.trace)
 
     def _alike(self, key: JobKey | None, now: Instant) -> str:
         """Return how many jobs failed like this one, and since when; empty where it is alone."""
-        alike = self._state.faults.of(key) if key is not None else None
+        alike = self._state.faults.group_of(key) if key is not None else None
         if alike is None or alike.count < 2:
             return ""
-        return f" · = {alike.fault.words(alike.count)} since {words.near(alike.since_us, now)}"
+        return f" · = {alike.fingerprint.describe(alike.count)} since {humanize.format_recent(alike.since_us, now)}"
 
     def on_resize(self) -> None:
         """Take the keys from a pane for which there is no room any more."""
@@ -194,7 +194,7 @@ class Panes(Container):
     async def _count_matches(self) -> None:
         count = await self.detail.count(self._query)
         keys = ((" · enter", Role.KEY), (" the first,", Role.DIM), (" n", Role.KEY), (" the next", Role.DIM))
-        found = ((words.plural(count, "place"), Role.TEXT), *(keys if count else ()))
+        found = ((humanize.pluralize(count, "place"), Role.TEXT), *(keys if count else ()))
         self.search_bar.show(self._query, found if self._query else (), wanted=False)
 
     async def _find_next(self) -> None:

@@ -7,7 +7,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from jobdeck.domain.fingerprint import ErrorGroup
+from jobdeck.report.failure_groups import ErrorGroup
 from jobdeck.tui.cell_text import middle, width_of
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import Columns, Name, columns_for

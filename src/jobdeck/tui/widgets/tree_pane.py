@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from jobdeck.tui.actions import Group, bindings
 from jobdeck.tui.jsontree import NONE, JsonIndex, JsonTree
 from jobdeck.tui.render.spans import Line, Role
@@ -77,7 +77,15 @@ class TreePane(LineView):
             else:
                 self.run_worker(self._read(self._index), name="tree", group="tree", exclusive=True)
         if self._read_tree is None:
-            return [*head, ((f"reading {words.size(len(text))}: {words.percent(self._index.read)}", Role.DIM),)]
+            return [
+                *head,
+                (
+                    (
+                        f"reading {humanize.format_size(len(text))}: {humanize.format_percent(self._index.read)}",
+                        Role.DIM,
+                    ),
+                ),
+            ]
         if self._tree_lines is None or self._tree_lines[0] != width or self._heads != len(head):
             tree = self._read_tree
             self._heads = len(head)

@@ -1,6 +1,6 @@
 import pytest
 
-from jobdeck.domain import words
+from jobdeck.domain import humanize
 from tests.tui.world import NOON
 
 
@@ -9,33 +9,37 @@ from tests.tui.world import NOON
     [(0, "0m00s"), (5.9, "0m05s"), (192, "3m12s"), (3_840, "1h04m"), (360_000, "4d04h"), (86_400 * 1_500, "4y")],
 )
 def test_durations_keep_to_six_cells(seconds: float, shown: str) -> None:
-    assert words.duration(seconds) == shown
+    assert humanize.format_elapsed(seconds) == shown
     assert len(shown) <= 6
 
 
 def test_ages_under_a_minute_are_seconds_alone() -> None:
-    assert (words.span(4), words.span(96), words.span(-1)) == ("4s", "1m36s", "0s")
+    assert (humanize.format_duration(4), humanize.format_duration(96), humanize.format_duration(-1)) == (
+        "4s",
+        "1m36s",
+        "0s",
+    )
 
 
 @pytest.mark.parametrize(
     ("fraction", "shown"), [(0.0, "0%"), (0.001, "<1%"), (0.29, "29%"), (0.999, "99%"), (1.0, "100%")]
 )
 def test_a_percentage_says_neither_0_nor_100_before_it_is_true(fraction: float, shown: str) -> None:
-    assert words.percent(fraction) == shown
+    assert humanize.format_percent(fraction) == shown
 
 
 def test_a_moment_of_another_day_is_shown_with_its_date() -> None:
-    assert words.near(NOON.us, NOON) == "14:02:00Z"
-    assert words.near(NOON.us - 86_400_000_000, NOON) == "2026-04-27 14:02:00Z"
+    assert humanize.format_recent(NOON.us, NOON) == "14:02:00Z"
+    assert humanize.format_recent(NOON.us - 86_400_000_000, NOON) == "2026-04-27 14:02:00Z"
 
 
 def test_a_moment_no_calendar_knows_is_a_dash() -> None:
-    assert words.stamp(10**20) == words.clock(-(10**20)) == "–"
+    assert humanize.format_datetime(10**20) == humanize.format_time(-(10**20)) == "–"
 
 
 def test_requests_and_sizes_are_worded_in_their_own_units() -> None:
-    assert [words.took(s) for s in (0.084, 1.24, 12.9)] == ["84ms", "1.2s", "12s"]
-    assert [words.size(n) for n in (812, 1_234, 8_400_000)] == ["812 B", "1.2 kB", "8.4 MB"]
+    assert [humanize.format_latency(s) for s in (0.084, 1.24, 12.9)] == ["84ms", "1.2s", "12s"]
+    assert [humanize.format_size(n) for n in (812, 1_234, 8_400_000)] == ["812 B", "1.2 kB", "8.4 MB"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,7 @@ def test_requests_and_sizes_are_worded_in_their_own_units() -> None:
     ],
 )
 def test_what_is_left_is_a_range_that_is_never_empty(low: float, high: float, shown: str) -> None:
-    assert words.outlook(low, high) == shown
+    assert humanize.format_eta(low, high) == shown
 
 
 @pytest.mark.parametrize(
@@ -69,4 +73,4 @@ def test_what_is_left_is_a_range_that_is_never_empty(low: float, high: float, sh
     ],
 )
 def test_a_length_of_time_is_read_as_people_write_it(text: str, seconds: float | None) -> None:
-    assert words.seconds_of(text) == seconds
+    assert humanize.parse_duration(text) == seconds

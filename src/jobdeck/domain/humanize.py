@@ -1,4 +1,4 @@
-"""Numbers and moments as a person reads them: short, steady in width, never more exact than what we know."""
+"""Numbers and times as text for people: short, of steady width, never more exact than what is known."""
 
 import re
 
@@ -10,7 +10,7 @@ _LENGTH = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[smhd]){1,8}", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 
 
-def duration(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """Return how long something took (``0m05s``, ``18m40s``, ``1h04m``, ``4d03h``): at most six cells."""
     whole = max(0, int(seconds))
     if whole < _HOUR:
@@ -23,13 +23,13 @@ def duration(seconds: float) -> str:
     return f"{days}d" if days < 1_000 else f"{days // 365}y"
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a length of time in running text or as an age (``4s``, ``1m36s``, ``1h04m``)."""
     whole = max(0, int(seconds))
-    return f"{whole}s" if whole < _MINUTE else duration(whole)
+    return f"{whole}s" if whole < _MINUTE else format_elapsed(whole)
 
 
-def seconds_of(text: str) -> float | None:
+def parse_duration(text: str) -> float | None:
     """Return the seconds of a length of time (``90``, ``45s``, ``1h30m``, ``2d``); None for what is none."""
     if re.fullmatch(r"\d{1,9}", text, re.ASCII):
         return float(text)
@@ -38,21 +38,21 @@ def seconds_of(text: str) -> float | None:
     return sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))
 
 
-def took(seconds: float) -> str:
+def format_latency(seconds: float) -> str:
     """Return the duration of one request (``84ms``, ``1.2s``, ``30s``)."""
     if seconds < 1:
         return f"{max(0, round(seconds * 1_000))}ms"
-    return f"{seconds:.1f}s" if seconds < 10 else span(seconds)
+    return f"{seconds:.1f}s" if seconds < 10 else format_duration(seconds)
 
 
-def outlook(low: float, high: float) -> str:
+def format_eta(low: float, high: float) -> str:
     """Return the range of seconds in which an end is likely (``20–45s``, ``4–7m``, ``<20s``): at most six cells.
 
     Rounded outwards, and to steps that a reader would round to, so that it is never more exact than it is. Once the
     whole range has passed, by how much (``+35s``).
     """
     if high <= -1:
-        return f"+{_rough(-high)}"
+        return f"+{_format_roughly(-high)}"
     step = 1 if high < 10 else 5
     if high <= 90:
         first, last = int(max(low, 0) // step * step), max(1, -int(-high // step * step))
@@ -67,45 +67,45 @@ def outlook(low: float, high: float) -> str:
     return "?"
 
 
-def _rough(seconds: float) -> str:
+def _format_roughly(seconds: float) -> str:
     for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")):
         if seconds >= size:
             return f"{min(int(seconds // size), 999)}{unit}"
     return f"{int(seconds)}s"
 
 
-def clock(us: int) -> str:
+def format_time(us: int) -> str:
     """Return the time of day of a moment in UTC (``14:02:00Z``)."""
     moment = date_of(us)
     return f"{moment:%H:%M:%S}Z" if moment else "–"
 
 
-def stamp(us: int) -> str:
+def format_datetime(us: int) -> str:
     """Return date and time of a moment in UTC (``2026-04-28 15:30:00Z``)."""
     moment = date_of(us)
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else "–"
 
 
-def near(us: int, now: Instant) -> str:
+def format_recent(us: int, now: Instant) -> str:
     """Return the time of day of a moment, with its date when that is not today's."""
-    return clock(us) if _same_day(us, now.us) else stamp(us)
+    return format_time(us) if _same_day(us, now.us) else format_datetime(us)
 
 
-def per(seconds: float) -> str:
+def format_rate_unit(seconds: float) -> str:
     """Return the unit of a rate: ``s``, ``min``, ``h``, ``day``, or so many of one (``10s``)."""
     names = {1: "s", _MINUTE: "min", _HOUR: "h", _DAY: "day", 7 * _DAY: "week", 30 * _DAY: "month"}
     whole = round(seconds)
-    return names.get(whole) or (f"{whole}s" if whole < _MINUTE else span(whole))
+    return names.get(whole) or (f"{whole}s" if whole < _MINUTE else format_duration(whole))
 
 
-def percent(fraction: float) -> str:
+def format_percent(fraction: float) -> str:
     """Return a fraction as a percentage that never says 100 or 0 before it is true."""
     if 0.0 < fraction < 0.01:
         return "<1%"
     return f"{int(fraction * 100 + 1e-9)}%"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return a number of bytes (``812 B``, ``1.2 kB``, ``8.4 MB``)."""
     if count < 1_000:
         return f"{count} B"
@@ -114,17 +114,17 @@ def size(count: int) -> str:
     return f"{count / 1_000_000:.{0 if count >= 100_000_000 else 1}f} MB"
 
 
-def dropped_result(count: int | None) -> str:
+def describe_dropped_result(count: int | None) -> str:
     """Return what to say of a result that was too large to keep; nothing where there is none."""
-    return "" if count is None else f"result {size(count)}, too large to keep"
+    return "" if count is None else f"result {format_size(count)}, too large to keep"
 
 
-def evicted_result(count: int | None) -> str:
+def describe_evicted_result(count: int | None) -> str:
     """Return what to say of a result that had to make room for others; nothing where there is none."""
-    return "" if count is None else f"result {size(count)}, no longer in memory"
+    return "" if count is None else f"result {format_size(count)}, no longer in memory"
 
 
-def plural(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return a count with its noun (``1 job``, ``3 jobs``)."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
