@@ -11,13 +11,13 @@ from tests.tui.world import target
 
 async def test_help_and_palette(album: Album) -> None:
     async with driven(session=triage()) as run:
-        # What the signs mean, then every key under its heading, over a dimmed deck.
+        # What is typed, then the keys of the list, of its jobs and of everything else in two columns.
         await run.press("question_mark")
-        await run.shows("Legend")
+        await run.shows("select")
         await album.take(run, "help")
-        # The last page: what may be typed after /.
-        await run.press("G")
-        await run.shows("progress>=50%")
+        # The last page: what the signs mean.
+        await run.press("end")
+        await run.shows("final once")
         await album.take(run, "help, its end", ((80, 24),))
         # Our actions with their keys, the columns to sort by and the themes.
         await run.press("escape", "colon", *"sort")

@@ -32,7 +32,7 @@ async def test_the_list_narrowed(album: Album) -> None:
         await run.press("escape", "slash", *"a:b", "enter")
         await album.take(run, "nothing passes")
         # The rows in trouble, an arrow at KIND that points up, `faults only 5 of 12`.
-        await run.press("escape", "f", "s", "s", "S")
+        await run.press("escape", "f", "s", "s", "S", "r", "escape")
         await album.take(run, "faults only by kind")
 
 

@@ -259,7 +259,7 @@ async def test_where_only_the_list_fits_enter_opens_the_job_alone() -> None:
 async def test_the_help_lists_every_key_and_goes_away() -> None:
     async with driven([job("op_a")], size=(100, 60)) as run:
         await run.press("question_mark")
-        await run.shows("copy the request ID")
+        await run.shows("y  copy ID")
         await run.shows("Legend")
         await run.press("escape")
         await run.until(lambda: "Legend" not in run.text)
@@ -268,7 +268,7 @@ async def test_the_help_lists_every_key_and_goes_away() -> None:
 async def test_the_palette_holds_our_actions_and_no_others() -> None:
     async with driven([job("op_a")], size=(100, 60)) as run:
         await run.press("colon")
-        await run.shows("stop watching it; the remote job keeps running")
+        await run.shows("y: copy the request ID")
         assert "Screenshot" not in run.text
         await run.press(*"pause")
         await run.shows("p: pause or resume polling")

@@ -71,7 +71,7 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
             await run.until(lambda: app.deck.deck_state.engine is not None and app.deck.deck_state.table.total == 1)
-            await run.press("s", "s", "S", "t", "Y", "n", *"it hangs", "escape", "escape", "q")
+            await run.press("s", "s", "S", "r", "escape", "t", "Y", "n", *"it hangs", "escape", "escape", "q")
             await run.until(lambda: app._exit)
         kept = {Preference.ORDER: "-KIND", Preference.THEME: "jobdeck-light"}
         for next_time, chosen, note in ((AppContext(env, settings=settings), kept, "it hangs"),

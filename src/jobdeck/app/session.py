@@ -20,6 +20,8 @@ class Preference(StrEnum):
 
     ORDER = "order"
     THEME = "theme"
+    COLUMNS = "columns"
+    SPLIT = "split"
 
 
 @dataclass(frozen=True, slots=True)

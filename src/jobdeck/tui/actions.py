@@ -1,36 +1,39 @@
-"""One table of actions: the key bindings, the footer, the help screen and the palette are made from it."""
+"""One table of actions: the key bindings, the footer, the help, the palette and the README are made from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 
 from textual.binding import Binding, BindingType
-from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.types import IgnoreReturnCallbackType
-
-from jobdeck.tui.render.columns import Name
-from jobdeck.tui.theme import THEMES
 
 
 class Group(StrEnum):
-    """Where an action belongs on the help screen, and who binds its keys."""
+    """Where an action stands on the help screen, and who binds its keys; each value is its heading."""
 
-    MOVE = "Move"
+    LIST = "List"
+    JOB = "Job"
+    TABS = "Tabs and trace"
+    GENERAL = "General"
     PANES = "Panes"
-    JOB = "The selected job"
-    DECK = "Everything"
+    MOVE = "Move"
     REPLAY = "Replay"
+
+
+class Pane(StrEnum):
+    """What the keys are for; each value is the ID of its widget."""
+
+    LIST = "jobs"
+    JOB = "detail"
+    TRACE = "trace"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing a person can do.
 
-    `keys` are Textual's names of the keys, `shown` how a person reads them; `footer` orders it in the footer and
-    keeps it out when None: the smaller, the longer it stays as the screen gets narrow. One that `changes` what is
-    asked, watched or kept is not there where a session is locked, and one of `Group.REPLAY` only in a replay. What is
-    done `on_marks` is done with every selected job.
+    `keys` are Textual's names of the keys, `shown` how a person reads them; `label` is what the footer calls it, and
+    `also` what it is called elsewhere. One that `changes` what is asked, watched or kept is not there where a session
+    is locked, and one of `Group.REPLAY` only in a replay. One that is done `per_key` is given the key.
     """
 
     name: str
@@ -39,20 +42,69 @@ class Action:
     label: str
     help: str
     group: Group
-    footer: int | None = None
+    also: str = ""
     changes: bool = False
-    on_marks: bool = False
+    per_key: bool = False
 
 
-ACTIONS: tuple[Action, ...] = (
-    Action("cursor_down", ("j", "down"), "j ↓", "down", "down one line", Group.MOVE),
-    Action("cursor_up", ("k", "up"), "k ↑", "up", "up one line", Group.MOVE),
-    Action("first", ("g", "home"), "g", "first", "first line", Group.MOVE),
-    Action("last", ("G", "end"), "G", "last", "last line", Group.MOVE),
-    Action("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "down one page", Group.MOVE),
-    Action("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "up one page", Group.MOVE),
+_LIST = (
+    Action("mark", ("space",), "space", "select", "select and move on; keys then act on all selected", Group.LIST),
     Action(
-        "copy_id", ("y",), "y", "copy ID", "copy the request ID; in a result, the value", Group.JOB, 10, on_marks=True
+        "mark_all", ("M",), "M", "select all", "select all shown, or clear the selection", Group.LIST, also="none mark"
+    ),
+    Action(
+        "filter", ("slash",), "/", "filter", "filter: text, !text, state:failed, age>30s", Group.LIST, "search find"
+    ),
+    Action(
+        "faults",
+        ("f",),
+        "f",
+        "problems only",
+        "only problems (failed, stalled, unreachable, partial), or all",
+        Group.LIST,
+        also="errors problems",
+    ),
+    Action("same_fault", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.LIST),
+    Action(
+        "next_error",
+        ("e",),
+        "e",
+        "by error",
+        "only jobs that failed with the most common error; again: the next one",
+        Group.LIST,
+    ),
+    Action(
+        "groups",
+        ("b",),
+        "b",
+        "groups",
+        "group by reason, kind, profile, stage or batch; tickets and acknowledgements for a whole group",
+        Group.LIST,
+    ),
+    Action(
+        "newest_failure",
+        ("exclamation_mark",),
+        "!",
+        "newest failure",
+        "jump to the newest failure; again: the previous one",
+        Group.LIST,
+    ),
+    Action("sort", ("s",), "s", "sort", "sort by the next column (or click its heading)", Group.LIST),
+    Action(
+        "columns",
+        ("S",),
+        "S",
+        "sort menu",
+        "sort by a column, reverse, choose columns",
+        Group.LIST,
+        also="order reverse",
+    ),
+    Action("wide", ("ctrl+w",), "ctrl+w", "wide", "every column and whole IDs, or what suits the width", Group.LIST),
+)
+
+_JOB = (
+    Action(
+        "copy_id", ("y",), "y", "copy ID", "copy the request ID; in a result, the value", Group.JOB, also="copy yank"
     ),
     Action(
         "ticket",
@@ -61,8 +113,7 @@ ACTIONS: tuple[Action, ...] = (
         "ticket",
         "create a support ticket: review it, then y copies, s saves",
         Group.JOB,
-        11,
-        on_marks=True,
+        also="copy support",
     ),
     Action(
         "copy_curl",
@@ -71,10 +122,16 @@ ACTIONS: tuple[Action, ...] = (
         "copy as curl",
         "copy the request as a curl command, secrets as $VARIABLES",
         Group.JOB,
-        32,
     ),
     Action(
-        "show_sent", ("C",), "C", "clipboard", "view what was sent to the clipboard: copy again, or save", Group.JOB
+        "refresh",
+        ("r",),
+        "r",
+        "refresh",
+        "poll this job as soon as the rate limit allows",
+        Group.JOB,
+        also="retry reload",
+        changes=True,
     ),
     Action(
         "acknowledge",
@@ -83,61 +140,12 @@ ACTIONS: tuple[Action, ...] = (
         "acknowledge",
         "acknowledge, which moves it to the bottom; unacknowledge",
         Group.JOB,
-        44,
+        also="mute snooze",
         changes=True,
-        on_marks=True,
     ),
-    Action("mark", ("space",), "space", "select", "select and move on; y Y m r w d act on all selected", Group.JOB),
-    Action("mark_all", ("M",), "M", "select all", "select all shown, or clear the selection", Group.JOB),
-    Action("same_fault", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.JOB),
+    Action("call", ("w",), "w", "notify", "notify when it finishes (bell and desktop)", Group.JOB, changes=True),
     Action(
-        "next_error",
-        ("e",),
-        "e",
-        "by error",
-        "only jobs that failed with the most common error; again: the next one",
-        Group.DECK,
-        17,
-    ),
-    Action(
-        "groups",
-        ("b",),
-        "b",
-        "groups",
-        "group by reason, kind, profile, stage or batch; tickets and acknowledgements for a whole group",
-        Group.DECK,
-        19,
-    ),
-    Action(
-        "newest_failure",
-        ("exclamation_mark",),
-        "!",
-        "newest failure",
-        "jump to the newest failure; again: the previous one",
-        Group.DECK,
-    ),
-    Action(
-        "call",
-        ("w",),
-        "w",
-        "notify",
-        "notify when it finishes (bell and desktop)",
-        Group.JOB,
-        46,
-        changes=True,
-        on_marks=True,
-    ),
-    Action("call_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, changes=True),
-    Action(
-        "refresh",
-        ("r",),
-        "r",
-        "refresh",
-        "poll this job as soon as the rate limit allows",
-        Group.JOB,
-        40,
-        changes=True,
-        on_marks=True,
+        "call_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, also="bell", changes=True
     ),
     Action(
         "remove",
@@ -146,80 +154,149 @@ ACTIONS: tuple[Action, ...] = (
         "stop watching",
         "stop watching it; the remote job keeps running",
         Group.JOB,
-        45,
+        also="delete unwatch",
         changes=True,
-        on_marks=True,
     ),
     Action("undo", ("u",), "u", "undo", "undo d, m, w, space, M or a cleared filter; again: earlier ones", Group.JOB),
-    Action("filter", ("slash",), "/", "filter", "filter: text, !text, state:failed, age>30s", Group.DECK, 16),
+)
+
+_TABS = (
     Action(
-        "faults",
-        ("f",),
-        "f",
-        "problems",
-        "only problems (failed, stalled, unreachable, partial), or all",
-        Group.DECK,
-        30,
+        "tab",
+        ("1", "2", "3", "4", "5"),
+        "1–5",
+        "tab",
+        "stages, result, raw, timeline, diff",
+        Group.TABS,
+        per_key=True,
     ),
-    Action("sort", ("s",), "s", "sort", "sort by the next column (or click its heading)", Group.DECK, 38),
-    Action("reverse", ("S",), "S", "reverse", "reverse the sort order", Group.DECK),
-    Action("add", ("a",), "a", "add", "add jobs: paste IDs, poll URLs or 202 responses", Group.DECK, 20, changes=True),
+    Action("next_tab", ("right_square_bracket", "right"), "] →", "next tab", "next tab", Group.TABS),
+    Action("previous_tab", ("left_square_bracket", "left"), "[ ←", "previous tab", "previous tab", Group.TABS),
+    Action("next_match", ("n",), "n", "next match", "next match in the result (/ searches it)", Group.TABS),
+    Action("save_body", ("o",), "o", "save body", "save the full response body to a file", Group.TABS, also="download"),
+)
+
+_GENERAL = (
+    Action("add", ("a",), "a", "add", "add jobs: paste IDs, poll URLs or 202 responses", Group.GENERAL, changes=True),
     Action(
         "refresh_all",
         ("R",),
         "R",
         "refresh all",
         "poll every unfinished job, within the rate limit",
-        Group.DECK,
+        Group.GENERAL,
+        also="retry reload",
         changes=True,
     ),
-    Action("pause", ("p",), "p", "pause", "pause or resume polling", Group.DECK, 35, changes=True),
-    Action("palette", ("colon", "ctrl+p"), ":", "commands", "find an action by name", Group.DECK),
-    Action("next_pane", ("tab",), "tab", "next pane", "next pane (shift+tab: previous)", Group.PANES),
-    Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "previous pane", Group.PANES),
+    Action("pause", ("p",), "p", "pause", "pause or resume polling", Group.GENERAL, changes=True),
     Action(
-        "open",
-        ("enter",),
-        "enter",
-        "open",
-        "from the list to the job, to its trace; an exchange or a value in full",
-        Group.PANES,
+        "show_sent",
+        ("C",),
+        "C",
+        "clipboard",
+        "view what was sent to the clipboard: copy again, or save",
+        Group.GENERAL,
+        also="copy",
     ),
-    Action("back", ("escape",), "esc", "back", "back to the list", Group.PANES),
-    Action("zoom", ("z",), "z", "zoom", "maximize the pane, or restore it", Group.PANES, 50),
-    Action(
-        "next_tab",
-        ("right_square_bracket",),
-        "]",
-        "next tab",
-        "next tab: stages, result, raw, timeline, diff",
-        Group.PANES,
-        42,
-    ),
-    Action("previous_tab", ("left_square_bracket",), "[", "previous tab", "previous tab", Group.PANES),
-    Action("next_match", ("n",), "n", "next match", "next match in the result", Group.PANES),
-    Action("save_body", ("o",), "o", "save body", "save the full response body to a file", Group.PANES),
-    Action("theme", ("t",), "t", "theme", "cycle the theme (dark, light, color-blind safe)", Group.DECK),
+    Action("palette", ("colon", "ctrl+p"), ":", "commands", "find an action by name", Group.GENERAL),
+    Action("theme", ("t",), "t", "theme", "cycle the theme (dark, light, color-blind safe)", Group.GENERAL),
     Action(
         "mouse",
         ("ctrl+t",),
         "ctrl+t",
         "mouse",
         "use the mouse here, or let the terminal select text",
-        Group.DECK,
+        Group.GENERAL,
     ),
-    Action("help", ("question_mark",), "?", "help", "show this help", Group.DECK, 15),
-    Action("suspend", ("ctrl+z",), "ctrl+z", "suspend", "suspend (polling stops until fg)", Group.DECK),
-    Action("quit", ("q",), "q", "quit", "quit; the remote jobs keep running", Group.DECK, 12),
-    Action("play", ("p",), "p", "play", "play or pause", Group.REPLAY, 13),
-    Action("step", ("full_stop",), ".", "step", "pause at the next response or change", Group.REPLAY, 17),
-    Action("step_back", ("comma",), ",", "step back", "pause at the previous response or change", Group.REPLAY, 18),
-    Action("faster", ("greater_than_sign",), ">", "faster", "play faster, up to 240 times", Group.REPLAY, 36),
-    Action("slower", ("less_than_sign",), "<", "slower", "play slower, down to a quarter", Group.REPLAY, 37),
-    Action("go_to", ("at",), "@", "go to", "jump to a time: 14:02, 14:02:30, +5m, -30s, 50%", Group.REPLAY, 19),
+    Action("help", ("question_mark", "f1"), "?", "help", "show this help (f1 where ? is text)", Group.GENERAL, "keys"),
+    Action("suspend", ("ctrl+z",), "ctrl+z", "suspend", "suspend (polling stops until fg)", Group.GENERAL),
+    Action("quit", ("q",), "q", "quit", "quit; the remote jobs keep running", Group.GENERAL, also="exit"),
 )
 
+_PANES = (
+    Action(
+        "open", ("enter",), "enter", "open", "to the job, to its trace; an exchange or a value in full", Group.PANES
+    ),
+    Action("back", ("escape",), "esc", "back", "back to the list; there: clear the filter, the selection", Group.PANES),
+    Action("next_pane", ("tab",), "tab", "next pane", "next pane (shift+tab: previous)", Group.PANES),
+    Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "previous pane", Group.PANES),
+    Action("zoom", ("z",), "z", "zoom", "maximize the pane, or restore it", Group.PANES, also="full screen"),
+    Action("grow", ("greater_than_sign",), ">", "larger list", "more room for the list, or drag the line", Group.PANES),
+    Action("shrink", ("less_than_sign",), "<", "smaller list", "more room for the job", Group.PANES, also="split"),
+)
+
+_MOVE = (
+    Action("cursor_down", ("j", "down"), "j ↓", "down", "down one line", Group.MOVE),
+    Action("cursor_up", ("k", "up"), "k ↑", "up", "up one line", Group.MOVE),
+    Action("first", ("g", "home"), "g", "first", "first line", Group.MOVE),
+    Action("last", ("G", "end"), "G", "last", "last line", Group.MOVE),
+    Action("half_page_down", ("ctrl+d",), "ctrl+d", "half page down", "down half a page", Group.MOVE),
+    Action("half_page_up", ("ctrl+u",), "ctrl+u", "half page up", "up half a page", Group.MOVE),
+    Action("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "down one page", Group.MOVE),
+    Action("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "up one page", Group.MOVE),
+)
+
+_REPLAY = (
+    Action("play", ("p",), "p", "play", "play or pause", Group.REPLAY),
+    Action("step", ("full_stop",), ".", "step", "pause at the next response or change", Group.REPLAY),
+    Action("step_back", ("comma",), ",", "step back", "pause at the previous response or change", Group.REPLAY),
+    Action("faster", ("plus",), "+", "faster", "play faster, up to 240 times", Group.REPLAY),
+    Action("slower", ("minus",), "-", "slower", "play slower, down to a quarter", Group.REPLAY),
+    Action("go_to", ("at",), "@", "go to", "jump to a time: 14:02, 14:02:30, +5m, -30s, 50%", Group.REPLAY),
+)
+
+ACTIONS: tuple[Action, ...] = (*_LIST, *_JOB, *_TABS, *_GENERAL, *_PANES, *_MOVE, *_REPLAY)
 BY_NAME = {action.name: action for action in ACTIONS}
+
+FOOTERS: dict[Pane, tuple[str, ...]] = {
+    Pane.LIST: (
+        *(
+            "copy_id",
+            "ticket",
+            "open",
+            "filter",
+            "same_fault",
+            "mark",
+            "groups",
+            "next_error",
+            "add",
+            "faults",
+            "columns",
+        ),
+        *("refresh", "acknowledge", "remove", "call", "copy_curl", "pause", "zoom", "quit"),
+    ),
+    Pane.JOB: (
+        *("copy_id", "back", "tab", "filter", "next_match", "save_body", "ticket", "zoom", "open", "refresh"),
+        *("copy_curl", "acknowledge", "call", "remove", "pause", "quit"),
+    ),
+    Pane.TRACE: (
+        "copy_id",
+        "open",
+        "back",
+        "copy_curl",
+        "ticket",
+        "zoom",
+        "refresh",
+        "acknowledge",
+        "call",
+        "pause",
+        "quit",
+    ),
+}
+"""The footer of each pane, the most needed first: as the screen gets narrow the last ones go. Help is always there."""
+
+ON_MARKS = ("copy_id", "ticket", "acknowledge", "refresh", "call", "remove", "mark_all")
+"""What is done with every selected job, in the order in which the footer then begins."""
+
+IN_REPLAY = ("play", "step", "step_back", "go_to", "slower", "faster")
+"""What the footer of a replay begins with."""
+
+HELP_FIRST: dict[Pane, tuple[Group, ...]] = {
+    Pane.LIST: (Group.LIST, Group.JOB),
+    Pane.JOB: (Group.TABS, Group.JOB),
+    Pane.TRACE: (Group.JOB, Group.TABS),
+}
+"""The groups that the help begins with, by the pane that it is asked for in."""
 
 
 def actions_when(*, locked: bool, replay: bool = False) -> tuple[Action, ...]:
@@ -231,72 +308,25 @@ def actions_when(*, locked: bool, replay: bool = False) -> tuple[Action, ...]:
 def bindings(*groups: Group) -> list[BindingType]:
     """Return Textual's bindings for the actions of some groups."""
     return [
-        Binding(",".join(action.keys), action.name, action.label, show=False)
+        Binding(keys, name, action.label, show=False)
         for action in ACTIONS
         if action.group in groups
+        for keys, name in _bound(action)
     ]
 
 
-def in_footer(*, locked: bool = False, replay: bool = False, marks: bool = False) -> list[Action]:
-    """Return the footer's actions in the order of the table; with `marks` those first that are done on all of them."""
-    there = [action for action in actions_when(locked=locked, replay=replay) if action.footer is not None]
-    if not marks:
-        return there
-    return [
-        *(action for action in there if action.on_marks),
-        BY_NAME["mark_all"],
-        *(action for action in there if not action.on_marks),
-    ]
+def _bound(action: Action) -> Iterator[tuple[str, str]]:
+    """Yield the keys of an action, and what they do, as Textual reads it."""
+    if action.per_key:
+        yield from ((key, f"{action.name}('{key}')") for key in action.keys)
+    else:
+        yield ",".join(action.keys), action.name
 
 
-ALSO = {
-    "copy_id": "copy",
-    "copy_curl": "copy",
-    "ticket": "copy",
-    "show_sent": "copy",
-    "filter": "search find",
-    "faults": "errors problems",
-    "acknowledge": "mute snooze",
-    "call": "notify",
-    "call_all": "notify",
-    "refresh": "refresh retry reload",
-    "refresh_all": "refresh retry reload",
-    "remove": "delete unwatch",
-    "quit": "exit",
-}
-"""What actions are called elsewhere, in words that their help does not have."""
-
-BY_HELP = 0.1
-"""The score of what is found by its help: less than what is found by its name."""
-
-
-class ActionCommands(Provider):
-    """Lists the actions that make sense by name, and the themes."""
-
-    async def discover(self) -> Hits:
-        """Yield every command."""
-        for name, text, run, _ in self._commands():
-            yield DiscoveryHit(name, run, help=text)
-
-    async def search(self, query: str) -> Hits:
-        """Yield the commands that match."""
-        matcher, wanted = self.matcher(query), query.casefold().split()
-        for name, text, run, also in self._commands():
-            score = matcher.match(name)
-            if score > 0:
-                yield Hit(score, matcher.highlight(name), run, help=text)
-            elif wanted and all(word in f"{text} {also}".casefold() for word in wanted):
-                yield Hit(BY_HELP, name, run, help=text)
-
-    def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType, str]]:
-        """Yield name, help, what is to be done, and further words to be found by."""
-        for action in ACTIONS:
-            there = self.screen.check_action(action.name, ())
-            if there and action.group is not Group.MOVE and action.name != "palette":
-                run = partial(self.screen.run_action, action.name)
-                yield action.label, f"{action.shown}: {action.help}", run, ALSO.get(action.name, "")
-        for column in Name:
-            text = "sort by urgency" if column is Name.STATE else "sort by this column; again: reverse"
-            yield f"sort by {column}", text, partial(self.screen.run_action, f"sort_by('{column}')"), ""
-        for name, theme in THEMES.items():
-            yield name, "the colors of the screen", partial(self.screen.run_action, f"use_theme('{theme.name}')"), ""
+def footer_actions(
+    pane: Pane = Pane.LIST, *, locked: bool = False, replay: bool = False, marks: bool = False
+) -> list[Action]:
+    """Return the actions of a pane's footer, the most needed first; with `marks` those that are done on all of them."""
+    there = {action.name: action for action in actions_when(locked=locked, replay=replay)}
+    names = [*(IN_REPLAY if replay else ()), *(ON_MARKS if marks else ()), *FOOTERS[pane]]
+    return [there[name] for name in dict.fromkeys(names) if name in there]

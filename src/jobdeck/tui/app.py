@@ -19,12 +19,12 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
 from jobdeck.app.session import ChangeStream, OpenEngine, Playback, Session, safe_error_message
-from jobdeck.tui.actions import ActionCommands
 from jobdeck.tui.clipboard import ClipboardWriter, clipboard
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.keyboard import events_of_burst, settled, takes_text
 from jobdeck.tui.multiplexer import in_gnu_screen
 from jobdeck.tui.output_filters import AsciiFallbackFilter, ControlCharFilter
+from jobdeck.tui.palette import ActionCommands
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.replay import ReplayDeck

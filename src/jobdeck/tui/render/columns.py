@@ -1,6 +1,6 @@
 """Which columns a list of a given width has, and how wide each is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -58,6 +58,46 @@ class Columns:
         return next((one.name for one in self.columns if one.x <= x < one.x + one.width), None)
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnChoice:
+    """Which columns somebody wants other than the width suggests: always, or never.
+
+    A `wide` list has every column, and whole IDs, as far as anything is left for the reason.
+    """
+
+    always: frozenset[Name] = frozenset()
+    never: frozenset[Name] = frozenset()
+    wide: bool = False
+
+    @property
+    def text(self) -> str:
+        """The choice as `parse_columns` reads it: ``wide +ETA -KIND``."""
+        parts = ["wide"] if self.wide else []
+        parts += [f"{'+' if name in self.always else '-'}{name}" for name in CHOSEN if name in self.always | self.never]
+        return " ".join(parts)
+
+    def next(self, name: Name) -> "ColumnChoice":
+        """Return the choice after this one for a column: as the width suggests, always, never."""
+        if name in self.always:
+            return replace(self, always=self.always - {name}, never=self.never | {name})
+        if name in self.never:
+            return replace(self, never=self.never - {name})
+        return replace(self, always=self.always | {name})
+
+    def wants(self, name: Name) -> bool:
+        """Whether a column is to be there at any width that has room for it."""
+        return name in self.always or (self.wide and name not in self.never)
+
+
+def parse_columns(text: str) -> ColumnChoice:
+    """Return what somebody chose once; what is no column any more is passed over."""
+    words = text.split()
+    known = {str(name): name for name in CHOSEN}
+    always = frozenset(known[word[1:]] for word in words if word[0] == "+" and word[1:] in known)
+    never = frozenset(known[word[1:]] for word in words if word[0] == "-" and word[1:] in known)
+    return ColumnChoice(always, never - always, "wide" in words)
+
+
 TICKING = (Name.ELAPSED, Name.ETA, Name.UPDATED)
 """The columns that change as time passes; they stand side by side."""
 
@@ -73,13 +113,19 @@ _FROM = {
 
 At 80 columns that leaves 36 cells for the reason, at 120 some 40, and at 200 with the pane beside the list 30.
 """
+CHOSEN = tuple(name for name in Name if name in _FROM)
+"""The columns that may be chosen; the state, the ID, the age and the reason are always there."""
+
 _BAR_FROM = 104
 _WHOLE_ID_FROM = 124
 _FULL_STATE_FROM = 112
 
 
+SUGGESTED = ColumnChoice()
+
+
 @lru_cache(maxsize=16)
-def columns_for(width: int, *, profiles: bool = False) -> Columns:
+def columns_for(width: int, *, profiles: bool = False, choice: ColumnChoice = SUGGESTED) -> Columns:
     """Return the columns for a list `width` cells wide; `profiles` when the jobs are of more than one."""
     least_job = 8 if width < 40 else 10 if width < _FROM[Name.PROGRESS] else SHORT_ID
     widths = {
@@ -96,11 +142,16 @@ def columns_for(width: int, *, profiles: bool = False) -> Columns:
     shown: dict[Name, int] = {}
     left = width - MARKER
     # In a list too narrow for all of them the age of what is shown outlasts the reason.
-    for name in (Name.STATE, Name.JOB, Name.UPDATED, *_FROM):
+    wanted = [name for name in _FROM if choice.wants(name) and (profiles or name is not Name.PROFILE)]
+    for name in (Name.STATE, Name.JOB, Name.UPDATED, *wanted, *(name for name in _FROM if name not in wanted)):
         gap = GAP if shown else 0
-        taken = widths[Name.PROFILE] + GAP if Name.PROFILE in shown else 0
-        if width - taken < _FROM.get(name, 0) or (name is Name.PROFILE and not profiles):
-            continue
+        if name in wanted:
+            if left - gap - widths[name] - GAP < LEAST_REASON:
+                continue
+        else:
+            taken = sum(widths[one] + GAP for one in shown if one is Name.PROFILE or one in choice.always)
+            if width - taken < _FROM.get(name, 0) or name in choice.never or (name is Name.PROFILE and not profiles):
+                continue
         if widths[name] + gap > left:
             if name is not Name.UPDATED and left > gap:
                 shown[name] = left - gap
@@ -108,6 +159,10 @@ def columns_for(width: int, *, profiles: bool = False) -> Columns:
             break
         shown[name] = widths[name]
         left -= widths[name] + gap
+    longer = LONGEST_ID - shown.get(Name.JOB, LONGEST_ID)
+    if choice.wide and left - GAP - longer >= LEAST_REASON:
+        shown[Name.JOB] += longer
+        left -= longer
     if left - GAP >= LEAST_REASON:
         shown[Name.REASON] = left - GAP
     elif Name.UPDATED in shown:

@@ -1,10 +1,10 @@
 """The footer: the keys of what can be done here and now, the most needed first."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from jobdeck.tui.actions import Action, in_footer
+from jobdeck.tui.actions import BY_NAME, Action, Pane, footer_actions
 from jobdeck.tui.cell_text import width_of
 from jobdeck.tui.render.spans import Line, Role, Span
 
@@ -21,11 +21,15 @@ class Footer:
 class FooterView:
     """What decides which keys the footer has.
 
-    `labels` replaces an action's label by name, as `pause` becomes `resume`. `marked` jobs are what actions are about
-    that act on marks; `hidden` of them are not in the list as it is filtered.
+    `labels` replaces an action's label by name, as `pause` becomes `resume`; what is named so is the way out of where
+    one is, and stays longest. `words` only calls it otherwise in this pane. What is `absent` makes no sense now.
+    `marked` jobs are what actions are about that act on marks; `hidden` of them the filter does not admit.
     """
 
+    pane: Pane = Pane.LIST
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    absent: frozenset[str] = frozenset()
     locked: bool = False
     replay: bool = False
     marked: int = 0
@@ -33,21 +37,19 @@ class FooterView:
 
 
 def footer(width: int, view: FooterView) -> Footer:
-    """Return the footer; with marks those actions come first that act on them.
-
-    An action with a label of the moment is the way out of where one is: it stays longest.
-    """
-    labels = view.labels
-    actions = in_footer(locked=view.locked, replay=view.replay, marks=bool(view.marked))
+    """Return the footer: as many keys as fit, the help the last of them."""
+    words = {**view.words, **view.labels}
+    actions = footer_actions(view.pane, locked=view.locked, replay=view.replay, marks=bool(view.marked))
+    actions = [action for action in actions if action.name not in view.absent]
     head = _marked(view)
-    room = width - width_of(head)
-    while actions and _width(actions, labels) > room:
-        actions.remove(max(actions, key=lambda action: _rank(action, labels, head)))
+    room = width - width_of(head) - _width((BY_NAME["help"],), words)
+    while actions and _width(actions, words) > room:
+        actions.remove(next((one for one in reversed(actions) if one.name not in view.labels), actions[-1]))
     spans: list[Span] = [(head, Role.STRONG)] if head else []
     places: list[tuple[int, int, str]] = []
     x = width_of(head)
-    for action in actions:
-        label = labels.get(action.name, action.label)
+    for action in (*actions, *((BY_NAME["help"],) if actions else ())):
+        label = words.get(action.name, action.label)
         spans += [(f" {action.shown}", Role.KEY), (f" {label} ", Role.DIM)]
         end = x + width_of(action.shown) + width_of(label) + 3
         places.append((x, end, action.name))
@@ -62,13 +64,5 @@ def _marked(view: FooterView) -> str:
     return f" on {view.marked:,} selected{hidden}: "
 
 
-def _rank(action: Action, labels: Mapping[str, str], head: str) -> int:
-    """Return how soon an action gives way, the largest first."""
-    if action.name in labels:
-        return 0
-    order = action.footer or 0
-    return order if not head or action.on_marks else order + 100
-
-
-def _width(actions: Collection[Action], labels: Mapping[str, str]) -> int:
-    return sum(width_of(action.shown) + width_of(labels.get(action.name, action.label)) + 3 for action in actions)
+def _width(actions: Sequence[Action], words: Mapping[str, str]) -> int:
+    return sum(width_of(action.shown) + width_of(words.get(action.name, action.label)) + 3 for action in actions)

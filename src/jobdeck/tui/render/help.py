@@ -1,8 +1,11 @@
-"""The help page: what the signs mean, and what the keys do, from the one table of actions."""
+"""The help page: what the keys do, from the one table of actions; what is typed after /; and the legend."""
 
-from jobdeck.tui.actions import Group, actions_when
-from jobdeck.tui.cell_text import fit, wrap
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from jobdeck.tui.actions import HELP_FIRST, Action, Group, Pane, actions_when
+from jobdeck.tui.cell_text import clip, fit, wrap
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line, line_width
 from jobdeck.tui.render.state import (
     BLIND,
     CANCELLED,
@@ -48,34 +51,124 @@ TERMS = (
 )
 """What may be typed after /."""
 
-KEYS = 11
-SIGNS = KEYS + 2
-LEGEND = 15
-LONGEST_TERM = 25
+KEY_CELLS = 10
+"""Cells of a key; longer ones take a line more."""
+
+SIGN_CELLS = 15
+TERM_CELLS = 25
+GUTTER = 2
+TWO_COLUMNS_FROM = 60
+FULL_TEXT_FROM = 50
+"""Cells of a column from which a key is explained; a narrower one has only what it is called."""
 
 
-def help_lines(width: int, *, locked: bool = False, replay: bool = False) -> list[Line]:
-    """Return the help page, no line wider than `width`.
+@dataclass(frozen=True, slots=True)
+class HelpRow:
+    """One key and what it does: in a word or two, at length, and in further words that it may be looked for by."""
+
+    key: str
+    label: str
+    text: str = ""
+    also: str = ""
+
+    def matches(self, query: str) -> bool:
+        """Whether every word of a query is in it; one letter alone is a key."""
+        if len(query) == 1:
+            return query in self.key.split()
+        texts = f"{self.key} {self.label} {self.text} {self.also}".casefold()
+        return all(word in texts for word in query.casefold().split())
+
+
+@dataclass(frozen=True, slots=True)
+class HelpSection:
+    """Keys under one heading."""
+
+    title: str
+    rows: tuple[HelpRow, ...]
+
+
+def key_section(title: str, keys: Keys) -> HelpSection:
+    """Return a section of keys that are not in the table of actions: those of a dialog, or a person's own."""
+    return HelpSection(title, tuple(HelpRow(key, label) for key, label in keys))
+
+
+def help_sections(pane: Pane = Pane.LIST, *, locked: bool = False, replay: bool = False) -> list[HelpSection]:
+    """Return the keys by group, those of a pane first.
 
     `locked` where nothing may be changed, `replay` where a recording is played.
     """
     actions = actions_when(locked=locked, replay=replay)
-    lines: list[Line] = [(("Legend", Role.HEAD),)]
-    for state, meaning in MEANINGS:
-        lines += _told(f"{state.glyph} {state.word}", state.role, LEGEND, meaning, width)
-    for sign, meaning in MARKS:
-        lines += _told(sign, Role.KEY, LEGEND, meaning, width)
-    for group in Group:
-        those = [action for action in actions if action.group is group]
-        lines += [EMPTY, ((group.value, Role.HEAD),)] if those else []
-        for action in those:
-            lines += _told(fit(action.shown, KEYS, right=True), Role.KEY, SIGNS, action.help, width)
+    first = (*((Group.REPLAY,) if replay else ()), *HELP_FIRST[pane])
+    groups = [*first, *(group for group in Group if group not in first)]
+    found = (HelpSection(group.value, _rows(action for action in actions if action.group is group)) for group in groups)
+    return [section for section in found if section.rows]
+
+
+def _rows(actions: Iterable[Action]) -> tuple[HelpRow, ...]:
+    return tuple(HelpRow(action.shown, action.label, action.help, action.also) for action in actions)
+
+
+def help_lines(width: int, sections: Sequence[HelpSection]) -> list[Line]:
+    """Return the help page, no line wider than `width`: the keys in two columns, the filter, and the legend."""
+    lines = _stacked(sections, width) if width < TWO_COLUMNS_FROM else _beside(sections, width)
     lines += [EMPTY, (("Filter", Role.HEAD),)]
     for term, meaning in TERMS:
-        lines += _told(term, Role.KEY, LONGEST_TERM, meaning, width)
+        lines += _explained(term, Role.KEY, TERM_CELLS, meaning, width)
+    lines += [EMPTY, (("Legend", Role.HEAD),)]
+    signs = [(f"{state.glyph} {state.word}", state.role, meaning) for state, meaning in MEANINGS]
+    for sign, role, meaning in (*signs, *((sign, Role.KEY, meaning) for sign, meaning in MARKS)):
+        lines += _explained(sign, role, SIGN_CELLS, meaning, width)
     return [clip_line(line, width) for line in lines]
 
 
-def _told(sign: str, role: Role, cells: int, meaning: str, width: int) -> list[Line]:
+def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list[Line]:
+    """Return what of the help holds `query`, each with its full text."""
+    lines: list[Line] = []
+    for section in sections:
+        rows = [row for row in section.rows if row.matches(query)]
+        lines += [(EMPTY if lines else ()), ((section.title, Role.HEAD),)] if rows else []
+        for row in rows:
+            text = f"{row.label}: {row.text}" if row.text else row.label
+            lines += _explained(f"{fit(row.key, KEY_CELLS, right=True)}  ", Role.KEY, KEY_CELLS + 2, text, width)
+    known = [(f"{state.glyph} {state.word}", meaning) for state, meaning in MEANINGS]
+    others = [(sign, meaning) for sign, meaning in (*TERMS, *known, *MARKS) if HelpRow(sign, meaning).matches(query)]
+    if others:
+        lines += [EMPTY, (("Filter and legend", Role.HEAD),)]
+    for sign, meaning in others:
+        lines += _explained(sign, Role.KEY, TERM_CELLS, meaning, width)
+    if not lines:
+        return [((f"no match for {clip(query, 40)}", Role.DIM),)]
+    return [clip_line(line, width) for line in lines if lines[0] or line is not lines[0]]
+
+
+def _beside(sections: Sequence[HelpSection], width: int) -> list[Line]:
+    """Return sections in two columns, each under the shorter one: they are read from the top."""
+    half = (width - GUTTER) // 2
+    columns: tuple[list[Line], list[Line]] = [], []
+    for section in sections:
+        column = min(columns, key=len)
+        column += [*([EMPTY] if column else []), *_stacked([section], half)]
+    left, right = columns
+    height = max(len(left), len(right))
+    left += [EMPTY] * (height - len(left))
+    right += [EMPTY] * (height - len(right))
+    return [
+        (*one, (" " * (half + GUTTER - line_width(one)), Role.TEXT), *other)
+        for one, other in zip(left, right, strict=True)
+    ]
+
+
+def _stacked(sections: Sequence[HelpSection], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for section in sections:
+        lines += [*([EMPTY] if lines else []), ((section.title, Role.HEAD),)]
+        for row in section.rows:
+            text = row.text if row.text and width >= FULL_TEXT_FROM else row.label
+            sign = f"{fit(row.key, KEY_CELLS, right=True)}  "
+            lines += [clip_line(line, width) for line in _explained(sign, Role.KEY, KEY_CELLS + 2, text, width)]
+    return lines
+
+
+def _explained(sign: str, role: Role, cells: int, meaning: str, width: int) -> list[Line]:
     first, *rest = wrap(meaning, width - cells)
     return [((fit(sign, cells), role), (first, Role.TEXT)), *(((" " * cells + line, Role.TEXT),) for line in rest)]

@@ -51,6 +51,12 @@ class AddHint(LinesWidget):
 class AddScreen(Dialog[None]):
     """Asks for targets, and stays with what was pasted until `add` takes what is understood of it."""
 
+    SUBJECT = "Add"
+    KEYS = (
+        ("ctrl+s", "add what was understood"),
+        ("enter", "next line"),
+        ("esc", "back, keeping the text"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [("ctrl+s", "add", "add")]
 
     def __init__(
@@ -167,7 +173,9 @@ def hint_lines(count: int) -> Sequence[Line]:
         ("enter", Role.KEY),
         (" next line  ", Role.DIM),
         ("esc", Role.KEY),
-        (" back", Role.DIM),
+        (" back  ", Role.DIM),
+        ("f1", Role.KEY),
+        (" help", Role.DIM),
     )
     return (line,)
 

@@ -20,35 +20,37 @@ from jobdeck.app.session import (
     SessionControls,
     save_preference,
 )
-from jobdeck.domain.job import Job, Target
+from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
+from jobdeck.tui.add_actions import AddActions
 from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
 from jobdeck.tui.copy_actions import CopyActions
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
 from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.export import BodySaver, Save, save
+from jobdeck.tui.footer_keys import footer_view
+from jobdeck.tui.group_actions import GroupActions
 from jobdeck.tui.grouping import batch_filter
 from jobdeck.tui.job_actions import JobActions
-from jobdeck.tui.job_table import parse_order
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.notifications import EndNotifications
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.render.footer import FooterView
 from jobdeck.tui.render.frame import banner_lines, empty_lines
 from jobdeck.tui.render.header import header_line
+from jobdeck.tui.render.help import help_sections
 from jobdeck.tui.render.spans import Line, clip_line
-from jobdeck.tui.screens.add import AddScreen
-from jobdeck.tui.screens.dialogs import HelpScreen
-from jobdeck.tui.screens.groups import Chosen, GroupChoice, GroupsMemory, GroupsScreen
+from jobdeck.tui.screens.columns import ColumnsScreen
+from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.panes import Panes
+from jobdeck.tui.widgets.split import STEP
 from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRule
 from jobdeck.tui.widgets.trace import Trace
 from jobdeck.tui.widgets.tree_pane import TreePane
@@ -56,6 +58,9 @@ from jobdeck.tui.widgets.tree_pane import TreePane
 NOTICE_SECONDS = 10.0
 STRIP_FROM = 16
 """Lines of a screen from which on states and errors have a line of their own."""
+
+OWN_KEYS = {Group.MOVE, Group.REPLAY}
+"""The groups whose keys others bind: what they move in, and a replay."""
 
 THEME_SECONDS = 1.5
 """Gone before the next but one: who goes through all themes looks at the screen, not at a pile of notices."""
@@ -69,7 +74,7 @@ class Deck(Screen[None]):
     """The keys that ask for a text, so that what comes together with one may be typed."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Group.PANES, Group.JOB, Group.DECK)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*(group for group in Group if group not in OWN_KEYS))
 
     def __init__(
         self, session: Session, put: ClipboardWriter, write: Callable[[str], object], save: Save = save
@@ -93,13 +98,14 @@ class Deck(Screen[None]):
         self._engine = EngineActions(self._state, session.clock)
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
-        self._job_pane = JobPane(self._state, session.clock, undo, partial(save_preference, session, Preference.ORDER))
+        keep = partial(save_preference, session)
+        self._job_pane = JobPane(self._state, session.clock, undo, keep)
         self._groups = ErrorGroups(self._state, self._job_pane)
-        self._groups_memory = GroupsMemory()
-        self._panes = Panes(self._state, self._job_pane, session.clock.now())
+        self._panes = Panes(self._state, self._job_pane, session.clock.now(), partial(keep, Preference.SPLIT))
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
-        self._draft = ""  # what was typed or pasted where targets are added, and left there
+        self._group_actions = GroupActions(self._job_pane, self._job_actions, self._groups, self._copy, self._say)
+        self._adding = AddActions(self._controls, self._state, self._engine, self._say, self._push)
 
     @property
     def profile_names(self) -> Sequence[str]:
@@ -212,8 +218,7 @@ class Deck(Screen[None]):
     def tab_chosen(self, message: TabRule.Chosen) -> None:
         """Show the tab that was clicked."""
         self._panes.detail.turn_to(message.tab)
-        self._draw_titles()
-        self._fetch_shown()
+        self._draw_tab()
 
     @on(TreePane.ValueOpened)
     async def value_opened(self, message: TreePane.ValueOpened) -> None:
@@ -249,7 +254,7 @@ class Deck(Screen[None]):
         if self._read_only or self._state.replay:
             self._say(self._read_only or "not available in replay")
         elif event.text.strip():
-            await self.offer_to_add(event.text)
+            await self._adding.ask(event.text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave out what changes something where nothing can be changed, and what is only for a replay."""
@@ -286,14 +291,28 @@ class Deck(Screen[None]):
     def action_next_tab(self) -> None:
         """Show the next tab."""
         self._panes.turn(1)
-        self._draw_titles()
-        self._fetch_shown()
+        self._draw_tab()
 
     def action_previous_tab(self) -> None:
         """Show the tab before."""
         self._panes.turn(-1)
-        self._draw_titles()
-        self._fetch_shown()
+        self._draw_tab()
+
+    def action_tab(self, key: str = "") -> None:
+        """Show a tab by its number; without one the next."""
+        if key:
+            self._panes.turn_to(int(key))
+        else:
+            self._panes.turn(1)
+        self._draw_tab()
+
+    def action_grow(self) -> None:
+        """Give the list more of the screen."""
+        self._panes.resize_list(STEP)
+
+    def action_shrink(self) -> None:
+        """Give the list less of the screen."""
+        self._panes.resize_list(-STEP)
 
     def action_next_match(self) -> None:
         """Go to the next place that was looked for."""
@@ -330,27 +349,7 @@ class Deck(Screen[None]):
 
     async def action_groups(self) -> None:
         """Show the jobs in groups, and do what is chosen there."""
-        screen = GroupsScreen(
-            self._state, self._session.clock, self._groups_memory, read_only=self._state.controls is None
-        )
-        await self.app.push_screen(screen, self._do_with_group)
-
-    async def _do_with_group(self, choice: GroupChoice | None) -> None:
-        match choice:
-            case GroupChoice(Chosen.FILTER):
-                self._job_pane.replace_filter(choice.filter)
-            case GroupChoice(Chosen.JOB):
-                self._say(self._job_pane.reveal(choice.keys[0]))
-            case GroupChoice(Chosen.SELECT):
-                self._job_actions.select(choice.keys)
-            case GroupChoice(Chosen.ACKNOWLEDGE):
-                self._say(self._job_actions.acknowledge(choice.keys))
-            case GroupChoice(Chosen.TICKET):
-                keys, message = self._groups.of_one_api(list(choice.keys), choice.about)
-                self._say(message)
-                await self._copy.ticket(keys)
-            case None:
-                pass
+        await self._group_actions.open(self.app.push_screen, self._state, self._session.clock)
 
     def action_newest_failure(self) -> None:
         """Select the job that failed last; from there, the one that failed before it."""
@@ -364,6 +363,15 @@ class Deck(Screen[None]):
     def action_sort_by(self, column: str) -> None:
         """Sort by a column of that name; by the one it is sorted by already, the other way round."""
         self._job_pane.sort_by(Name(column))
+
+    async def action_columns(self) -> None:
+        """Ask by which column to sort, and which columns there are to be."""
+        await self._push(ColumnsScreen(self._job_pane))
+
+    def action_wide(self) -> None:
+        """Have every column, or as many as suit the width."""
+        wide = self._job_pane.toggle_wide()
+        self._say("every column, as far as there is room" if wide else "as many columns as suit the width")
 
     def action_reverse(self) -> None:
         """Sort the other way round."""
@@ -431,13 +439,7 @@ class Deck(Screen[None]):
 
     async def action_add(self) -> None:
         """Ask for targets, and watch them."""
-        await self.offer_to_add(self._draft)
-
-    async def offer_to_add(self, text: str) -> None:
-        """Ask for targets; `text` is what has been pasted already."""
-        known = self._state.is_watched
-        if self._controls is not None:
-            await self._push(AddScreen(self._controls.parse, known, self._add, self._keep_draft, text))
+        await self._adding.ask()
 
     def action_remove(self) -> None:
         """Stop watching the marked jobs, else the selected one."""
@@ -464,7 +466,8 @@ class Deck(Screen[None]):
 
     async def action_help(self) -> None:
         """Show the help."""
-        await self._push(HelpScreen(locked=bool(self._read_only), replay=bool(self._state.replay)))
+        sections = help_sections(self._panes.focused, locked=bool(self._read_only), replay=bool(self._state.replay))
+        await self._push(HelpScreen(sections))
 
     async def action_palette(self) -> None:
         """Show the palette with a cursor that stands still: one that blinks draws for ever."""
@@ -524,6 +527,11 @@ class Deck(Screen[None]):
         )
         self._draw_footer()
 
+    def _draw_tab(self) -> None:
+        self._draw_titles()
+        self._fetch_shown()
+        self._draw_footer()
+
     def _draw_marks(self) -> None:
         self._draw_titles()
         self._draw_footer()
@@ -533,10 +541,8 @@ class Deck(Screen[None]):
         if typed is not None:
             self._footer.say(typed.keys)
         else:
-            marked, hidden = self._job_actions.count_marked()
-            labels = {**self._labels, "mark_all": "clear"} if marked else self._labels
-            view = FooterView(labels, bool(self._read_only), bool(self._state.replay), marked, hidden)
-            self._footer.show(view)
+            locked, replay = bool(self._read_only), bool(self._state.replay)
+            self._footer.show(footer_view(self._panes, self._job_actions, self._labels, locked=locked, replay=replay))
 
     def _draw_moment(self, *, resort: bool = False) -> None:
         """Draw the present moment; with `resort` rows go where they belong now, however short a while they stood."""
@@ -580,21 +586,10 @@ class Deck(Screen[None]):
         """What some actions are called at the moment."""
         return {"pause": "resume"} if self._state.paused else {}
 
-    # How the actions do it.
-
-    def _add(self, targets: Sequence[Target]) -> bool:
-        added, message = self._engine.add(targets)
-        self._say(message, warn=not added)
-        return added
-
-    def _keep_draft(self, text: str) -> None:
-        self._draft = text
-
     def _restore_choices(self) -> None:
-        """Sort as somebody chose last time, saying so where that is not the order of need, in the theme of then."""
-        order = parse_order(self._session.preferences.get(Preference.ORDER, ""))
-        if self._job_pane.restore_order(order):
-            self._say(f"sorted by {order.words}, as last time (s: next column)")
+        """Have all as somebody chose it last time, saying so where that is not the order of need."""
+        self._say(self._job_pane.restore(self._session.preferences))
+        self._panes.restore_split(self._session.preferences.get(Preference.SPLIT, ""))
         self._theme.restore()
         if self._session.batch:
             self._job_pane.filter_by(batch_filter(self._session.batch))

@@ -1,4 +1,4 @@
-"""Screens in front of the deck that show a text: the help, and what was sent last."""
+"""What all screens in front of the deck have in common, and the one that shows what was sent last."""
 
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
@@ -12,62 +12,39 @@ from textual.screen import ModalScreen
 from jobdeck.domain import humanize
 from jobdeck.domain.text import clean
 from jobdeck.tui.clipboard import ClipboardService, CopiedText, safe_text
-from jobdeck.tui.render.help import help_lines
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.help import help_sections, key_section
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.render.tabs import keys_line
-from jobdeck.tui.widgets.line_view import Document, LineView
+from jobdeck.tui.screens.help import HelpScreen
+from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
 
 ResultT = TypeVar("ResultT")
 
 
 class Dialog(ModalScreen[ResultT]):
-    """A modal screen without a name for its content; `escape` leaves it with no result."""
+    """A modal screen without a name for its content; `escape` leaves it with no result, `?` and `f1` show its keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "back"), ("question_mark,f1", "help", "help")]
     ALLOW_SELECT = False
+    SUBJECT: ClassVar[str] = ""
+    """What the help calls it."""
+
+    KEYS: ClassVar[Keys] = ()
+    """Its keys and what they do."""
+
+    def action_help(self) -> None:
+        """Show what the keys do, those of this screen first."""
+        self.app.push_screen(HelpScreen([key_section(self.SUBJECT, self.KEYS), *help_sections()]))
+
+    @property
+    def keys_line(self) -> Line:
+        """The line that names the keys."""
+        return keys_line((*self.KEYS, ("?", "help")))
 
     def action_leave(self) -> None:
         """Go back, with no result."""
         self.dismiss(None)
-
-
-class HelpPage(LineView):
-    """The help as lines that scroll."""
-
-    def __init__(self, *, locked: bool, replay: bool) -> None:
-        super().__init__()
-        self._locked = locked
-        self._replay = replay
-        self.set_lines(help_lines(80, locked=locked, replay=replay))
-
-    def on_resize(self) -> None:
-        """Break the lines anew."""
-        self.set_lines(help_lines(self.line_width, locked=self._locked, replay=self._replay))
-
-
-class HelpScreen(Dialog[None]):
-    """Tells what the signs mean and what the keys do."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "back")]
-
-    def __init__(self, *, locked: bool = False, replay: bool = False) -> None:
-        super().__init__()
-        self._locked = locked
-        self._replay = replay
-
-    def compose(self) -> ComposeResult:
-        """Lay the page out over a line that tells the way back."""
-        with Vertical(classes="sheet"):
-            yield HelpPage(locked=self._locked, replay=self._replay)
-            yield LinesWidget(_way_back)
-
-
-def _way_back(width: int) -> Sequence[Line]:
-    return (((" esc", Role.KEY), (" back", Role.DIM)),)
-
-
-_KEYS = (("y", "copy again"), ("s", "save"), ("esc", "back"))
 
 
 class CopiedTextScreen(Dialog[None]):
@@ -80,6 +57,8 @@ class CopiedTextScreen(Dialog[None]):
             super().__init__()
             self.released = released
 
+    SUBJECT = "Clipboard"
+    KEYS = (("y", "copy again"), ("s", "save"), ("esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         ("y", "send", "copy again"),
         ("s", "save", "save"),
@@ -95,7 +74,7 @@ class CopiedTextScreen(Dialog[None]):
         """Lay out what it is, the text, and the keys."""
         yield LinesWidget(self._heading)
         yield Document(id="sent")
-        yield LinesWidget(lambda width: (clip_line(keys_line(_KEYS), width),))
+        yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
 
     def on_mount(self) -> None:
         """Show the text, and release the mouse."""
@@ -120,12 +99,11 @@ class CopiedTextScreen(Dialog[None]):
         return (clip_line(line, width),)
 
 
-_VALUE_KEYS = (("y", "copy"), ("esc", "back"))
-
-
 class ValueScreen(Dialog[None]):
     """Shows one value in full, broken to the width."""
 
+    SUBJECT = "Value"
+    KEYS = (("y", "copy"), ("esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [("y", "copy", "copy"), ("q,enter", "leave", "back")]
 
     def __init__(self, copier: ClipboardService, label: str, text: str) -> None:
@@ -139,7 +117,7 @@ class ValueScreen(Dialog[None]):
         with Vertical(classes="sheet"):
             yield LinesWidget(self._heading)
             yield Document(id="value")
-            yield LinesWidget(lambda width: (clip_line(keys_line(_VALUE_KEYS), width),))
+            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
 
     def on_mount(self) -> None:
         """Show the value."""

@@ -25,16 +25,10 @@ from jobdeck.tui.render.exchange import (
     received_lines,
 )
 from jobdeck.tui.render.spans import Line, Role, clip_line
-from jobdeck.tui.render.tabs import keys_line
 from jobdeck.tui.render.trace import NOTHING, ExchangeNotes
 from jobdeck.tui.screens.dialogs import Dialog, ValueScreen
 from jobdeck.tui.widgets.static import LinesWidget
 from jobdeck.tui.widgets.tree_pane import TreePane
-
-KEYS = (
-    ("y", "copy value"), ("Y", "copy body"), ("c", "curl"), ("v", "tree or as received"),
-    ("[ ]", "older, newer"), ("esc", "back"),
-)  # fmt: skip
 
 
 class ExchangeView(TreePane):
@@ -114,6 +108,11 @@ class ExchangeView(TreePane):
 class ExchangeScreen(Dialog[None]):
     """Shows an exchange of a job; `[` and `]` lead to the older and the newer ones."""
 
+    SUBJECT = "Exchange"
+    KEYS = (
+        ("y", "copy value"), ("Y", "copy body"), ("c", "curl"), ("v", "tree or as received"),
+        ("[ ]", "older, newer"), ("esc", "back"),
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         ("y", "copy_value", "copy value"),
         ("Y", "copy_body", "copy body"),
@@ -147,7 +146,7 @@ class ExchangeScreen(Dialog[None]):
         with Vertical(classes="sheet"):
             yield LinesWidget(self._title, id="exchange-title")
             yield self._view
-            yield LinesWidget(lambda width: (clip_line(keys_line(KEYS), width),))
+            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
 
     def on_mount(self) -> None:
         """Show the exchange."""

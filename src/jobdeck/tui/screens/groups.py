@@ -17,13 +17,27 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.grouping import GroupBy, JobGroup, grouped
 from jobdeck.tui.job_table import Row
 from jobdeck.tui.render.groups import group_heading, group_line, job_line, summary_line
+from jobdeck.tui.render.help import help_sections, key_section
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import LinesWidget
 
 REFRESH_SECONDS = 1.0
 JOB_CELLS = 29
+
+
+HELP = (
+    ("enter", "show only these in the list"),
+    ("→ ←", "open, close the group"),
+    ("b B", "group by something else"),
+    ("Y", "one ticket for the group"),
+    ("m", "acknowledge all of the group"),
+    ("space", "select all of the group"),
+    ("esc", "back"),
+)
+"""What its keys do."""
 
 
 class Chosen(Enum):
@@ -109,21 +123,9 @@ class GroupList(LineView):
             if event.chain == 2:
                 self.fold()
 
-    def action_cursor_down(self) -> None:
-        """Go to the next line."""
-        self._go(self._index + 1)
-
-    def action_cursor_up(self) -> None:
-        """Go to the line before."""
-        self._go(self._index - 1)
-
-    def action_page_down(self) -> None:
-        """Go one page down."""
-        self._go(self._index + self.page - 1)
-
-    def action_page_up(self) -> None:
-        """Go one page up."""
-        self._go(self._index - self.page + 1)
+    def move_by(self, lines: int) -> None:
+        """Go so many lines down, up when negative."""
+        self._go(self._index + lines)
 
     def action_first(self) -> None:
         """Go to the first line."""
@@ -178,6 +180,7 @@ class GroupsScreen(ModalScreen[GroupChoice]):
         ("Y", "choose('ticket')", "ticket"),
         ("m", "choose('acknowledge')", "acknowledge all"),
         ("space", "choose('select')", "select all"),
+        ("question_mark,f1", "help", "help"),
     ]
     ALLOW_SELECT = False
     AUTO_FOCUS = "GroupList"
@@ -208,6 +211,10 @@ class GroupsScreen(ModalScreen[GroupChoice]):
     def action_leave(self) -> None:
         """Go back to the list."""
         self.dismiss(None)
+
+    def action_help(self) -> None:
+        """Show what the keys do, those of the groups first."""
+        self.app.push_screen(HelpScreen([key_section("Groups", HELP), *help_sections()]))
 
     def action_filter(self) -> None:
         """Show only the jobs of the group in the list, or the job under the cursor."""
@@ -263,7 +270,7 @@ class GroupsScreen(ModalScreen[GroupChoice]):
         keys = [("enter", "show only these"), ("→ ←", "open, close"), ("b", f"by {following}"), ("Y", "ticket")]
         if not self._read_only:
             keys.append(("m", "acknowledge all"))
-        return (clip_line(keys_line((*keys, ("space", "select all"), ("esc", "back"))), width),)
+        return (clip_line(keys_line((*keys, ("space", "select all"), ("esc", "back"), ("?", "help"))), width),)
 
 
 def _entry(group: JobGroup, row: Row | None) -> Entry:

@@ -40,13 +40,14 @@ class Paper(Protocol):
         ...
 
 
-_KEYS = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", "with result"), ("esc", "back"))
-_NOTE_KEYS = (("esc", "finish note"),)
+_NOTE_KEYS = (("esc", "finish note"), ("f1", "help"))
 
 
 class TicketScreen(Dialog[None]):
     """Shows a ticket before it leaves. `y` works at once: a key pressed before the ticket is made waits for it."""
 
+    SUBJECT = "Ticket"
+    KEYS = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", "with result"), ("esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         ("y,enter", "copy", "copy"),
         ("s", "save", "save"),
@@ -83,7 +84,7 @@ class TicketScreen(Dialog[None]):
             note.cursor_blink = False
             note.display = False
             yield note
-            yield LinesWidget(lambda width: (clip_line(keys_line(_KEYS), width),), id="ticket-keys")
+            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),), id="ticket-keys")
 
     def on_mount(self) -> None:
         """Show the ticket when it is made."""
@@ -111,7 +112,7 @@ class TicketScreen(Dialog[None]):
         note = self.query_one(TextArea)
         note.display = True
         note.focus()
-        self._tell_keys(_NOTE_KEYS)
+        self._show_keys(keys_line(_NOTE_KEYS))
 
     def action_result(self) -> None:
         """Take the jobs' results in, or leave them out again: they may hold what is nobody else's business."""
@@ -127,7 +128,7 @@ class TicketScreen(Dialog[None]):
             return
         note.display = bool(self._note)
         self.query_one(Document).focus()
-        self._tell_keys(_KEYS)
+        self._show_keys(self.keys_line)
 
     def _take_note(self) -> None:
         """Keep the note if it has been changed; it may have lost the keys to a click."""
@@ -204,5 +205,5 @@ class TicketScreen(Dialog[None]):
         line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
         return (clip_line(line, width),)
 
-    def _tell_keys(self, keys: Sequence[tuple[str, str]]) -> None:
-        self.query_one("#ticket-keys", LinesWidget).show_lines(lambda width: (clip_line(keys_line(keys), width),))
+    def _show_keys(self, line: Line) -> None:
+        self.query_one("#ticket-keys", LinesWidget).show_lines(lambda width: (clip_line(line, width),))

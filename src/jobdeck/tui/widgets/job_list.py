@@ -14,7 +14,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.cell_text import ShortIds
 from jobdeck.tui.job_table import JobTable, Order, Row
-from jobdeck.tui.render.columns import Columns, columns_for
+from jobdeck.tui.render.columns import ColumnChoice, Columns, columns_for
 from jobdeck.tui.render.row import ACKNOWLEDGED, Ticks, faded, steady_spans, ticking_spans, ticks
 from jobdeck.tui.render.spans import EMPTY, Line, Role
 from jobdeck.tui.terminal import set_virtual_height
@@ -71,6 +71,7 @@ class JobList(LineView):
         self._now = now
         self._several = False
         self._columns = columns_for(0)
+        self._choice = ColumnChoice()
         self._names = ShortIds(0)
         self._selected: JobKey | None = None
         self._index = 0
@@ -92,6 +93,16 @@ class JobList(LineView):
     def columns(self) -> Columns:
         """The columns as laid out now."""
         return self._columns
+
+    @property
+    def column_choice(self) -> ColumnChoice:
+        """Which columns somebody wants other than the width suggests."""
+        return self._choice
+
+    def choose_columns(self, choice: ColumnChoice) -> None:
+        """Have the columns that somebody wants."""
+        self._choice = choice
+        self._lay_out()
 
     @property
     def wanted_height(self) -> int:
@@ -242,21 +253,9 @@ class JobList(LineView):
             self._tokens = self._all_tokens()
             self._tell_viewed()
 
-    def action_cursor_down(self) -> None:
-        """Select the next row."""
-        self._go(self._index + 1)
-
-    def action_cursor_up(self) -> None:
-        """Select the row before."""
-        self._go(self._index - 1)
-
-    def action_page_down(self) -> None:
-        """Select a row one page down."""
-        self._go(self._index + self.page - 1)
-
-    def action_page_up(self) -> None:
-        """Select a row one page up."""
-        self._go(self._index - self.page + 1)
+    def move_by(self, lines: int) -> None:
+        """Select a row so many rows down, up when negative."""
+        self._go(self._index + lines)
 
     def action_first(self) -> None:
         """Select the first row."""
@@ -294,7 +293,7 @@ class JobList(LineView):
 
     def _lay_out(self) -> None:
         width = self.line_width
-        columns = columns_for(width, profiles=self._several)
+        columns = columns_for(width, profiles=self._several, choice=self._choice)
         if columns is not self._columns:
             self._columns = columns
             if columns.job_width != self._names.width:

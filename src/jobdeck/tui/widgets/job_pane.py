@@ -1,6 +1,7 @@
 """The list under its filter and its headings: sorting and filtering it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
@@ -8,13 +9,14 @@ from textual.containers import Vertical
 from textual.geometry import Size
 from textual.widgets import Input
 
+from jobdeck.app.session import Preference
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.job_filter import FilterState, ListFilter
-from jobdeck.tui.job_table import Order
+from jobdeck.tui.job_table import Order, parse_order
 from jobdeck.tui.marks import UndoStack
-from jobdeck.tui.render.columns import Name
+from jobdeck.tui.render.columns import ColumnChoice, Name, parse_columns
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
@@ -26,17 +28,21 @@ FILTERING = (("enter", "keep the filter"), ("esc", "show all"), ("tab", "next pa
 class JobPane(Vertical):
     """Keeps the headings over their columns, and whoever is selected selected while the list is sorted or filtered.
 
-    `save_order` is given what somebody has chosen to sort by.
+    `save` is given what somebody has chosen for the next time.
     """
 
     def __init__(
-        self, state: DeckState, clock: Clock, undo: UndoStack, save_order: Callable[[str], object] = lambda _: None
+        self,
+        state: DeckState,
+        clock: Clock,
+        undo: UndoStack,
+        save: Callable[[Preference, str], object] = lambda *_: None,
     ) -> None:
         super().__init__()
         self._state = state
         self._clock = clock
         self._undo = undo
-        self._save_order = save_order
+        self._save = save
         self._filter = ListFilter(state.table)
         self._heading = Heading()
         self._filter_before = FilterState()
@@ -122,7 +128,31 @@ class JobPane(Vertical):
         self._filter.sort(Order(order.by, not order.reverse), self._clock.now())
         self._sorted()
 
-    def restore_order(self, order: Order) -> bool:
+    @property
+    def order(self) -> Order:
+        """The order that the rows are in."""
+        return self._state.table.order
+
+    def toggle_wide(self) -> bool:
+        """Have every column and whole IDs, or as many as suit the width; returns whether it is every column."""
+        choice = self.jobs.column_choice
+        self.choose_columns(replace(choice, wide=not choice.wide))
+        return not choice.wide
+
+    def choose_columns(self, choice: ColumnChoice) -> None:
+        """Have the columns that somebody wants, next time too."""
+        self.jobs.choose_columns(choice)
+        self._save(Preference.COLUMNS, choice.text)
+
+    def restore(self, preferences: Mapping[Preference, str]) -> str:
+        """Have columns and order as last time; returns what a person is told, where it is not the order of need."""
+        self.jobs.choose_columns(parse_columns(preferences.get(Preference.COLUMNS, "")))
+        order = parse_order(preferences.get(Preference.ORDER, ""))
+        if self._restore_order(order):
+            return f"sorted by {order.words}, as last time (S: sort menu)"
+        return ""
+
+    def _restore_order(self, order: Order) -> bool:
         """Sort as last time, unless it is sorted by now; returns whether that is not the order of need."""
         if self._state.table.order != Order() or order == Order():
             return False
@@ -195,7 +225,7 @@ class JobPane(Vertical):
             self.jobs.select(self._selected_before)
 
     def _sorted(self) -> None:
-        self._save_order(self._state.table.order.text)
+        self._save(Preference.ORDER, self._state.table.order.text)
         self.redraw()
 
     def _above(self) -> int:

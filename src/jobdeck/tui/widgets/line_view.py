@@ -79,21 +79,33 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
         """Return the number of lines: the height where a style sheet says `auto`."""
         return len(self._lines)
 
+    def move_by(self, lines: int) -> None:
+        """Scroll so many lines down, up when negative."""
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
+
     def action_cursor_down(self) -> None:
-        """Scroll one line down."""
-        self._scroll_lines(1)
+        """Go one line down."""
+        self.move_by(1)
 
     def action_cursor_up(self) -> None:
-        """Scroll one line up."""
-        self._scroll_lines(-1)
+        """Go one line up."""
+        self.move_by(-1)
+
+    def action_half_page_down(self) -> None:
+        """Go half a page down."""
+        self.move_by(max(1, self.page // 2))
+
+    def action_half_page_up(self) -> None:
+        """Go half a page up."""
+        self.move_by(-max(1, self.page // 2))
 
     def action_page_down(self) -> None:
-        """Scroll one page down."""
-        self._scroll_lines(self.page - 1)
+        """Go one page down."""
+        self.move_by(max(1, self.page - 1))
 
     def action_page_up(self) -> None:
-        """Scroll one page up."""
-        self._scroll_lines(1 - self.page)
+        """Go one page up."""
+        self.move_by(-max(1, self.page - 1))
 
     def action_first(self) -> None:
         """Scroll to the first line."""
@@ -102,9 +114,6 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
     def action_last(self) -> None:
         """Scroll to the last line."""
         self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
-
-    def _scroll_lines(self, lines: int) -> None:
-        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
 
 
 class Document(LineView):

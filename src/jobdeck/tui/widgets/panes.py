@@ -1,10 +1,11 @@
 """The list, the selected job and its trace: which of them is seen, which has the keys, and what stands over each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
+from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -13,6 +14,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import one_line
+from jobdeck.tui.actions import Pane
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.render.spans import Line, Role
 from jobdeck.tui.render.tabs import Tab
@@ -20,6 +22,7 @@ from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.line_view import LineView
+from jobdeck.tui.widgets.split import Split, apply_split, parse_split
 from jobdeck.tui.widgets.static import Rule, TabRule
 from jobdeck.tui.widgets.trace import Trace
 
@@ -36,8 +39,15 @@ class Side(Vertical):
 class Panes(Container):
     """Lays out the three panes, moves the keys between them, and gives one the whole screen."""
 
-    def __init__(self, state: DeckState, pane: JobPane, now: Instant) -> None:
+    def __init__(
+        self, state: DeckState, pane: JobPane, now: Instant, save_split: Callable[[str], object] = lambda _: None
+    ) -> None:
+        """Lay them out; `save_split` is given how somebody wants them to share the screen the next time."""
         super().__init__(id="panes")
+        self._save_split = save_split
+        self._split = Split()
+        self._dragging = False
+        self._side = Side()
         self._state = state
         self._job_pane = pane
         self._query = ""
@@ -51,7 +61,7 @@ class Panes(Container):
     def compose(self) -> ComposeResult:
         """Put the list beside or above the panes about one job."""
         yield self._job_pane
-        with Side():
+        with self._side:
             yield self._detail_rule
             yield self.search_bar
             yield self.detail
@@ -65,6 +75,11 @@ class Panes(Container):
         return focused if isinstance(focused, LineView) else self.jobs
 
     @property
+    def focused(self) -> Pane:
+        """What the keys are for."""
+        return Pane(str(self.focused_pane.id))
+
+    @property
     def zoomed(self) -> LineView | None:
         """The pane that has the whole screen."""
         return self._zoomed
@@ -72,18 +87,18 @@ class Panes(Container):
     @property
     def searches_result(self) -> bool:
         """Whether a text is looked for in a result, not among the jobs."""
-        return self.screen.focused is self.detail and self.detail.json_tree is not None
+        return self.focused_pane is self.detail and self.detail.json_tree is not None
 
     @property
     def selected_exchange(self) -> Exchange | None:
         """The exchange under the cursor of the keys; none while the trace still shows another job."""
         trace = self.trace
-        return trace.selected if trace.key == self.jobs.selected and self.screen.focused is trace else None
+        return trace.selected if trace.key == self.jobs.selected and self.focused_pane is trace else None
 
     @property
     def selected_value(self) -> tuple[str, str] | None:
         """The name and the text of the value under the cursor of the keys."""
-        return self.detail.selected_value if self.screen.focused is self.detail else None
+        return self.detail.selected_value if self.focused_pane is self.detail else None
 
     def draw_selected(self, now: Instant, note: str = "") -> None:
         """Draw the panes about the selected job; `note` is what a person has asked for about it."""
@@ -115,7 +130,8 @@ class Panes(Container):
         return f" · = {alike.fingerprint.describe(alike.count)} since {humanize.format_recent(alike.since_us, now)}"
 
     def on_resize(self) -> None:
-        """Take the keys from a pane for which there is no room any more."""
+        """Share the screen anew, and take the keys from a pane for which there is no room any more."""
+        self._apply_split()
         self.call_after_refresh(self._keep_in_sight)
 
     def step(self, by: int) -> None:
@@ -146,6 +162,7 @@ class Panes(Container):
         self._zoomed = pane
         for one in (self.jobs, self.detail, self.trace):
             self.set_class(one is pane, f"-zoom-{one.id}")
+        self._apply_split()
 
     def focus_pane(self, pane: LineView) -> None:
         """Give a pane the keys."""
@@ -155,10 +172,63 @@ class Panes(Container):
         else:
             self.call_after_refresh(self.screen.set_focus, pane)
 
+    def restore_split(self, text: str) -> None:
+        """Share the screen as somebody chose last time."""
+        self._split = parse_split(text)
+        self._apply_split()
+
+    def resize_list(self, by: int) -> None:
+        """Give the list more of the screen, in percent, or less."""
+        whole, part = (pick(self.size, self._is_wide), pick(self._job_pane.outer_size, self._is_wide))
+        share = self._split.get(wide=self._is_wide)
+        self._set_share((share if share is not None else round(100 * part / max(1, whole))) + by)
+        self._save_split(self._split.text)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the line between the list and the rest."""
+        edge = self._side.region.x if self._is_wide else self._detail_rule.region.y
+        here = event.screen_x if self._is_wide else event.screen_y
+        self._dragging = here == edge and self._side.display and self._zoomed is None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the line with the pointer."""
+        if self._dragging:
+            self.capture_mouse()
+            whole = pick(self.size, self._is_wide)
+            here = event.screen_x - self.region.x if self._is_wide else event.screen_y - self.region.y
+            self._set_share(round(100 * here / max(1, whole)))
+
+    def on_mouse_up(self) -> None:
+        """Let go of the line."""
+        if self._dragging and self.app.mouse_captured is self:
+            self.release_mouse()
+            self._save_split(self._split.text)
+        self._dragging = False
+
+    def _set_share(self, share: int) -> None:
+        self._split = self._split.with_share(share, wide=self._is_wide)
+        self._apply_split()
+
+    def _apply_split(self) -> None:
+        if not self.is_attached:
+            return
+        alone = self._zoomed is not None or self.screen.has_class("-flat") or self.screen.has_class("-thin")
+        share = None if alone else self._split.get(wide=self._is_wide)
+        apply_split(share, self._job_pane, self._side, wide=self._is_wide)
+
+    @property
+    def _is_wide(self) -> bool:
+        """Whether the list is beside the rest, not above it."""
+        return self.is_attached and self.screen.has_class("-wide")
+
     def turn(self, by: int) -> None:
         """Show another tab of the selected job."""
         tabs = list(Tab)
         self.detail.turn_to(tabs[(tabs.index(self.detail.tab) + by) % len(tabs)])
+
+    def turn_to(self, number: int) -> None:
+        """Show a tab of the selected job by its place in the line, the first is 1."""
+        self.detail.turn_to(list(Tab)[number - 1])
 
     def find_next(self) -> None:
         """Go to the next place in the result that was looked for, or say why there is none."""
@@ -208,6 +278,11 @@ class Panes(Container):
     def _keep_in_sight(self) -> None:
         if not _on_screen(self.focused_pane):
             self.focus_pane(self.jobs)
+
+
+def pick(size: Size, wide: bool) -> int:
+    """Return the width where it is wide, else the height."""
+    return size.width if wide else size.height
 
 
 def _on_screen(pane: LineView) -> bool:

@@ -136,21 +136,10 @@ class Trace(LineView):
         self._fold()
         self._go(self._place_of(row))
 
-    def action_cursor_down(self) -> None:
-        """Select the exchange before this one in time."""
-        self._go(self._index + 1)
-
-    def action_cursor_up(self) -> None:
-        """Select the exchange after this one in time."""
-        self._go(self._index - 1)
-
-    def action_page_down(self) -> None:
-        """Select an exchange one page down."""
-        self._go(self._index + self._page_exchanges())
-
-    def action_page_up(self) -> None:
-        """Select an exchange one page up."""
-        self._go(self._index - self._page_exchanges())
+    def move_by(self, lines: int) -> None:
+        """Select an exchange so many lines down, up when negative: one at least."""
+        steps = max(1, abs(lines) // self._height)
+        self._go(self._index + (steps if lines > 0 else -steps))
 
     def action_first(self) -> None:
         """Select the newest exchange."""
@@ -167,9 +156,6 @@ class Trace(LineView):
 
     def _index_at(self, line: int) -> int:
         return bisect_right(self._starts, line) - 1
-
-    def _page_exchanges(self) -> int:
-        return max(1, self.page // self._height)
 
     def _go(self, index: int) -> None:
         self._index = min(max(index, 0), max(0, len(self._rows) - 1))

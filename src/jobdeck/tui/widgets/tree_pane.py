@@ -162,25 +162,10 @@ class TreePane(LineView):
             self.json_tree.toggle()
             self.redraw_tree()
 
-    def action_cursor_down(self) -> None:
-        """Go to the next node, or scroll."""
-        if not self._move(1):
-            super().action_cursor_down()
-
-    def action_cursor_up(self) -> None:
-        """Go to the node before, or scroll."""
-        if not self._move(-1):
-            super().action_cursor_up()
-
-    def action_page_down(self) -> None:
-        """Go one page down."""
-        if not self._move(self.page - 1):
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """Go one page up."""
-        if not self._move(1 - self.page):
-            super().action_page_up()
+    def move_by(self, lines: int) -> None:
+        """Go so many nodes down, or scroll; up when negative."""
+        if not self._move(lines):
+            super().move_by(lines)
 
     def action_first(self) -> None:
         """Go to the first node, or line."""

@@ -1,0 +1,29 @@
+"""What the footer has at the moment: the keys of the pane that has them, and of what is selected."""
+
+from collections.abc import Mapping
+
+from jobdeck.tui.actions import Pane
+from jobdeck.tui.job_actions import JobActions
+from jobdeck.tui.render.footer import FooterView
+from jobdeck.tui.widgets.panes import Panes
+
+
+def footer_view(panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, locked: bool, replay: bool) -> FooterView:
+    """Return what decides the footer's keys; `labels` are what some actions are called at the moment."""
+    marked, hidden = jobs.count_marked()
+    pane = panes.focused
+    absent: set[str] = set()
+    if not panes.searches_result:
+        absent |= {"next_match"} if pane is Pane.LIST else {"next_match", "filter"}
+    if panes.detail.body is None:
+        absent.add("save_body")
+    return FooterView(
+        pane=pane,
+        labels={**labels, "mark_all": "clear"} if marked else labels,
+        words={} if pane is Pane.LIST else {"filter": "search", "back": "list"},
+        absent=frozenset(absent),
+        locked=locked,
+        replay=replay,
+        marked=marked,
+        hidden=hidden,
+    )

@@ -1,0 +1,53 @@
+"""What `:` finds: the actions that there are here, the tabs, the columns to sort by, and the themes."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.types import IgnoreReturnCallbackType
+
+from jobdeck.tui.actions import ACTIONS, Group
+from jobdeck.tui.render.columns import Name
+from jobdeck.tui.render.tabs import Tab
+from jobdeck.tui.theme import THEMES
+
+BY_HELP = 0.1
+"""The score of what is found by its help: less than what is found by its name."""
+
+
+class ActionCommands(Provider):
+    """Lists the actions that make sense by name, and the themes."""
+
+    async def discover(self) -> Hits:
+        """Yield every command."""
+        for name, text, run, _ in self._commands():
+            yield DiscoveryHit(name, run, help=text)
+
+    async def search(self, query: str) -> Hits:
+        """Yield the commands that match."""
+        matcher, wanted = self.matcher(query), query.casefold().split()
+        for name, text, run, also in self._commands():
+            score = matcher.match(name)
+            if score > 0:
+                yield Hit(score, matcher.highlight(name), run, help=text)
+            elif wanted and all(word in f"{text} {also}".casefold() for word in wanted):
+                yield Hit(BY_HELP, name, run, help=text)
+
+    def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType, str]]:
+        """Yield name, help, what is to be done, and further words to be found by."""
+        for action in ACTIONS:
+            there = self.screen.check_action(action.name, ()) and not action.per_key
+            if there and action.group is not Group.MOVE and action.name != "palette":
+                run = partial(self.screen.run_action, action.name)
+                yield action.label, f"{action.shown}: {action.help}", run, action.also
+        for number, tab in enumerate(Tab, 1):
+            yield f"{tab} tab".lower(), f"{number}: of the selected job", self._run(f"tab('{number}')"), ""
+        for column in Name:
+            text = "sort by urgency" if column is Name.STATE else "sort by this column; again: reverse"
+            yield f"sort by {column}", text, self._run(f"sort_by('{column}')"), ""
+        yield "reverse", "reverse the sort order", self._run("reverse"), "sort order"
+        for name, theme in THEMES.items():
+            yield name, "the colors of the screen", self._run(f"use_theme('{theme.name}')"), ""
+
+    def _run(self, action: str) -> IgnoreReturnCallbackType:
+        return partial(self.screen.run_action, action)
