@@ -1,6 +1,10 @@
 """What stands in front of the deck, at every size. What one should see stands above each picture."""
 
+import json
+
 from jobdeck.app.session import Parsed, RejectedTarget
+from jobdeck.domain.exchange import ExchangeContent
+from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.tui.screens.ticket import TicketScreen
 from jobdeck.tui.widgets.line_view import Document
 from tests.snapshots.conftest import Album
@@ -48,6 +52,26 @@ async def test_a_ticket(album: Album) -> None:
         # The note's text over the key that ends it, all in view.
         await run.press("n", *"it hangs")
         await album.take(run, "ticket, its note being written")
+
+
+async def test_an_exchange(album: Album) -> None:
+    session = troubled()
+    engine = session.engine
+    end = next(one for one in engine._exchanges if one.body_request_id)
+    body = {
+        "id": "op_1",
+        "status": "failed",
+        "error": {"code": "E", "message": "no answer"},
+        "note": "\U0001f680 für 世界",
+    }
+    headers = (("content-type", "application/json"), ("x-ratelimit-limit", "600"), ("x-ratelimit-remaining", "279"))
+    window = RateWindow(limit=600, remaining=279, reset_after=12.0)
+    engine.contents[end.id] = ExchangeContent(end, headers, (window,), json.dumps(body, ensure_ascii=False).encode())
+    async with driven(session=session) as run:
+        # The request line, IDs, what is left of the quota, what it changed, headers, and the body as a tree.
+        await run.press("tab", "tab", "j", "j", "enter")
+        await run.shows("279 of 600 left")
+        await album.take(run, "exchange", ((80, 24), (120, 40)))
 
 
 async def test_what_was_sent(album: Album) -> None:

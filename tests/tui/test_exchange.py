@@ -68,7 +68,7 @@ async def test_an_exchange_is_opened_read_and_copied_from() -> None:
         for text in (
             "279 of 600 left, resets in 12s",
             "running → failed",
-            "x-ratelimit-remaining  279",
+            "x-ratelimit-remaining 279",
             "error: {2 keys}",
         ):
             await run.shows(text)

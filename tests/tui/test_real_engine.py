@@ -44,6 +44,10 @@ async def test_every_job_of_a_demo_is_seen_and_its_request_id_is_one_that_was_se
         assert run.clipboard.sent[0] in {record.request_id for record in server.requests}
         await run.shows("✗ failed")
         await run.shows("UPSTREAM_TIMEOUT")
+        await run.press("g", "tab", "tab", "enter")
+        for text in ("200 OK", "of 300 left", "content-type application/json", "body "):
+            await run.shows(text)
+        await run.press("escape")
 
 
 async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says_so() -> None:

@@ -1,11 +1,13 @@
 """One exchange as lines: the request and what came of it, IDs, rate limit, headers, and what there is of the body."""
 
+from collections.abc import Iterable
+
 from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import clean
-from jobdeck.tui.cell_text import LINE_LIMIT, fit, width_of, wrap
+from jobdeck.tui.cell_text import LINE_LIMIT, width_of, wrap
 from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line, justify
 from jobdeck.tui.render.trace import NOTHING, ExchangeNotes, advice, short_path
 
@@ -18,8 +20,6 @@ PHRASES = {
     409: "Conflict", 410: "Gone", 413: "Content Too Large", 422: "Unprocessable", 429: "Too Many Requests",
     500: "Server Error", 502: "Bad Gateway", 503: "Unavailable", 504: "Gateway Timeout",
 }  # fmt: skip
-_SHOWN_ABOVE = frozenset({"date"})
-"""The date is the time of the exchange once more, by the server's clock; it stays for `Y` and support."""
 
 
 def exchange_title(exchange: Exchange, now: Instant, width: int) -> Line:
@@ -66,12 +66,10 @@ def exchange_lines(
     if exchange.job is None:
         lines.append(_labelled("list", "an answer about many jobs, this one among them", width, Role.DIM))
     headers = () if content is None else content.headers
-    kept = [(name, value) for name, value in headers if name not in _SHOWN_ABOVE]
-    longest = min(28, max((len(name) for name, _ in kept), default=0))
-    lines += [
-        clip_line(((f"{fit(name, longest)}  ", Role.FAINT), (clean(value[:256]), Role.DIM)), width)
-        for name, value in kept
-    ]
+    label = "headers"
+    for line in _flow([f"{name} {clean(value[:256])}" for name, value in headers if name != "date"], width - LABEL):
+        lines.append(((label.ljust(LABEL), Role.DIM), (line, Role.DIM)))
+        label = ""
     return [clip_line(line, width) for line in (*lines, EMPTY)]
 
 
@@ -131,3 +129,15 @@ def describe_window(window: RateWindow) -> str:
 
 def _labelled(label: str, text: str, width: int, role: Role) -> Line:
     return clip_line(((label.ljust(LABEL), Role.DIM), (clean(text[:1_024]), role)), width)
+
+
+def _flow(parts: Iterable[str], width: int) -> list[str]:
+    """Return parts in lines, as many in each as fit."""
+    lines: list[str] = []
+    for part in parts:
+        joined = f"{lines[-1]} · {part}" if lines else part
+        if lines and width_of(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines

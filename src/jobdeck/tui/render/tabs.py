@@ -148,12 +148,14 @@ def tree_line(tree: JsonTree, node: Node, width: int) -> Line:
     return clip_line(spans, width)
 
 
-def raw_lines(content: ExchangeContent | None, job_id: str, width: int, *, past: bool = False) -> list[Line]:
-    """Return the last body, laid out and coloured, as far as it may be shown; of a list the row of the job."""
+def raw_lines(content: ExchangeContent | None, job_id: str, width: int, missing: str = "") -> list[Line]:
+    """Return the last body, laid out and coloured, as far as it may be shown; of a list the row of the job.
+
+    `missing` says why there is none.
+    """
     body = content.body if content is not None else None
     if content is None or body is None:
-        none = "no response about this job is in the recording up to here"
-        return [((none if past else "no response about this job has come in this run: r refreshes", Role.DIM),)]
+        return [clip_line(((missing, Role.DIM),), width)]
     at = humanize.format_time(content.exchange.started.us)
     head: list[Span] = [("body ", Role.DIM), (humanize.format_size(len(body)), Role.TEXT), (f"  {at}", Role.DIM)]
     text = body.decode("utf-8", "replace")

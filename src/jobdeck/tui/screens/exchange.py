@@ -110,8 +110,8 @@ class ExchangeScreen(Dialog[None]):
 
     SUBJECT = "Exchange"
     KEYS = (
-        ("y", "copy value"), ("Y", "copy body"), ("c", "curl"), ("v", "tree or as received"),
-        ("[ ]", "older, newer"), ("esc", "back"),
+        ("y", "copy value"), ("Y", "copy body"), ("c", "curl"), ("v", "raw"),
+        ("[ ]", "older/newer"), ("esc", "back"),
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         ("y", "copy_value", "copy value"),

@@ -83,8 +83,8 @@ class Detail(TreePane):
                 return self._lines_of_result(job, width)
             case Tab.RAW:
                 content = self._past.content
-                if self._raw is None or self._raw[0] is not content or self._raw[1] != width:
-                    self._raw = content, width, raw_lines(content, job.key.id, width, past=self._outlook.past)
+                if content is None or self._raw is None or self._raw[0] is not content or self._raw[1] != width:
+                    self._raw = content, width, raw_lines(content, job.key.id, width, _missing_body(job, self._outlook))
                 return self._raw[2]
             case Tab.TIMELINE:
                 return timeline_lines(self._past.moments, self._now, width, "request" if job.request_id else "trace")
@@ -106,6 +106,14 @@ class Detail(TreePane):
         head = explained_lines(job, self._outlook.meanings, width)
         head.insert(0, (("result ", Role.DIM), (humanize.format_size(len(job.result)), Role.TEXT)))
         return self.lines_of_tree(job.result, width, head)
+
+
+def _missing_body(job: Job, outlook: ScheduleInfo) -> str:
+    """Return in words why there is no body to show."""
+    if outlook.past:
+        return "no response about this job is in the recording up to here"
+    what = "" if outlook.locked else ": it is being fetched" if job.terminal else ": r refreshes"
+    return f"no response about this job has come in this run{what}"
 
 
 def _missing_result(job: Job) -> str:
