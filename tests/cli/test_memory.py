@@ -1,5 +1,6 @@
 """What is remembered, and the commands that read it."""
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -60,6 +61,14 @@ def test_history_lists_what_was_looked_at_even_without_the_server(tmp_path: Path
     listed = jobdeck("history", "--json", env=env).objects
     assert {item["id"]: item["phase"] for item in listed} == {"op_done": "succeeded", "op_failed": "failed"}
     assert "op_failed" in jobdeck("history", env=env).out
+    assert [item["id"] for item in jobdeck("history", "--format", "json", env=env).objects] == [
+        item["id"] for item in listed
+    ]
+    head, *rows = csv.reader(jobdeck("history", "--format", "csv", env=env).out.splitlines())
+    assert [dict(zip(head, row, strict=True))["phase"] for row in rows] == [item["phase"] for item in listed]
+    assert {"origin", "watched", "note"} <= set(head)
+    assert jobdeck("history", "--format", "markdown", env=env).out.count("\n| failed |") == 1
+    assert jobdeck("history", "--format", "csv", "--json", env=env).code == 2
 
 
 @pytest.mark.parametrize("command", [["history"], ["requests"], ["requests", "--json"]])

@@ -82,14 +82,18 @@ class JobObject(TypedDict):
     problem: Annotated[ProblemObject | None, "why the latest poll failed; null if it did not"]
 
 
-class HistoryObject(JobObject):
-    """A saved job. Written by `history`."""
+class SavedKeys(TypedDict):
+    """What is saved about a job beside its state."""
 
     origin: Annotated[str | None, "the server it was observed at; null if recorded by an older jobdeck"]
     organization: Annotated[str, "who owns the job: the profile's `organization`, or its name"]
     watched: Annotated[bool, "whether it is on the watch list"]
     acknowledged: Annotated[bool, "whether its problem has been acknowledged"]
     note: Annotated[str, "the note for its ticket"]
+
+
+class HistoryObject(JobObject, SavedKeys):
+    """A saved job. Written by `history`."""
 
 
 class WatchedObject(JobObject):

@@ -301,7 +301,9 @@ def _add_history(commands: "Commands") -> None:
     )
     history.add_argument("--profile", metavar="P", help="only this profile (default: all)")
     history.add_argument("--limit", type=_rows, default=100, metavar="N", help="maximum number of rows (default: 100)")
-    history.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
+    form = history.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
+    form.add_argument("--format", choices=("csv", "json", "markdown"), help="print CSV, JSON lines or a Markdown table")
     history.add_argument(
         "--purge",
         nargs="?",

@@ -99,6 +99,15 @@ _LIST = (
         Group.LIST,
         also="order reverse",
     ),
+    Action(
+        "export",
+        ("ctrl+s",),
+        "ctrl+s",
+        "export",
+        "export the jobs shown to a file: CSV, JSON lines or Markdown",
+        Group.LIST,
+        also="save csv json markdown",
+    ),
     Action("wide", ("ctrl+w",), "ctrl+w", "wide", "every column and whole IDs, or what suits the width", Group.LIST),
 )
 

@@ -31,6 +31,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
 from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.export import BodySaver, Save, save
+from jobdeck.tui.export_actions import ExportActions
 from jobdeck.tui.footer_keys import footer_view
 from jobdeck.tui.group_actions import GroupActions
 from jobdeck.tui.grouping import batch_filter
@@ -96,6 +97,7 @@ class Deck(Screen[None]):
         self._noticed = 0
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
+        self._exporting = ExportActions(self._state, session.clock, save, self._say, self._push)
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
         keep = partial(save_preference, session)
@@ -290,8 +292,7 @@ class Deck(Screen[None]):
 
     def action_next_tab(self) -> None:
         """Show the next tab."""
-        self._panes.turn(1)
-        self._draw_tab()
+        self.action_tab()
 
     def action_previous_tab(self) -> None:
         """Show the tab before."""
@@ -372,6 +373,10 @@ class Deck(Screen[None]):
         """Have every column, or as many as suit the width."""
         wide = self._job_pane.toggle_wide()
         self._say("every column, as far as there is room" if wide else "as many columns as suit the width")
+
+    async def action_export(self) -> None:
+        """Ask for a format, and write the jobs that are shown to a file."""
+        await self._exporting.ask(self.run_worker)
 
     def action_reverse(self) -> None:
         """Sort the other way round."""

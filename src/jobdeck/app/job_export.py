@@ -1,0 +1,138 @@
+"""Jobs as a CSV file, as JSON lines or as a Markdown table."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from jobdeck.app.json_shapes import job_object
+from jobdeck.domain import humanize
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job
+from jobdeck.domain.text import one_line
+from jobdeck.report.ticket import code_span
+
+CELL = 32_000
+"""Characters of a cell; spreadsheets take 32,767."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Signs with which a formula begins, their full-width forms among them."""
+_MARKDOWN_HEADER = ("State", "Job", "Kind", "Progress", "Last response", "Request ID", "Reason")
+
+
+class ExportFormat(StrEnum):
+    """How jobs are written to a file; each value is its name on the command line."""
+
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+    @property
+    def suffix(self) -> str:
+        """The ending of a file's name."""
+        return {ExportFormat.CSV: ".csv", ExportFormat.JSON: ".jsonl", ExportFormat.MARKDOWN: ".md"}[self]
+
+
+def export_jobs(
+    jobs: Sequence[Job], now: Instant, form: ExportFormat, more: Sequence[Mapping[str, Any]] | None = None
+) -> str:
+    """Return jobs in their order, a line each. `more` has further keys for each job, which Markdown leaves out.
+
+    JSON lines are the objects that `status --json` prints. In CSV and Markdown, the request ID is the one that the
+    screen shows: of the first response that showed how the job finished, else of the latest one.
+    """
+    extra = more if more is not None else [{} for _ in jobs]
+    match form:
+        case ExportFormat.CSV:
+            return _csv(jobs, now, extra)
+        case ExportFormat.JSON:
+            return "".join(_json({**job_object(job, now), **rest}) for job, rest in zip(jobs, extra, strict=True))
+        case ExportFormat.MARKDOWN:
+            return _markdown(jobs, now)
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(", ", ": ")) + "\n"
+
+
+CSV_COLUMNS = (
+    "profile", "provider", "id", "account_group", "batch", "kind", "phase", "status", "stage", "progress",
+    "error_code", "error_message", "problem", "problem_message", "created_at", "updated_at", "observed_at",
+    "request_id", "trace_id", "accepted_request_id", "http_status",
+)  # fmt: skip
+"""The columns of a CSV file: the keys of a job's JSON object, flat, without what has no end of parts."""
+
+
+def _csv(jobs: Sequence[Job], now: Instant, more: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*CSV_COLUMNS, *(more[0] if more else ())))
+    for job, rest in zip(jobs, more, strict=True):
+        found = _flat(job, now)
+        writer.writerow([csv_cell(value) for value in (*(found[name] for name in CSV_COLUMNS), *rest.values())])
+    return text.getvalue()
+
+
+def _flat(job: Job, now: Instant) -> dict[str, object]:
+    found = job_object(job, now)
+    error, problem, stage = found["error"], found["problem"], job.current_stage
+    request_id, trace_id = job.support_ids
+    return {
+        **found,
+        "batch": job.target.batch,
+        "stage": stage.stage.name if stage is not None else None,
+        "progress": job.displayed_progress,
+        "error_code": error["code"] if error is not None else None,
+        "error_message": error["message"] if error is not None else None,
+        "problem": problem["kind"] if problem is not None else None,
+        "problem_message": problem["message"] if problem is not None else None,
+        "request_id": request_id,
+        "trace_id": trace_id,
+    }
+
+
+def csv_cell(value: object) -> str:
+    """Return a value as one line that no spreadsheet takes for a formula: those get a quote in front."""
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    line = one_line(str(value), CELL)
+    return f"'{line}" if line.startswith(_FORMULA) else line
+
+
+def _markdown(jobs: Iterable[Job], now: Instant) -> str:
+    lines = [_row(_MARKDOWN_HEADER), _row(["---"] * len(_MARKDOWN_HEADER))]
+    for job in jobs:
+        found = job_object(job, now)
+        progress = job.displayed_progress
+        lines.append(
+            _row(
+                (
+                    found["phase"] if job.observed is not None else "no data",
+                    _span(str(job.key)),
+                    _span(job.kind),
+                    "" if progress is None else humanize.format_percent(progress),
+                    found["observed_at"] or "never",
+                    _span(job.support_id),
+                    _span(_reason(job)),
+                )
+            )
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _span(text: str | None) -> str:
+    """Return data as a code span that ends no cell: a pipe does so within code as well, unless it is escaped."""
+    # A backslash that was there before a pipe would escape ours instead.
+    return code_span(text).replace("\\|", "\\ |").replace("|", "\\|") if text else ""
+
+
+def _reason(job: Job) -> str:
+    """Return why the job cannot be seen, else why it is no plain success, in one line."""
+    parts = (f"{job.trouble.kind.label}: {job.trouble.message}",) if job.trouble is not None else job.reason
+    return one_line(" ".join(parts))

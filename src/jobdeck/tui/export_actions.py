@@ -1,0 +1,52 @@
+"""What the export key does: ask for a format, and write the jobs that the list shows to a private file."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias
+
+from textual.screen import ModalScreen
+
+from jobdeck.app.job_export import ExportFormat, export_jobs
+from jobdeck.app.private_file import PrivateFileError
+from jobdeck.domain import humanize
+from jobdeck.domain.instant import Clock
+from jobdeck.domain.text import one_line
+from jobdeck.tui.clipboard import Say
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.export import Save
+from jobdeck.tui.screens.export import ExportScreen
+
+Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+Push: TypeAlias = Callable[[ModalScreen[None]], Awaitable[None]]
+
+
+class ExportActions:
+    """Writes the jobs that the list shows to a file, in their order. `say` is told what came of it."""
+
+    def __init__(self, state: DeckState, clock: Clock, save: Save, say: Say, push: Push) -> None:
+        self._state = state
+        self._clock = clock
+        self._save = save
+        self._say = say
+        self._push = push
+
+    async def ask(self, run: Run) -> None:
+        """Ask for a format, and export in that one; `run` runs what takes time."""
+        shown, total = len(self._state.table), self._state.table.total
+        if not shown:
+            self._say("no jobs to export" if not total else "no matching jobs to export, esc clears the filter", False)
+            return
+        of = f" of {total:,}, as filtered" if shown < total else ""
+        await self._push(ExportScreen(f"{humanize.pluralize(shown, 'job')}{of}", lambda form: run(self._export(form))))
+
+    async def _export(self, form: ExportFormat) -> None:
+        now, table = self._clock.now(), self._state.table
+        jobs = [row.job for key in table.keys(0, len(table)) if (row := table.row(key)) is not None]
+        # Ten thousand jobs with results take seconds.
+        text = await asyncio.to_thread(export_jobs, jobs, now, form)
+        try:
+            path = await self._save(text, "jobs", now.us, suffix=form.suffix)
+        except PrivateFileError as error:
+            self._say(f"not exported: {error}", True)
+        else:
+            self._say(f"{humanize.pluralize(len(jobs), 'job')} exported to {one_line(str(path))}", False)

@@ -1,0 +1,56 @@
+"""The dialog that asks in which format the jobs that are shown are written to a file."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from jobdeck.app.job_export import ExportFormat
+from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.screens.dialogs import Dialog
+from jobdeck.tui.widgets.static import LinesWidget
+
+_FORMATS = (
+    ("c", "CSV", "for spreadsheets: a row per job, without results"),
+    ("j", "JSON lines", "for scripts: the objects of status --json"),
+    ("m", "Markdown", "for issues and chats: a table"),
+)
+
+
+class ExportScreen(Dialog[None]):
+    """Says what would be exported, and gives the format that is chosen to `export`."""
+
+    SUBJECT = "Export"
+    KEYS = (*((key, name) for key, name, _ in _FORMATS), ("esc", "back"))
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("c", "choose('csv')", "CSV"),
+        ("j", "choose('json')", "JSON lines"),
+        ("m", "choose('markdown')", "Markdown"),
+        ("q", "leave", "back"),
+    ]
+
+    def __init__(self, what: str, export: Callable[[ExportFormat], object]) -> None:
+        super().__init__()
+        self._what = what
+        self._export = export
+
+    def compose(self) -> ComposeResult:
+        """Lay out what is exported, the formats, and the keys."""
+        with Vertical(classes="sheet"):
+            yield LinesWidget(self._lines)
+            yield LinesWidget(lambda width: (clip_line(keys_line((("esc", "back"), ("?", "help"))), width),))
+
+    def action_choose(self, name: str) -> None:
+        """Export in that format, and go back."""
+        self._export(ExportFormat(name))
+        self.dismiss(None)
+
+    def _lines(self, width: int) -> Sequence[Line]:
+        lines: list[Line] = [((f" Export {self._what}", Role.STRONG),), EMPTY]
+        for key, name, use in _FORMATS:
+            lines.append(((f" {key}  ", Role.KEY), (f"{name:<12}", Role.TEXT), (use, Role.DIM)))
+        note = " to a new private file (mode 0600) in the working directory"
+        return tuple(clip_line(line, width) for line in (*lines, EMPTY, ((note, Role.DIM),), EMPTY))
