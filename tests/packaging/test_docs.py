@@ -169,6 +169,6 @@ def test_a_screen_of_the_documentation_opens(command: str, place: tuple[Path, di
             terminal.press("\x03")
             assert terminal.leave() == 130
             return
-        terminal.until(" jobdeck ", "q quit")
+        terminal.until(" jobdeck ", "? help")
         terminal.press("q")
         assert terminal.leave() == 0
