@@ -98,6 +98,7 @@ def _api(name: str) -> str:
     spec = PageLibrary().spec(name)
     resource = spec.default_resource
     jobs = ", ".join(dict.fromkeys(each.kind for each in spec.resources.values())) + ("; listed" if spec.lists else "")
+    jobs += "; can be cancelled" if spec.cancel else ""
     place = "/".join(("…" if each == resource.url.greedy_variable else each.upper()) for each in resource.place)
     target = f"`{name}:{place + '/' if place else ''}ID`"
     ways = [" and ".join(f"`{variable}`" for variable in way.env.values()) for way in spec.auth if way.env]

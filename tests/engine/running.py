@@ -24,7 +24,8 @@ PATIENCE = 150.0
 
 def settings_for(url: str, limit: int = 6000, *, sonarly: int | None = None) -> Settings:
     hog = make_profile("hog", "thehog", base_url=url, requests_per_minute=limit)
-    other = make_profile("sonarly", "sonarly", base_url=url, requests_per_minute=sonarly or limit)
+    allow = frozenset({"cancel"})
+    other = make_profile("sonarly", "sonarly", base_url=url, requests_per_minute=sonarly or limit, allow=allow)
     keys = {"access_key": SecretRef("ak_simulated", "test"), "secret_key": SecretRef("sk_simulated", "test")}
     profiles = {
         "hog": ProfileSettings(hog, keys),

@@ -4,7 +4,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.store import POLL, Store
-from jobdeck.store.records import LedgerState
+from jobdeck.store.records import LedgerState, Refused, Spent
 from jobdeck.store.stored import wall
 from tests.builders import START, make_observation, make_target
 from tests.store.conftest import Open
@@ -99,6 +99,25 @@ def test_what_a_killed_process_had_sent_is_on_record(open_file: Open) -> None:
     claim(store, NOW)
     entries = open_file("the next").exchanges(KEY)
     assert [(entry.actor, entry.state) for entry in entries] == [("the killed", LedgerState.SENT)]
+
+
+def test_what_acts_on_a_job_is_on_record_with_it_and_says_nothing_of_how_it_is(store: Store) -> None:
+    store.watch([make_target()], NOW)
+    before = store.load_job(KEY)
+    unanswered = store.spend("hog", POLL, NOW, "https://x/cancel", method="POST", about=KEY)
+    assert isinstance(unanswered, Spent)
+    granted = store.spend("hog", POLL, NOW + SECOND, "https://x/cancel", method="POST", about=KEY)
+    assert isinstance(granted, Spent)
+    refused = Problem(ProblemKind.PROTOCOL, "too late", http_status=422)
+    exchange = replace(an_exchange(NOW + SECOND), method="POST", problem=refused)
+    store.complete(granted, exchange, (), None, NOW + SECOND)
+    found = store.exchanges(KEY)
+    assert [(entry.method, entry.state, entry.problem) for entry in found] == [
+        ("POST", LedgerState.ANSWERED, refused),
+        ("POST", LedgerState.SENT, None),
+    ]
+    assert store.load_job(KEY) == before
+    assert store.spend("hog", POLL, NOW, about=replace(KEY, id="nobody")) == Refused("unknown", 0)
 
 
 def test_strings_from_the_file_are_cleaned(store: Store) -> None:

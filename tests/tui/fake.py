@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from jobdeck.apis.pages import built_in_meanings
 from jobdeck.app.session import OpenEngine, Parsed, Preference, ReadOnly, SessionControls
+from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange, ExchangeContent, ExchangeId
@@ -40,6 +41,8 @@ class FakeEngine:
         self.contents: dict[ExchangeId, ExchangeContent] = {}
         self.failure: asyncio.Future[None] | None = None
         self.download_problem: Problem | None = None
+        self.obstacles: dict[JobKey, str] = {}
+        self.cancel_results: dict[JobKey, CancelResult] = {}
         self.closed = False
         self._exchanges = list(exchanges)
         self._subscriptions: list[Subscription] = []
@@ -121,6 +124,14 @@ class FakeEngine:
             return None
         exchanges = self.exchanges(key) or (world_exchange(key.id, profile=key.profile),)
         return ExchangeContent(exchanges[0], body=self.bodies[key])
+
+    def cancel_obstacle(self, key: JobKey) -> str:
+        job = self.jobs[key]
+        return f"already finished ({job.phase.value})" if job.terminal else self.obstacles.get(key, "")
+
+    async def cancel(self, key: JobKey) -> CancelResult:
+        self.asked.append(("cancel", key))
+        return self.cancel_results.get(key) or CancelResult(CancelOutcome.ACCEPTED)
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
         self.asked.append(("download", key))

@@ -10,12 +10,12 @@ from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes, 
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
 from jobdeck.apis.links import LinkError, check_links, path_of_link
 from jobdeck.apis.profile import Profile
-from jobdeck.apis.spec import ListSpec, Resource, Variable, fill
+from jobdeck.apis.spec import ListSpec, Variable, fill
 from jobdeck.apis.url_template import ID
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Observation, Part, Target
-from jobdeck.providers.base import PartRequest, Reply, ValuePage
+from jobdeck.providers.base import CancelRequest, PartRequest, Reply, ValuePage
 from jobdeck.providers.headers import headers_that_matter
 from jobdeck.providers.http import DEADLINE, IN_THREAD, Address, Answer, HttpLayer
 from jobdeck.providers.json_pieces import LargeJson
@@ -79,6 +79,17 @@ class ApiClient:
 
         reply = await self._send(self._part_address(request), parse, target.key, lenient=False)
         return replace(reply, exchange=replace(reply.exchange, part=missing))
+
+    def cancel_request(self, target: Target) -> CancelRequest | str:
+        """Return the request that cancels a job; or why there is none through this profile, in one line."""
+        action, where = self._spec.cancel_of(target.resource), self._cancel_address(target)
+        if action is None or isinstance(where, str):
+            return str(where)
+        return CancelRequest(where.method, self._http.url_of(where), action.phases)
+
+    async def cancel(self, target: Target) -> Reply:
+        """Have a job cancelled, by one request; the reply has no observation, whatever its body says."""
+        return await self._send(self._cancel_address(target), self._extract.action, target.key, lenient=False)
 
     async def list_page(self, page: ListPage) -> Reply:
         """Ask for one page of jobs: of the page's place, else of the profile's."""
@@ -175,9 +186,8 @@ class ApiClient:
                 return f"not a job of {title}"
             path = resource.url.path({**place, ID: asked.key.id})
             where = self._filled(path, resource.query, {}, {ID: asked.key.id})
-            return replace(
-                where, method=resource.method, body=self._body(resource, place, asked.key.id), states=self._states
-            )
+            body = self._filled_body(resource.body, place, asked.key.id)
+            return replace(where, method=resource.method, body=body, states=self._states)
         listed = self._spec.list_showing(asked.resource)
         if resource is None or listed is None:
             return f"{title} has no list of these jobs"
@@ -205,14 +215,27 @@ class ApiClient:
         except LinkError as error:
             return str(error)
 
+    def _cancel_address(self, target: Target) -> Address | str:
+        """Return where a request to cancel a job goes, or why none may be sent."""
+        action, place = self._spec.cancel_of(target.resource), self._place(target)
+        obstacle = self._profile.cancel_obstacle(target.resource)
+        if obstacle or action is None or place is None:
+            return obstacle or f"not a job of {self._spec.title}"
+        known = {**place, ID: target.key.id}
+        return replace(
+            self._filled(action.url.path(known), (), {}),
+            method=action.method,
+            body=self._filled_body(action.body, place, target.key.id),
+        )
+
     @property
     def _states(self) -> frozenset[int]:
         return frozenset(status for status in self._spec.phases.by_http_status if status >= 300)
 
-    def _body(self, resource: Resource, place: Mapping[str, str], job_id: str) -> str:
+    def _filled_body(self, body: str, place: Mapping[str, str], job_id: str) -> str:
         """Return the JSON to ask with, its variables filled in as parts of strings."""
         known = {**self._profile.variables, **place, ID: job_id}
-        return fill(resource.body, {name: json_text(value)[1:-1] for name, value in known.items()})
+        return fill(body, {name: json_text(value)[1:-1] for name, value in known.items()})
 
     def _values_address(self, name: str, variable: Variable | None, cursor: str | None) -> Address | str:
         if variable is None or variable.url is None:

@@ -29,7 +29,7 @@ class ParsedBody:
 
     Of a list, `next_cursor` asks for the next page, `rows` counts its rows and `partial_error` says what of it could
     not be read; None when all could. `matches` says where each field was found, if that was asked for, and `id`
-    which job the answer names.
+    which job the answer names. With `reports_failure` the problem is that of the request, as the envelope says.
     """
 
     observations: tuple[Observation, ...] = ()
@@ -40,6 +40,7 @@ class ParsedBody:
     partial_error: str | None = None
     matches: tuple[FieldMatch, ...] = ()
     id: str | None = None
+    reports_failure: bool = False
 
     def with_cursor(self, cursor: str | None) -> "ParsedBody":
         """Return the same with the cursor of the next page."""
@@ -184,6 +185,16 @@ class Extractor:
             return ParsedBody(problem=read_error_of(whole.value) or nothing, ids=ids, matches=matches)
         return ParsedBody((part_row,), ids=ids, matches=matches)
 
+    def action(self, body: ResponseBody) -> ParsedBody:
+        """Return what an answer to an action says: its IDs, and a problem where the envelope reports a failure.
+
+        Anything else that came with a good status is taken for a yes: APIs answer with the job, a text, or nothing.
+        """
+        opened = self._open(body, None, record=False)
+        if not isinstance(opened, ParsedBody):
+            return ParsedBody(ids=opened[2])
+        return opened if opened.reports_failure else ParsedBody(ids=opened.ids)
+
     def values(self, variable: str, body: ResponseBody) -> tuple[tuple[str, ...], ParsedBody]:
         """Return the values that a page of a variable's list has, and the rest of what the page says."""
         known = self.spec.variables[variable]
@@ -231,7 +242,8 @@ class Extractor:
         if failed or (data is None and error):
             code = coerce.text(error.get("code")) if isinstance(error, dict) else None
             words = one_line(describe_error(error) or "") or "the response reports a failure without a reason"
-            return ParsedBody(problem=ProblemDraft(kind_of_code(code or ""), words), ids=ids)
+            problem = ProblemDraft(kind_of_code(code or ""), words)
+            return ParsedBody(problem=problem, ids=ids, reports_failure=True)
         if not isinstance(data, dict | list):
             return ParsedBody(problem=protocol_problem("the response has no data"), ids=ids)
         return whole, whole.inside(data), ids

@@ -23,7 +23,7 @@ from jobdeck.apis.spec import (
 from jobdeck.apis.tables import PageError, Raw, StrictTable, overlay
 from jobdeck.apis.url_template import ID
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.text import one_line
+from jobdeck.domain.text import did_you_mean, one_line
 from jobdeck.providers.origin import OriginError, origin_of_base
 from jobdeck.providers.throttling import RateLimitWords
 
@@ -81,7 +81,7 @@ def load_page(name: str, raw: object, file: str, base: Callable[[str], Raw | Non
         phases=phases,
         lists=_lists(page, lists, resources, phases),
         accepted=_accepted(page.table("accepted")),
-        actions=MappingProxyType(_actions(page.table("actions"), resources)),
+        cancel=_cancel(page.table("actions"), resources),
         explain=MappingProxyType(_explanations(page.table("explain"))),
     )
     page.finish("like", "title")
@@ -178,11 +178,7 @@ def _resource(name: str, table: StrictTable, answer: _AnswerTables, kind: str) -
         raise table.error("method", "must be GET or POST")
     if body and method == "GET":
         raise table.error("body", 'requires method = "POST"')
-    if body:
-        try:
-            json.loads(BRACES.sub("x", body))
-        except ValueError:
-            raise table.error("body", "must be JSON, with variables such as {id} only inside strings") from None
+    _check_body(table, body)
     needs_id = not by_parameter and f"{{{ID}}}" not in body
     pattern = table.text("id_pattern")
     _check_pattern(table, pattern)
@@ -467,25 +463,51 @@ def _accepted(table: StrictTable) -> Accepted:
     return found
 
 
-def _actions(table: StrictTable, resources: Mapping[str, Resource]) -> dict[str, ActionSpec]:
-    found: dict[str, ActionSpec] = {}
-    for name in table.names:
-        if name != "cancel":
-            raise table.unknown(name, ["cancel"])
-        one = table.table(name)
-        method, body = one.text("method", "POST").upper(), one.text("body")
-        if method not in {"POST", "DELETE", "PUT", "PATCH"}:
-            raise one.error("method", "must be POST, PUT, PATCH or DELETE")
-        phases = one.texts("phases", ("queued", "running"))
-        if not set(phases) <= {"queued", "running", "unknown"}:
-            raise one.error("phases", "may be queued, running and unknown")
-        url = load_template(one, "url", needs_id=True)
-        strange = [v for v in url.variables if not any(v in each.url.variables for each in resources.values())]
-        if strange:
-            raise one.error("url", f"has {{{strange[0]}}}, which is not in the job URL")
-        found[name] = ActionSpec(url, method, body, tuple(Phase(phase) for phase in phases))
-        one.finish()
-    return found
+def _check_body(table: StrictTable, body: str) -> None:
+    if body:
+        try:
+            json.loads(BRACES.sub("x", body))
+        except ValueError:
+            raise table.error("body", "must be JSON, with variables such as {id} only inside strings") from None
+
+
+def _cancel(actions: StrictTable, resources: Mapping[str, Resource]) -> tuple[ActionSpec, ...]:
+    found: list[ActionSpec] = []
+    for table in actions.tables("cancel"):
+        action = _action(table, resources)
+        taken = next((name for each in found for name in action.resources if name in each.resources), None)
+        if taken is not None:
+            raise table.error("resources", f"has {taken}, which another cancel action has already")
+        found.append(action)
+    actions.finish()
+    return tuple(found)
+
+
+def _action(table: StrictTable, resources: Mapping[str, Resource]) -> ActionSpec:
+    names = table.texts("resources", tuple(resources))
+    unknown = next((name for name in names if name not in resources), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, resources) or f" (known: {', '.join(resources)})"
+        raise table.error("resources", f"has {one_line(unknown, 80)}, which is no resource{hint}")
+    method, body = table.text("method", "POST").upper(), table.text("body")
+    if method not in {"POST", "DELETE", "PUT", "PATCH"}:
+        raise table.error("method", "must be POST, PUT, PATCH or DELETE")
+    phases = table.texts("phases", ("queued", "running"))
+    if not set(phases) <= {"queued", "running", "unknown"}:
+        raise table.error("phases", "may be queued, running and unknown")
+    url = load_template(table, "url", needs_id=True)
+    _check_body(table, body)
+    for name in names:
+        known = resources[name].url.variables
+        strange = next((each for each in (*url.variables, *placeholders(body)) if each not in {*known, ID}), None)
+        if strange is not None:
+            only = "; name those that have it in resources" if len(resources) > 1 else ""
+            raise table.error("url" if strange in url.variables else "body", _STRANGE.format(strange, name, only))
+    table.finish()
+    return ActionSpec(url, tuple(names), method, body, tuple(Phase(phase) for phase in phases))
+
+
+_STRANGE = "has {{{}}}, which is not in the job URL of {}{}"
 
 
 def _explanations(table: StrictTable) -> dict[str, Mapping[str, str]]:

@@ -9,6 +9,10 @@ from jobdeck.domain.scope import Scope
 from jobdeck.providers.credentials import Credentials, HttpProfile
 from jobdeck.providers.origin import Origin, OriginError, origin_of_base
 
+CANCEL = "cancel"
+ACTIONS = (CANCEL,)
+"""What a profile may allow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -17,7 +21,7 @@ class Profile:
     `base_url` has no trailing slash. `requests_per_minute` is None when nobody said: then the page's limit holds
     until headers tell more. `variables` are those of the page's URLs and headers, its defaults among them.
     `organization` is whose jobs and rate limit these are, None when nobody said: then they are those of the profile's
-    name.
+    name. `allow` names what may be done to jobs through it, such as ``cancel``: nothing, unless the profile says so.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Profile:
     requests_per_minute: int | None = None
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     organization: str | None = None
+    allow: frozenset[str] = frozenset()
 
     @classmethod
     def create(
@@ -40,13 +45,20 @@ class Profile:
         requests_per_minute: int | None = None,
         variables: Mapping[str, str] | None = None,
         organization: str | None = None,
+        allow: frozenset[str] = frozenset(),
     ) -> "Profile":
         """Return a profile with the page's defaults; raises `OriginError` for an unacceptable base URL."""
         url = (base_url or spec.base_url).rstrip("/")
         if not url:
             raise OriginError(f"{name} uses {spec.name}, which has no default base URL: set base_url")
         known = MappingProxyType({**spec.defaults, **(variables or {})})
-        return cls(name, spec, url, origin_of_base(url), credentials, requests_per_minute, known, organization)
+        return cls(name, spec, url, origin_of_base(url), credentials, requests_per_minute, known, organization, allow)
+
+    def cancel_obstacle(self, resource: str) -> str:
+        """Return why jobs of a resource cannot be cancelled through the profile, in one line; empty where they can."""
+        if self.spec.cancel_of(resource) is None:
+            return f"{self.spec.title} has no way to cancel these jobs"
+        return "" if CANCEL in self.allow else f'not allowed: set allow = ["{CANCEL}"] in [profiles.{self.name}]'
 
     @property
     def scope(self) -> Scope:

@@ -371,9 +371,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """A request that acts on a job, such as cancelling it, and the phases in which it may be sent."""
+    """A request that acts on jobs of some `resources`, such as cancelling one, and the phases in which it is sent."""
 
     url: UrlTemplate
+    resources: tuple[str, ...]
     method: str = "POST"
     body: str = ""
     phases: tuple[Phase, ...] = (Phase.QUEUED, Phase.RUNNING)
@@ -409,7 +410,7 @@ class ApiSpec:
     phases: Phases = Phases()
     lists: tuple[ListSpec, ...] = ()
     accepted: Accepted = Accepted()
-    actions: Mapping[str, ActionSpec] = field(default_factory=lambda: MappingProxyType({}))
+    cancel: tuple[ActionSpec, ...] = ()
     explain: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -435,3 +436,7 @@ class ApiSpec:
     def list_showing(self, resource: str) -> ListSpec | None:
         """Return the list whose rows are jobs of a resource; None when there is none."""
         return next((spec for spec in self.lists if resource in spec.shows), None)
+
+    def cancel_of(self, resource: str) -> ActionSpec | None:
+        """Return how a job of a resource is cancelled; None where the page does not say."""
+        return next((action for action in self.cancel if resource in action.resources), None)

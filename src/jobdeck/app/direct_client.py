@@ -1,17 +1,19 @@
-"""Asking without an engine: single look-ups that pass the shared budget and go on record like every request."""
+"""Requests without an engine: look-ups and cancel requests, each within the shared budget, and on record."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from jobdeck.domain import humanize
+from jobdeck.domain.cancel import CancelResult
 from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_requested_wait
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.ledger import Denied, Ledger, Permit
 from jobdeck.providers.base import Provider, Reply, ValuePage
-from jobdeck.scheduling.actions import ListPage
+from jobdeck.scheduling.actions import CancelJob, ListPage
 
 SHORT_WAIT_SECONDS = 30.0
 """Longer than this nobody sits before a command that only takes a look."""
@@ -44,7 +46,7 @@ T = TypeVar("T", Reply, ValuePage)
 
 
 class DirectClient:
-    """Sends the list and look-up requests of one profile, one at a time, each when the budget has room for it.
+    """Sends the list, look-up and cancel requests of one profile, one at a time, each when the budget has room for it.
 
     A silence that the server asked for is told to `waits`, with the profile's name and its end, and waited for; one
     that lasts too long raises `RateLimitedError` instead.
@@ -70,12 +72,25 @@ class DirectClient:
             page, "", lambda: self._provider.list_values(variable, cursor), lambda got: Reply(got.exchange)
         )
 
+    async def cancel(self, target: Target) -> CancelResult:
+        """Have a job cancelled, by one request that is never sent again."""
+        request = self._provider.cancel_request(target)
+        if isinstance(request, str):
+            return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, request))
+        self._ledger.watch([target], self._clock.now())
+        wanted = CancelJob(target.key, request.method)
+        try:
+            reply = await self._ask(wanted, request.url, lambda: self._provider.cancel(target), lambda got: got)
+        except RateLimitedError as error:
+            return CancelResult.not_sent(error.problem)
+        return CancelResult.of(reply.exchange)
+
     async def aclose(self) -> None:
         """Close the provider's connections."""
         await self._provider.aclose()
 
     async def _ask(
-        self, page: ListPage, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
+        self, page: ListPage | CancelJob, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
     ) -> T:
         permit = await self._permit(page, url)
         try:
@@ -86,7 +101,7 @@ class DirectClient:
         await self._ledger.record(permit, reply_of(got), None, self._clock.now())
         return got
 
-    async def _permit(self, page: ListPage, url: str) -> Permit:
+    async def _permit(self, page: ListPage | CancelJob, url: str) -> Permit:
         while True:
             now = self._clock.now()
             permit = await self._ledger.permit(self._provider.profile_name, page, url, now)

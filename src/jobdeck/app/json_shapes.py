@@ -102,6 +102,26 @@ class WatchedObject(JobObject):
     change: Annotated[dict[str, Any], "`event` is what happened, `at` when; other keys depend on the event"]
 
 
+class CancelObject(TypedDict):
+    """What came of a request to cancel a job. How the job is, only the job itself tells."""
+
+    outcome: Annotated[
+        Literal["accepted", "refused", "unknown", "not_sent"],
+        "`unknown`: the server may or may not have taken the request",
+    ]
+    message: Annotated[str, "a description, with the server's own words"]
+    sent_at: Annotated[Time | None, "when it was sent"]
+    http_status: Annotated[int | None, "the response status; null without a response"]
+    request_id: Annotated[str | None, "the response's request ID"]
+    trace_id: Annotated[str | None, "the response's trace ID"]
+
+
+class CancelledObject(JobObject):
+    """A job after a request to cancel it, as its own response showed it. Written by `cancel`."""
+
+    cancel: Annotated[CancelObject, "what came of the request"]
+
+
 class BudgetObject(TypedDict):
     """A profile's rate budget in the last minute."""
 
@@ -156,6 +176,8 @@ SHAPES: tuple[type, ...] = (
     ErrorObject,
     ProblemObject,
     WatchedObject,
+    CancelledObject,
+    CancelObject,
     BudgetEvent,
     HistoryObject,
     RequestObject,

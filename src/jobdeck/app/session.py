@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from jobdeck.domain.cancel import CancelResult
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
@@ -159,6 +160,14 @@ class EngineControls(Protocol):
 
     def resume(self) -> None:
         """Go on after `pause`."""
+        ...
+
+    def cancel_obstacle(self, key: JobKey) -> str:
+        """Return why a job cannot be cancelled, in one line; empty where it can."""
+        ...
+
+    async def cancel(self, key: JobKey) -> CancelResult:
+        """Have a job cancelled, by one request that is never sent again; then it is polled."""
         ...
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:

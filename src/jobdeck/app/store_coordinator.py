@@ -11,7 +11,7 @@ from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.engine.ledger import Denied, Heard, History, Limits, Permit, Request
 from jobdeck.providers.base import Reply
-from jobdeck.scheduling.actions import FetchPart, Poll
+from jobdeck.scheduling.actions import CancelJob, FetchPart, Poll
 from jobdeck.store import LIST, POLL, Store, StoreError
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import Change, ChangeKind, Granted, Refused
@@ -101,12 +101,15 @@ class StoreCoordinator:
             self._learnt[profile] = data
             self._soon(self._store.save_estimates(profile, data, now.us))
 
-    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
-        """Claim a job, or spend a request on a list; without a working store the request goes unrecorded."""
+    async def permit(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
+        """Claim a job, or spend a request on anything else; without a working store the request goes unrecorded."""
         try:
             answer: Granted | Refused
             if isinstance(request, Poll | FetchPart):
                 answer = await self._store.claim(request.key, now.us, LEASE_SECONDS, url=url)
+            elif isinstance(request, CancelJob):
+                about = request.key
+                answer = await self._store.spend(profile, POLL, now.us, url, method=request.method, about=about)
             else:
                 bucket = LIST if self._apart.get(profile) else POLL
                 answer = await self._store.spend(profile, bucket, now.us, url)

@@ -257,6 +257,22 @@ def _add_wait(commands: "Commands") -> None:
     wait.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
 
 
+def _add_cancel(commands: "Commands") -> None:
+    cancel = _command(
+        commands,
+        "cancel",
+        summary="cancel jobs, where the profile allows it",
+        description="Ask the API to cancel each target, then poll it once and print its state. Needs an API that can\n"
+        'cancel, allow = ["cancel"] in the profile, and a confirmation. No request is sent twice.\n'
+        "Exit code: 0 every request was accepted, 3 one was refused (already finished), 4 not allowed,\n"
+        "6 not found, 7 not known whether the server took a request.",
+        example="cancel sonarly:507f1f77bcf86cd799439000/507f1f77bcf86cd799439011",
+    )
+    cancel.add_argument("--yes", action="store_true", help="don't ask for confirmation")
+    cancel.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
+    cancel.add_argument("targets", nargs="+", metavar="TARGET", help="see jobdeck --help")
+
+
 def _add_discover(commands: "Commands") -> None:
     discover = _command(
         commands,
@@ -465,6 +481,7 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "status": _add_status,
     "watch": _add_watch,
     "wait": _add_wait,
+    "cancel": _add_cancel,
     "discover": _add_discover,
     "ticket": _add_ticket,
     "history": _add_history,

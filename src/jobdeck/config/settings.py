@@ -13,7 +13,7 @@ from jobdeck.access import explain_access
 from jobdeck.apis.ids import is_id
 from jobdeck.apis.loader import MAX_REQUESTS_PER_MINUTE, profile_variables, required_variables
 from jobdeck.apis.pages import PageLibrary, automatic_names, built_in_names, customary_variables, names_at, names_with
-from jobdeck.apis.profile import Profile
+from jobdeck.apis.profile import ACTIONS, CANCEL, Profile
 from jobdeck.apis.spec import ApiSpec, AuthMethod, fill
 from jobdeck.apis.url_template import is_piece
 from jobdeck.config.apis import read_pages, read_spec
@@ -57,6 +57,8 @@ PROFILE_KEYS = MappingProxyType(
         "requests_per_minute": "the rate limit for everything sent through the profile (default: start at the lower "
         "documented limit, then follow the response headers)",
         "variables": "values for the variables in the API's URLs and headers",
+        "allow": 'what may be done to jobs: `["cancel"]` allows `jobdeck cancel` and ctrl+x on the screen (default: '
+        "nothing)",
     }
 )
 """The keys of a profile, and what they are for."""
@@ -356,9 +358,24 @@ def _profile_settings(name: str, body: object, path: Path, library: PageLibrary)
         requests_per_minute=limit,
         variables=_variables(spec, body, where),
         organization=organization,
+        allow=_allowed(spec, body, where),
         where=f"{where}: base_url",
     )
     return ProfileSettings(profile, _secret_refs(spec, body, where))
+
+
+def _allowed(spec: ApiSpec, body: Mapping[str, object], where: str) -> frozenset[str]:
+    """Return what a profile allows to be done to jobs; raises `ConfigError` for what nobody can."""
+    named = body.get("allow", [])
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+        raise ConfigError(f'{where}: allow must be a list of strings, such as ["{CANCEL}"]')
+    unknown = next((each for each in named if each not in ACTIONS), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, ACTIONS) or f" (known: {', '.join(ACTIONS)})"
+        raise ConfigError(f"{where}: allow: unknown action {one_line(unknown, 80)}{hint}")
+    if CANCEL in named and not spec.cancel:
+        raise ConfigError(f"{where}: allow: {spec.title} has no way to cancel jobs")
+    return frozenset(named)
 
 
 def _variables(spec: ApiSpec, body: Mapping[str, object], where: str) -> dict[str, str]:
@@ -444,6 +461,7 @@ def _profile(
     requests_per_minute: int | None = None,
     variables: Mapping[str, str] | None = None,
     organization: str | None = None,
+    allow: frozenset[str] = frozenset(),
 ) -> Profile:
     try:
         return Profile.create(
@@ -453,6 +471,7 @@ def _profile(
             requests_per_minute=requests_per_minute,
             variables=variables,
             organization=organization,
+            allow=allow,
         )
     except OriginError as error:
         raise ConfigError(f"{where}: {error}") from None

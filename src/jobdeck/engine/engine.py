@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
+from jobdeck.domain.cancel import CancelResult
 from jobdeck.domain.events import Event, SleepNoticed
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.domain.problem import Problem
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.clock import Timer, slept
 from jobdeck.engine.lane import Done, Lane
@@ -228,6 +229,27 @@ class Engine:
         done = lane.download(key, write)
         self.poll_now(key)
         return await done
+
+    def cancel_obstacle(self, key: JobKey) -> str:
+        """Return why a job cannot be cancelled, in one line; empty where it can."""
+        job, lane = self.jobs.get(key), self._lanes.get(key.profile)
+        return "not watched" if job is None or lane is None else lane.cancel_obstacle(job)
+
+    async def cancel(self, key: JobKey) -> CancelResult:
+        """Have a job cancelled, by one request that is never sent again, and poll it: only that tells what it did."""
+        if self.paused:
+            return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, "polling is paused"))
+        if obstacle := self.cancel_obstacle(key):
+            return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, obstacle))
+        lane = self._lanes[key.profile]
+        reply = await lane.cancel(self.jobs[key].target)
+        if isinstance(reply, Problem):
+            return CancelResult.not_sent(reply)
+        touched = self._registry.note_action(key, reply)
+        self._share_limit(lane)
+        self._publish(jobs=[touched] if touched is not None else [], exchanges=[reply.exchange])
+        self.poll_now(key)
+        return CancelResult.of(reply.exchange)
 
     def fetch(self, key: JobKey) -> None:
         """Poll an ended job for its own answer, where only a list, another process or memory has told of its end."""

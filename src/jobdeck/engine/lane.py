@@ -4,25 +4,30 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from jobdeck.domain.events import ProfileEvent, ProfileHalted
 from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.humanize import format_time
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, MissingPart, Part, Target
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
-from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Request
+from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Permit, Request
 from jobdeck.engine.outage import OutageWatch
 from jobdeck.providers.base import PartRequest, Provider, Reply
 from jobdeck.providers.body import SAVE_BODY
-from jobdeck.scheduling.actions import FetchPart, ListPage, Poll, Wait
+from jobdeck.scheduling.actions import CancelJob, FetchPart, ListPage, Poll, Result, Wait
 from jobdeck.scheduling.scheduler import MOST_SLOW, Scheduler
 
 MAX_IN_FLIGHT = 2 * MOST_SLOW
 """Requests at once to one profile. The gate stands before the HTTP client, whose pool costs time that grows with
 the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
+
+LONGEST_WAIT = 30.0
+"""Seconds that a request waits for the budget which a person asked for once."""
 
 Asked: TypeAlias = Target | PartRequest | ListPage
 
@@ -162,6 +167,62 @@ class Lane:
                     continue
                 self._in_flight += 1
                 requests.create_task(self._do(action, owner))
+
+    def cancel_obstacle(self, job: Job) -> str:
+        """Return why a job cannot be cancelled, in one line; empty where it can."""
+        if job.terminal:
+            return f"already finished ({job.phase.value})"
+        request = self._provider.cancel_request(job.target)
+        if isinstance(request, str):
+            return request
+        early = job.phase in {Phase.QUEUED, Phase.RUNNING} and job.phase not in request.phases
+        return f"cannot be cancelled while {job.phase.value}" if early else ""
+
+    async def cancel(self, target: Target) -> Reply | Problem:
+        """Have a job cancelled, by one request that is never sent again; or return why it was not sent.
+
+        It waits for the budget, but not for long: nobody expects it to be sent a quarter of an hour later.
+        """
+        request = self._provider.cancel_request(target)
+        if isinstance(request, str):
+            return Problem(ProblemKind.PERMISSION, request)
+        if self.halt is not None:
+            return self.halt
+        permit = await self._acquire(CancelJob(target.key, request.method), request.url)
+        if not isinstance(permit, Permit):
+            return Problem(ProblemKind.RATE_LIMIT, f"no requests until {format_time(permit.us)}", retry_at_us=permit.us)
+        sent = self._clock.now()
+        try:
+            reply = await self._provider.cancel(target)
+        except asyncio.CancelledError:
+            await self._ledger.give_up(permit, self._clock.now())
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_ask`
+            _log.exception("the provider of profile %s raised", self.name)
+            reply = Reply(replace(self._internal_fault(target, error, sent), method=request.method, url=request.url))
+        reply, now = reply.sent_as(permit.sequence), self._clock.now()
+        await self._ledger.record(permit, reply, None, now)
+        kind = reply.problem.kind if reply.problem is not None else None
+        result = Result(kind, retry_after=reply.retry_after, windows=reply.windows, retry_asked=reply.retry_asked)
+        self.scheduler.on_acquired_result(now.mono, sent.mono, result)
+        return reply
+
+    async def _acquire(self, request: CancelJob, url: str) -> Permit | Instant:
+        """Return leave to send what a person asks for; or until when there is none, where that is long."""
+        latest = self._clock.now().later(LONGEST_WAIT)
+        while True:
+            now = self._clock.now()
+            ready = self.scheduler.acquire(now.mono)
+            until = now if ready is None else now.later(ready - now.mono)
+            if ready is None:
+                permit = await self._ledger.permit(self.name, request, url, now)
+                if not isinstance(permit, Denied):
+                    return permit
+                self.scheduler.refund(now.mono, permit.until.mono)
+                until = permit.until
+            if until.since(latest) > 0:
+                return until
+            await self._clock.wait(asyncio.Event(), max(0.05, until.since(now)))
 
     def download(self, key: JobKey, write: Write) -> "asyncio.Future[Problem | None]":
         """Hand the next body with a job's result to `write`; the future tells when it ended, and its problem."""

@@ -11,9 +11,10 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.providers.base import Reply
-from jobdeck.scheduling.actions import FetchPart, ListPage, Poll
+from jobdeck.scheduling.actions import CancelJob, FetchPart, ListPage, Poll
 
 Request: TypeAlias = Poll | FetchPart | ListPage
+"""What a scheduler asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Ledger(Protocol):
         """Keep what was learnt of how long jobs take."""
         ...
 
-    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
+    async def permit(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
         """Ask for leave to send a request; with it the request is on record as sent to `url`."""
         ...
 
@@ -138,7 +139,7 @@ class NoLedger:
     def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Do nothing."""
 
-    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
+    async def permit(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
         """Permit."""
         return Permit(next(self._sent))
 

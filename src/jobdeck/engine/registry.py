@@ -252,6 +252,17 @@ class Registry:
         if reply.body is not None or reply.headers:
             self._bodies.put(ExchangeContent(reply.exchange, reply.headers, reply.windows, reply.body), newest_of)
 
+    def note_action(self, key: JobKey, reply: Reply) -> Job | None:
+        """Keep the exchange of a request that acts on a job; None when it is not watched.
+
+        It says nothing of how the job is: only an answer to the question does.
+        """
+        if key not in self._jobs:
+            return None
+        self._traces[key].put(reply.exchange)
+        self._keep_content(reply, ())
+        return self._touch(key)
+
     def note(self, key: JobKey, exchange: Exchange) -> None:
         """Keep an exchange about a watched job, whatever it told; `observe` may follow."""
         self._traces[key].put(exchange)

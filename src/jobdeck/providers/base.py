@@ -5,6 +5,7 @@ from typing import Protocol
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import MissingPart, Observation, Part, Target
+from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import ListPage
@@ -62,6 +63,15 @@ class PartRequest:
     missing: MissingPart
 
 
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A request that cancels a job, and the phases in which it is meant to be sent."""
+
+    method: str
+    url: str
+    phases: tuple[Phase, ...]
+
+
 class Provider(Protocol):
     """One API, asked through one profile. No method raises but for cancellation: every fault is a problem."""
 
@@ -84,6 +94,14 @@ class Provider(Protocol):
 
     async def fetch_part(self, request: PartRequest) -> Reply:
         """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""
+        ...
+
+    def cancel_request(self, target: Target) -> CancelRequest | str:
+        """Return the request that cancels a job; or why there is none through this profile, in one line."""
+        ...
+
+    async def cancel(self, target: Target) -> Reply:
+        """Have a job cancelled, by one request. The reply has a problem, or none, and no observation."""
         ...
 
     async def list_page(self, page: ListPage) -> Reply:

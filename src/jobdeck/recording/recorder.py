@@ -146,6 +146,12 @@ class RecordedRegistry(Registry):
             self._record(e.PeerUpdate(self._clock.now(), heard, exchange, result_missing))
         return super().adopt(heard, exchange, result_missing=result_missing)
 
+    def note_action(self, key: JobKey, reply: Reply) -> Job | None:
+        """Record and keep the exchange, as one that another process might have had: it changed nothing."""
+        if key in self.jobs:
+            self._record(e.PeerUpdate(self._clock.now(), self.jobs[key].without_result(), reply.exchange))
+        return super().note_action(key, reply)
+
     def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:
         """Apply and record, if it is something new."""
         before = self.jobs[key]

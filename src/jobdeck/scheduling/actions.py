@@ -36,6 +36,14 @@ class FetchPart:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelJob:
+    """Cancel a job, by a request of this method. A person asks for it, never a scheduler."""
+
+    key: JobKey
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to ask before `until` (monotonic seconds); None: until something is told to the scheduler."""
 

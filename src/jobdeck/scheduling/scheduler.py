@@ -233,6 +233,29 @@ class Scheduler:
             self._watch.settle(now, action.key, result, self._budget.quiet_until(now))
             self._choice.note_missing(now, action.key, result)
 
+    def acquire(self, now: float) -> float | None:
+        """Pay for a request that a person asks for; None when it is paid for, else when to ask again."""
+        now = self._tick(now)
+        ready = self._budget.ready(now)
+        if ready > now:
+            return ready
+        self._budget.take(now)
+        return None
+
+    def refund(self, now: float, until: float) -> None:
+        """Take back what was paid for a request that the shared budget had no room for before `until`."""
+        now = self._tick(now)
+        self._budget.hold(now, max(now, until), page=False)
+
+    def on_acquired_result(self, now: float, sent: float, result: Result) -> None:
+        """Take in what the answer to a request by `acquire` says of the budget; of jobs it says nothing."""
+        now = self._tick(now)
+        self._budget.announce(now, result.windows, len(self._in_flight), page=False)
+        if result.problem is ProblemKind.RATE_LIMIT:
+            self._budget.refuse(now, sent, result.retry_after, page=False, asked=result.retry_asked)
+        elif result.problem is None:
+            self._budget.let_through(now, page=False)
+
     def abandon(self, action: Action, now: float) -> None:
         """Note that an action was cancelled: its job is due again, its token stays spent."""
         now = self._tick(now)

@@ -101,9 +101,13 @@ class AsyncStore:
             self._writer, lambda store: store.claim(key, now_us, lease_seconds, bucket, url), _abandoning(now_us)
         )
 
-    async def spend(self, profile: str, bucket: str, now_us: int, url: str = "") -> Spent | Refused:
+    async def spend(
+        self, profile: str, bucket: str, now_us: int, url: str = "", *, method: str = "GET", about: JobKey | None = None
+    ) -> Spent | Refused:
         return await self._ask(
-            self._writer, lambda store: store.spend(profile, bucket, now_us, url), _abandoning(now_us)
+            self._writer,
+            lambda store: store.spend(profile, bucket, now_us, url, method=method, about=about),
+            _abandoning(now_us),
         )
 
     async def complete(

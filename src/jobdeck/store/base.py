@@ -112,8 +112,13 @@ class Store(Protocol):
         """
         ...
 
-    def spend(self, profile: str, bucket: str, now_us: int, url: str = "") -> Spent | Refused:
-        """Ask for leave to send a request to `url` that is not about one job alone, and needs no lease."""
+    def spend(
+        self, profile: str, bucket: str, now_us: int, url: str = "", *, method: str = "GET", about: JobKey | None = None
+    ) -> Spent | Refused:
+        """Ask for leave to send a request to `url` that does not ask how one job is, and needs no lease.
+
+        One that acts on a job is on record with the job it is `about`; an unknown one is refused.
+        """
         ...
 
     def complete(

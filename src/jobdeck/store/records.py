@@ -41,16 +41,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Leave to send one request that needs no lease (a list, a look-up); it is on record as sent."""
+    """Leave to send one request that needs no lease (a list, a look-up, an action); it is on record as sent.
+
+    `about` is the job that it acts on; its answer says nothing of how that job is.
+    """
 
     profile: str
     bucket: str
     exchange_id: UUID
     row: int
+    about: JobKey | None = None
 
     @property
     def key(self) -> None:
-        """None: the request is not about one job alone."""
+        """None: the answer is not about one job alone."""
 
 
 @dataclass(frozen=True, slots=True)

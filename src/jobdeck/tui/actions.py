@@ -166,6 +166,16 @@ _JOB = (
         also="delete unwatch",
         changes=True,
     ),
+    Action(
+        "cancel_jobs",
+        ("ctrl+x",),
+        "ctrl+x",
+        "cancel",
+        "cancel at the server, after a confirmation (if the profile allows it)",
+        Group.JOB,
+        also="abort kill stop",
+        changes=True,
+    ),
     Action("undo", ("u",), "u", "undo", "undo d, m, w, space, M or a cleared filter; again: earlier ones", Group.JOB),
 )
 

@@ -4,7 +4,7 @@ import argparse
 from types import MappingProxyType
 
 from jobdeck.apis.pages import PageLibrary
-from jobdeck.apis.profile import Profile
+from jobdeck.apis.profile import CANCEL, Profile
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
@@ -37,7 +37,9 @@ def demo_settings(url: str) -> Settings:
     library = PageLibrary()
     profiles = {}
     for one in DEMO_PROFILES:
-        profile = Profile.create(one.name, library.spec(one.api), base_url=url, requests_per_minute=DEMO_LIMIT)
+        spec = library.spec(one.api)
+        allow = frozenset({CANCEL} if spec.cancel else ())
+        profile = Profile.create(one.name, spec, base_url=url, requests_per_minute=DEMO_LIMIT, allow=allow)
         refs = {name: SecretRef(value, "demo") for name, value in one.secrets.items()}
         profiles[one.name] = ProfileSettings(profile, MappingProxyType(refs))
     return Settings(MappingProxyType(profiles), DEMO_PROFILES[0].name, None)

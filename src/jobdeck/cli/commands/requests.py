@@ -123,4 +123,5 @@ def _outcome(entry: LedgerEntry) -> str:
             return "abandoned before a response"
         case LedgerState.ANSWERED:
             problem = entry.problem
-            return "ok" if problem is None else f"{problem.kind.label}: {problem.message}"
+            said = "ok" if problem is None else f"{problem.kind.label}: {problem.message}"
+            return said if entry.method in {"", "GET"} else f"{entry.method} {said}"

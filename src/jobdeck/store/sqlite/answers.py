@@ -7,7 +7,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey, Observation
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.store.base import QUIET_SECONDS
-from jobdeck.store.records import ChangeKind, Claim, Completed, Granted
+from jobdeck.store.records import ChangeKind, Claim, Completed, Granted, Spent
 from jobdeck.store.sqlite.codec import problem_text
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.leasing import release, silence
@@ -37,7 +37,8 @@ def complete(
     """See `Store.complete`."""
     found = None if granted.key is None else job_row(session.connection, granted.key)
     job, scope = found if found is not None else (None, scope_row(session, granted.profile))
-    row = _record(session, granted, exchange, job)
+    acted_on = job_row(session.connection, granted.about) if isinstance(granted, Spent) and granted.about else None
+    row = _record(session, granted, exchange, job if acted_on is None else acted_on[0])
     problem = exchange.problem
     if problem is not None and problem.kind is ProblemKind.RATE_LIMIT:
         silence(session, budget_row(session, granted.profile), granted.bucket, _silent_until(problem, now_us))

@@ -32,7 +32,7 @@ _MOVE_ON = (
 )
 _SEND = (
     "INSERT INTO exchanges (id, scope, profile, actor, job, bucket, state, sent_us, method, url)"
-    " VALUES (?, ?, ?, ?, ?, ?, 'sent', ?, 'GET', ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, 'sent', ?, ?, ?)"
 )
 
 
@@ -43,6 +43,7 @@ class Ask:
     bucket: str
     now_us: int
     url: str
+    method: str = "GET"
 
 
 def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Claim | Refused:
@@ -64,14 +65,17 @@ def claim(session: Session, ask: Ask, key: JobKey, lease_seconds: float) -> Clai
     return Claim(key, ask.bucket, fence + 1, exchange_id, sent)
 
 
-def spend(session: Session, ask: Ask, profile: str) -> Spent | Refused:
+def spend(session: Session, ask: Ask, profile: str, about: JobKey | None = None) -> Spent | Refused:
     """See `Store.spend`."""
     rows = profile_rows(session, profile)
+    found = None if about is None else job_row(session.connection, about)
+    if about is not None and found is None:
+        return Refused("unknown", 0)
     refused = _pass_budget(session, ask, budget_row(session, profile))
     if refused is not None:
         return refused
-    exchange_id, sent = _send(session, ask, rows, None)
-    return Spent(profile, ask.bucket, exchange_id, sent)
+    exchange_id, sent = _send(session, ask, rows, None if found is None else found[0])
+    return Spent(profile, ask.bucket, exchange_id, sent, about)
 
 
 def abandon(session: Session, granted: Granted, now_us: int) -> None:
@@ -183,7 +187,8 @@ def _send(session: Session, ask: Ask, rows: tuple[int, int], job: int | None) ->
     """Put a request on record; `rows` are those of the scope and of the profile that it is sent through."""
     id_ = session.new_id(ask.now_us)
     connection = session.connection
-    connection.execute(_SEND, (id_.bytes, *rows, session.actor, job, ask.bucket, ask.now_us, ask.url or None))
+    sent = (ask.now_us, ask.method, ask.url or None)
+    connection.execute(_SEND, (id_.bytes, *rows, session.actor, job, ask.bucket, *sent))
     row = connection.last_insert_rowid()
     log(session, ChangeKind.SENT, ask.now_us, rows[0], () if job is None else (job,), exchange=row)
     return id_, row

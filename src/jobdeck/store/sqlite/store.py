@@ -89,8 +89,11 @@ class SqliteStore:
         ask = leasing.Ask(bucket, now_us, url)
         return self._db.write(lambda session: leasing.claim(session, ask, key, lease_seconds))
 
-    def spend(self, profile: str, bucket: str, now_us: int, url: str = "") -> Spent | Refused:
-        return self._db.write(lambda session: leasing.spend(session, leasing.Ask(bucket, now_us, url), profile))
+    def spend(
+        self, profile: str, bucket: str, now_us: int, url: str = "", *, method: str = "GET", about: JobKey | None = None
+    ) -> Spent | Refused:
+        ask = leasing.Ask(bucket, now_us, url, method)
+        return self._db.write(lambda session: leasing.spend(session, ask, profile, about))
 
     def complete(
         self,

@@ -119,7 +119,8 @@ def _same_answer(notes: ExchangeNotes, exchange: Exchange) -> tuple[object, ...]
     if this in notes.words or this in notes.bad or this in notes.good:
         return None
     problem = exchange.problem
-    return (exchange.http_status, exchange.part, None if problem is None else problem.kind)
+    # A request to cancel stands between the polls before and after it.
+    return (exchange.method, exchange.http_status, exchange.part, None if problem is None else problem.kind)
 
 
 def fold_line(row: TraceRow, now: Instant, width: int) -> Line:
@@ -171,7 +172,12 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
         case ProblemKind.NOT_JSON:
             return "the response is not from the API: check proxy and base_url"
         case ProblemKind.PROTOCOL:
-            return "not what the API documents: Y creates a support ticket"
+            refused = exchange.method != "GET" and exchange.http_status in {409, 422}
+            return (
+                "the server refused the request"
+                if refused
+                else "not what the API documents: Y creates a support ticket"
+            )
 
 
 def _wait(problem: Problem, exchange: Exchange, now: Instant, why: str = "") -> str:

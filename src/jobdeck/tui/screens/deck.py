@@ -25,6 +25,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
 from jobdeck.tui.add_actions import AddActions
+from jobdeck.tui.cancel_actions import CancelActions
 from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
 from jobdeck.tui.copy_actions import CopyActions
 from jobdeck.tui.deck_state import DeckState
@@ -98,6 +99,7 @@ class Deck(Screen[None]):
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
         self._exporting = ExportActions(self._state, session.clock, save, self._say, self._push)
+        self._cancelling = CancelActions(self._state, self._say, self._push)
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
         keep = partial(save_preference, session)
@@ -241,8 +243,7 @@ class Deck(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         """Show which pane the keys are for, and what they do there."""
-        self._draw_titles()
-        self._draw_footer()
+        self._draw_marks()
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing here."""
@@ -301,10 +302,7 @@ class Deck(Screen[None]):
 
     def action_tab(self, key: str = "") -> None:
         """Show a tab by its number; without one the next."""
-        if key:
-            self._panes.turn_to(int(key))
-        else:
-            self._panes.turn(1)
+        self._panes.turn_to(int(key)) if key else self._panes.turn(1)
         self._draw_tab()
 
     def action_grow(self) -> None:
@@ -450,14 +448,17 @@ class Deck(Screen[None]):
         """Stop watching the marked jobs, else the selected one."""
         self._say(self._job_actions.remove())
 
+    async def action_cancel_jobs(self) -> None:
+        """Ask whether to cancel the marked jobs, else the selected one, at the server."""
+        await self._cancelling.ask(self._job_actions.marked_or_selected, self.run_worker)
+
     def action_acknowledge(self) -> None:
         """Acknowledge the problems of the marked jobs, else of the selected one, or raise them again."""
         self._say(self._job_actions.acknowledge())
 
     def action_undo(self) -> None:
         """Undo what a key did last."""
-        message, failed = self._job_actions.undo()
-        self._say(message, warn=failed)
+        self._say(*self._job_actions.undo())
 
     # Keys for the whole screen.
 
@@ -556,8 +557,7 @@ class Deck(Screen[None]):
         self._draw_frame()
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
-        opened = self._state.engine is not None
-        read_only = bool(self._read_only)
+        opened, read_only = self._state.engine is not None, bool(self._read_only)
         lines = empty_lines(self._failure, self._state.table.total, opened=opened, read_only=read_only)
         return tuple(clip_line(line, width) for line in lines)
 

@@ -1,0 +1,123 @@
+"""``jobdeck cancel``: have jobs cancelled, where the profile allows it and a person confirms it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from jobdeck.app.context import AppContext, ListPolicy
+from jobdeck.app.json_shapes import CancelledObject, CancelObject, job_object, rfc3339
+from jobdeck.cli.commands.status import SingleCheck
+from jobdeck.cli.exit_codes import CommandError, ExitCode, problem_code, worst
+from jobdeck.cli.headless import run_headless
+from jobdeck.cli.job_text import STATUS_HEADER, describe_id, describe_row
+from jobdeck.cli.log import STATUS_LINE, log
+from jobdeck.cli.output import print_json, print_table
+from jobdeck.cli.rate_limit_notices import RateLimitNotices
+from jobdeck.cli.run_async import run_printing
+from jobdeck.cli.store import open_store_for
+from jobdeck.cli.targets import open_targets
+from jobdeck.domain.cancel import CancelOutcome, CancelResult
+from jobdeck.domain.humanize import pluralize
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+
+NAMED = 20
+"""Jobs that the question names; of more it says how many."""
+
+CONFIRMATION = "cancel"
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Send one request for each job, poll each once, and print how they are; nothing is sent a second time."""
+    context, inputs = open_targets(arguments, arguments.targets)
+    targets = inputs.targets
+    _require_allowed(context, targets)
+    if not arguments.yes:
+        _confirm(targets)
+    began = context.clock.now()
+    results = run_printing(_cancel_all(context, targets))
+    check = SingleCheck(targets, context.clock, as_json=False)
+    try:
+        run_printing(run_headless(context, targets, check, lists=ListPolicy.NONE))
+    finally:
+        STATUS_LINE.clear()
+    if check.unasked:
+        with open_store_for(arguments, context.settings.scopes) as store:
+            check.recall(store)
+    jobs = [check.done[target.key] for target in targets]
+    now = context.clock.now()
+    if arguments.json:
+        for job in jobs:
+            line: CancelledObject = {**job_object(job, now), "cancel": _cancel_object(results[job.key], job)}
+            print_json(line)
+    else:
+        print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
+    return worst(cancel_code(results[job.key], job) for job in jobs)
+
+
+async def _cancel_all(context: AppContext, targets: Sequence[Target]) -> dict[JobKey, CancelResult]:
+    """Cancel jobs one after the other, and say of each what came of it as soon as it is known."""
+    names = dict.fromkeys(target.key.profile for target in targets)
+    results: dict[JobKey, CancelResult] = {}
+    rejected: dict[str, CancelResult] = {}
+    async with context.direct_clients(names, RateLimitNotices(context.clock).notify) as clients:
+        for target in targets:
+            key = target.key
+            result = rejected.get(key.profile) or await clients[key.profile].cancel(target)
+            results[key] = result
+            if result.problem is not None and result.problem.kind is ProblemKind.AUTH:
+                rejected[key.profile] = CancelResult.not_sent(result.problem)
+            exchange = result.exchange
+            trail = describe_id(exchange.request_id, exchange.trace_id) if exchange is not None else ""
+            log("  ".join(part for part in (str(key), result.describe(), trail) if part))
+    return results
+
+
+def _cancel_object(result: CancelResult, job: Job) -> CancelObject:
+    exchange = result.exchange
+    return {
+        "outcome": result.outcome.value,
+        "message": result.describe(job if job.confirmed else None),
+        "sent_at": None if exchange is None else rfc3339(exchange.started.us),
+        "http_status": None if exchange is None else exchange.http_status,
+        "request_id": None if exchange is None else exchange.request_id,
+        "trace_id": None if exchange is None else exchange.trace_id,
+    }
+
+
+def _require_allowed(context: AppContext, targets: Sequence[Target]) -> None:
+    """Raise `CommandError` where a profile does not allow it (exit 4) or an API has no way to do it (exit 2)."""
+    for target in targets:
+        profile = context.settings_of(target.key.profile).profile
+        if obstacle := profile.cancel_obstacle(target.resource):
+            possible = profile.spec.cancel_of(target.resource) is not None
+            code = ExitCode.NOT_ALLOWED if possible else ExitCode.USAGE
+            raise CommandError(f"{target.key}: {obstacle}", code)
+
+
+def _confirm(targets: Sequence[Target]) -> None:
+    """Have a person type that they mean these jobs; raises `CommandError` when they do not, or nobody can be asked."""
+    count = len(targets)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise CommandError(f"not confirmed: add --yes to cancel {pluralize(count, 'job')} without a terminal")
+    sys.stderr.write("".join(f"  {target.key}\n" for target in targets[:NAMED]))
+    if count > NAMED:
+        sys.stderr.write(f"  and {count - NAMED} more\n")
+    question = f"Cancel {'this job' if count == 1 else f'these {count} jobs'}? This cannot be undone."
+    sys.stderr.write(f"{question} Type {CONFIRMATION} or {count} to confirm: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() not in {CONFIRMATION, str(count)}:
+        raise CommandError("not confirmed: nothing was sent")
+
+
+def cancel_code(result: CancelResult, job: Job) -> ExitCode:
+    """Return the exit code of one job: 0 when the server accepted the request, or says that the job is cancelled.
+
+    3 when it refused, as it does for a job that has finished; 7 when nobody knows whether it took the request.
+    """
+    if result.outcome is CancelOutcome.ACCEPTED or (job.confirmed and job.phase is Phase.CANCELLED):
+        return ExitCode.OK
+    kind = result.problem.kind if result.problem is not None else ProblemKind.PROTOCOL
+    refused = result.outcome is CancelOutcome.REFUSED and kind in {ProblemKind.PROTOCOL, ProblemKind.PAYMENT}
+    return ExitCode.PARTIAL if refused else problem_code(kind)

@@ -1,0 +1,86 @@
+"""What the cancel key does: ask, send one request for each job, and say what came of it."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
+
+from textual.screen import ModalScreen
+
+from jobdeck.domain import humanize
+from jobdeck.domain.cancel import CancelOutcome, CancelResult
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.tui.cell_text import middle
+from jobdeck.tui.clipboard import Say
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.engine_actions import NOT_OPEN
+from jobdeck.tui.screens.cancel import CancelScreen
+
+Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+
+_WORDS = {
+    CancelOutcome.ACCEPTED: "accepted",
+    CancelOutcome.REFUSED: "refused",
+    CancelOutcome.UNKNOWN: "without a clear answer",
+    CancelOutcome.NOT_SENT: "not sent",
+}
+
+
+class CancelActions:
+    """Cancels jobs that can be, once a person has confirmed it; `say` is told what came of it."""
+
+    def __init__(self, state: DeckState, say: Say, push: Callable[[ModalScreen[None]], Awaitable[None]]) -> None:
+        self._state = state
+        self._say = say
+        self._push = push
+
+    async def ask(self, keys: Sequence[JobKey], run: Run) -> None:
+        """Name the jobs and have the word typed; `run` runs what is sent then."""
+        engine = self._state.controls
+        if engine is None or self._state.paused:
+            self._say(NOT_OPEN if engine is None else "polling is paused: p resumes it, then cancel", True)
+            return
+        rows = [row for key in keys if (row := self._state.table.row(key)) is not None]
+        obstacles = {row.job.key: engine.cancel_obstacle(row.job.key) for row in rows}
+        possible = [row for row in rows if not obstacles[row.job.key]]
+        reasons = Counter(reason for reason in obstacles.values() if reason)
+        if not possible:
+            self._say(f"not cancelled: {next(iter(reasons), 'no job is selected')}", True)
+            return
+        left_out = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        chosen = [row.job.key for row in possible]
+        await self._push(
+            CancelScreen(possible, left_out and f"left out: {left_out}", lambda: run(self._cancel_all(chosen)))
+        )
+
+    async def _cancel_all(self, keys: Sequence[JobKey]) -> None:
+        engine = self._state.controls
+        if engine is None:
+            return
+        if len(keys) > 1:
+            self._say(f"sending {len(keys)} cancel requests, within the rate limit", False)
+        results: dict[JobKey, CancelResult] = {}
+        rejected: set[str] = set()
+        for key in keys:
+            if key.profile in rejected:
+                continue
+            result = results[key] = await engine.cancel(key)
+            if result.problem is not None and result.problem.kind is ProblemKind.AUTH:
+                rejected.add(key.profile)
+        self._say(self._summary(results, len(keys) - len(results)), self._is_trouble(results))
+
+    def _is_trouble(self, results: dict[JobKey, CancelResult]) -> bool:
+        return any(result.outcome is not CancelOutcome.ACCEPTED for result in results.values())
+
+    def _summary(self, results: dict[JobKey, CancelResult], skipped: int) -> str:
+        """Return what came of all: counts, and the words of the first that was not accepted."""
+        if len(results) == 1 and not skipped:
+            ((key, result),) = results.items()
+            return f"{middle(key.id, 40)}: {result.describe()}"
+        counts = Counter(result.outcome for result in results.values())
+        if skipped:
+            counts[CancelOutcome.NOT_SENT] += skipped
+        told = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
+        bad = next(((key, one) for key, one in results.items() if one.outcome is not CancelOutcome.ACCEPTED), None)
+        first = f" · {middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
+        return f"{humanize.pluralize(counts.total(), 'cancel request')}: {told}{first}"

@@ -1,0 +1,82 @@
+"""The dialog before jobs are cancelled: it names them, and a word has to be typed."""
+
+from collections.abc import Callable, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from jobdeck.domain import humanize
+from jobdeck.domain.text import one_line
+from jobdeck.tui.cell_text import fit, middle
+from jobdeck.tui.job_table import Row
+from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.screens.dialogs import Dialog
+from jobdeck.tui.widgets.static import LinesWidget
+
+CONFIRMATION = "cancel"
+NAMED = 10
+"""Jobs that are named; of more it says how many."""
+
+_STATE_CELLS = 14
+_ID_CELLS = 34
+
+
+class CancelScreen(Dialog[None]):
+    """Names the jobs that would be cancelled, and calls `cancel` once their number or the word is typed.
+
+    `left_out` says which of the selected ones would not be, and why; it is empty for none.
+    """
+
+    SUBJECT = "Cancel jobs"
+    KEYS = (("enter", "confirm"), ("esc", "back"))
+
+    def __init__(self, rows: Sequence[Row], left_out: str, cancel: Callable[[], object]) -> None:
+        super().__init__()
+        self._rows = rows
+        self._left_out = left_out
+        self._cancel = cancel
+        self._hint = LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+
+    def compose(self) -> ComposeResult:
+        """Lay out the jobs, the question, what is typed, and the keys."""
+        with Vertical(classes="sheet"):
+            yield LinesWidget(self._lines)
+            text = Input(compact=True, max_length=20, id="confirm")
+            text.cursor_blink = False
+            yield text
+            yield self._hint
+
+    @on(Input.Submitted, "#confirm")
+    def confirm(self, event: Input.Submitted) -> None:
+        """Cancel the jobs, or say what has to be typed."""
+        event.stop()
+        if event.value.strip() in {CONFIRMATION, str(len(self._rows))}:
+            self._cancel()
+            self.dismiss(None)
+        else:
+            warning: Line = ((f" nothing sent: type {self._accepted}, or esc to go back", Role.WARN),)
+            self._hint.show_lines(lambda width: (clip_line(warning, width),))
+
+    @property
+    def _accepted(self) -> str:
+        return f"{CONFIRMATION} or {len(self._rows)}"
+
+    def _lines(self, width: int) -> Sequence[Line]:
+        count = len(self._rows)
+        lines: list[Line] = [
+            ((f" Cancel {humanize.pluralize(count, 'job')} at the server?", Role.STRONG), ("  No undo.", Role.WARN)),
+            EMPTY,
+        ]
+        for row in self._rows[:NAMED]:
+            key = row.job.key
+            state = (f" {fit(row.state.label(_STATE_CELLS - 1), _STATE_CELLS)}", row.state.role)
+            place = one_line(f"{key.profile}  {key.account_group or ''}", 200)
+            lines.append((state, (fit(middle(key.id, _ID_CELLS - 2), _ID_CELLS), Role.NAME), (place, Role.DIM)))
+        if count > NAMED:
+            lines.append(((f" and {count - NAMED:,} more", Role.DIM),))
+        if self._left_out:
+            lines += [EMPTY, ((f" {self._left_out}", Role.DIM),)]
+        lines += [EMPTY, ((f" Type {self._accepted} to confirm:", Role.TEXT),)]
+        return tuple(clip_line(line, width) for line in lines)

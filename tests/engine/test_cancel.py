@@ -1,0 +1,147 @@
+"""Cancelling through the engine: one request within the budget, which changes no job by itself, never repeated."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
+from jobdeck.domain.cancel import CancelOutcome, CancelResult
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.recording.reader import read_recording
+from jobdeck.recording.recorder import Recorder
+from jobdeck.recording.replay import ReplayEngine
+from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
+from jobdeck.simulator.scenario import JobScript, Resource, Scenario, StageScript
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.simulator.vocabulary import Api
+from tests.engine.running import settings_for, sight, until
+from tests.support.clocks import FastClock
+from tests.tui.world import GROUP
+
+IDS = ["a" * 24, "b" * 24, "c" * 24]
+FOREVER = {"arrival": -50.0, "duration": 1e7}
+JOBS = tuple(
+    JobScript(Api.SONARLY, Resource.PROSPECTING, id_, GROUP, stages=(StageScript("import"),), **FOREVER)  # type: ignore[arg-type]
+    for id_ in IDS
+)
+
+
+def key(id_: str) -> JobKey:
+    return JobKey("sonarly", GROUP, id_)
+
+
+def posts(server: SimulatorServer) -> int:
+    return sum(record.method == "POST" for record in server.requests)
+
+
+async def test_a_refusal_or_a_broken_answer_changes_no_job_and_is_not_sent_again() -> None:
+    faults = (
+        Fault(FaultKind.STATUS, job=IDS[0], endpoint=Endpoint.CANCEL, status=409),
+        Fault(FaultKind.RESET_BEFORE, job=IDS[1], endpoint=Endpoint.CANCEL),
+    )
+    async with sight(Scenario(jobs=JOBS, faults=faults)) as seen:
+        engine = seen.engine
+        await seen.until(lambda: len(seen.jobs) == 3 and all(job.phase is Phase.RUNNING for job in seen.jobs))
+        results = [await engine.cancel(key(id_)) for id_ in IDS]
+        assert [result.outcome for result in results] == [
+            CancelOutcome.REFUSED,
+            CancelOutcome.UNKNOWN,
+            CancelOutcome.ACCEPTED,
+        ]
+        assert all(job.failures == 0 and job.problem is None for job in seen.jobs)
+        await seen.until(lambda: engine.jobs[key(IDS[2])].phase is Phase.CANCELLED)
+        await seen.until(lambda: all(any(one.method == "POST" for one in engine.exchanges(key(id_))) for id_ in IDS))
+        assert [engine.jobs[key(id_)].phase for id_ in IDS[:2]] == [Phase.RUNNING] * 2
+        assert posts(seen.server) == 3
+        assert engine.cancel_obstacle(key(IDS[2])) == "already finished (cancelled)"
+
+
+async def test_nothing_is_sent_while_polling_is_paused_or_for_a_job_that_nobody_watches() -> None:
+    async with sight(Scenario(jobs=JOBS[:1])) as seen:
+        await seen.until(lambda: any(job.phase is Phase.RUNNING for job in seen.jobs))
+        seen.engine.pause()
+        paused = await seen.engine.cancel(key(IDS[0]))
+        seen.engine.resume()
+        strange = await seen.engine.cancel(key(IDS[1]))
+        assert [(one.outcome, one.describe()) for one in (paused, strange)] == [
+            (CancelOutcome.NOT_SENT, "not sent: polling is paused"),
+            (CancelOutcome.NOT_SENT, "not sent: not watched"),
+        ]
+        assert posts(seen.server) == 0
+
+
+async def test_it_waits_for_the_budget_but_not_for_a_quarter_of_an_hour() -> None:
+    limited = Fault(FaultKind.STATUS, job=IDS[0], endpoint=Endpoint.CANCEL, status=429, retry_after="600")
+    async with sight(Scenario(jobs=JOBS[:2], faults=(limited,))) as seen:
+        await seen.until(lambda: len(seen.jobs) == 2 and all(job.phase is Phase.RUNNING for job in seen.jobs))
+        first = await seen.engine.cancel(key(IDS[0]))
+        assert (first.outcome, first.problem and first.problem.kind) == (CancelOutcome.REFUSED, ProblemKind.RATE_LIMIT)
+        second = await seen.engine.cancel(key(IDS[1]))
+        assert second.outcome is CancelOutcome.NOT_SENT
+        assert second.describe().startswith("not sent: no requests until ")
+        assert posts(seen.server) == 1
+
+
+async def test_a_recording_has_the_request(tmp_path: Path) -> None:
+    clock, path = FastClock(40.0), tmp_path / "one.jobdeck"
+    async with SimulatorServer(Scenario(jobs=JOBS[:1]), clock=lambda: clock.now().us / 1e6) as server:
+        context = AppContext({}, settings=settings_for(server.url), clock=clock, keep=False)
+        recorder = Recorder(path, {"sonarly": "sonarly"}, clock)
+        engine = context.open(recorder=recorder).engine
+        engine.add([parse_target(f"sonarly:{GROUP}/{IDS[0]}", context.registry)])
+        running = asyncio.create_task(engine.run())
+        await until(lambda: engine.jobs[key(IDS[0])].phase is Phase.RUNNING)
+        await engine.cancel(key(IDS[0]))
+        await until(lambda: engine.jobs[key(IDS[0])].phase is Phase.CANCELLED)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await recorder.close()
+        await engine.aclose()
+    recording = read_recording(path)
+    played = ReplayEngine(recording, at=recording.seconds)
+    await anext(aiter(played.subscribe()))
+    methods = [one.method for one in played.exchanges(key(IDS[0]))]
+    assert methods.count("POST") == 1
+    assert played.jobs[key(IDS[0])].phase is Phase.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "outcome", "words"),
+    [
+        (None, 202, CancelOutcome.ACCEPTED, "cancel request accepted"),
+        (ProblemKind.PROTOCOL, 422, CancelOutcome.REFUSED, "cannot be cancelled now: why"),
+        (ProblemKind.PERMISSION, 403, CancelOutcome.REFUSED, "permission denied: why"),
+        (ProblemKind.NOT_FOUND, 404, CancelOutcome.REFUSED, "not found: why"),
+        (ProblemKind.TIMEOUT, None, CancelOutcome.UNKNOWN, "not known whether the server took it: timed out: why"),
+        (
+            ProblemKind.SERVER_ERROR,
+            502,
+            CancelOutcome.UNKNOWN,
+            "not known whether the server took it: server error: why",
+        ),
+        (
+            ProblemKind.REDIRECT,
+            303,
+            CancelOutcome.UNKNOWN,
+            "not known whether the server took it: unexpected redirect: why",
+        ),
+        (
+            ProblemKind.TOO_BIG,
+            200,
+            CancelOutcome.UNKNOWN,
+            "not known whether the server took it: response too large: why",
+        ),
+    ],
+)
+def test_only_a_clear_answer_is_a_yes_or_a_no(
+    kind: ProblemKind | None, status: int | None, outcome: CancelOutcome, words: str
+) -> None:
+    problem = None if kind is None else Problem(kind, "why", http_status=status)
+    result = CancelResult.of(Exchange("p", "POST", "https://x", Instant(0, 0.0), 0.1, None, status, problem=problem))
+    assert (result.outcome, result.describe()) == (outcome, words)
