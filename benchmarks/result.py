@@ -54,7 +54,7 @@ async def _open(result: str) -> tuple[float, float]:
         begun = perf_counter()
         await press_keys(pilot, "right_square_bracket")
         assert detail.tab is Tab.RESULT
-        await wait_until(pilot, lambda: detail.result_tree is not None)
+        await wait_until(pilot, lambda: detail.json_tree is not None)
         took = perf_counter() - begun
         await asyncio.sleep(0.1)
         beating = False

@@ -31,6 +31,7 @@ METHODS = {
     "replace_option_prompt",
 }
 TITLES = {"border_title", "border_subtitle", "tooltip"}
+NOTIFIES = "notifies without markup=False"
 SAFE = {"Content", "Text", "Styled"}
 """What shows a text as it is."""
 
@@ -79,8 +80,10 @@ def offences(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, "switches markup on"
             case ast.Call(func=function) if name_of(function) in METHODS:
                 yield node.lineno, f"calls {name_of(function)}"
-            case ast.Call(func=ast.Attribute(attr="notify")) if not switched_off(node):
-                yield node.lineno, "notifies without markup=False"
+            case ast.Call(func=ast.Attribute(ast.Name("self") | ast.Attribute(attr="app" | "screen"), "notify")) if (
+                not switched_off(node)
+            ):
+                yield node.lineno, NOTIFIES
             case ast.Call(func=ast.Name(name), args=arguments) if name in WIDGETS & textual and not switched_off(node):
                 if not all(map(is_safe, arguments)):
                     yield node.lineno, f"gives a text to a {name}"
@@ -89,7 +92,12 @@ def offences(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def test_nothing_gives_a_text_to_what_reads_markup() -> None:
-    found = [f"{path.relative_to(SOURCE)}:{line} {what}" for path, tree in trees() for line, what in offences(tree)]
+    found = [
+        f"{path.relative_to(SOURCE)}:{line} {what}"
+        for path, tree in trees()
+        for line, what in offences(tree)
+        if "tui" in path.parts or what != NOTIFIES
+    ]  # a method of that name elsewhere is not Textual's
     assert found == []
 
 

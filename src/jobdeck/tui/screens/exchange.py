@@ -170,7 +170,9 @@ class ExchangeScreen(Dialog[None]):
     def action_toggle_raw(self) -> None:
         """Show the body as it was received, or as a tree again."""
         if not self._view.toggle_raw():
-            self.notify("the body is not JSON: it is shown as received" if self._view.text else "no body to show")
+            self.notify(
+                "the body is not JSON: it is shown as received" if self._view.text else "no body to show", markup=False
+            )
 
     def action_copy_value(self) -> None:
         """Send the value under the cursor to the clipboard, or the request ID where there is no tree."""
@@ -184,14 +186,14 @@ class ExchangeScreen(Dialog[None]):
                 self._exchange.support_id, f"{kind} of the poll at {humanize.format_time(self._exchange.started.us)}"
             )
         else:
-            self.notify("no value to copy here", severity="warning")
+            self.notify("no value to copy here", severity="warning", markup=False)
 
     def action_copy_body(self) -> None:
         """Send the body as it was received to the clipboard."""
         if self._view.text:
             self._send(self._view.text, f"body of the response at {humanize.format_time(self._exchange.started.us)}")
         else:
-            self.notify("no body to copy", severity="warning")
+            self.notify("no body to copy", severity="warning", markup=False)
 
     def action_copy_curl(self) -> None:
         """Send the request to the clipboard as a line for a shell."""
@@ -199,7 +201,7 @@ class ExchangeScreen(Dialog[None]):
         if line:
             self._send(line, f"curl command for the poll at {humanize.format_time(self._exchange.started.us)}")
         else:
-            self.notify("no curl command: the request is not known", severity="warning")
+            self.notify("no curl command: the request is not known", severity="warning", markup=False)
 
     def _send(self, text: str, what: str) -> None:
         self.run_worker(self._copier.send(safe_text(text), what), group="clipboard")
@@ -208,7 +210,9 @@ class ExchangeScreen(Dialog[None]):
         exchanges = self._state.exchanges(self._key)
         at = next((place for place, one in enumerate(exchanges) if one.id == self._exchange.id), None)
         if at is None or not 0 <= at + by < len(exchanges):
-            self.notify("this is the oldest exchange" if by > 0 else "this is the newest exchange", timeout=2)
+            self.notify(
+                "this is the oldest exchange" if by > 0 else "this is the newest exchange", timeout=2, markup=False
+            )
         else:
             self._show(exchanges[at + by])
 
