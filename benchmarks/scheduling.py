@@ -17,9 +17,9 @@ from benchmarks.simulation.ours import INTERVALS, KINDS, TYPICAL, Ours
 from benchmarks.simulation.policies import RoundRobin, azure, bound, core, naive
 from benchmarks.simulation.run import Measured, Policy, Scenario, World
 from jobdeck.domain.job import JobKey
-from jobdeck.scheduling.actions import Poll, Result, Seen, Wait
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.actions import ActionResult, JobUpdate, Poll, Wait
+from jobdeck.scheduling.bucket import Limit, LimitSource
+from jobdeck.scheduling.list_tracker import ListEndpoint
 from jobdeck.scheduling.scheduler import Scheduler
 
 SIZES = ((10, 30), (60, 30), (60, 300), (300, 30), (300, 300), (300, 600), (2_000, 300), (2_000, 600), (10_000, 600))
@@ -298,7 +298,7 @@ def _own_refusals(row: Row) -> float:
 
 def decisions(lists: bool) -> list[float]:
     """Return the seconds of CPU that each of many decisions took, with 10,000 live jobs."""
-    support = ListSupport("operation", KINDS, active=("running", "queued"))
+    support = ListEndpoint("operation", KINDS, active_statuses=("running", "queued"))
     tested = Scheduler(
         Limit(6_000), random.Random(0), (support,) if lists else (), typical=TYPICAL, intervals=INTERVALS
     )
@@ -315,12 +315,12 @@ def decisions(lists: bool) -> list[float]:
             now = 240.0 if action.until is None else action.until
             continue
         shown = [action.key] if isinstance(action, Poll) else keys[-100:]
-        tested.on_result(now, action, Result(seen=tuple(map(_running, shown)), rows=len(shown)))
+        tested.on_result(now, action, ActionResult(updates=tuple(map(_running, shown)), rows=len(shown)))
     return took
 
 
-def _running(key: JobKey) -> Seen:
-    return Seen(key, "search", terminal=False, progress=0.5, changed=True)
+def _running(key: JobKey) -> JobUpdate:
+    return JobUpdate(key, "search", terminal=False, progress=0.5, changed=True)
 
 
 def check(name: str, got: float, limit: float) -> bool:

@@ -205,7 +205,13 @@ async def person(engine: Engine, context: AppContext, clock: FastClock, script: 
             engine.focus(key)
             engine.show(keys[:30])
             engine.acknowledge([key], acknowledged=dice.random() < 0.5)
-            for look in (engine.exchanges, engine.timeline, engine.newest_content, engine.plan, engine.progress_history):
+            for look in (
+                engine.exchanges,
+                engine.timeline,
+                engine.newest_content,
+                engine.plan,
+                engine.progress_history,
+            ):
                 look(key)
             if dice.random() < 0.1:
                 engine.poll_all_now()

@@ -163,7 +163,7 @@ class LiveSession:
 
     def learnt(self) -> Learnt:
         """Return what was learnt of durations, for another sitting."""
-        return {name: scheduler.learnt() for name, scheduler in self._schedulers.items()}
+        return {name: scheduler.export_estimates() for name, scheduler in self._schedulers.items()}
 
     async def open(self) -> Engine:
         """Put the engine together."""
@@ -213,7 +213,7 @@ class LiveSession:
         profile = self._context.profile(name)
         provider = InTurn(ApiClient(profile, self.clock), self._queue)
         dice = random.Random(7)  # noqa: S311 - the same jitter in every run
-        self._schedulers[name] = Scheduler(limit_of(profile), dice, learnt=self._learnt.get(name))
+        self._schedulers[name] = Scheduler(limit_of(profile), dice, estimates=self._learnt.get(name))
         return Lane(provider, self._schedulers[name], self.clock)
 
 

@@ -13,8 +13,8 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
-from jobdeck.scheduling.limits import Limit
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.bucket import Limit
+from jobdeck.scheduling.list_tracker import ListEndpoint
 from jobdeck.scheduling.scheduler import Scheduler
 
 START = Instant(1_780_000_000_000_000, 1_000.0)
@@ -54,10 +54,10 @@ INTERVALS = {name: found for spec in PAGES for name, found in intervals_of(spec)
 
 
 def make_scheduler(
-    limit: Limit, rng: random.Random, lists: Sequence[ListSupport] = (), learnt: Mapping[str, object] | None = None
+    limit: Limit, rng: random.Random, lists: Sequence[ListEndpoint] = (), estimates: Mapping[str, object] | None = None
 ) -> Scheduler:
     """Return a scheduler that knows of jobs what the pages of both APIs say."""
-    return Scheduler(limit, rng, lists, learnt, typical=TYPICAL, intervals=INTERVALS)
+    return Scheduler(limit, rng, lists, estimates, typical=TYPICAL, intervals=INTERVALS)
 
 
 def make_target(id_: str = "op_1", profile: str = "hog", resource: str = "operation") -> Target:

@@ -8,11 +8,11 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll
+from jobdeck.scheduling.bucket import Limit, LimitSource
+from jobdeck.scheduling.list_tracker import ListEndpoint
+from jobdeck.scheduling.scheduled_job import PollInterval
 from jobdeck.scheduling.scheduler import Scheduler
-from jobdeck.scheduling.tracked import PollInterval
 
 AT_ONCE = 8
 TYPICAL = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
@@ -33,8 +33,13 @@ class Ours:
 
     def __init__(self, scenario: Scenario, seed: int, *, source: LimitSource = LimitSource.DOCUMENTED) -> None:
         pages = scenario.lists == "pages"
-        lists = ListSupport(
-            "operation", KINDS, cursor=pages, active=("running", "queued"), whole=not pages, ended=("done",)
+        lists = ListEndpoint(
+            "operation",
+            KINDS,
+            cursor=pages,
+            active_statuses=("running", "queued"),
+            full_rows=not pages,
+            ended_statuses=("done",),
         )
         limit = Limit(scenario.per_minute if source is not LimitSource.UNKNOWN else 30, source)
         if scenario.configured is not None:
@@ -52,7 +57,7 @@ class Ours:
 
     def select(self, now: float, number: int | None) -> None:
         """Take note of the selected row."""
-        self.scheduler.focus(None if number is None else _key(number), now)
+        self.scheduler.set_selected(None if number is None else _key(number), now)
 
     def next(self, now: float) -> Ask | float | None:
         """Return a request to send now, when to ask again, or None."""
@@ -73,7 +78,7 @@ class Ours:
     def answer(self, now: float, ask: Ask, answer: Answer) -> None:
         """Take in an answer."""
         problem = {200: None, 429: ProblemKind.RATE_LIMIT}.get(answer.code, ProblemKind.SERVER_ERROR)
-        seen: list[Seen] = []
+        seen: list[JobUpdate] = []
         for row in answer.rows:
             if row.number < 0:
                 continue
@@ -88,10 +93,14 @@ class Ours:
             changed = before != told
             self._before[row.number] = told
             seen.append(
-                Seen(_key(row.number), row.kind, row.status == "done", row.progress, changed, whole, PHASES[row.status])
+                JobUpdate(
+                    _key(row.number), row.kind, row.status == "done", row.progress, changed, whole, PHASES[row.status]
+                )
             )
         cursor = None if answer.next_cursor is None else str(answer.next_cursor)
-        result = Result(problem, tuple(seen), answer.retry_after, _windows(answer.headers), cursor, len(answer.rows))
+        result = ActionResult(
+            problem, tuple(seen), answer.retry_after, _windows(answer.headers), cursor, len(answer.rows)
+        )
         self.scheduler.on_result(now, self._flying.pop(ask), result)
 
 

@@ -139,7 +139,7 @@ async def test_a_run_of_github_to_its_conclusion() -> None:
     async with sight("github-actions", script, "Hello-World/30433642", owner="octocat") as seen:
         job = await seen.ended()
         asked = seen.server.asked(RUN)
-        learnt = [name for lane in seen.engine._lanes.values() for name in lane.scheduler.learnt()]
+        learnt = [name for lane in seen.engine._lanes.values() for name in lane.scheduler.export_estimates()]
     assert (job.status, job.phase, job.kind, job.request_id) == ("success", Phase.SUCCEEDED, "Build", "C0FF:EE")
     words = [event.status for event in seen.events if isinstance(event, PhaseChanged)]
     # A word that nobody knows is shown as it is, and ends nothing.

@@ -206,7 +206,7 @@ async def test_a_profile_opened_while_nobody_looks_is_asked_less_often_too() -> 
     engine = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
     engine.attend(present=False)
     engine.add([make_target()])
-    assert engine._lanes["hog"].scheduler._watch.pace > 1.0
+    assert engine._lanes["hog"].scheduler._table.interval_factor > 1.0
     await engine.aclose()
 
 

@@ -13,7 +13,7 @@ from jobdeck.engine.trace import EXCHANGES_KEPT
 from jobdeck.providers.base import Reply
 from jobdeck.recording.entries import Added, Entry, Replied, Restored
 from jobdeck.recording.recorder import RecordedRegistry
-from jobdeck.scheduling.actions import Seen
+from jobdeck.scheduling.actions import JobUpdate
 from tests.builders import START, body_of, make_exchange, make_observation, make_target
 from tests.support.clocks import ManualClock
 
@@ -44,7 +44,9 @@ def test_a_good_poll_changes_its_job_and_tells_the_scheduler() -> None:
     applied = registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING, 0.5),)), START)
     assert registry.jobs[KEY].progress == 0.5
     assert isinstance(applied.events[0], PhaseChanged)
-    assert applied.seen == (Seen(KEY, "operation", terminal=False, progress=0.5, changed=True, phase=Phase.RUNNING),)
+    assert applied.seen == (
+        JobUpdate(KEY, "operation", terminal=False, progress=0.5, changed=True, phase=Phase.RUNNING),
+    )
 
 
 def test_a_problem_is_told_and_nothing_is_seen() -> None:
@@ -191,7 +193,7 @@ def test_an_end_heard_of_without_its_result_is_only_outlined() -> None:
     assert applied.jobs == (ours.jobs[KEY],)
     assert ours.jobs[KEY].phase is Phase.SUCCEEDED
     assert ours.jobs[KEY].summary_only
-    assert [seen.whole for seen in applied.seen] == [False]
+    assert [seen.full for seen in applied.seen] == [False]
     later = START.later(1.0)
     ours.apply(KEY, Reply(make_exchange(later), (whole,)), later)
     assert not ours.jobs[KEY].summary_only
@@ -302,11 +304,11 @@ def test_an_end_is_known_in_full_when_the_jobs_own_answer_has_told_it() -> None:
     registry = registry_with("op_1")
     row = replace(make_observation(Phase.SUCCEEDED, 1.0), result="[1]")
     listed = registry.apply(None, Reply(list_exchange(), (row,)), START)
-    assert [(seen.terminal, seen.whole) for seen in listed.seen] == [(True, False)]
+    assert [(seen.terminal, seen.full) for seen in listed.seen] == [(True, False)]
     assert registry.jobs[KEY].summary_only, "a row that says everything is a row all the same"
     later = START.later(1.0)
     polled = registry.apply(KEY, Reply(make_exchange(later), (row,)), later)
-    assert [(seen.terminal, seen.whole) for seen in polled.seen] == [(True, True)]
+    assert [(seen.terminal, seen.full) for seen in polled.seen] == [(True, True)]
     assert registry.jobs[KEY].confirmed
 
 

@@ -45,11 +45,11 @@ async def test_what_was_learnt_of_durations_is_remembered_by_the_next_run(tmp_pa
     running.engine.add(_targets(context))
     lane = running.engine._lanes["hog"]
     for _ in range(9):
-        lane.scheduler._estimates.learn("enrichment", 20.0)
+        lane.scheduler._estimates.add_sample("enrichment", 20.0)
     await running.engine.aclose()
     again = context.open()
     again.engine.add(_targets(context))
-    assert again.engine._lanes["hog"].scheduler.learnt() == lane.scheduler.learnt() != {}
+    assert again.engine._lanes["hog"].scheduler.export_estimates() == lane.scheduler.export_estimates() != {}
     await again.engine.aclose()
 
 

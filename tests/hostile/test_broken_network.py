@@ -14,7 +14,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
-from jobdeck.scheduling.backoff import LONGEST_BACKOFF
+from jobdeck.scheduling.backoff import MAX_BACKOFF
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
@@ -108,7 +108,7 @@ async def test_no_spoiled_answer_ends_a_job_and_a_healed_way_is_seen_within_one_
         promised = max(plan.due for plan in plans) - healed.mono
         await until(lambda: all(job.observed is not None and job.observed.us > healed.us for job in watcher.jobs))
         # By what was planned and sent, not by the clock: a busy machine is slow to ask.
-        assert promised <= LONGEST_BACKOFF
+        assert promised <= MAX_BACKOFF
         assert [one for one in watcher.failed if one.us > healed.us] == [], "the first look after it succeeds"
         assert watcher.down == set()
         assert watcher.ends == []

@@ -22,7 +22,7 @@ from jobdeck.recording import entries as e
 from jobdeck.recording.codec import MAX_LINE
 from jobdeck.recording.entries import RecordingError
 from jobdeck.recording.reader import Allowance, read_recording
-from jobdeck.scheduling.actions import BudgetView
+from jobdeck.scheduling.actions import QuotaSnapshot
 from tests.builders import make_target
 from tests.cleanness import is_clean
 from tests.recording.making import at, lines_of, write, write_lines
@@ -252,7 +252,7 @@ def test_hostile_texts_are_cleaned_wherever_they_stand(tmp_path: Path) -> None:
         e.HistoryLoaded(
             at(1), target.key, (exchange,), (TimelineEvent(1, TimelineEventKind.PHASE, "t", "s", "b", "a", "r"),)
         ),
-        e.PollingStatus(at(1), False, {"hog": BudgetView(1, 1)}, {"hog": problem}),
+        e.PollingStatus(at(1), False, {"hog": QuotaSnapshot(1, 1)}, {"hog": problem}),
         ProfileHalted(at(1), "hog", problem),
     ]
     header, *lines = (json.loads(line) for line in lines_of(entries))

@@ -7,7 +7,7 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.test_pages import FACTS, MOMENTS
 from tests.tui.world import NOON, ago, clock_at_noon, deck_of_every_state, exchange, problem
@@ -23,8 +23,8 @@ def frozen(jobs: list[Job] | None = None) -> FakeSession:
             looks += [exchange(one.key.id, 4, one.key.profile, **rest)]
             looks += [exchange(one.key.id, 4 + 5 * number, one.key.profile) for number in range(1, 6)]
     engine = FakeEngine(clock_at_noon(), jobs, looks)
-    engine.budget = {"hog": BudgetView(60, 38), "sonarly": BudgetView(60, 12)} if jobs else {}
-    engine.plans = {one.key: Plan(NOON.mono + 6, 5, one.failures) for one in jobs if not one.terminal}
+    engine.budget = {"hog": QuotaSnapshot(60, 38), "sonarly": QuotaSnapshot(60, 12)} if jobs else {}
+    engine.plans = {one.key: NextPoll(NOON.mono + 6, 5, one.failures) for one in jobs if not one.terminal}
     return FakeSession(engine)
 
 
@@ -70,7 +70,7 @@ def troubled() -> FakeSession:
         failed.key: (TimelineEvent(NOON.us, TimelineEventKind.PHASE, "failed", None, "running", "failed", end),)
     }
     engine.budget = {
-        "hog": BudgetView(300, 38, resets=NOON.mono + 22, pages=15, covered=57, alone=3),
-        "sonarly": BudgetView(60, 60, blocked_until=NOON.mono + 11, covered=4),
+        "hog": QuotaSnapshot(300, 38, resets=NOON.mono + 22, pages=15, covered=57, alone=3),
+        "sonarly": QuotaSnapshot(60, 60, blocked_until=NOON.mono + 11, covered=4),
     }
     return session

@@ -17,7 +17,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.engine.subscription import Subscription
 from jobdeck.report.curl import curl_line
 from jobdeck.report.ticket import TicketSource, tickets_markdown
-from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 from tests.support.clocks import ManualClock
 from tests.tui.world import exchange as world_exchange
 
@@ -30,9 +30,9 @@ class FakeEngine:
         self.jobs: dict[JobKey, Job] = {job.key: job for job in jobs}
         self.paused = False
         self.asked: list[tuple[str, object]] = []
-        self.budget: dict[str, BudgetView] = {}
+        self.budget: dict[str, QuotaSnapshot] = {}
         self.halts: dict[str, Problem] = {}
-        self.plans: dict[JobKey, Plan] = {}
+        self.plans: dict[JobKey, NextPoll] = {}
         self.tries: dict[str, float] = {}
         self.timelines: dict[JobKey, tuple[TimelineEvent, ...]] = {}
         self.before: dict[JobKey, Job] = {}
@@ -139,10 +139,10 @@ class FakeEngine:
         write(b'"op_1"}')
         return self.download_problem
 
-    def budgets(self) -> Mapping[str, BudgetView]:
+    def budgets(self) -> Mapping[str, QuotaSnapshot]:
         return self.budget
 
-    def plan(self, key: JobKey) -> Plan | None:
+    def plan(self, key: JobKey) -> NextPoll | None:
         return self.plans.get(key)
 
     def next_try(self, profile: str) -> float | None:

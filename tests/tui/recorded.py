@@ -15,7 +15,7 @@ from jobdeck.recording import entries as e
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.replay import ReplayEngine
-from jobdeck.scheduling.actions import BudgetView
+from jobdeck.scheduling.actions import QuotaSnapshot
 from jobdeck.tui.app import JobdeckApp
 from tests.builders import make_target
 from tests.recording.making import at, write
@@ -49,7 +49,7 @@ def entries() -> Iterator[e.Entry]:
     error = JobError("UPSTREAM_TIMEOUT", "provider did not answer")
     refused = Problem(ProblemKind.SERVER_ERROR, "HTTP 503", 503)
     for second in range(10, 100, 10):
-        yield e.PollingStatus(at(second), False, {"hog": BudgetView(60, second // 2)}, {})
+        yield e.PollingStatus(at(second), False, {"hog": QuotaSnapshot(60, second // 2)}, {})
         ended = second >= 60
         if second <= 60:
             yield poll(

@@ -11,7 +11,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.engine.batch import Batch
-from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.job_list import JobList
@@ -315,7 +315,7 @@ async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:
 async def test_what_happens_next_is_on_the_screen() -> None:
     one = job("op_a", failures=2, problem=problem(ProblemKind.NETWORK, "connection refused"))
     async with driven([one]) as run:
-        run.engine.plans[key("op_a")] = Plan(NOON.mono + 6, 5, 2)
+        run.engine.plans[key("op_a")] = NextPoll(NOON.mono + 6, 5, 2)
         run.app.deck.tick()
         await run.shows("? unreachable: connection refused")
         await run.shows("→ attempt 3, next poll in 6s")
@@ -323,7 +323,7 @@ async def test_what_happens_next_is_on_the_screen() -> None:
 
 async def test_the_budget_is_in_the_header() -> None:
     async with driven([job("op_a")]) as run:
-        run.engine.budget = {"hog": BudgetView(60, 38), "unused": BudgetView(10, 0)}
+        run.engine.budget = {"hog": QuotaSnapshot(60, 38), "unused": QuotaSnapshot(10, 0)}
         run.app.deck.tick()
         await run.shows("hog 38/60")
 

@@ -11,7 +11,7 @@ from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.scheduling.actions import Plan
+from jobdeck.scheduling.actions import NextPoll
 from jobdeck.tui.job_filter import parse
 from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name, columns_for
@@ -192,7 +192,7 @@ def test_a_partial_end_says_what_is_missing() -> None:
 @pytest.mark.parametrize("width", [8, 20, 58, 78, 118, 200])
 def test_no_line_of_a_detail_is_wider_than_its_pane(width: int) -> None:
     for one in deck_of_every_state():
-        for line in detail_lines(one, ScheduleInfo(Plan(NOON.mono + 6, 5, 0)), NOON, width):
+        for line in detail_lines(one, ScheduleInfo(NextPoll(NOON.mono + 6, 5, 0)), NOON, width):
             assert line_width(line) <= width
 
 
@@ -212,7 +212,7 @@ def test_a_stage_that_runs_says_when_it_changed_last() -> None:
 def test_what_happens_next_is_said_in_words() -> None:
     limited = problem(ProblemKind.RATE_LIMIT, retry_at_us=NOON.later(8).us)
     one = job("op_a", failures=2, problem=problem())
-    plan = Plan(NOON.mono + 6.2, 5, 2)
+    plan = NextPoll(NOON.mono + 6.2, 5, 2)
     assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next poll in 6s"
     assert next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON) == "waiting 8s as asked, until 14:02:08Z"
     assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused (p resumes)"

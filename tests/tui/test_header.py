@@ -8,7 +8,7 @@ import pytest
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
-from jobdeck.scheduling.actions import BudgetView
+from jobdeck.scheduling.actions import QuotaSnapshot
 from jobdeck.tui.job_table import JobTable
 from jobdeck.tui.overall_progress import OverallProgress, Progress
 from jobdeck.tui.render.header import Overview, header_line, levels
@@ -24,17 +24,17 @@ def later(seconds: float) -> Instant:
     return Instant(NOON.us + round(seconds * 1e6), NOON.mono + seconds)
 
 
-def overview(budgets: Mapping[str, BudgetView], **changes: object) -> Overview:
+def overview(budgets: Mapping[str, QuotaSnapshot], **changes: object) -> Overview:
     made = Overview(tuple(budgets), NIGHT, budgets, False, NOON, progress=PROGRESS)
     return replace(made, **changes)  # type: ignore[arg-type] - any field of Overview
 
 
-def text(width: int, budgets: Mapping[str, BudgetView], **changes: object) -> str:
+def text(width: int, budgets: Mapping[str, QuotaSnapshot], **changes: object) -> str:
     return plain(header_line(overview(budgets, **changes), width, strip_below=True))
 
 
 def test_the_header_tells_how_far_all_jobs_are() -> None:
-    hog = {"hog": BudgetView(600, 320)}
+    hog = {"hog": QuotaSnapshot(600, 320)}
     assert "162/301 done   31 failed ▂▃▆█▆▃▂▁   4.2/min   ETA 6–9m" in text(140, hog)
     assert "hog ▰▰▰▰▱▱▱▱ 320/600   14:02:00Z" in text(140, hog)
     narrow = text(80, hog)
@@ -48,7 +48,7 @@ def test_the_header_tells_how_far_all_jobs_are() -> None:
 def test_the_header_keeps_to_its_width_and_says_that_polling_is_paused(width: int, strip_below: bool) -> None:
     model = JobTable()
     model.update(deck_of_every_state(), (), NOON)
-    budgets = {"hog": BudgetView(60, 38), "sonarly": BudgetView(60, 12)}
+    budgets = {"hog": QuotaSnapshot(60, 38), "sonarly": QuotaSnapshot(60, 12)}
     paused = Overview(("hog", "sonarly"), model.counts, budgets, True, NOON)
     line = header_line(paused, width, strip_below=strip_below)
     assert line_width(line) <= width
@@ -59,7 +59,7 @@ def test_the_header_keeps_to_its_width_and_says_that_polling_is_paused(width: in
 
 @pytest.mark.parametrize("width", [80, 100, 120, 160, 200])
 def test_nothing_moves_in_the_header_for_what_comes_and_goes(width: int) -> None:
-    budgets = {"hog": BudgetView(600, 320), "sonarly": BudgetView(600, 42)}
+    budgets = {"hog": QuotaSnapshot(600, 320), "sonarly": QuotaSnapshot(600, 42)}
     still = text(width, budgets)
     for changes in ({"unfocused": True}, {"paused": True}):
         shown = text(width, budgets, **changes)
@@ -71,33 +71,33 @@ def test_nothing_moves_in_the_header_for_what_comes_and_goes(width: int) -> None
 
 
 def test_each_quota_has_a_gauge_and_says_what_it_is_spent_on_where_there_is_room() -> None:
-    spent = BudgetView(300, 38, pages=15, covered=57, alone=3)
+    spent = QuotaSnapshot(300, 38, pages=15, covered=57, alone=3)
     assert "quota hog ▰▱▱▱▱▱▱▱ 38/300 57 via list (4s), 3 individually" in text(200, {"hog": spent})
-    both = {"hog": spent, "sonarly": BudgetView(60, 60)}
+    both = {"hog": spent, "sonarly": QuotaSnapshot(60, 60)}
     assert "quota hog ▰▱▱▱▱▱▱▱ 38/300   sonarly ▰▰▰▰▰▰▰▰ 60/60" in text(180, both)
     assert "sonarly 60/60" in text(80, both)
     assert "hog" not in text(70, both)
 
 
 def test_each_limit_is_told_for_the_time_that_the_server_gives_it_for() -> None:
-    second = BudgetView(300, 40, alone=3, window=1.0, window_limit=5, window_used=2)
-    hour = BudgetView(1.7, 1, alone=3, window=3_600.0, window_limit=100, window_used=12)
+    second = QuotaSnapshot(300, 40, alone=3, window=1.0, window_limit=5, window_used=2)
+    hour = QuotaSnapshot(1.7, 1, alone=3, window=3_600.0, window_limit=100, window_used=12)
     assert "hog 2/5/s   sonarly 12/100/h" in text(120, {"hog": second, "sonarly": hour})
-    assert "0.25" in text(110, {"hog": BudgetView(0.25, 0)})
+    assert "0.25" in text(110, {"hog": QuotaSnapshot(0.25, 0)})
 
 
 def test_it_is_told_when_a_quota_is_whole_again_and_who_waits() -> None:
     assert "38/60 resets 14:02:11Z, 3 individually" in text(
-        200, {"hog": BudgetView(60, 38, resets=NOON.mono + 11, alone=3)}
+        200, {"hog": QuotaSnapshot(60, 38, resets=NOON.mono + 11, alone=3)}
     )
-    assert "resets" not in text(200, {"hog": BudgetView(60, 38, resets=NOON.mono - 1)})
-    blocked = {"hog": BudgetView(60, 60, blocked_until=NOON.mono + 11, covered=57, alone=3)}
+    assert "resets" not in text(200, {"hog": QuotaSnapshot(60, 38, resets=NOON.mono - 1)})
+    blocked = {"hog": QuotaSnapshot(60, 60, blocked_until=NOON.mono + 11, covered=57, alone=3)}
     assert "60/60 until 14:02:11Z 60 jobs waiting" in text(200, blocked)
     assert "60/60 until 14:02:11Z" in text(90, blocked)
 
 
 def test_the_quota_outlasts_the_time_of_day() -> None:
-    line = text(45, {"hog": BudgetView(600, 320)})
+    line = text(45, {"hog": QuotaSnapshot(600, 320)})
     assert "320/600" in line
     assert "14:02" not in line
 

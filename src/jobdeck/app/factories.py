@@ -19,11 +19,11 @@ from jobdeck.engine.lane import Lane
 from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.engine.registry import Registry
 from jobdeck.providers.redactor import Redactor
+from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.estimates import ANY_KIND
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.list_tracker import ListEndpoint
+from jobdeck.scheduling.scheduled_job import PollInterval
 from jobdeck.scheduling.scheduler import Scheduler
-from jobdeck.scheduling.tracked import PollInterval
 from jobdeck.store.records import NoticeKind
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ def limit_of(profile: Profile) -> Limit:
     return Limit(documented, LimitSource.DOCUMENTED)
 
 
-def lists_of(spec: ApiSpec) -> tuple[ListSupport, ...]:
+def lists_of(spec: ApiSpec) -> tuple[ListEndpoint, ...]:
     """Return the lists of an API that the scheduler can rely on: those whose newest rows come first."""
     return tuple(
-        ListSupport(
+        ListEndpoint(
             listed.shows[0],
             frozenset(listed.shows),
             listed.page,
             grouped=bool(spec.resources[listed.shows[0]].place),
             cursor=listed.has_pages,
-            active=listed.live,
-            whole=listed.whole,
-            ended=listed.ended,
+            active_statuses=listed.live,
+            full_rows=listed.whole,
+            ended_statuses=listed.ended,
         )
         for listed in spec.lists
         if listed.newest_first
@@ -75,13 +75,13 @@ def intervals_of(spec: ApiSpec) -> dict[str, PollInterval]:
     return {name: PollInterval(resource.interval, resource.young) for name, resource in spec.resources.items()}
 
 
-def lists_for(use: ListPolicy, spec: ApiSpec) -> tuple[ListSupport, ...]:
+def lists_for(use: ListPolicy, spec: ApiSpec) -> tuple[ListEndpoint, ...]:
     """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
     match use:
         case ListPolicy.ALL:
             return lists_of(spec)
         case ListPolicy.WHOLE:
-            return tuple(support for support in lists_of(spec) if support.whole)
+            return tuple(support for support in lists_of(spec) if support.full_rows)
         case ListPolicy.NONE:
             return ()
 

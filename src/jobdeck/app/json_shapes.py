@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from jobdeck.domain.instant import Instant, date_of, utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
-from jobdeck.scheduling.actions import BudgetView
+from jobdeck.scheduling.actions import QuotaSnapshot
 
 Time = str
 """RFC 3339 in UTC, such as ``2026-04-28T14:02:00.000Z``."""
@@ -245,7 +245,7 @@ def problem_object(problem: Problem | None) -> ProblemObject | None:
     }
 
 
-def budget_object(budget: BudgetView, now: Instant) -> BudgetObject:
+def budget_object(budget: QuotaSnapshot, now: Instant) -> BudgetObject:
     """Return the JSON object of a profile's budget: the last minute's requests, and what they are spent on."""
     wait = None if budget.blocked_until is None else budget.blocked_until - now.mono
     return {

@@ -13,7 +13,7 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.batch import Batch
-from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 
 
 class Preference(StrEnum):
@@ -90,11 +90,11 @@ class EngineView(Protocol):
         """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
         ...
 
-    def budgets(self) -> Mapping[str, BudgetView]:
+    def budgets(self) -> Mapping[str, QuotaSnapshot]:
         """Return each profile's budget."""
         ...
 
-    def plan(self, key: JobKey) -> Plan | None:
+    def plan(self, key: JobKey) -> NextPoll | None:
         """Return when a job is due next."""
         ...
 

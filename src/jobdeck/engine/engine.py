@@ -17,7 +17,7 @@ from jobdeck.engine.lazily import lazily
 from jobdeck.engine.ledger import Ledger, Limits, NoLedger
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.subscription import Subscription
-from jobdeck.scheduling.actions import BudgetView, FetchPart, ListPage, Plan, Result
+from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage, NextPoll, QuotaSnapshot
 
 TICK_SECONDS = 1.0
 KEEP_SECONDS = 60.0
@@ -82,10 +82,10 @@ class Engine:
         """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
         return self._registry.newest_content(key)
 
-    def budgets(self) -> Mapping[str, BudgetView]:
+    def budgets(self) -> Mapping[str, QuotaSnapshot]:
         """Return each open profile's budget as of now."""
         mono = self._clock.now().mono
-        return {name: lane.scheduler.budget(mono) for name, lane in self._lanes.items()}
+        return {name: lane.scheduler.quota(mono) for name, lane in self._lanes.items()}
 
     def halted(self) -> Mapping[str, Problem]:
         """Return the profiles that ask nothing any more, with the problem that halted them."""
@@ -95,10 +95,10 @@ class Engine:
         """Return when a profile that cannot be seen is tried next (monotonic seconds); None while it can be."""
         return self._lanes[profile].scheduler.probe_at if profile in self._lanes else None
 
-    def plan(self, key: JobKey) -> Plan | None:
+    def plan(self, key: JobKey) -> NextPoll | None:
         """Return when a job is due next; None when it is not scheduled (ended, or not watched)."""
         lane = self._lanes.get(key.profile)
-        return lane.scheduler.plan(key) if lane is not None else None
+        return lane.scheduler.next_poll(key) if lane is not None else None
 
     def subscribe(self) -> Subscription:
         """Return a stream of changes whose first batch holds every job."""
@@ -202,13 +202,13 @@ class Engine:
         self._recall_focus()
         mono = self._clock.now().mono
         for name, lane in self._lanes.items():
-            lane.scheduler.focus(key if key is not None and key.profile == name else None, mono)
+            lane.scheduler.set_selected(key if key is not None and key.profile == name else None, mono)
             lane.wake()
 
     def show(self, keys: Collection[JobKey]) -> None:
         """Say which rows are on the screen; they go before those that are not."""
         for name, lane in self._lanes.items():
-            lane.scheduler.show([key for key in keys if key.profile == name])
+            lane.scheduler.set_visible([key for key in keys if key.profile == name])
             lane.wake()
 
     def poll_now(self, key: JobKey) -> None:
@@ -255,7 +255,7 @@ class Engine:
         """Poll an ended job for its own answer, where only a list, another process or memory has told of its end."""
         lane = self._lanes.get(key.profile)
         if lane is not None and key in self.jobs:
-            lane.scheduler.fetch(key)
+            lane.scheduler.poll_ended(key)
             lane.wake()
 
     def poll_all_now(self) -> None:
@@ -309,7 +309,7 @@ class Engine:
         if seconds is None:
             return
         for lane in self._lanes.values():
-            lane.scheduler.wake(now.mono)
+            lane.scheduler.after_sleep(now.mono)
             lane.wake()
         self._publish(events=[SleepNoticed(now, seconds)])
 
@@ -318,7 +318,7 @@ class Engine:
         self._attended = present
         mono = self._clock.now().mono
         for lane in self._lanes.values():
-            lane.scheduler.attend(present, mono)
+            lane.scheduler.set_user_present(present, mono)
             lane.wake()
 
     async def aclose(self) -> None:
@@ -334,7 +334,7 @@ class Engine:
         if lane is None:
             lane = self._lanes[profile] = self._make_lane(profile)
             self._share_limit(lane, assumed=lane.limit_assumed)
-            lane.scheduler.attend(self._attended, self._clock.now().mono)
+            lane.scheduler.set_user_present(self._attended, self._clock.now().mono)
             if self.paused:
                 lane.scheduler.pause()
             if self._group is not None:
@@ -345,7 +345,7 @@ class Engine:
         """Have the durations learnt so far remembered."""
         self._kept = now
         for lane in self._lanes.values():
-            self._ledger.learnt(lane.name, lane.scheduler.learnt(), now)
+            self._ledger.learnt(lane.name, lane.scheduler.export_estimates(), now)
 
     def _close_subscriptions(self) -> None:
         for subscription in tuple(self._subscriptions):
@@ -354,7 +354,7 @@ class Engine:
     def _share_limit(self, lane: Lane, *, assumed: bool = False) -> None:
         """Tell the other processes when the limit that holds has changed."""
         now = self._clock.now()
-        budget = lane.scheduler.budget(now.mono)
+        budget = lane.scheduler.quota(now.mono)
         limits = Limits(budget.limit, budget.list_limit)
         if limits != lane.shared_limits:
             lane.shared_limits = limits
@@ -367,7 +367,7 @@ class Engine:
     def _release(self, lane: Lane) -> None:
         if lane.halt is not None:
             lane.halt = None
-            lane.scheduler.release(self._clock.now().mono)
+            lane.scheduler.resume_after_auth(self._clock.now().mono)
             self._publish(jobs=self._registry.darken(lane.name, lane.unseen))
 
     def target_of(self, key: JobKey) -> Target | None:
@@ -387,14 +387,14 @@ class Engine:
         lane.scheduler.on_result(
             mono,
             done.request,
-            Result(
+            ActionResult(
                 problem=problem.kind if problem is not None else None,
-                seen=applied.seen,
+                updates=applied.seen,
                 retry_after=reply.retry_after,
                 windows=reply.windows,
                 next_cursor=reply.next_cursor,
                 rows=len(reply.observations),
-                retry_asked=reply.retry_asked,
+                retry_after_unclamped=reply.retry_asked,
                 missing=lane.missing(asked, applied.jobs[0].missing) if asked is not None and applied.jobs else (),
             ),
         )
@@ -442,8 +442,8 @@ class Engine:
             if lane is None or not applied.jobs:
                 continue
             for seen in applied.seen:
-                told = replace(seen, whole=not seen.terminal) if self.own_answers else seen
-                lane.scheduler.hear(self._clock.now().mono, told)
+                told = replace(seen, full=not seen.terminal) if self.own_answers else seen
+                lane.scheduler.apply_external(self._clock.now().mono, told)
             lane.wake()
             exchanges = [heard.exchange] if heard.exchange is not None else []
             jobs = [self._expect(lane, job) for job in applied.jobs]

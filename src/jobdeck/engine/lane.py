@@ -19,10 +19,10 @@ from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Permit, Requ
 from jobdeck.engine.outage import OutageWatch
 from jobdeck.providers.base import PartRequest, Provider, Reply
 from jobdeck.providers.body import SAVE_BODY
-from jobdeck.scheduling.actions import CancelJob, FetchPart, ListPage, Poll, Result, Wait
-from jobdeck.scheduling.scheduler import MOST_SLOW, Scheduler
+from jobdeck.scheduling.actions import ActionResult, CancelJob, FetchPart, ListPage, Poll, Wait
+from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 
-MAX_IN_FLIGHT = 2 * MOST_SLOW
+MAX_IN_FLIGHT = 2 * MAX_SLOW
 """Requests at once to one profile. The gate stands before the HTTP client, whose pool costs time that grows with
 the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
 
@@ -119,7 +119,7 @@ class Lane:
 
         That is the seconds between two looks, to its end, and without a change.
         """
-        plan = self.scheduler.plan(job.key)
+        plan = self.scheduler.next_poll(job.key)
         if plan is None:
             return None
         # The range counts from the observation, which was made just now.
@@ -141,7 +141,7 @@ class Lane:
         reason = self.outage.reason
         turn = self.outage.note(problem, now, request, probing=self.scheduler.probing)
         events: list[ProfileEvent] = [] if turn is None else [turn]
-        halts = problem is not None and self.halt is None and self.scheduler.budget(now.mono).halted
+        halts = problem is not None and self.halt is None and self.scheduler.quota(now.mono).halted
         if problem is not None and halts:
             self.halt = problem
             events.append(ProfileHalted(now, self.name, problem))
@@ -203,7 +203,9 @@ class Lane:
         reply, now = reply.sent_as(permit.sequence), self._clock.now()
         await self._ledger.record(permit, reply, None, now)
         kind = reply.problem.kind if reply.problem is not None else None
-        result = Result(kind, retry_after=reply.retry_after, windows=reply.windows, retry_asked=reply.retry_asked)
+        result = ActionResult(
+            kind, retry_after=reply.retry_after, windows=reply.windows, retry_after_unclamped=reply.retry_asked
+        )
         self.scheduler.on_acquired_result(now.mono, sent.mono, result)
         return reply
 
@@ -253,13 +255,13 @@ class Lane:
             if asked is None:
                 # No longer watched.
                 mono = self._clock.now().mono
-                self.scheduler.defer(request, mono, mono)
+                self.scheduler.reschedule(request, mono, mono)
                 return
             limits = self.shared_limits
             permit = await self._ledger.permit(self.name, request, self._url_of(asked), self._clock.now())
             if isinstance(permit, Denied):
                 mono = self._clock.now().mono
-                put_off = self.scheduler.hold if permit.spent else self.scheduler.defer
+                put_off = self.scheduler.requeue_throttled if permit.spent else self.scheduler.reschedule
                 # An answer may have told of another limit meanwhile, by which this one was not judged.
                 judged = limits == self.shared_limits or permit.silent or not permit.spent
                 put_off(request, mono, permit.until.mono if judged else mono)
@@ -286,10 +288,10 @@ class Lane:
     def _keep_silence(self, until: Instant) -> bool:
         """Send nothing before `until`; False when that was known (to the second)."""
         mono = self._clock.now().mono
-        known = self.scheduler.budget(mono).blocked_until
+        known = self.scheduler.quota(mono).blocked_until
         if known is not None and until.mono <= known + 1.0:
             return False
-        self.scheduler.be_quiet(mono, until.mono)
+        self.scheduler.set_cooldown(mono, until.mono)
         return True
 
     async def _ask(self, asked: Asked) -> Reply:
@@ -347,7 +349,7 @@ class Lane:
 
     def _next_poll(self, request: Request, reply: Reply, now: Instant) -> Instant | None:
         """Return about when the job that was asked for is due again; None when it has ended, and for a list."""
-        plan = None if isinstance(request, ListPage) else self.scheduler.plan(request.key)
+        plan = None if isinstance(request, ListPage) else self.scheduler.next_poll(request.key)
         ended = any(observation.phase.terminal for observation in reply.observations)
         return None if plan is None or ended else now.later(max(plan.interval, reply.retry_after or 0.0))
 

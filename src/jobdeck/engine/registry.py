@@ -16,7 +16,7 @@ from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_
 from jobdeck.engine.memory import BodyCache, Results
 from jobdeck.engine.trace import Trace
 from jobdeck.providers.base import Reply
-from jobdeck.scheduling.actions import Seen
+from jobdeck.scheduling.actions import JobUpdate
 
 _EPOCH = Instant(0, 0.0)
 
@@ -30,7 +30,7 @@ class Applied:
 
     jobs: tuple[Job, ...]
     events: tuple[JobEvent, ...]
-    seen: tuple[Seen, ...]
+    seen: tuple[JobUpdate, ...]
 
 
 class Registry:
@@ -202,7 +202,7 @@ class Registry:
             if job.terminal:
                 self._jobs[job.key] = replace(job, summary_only=True)
         jobs = tuple(self._jobs[job.key] for job in applied.jobs)
-        return replace(applied, jobs=jobs, seen=tuple(replace(seen, whole=not seen.terminal) for seen in applied.seen))
+        return replace(applied, jobs=jobs, seen=tuple(replace(seen, full=not seen.terminal) for seen in applied.seen))
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
         """Watch a job no more; None when it was not watched. The history of the last ones is kept for `restore`."""
@@ -281,7 +281,7 @@ class Registry:
     ) -> Applied:
         jobs: list[Job] = []
         events: list[JobEvent] = []
-        seen: list[Seen] = []
+        seen: list[JobUpdate] = []
         for known, row in pairs:
             # Not the job of when the answer came: a list may name one twice.
             before = self._jobs[known.key]
@@ -325,7 +325,7 @@ def _says_again(job: Job, row: Observation) -> bool:
     return not row.whole or job.summary_only or (row.error == job.error and (evicted or row.result == job.result))
 
 
-def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
+def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> JobUpdate:
     """Return what the scheduler needs to know.
 
     Its kinds are those of the lists, so the resource's word; of a described API, whose jobs may be of any kind, the
@@ -333,14 +333,14 @@ def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> Seen:
     """
     stage = job.current_stage
     resource = job.target.resource
-    return Seen(
+    return JobUpdate(
         key=job.key,
         kind=job.kind if resource == "job" else resource,
         terminal=job.terminal,
         progress=job.progress,
         changed=changed,
         stages=tuple((record.stage.name, _done(record.stage)) for record in job.stages),
-        whole=_is_known_in_full(job) if job.terminal else row.whole,
+        full=_is_known_in_full(job) if job.terminal else row.whole,
         phase=job.phase,
         elapsed=job.elapsed(now) if job.elapsed_exact else None,
         stage=stage.stage.name if stage is not None and not stage.stage.phase.terminal else None,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jobdeck.providers.delays import MONTH, NUMBER, parse_delay, parse_http_date, seconds_to_epoch
-from jobdeck.scheduling.delay import delay
+from jobdeck.scheduling.backoff import clamp_delay
 
 _HEADER = re.compile(r"(?:[a-z0-9]{1,40}-){0,5}?retry-?(?:after|in)(?:-(.{1,64}))?", re.ASCII)
 _MILLISECONDS = frozenset({"ms", "msec", "millis", "millisecond", "milliseconds"})
@@ -27,7 +27,7 @@ class RetryAfter:
     @classmethod
     def of(cls, asked: float) -> "RetryAfter":
         """Return a wish of so many seconds, clamped."""
-        return cls(asked, delay(asked))
+        return cls(asked, clamp_delay(asked))
 
     @property
     def note(self) -> str | None:

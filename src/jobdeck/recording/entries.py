@@ -10,7 +10,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.scheduling.actions import BudgetView
+from jobdeck.scheduling.actions import QuotaSnapshot
 
 
 class RecordingError(Exception):
@@ -107,7 +107,7 @@ class PollingStatus:
 
     at: Instant
     paused: bool
-    budgets: Mapping[str, BudgetView]
+    budgets: Mapping[str, QuotaSnapshot]
     halted: Mapping[str, Problem]
 
 

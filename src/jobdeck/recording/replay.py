@@ -17,7 +17,7 @@ from jobdeck.engine.batch import Batch
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.replay_state import FrameChanges, ReplayState, poll_times, step_times
 from jobdeck.recording.times import TIME_HINT, RecordingClock
-from jobdeck.scheduling.actions import BudgetView, Plan
+from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 
 FRAME_SECONDS = 0.1
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)
@@ -146,7 +146,7 @@ class ReplayEngine:
         """Return what has the newest body about a job."""
         return self._state.registry.newest_content(key)
 
-    def budgets(self) -> Mapping[str, BudgetView]:
+    def budgets(self) -> Mapping[str, QuotaSnapshot]:
         """Return how the budgets stood."""
         return self._state.status.budgets
 
@@ -158,13 +158,13 @@ class ReplayEngine:
         """Return None: it is not on record."""
         return None
 
-    def plan(self, key: JobKey) -> Plan | None:
+    def plan(self, key: JobKey) -> NextPoll | None:
         """Return when a job was polled next, which is known here; None when that is not on record."""
         job, polls = self.jobs.get(key), self._polls.get(key, [])
         place = bisect_right(polls, self.position)
         if job is None or place == len(polls):
             return None
-        return Plan(self._started.mono + polls[place], job.interval, job.failures)
+        return NextPoll(self._started.mono + polls[place], job.interval, job.failures)
 
     def subscribe(self) -> "Frames":
         """Return the frames. There is one reader of them: each that is read moves time on."""

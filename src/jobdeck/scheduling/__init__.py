@@ -1,1 +1,4 @@
-"""What to ask next: budget, back-off and the scheduler. Pure: no clock, no I/O, no asyncio; time is an argument."""
+"""Which request to send next: budget, back-off and the scheduler. Pure: no clock, no I/O, no asyncio.
+
+Time is an argument.
+"""

@@ -45,7 +45,7 @@ class CancelJob:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to ask before `until` (monotonic seconds); None: until something is told to the scheduler."""
+    """Nothing to ask before `until` (monotonic seconds); None: until the scheduler is called."""
 
     until: float | None
 
@@ -54,10 +54,10 @@ Action: TypeAlias = Poll | FetchPart | ListPage | Wait
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class JobUpdate:
     """What a scheduler needs to know of one observation. `progress` is that of the whole job, a fraction or None.
 
-    All that follows may be left out. `whole` is False for a list row without stages and result; `phase` lets only
+    All that follows may be left out. `full` is False for a list row without stages and result; `phase` lets only
     successes teach how long jobs take; `elapsed` is in seconds since the job began, where the server tells;
     `stage` is the name of the stage that is going on; `stages` has the name of each stage and the fraction of it that
     is done, None for one that goes on untracked.
@@ -68,7 +68,7 @@ class Seen:
     terminal: bool
     progress: float | None
     changed: bool
-    whole: bool = True
+    full: bool = True
     phase: Phase | None = None
     elapsed: float | None = None
     stage: str | None = None
@@ -76,32 +76,31 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ActionResult:
     """What came of an action: `problem` is None when the exchange was good.
 
-    `retry_after` is in seconds from now, already parsed and clamped, `retry_asked` what it was before; `windows` are
-    the announced rate limits.
-    Of a list page, `seen` has the watched rows in the server's order, and `rows` counts all its rows, watched or not
-    (None when unknown: then a row that is gone from the page is not known to be gone from the list).
-    Of a poll or a part, `missing` are the parts of the job that are yet to be fetched.
+    `retry_after` is in seconds from now, already parsed and clamped, `retry_after_unclamped` what it was before;
+    `windows` are the announced rate limits. Of a list page, `updates` has the watched rows in the server's order, and
+    `rows` counts all its rows, watched or not (None when unknown: then a row that is gone from the page is not known to
+    be gone from the list). Of a poll or a part, `missing` are the parts of the job that are yet to be fetched.
     """
 
     problem: ProblemKind | None = None
-    seen: tuple[Seen, ...] = ()
+    updates: tuple[JobUpdate, ...] = ()
     retry_after: float | None = None
     windows: tuple[RateWindow, ...] = ()
     next_cursor: str | None = None
     rows: int | None = None
-    retry_asked: float | None = None
+    retry_after_unclamped: float | None = None
     missing: tuple[MissingPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class NextPoll:
     """When a job is due next.
 
-    `due` is in monotonic seconds, `interval` the seconds between two looks when all is well, `attempt` the
-    failures since the last good look.
+    `due` is in monotonic seconds, `interval` the seconds between two polls when all is well, `attempt` the
+    failures since the last good answer.
     """
 
     due: float
@@ -110,7 +109,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetView:
+class QuotaSnapshot:
     """A profile's budget for the screen: requests sent in the last minute of `limit` a minute.
 
     Where the server tells its limit for another `window` (in seconds), `window_used` of `window_limit` were sent in it.

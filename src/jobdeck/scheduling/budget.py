@@ -5,27 +5,24 @@ from collections.abc import Iterable
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.bucket import Bucket
-from jobdeck.scheduling.delay import delay
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.windows import MINUTE
+from jobdeck.scheduling.backoff import clamp_delay
+from jobdeck.scheduling.bucket import Bucket, Limit, LimitSource
+from jobdeck.scheduling.server_window import MINUTE
 
-__all__ = ["QUIET_AFTER_REFUSAL", "Budget", "Limit", "LimitSource"]
-
-QUIET_AFTER_REFUSAL = 10.0
+COOLDOWN_SECONDS = 10.0
 """Seconds without a request after a 429 that names no Retry-After (the vendor's advice for polling)."""
 
-LONGEST_QUIET = 60.0
+MAX_COOLDOWN = 60.0
 """The same after several in a row: each waits twice as long as the one before."""
 
-SIGHTINGS = 2
-"""Answers in a row that must tell of two limits before we believe in two: a limit may just have been changed."""
+CONFIRMATIONS = 2
+"""Answers in a row that must show two limits before we believe in two: a limit may just have been changed."""
 
 
 class Budget:
     """A profile's requests. A list page is paid from the polls' bucket until headers show that it has its own.
 
-    Vendors are vague about what counts against which limit, so it is learnt: polls and pages whose answers
+    Vendors are vague about what counts against which limit, so it is measured: polls and pages whose answers
     announce different limits are metered apart. Never when the user configured the limit: that is the user's word
     for everything sent. Times are monotonic seconds.
     """
@@ -34,12 +31,12 @@ class Budget:
         self._configured = limit.source is LimitSource.CONFIGURED
         self._polls = Bucket(limit)
         self._lists: Bucket | None = None
-        self._announced: dict[bool, tuple[str, float]] = {}
+        self._stated: dict[bool, tuple[str, float]] = {}
         self._differed = 0
         self._pages: deque[float] = deque()
-        self._quiet_until: float | None = None
-        self._cause: tuple[ProblemKind | None, float | None] = (None, None)
-        self._refused = 0
+        self._cooldown_until: float | None = None
+        self._cooldown_cause: tuple[ProblemKind | None, float | None] = (None, None)
+        self._rate_limited = 0
 
     @property
     def limit(self) -> float:
@@ -52,47 +49,47 @@ class Budget:
         return self._lists.limit if self._lists is not None else None
 
     @property
-    def apart(self) -> bool:
+    def has_list_bucket(self) -> bool:
         """Whether list pages are paid from a bucket of their own."""
         return self._lists is not None
 
     @property
-    def curious(self) -> bool:
-        """Whether one poll would tell if pages, whose limit is known, are metered apart."""
-        return not self._configured and True in self._announced and False not in self._announced
+    def wants_header_sample(self) -> bool:
+        """Whether one poll would show if pages, whose limit is known, are metered apart."""
+        return not self._configured and True in self._stated and False not in self._stated
 
     def rate(self, now: float) -> float:
         """Polls a second that may be sent from `now` on."""
         return self._polls.rate(now)
 
-    def quiet_until(self, now: float) -> float | None:
+    def cooldown_until(self, now: float) -> float | None:
         """Return until when nothing may be sent; None when something may."""
-        return self._quiet_until if self._quiet_until is not None and self._quiet_until > now else None
+        return self._cooldown_until if self._cooldown_until is not None and self._cooldown_until > now else None
 
     def ready(self, now: float, *, page: bool = False) -> float:
         """Return when the next poll (or list page) may be sent: `now` or later."""
-        return max(self._bucket(page=page).ready(now), self._quiet_until or now)
+        return max(self._bucket(page=page).ready(now), self._cooldown_until or now)
 
-    def take(self, now: float, *, page: bool = False) -> None:
+    def acquire(self, now: float, *, page: bool = False) -> None:
         """Spend the token of a request sent at `now`."""
-        self._bucket(page=page).take(now)
+        self._bucket(page=page).acquire(now)
         if page:
             self._pages.append(now)
 
-    def give_back(self, now: float, *, page: bool) -> None:
+    def refund(self, now: float, *, page: bool) -> None:
         """Take back the token of a request that was not sent after all."""
-        self._bucket(page=page).give_back(now)
+        self._bucket(page=page).refund(now)
         if page and self._pages:
             self._pages.pop()
 
-    def hold(self, now: float, until: float, *, page: bool) -> None:
+    def refund_and_block(self, now: float, until: float, *, page: bool) -> None:
         """Take back the token of a request that those who share the budget refused; none is sent before `until`."""
-        self._bucket(page=page).hold(now, until)
+        self._bucket(page=page).refund_and_block(now, until)
         if page and self._pages:
             self._pages.pop()
 
     def window(self, now: float) -> tuple[int, float, int] | None:
-        """Return the polls' limit as the server tells it, the seconds that it is for, and how many were sent in those.
+        """Return the polls' limit as the server states it, the seconds that it is for, and how many were sent in those.
 
         None when that is a minute, like all else here.
         """
@@ -104,7 +101,7 @@ class Budget:
         return self._polls.used(now)
 
     def resets(self, now: float) -> float | None:
-        """Return when the polls' budget is whole again, as the server told it; None when that is not known."""
+        """Return when the polls' budget is whole again, as the server stated it; None when that is not known."""
         return self._polls.resets(now)
 
     def pages(self, now: float) -> int:
@@ -113,68 +110,70 @@ class Budget:
             self._pages.popleft()
         return len(self._pages)
 
-    def drain(self, now: float) -> None:
+    def drop_burst(self, now: float) -> None:
         """Forbid a burst: what follows is paced from the first request on."""
-        self._polls.drain(now)
+        self._polls.drop_burst(now)
         if self._lists is not None:
-            self._lists.drain(now)
+            self._lists.drop_burst(now)
 
-    def announce(self, now: float, windows: Iterable[RateWindow], in_flight: int, *, page: bool) -> None:
-        """Take over what an answer's headers said, of which `in_flight` requests may not be part yet."""
+    def update_from_headers(self, now: float, windows: Iterable[RateWindow], in_flight: int, *, page: bool) -> None:
+        """Apply the rate limit headers of an answer, in which `in_flight` requests may not be counted yet."""
         windows = tuple(windows)
         limits = [window for window in windows if window.limit]
         if limits:
             tightest = min(limits, key=_per_minute)
-            self._announced[page] = tightest.name, _per_minute(tightest)
-            self._tell_apart(now)
-        if page and self._lists is None and self._announced.get(True) != self._announced.get(False):
-            # Not yet known to be one limit: what a page's answer says must not speed up or slow down the polls.
+            self._stated[page] = tightest.name, _per_minute(tightest)
+            self._update_list_bucket(now)
+        if page and self._lists is None and self._stated.get(True) != self._stated.get(False):
+            # Not yet known to be one limit: a page's headers must not speed up or slow down the polls.
             return
-        self._bucket(page=page).announce(now, windows, in_flight)
+        self._bucket(page=page).update_from_headers(now, windows, in_flight)
 
-    def let_through(self, now: float, *, page: bool) -> None:
+    def on_success(self, now: float, *, page: bool) -> None:
         """Note that a request was not refused."""
-        self._refused = 0
-        self._bucket(page=page).let_through(now)
+        self._rate_limited = 0
+        self._bucket(page=page).on_success(now)
 
-    def refuse(
+    def on_rate_limited(
         self, now: float, sent: float, retry_after: float | None, *, page: bool, asked: float | None = None
     ) -> None:
-        """Note a 429: silence until `retry_after` seconds from now, and half the pace once per round trip.
+        """Apply a 429: a cooldown of `retry_after` seconds, and half the pace once per round trip.
 
-        `asked` is what the server said before that was clamped; where it said nothing, the silence is ours.
+        `asked` is what the server said before that was clamped; where it said nothing, the cooldown is ours.
         """
-        if sent >= (self._quiet_until or sent):
-            self._refused += 1
-        ours = min(LONGEST_QUIET, QUIET_AFTER_REFUSAL * 2.0 ** min(max(self._refused - 1, 0), 10))
-        quiet = ours if retry_after is None else delay(retry_after)
-        self._bucket(page=page).refuse(now, sent, quiet)
-        self.be_quiet(now, quiet, ProblemKind.RATE_LIMIT, retry_after if asked is None else asked)
+        if sent >= (self._cooldown_until or sent):
+            self._rate_limited += 1
+        ours = min(MAX_COOLDOWN, COOLDOWN_SECONDS * 2.0 ** min(max(self._rate_limited - 1, 0), 10))
+        quiet = ours if retry_after is None else clamp_delay(retry_after)
+        self._bucket(page=page).on_rate_limited(now, sent, quiet)
+        self.set_cooldown(now, quiet, ProblemKind.RATE_LIMIT, retry_after if asked is None else asked)
 
-    def be_quiet(self, now: float, seconds: float, kind: ProblemKind | None = None, asked: float | None = None) -> None:
+    def set_cooldown(
+        self, now: float, seconds: float, kind: ProblemKind | None = None, asked: float | None = None
+    ) -> None:
         """Send nothing for `seconds`, after a problem of that kind (None: somebody else's), as long as `asked`."""
-        until = now + delay(seconds)
-        if self.quiet_until(now) is None or until > (self._quiet_until or until):
-            self._quiet_until, self._cause = until, (kind, asked)
+        until = now + clamp_delay(seconds)
+        if self.cooldown_until(now) is None or until > (self._cooldown_until or until):
+            self._cooldown_until, self._cooldown_cause = until, (kind, asked)
 
-    def quiet_cause(self, now: float) -> tuple[ProblemKind | None, float | None]:
+    def cooldown_cause(self, now: float) -> tuple[ProblemKind | None, float | None]:
         """Return the kind of problem that forbids requests now, and the seconds that the server asked for."""
-        return (None, None) if self.quiet_until(now) is None else self._cause
+        return (None, None) if self.cooldown_until(now) is None else self._cooldown_cause
 
     def _bucket(self, *, page: bool) -> Bucket:
         return self._lists if page and self._lists is not None else self._polls
 
-    def _tell_apart(self, now: float) -> None:
-        if self._configured or len(self._announced) < 2:
+    def _update_list_bucket(self, now: float) -> None:
+        if self._configured or len(self._stated) < 2:
             return
-        if self._announced[True] == self._announced[False]:
+        if self._stated[True] == self._stated[False]:
             self._differed = 0
             self._lists = None
             return
         self._differed += 1
-        if self._differed >= SIGHTINGS and self._lists is None:
-            self._lists = Bucket(Limit(self._announced[True][1]))
-            self._lists.drain(now)
+        if self._differed >= CONFIRMATIONS and self._lists is None:
+            self._lists = Bucket(Limit(self._stated[True][1]))
+            self._lists.drop_burst(now)
 
 
 def _per_minute(window: RateWindow) -> float:

@@ -11,12 +11,12 @@ DEFAULT_TYPICAL = 60.0
 """What orders the polls of kinds of which nobody says anything; nothing that is shown comes from it."""
 
 GUESSED = "~"
-"""Before the name of what was learnt from jobs that may have begun before they were first seen."""
+"""Before the name of durations measured on jobs that may have begun before they were first seen."""
 
 PRIOR_WEIGHT = 3.0
 SAMPLES_FOR_ETA = 5
-SHORTEST_REMAINING = 2.0
-LONGEST_REMAINING = 3_600.0
+MIN_REMAINING = 2.0
+MAX_REMAINING = 3_600.0
 STALL_QUANTILE = 0.99
 STALL_FACTOR = 3.0
 """Times the duration that the API's page calls typical, while too few have ended to know what is unusual."""
@@ -31,25 +31,25 @@ SLOWEST_KNOWN = 40
 
 
 class Estimates:
-    """Durations learnt per kind, and per stage of a kind. Everything is in seconds; progress is a fraction.
+    """Durations measured per kind, and per stage of a kind. Everything is in seconds; progress is a fraction.
 
-    `learnt` is what `export` gave earlier; what in it is not understood is left out. `typical` is what the API's page
+    `saved` is what `export` gave earlier; what in it is not understood is left out. `typical` is what the API's page
     says of its kinds.
     """
 
-    def __init__(self, learnt: Mapping[str, object] | None = None, typical: Mapping[str, float] | None = None) -> None:
-        self._stated = typical or {}
+    def __init__(self, saved: Mapping[str, object] | None = None, typical: Mapping[str, float] | None = None) -> None:
+        self._documented = typical or {}
         self._sketches: dict[str, Sketch] = {}
         self._typical: dict[str, float] = {}
-        for name, data in (learnt or {}).items():
+        for name, data in (saved or {}).items():
             if isinstance(data, Mapping):
                 self._sketches[name] = Sketch.load(data)
 
     def export(self) -> dict[str, dict[str, float]]:
-        """Return all that was learnt as plain data that JSON can hold."""
+        """Return all durations as plain data that JSON can hold."""
         return {name: sketch.export() for name, sketch in self._sketches.items()}
 
-    def learn(self, kind: str, seconds: float, stage: str | None = None, *, guessed: bool = False) -> None:
+    def add_sample(self, kind: str, seconds: float, stage: str | None = None, *, guessed: bool = False) -> None:
         """Take in how long a job of `kind`, or its `stage`, took from beginning to end.
 
         A `guessed` beginning, which may have been earlier, orders polls and tells nobody of stalls or of what is left.
@@ -62,7 +62,7 @@ class Estimates:
         """Return the median duration, leaning on the documented one while few are known."""
         known = self._typical.get(kind)
         if known is None:
-            known = self._stated_typical(kind) or DEFAULT_TYPICAL
+            known = self._documented_typical(kind) or DEFAULT_TYPICAL
             sketches = (self._sketches.get(kind), self._sketches.get(GUESSED + kind))
             sketch = max((each for each in sketches if each), key=lambda each: each.count, default=None)
             median = sketch.quantile(0.5) if sketch else None
@@ -71,13 +71,13 @@ class Estimates:
             self._typical[kind] = known
         return known
 
-    def done(self, kind: str, stages: Sequence[tuple[str, float | None]], *, guess: bool) -> float | None:
+    def completed_fraction(self, kind: str, stages: Sequence[tuple[str, float | None]], *, guess: bool) -> float | None:
         """Return how much of a job is done, from how much of each stage is; None where that cannot be told.
 
         A stage counts by how long it usually takes. With a `guess`, one of which too little is known counts like the
         others, and one that goes on untracked as not begun.
         """
-        lengths = [self._length(kind, name) for name, _ in stages]
+        lengths = [self._typical_stage(kind, name) for name, _ in stages]
         known = [length for length in lengths if length is not None]
         if not stages or not (guess or (len(known) == len(stages) and all(part is not None for _, part in stages))):
             return None
@@ -93,11 +93,11 @@ class Estimates:
         """
         left = max(self.typical(kind) - elapsed, elapsed / 2)
         if progress is not None and progress > 0.02:
-            told = elapsed * (1.0 - progress) / progress
+            left_by_progress = elapsed * (1.0 - progress) / progress
             # The first percents say little; by half-way the extrapolation is all that counts.
             trust = min(1.0, 2 * progress)
-            left = trust * told + (1 - trust) * left
-        return min(max(left, SHORTEST_REMAINING), LONGEST_REMAINING)
+            left = trust * left_by_progress + (1 - trust) * left
+        return min(max(left, MIN_REMAINING), MAX_REMAINING)
 
     def eta(
         self, kind: str, elapsed: float, progress: float | None, *, exact: bool = True
@@ -111,9 +111,9 @@ class Estimates:
         if sketch is None or sketch.count < SAMPLES_FOR_ETA:
             return None
         if progress is not None and progress >= 0.1:
-            told = elapsed * (1.0 - progress) / progress
+            left_by_progress = elapsed * (1.0 - progress) / progress
             spread = 1.0 + (1.0 - progress) / 2
-            return told / spread, told * spread
+            return left_by_progress / spread, left_by_progress * spread
         low, high = sketch.quantile(0.1, elapsed), sketch.quantile(0.9, elapsed)
         if low is None or high is None:
             return 0.0, (sketch.quantile(1.0) or 0.0) - elapsed
@@ -130,14 +130,14 @@ class Estimates:
             if sketch is not None and sketch.count >= SAMPLES_FOR_ETA:
                 slowest = sketch.quantile(STALL_QUANTILE) or 0.0
                 return slowest if sketch.count >= SLOWEST_KNOWN else slowest * (1.0 + SLACK_SAMPLES / sketch.count)
-        if self._stated_typical(kind) is None:
+        if self._documented_typical(kind) is None:
             return None
         return STALL_FACTOR * self.typical(kind)
 
-    def _stated_typical(self, kind: str) -> float | None:
-        return self._stated.get(kind, self._stated.get(ANY_KIND))
+    def _documented_typical(self, kind: str) -> float | None:
+        return self._documented.get(kind, self._documented.get(ANY_KIND))
 
-    def _length(self, kind: str, stage: str) -> float | None:
+    def _typical_stage(self, kind: str, stage: str) -> float | None:
         sketch = self._sketches.get(_name(kind, stage))
         return sketch.quantile(0.5) if sketch and sketch.count >= SAMPLES_FOR_ETA else None
 

@@ -5,7 +5,7 @@ from jobdeck.scheduling.actions import FetchPart
 from jobdeck.scheduling.queue import DueQueue
 
 PART_SECONDS = 10.0
-"""Between two looks at a part of the selected job while it goes on."""
+"""Between two requests for a part of the selected job while it goes on."""
 
 RETRY_SECONDS = 2.0
 
@@ -23,7 +23,7 @@ class PartQueue:
         self._in_flight: set[JobKey] = set()
 
     def put(self, key: JobKey, missing: tuple[MissingPart, ...], now: float, *, ended: bool) -> None:
-        """Take over which parts a job misses after an answer; one that failed before is asked for a little later."""
+        """Queue the parts that a job misses after an answer; one that failed before is due a little later."""
         self._in_flight.discard(key)
         self._ended.drop(key)
         if not missing:
@@ -34,8 +34,8 @@ class PartQueue:
             self._fetched.pop(key, None)
             self._ended.put(key, now + RETRY_SECONDS * missing[0].tries)
 
-    def put_back(self, action: FetchPart, due: float, *, ended: bool) -> None:
-        """Queue a part again that was not asked for after all."""
+    def requeue(self, action: FetchPart, due: float, *, ended: bool) -> None:
+        """Queue a part again that was not requested after all."""
         self._in_flight.discard(action.key)
         self._fetched.pop(action.key, None)
         if ended and action.key in self._missing:
@@ -48,7 +48,7 @@ class PartQueue:
         self._missing.pop(key, None)
         self._fetched.pop(key, None)
 
-    def take(self, key: JobKey, now: float) -> FetchPart:
+    def pop(self, key: JobKey, now: float) -> FetchPart:
         """Take a job's first part out of the queue."""
         self._ended.drop(key)
         self._fetched[key] = now

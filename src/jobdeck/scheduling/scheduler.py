@@ -5,27 +5,26 @@ from collections.abc import Collection, Mapping, Sequence
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.scheduling.actions import Action, BudgetView, FetchPart, Plan, Poll, Result, Seen, Wait
-from jobdeck.scheduling.backoff import Breaker
+from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, JobUpdate, NextPoll, Poll, QuotaSnapshot, Wait
+from jobdeck.scheduling.backoff import CircuitBreaker, clamp_until
+from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
-from jobdeck.scheduling.choice import Choice, Chosen
-from jobdeck.scheduling.delay import later
 from jobdeck.scheduling.estimates import Estimates
-from jobdeck.scheduling.limits import Limit
-from jobdeck.scheduling.lists import ListSupport
-from jobdeck.scheduling.tracked import PollInterval
-from jobdeck.scheduling.watch import FORBIDDEN_SECONDS, Watch
+from jobdeck.scheduling.list_tracker import ListEndpoint
+from jobdeck.scheduling.schedule_table import FORBIDDEN_SECONDS, ScheduleTable
+from jobdeck.scheduling.scheduled_job import PollInterval
+from jobdeck.scheduling.selection import Selection, Selector
 
 CROWDED = 0.75
 """Part of a minute's requests that, once used, shows that somebody has to wait."""
 
-MOST_SLOW = 4
+MAX_SLOW = 4
 """Requests at once for jobs that are slow to be answered, or that have been under way for long: half of all.
 
 With twelve jobs of 22 that never answer, the other ten were polled twice in 150 s, and now as though they were alone.
 """
 
-MOST_UNSURE = 6
+MAX_UNCERTAIN = 6
 """The same together with jobs that were never answered yet, once others were."""
 
 SLOW_SECONDS = 5.0
@@ -36,7 +35,7 @@ LONG_WAIT = 15.0
 
 
 class Scheduler:
-    """Decides what one profile asks next, within its budget; every time is monotonic seconds and an argument.
+    """Decides which request one profile sends next, within its budget; every time is monotonic seconds and an argument.
 
     What counts is how late we learn that a job ended. A job with remaining time r has hazard h = 1/r; the sum of
     delays is smallest when it is polled at a rate proportional to √h (Cho & Garcia-Molina, "Effective page refresh
@@ -46,9 +45,9 @@ class Scheduler:
     come at 80 % of the limit.
 
     Deterministic: the same calls with the same `rng` seed give the same actions. A decision is O(log n). No method
-    raises for a key it does not know; time that runs backwards counts as standing still. `lists` says what the
-    API can list; `learnt` is what `learnt()` gave in an earlier run; `typical` is how many seconds the API's page says
-    that jobs of a kind take (`*` for any other), without which nothing of a kind is unusual until it is learnt;
+    raises for a key it does not know; time that runs backwards counts as standing still. `lists` are what the API can
+    list; `estimates` is what `export_estimates` gave in an earlier run; `typical` is how many seconds the API's page
+    says that jobs of a kind take (`*` for any other), without which nothing of a kind is unusual until it is measured;
     `intervals` is how often it advises to poll jobs of a resource.
     """
 
@@ -56,22 +55,22 @@ class Scheduler:
         self,
         limit: Limit,
         rng: random.Random,
-        lists: Sequence[ListSupport] = (),
-        learnt: Mapping[str, object] | None = None,
+        lists: Sequence[ListEndpoint] = (),
+        estimates: Mapping[str, object] | None = None,
         *,
         typical: Mapping[str, float] | None = None,
         intervals: Mapping[str, PollInterval] | None = None,
     ) -> None:
         self._rng = rng
         self._budget = Budget(limit)
-        self._breaker = Breaker()
-        self._estimates = Estimates(learnt, typical)
-        self._watch = Watch(lists, self._estimates, rng, intervals or {})
-        self._choice = Choice(self._watch, self._budget)
-        self._in_flight: dict[Action, tuple[float, bool, Chosen]] = {}
+        self._breaker = CircuitBreaker()
+        self._estimates = Estimates(estimates, typical)
+        self._table = ScheduleTable(lists, self._estimates, rng, intervals or {})
+        self._selector = Selector(self._table, self._budget)
+        self._in_flight: dict[Action, tuple[float, bool, Selection]] = {}
         self._now = float("-inf")
-        self._begun: float | None = None
-        self._succeeded: float | None = None
+        self._started_at: float | None = None
+        self._last_success: float | None = None
         self._paused = False
         self._halted = False
 
@@ -81,53 +80,53 @@ class Scheduler:
         It began `elapsed` seconds ago, if known.
         """
         now = self._tick(now)
-        if key not in self._watch.jobs:
-            self._watch.add(key, kind, now, elapsed, wait)
+        if key not in self._table.jobs:
+            self._table.add(key, kind, now, elapsed, wait)
 
     def add_ended(self, key: JobKey, kind: str, now: float) -> None:
         """Watch a job that is remembered to have ended: it is polled once, after all that is more pressing."""
         now = self._tick(now)
-        if key not in self._watch.jobs:
-            self._watch.add_ended(key, kind, now)
+        if key not in self._table.jobs:
+            self._table.add_ended(key, kind, now)
 
-    def fetch(self, key: JobKey) -> None:
-        """Have an ended job polled for its own answer, if only a list, another process or memory told of its end."""
-        self._watch.fetch(key)
+    def poll_ended(self, key: JobKey) -> None:
+        """Poll an ended job for its own answer, if its end is known only from a list, another process or memory."""
+        self._table.poll_ended(key)
 
     def remove(self, key: JobKey) -> None:
         """Stop watching a job; the answer to a request on its way is ignored."""
-        self._watch.remove(key)
-        self._choice.parts.drop(key)
+        self._table.remove(key)
+        self._selector.parts.drop(key)
 
-    def focus(self, key: JobKey | None, now: float) -> None:
-        """Set the selected job: looked at about every two seconds, for at most a third of the budget."""
+    def set_selected(self, key: JobKey | None, now: float) -> None:
+        """Set the selected job, which is polled about every two seconds, for at most a third of the budget."""
         self._tick(now)
-        self._choice.focus.key = key
-        self._watch.select(key)
+        self._selector.selected.key = key
+        self._table.set_selected(key)
 
-    def show(self, keys: Collection[JobKey]) -> None:
+    def set_visible(self, keys: Collection[JobKey]) -> None:
         """Set the rows on the screen, which go before those that are not."""
-        self._watch.show(frozenset(keys))
+        self._table.set_visible(frozenset(keys))
 
-    def attend(self, present: bool, now: float) -> None:
-        """Say whether somebody looks at the terminal: without, everything is asked three times less often."""
+    def set_user_present(self, present: bool, now: float) -> None:
+        """Set whether somebody is at the terminal; without, everything is polled three times less often."""
         self._tick(now)
-        self._watch.pace = 1.0 if present else 3.0
+        self._table.interval_factor = 1.0 if present else 3.0
 
     def poll_now(self, key: JobKey, now: float) -> None:
-        """Look at a job as soon as the budget allows, whatever its back-off, and even when it has ended.
+        """Poll a job as soon as the budget allows, whatever its back-off, and even when it has ended.
 
         While the profile cannot be seen, the next probe goes now, but not within two seconds of the newest.
         """
-        self._breaker.hurry(self._tick(now))
-        if key in self._watch.jobs:
-            self._choice.asked[key] = None
+        self._breaker.probe_soon(self._tick(now))
+        if key in self._table.jobs:
+            self._selector.requested[key] = None
 
     def poll_all_now(self, now: float) -> None:
         """Make every job that has not ended due now, and a probe where none can be seen, paced by the budget."""
         now = self._tick(now)
-        self._breaker.hurry(now)
-        self._watch.singles.hurry(now)
+        self._breaker.probe_soon(now)
+        self._table.fair_queue.make_due(now)
 
     def pause(self) -> None:
         """Send nothing until `resume`."""
@@ -136,102 +135,102 @@ class Scheduler:
     def resume(self, now: float) -> None:
         """Go on after `pause`, paced from the first request."""
         self._paused = False
-        self._budget.drain(self._tick(now))
+        self._budget.drop_burst(self._tick(now))
 
-    def release(self, now: float) -> None:
+    def resume_after_auth(self, now: float) -> None:
         """Go on after a refused key (401, 403) halted the profile."""
         self._halted = False
-        self._begun = None
-        self._succeeded = None
-        self._breaker.close()
+        self._started_at = None
+        self._last_success = None
+        self._breaker.record_success()
         self.poll_all_now(now)
 
-    def wake(self, now: float) -> None:
+    def after_sleep(self, now: float) -> None:
         """Refresh everything once after the machine slept: paced from the first request, without a burst."""
-        self._budget.drain(self._tick(now))
-        self._breaker.close()
+        self._budget.drop_burst(self._tick(now))
+        self._breaker.record_success()
         self.poll_all_now(now)
 
     def next_action(self, now: float) -> Action:
-        """Return what to do now. A request is thereby in flight and paid for; report it or abandon it.
+        """Return what to do now. A request is thereby in flight and paid for; report or cancel it.
 
-        A `Wait` is until a moment 0.2–900 s from now, or None: until something is told to the scheduler.
+        A `Wait` is until a moment 0.2–900 s from now, or None: until the scheduler is called.
         """
         now = self._tick(now)
         if self._paused or self._halted:
             return Wait(None)
-        if (quiet := self._budget.quiet_until(now)) is not None:
-            return Wait(later(now, quiet))
+        if (cooldown := self._budget.cooldown_until(now)) is not None:
+            return Wait(clamp_until(now, cooldown))
         probing = self._breaker.probe_at is not None
         if self._breaker.probe_at is not None:
             if any(probe for _, probe, _ in self._in_flight.values()):
                 return Wait(None)
             if self._breaker.probe_at > now:
-                return Wait(later(now, self._breaker.probe_at)) if self._watch.jobs else Wait(None)
-        chosen = self._choice.choose(now, self._in_flight, probe=self._breaker.opened)
-        while isinstance(chosen, Chosen) and not probing and self._must_wait(now, chosen):
-            self._choice.put_aside(chosen, now)
-            chosen = self._choice.choose(now, self._in_flight, probe=self._breaker.opened)
-        if not isinstance(chosen, Chosen):
-            return Wait(None if chosen is None else later(now, chosen))
-        if isinstance(chosen.action, Poll):
-            self._watch.no_longer_aside(chosen.action.key)
-        self._in_flight[chosen.action] = (now, probing, chosen)
-        self._begun = now if self._begun is None else self._begun
-        return chosen.action
+                return Wait(clamp_until(now, self._breaker.probe_at)) if self._table.jobs else Wait(None)
+        selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
+        while isinstance(selection, Selection) and not probing and self._must_wait(now, selection):
+            self._selector.park(selection, now)
+            selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
+        if not isinstance(selection, Selection):
+            return Wait(None if selection is None else clamp_until(now, selection))
+        if isinstance(selection.action, Poll):
+            self._table.unpark(selection.action.key)
+        self._in_flight[selection.action] = (now, probing, selection)
+        self._started_at = now if self._started_at is None else self._started_at
+        return selection.action
 
-    def on_result(self, now: float, action: Action, result: Result) -> None:
-        """Take in what came of an action; one that is not in flight (any more) changes nothing.
+    def on_result(self, now: float, action: Action, result: ActionResult) -> None:
+        """Apply the result of an action; one that is not in flight (any more) changes nothing.
 
-        A poll without a problem and without a row means that nobody was asked: as if it had been abandoned.
+        A poll without a problem and without a row means that nothing was sent: as if it had been cancelled.
         """
         now = self._tick(now)
         if action not in self._in_flight:
             return
-        if isinstance(action, Poll) and result.problem is None and not result.seen:
-            self.abandon(action, now)
+        if isinstance(action, Poll) and result.problem is None and not result.updates:
+            self.cancel(action, now)
             return
-        sent, probe, chosen = self._in_flight.pop(action)
+        sent, probe, selection = self._in_flight.pop(action)
         if isinstance(action, Poll):
-            self._note_latency(action.key, now, sent, result)
-        page = chosen.offer is not None
-        # One that has been under way for long was counted when it came; it keeps no other waiting for its news.
+            self._track_latency(action.key, now, sent, result)
+        page = selection.candidate is not None
+        # One that has been under way for long was counted when it came; it keeps no other waiting for its headers.
         fresh = sum(now - sent < SLOW_SECONDS for sent, _, _ in self._in_flight.values())
-        self._budget.announce(now, result.windows, fresh, page=page)
+        self._budget.update_from_headers(now, result.windows, fresh, page=page)
         if result.problem is None:
-            self._budget.let_through(now, page=page)
-            self._works(now)
-            self._succeeded = now
+            self._budget.on_success(now, page=page)
+            self._on_success(now)
+            self._last_success = now
         elif not isinstance(action, FetchPart):
-            own = not probe and self._is_own_fault(action, chosen)
-            self._fail(now, sent, result, probe=probe, page=page, own=own)
+            own = not probe and self._fails_by_itself(action, selection)
+            self._on_failure(now, sent, result, probe=probe, page=page, own=own)
         elif result.problem is ProblemKind.RATE_LIMIT:
-            # All else that keeps a part from being fetched is no reason to ask less, or nothing, of jobs.
-            self._budget.refuse(now, sent, result.retry_after, page=False, asked=result.retry_asked)
-        self._apply(now, sent, action, chosen, result)
+            # All else that keeps a part from being fetched is no reason to poll jobs less, or not at all.
+            self._budget.on_rate_limited(now, sent, result.retry_after, page=False, asked=result.retry_after_unclamped)
+        self._apply(now, sent, action, selection, result)
 
-    def _note_latency(self, key: JobKey, now: float, sent: float, result: Result) -> None:
-        self._watch.asking.discard(key)
+    def _track_latency(self, key: JobKey, now: float, sent: float, result: ActionResult) -> None:
+        self._table.in_flight.discard(key)
         slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
-        untried = self._watch.is_untried(key)
-        slow |= self._watch.note_latency(key, slow=slow)
+        untried = self._table.is_never_answered(key)
+        slow |= self._table.note_latency(key, slow=slow)
         if slow or untried:
-            self._watch.take_up(now, slow=slow)
+            self._table.unpark_next(now, slow=slow)
 
-    def _apply(self, now: float, sent: float, action: Action, chosen: Chosen, result: Result) -> None:
-        """Take over what an action told of jobs."""
-        if chosen.offer is not None:
+    def _apply(self, now: float, sent: float, action: Action, selection: Selection, result: ActionResult) -> None:
+        """Apply what an action observed of jobs."""
+        if selection.candidate is not None:
             if result.problem is None:
-                self._watch.page(now, sent, chosen.offer, result)
+                self._table.apply_page(now, sent, selection.candidate, result)
             else:
-                self._watch.page_failed(now, chosen.offer, result.problem, result.retry_after)
+                self._table.apply_page_failure(now, selection.candidate, result.problem, result.retry_after)
         elif isinstance(action, FetchPart):
-            self._choice.part_fetched(now, action, result)
+            self._selector.apply_part(now, action, result)
         elif isinstance(action, Poll):
-            for seen in result.seen:
-                self._watch.see(now, sent, seen, result.retry_after, listed=False)
-            self._watch.settle(now, action.key, result, self._budget.quiet_until(now))
-            self._choice.note_missing(now, action.key, result)
+            for update in result.updates:
+                self._table.apply_update(now, sent, update, result.retry_after, listed=False)
+            self._table.reschedule_after(now, action.key, result, self._budget.cooldown_until(now))
+            self._selector.apply_missing_parts(now, action.key, result)
 
     def acquire(self, now: float) -> float | None:
         """Pay for a request that a person asks for; None when it is paid for, else when to ask again."""
@@ -239,42 +238,42 @@ class Scheduler:
         ready = self._budget.ready(now)
         if ready > now:
             return ready
-        self._budget.take(now)
+        self._budget.acquire(now)
         return None
 
     def refund(self, now: float, until: float) -> None:
         """Take back what was paid for a request that the shared budget had no room for before `until`."""
         now = self._tick(now)
-        self._budget.hold(now, max(now, until), page=False)
+        self._budget.refund_and_block(now, max(now, until), page=False)
 
-    def on_acquired_result(self, now: float, sent: float, result: Result) -> None:
+    def on_acquired_result(self, now: float, sent: float, result: ActionResult) -> None:
         """Take in what the answer to a request by `acquire` says of the budget; of jobs it says nothing."""
         now = self._tick(now)
-        self._budget.announce(now, result.windows, len(self._in_flight), page=False)
+        self._budget.update_from_headers(now, result.windows, len(self._in_flight), page=False)
         if result.problem is ProblemKind.RATE_LIMIT:
-            self._budget.refuse(now, sent, result.retry_after, page=False, asked=result.retry_asked)
+            self._budget.on_rate_limited(now, sent, result.retry_after, page=False, asked=result.retry_after_unclamped)
         elif result.problem is None:
-            self._budget.let_through(now, page=False)
+            self._budget.on_success(now, page=False)
 
-    def abandon(self, action: Action, now: float) -> None:
+    def cancel(self, action: Action, now: float) -> None:
         """Note that an action was cancelled: its job is due again, its token stays spent."""
         now = self._tick(now)
         flight = self._in_flight.pop(action, None)
         if flight is None:
             return
-        self._free(action, flight[2], now)
-        self._watch.take_up(now, slow=True)
+        self._requeue(action, flight[2], now)
+        self._table.unpark_next(now, slow=True)
 
-    def defer(self, action: Action, now: float, until: float) -> None:
+    def reschedule(self, action: Action, now: float, until: float) -> None:
         """Note that an action was not sent after all: its token comes back, and it is due again at `until`."""
         now = self._tick(now)
         flight = self._in_flight.pop(action, None)
         if flight is None:
             return
-        self._budget.give_back(now, page=flight[2].offer is not None)
-        self._free(action, flight[2], max(now, until))
+        self._budget.refund(now, page=flight[2].candidate is not None)
+        self._requeue(action, flight[2], max(now, until))
 
-    def hold(self, action: Action, now: float, until: float) -> None:
+    def requeue_throttled(self, action: Action, now: float, until: float) -> None:
         """Note that the shared budget had no room for an action: nothing that is paid from it is sent before `until`.
 
         The action has its old place then. Only that keeps the order: were it due again at `until` alone, whatever is
@@ -284,37 +283,37 @@ class Scheduler:
         flight = self._in_flight.pop(action, None)
         if flight is None:
             return
-        self._budget.hold(now, max(now, until), page=flight[2].offer is not None)
-        self._choice.take_back(flight[2], now)
+        self._budget.refund_and_block(now, max(now, until), page=flight[2].candidate is not None)
+        self._selector.restore(flight[2], now)
 
-    def be_quiet(self, now: float, until: float) -> None:
-        """Send nothing before `until`: the server asked somebody else for it who shares the budget."""
+    def set_cooldown(self, now: float, until: float) -> None:
+        """Send nothing before `until`: the server asked another process for it that shares the budget."""
         now = self._tick(now)
-        self._budget.be_quiet(now, until - now)
+        self._budget.set_cooldown(now, until - now)
 
-    def hear(self, now: float, seen: Seen) -> None:
-        """Take in what somebody else observed of a job just now, as though it had been asked here."""
+    def apply_external(self, now: float, update: JobUpdate) -> None:
+        """Apply what another process observed of a job just now, as though it had been polled here."""
         now = self._tick(now)
-        self._watch.see(now, now, seen, None, listed=False)
+        self._table.apply_update(now, now, update, None, listed=False)
 
-    def plan(self, key: JobKey) -> Plan | None:
-        """Return when a job is due next (now, while it is being asked); None for one unknown or ended."""
-        job = self._watch.jobs.get(key)
+    def next_poll(self, key: JobKey) -> NextPoll | None:
+        """Return when a job is due next (now, while it is being polled); None for one unknown or ended."""
+        job = self._table.jobs.get(key)
         if job is None or job.terminal:
             return None
-        singles, rate = self._watch.singles, self._budget.rate(self._now)
-        interval = singles.interval(job, self._now, rate)
-        if job.looked is not None:
-            interval = max(interval, job.not_before - job.looked)
+        queue, rate = self._table.fair_queue, self._budget.rate(self._now)
+        interval = queue.interval(job, self._now, rate)
+        if job.last_success is not None:
+            interval = max(interval, job.not_before - job.last_success)
         due = max(self._now, job.not_before)
-        if key in singles and job.looked is not None:
-            due = max(self._now, job.looked + interval, singles.until(key) or 0.0)
-        if (book := self._watch.book_of(job)) is not None and key not in book.homeless:
-            interval = self._choice.page_period(now=self._now)
-            due = (job.looked or self._now) + interval
-        silence = (self._breaker.probe_at, self._budget.quiet_until(self._now))
-        due = max(due, self._now, *(until for until in silence if until is not None))
-        return Plan(due, interval, job.failures)
+        if key in queue and job.last_success is not None:
+            due = max(self._now, job.last_success + interval, queue.deferred_until(key) or 0.0)
+        if (tracker := self._table.list_of(job)) is not None and key not in tracker.unlisted:
+            interval = self._selector.page_period(now=self._now)
+            due = (job.last_success or self._now) + interval
+        blocked = (self._breaker.probe_at, self._budget.cooldown_until(self._now))
+        due = max(due, self._now, *(until for until in blocked if until is not None))
+        return NextPoll(due, interval, job.failures)
 
     @property
     def probing(self) -> bool:
@@ -326,44 +325,46 @@ class Scheduler:
         """When a profile that cannot be seen is tried next; None while it can be, or nobody will."""
         if self._paused or self._halted or self._breaker.probe_at is None:
             return None
-        return max(self._breaker.probe_at, self._budget.quiet_until(self._now) or self._now)
+        return max(self._breaker.probe_at, self._budget.cooldown_until(self._now) or self._now)
 
     def eta(self, key: JobKey, now: float) -> tuple[float, float] | None:
         """Return a likely range of seconds until a job ends, below zero past it.
 
-        None while fewer than five of its kind have ended, or nothing tells how fast it goes.
+        None while fewer than five of its kind have ended, or nothing shows how fast it goes.
         """
-        job = self._watch.jobs.get(key)
-        if job is None or job.terminal or job.looked is None or not job.dated:
+        job = self._table.jobs.get(key)
+        if job is None or job.terminal or job.last_success is None or not job.start_known:
             return None
-        told = self._estimates.eta(job.kind, max(0.0, job.looked - job.begun), job.told, exact=job.exact)
-        since = max(0.0, now - job.looked)
-        return None if told is None else (max(0.0, told[0] - since), told[1] - since)
+        range_ = self._estimates.eta(
+            job.kind, max(0.0, job.last_success - job.started), job.known_progress, exact=job.start_exact
+        )
+        since = max(0.0, now - job.last_success)
+        return None if range_ is None else (max(0.0, range_[0] - since), range_[1] - since)
 
     def stalled(self, key: JobKey, now: float) -> bool:
         """Whether nothing has changed about a job for longer than 99 % of its kind (or stage) take."""
-        job = self._watch.jobs.get(key)
+        job = self._table.jobs.get(key)
         return job is not None and job.stalled(now, self._estimates)
 
     def stall_after(self, key: JobKey) -> float | None:
-        """Return the seconds without a change after which a job is a stall; None where nothing tells that."""
-        job = self._watch.jobs.get(key)
+        """Return the seconds without a change after which a job is a stall; None where that is not known."""
+        job = self._table.jobs.get(key)
         return None if job is None or job.terminal else job.stall_after(self._estimates)
 
-    def learnt(self) -> dict[str, dict[str, float]]:
-        """Return the durations learnt, as plain data for the next run's constructor."""
+    def export_estimates(self) -> dict[str, dict[str, float]]:
+        """Return the measured durations, as plain data for the next run's constructor."""
         return self._estimates.export()
 
-    def budget(self, now: float) -> BudgetView:
+    def quota(self, now: float) -> QuotaSnapshot:
         """Return the budget for the screen."""
         now = self._tick(now)
-        quiet, (kind, asked) = self._budget.quiet_until(now), self._budget.quiet_cause(now)
-        covered, alone = self._watch.coverage()
+        cooldown, (kind, asked) = self._budget.cooldown_until(now), self._budget.cooldown_cause(now)
+        covered, alone = self._table.coverage()
         window = self._budget.window(now)
-        return BudgetView(
+        return QuotaSnapshot(
             limit=self._budget.limit,
             used=self._budget.used(now),
-            blocked_until=quiet,
+            blocked_until=cooldown,
             resets=self._budget.resets(now),
             paused=self._paused,
             halted=self._halted,
@@ -383,77 +384,79 @@ class Scheduler:
         if elapsed > 0:
             if elapsed < float("inf"):
                 rate = self._budget.rate(now)
-                self._watch.singles.pass_time(elapsed, rate)
-                self._choice.focus.pass_time(elapsed, rate, crowded=self._crowded(now, rate))
+                self._table.fair_queue.advance(elapsed, rate)
+                self._selector.selected.advance(elapsed, rate, crowded=self._is_crowded(now, rate))
             self._now = now
         return self._now
 
-    def _crowded(self, now: float, rate: float) -> bool:
+    def _is_crowded(self, now: float, rate: float) -> bool:
         if self._budget.used(now) <= CROWDED * rate * 60.0:
             return False
-        return bool(self._watch.books) or self._watch.singles.ready > LONG_WAIT * rate
+        return bool(self._table.lists) or self._table.fair_queue.ready_count > LONG_WAIT * rate
 
-    def _free(self, action: Action, chosen: Chosen, due: float) -> None:
-        if chosen.offer is not None:
-            self._watch.page_unsent(chosen.offer, due)
+    def _requeue(self, action: Action, selection: Selection, due: float) -> None:
+        if selection.candidate is not None:
+            self._table.requeue_page(selection.candidate, due)
         elif isinstance(action, FetchPart):
-            self._choice.part_unsent(action, due)
+            self._selector.requeue_part(action, due)
         elif isinstance(action, Poll):
-            self._watch.unsent(action.key, due)
+            self._table.requeue(action.key, due)
 
-    def _works(self, now: float) -> None:
-        if self._breaker.close():
-            self._watch.recover(now)
+    def _on_success(self, now: float) -> None:
+        if self._breaker.record_success():
+            self._table.retry_failed(now)
 
-    def _must_wait(self, now: float, chosen: Chosen) -> bool:
+    def _must_wait(self, now: float, selection: Selection) -> bool:
         """Whether a request must not take a place at once with others like it.
 
         Slow jobs take half of all; two places stay free for jobs that answer while others are tried for the first time.
         """
-        job = self._watch.jobs.get(chosen.action.key) if isinstance(chosen.action, Poll) else None
-        if job is None or self._watch.aside_since(job.key) == now:
+        job = self._table.jobs.get(selection.action.key) if isinstance(selection.action, Poll) else None
+        if job is None or self._table.parked_since(job.key) == now:
             # One that comes up again at once is wanted for something that no other job can give.
             return False
-        first = job.untried and self._succeeded is not None
+        first = job.never_answered and self._last_success is not None
         if not job.slow and not first:
             return False
         slow = untried = 0
         for action, (sent, _, _) in self._in_flight.items():
-            other = self._watch.jobs.get(action.key) if isinstance(action, Poll) else None
+            other = self._table.jobs.get(action.key) if isinstance(action, Poll) else None
             if now - sent >= SLOW_SECONDS or (other is not None and other.slow):
                 slow += 1
-            elif other is not None and other.untried:
+            elif other is not None and other.never_answered:
                 untried += 1
-        return slow + untried >= MOST_UNSURE if first else slow >= MOST_SLOW
+        return slow + untried >= MAX_UNCERTAIN if first else slow >= MAX_SLOW
 
-    def _is_own_fault(self, action: Action, chosen: Chosen) -> bool:
-        """Whether what was asked for failed before as well, and something else did not in between.
+    def _fails_by_itself(self, action: Action, selection: Selection) -> bool:
+        """Whether what was requested failed before as well, and something else did not in between.
 
-        Its failures then tell nothing of the profile.
+        Its failures then say nothing of the profile.
         """
-        if chosen.offer is not None:
-            failed = self._watch.page_failed_at(chosen.offer)
+        if selection.candidate is not None:
+            failed = self._table.page_failed_at(selection.candidate)
         else:
-            job = self._watch.jobs.get(action.key) if isinstance(action, Poll) else None
-            failed = job.failed if job is not None and job.failures else None
-        return failed is not None and self._succeeded is not None and self._succeeded > failed
+            job = self._table.jobs.get(action.key) if isinstance(action, Poll) else None
+            failed = job.last_failure if job is not None and job.failures else None
+        return failed is not None and self._last_success is not None and self._last_success > failed
 
-    def _fail(self, now: float, sent: float, result: Result, *, probe: bool, page: bool, own: bool) -> None:
+    def _on_failure(self, now: float, sent: float, result: ActionResult, *, probe: bool, page: bool, own: bool) -> None:
         match result.problem:
             case ProblemKind.AUTH:
                 self._halted = True
             case ProblemKind.RATE_LIMIT:
-                self._budget.refuse(now, sent, result.retry_after, page=page, asked=result.retry_asked)
+                self._budget.on_rate_limited(
+                    now, sent, result.retry_after, page=page, asked=result.retry_after_unclamped
+                )
             case ProblemKind.SERVER_ERROR if result.retry_after is not None and not own:
-                asked = result.retry_after if result.retry_asked is None else result.retry_asked
-                self._budget.be_quiet(now, result.retry_after, result.problem, asked)
+                asked = result.retry_after if result.retry_after_unclamped is None else result.retry_after_unclamped
+                self._budget.set_cooldown(now, result.retry_after, result.problem, asked)
             case ProblemKind.PERMISSION if not page:
-                since = self._succeeded if self._succeeded is not None else self._begun
+                since = self._last_success if self._last_success is not None else self._started_at
                 self._halted = self._halted or (since is not None and now - since >= FORBIDDEN_SECONDS)
-        if result.problem is None or self._breaker.reached(result.problem):
-            self._works(now)
-        elif result.problem is ProblemKind.TIMEOUT and not probe and self._watch.has_untried():
+        if result.problem is None or self._breaker.is_job_specific(result.problem):
+            self._on_success(now)
+        elif result.problem is ProblemKind.TIMEOUT and not probe and self._table.has_never_answered():
             # Jobs that never answer take their time: what was not tried meanwhile may be well.
             return
         elif not own and not (page and result.problem is ProblemKind.PERMISSION):
-            self._breaker.fail(result.problem, now, self._rng, probe=probe)
+            self._breaker.record_failure(result.problem, now, self._rng, probe=probe)

@@ -1,9 +1,8 @@
 import pytest
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.bucket import Bucket
+from jobdeck.scheduling.bucket import Bucket, Limit, LimitSource
 from jobdeck.scheduling.budget import Budget
-from jobdeck.scheduling.limits import Limit, LimitSource
 from tests.unit.scheduling.world import most_in_a_window
 
 
@@ -15,11 +14,11 @@ def spend(bucket: Bucket, start: float, end: float, *, silent_answers: bool = Fa
         if ready > now:
             now = max(ready, now + 0.01)
             continue
-        bucket.take(now)
+        bucket.acquire(now)
         times.append(now)
         if silent_answers:
-            bucket.announce(now + 0.001, (), 0)
-            bucket.let_through(now + 0.001)
+            bucket.update_from_headers(now + 0.001, (), 0)
+            bucket.on_success(now + 0.001)
     return times
 
 
@@ -40,10 +39,10 @@ def test_a_refusal_halves_the_pace_once_per_round_trip_and_wears_off() -> None:
     bucket = Bucket(Limit(60))
     bucket.ready(0.0)
     full = bucket.rate(0.0)
-    bucket.refuse(1.0, sent=0.5)
-    bucket.refuse(1.1, sent=0.6)
+    bucket.on_rate_limited(1.0, sent=0.5)
+    bucket.on_rate_limited(1.1, sent=0.6)
     assert bucket.rate(1.1) == pytest.approx(full / 2)
-    bucket.refuse(2.0, sent=1.5)
+    bucket.on_rate_limited(2.0, sent=1.5)
     assert bucket.rate(2.0) == pytest.approx(full / 4)
     spend(bucket, 2.0, 12.1)
     bucket.ready(12.1)
@@ -58,7 +57,7 @@ def test_an_unknown_limit_is_searched_from_below_and_what_refused_is_tried_again
     bucket.ready(300.0)
     let_through = bucket.used(300.0)
     assert let_through > 60
-    bucket.refuse(300.0, sent=299.9)
+    bucket.on_rate_limited(300.0, sent=299.9)
     assert bucket.rate(300.0) * 60.0 <= 0.8 * let_through
     assert len(spend(bucket, 300.0, 305.0)) <= 2
     spend(bucket, 305.0, 1_000.0, silent_answers=True)
@@ -71,14 +70,14 @@ def test_a_limit_configured_too_high_is_found_by_one_refused_request() -> None:
     bucket = Bucket(Limit(600, LimitSource.CONFIGURED))
     for at in sent:
         bucket.ready(at)
-        bucket.take(at)
-        bucket.announce(at, (), 0)
-        bucket.let_through(at)
+        bucket.acquire(at)
+        bucket.update_from_headers(at, (), 0)
+        bucket.on_success(at)
     assert bucket.ready(20.0) == 20.0
-    bucket.take(20.0)
+    bucket.acquire(20.0)
     assert bucket.ready(20.0) > 20.5, "as many as never before in a minute: one at a time"
-    bucket.announce(20.1, (), 0)
-    bucket.refuse(20.1, sent=20.0)
+    bucket.update_from_headers(20.1, (), 0)
+    bucket.on_rate_limited(20.1, sent=20.0)
     assert bucket.limit <= 61
     again = spend(bucket, 20.2, 80.0, silent_answers=True)
     assert all(sum(first - 60.0 < at <= first for at in [*sent, *again]) <= 61 for first in again)
@@ -87,40 +86,40 @@ def test_a_limit_configured_too_high_is_found_by_one_refused_request() -> None:
 def test_a_first_refusal_after_a_handful_of_requests_is_the_doing_of_others() -> None:
     bucket = Bucket(Limit(60, LimitSource.CONFIGURED))
     assert 1 <= len(spend(bucket, 0.0, 1.0, silent_answers=True)) <= 10
-    bucket.refuse(1.0, sent=0.9)
+    bucket.on_rate_limited(1.0, sent=0.9)
     assert bucket.limit == 60
 
 
 def test_a_refusal_that_a_header_explains_tells_nothing_of_the_limit() -> None:
     bucket = Bucket(Limit(60))
     spend(bucket, 0.0, 30.0, silent_answers=True)
-    bucket.announce(30.0, [RateWindow(60, 0, 20.0)], 0)
-    bucket.refuse(30.0, sent=29.9)
+    bucket.update_from_headers(30.0, [RateWindow(60, 0, 20.0)], 0)
+    bucket.on_rate_limited(30.0, sent=29.9)
     assert bucket.limit == 60
 
 
 def test_an_unknown_limit_is_searched_one_request_at_a_time() -> None:
     bucket = Bucket(Limit(600, LimitSource.UNKNOWN))
     bucket.ready(0.0)
-    bucket.take(0.0)
+    bucket.acquire(0.0)
     assert bucket.ready(0.5) >= 1.0, "the first is not answered yet"
-    bucket.announce(0.5, (), 0)
+    bucket.update_from_headers(0.5, (), 0)
     assert bucket.ready(0.5) == pytest.approx(0.5)
 
 
 def test_what_others_take_is_yielded_to_them() -> None:
     bucket = Bucket(Limit(60))
     bucket.ready(0.0)
-    bucket.announce(0.0, [RateWindow(60, 50, 60.0)], 0)
+    bucket.update_from_headers(0.0, [RateWindow(60, 50, 60.0)], 0)
     alone = bucket.rate(0.0)
-    bucket.announce(1.0, [RateWindow(60, 20, 59.0)], 0)
+    bucket.update_from_headers(1.0, [RateWindow(60, 20, 59.0)], 0)
     assert bucket.rate(1.0) < alone / 2
 
 
 def test_the_tightest_of_several_windows_wins() -> None:
     bucket = Bucket(Limit(600))
     bucket.ready(0.0)
-    bucket.announce(0.0, [RateWindow(600, 599, 60.0), RateWindow(30, 29, 60.0, name="poll")], 0)
+    bucket.update_from_headers(0.0, [RateWindow(600, 599, 60.0), RateWindow(30, 29, 60.0, name="poll")], 0)
     assert bucket.limit == 30
     assert bucket.rate(0.0) <= 0.4
 
@@ -128,7 +127,7 @@ def test_the_tightest_of_several_windows_wins() -> None:
 def test_a_long_window_is_counted_by_the_minute() -> None:
     bucket = Bucket(Limit(60))
     bucket.ready(0.0)
-    bucket.announce(0.0, [RateWindow(3600, 3000, 1800.0, window=3600.0)], 0)
+    bucket.update_from_headers(0.0, [RateWindow(3600, 3000, 1800.0, window=3600.0)], 0)
     assert bucket.limit == pytest.approx(60.0)
 
 
@@ -136,9 +135,9 @@ def test_absurd_windows_do_no_harm() -> None:
     bucket = Bucket(Limit(60))
     bucket.ready(0.0)
     strange = [RateWindow(0, -5, -1.0), RateWindow(None, None, float("nan"), float("inf"), "x")]
-    bucket.announce(0.0, strange, 3)
+    bucket.update_from_headers(0.0, strange, 3)
     assert bucket.ready(100_000.0) >= 100_000.0
-    bucket.announce(1.0, [RateWindow(10, 10, 60.0, name=str(name)) for name in range(10_000)], 0)
+    bucket.update_from_headers(1.0, [RateWindow(10, 10, 60.0, name=str(name)) for name in range(10_000)], 0)
     assert len(bucket._windows) <= 16
 
 
@@ -146,18 +145,18 @@ def test_two_limits_are_believed_in_when_the_headers_say_so_twice() -> None:
     budget = Budget(Limit(30))
     budget.ready(0.0)
     for _ in range(2):
-        budget.announce(0.0, [RateWindow(30, 20, 60.0)], 0, page=False)
-        budget.announce(0.0, [RateWindow(600, 590, 60.0)], 0, page=True)
-    assert budget.apart
+        budget.update_from_headers(0.0, [RateWindow(30, 20, 60.0)], 0, page=False)
+        budget.update_from_headers(0.0, [RateWindow(600, 590, 60.0)], 0, page=True)
+    assert budget.has_list_bucket
     assert budget.limit == 30
-    budget.announce(0.0, [RateWindow(30, 20, 60.0)], 0, page=True)
-    assert not budget.apart
+    budget.update_from_headers(0.0, [RateWindow(30, 20, 60.0)], 0, page=True)
+    assert not budget.has_list_bucket
 
 
 def test_a_configured_limit_is_for_everything_that_is_sent() -> None:
     budget = Budget(Limit(30, LimitSource.CONFIGURED))
     budget.ready(0.0)
     for _ in range(3):
-        budget.announce(0.0, [RateWindow(30, 20, 60.0)], 0, page=False)
-        budget.announce(0.0, [RateWindow(600, 590, 60.0)], 0, page=True)
-    assert not budget.apart
+        budget.update_from_headers(0.0, [RateWindow(30, 20, 60.0)], 0, page=False)
+        budget.update_from_headers(0.0, [RateWindow(600, 590, 60.0)], 0, page=True)
+    assert not budget.has_list_bucket

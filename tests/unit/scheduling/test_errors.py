@@ -4,35 +4,35 @@ import random
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result
-from jobdeck.scheduling.backoff import MOST_FAILURES, Breaker
-from tests.unit.scheduling.test_lists import OPERATIONS, Server, polls, watched
+from jobdeck.scheduling.actions import Action, ActionResult, ListPage, Poll
+from jobdeck.scheduling.backoff import MAX_FAILURES, CircuitBreaker
+from tests.unit.scheduling.test_list_tracker import OPERATIONS, Server, polls, watched
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 
-def failures_until_open(breaker: Breaker, rng: random.Random) -> int:
+def failures_until_open(breaker: CircuitBreaker, rng: random.Random) -> int:
     for number in range(1, 100):
-        breaker.fail(ProblemKind.SERVER_ERROR, 0.0, rng, probe=False)
+        breaker.record_failure(ProblemKind.SERVER_ERROR, 0.0, rng, probe=False)
         if breaker.probe_at is not None:
             return number
     raise AssertionError
 
 
 def test_three_failures_in_a_row_open_the_breaker_where_errors_are_rare() -> None:
-    assert failures_until_open(Breaker(), random.Random(0)) == 3
+    assert failures_until_open(CircuitBreaker(), random.Random(0)) == 3
 
 
 def test_where_errors_are_usual_it_takes_more_of_them_but_not_many() -> None:
     rng = random.Random(0)
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(50):
-        breaker.fail(ProblemKind.SERVER_ERROR, 0.0, rng, probe=False)
+        breaker.record_failure(ProblemKind.SERVER_ERROR, 0.0, rng, probe=False)
         for _ in range(4):
-            breaker.close()
-    assert 4 <= failures_until_open(breaker, rng) <= MOST_FAILURES
+            breaker.record_success()
+    assert 4 <= failures_until_open(breaker, rng) <= MAX_FAILURES
     for _ in range(100):
-        breaker.close()
-        assert failures_until_open(breaker, rng) <= MOST_FAILURES
+        breaker.record_success()
+        assert failures_until_open(breaker, rng) <= MAX_FAILURES
 
 
 def test_one_error_costs_a_job_its_back_off_and_not_its_turn() -> None:
@@ -41,10 +41,10 @@ def test_one_error_costs_a_job_its_back_off_and_not_its_turn() -> None:
         tested.add(job_key(name), "search", 0.0)
     failed: list[float] = []
 
-    def answer(now: float, action: Action) -> Result:
+    def answer(now: float, action: Action) -> ActionResult:
         if now > 200.0 and action == Poll(job_key(7)) and not failed:
             failed.append(now)
-            return Result(ProblemKind.SERVER_ERROR)
+            return ActionResult(ProblemKind.SERVER_ERROR)
         return running(action)
 
     world = World(tested, answer)
@@ -58,9 +58,9 @@ def test_the_selected_row_is_still_looked_at_often_after_one_error() -> None:
     tested = scheduler(300)
     for name in range(20):
         tested.add(job_key(name), "operation", 0.0)
-    tested.focus(job_key(7), 0.0)
+    tested.set_selected(job_key(7), 0.0)
     world = World(
-        tested, lambda _, action: Result(ProblemKind.SERVER_ERROR) if chance.random() < 0.2 else running(action)
+        tested, lambda _, action: ActionResult(ProblemKind.SERVER_ERROR) if chance.random() < 0.2 else running(action)
     )
     world.run(300.0)
     assert len(world.times(job_key(7))) >= 90
@@ -71,12 +71,12 @@ def outage(world: World, keys: list[JobKey], begun: float, ended: float) -> dict
     seen_at: dict[JobKey, float] = {}
     works = world.answer
 
-    def answer(now: float, action: Action) -> Result:
+    def answer(now: float, action: Action) -> ActionResult:
         if begun <= now < ended:
-            return Result(ProblemKind.SERVER_ERROR)
+            return ActionResult(ProblemKind.SERVER_ERROR)
         result = works(now, action)
         if now >= ended:
-            for seen in result.seen:
+            for seen in result.updates:
                 seen_at.setdefault(seen.key, now)
         return result
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.phase import Phase
-from jobdeck.scheduling.actions import Poll, Result, Seen
+from jobdeck.scheduling.actions import ActionResult, JobUpdate, Poll
+from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.estimates import ANY_KIND, SAMPLES_FOR_ETA, Estimates
-from jobdeck.scheduling.limits import Limit, LimitSource
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.scheduling.sketch import Sketch
 from tests.builders import TYPICAL, make_scheduler
@@ -39,7 +39,7 @@ def test_old_samples_give_way_to_new_ones() -> None:
 def test_what_was_learnt_survives_being_kept_as_json(values: list[float]) -> None:
     estimates = Estimates(typical=TYPICAL)
     for value in values:
-        estimates.learn("search", value)
+        estimates.add_sample("search", value)
     again = Estimates(json.loads(json.dumps(estimates.export())), TYPICAL)
     assert again.export() == estimates.export()
     assert again.typical("search") == estimates.typical("search")
@@ -54,7 +54,7 @@ def test_there_is_no_eta_below_five_samples_and_a_range_from_then_on() -> None:
     estimates = Estimates(typical=TYPICAL)
     for number in range(SAMPLES_FOR_ETA):
         assert estimates.eta("search", 0.0, None) is None
-        estimates.learn("search", 50.0 + number)
+        estimates.add_sample("search", 50.0 + number)
     told = estimates.eta("search", 10.0, None)
     assert told is not None
     assert 30 < told[0] <= told[1] < 60
@@ -70,7 +70,7 @@ def test_there_is_no_eta_below_five_samples_and_a_range_from_then_on() -> None:
 def test_what_took_longer_than_most_is_compared_with_what_took_as_long() -> None:
     estimates = Estimates(typical=TYPICAL)
     for number in range(100):
-        estimates.learn("search", 10.0 if number < 90 else 100.0)
+        estimates.add_sample("search", 10.0 if number < 90 else 100.0)
     told = estimates.eta("search", 30.0, None)
     assert told is not None
     assert 60 < told[0] <= told[1] < 80
@@ -80,10 +80,10 @@ def test_a_stall_is_longer_than_99_of_100_jobs_took_with_slack_while_few_are_kno
     estimates = Estimates(typical=TYPICAL)
     assert estimates.stall_after("search") == 3 * 60.0
     for _ in range(5):
-        estimates.learn("search", 40.0)
+        estimates.add_sample("search", 40.0)
     assert 2.8 * 40 < (estimates.stall_after("search") or 0.0) < 3.2 * 40
     for number in range(200):
-        estimates.learn("search", 10.0 if number < 199 else 900.0)
+        estimates.add_sample("search", 10.0 if number < 199 else 900.0)
     assert 35 < (estimates.stall_after("search") or 0.0) < 45, (
         "the slowest of 205 is not what is usual, the next slowest are"
     )
@@ -95,7 +95,7 @@ def test_without_a_word_of_the_page_or_five_ends_there_is_no_stall() -> None:
         for kind in ("operation", "CI"):
             assert estimates.stall_after(kind) is None, "a kind of another API has the same name"
             assert estimates.stall_after(kind, "build") is None
-            estimates.learn(kind, 7_200.0)
+            estimates.add_sample(kind, 7_200.0)
     assert (estimates.stall_after("CI") or 0.0) > 2 * 7_200
     assert (estimates.stall_after("CI", "build") or 0.0) > 2 * 7_200, "no stage takes longer than its job"
 
@@ -114,12 +114,12 @@ def test_a_job_that_ran_when_it_was_found_teaches_nobody_when_to_call_one_stalle
         tested.add(key, "CI", 100.0 * number)
         for at, over in ((0.0, False), (20.0, True)):
             phase = Phase.SUCCEEDED if over else Phase.RUNNING
-            look(tested, 100.0 * number + at, Seen(key, "CI", over, None, over, phase=phase))
+            look(tested, 100.0 * number + at, JobUpdate(key, "CI", over, None, over, phase=phase))
     key = job_key("a")
     tested.add(key, "CI", 1_000.0)
-    assert look(tested, 1_000.0, Seen(key, "CI", terminal=False, progress=None, changed=True)) is None
+    assert look(tested, 1_000.0, JobUpdate(key, "CI", terminal=False, progress=None, changed=True)) is None
     assert tested.stall_after(key) is None
-    assert Estimates(tested.learnt()).typical("CI") < 40.0, "it orders the polls"
+    assert Estimates(tested.export_estimates()).typical("CI") < 40.0, "it orders the polls"
 
 
 def test_progress_says_more_than_the_clock() -> None:
@@ -134,17 +134,17 @@ def taught(*names: str) -> dict[str, dict[str, float]]:
     for name in names:
         kind, _, stage = name.partition("/")
         for _ in range(SAMPLES_FOR_ETA):
-            estimates.learn(kind, {"": 100.0, "import": 30.0}.get(stage, 70.0), stage or None)
+            estimates.add_sample(kind, {"": 100.0, "import": 30.0}.get(stage, 70.0), stage or None)
     return estimates.export()
 
 
 def knowing(learnt: dict[str, dict[str, float]]) -> Scheduler:
-    return make_scheduler(Limit(600, LimitSource.CONFIGURED), random.Random(0), learnt=learnt)
+    return make_scheduler(Limit(600, LimitSource.CONFIGURED), random.Random(0), estimates=learnt)
 
 
-def look(tested: Scheduler, at: float, seen: Seen) -> tuple[float, float] | None:
+def look(tested: Scheduler, at: float, seen: JobUpdate) -> tuple[float, float] | None:
     tested.poll_now(seen.key, at)
-    tested.on_result(at, tested.next_action(at), Result(seen=(seen,)))
+    tested.on_result(at, tested.next_action(at), ActionResult(updates=(seen,)))
     return tested.eta(seen.key, at)
 
 
@@ -157,7 +157,7 @@ def test_the_progress_of_a_stage_is_not_that_of_the_job() -> None:
         tested = knowing(learnt)
         key = job_key("a")
         tested.add(key, "prospecting", 0.0)
-        seen = Seen(
+        seen = JobUpdate(
             key,
             "prospecting",
             terminal=False,
@@ -175,19 +175,19 @@ def test_the_progress_of_a_stage_is_not_that_of_the_job() -> None:
 def test_a_stage_that_goes_on_untracked_is_not_extrapolated() -> None:
     estimates = Estimates(taught("prospecting/import", "prospecting/enrichment"))
     stages = (("import", 1.0), ("enrichment", None))
-    assert estimates.done("prospecting", stages, guess=False) is None
-    assert estimates.done("prospecting", stages, guess=True) == pytest.approx(0.3, abs=0.03)
-    assert Estimates(typical=TYPICAL).done("prospecting", stages, guess=True) == 0.5
-    assert estimates.done("prospecting", (), guess=True) is None
+    assert estimates.completed_fraction("prospecting", stages, guess=False) is None
+    assert estimates.completed_fraction("prospecting", stages, guess=True) == pytest.approx(0.3, abs=0.03)
+    assert Estimates(typical=TYPICAL).completed_fraction("prospecting", stages, guess=True) == 0.5
+    assert estimates.completed_fraction("prospecting", (), guess=True) is None
 
 
 def test_of_a_job_found_half_done_its_pace_is_told_not_the_time_since_it_was_found() -> None:
     tested = knowing(taught("operation"))
     key = job_key("a")
     tested.add(key, "operation", 0.0)
-    assert look(tested, 1.0, Seen(key, "operation", terminal=False, progress=0.5, changed=True)) is None
-    assert look(tested, 20.0, Seen(key, "operation", terminal=False, progress=0.55, changed=True)) is None
-    told = look(tested, 45.0, Seen(key, "operation", terminal=False, progress=0.61, changed=True))
+    assert look(tested, 1.0, JobUpdate(key, "operation", terminal=False, progress=0.5, changed=True)) is None
+    assert look(tested, 20.0, JobUpdate(key, "operation", terminal=False, progress=0.55, changed=True)) is None
+    told = look(tested, 45.0, JobUpdate(key, "operation", terminal=False, progress=0.61, changed=True))
     assert told is not None
     assert 120 < told[0] < 160 < told[1] < 200, "eleven percent took 44 seconds, 39 are left"
 
@@ -196,7 +196,7 @@ def test_a_job_without_progress_whose_beginning_nobody_told_may_end_any_moment()
     tested = knowing(taught("operation"))
     key = job_key("a")
     tested.add(key, "operation", 0.0)
-    told = look(tested, 1.0, Seen(key, "operation", terminal=False, progress=None, changed=True))
+    told = look(tested, 1.0, JobUpdate(key, "operation", terminal=False, progress=None, changed=True))
     assert told is not None
     assert told[0] == 0.0
     assert 90 < told[1] < 110
@@ -213,9 +213,11 @@ def test_a_scheduler_learns_from_ends_and_hands_it_on() -> None:
             assert action == Poll(key)
             phase = Phase.SUCCEEDED if over else Phase.QUEUED
             tested.on_result(
-                100.0 * name + at, action, Result(seen=(Seen(key, "search", over, None, over, phase=phase),))
+                100.0 * name + at,
+                action,
+                ActionResult(updates=(JobUpdate(key, "search", over, None, over, phase=phase),)),
             )
-    kept = tested.learnt()
+    kept = tested.export_estimates()
     assert Sketch.load(kept["search"]).count == 6
     assert tested.eta(job_key(0), 700.0) is None
 
@@ -225,12 +227,14 @@ def test_a_failure_teaches_no_duration() -> None:
     key = job_key("a")
     tested.add(key, "search", 0.0)
     action = tested.next_action(0.0)
-    tested.on_result(0.1, action, Result(seen=(Seen(key, "search", terminal=False, progress=None, changed=True),)))
+    tested.on_result(
+        0.1, action, ActionResult(updates=(JobUpdate(key, "search", terminal=False, progress=None, changed=True),))
+    )
     tested.poll_now(key, 5.0)
     action = tested.next_action(5.0)
-    failed = Seen(key, "search", terminal=True, progress=None, changed=True, phase=Phase.FAILED)
-    tested.on_result(5.1, action, Result(seen=(failed,)))
-    assert tested.learnt() == {}
+    failed = JobUpdate(key, "search", terminal=True, progress=None, changed=True, phase=Phase.FAILED)
+    tested.on_result(5.1, action, ActionResult(updates=(failed,)))
+    assert tested.export_estimates() == {}
 
 
 def test_a_job_without_change_for_much_longer_than_its_kind_is_stalled() -> None:
@@ -238,6 +242,8 @@ def test_a_job_without_change_for_much_longer_than_its_kind_is_stalled() -> None
     key = job_key("a")
     tested.add(key, "enrichment", 0.0)
     action = tested.next_action(0.0)
-    tested.on_result(0.1, action, Result(seen=(Seen(key, "enrichment", terminal=False, progress=0.3, changed=True),)))
+    tested.on_result(
+        0.1, action, ActionResult(updates=(JobUpdate(key, "enrichment", terminal=False, progress=0.3, changed=True),))
+    )
     assert not tested.stalled(key, 50.0)
     assert tested.stalled(key, 70.0)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from jobdeck.domain.job import MissingPart, Part
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.scheduling.actions import Action, FetchPart, Poll, Result, Wait
+from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, Poll, Wait
 from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler
 
 RESULT, STAGES = MissingPart(Part.RESULT), MissingPart(Part.STAGES)
@@ -20,10 +20,10 @@ def test_parts_of_an_ended_job_are_fetched_one_after_the_other_and_not_again() -
     first = tested.next_action(0.1)
     assert first == FetchPart(KEY, STAGES)
     assert tested.next_action(0.1) == Wait(None)
-    tested.on_result(0.2, first, Result(missing=(RESULT,)))
+    tested.on_result(0.2, first, ActionResult(missing=(RESULT,)))
     second = tested.next_action(0.2)
     assert second == FetchPart(KEY, RESULT)
-    tested.on_result(0.3, second, Result())
+    tested.on_result(0.3, second, ActionResult())
     assert tested.next_action(900.0) == Wait(None)
 
 
@@ -37,9 +37,9 @@ def test_one_that_failed_is_asked_for_a_little_later_and_halts_nothing() -> None
     for kind in (ProblemKind.AUTH, ProblemKind.PERMISSION, ProblemKind.SERVER_ERROR, ProblemKind.NETWORK):
         part = tested.next_action(now)
         assert isinstance(part, FetchPart)
-        tested.on_result(now, part, Result(problem=kind, missing=(again,), retry_after=600.0))
+        tested.on_result(now, part, ActionResult(problem=kind, missing=(again,), retry_after=600.0))
         assert tested.next_action(now) == Wait(now + 2.0)
-        assert (tested.budget(now).halted, tested.budget(now).blocked_until, tested.probing) == (False, None, False)
+        assert (tested.quota(now).halted, tested.quota(now).blocked_until, tested.probing) == (False, None, False)
         now += 2.0
 
 
@@ -49,8 +49,8 @@ def test_a_rate_limit_of_a_part_holds_for_all() -> None:
     action = tested.next_action(0.0)
     tested.on_result(0.1, action, replace(ended(action), missing=(RESULT,)))
     part = tested.next_action(0.1)
-    tested.on_result(0.2, part, Result(problem=ProblemKind.RATE_LIMIT, retry_after=30.0))
-    assert tested.budget(0.2).blocked_until == 30.2
+    tested.on_result(0.2, part, ActionResult(problem=ProblemKind.RATE_LIMIT, retry_after=30.0))
+    assert tested.quota(0.2).blocked_until == 30.2
 
 
 def test_a_part_that_was_not_sent_is_due_again_and_one_of_a_removed_job_is_not() -> None:
@@ -59,15 +59,15 @@ def test_a_part_that_was_not_sent_is_due_again_and_one_of_a_removed_job_is_not()
     action = tested.next_action(0.0)
     tested.on_result(0.1, action, replace(ended(action), missing=(RESULT,)))
     part = tested.next_action(0.1)
-    for now, give_back in ((1.0, tested.defer), (10.0, tested.hold)):
+    for now, give_back in ((1.0, tested.reschedule), (10.0, tested.requeue_throttled)):
         give_back(part, now, now + 5.0)
         assert tested.next_action(now) == Wait(now + 5.0)
         part = tested.next_action(now + 5.0)
         assert part == FetchPart(KEY, RESULT)
-    tested.abandon(part, 20.0)
+    tested.cancel(part, 20.0)
     part = tested.next_action(20.0)
     assert part == FetchPart(KEY, RESULT)
-    tested.abandon(part, 20.0)
+    tested.cancel(part, 20.0)
     tested.remove(KEY)
     assert tested.next_action(900.0) == Wait(None)
 
@@ -77,13 +77,15 @@ def test_stages_of_a_job_that_goes_on_are_fetched_every_ten_seconds_while_it_is_
     for name in ("a", "b"):
         tested.add(job_key(name), "operation", 0.0)
 
-    def answer(_: float, action: Action) -> Result:
-        return replace(running(action), missing=(STAGES,)) if isinstance(action, Poll) else Result(missing=(STAGES,))
+    def answer(_: float, action: Action) -> ActionResult:
+        return (
+            replace(running(action), missing=(STAGES,)) if isinstance(action, Poll) else ActionResult(missing=(STAGES,))
+        )
 
     world = World(tested, answer)
     world.run(60.0)
     assert not any(isinstance(action, FetchPart) for _, action in world.sent)
-    tested.focus(KEY, 60.0)
+    tested.set_selected(KEY, 60.0)
     world.run(120.0)
     fetched = [at for at, action in world.sent if isinstance(action, FetchPart) and action.key == KEY]
     assert 5 <= len(fetched) <= 7
@@ -91,7 +93,7 @@ def test_stages_of_a_job_that_goes_on_are_fetched_every_ten_seconds_while_it_is_
     assert len(fetched) == sum(isinstance(action, FetchPart) for _, action in world.sent)
     # It is polled as before all the while.
     assert len([at for at in world.times(KEY) if at > 60.0]) >= 20
-    tested.focus(None, 120.0)
+    tested.set_selected(None, 120.0)
     world.run(180.0)
     assert not any(isinstance(action, FetchPart) for at, action in world.sent if at > 120.0)
 
@@ -101,9 +103,9 @@ def test_parts_take_no_more_than_their_turn_and_starve_nobody() -> None:
     for name in range(200):
         tested.add(job_key(name), "enrichment", 0.0)
 
-    def answer(_: float, action: Action) -> Result:
+    def answer(_: float, action: Action) -> ActionResult:
         if isinstance(action, FetchPart):
-            return Result()
+            return ActionResult()
         assert isinstance(action, Poll)
         return replace(ended(action), missing=(RESULT,)) if int(action.key.id) % 2 else running(action)
 
@@ -128,13 +130,13 @@ def test_a_part_probes_a_profile_that_fails_when_nothing_else_is_left() -> None:
             assert action.until is not None
             now = action.until
         elif isinstance(action, FetchPart):
-            tested.defer(action, now, 10_000.0)
+            tested.reschedule(action, now, 10_000.0)
         elif isinstance(action, Poll) and action.key == KEY:
             tested.on_result(now, action, replace(ended(action), missing=(RESULT,)))
         else:
-            tested.on_result(now, action, Result(problem=ProblemKind.NETWORK))
+            tested.on_result(now, action, ActionResult(problem=ProblemKind.NETWORK))
     tested.remove(job_key("b"))
     part = tested.next_action(10_000.0)
     assert part == FetchPart(KEY, RESULT)
-    tested.on_result(10_000.0, part, Result())
+    tested.on_result(10_000.0, part, ActionResult())
     assert not tested.probing

@@ -6,21 +6,20 @@ from hypothesis import strategies as st
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
-from jobdeck.scheduling.bucket import BLIND_PACE
-from jobdeck.scheduling.delay import LONGEST, SHORTEST, delay
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll, Wait
+from jobdeck.scheduling.backoff import MAX_DELAY, MIN_DELAY, clamp_delay
+from jobdeck.scheduling.bucket import NO_HEADER_UTILIZATION, Limit, LimitSource
+from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
 
 LISTS = (
-    ListSupport(
+    ListEndpoint(
         "operation",
         frozenset({"operation", "enrichment"}),
-        active=("processing", "queued"),
-        ended=("succeeded", "failed", "cancelled"),
+        active_statuses=("processing", "queued"),
+        ended_statuses=("succeeded", "failed", "cancelled"),
     ),
 )
 KINDS = ("enrichment", "search", "operation", "prospecting")
@@ -38,23 +37,23 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
     for name in range(jobs):
         tested.add(job_key(name), chance.choice(KINDS), 0.0)
 
-    def seen(name: int) -> Seen:
-        return Seen(
+    def seen(name: int) -> JobUpdate:
+        return JobUpdate(
             job_key(name),
             chance.choice(KINDS),
             terminal=chance.random() < 0.01,
             progress=chance.choice([None, chance.random()]),
             changed=chance.random() < 0.5,
-            whole=chance.random() < 0.8,
+            full=chance.random() < 0.8,
         )
 
-    def answer(now: float, action: Action) -> Result:
+    def answer(now: float, action: Action) -> ActionResult:
         if chance.random() < 0.02:
-            tested.wake(now)
+            tested.after_sleep(now)
         if chance.random() < 0.05:
             tested.poll_now(job_key(chance.randrange(jobs)), now)
         if chance.random() < 0.05:
-            tested.focus(job_key(chance.randrange(jobs)), now)
+            tested.set_selected(job_key(chance.randrange(jobs)), now)
         if chance.random() < 0.02:
             tested.remove(job_key(chance.randrange(jobs)))
         if chance.random() < 0.05:
@@ -62,7 +61,7 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
             tested.remove(back)
             tested.add(back, chance.choice(KINDS), now)
         if chance.random() < 0.1:
-            tested.release(now)
+            tested.resume_after_auth(now)
         windows: tuple[RateWindow, ...] = ()
         # An absurd answer may silence a profile for a day, so most runs have none.
         if absurd and chance.random() < 0.3:
@@ -73,11 +72,13 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
         problem = chance.choice(PROBLEMS) if chance.random() < trouble else None
         retry_after = chance.choice([None] * 8 + [0.0, 5.0, float("inf") if absurd else 20.0]) if problem else None
         if problem is not None:
-            return Result(problem, retry_after=retry_after, windows=windows)
+            return ActionResult(problem, retry_after=retry_after, windows=windows)
         if isinstance(action, Poll):
-            return Result(seen=(seen(int(action.key.id)),), windows=windows)
+            return ActionResult(updates=(seen(int(action.key.id)),), windows=windows)
         shown = chance.sample(range(jobs), chance.randrange(jobs + 1))
-        return Result(seen=tuple(map(seen, shown)), windows=windows, rows=chance.choice([None, len(shown), 100]))
+        return ActionResult(
+            updates=tuple(map(seen, shown)), windows=windows, rows=chance.choice([None, len(shown), 100])
+        )
 
     world = World(tested, answer, latency=chance.choice([0.01, 0.3, 5.0]))
     world.run(seconds)
@@ -92,7 +93,7 @@ def test_no_window_sees_more_than_its_budget_and_no_step_is_idle(
     world = chaos(seed, jobs, limit, 400.0, lists=lists, trouble=trouble)
     assert most_in_a_window([at for at, _ in world.sent]) <= limit
     # Every step sends, or waits at least 0.2 s; an answer in between wakes the loop once more.
-    assert world.steps <= 2 * len(world.sent) + 400.0 / SHORTEST + 10
+    assert world.steps <= 2 * len(world.sent) + 400.0 / MIN_DELAY + 10
 
 
 @examples(4)
@@ -109,16 +110,16 @@ def test_no_live_job_waits_longer_than_eight_fair_rounds(seed: int, jobs: int, l
     tested = scheduler(limit)
     for name in range(jobs):
         tested.add(job_key(name), chance.choice(KINDS), 0.0)
-    tested.focus(job_key(0), 0.0)
-    tested.show([job_key(name) for name in range(min(jobs, 10))])
+    tested.set_selected(job_key(0), 0.0)
+    tested.set_visible([job_key(name) for name in range(min(jobs, 10))])
     # Jobs that stand at 99 % for ever always look as though they were worth more than all others.
     hot = {job_key(name) for name in range(jobs) if chance.random() < stuck}
 
-    def answer(_: float, action: Action) -> Result:
+    def answer(_: float, action: Action) -> ActionResult:
         assert isinstance(action, Poll)
         return running(action, 0.99 if action.key in hot else chance.choice([None, chance.random()]))
 
-    fair = jobs / (BLIND_PACE * limit / 60)
+    fair = jobs / (NO_HEADER_UTILIZATION * limit / 60)
     end = 10 * fair + 100.0
     world = World(tested, answer)
     world.run(end)
@@ -129,7 +130,7 @@ def test_no_live_job_waits_longer_than_eight_fair_rounds(seed: int, jobs: int, l
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_every_delay_is_finite_and_bounded(seconds: float) -> None:
-    assert SHORTEST <= delay(seconds) <= LONGEST
+    assert MIN_DELAY <= clamp_delay(seconds) <= MAX_DELAY
 
 
 def test_a_wait_is_never_for_the_present() -> None:

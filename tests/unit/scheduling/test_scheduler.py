@@ -4,8 +4,8 @@ import pytest
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import Action, Poll, Result, Seen, Wait
-from jobdeck.scheduling.limits import LimitSource
+from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, Poll, Wait
+from jobdeck.scheduling.bucket import LimitSource
 from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler
 
 
@@ -26,7 +26,7 @@ def test_an_ended_job_leaves_the_schedule_and_can_still_be_asked() -> None:
     tested.add(key, "search", 0.0)
     action = tested.next_action(0.0)
     tested.on_result(0.1, action, ended(action))
-    assert tested.plan(key) is None
+    assert tested.next_poll(key) is None
     assert tested.next_action(100.0) == Wait(None)
     tested.poll_now(key, 100.0)
     assert tested.next_action(100.0) == Poll(key)
@@ -47,7 +47,7 @@ def test_no_minute_sees_more_than_95_percent_of_the_limit() -> None:
 def test_the_kind_sets_how_often_at_most() -> None:
     tested = scheduler(600)
     tested.add(job_key("a"), "prospecting", 0.0)
-    world = World(tested, lambda _, action: Result(seen=running(action).seen))
+    world = World(tested, lambda _, action: ActionResult(updates=running(action).updates))
     world.run(60.0)
     gaps = [later - at for at, later in zip(world.times(job_key("a")), world.times(job_key("a"))[1:], strict=False)]
     assert min(gaps) >= 2.0
@@ -57,7 +57,7 @@ def test_the_selected_row_is_asked_every_two_seconds_for_a_third_of_the_budget()
     tested = scheduler(600)
     for name in range(200):
         tested.add(job_key(name), "operation", 0.0)
-    tested.focus(job_key(7), 0.0)
+    tested.set_selected(job_key(7), 0.0)
     world = World(tested, lambda _, action: running(action))
     world.run(300.0)
     mine = len(world.times(job_key(7)))
@@ -65,7 +65,7 @@ def test_the_selected_row_is_asked_every_two_seconds_for_a_third_of_the_budget()
     tested = scheduler(30)
     for name in range(200):
         tested.add(job_key(name), "operation", 0.0)
-    tested.focus(job_key(7), 0.0)
+    tested.set_selected(job_key(7), 0.0)
     world = World(tested, lambda _, action: running(action))
     world.run(600.0)
     assert len(world.times(job_key(7))) <= len(world.sent) / 3 + 2
@@ -77,7 +77,7 @@ def test_rows_on_the_screen_go_first() -> None:
         tested.add(job_key(name), "search", 0.0)
     world = World(tested, lambda _, action: running(action))
     world.run(20.0)
-    tested.show([job_key(4)])
+    tested.set_visible([job_key(4)])
     tested.poll_all_now(20.0)
     world.sent.clear()
     world.run(25.0)
@@ -90,7 +90,7 @@ def test_a_pause_spends_nothing_and_ends() -> None:
     tested.pause()
     tested.poll_now(job_key("a"), 1.0)
     assert tested.next_action(1.0) == Wait(None)
-    assert tested.budget(1.0).paused
+    assert tested.quota(1.0).paused
     tested.resume(2.0)
     assert tested.next_action(2.0) == Poll(job_key("a"))
 
@@ -100,10 +100,10 @@ def test_a_refused_key_halts_the_profile_until_released() -> None:
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
     first = tested.next_action(0.0)
-    tested.on_result(0.1, first, Result(ProblemKind.AUTH))
-    assert tested.budget(0.1).halted
+    tested.on_result(0.1, first, ActionResult(ProblemKind.AUTH))
+    assert tested.quota(0.1).halted
     assert tested.next_action(500.0) == Wait(None)
-    tested.release(500.0)
+    tested.resume_after_auth(500.0)
     assert isinstance(tested.next_action(500.0), Poll)
 
 
@@ -112,16 +112,16 @@ def test_one_forbidden_job_slows_down_and_a_minute_of_them_halts() -> None:
     for name in "ab":
         tested.add(job_key(name), "enrichment", 0.0)
 
-    def answer(_: float, action: Action) -> Result:
-        return Result(ProblemKind.PERMISSION) if action == Poll(job_key("a")) else running(action)
+    def answer(_: float, action: Action) -> ActionResult:
+        return ActionResult(ProblemKind.PERMISSION) if action == Poll(job_key("a")) else running(action)
 
     world = World(tested, answer)
     world.run(300.0)
-    assert not tested.budget(300.0).halted
+    assert not tested.quota(300.0).halted
     assert len(world.times(job_key("a"))) <= 6
-    world.answer = lambda *_: Result(ProblemKind.PERMISSION)
+    world.answer = lambda *_: ActionResult(ProblemKind.PERMISSION)
     world.run(600.0)
-    assert tested.budget(600.0).halted
+    assert tested.quota(600.0).halted
 
 
 def test_a_good_answer_with_retry_after_leaves_that_job_alone_and_no_other() -> None:
@@ -129,14 +129,14 @@ def test_a_good_answer_with_retry_after_leaves_that_job_alone_and_no_other() -> 
     told, other = job_key("told"), job_key("other")
     for key in (told, other):
         tested.add(key, "job", 0.0)
-    tested.focus(told, 0.0)
+    tested.set_selected(told, 0.0)
     world = World(
         tested, lambda _, action: replace(running(action), retry_after=40.0 if action == Poll(told) else None)
     )
     world.run(100.0)
     assert [round(at) for at in world.times(told)] == [0, 40, 80]
     assert len(world.times(other)) > 10
-    plan = tested.plan(told)
+    plan = tested.next_poll(told)
     assert plan is not None
     # What is expected so late is not called stale before.
     assert plan.interval == pytest.approx(40.0)
@@ -147,9 +147,9 @@ def test_retry_after_silences_the_profile() -> None:
     for name in range(10):
         tested.add(job_key(name), "search", 0.0)
     action = tested.next_action(0.0)
-    tested.on_result(0.1, action, Result(ProblemKind.RATE_LIMIT, retry_after=30.0))
+    tested.on_result(0.1, action, ActionResult(ProblemKind.RATE_LIMIT, retry_after=30.0))
     assert tested.next_action(0.1) == Wait(30.1)
-    assert tested.budget(0.1).blocked_until == 30.1
+    assert tested.quota(0.1).blocked_until == 30.1
     world = World(tested, lambda _, action: running(action))
     world.now = 0.2
     world.run(60.0)
@@ -160,14 +160,14 @@ def test_a_refusal_without_a_date_is_quiet_for_ten_seconds() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
     action = tested.next_action(0.0)
-    tested.on_result(0.1, action, Result(ProblemKind.RATE_LIMIT))
+    tested.on_result(0.1, action, ActionResult(ProblemKind.RATE_LIMIT))
     assert tested.next_action(0.1) == Wait(10.1)
 
 
 def test_a_job_that_is_not_found_slows_to_a_minute() -> None:
     tested = scheduler(600)
     tested.add(job_key("a"), "enrichment", 0.0)
-    world = World(tested, lambda *_: Result(ProblemKind.NOT_FOUND))
+    world = World(tested, lambda *_: ActionResult(ProblemKind.NOT_FOUND))
     world.run(700.0)
     gaps = [b - a for a, b in zip(world.times(job_key("a")), world.times(job_key("a"))[1:], strict=False)]
     assert gaps[0] < 10
@@ -181,7 +181,7 @@ def test_an_outage_is_probed_and_its_end_brings_everything_forward() -> None:
     world = World(tested, lambda _, action: running(action))
     world.run(30.0)
     world.sent.clear()
-    world.answer = lambda *_: Result(ProblemKind.NETWORK)
+    world.answer = lambda *_: ActionResult(ProblemKind.NETWORK)
     world.run(330.0)
     assert len(world.sent) <= 24
     world.answer = lambda _, action: running(action)
@@ -197,14 +197,14 @@ def test_a_bad_job_backs_off_alone() -> None:
     for name in "ab":
         tested.add(job_key(name), "enrichment", 0.0)
 
-    def answer(_: float, action: Action) -> Result:
-        return Result(ProblemKind.SERVER_ERROR) if action == Poll(job_key("a")) else running(action)
+    def answer(_: float, action: Action) -> ActionResult:
+        return ActionResult(ProblemKind.SERVER_ERROR) if action == Poll(job_key("a")) else running(action)
 
     world = World(tested, answer)
     world.run(600.0)
     assert len(world.times(job_key("a"))) < 60
     assert len(world.times(job_key("b"))) > 90
-    plan = tested.plan(job_key("a"))
+    plan = tested.next_poll(job_key("a"))
     assert plan is not None
     assert plan.attempt > 10
 
@@ -217,7 +217,7 @@ def test_after_a_sleep_there_is_one_paced_round() -> None:
     world.run(120.0)
     world.sent.clear()
     world.now = 8_000.0
-    tested.wake(8_000.0)
+    tested.after_sleep(8_000.0)
     world.run(8_005.0)
     assert len(world.sent) <= 6
 
@@ -228,14 +228,14 @@ def test_announced_windows_slow_down_and_a_configured_limit_is_a_ceiling() -> No
         tested.add(job_key("a"), "search", 0.0)
         action = tested.next_action(0.0)
         announced = RateWindow(limit=600, remaining=590, reset_after=60.0)
-        tested.on_result(0.1, action, Result(seen=running(action).seen, windows=(announced,)))
-        assert tested.budget(0.1).limit == pytest.approx(expected)
+        tested.on_result(0.1, action, ActionResult(updates=running(action).updates, windows=(announced,)))
+        assert tested.quota(0.1).limit == pytest.approx(expected)
     tested = scheduler(600)
     for name in range(50):
         tested.add(job_key(name), "enrichment", 0.0)
     action = tested.next_action(0.0)
     nothing_left = RateWindow(limit=600, remaining=0, reset_after=20.0)
-    tested.on_result(0.1, action, Result(seen=running(action).seen, windows=(nothing_left,)))
+    tested.on_result(0.1, action, ActionResult(updates=running(action).updates, windows=(nothing_left,)))
     world = World(tested, lambda _, action: running(action))
     world.now = 0.1
     world.run(30.0)
@@ -246,10 +246,10 @@ def test_an_abandoned_action_frees_its_job_and_keeps_its_token_spent() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
     action = tested.next_action(0.0)
-    tested.abandon(action, 1.0)
+    tested.cancel(action, 1.0)
     tested.on_result(1.0, action, ended(action))
     assert tested.next_action(1.0) == action
-    assert tested.budget(1.0).used == 2
+    assert tested.quota(1.0).used == 2
 
 
 def test_an_older_answer_never_overwrites_a_newer_one() -> None:
@@ -259,7 +259,7 @@ def test_an_older_answer_never_overwrites_a_newer_one() -> None:
     action = tested.next_action(0.0)
     tested.remove(key)
     tested.on_result(0.1, action, ended(action))
-    assert tested.plan(key) is None
+    assert tested.next_poll(key) is None
     assert tested.next_action(1.0) == Wait(None)
 
 
@@ -267,8 +267,8 @@ def test_a_request_that_was_not_sent_costs_nothing_and_comes_later() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
     action = tested.next_action(0.0)
-    tested.defer(action, 0.1, 7.0)
-    assert tested.budget(0.1).used == 0
+    tested.reschedule(action, 0.1, 7.0)
+    assert tested.quota(0.1).used == 0
     assert tested.next_action(0.2) == Wait(7.0)
     assert tested.next_action(7.0) == action
 
@@ -277,9 +277,9 @@ def test_what_others_observed_counts_as_a_look() -> None:
     tested = scheduler()
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
-    tested.hear(0.0, Seen(job_key("a"), "search", terminal=True, progress=1.0, changed=True))
+    tested.apply_external(0.0, JobUpdate(job_key("a"), "search", terminal=True, progress=1.0, changed=True))
     assert tested.next_action(0.1) == Poll(job_key("b"))
-    assert tested.plan(job_key("a")) is None
+    assert tested.next_poll(job_key("a")) is None
     assert tested.next_action(0.1) == Wait(None)
 
 
@@ -288,7 +288,7 @@ def test_without_anybody_looking_everything_is_asked_less_often() -> None:
     for present in (True, False):
         tested = scheduler(600)
         tested.add(job_key("a"), "search", 0.0)
-        tested.attend(present, 0.0)
+        tested.set_user_present(present, 0.0)
         world = World(tested, lambda _, action: running(action, 0.1))
         world.run(60.0)
         counts.append(len(world.sent))

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll, Wait
+from jobdeck.scheduling.bucket import Limit, LimitSource
+from jobdeck.scheduling.list_tracker import ListEndpoint
 from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store.gcra import Later, Pace, admit
 from tests.builders import make_scheduler
 from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
-LISTS = (ListSupport("operation", frozenset({"operation"}), active=("processing",), whole=False),)
+LISTS = (ListEndpoint("operation", frozenset({"operation"}), active_statuses=("processing",), full_rows=False),)
 
 
 class Walled(World):
@@ -40,7 +40,7 @@ class Walled(World):
         if verdict is None:
             return True
         self.denied += 1
-        self.tested.hold(action, self.now, verdict / 1e6)
+        self.tested.requeue_throttled(action, self.now, verdict / 1e6)
         return False
 
     def _spend(self, now_us: int) -> int | None:
@@ -58,8 +58,8 @@ def test_what_the_shared_budget_refused_has_its_old_place_when_there_is_room() -
     tested.poll_now(job_key("c"), 0.0)
     action = tested.next_action(0.0)
     assert action == Poll(job_key("c"))
-    tested.hold(action, 0.1, 5.0)
-    assert tested.budget(0.1).used == 0
+    tested.requeue_throttled(action, 0.1, 5.0)
+    assert tested.quota(0.1).used == 0
     assert tested.next_action(0.2) == Wait(5.0), "others are not tried in its place: they would be refused as well"
     assert tested.next_action(5.0) == action
     later = tested.next_action(5.0)
@@ -70,7 +70,7 @@ def test_the_selected_job_does_not_pay_for_what_was_not_sent() -> None:
     tested = scheduler(30)
     for name in range(20):
         tested.add(job_key(name), "search", 0.0)
-    tested.focus(job_key(0), 0.0)
+    tested.set_selected(job_key(0), 0.0)
     world = Walled(tested, lambda _, action: running(action), 30, taken=0.3)
     world.run(300.0)
     times = world.times(job_key(0))
@@ -83,11 +83,11 @@ def test_a_result_that_somebody_else_is_fetching_is_waited_for() -> None:
     key = job_key("a")
     tested.add(key, "search", 0.0)
     action = tested.next_action(0.0)
-    row = Seen(key, "search", terminal=True, progress=None, changed=True, whole=False, phase=Phase.SUCCEEDED)
-    tested.on_result(0.1, action, Result(seen=(row,)))
+    row = JobUpdate(key, "search", terminal=True, progress=None, changed=True, full=False, phase=Phase.SUCCEEDED)
+    tested.on_result(0.1, action, ActionResult(updates=(row,)))
     action = tested.next_action(1.0)
     assert action == Poll(key), "its result is still missing"
-    tested.defer(action, 1.0, 46.0)
+    tested.reschedule(action, 1.0, 46.0)
     assert tested.next_action(1.1) == Wait(46.0)
     assert tested.next_action(46.0) == Poll(key)
 
@@ -108,18 +108,18 @@ def test_a_wall_makes_no_busy_loop_and_starves_nobody(
     kind = "operation" if lists else "search"
     for name in range(jobs):
         tested.add(job_key(name), kind, 0.0)
-    tested.focus(job_key(0), 0.0)
+    tested.set_selected(job_key(0), 0.0)
 
-    def row(name: int, *, whole: bool) -> Seen:
-        return Seen(job_key(name), kind, terminal=name % 5 == 4, progress=None, changed=False, whole=whole)
+    def row(name: int, *, whole: bool) -> JobUpdate:
+        return JobUpdate(job_key(name), kind, terminal=name % 5 == 4, progress=None, changed=False, full=whole)
 
-    def answer(_: float, action: Action) -> Result:
+    def answer(_: float, action: Action) -> ActionResult:
         if isinstance(action, ListPage):
-            return Result(seen=tuple(row(name, whole=False) for name in range(jobs)), rows=jobs)
+            return ActionResult(updates=tuple(row(name, whole=False) for name in range(jobs)), rows=jobs)
         assert isinstance(action, Poll)
         if chance.random() < 0.05:
             tested.remove(job_key(chance.randrange(1, jobs + 1)))
-        return Result(seen=(row(int(action.key.id), whole=True),))
+        return ActionResult(updates=(row(int(action.key.id), whole=True),))
 
     world = Walled(tested, answer, limit, taken)
     end = 100.0 + 20 * jobs * 60 / limit
@@ -128,10 +128,10 @@ def test_a_wall_makes_no_busy_loop_and_starves_nobody(
     assert world.denied <= 2 * len(world.sent) + 10
     if not lists and taken == 0.0:
         for name in range(jobs):
-            assert world.times(job_key(name)) or tested.plan(job_key(name)) is None, f"{name} was never asked"
+            assert world.times(job_key(name)) or tested.next_poll(job_key(name)) is None, f"{name} was never asked"
 
 
-def _told(action: Action, limit: int, remaining: int) -> Result:
+def _told(action: Action, limit: int, remaining: int) -> ActionResult:
     return replace(running(action), windows=(RateWindow(limit, remaining, 60.0),))
 
 
@@ -140,7 +140,7 @@ def _held(tested: Scheduler) -> tuple[Action, Action]:
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
     sent, refused = tested.next_action(0.0), tested.next_action(0.0)
-    tested.hold(refused, 0.1, 4.0)
+    tested.requeue_throttled(refused, 0.1, 4.0)
     assert tested.next_action(0.2) == Wait(4.0)
     return sent, refused
 
@@ -166,5 +166,7 @@ def test_a_limit_that_stays_and_one_that_is_used_up_let_nothing_go_sooner() -> N
 def test_a_raised_limit_ends_no_silence_of_the_servers() -> None:
     tested = scheduler(30)
     sent, _ = _held(tested)
-    tested.on_result(0.5, sent, Result(problem=ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),)))
+    tested.on_result(
+        0.5, sent, ActionResult(problem=ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),))
+    )
     assert tested.next_action(0.5) == Wait(9.5)

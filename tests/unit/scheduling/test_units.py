@@ -10,9 +10,9 @@ import pytest
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.providers.ratelimit import parse_windows
-from jobdeck.scheduling.actions import Action, Result
-from jobdeck.scheduling.limits import LimitSource
-from jobdeck.scheduling.windows import Announced
+from jobdeck.scheduling.actions import Action, ActionResult
+from jobdeck.scheduling.bucket import LimitSource
+from jobdeck.scheduling.server_window import ServerWindow
 from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
 
 EPOCH = 1_777_377_600.0
@@ -41,11 +41,11 @@ class Counter:
     def resets(self, now: float) -> float:
         return self.phase + (self.number(now) + 1) * self.window - now
 
-    def answer(self, now: float, action: Action) -> Result:
+    def answer(self, now: float, action: Action) -> ActionResult:
         result = running(action)
         if self.left(now) <= 0:
             self.refused += 1
-            result = Result(ProblemKind.RATE_LIMIT)
+            result = ActionResult(ProblemKind.RATE_LIMIT)
         else:
             self.used[self.number(now)] = self.used.get(self.number(now), 0) + 1
         windows = parse_windows(self.headers(self, now).items(), EPOCH + now)
@@ -119,7 +119,7 @@ def test_a_limit_a_second_is_one_a_second() -> None:
     assert server.refused == 0
     assert len(world.sent) >= 190.0 * 1.8, "twelve jobs with a floor of two seconds, and others may share it"
     assert most_in_a_window([at for at, _ in world.sent][5:], 1.0) <= 5
-    view = world.tested.budget(190.0)
+    view = world.tested.quota(190.0)
     assert (view.window, view.window_limit, view.limit) == (1.0, 5, 300.0)
     assert 0 <= view.window_used <= 5
 
@@ -140,7 +140,7 @@ def test_a_limit_of_an_hour_or_a_day_is_not_spent_in_a_minute(name: str, limit: 
     assert most_in_a_window(times) <= 5
     assert server.refused == 0
     assert len(times) >= 0.6 * limit * 3_600.0 / window
-    view = world.tested.budget(3_600.0)
+    view = world.tested.quota(3_600.0)
     assert (view.window, view.window_limit) == (window, limit)
     assert view.window_used == sum(at > 3_600.0 - window for at in times)
 
@@ -173,12 +173,12 @@ def test_milliseconds_are_known_by_how_fast_they_fall() -> None:
     window = None
     for second in range(4):
         told = RateWindow(60, 59 - second, 59_873.0 - 1_000.0 * second, exact=False)
-        window = Announced.of(told, window, float(second), 0)
+        window = ServerWindow.from_headers(told, window, float(second), 0)
         assert window.length == 60.0
     assert window is not None
     assert window.resets == pytest.approx(59.873)
     for second in range(4):
         told = RateWindow(60, 59 - second, 59_873.0 - second, exact=False)
-        window = Announced.of(told, None if second == 0 else window, float(second), 0)
+        window = ServerWindow.from_headers(told, None if second == 0 else window, float(second), 0)
     assert window.resets == pytest.approx(59_873.0)
     assert window.length == pytest.approx(59_873.0, abs=2.0)

@@ -10,24 +10,24 @@ import pytest
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow, describe_wait
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result
+from jobdeck.scheduling.actions import Action, ActionResult, ListPage, Poll
+from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
-from jobdeck.scheduling.limits import Limit
-from jobdeck.scheduling.scheduler import MOST_SLOW, Scheduler
+from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 from tests.unit.scheduling.test_lists import OPERATIONS, Server, polls, watched
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
-BUSY = Result(ProblemKind.SERVER_ERROR, retry_after=30.0, retry_asked=30.0)
+BUSY = ActionResult(ProblemKind.SERVER_ERROR, retry_after=30.0, retry_after_unclamped=30.0)
 
 
-def deck(count: int, answer: Callable[[float, Action], Result], per_minute: float = 300) -> World:
+def deck(count: int, answer: Callable[[float, Action], ActionResult], per_minute: float = 300) -> World:
     tested = scheduler(per_minute)
     for name in range(count):
         tested.add(job_key(name), "enrichment", 0.0)
     return World(tested, answer)
 
 
-def first_answer(result: Result) -> tuple[Scheduler, float]:
+def first_answer(result: ActionResult) -> tuple[Scheduler, float]:
     world = deck(1, lambda _, action: result)
     world.run(0.2)
     return world.tested, 0.2
@@ -37,49 +37,49 @@ def first_answer(result: Result) -> tuple[Scheduler, float]:
     ("result", "seconds", "told"),
     [
         (
-            Result(ProblemKind.RATE_LIMIT, retry_after=30.0, retry_asked=30.0),
+            ActionResult(ProblemKind.RATE_LIMIT, retry_after=30.0, retry_after_unclamped=30.0),
             30.0,
             "rate limited; the server asked to wait 30s",
         ),
         (
-            Result(ProblemKind.RATE_LIMIT, retry_after=900.0, retry_asked=3_600.0),
+            ActionResult(ProblemKind.RATE_LIMIT, retry_after=900.0, retry_after_unclamped=3_600.0),
             900.0,
             "rate limited; the server asked to wait 1h00m (jobdeck waits 15m00s at most)",
         ),
-        (Result(ProblemKind.RATE_LIMIT), 10.0, "rate limited; no retry time given"),
+        (ActionResult(ProblemKind.RATE_LIMIT), 10.0, "rate limited; no retry time given"),
         (BUSY, 30.0, "server unavailable; the server asked to retry in 30s"),
     ],
 )
-def test_a_wait_is_told_with_whose_wish_it_is(result: Result, seconds: float, told: str) -> None:
+def test_a_wait_is_told_with_whose_wish_it_is(result: ActionResult, seconds: float, told: str) -> None:
     tested, now = first_answer(result)
-    view = tested.budget(now)
+    view = tested.quota(now)
     assert view.blocked_until == pytest.approx(0.1 + seconds)
     assert describe_wait(view.blocked_by, view.blocked_asked) == told
 
 
 def test_what_another_process_was_asked_for_is_nobodys_wish_that_we_know() -> None:
     tested = scheduler()
-    tested.be_quiet(0.0, 30.0)
-    view = tested.budget(0.0)
+    tested.set_cooldown(0.0, 30.0)
+    view = tested.quota(0.0)
     assert describe_wait(view.blocked_by, view.blocked_asked) == "rate limited"
 
 
 def test_refusals_in_a_row_that_name_no_time_are_waited_for_longer_each_time() -> None:
     budget, now, waits = Budget(Limit(60)), 0.0, []
     for _ in range(6):
-        budget.refuse(now + 0.1, now, None, page=False)
-        now = budget.quiet_until(now + 0.1) or 0.0
+        budget.on_rate_limited(now + 0.1, now, None, page=False)
+        now = budget.cooldown_until(now + 0.1) or 0.0
         waits.append(now)
     assert [later - at for at, later in pairwise([0.0, *waits])] == pytest.approx([10.1, 20.1, 40.1, 60.1, 60.1, 60.1])
-    budget.let_through(now, page=False)
-    budget.refuse(now + 0.1, now, None, page=False)
-    assert budget.quiet_until(now + 0.1) == pytest.approx(now + 10.1)
+    budget.on_success(now, page=False)
+    budget.on_rate_limited(now + 0.1, now, None, page=False)
+    assert budget.cooldown_until(now + 0.1) == pytest.approx(now + 10.1)
 
 
 @pytest.mark.parametrize("kind", [ProblemKind.NOT_FOUND, ProblemKind.PROTOCOL, ProblemKind.PERMISSION])
 def test_a_problem_of_one_job_keeps_that_job_alone_waiting(kind: ProblemKind) -> None:
     broken = Poll(job_key(0))
-    wish = Result(kind, retry_after=200.0, retry_asked=200.0)
+    wish = ActionResult(kind, retry_after=200.0, retry_after_unclamped=200.0)
     world = deck(10, lambda _, action: wish if action == broken else running(action))
     world.run(190.0)
     assert len(world.times(job_key(0))) == 1
@@ -122,7 +122,7 @@ def test_jobs_that_never_answer_take_half_of_the_places_and_the_others_keep_thei
     world.run(300.0)
     quick = [at for at, action in world.sent if isinstance(action, Poll) and action.key not in slow and at > 90.0]
     assert len(quick) >= 0.6 * sum(at > 90.0 for at, _ in alone.sent)
-    assert world.most_slow <= MOST_SLOW
+    assert world.most_slow <= MAX_SLOW
     assert all(world.times(key) for key in slow), "none is given up"
     assert tested.probe_at is None, "their failures say nothing of the profile"
 
@@ -166,9 +166,9 @@ class Slow(World):
         self.slow = slow
         self.most_slow = 0
 
-    def reply(self, action: Action) -> Result:
+    def reply(self, action: Action) -> ActionResult:
         assert isinstance(action, Poll)
-        return Result(ProblemKind.TIMEOUT) if action.key in self.slow else running(action)
+        return ActionResult(ProblemKind.TIMEOUT) if action.key in self.slow else running(action)
 
     def _fill(self) -> None:
         super()._fill()
@@ -189,4 +189,4 @@ def test_a_seed_changes_no_wait() -> None:
         tested.add(job_key(1), "search", 0.0)
         action = tested.next_action(0.0)
         tested.on_result(0.1, action, BUSY)
-        assert tested.budget(0.1).blocked_until == pytest.approx(30.1)
+        assert tested.quota(0.1).blocked_until == pytest.approx(30.1)

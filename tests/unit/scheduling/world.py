@@ -4,12 +4,12 @@ import random
 from collections.abc import Callable
 
 from jobdeck.domain.job import JobKey
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen, Wait
-from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll, Wait
+from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.scheduler import Scheduler
 from tests.builders import make_scheduler
 
-Answer = Callable[[float, Action], Result]
+Answer = Callable[[float, Action], ActionResult]
 
 
 def job_key(name: str | int, group: str | None = None) -> JobKey:
@@ -20,14 +20,16 @@ def scheduler(per_minute: float = 60, source: LimitSource = LimitSource.DOCUMENT
     return make_scheduler(Limit(per_minute, source), random.Random(seed))
 
 
-def running(action: Action, progress: float | None = None) -> Result:
+def running(action: Action, progress: float | None = None) -> ActionResult:
     assert isinstance(action, Poll)
-    return Result(seen=(Seen(action.key, "enrichment", terminal=False, progress=progress, changed=False),))
+    return ActionResult(
+        updates=(JobUpdate(action.key, "enrichment", terminal=False, progress=progress, changed=False),)
+    )
 
 
-def ended(action: Action) -> Result:
+def ended(action: Action) -> ActionResult:
     assert isinstance(action, Poll)
-    return Result(seen=(Seen(action.key, "enrichment", terminal=True, progress=1.0, changed=True),))
+    return ActionResult(updates=(JobUpdate(action.key, "enrichment", terminal=True, progress=1.0, changed=True),))
 
 
 class World:

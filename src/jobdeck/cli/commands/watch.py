@@ -18,7 +18,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.scheduling.actions import BudgetView
+from jobdeck.scheduling.actions import QuotaSnapshot
 
 BUDGET_SECONDS = 10.0
 
@@ -44,7 +44,7 @@ class ChangePrinter:
         self._clock = clock
         self._as_json = as_json
         self._told = clock.now()
-        self._budget: dict[str, BudgetView] = {}
+        self._budget: dict[str, QuotaSnapshot] = {}
         self._owed: set[JobKey] = set()
 
     def show(self, engine: Engine, batch: Batch) -> None:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
-from jobdeck.scheduling.actions import BudgetView
+from jobdeck.scheduling.actions import QuotaSnapshot
 from jobdeck.tui.cell_text import clip
 from jobdeck.tui.overall_progress import Progress
 from jobdeck.tui.render.spans import LEVELS, Line, Role, Span, bar, clip_line, line_width
@@ -37,7 +37,7 @@ class Overview:
 
     profiles: Sequence[str]
     counts: Mapping[State, int]
-    budgets: Mapping[str, BudgetView]
+    budgets: Mapping[str, QuotaSnapshot]
     paused: bool
     now: Instant
     unfocused: bool = False
@@ -180,7 +180,7 @@ def _counts(counts: Mapping[State, int]) -> Line:
     )
 
 
-def _quotas(budgets: Mapping[str, BudgetView], now: Instant) -> tuple[Line, ...]:
+def _quotas(budgets: Mapping[str, QuotaSnapshot], now: Instant) -> tuple[Line, ...]:
     """Return six ways to tell how much of each quota is used, the longest first."""
     if not budgets:
         return ((),) * 6
@@ -199,7 +199,7 @@ def _quotas(budgets: Mapping[str, BudgetView], now: Instant) -> tuple[Line, ...]
     )
 
 
-def spending(budget: BudgetView) -> str:
+def spending(budget: QuotaSnapshot) -> str:
     """Return what a quota is spent on (``57 via list (4s), 3 individually``); empty when there is nothing to poll."""
     parts: list[str] = []
     if budget.pages and budget.covered:
@@ -215,7 +215,7 @@ def _joined(quotas: Sequence[Line], *, named: bool = False) -> Line:
     return (*first, *spans[1:])
 
 
-def _quota(name: str, budget: BudgetView, now: Instant, *, gauge: bool = False) -> Line:
+def _quota(name: str, budget: QuotaSnapshot, now: Instant, *, gauge: bool = False) -> Line:
     """Return the requests sent of those allowed, in the window that the server gives its limit for."""
     used, limit, window = budget.used, budget.limit, MINUTE
     if budget.window is not None:
@@ -237,7 +237,7 @@ def _quota(name: str, budget: BudgetView, now: Instant, *, gauge: bool = False) 
     return (*label, *drawn, (f"{used}/{shown}", role), (unit + until, Role.WARN if until else Role.DIM))
 
 
-def _details(budget: BudgetView, now: Instant) -> Line:
+def _details(budget: QuotaSnapshot, now: Instant) -> Line:
     """Return when a quota is whole again, and what it is spent on."""
     details: list[str] = []
     if budget.blocked_until is not None and budget.covered + budget.alone:

@@ -6,21 +6,21 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll
+from jobdeck.scheduling.bucket import Limit, LimitSource
+from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.unit.scheduling.world import World, job_key
 
-OPERATIONS = ListSupport("operation", frozenset({"operation", "enrichment"}), active=("processing", "queued"))
-PROSPECTING = ListSupport(
+OPERATIONS = ListEndpoint("operation", frozenset({"operation", "enrichment"}), active_statuses=("processing", "queued"))
+PROSPECTING = ListEndpoint(
     "prospecting",
     frozenset({"prospecting"}),
-    page=10,
+    page_size=10,
     grouped=True,
     cursor=True,
-    active=("running", "queued"),
-    whole=False,
+    active_statuses=("running", "queued"),
+    full_rows=False,
 )
 
 
@@ -29,34 +29,34 @@ class Server:
     """Jobs in order of creation, listed newest first; `ended` are over, `refuses` maps a page to its problem."""
 
     keys: list[JobKey]
-    support: ListSupport
+    support: ListEndpoint
     ended: set[JobKey] = field(default_factory=set)
     refused: ProblemKind | None = None
     own_limit: bool = False
 
-    def answer(self, _: float, action: Action) -> Result:
+    def answer(self, _: float, action: Action) -> ActionResult:
         name = "poll" if isinstance(action, Poll) or not self.own_limit else "all"
         told = RateWindow(30, 25, 60.0, name="poll") if name == "poll" else RateWindow(600, 580, 60.0, name="all")
         windows = (told,) if self.own_limit else ()
         if isinstance(action, Poll):
-            return Result(seen=(self.row(action.key, whole=True),), windows=windows)
+            return ActionResult(updates=(self.row(action.key, whole=True),), windows=windows)
         assert isinstance(action, ListPage)
         if self.refused is not None:
-            return Result(self.refused)
+            return ActionResult(self.refused)
         rows = [key for key in reversed(self.keys) if key.account_group == action.account_group]
         if action.status is not None:
-            running = action.status == self.support.active[0]
+            running = action.status == self.support.active_statuses[0]
             rows = [key for key in rows if running and key not in self.ended]
         start = int(action.cursor or 0)
         page = rows[start : start + action.limit]
         more = str(start + action.limit) if len(rows) > start + action.limit and self.support.cursor else None
-        seen = tuple(self.row(key, whole=self.support.whole) for key in page)
-        return Result(seen=seen, windows=windows, next_cursor=more, rows=len(page))
+        seen = tuple(self.row(key, whole=self.support.full_rows) for key in page)
+        return ActionResult(updates=seen, windows=windows, next_cursor=more, rows=len(page))
 
-    def row(self, key: JobKey, *, whole: bool) -> Seen:
+    def row(self, key: JobKey, *, whole: bool) -> JobUpdate:
         over = key in self.ended
         phase = Phase.SUCCEEDED if over else Phase.RUNNING
-        return Seen(key, self.support.resource, over, None, changed=True, whole=whole, phase=phase)
+        return JobUpdate(key, self.support.resource, over, None, changed=True, full=whole, phase=phase)
 
 
 def watched(server: Server, per_minute: float = 60, kind: str = "operation") -> World:
@@ -100,8 +100,8 @@ def test_an_end_is_seen_on_the_list_and_leaves_the_schedule() -> None:
     world.run(20.0)
     server.ended = set(server.keys[:10])
     world.run(30.0)
-    assert all(world.tested.plan(key) is None for key in server.keys[:10])
-    assert all(world.tested.plan(key) is not None for key in server.keys[10:])
+    assert all(world.tested.next_poll(key) is None for key in server.keys[:10])
+    assert all(world.tested.next_poll(key) is not None for key in server.keys[10:])
 
 
 def test_what_vanished_from_a_list_of_running_jobs_is_fetched_at_once() -> None:
@@ -116,7 +116,7 @@ def test_what_vanished_from_a_list_of_running_jobs_is_fetched_at_once() -> None:
     assert any(page.status == "processing" for _, page in world.pages())
     server.ended.add(mine[3])
     world.run(70.0)
-    assert world.tested.plan(mine[3]) is None
+    assert world.tested.next_poll(mine[3]) is None
 
 
 def test_a_refused_list_is_remembered_and_single_polls_go_on() -> None:
@@ -126,7 +126,7 @@ def test_a_refused_list_is_remembered_and_single_polls_go_on() -> None:
         world.run(300.0)
         assert len(world.pages()) == 1
         assert set(polls(world)) == set(server.keys)
-        assert not world.tested.budget(300.0).halted
+        assert not world.tested.quota(300.0).halted
 
 
 def test_a_list_that_fails_for_a_while_backs_off() -> None:
@@ -170,8 +170,8 @@ def test_a_result_that_the_list_did_not_carry_is_fetched_once() -> None:
 def test_stages_that_someone_looks_at_are_still_polled() -> None:
     server = Server([job_key(name, "g") for name in range(8)], PROSPECTING)
     world = watched(server, 300, "prospecting")
-    world.tested.focus(server.keys[2], 0.0)
-    world.tested.show(server.keys[:4])
+    world.tested.set_selected(server.keys[2], 0.0)
+    world.tested.set_visible(server.keys[:4])
     world.run(60.0)
     looked = polls(world, since=10.0)
     assert looked.count(server.keys[2]) >= 20
@@ -185,4 +185,4 @@ def test_a_list_with_a_limit_of_its_own_is_learnt_from_the_headers() -> None:
     world.run(120.0)
     late = [at for at, _ in world.pages() if at > 60.0]
     assert len(late) >= 25
-    assert world.tested.budget(120.0).used <= 3
+    assert world.tested.quota(120.0).used <= 3

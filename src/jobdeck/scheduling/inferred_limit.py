@@ -27,7 +27,7 @@ There are some fourteen ways to count, and a coincidence in one of them is nothi
 ONE_REFUSAL, FEW_REQUESTS = 1.0, 20.0
 """What counts as seen before the first answer: one refusal for another reason, in twenty requests."""
 
-MOST_BEYOND = 2
+MAX_BEYOND = 2
 """So many requests may go through just above a level: what makes few requests stays near one level all the time."""
 
 FEWEST_REQUESTS = 60
@@ -38,7 +38,7 @@ USUAL = 300
 HIGHEST_RANK = 0.95
 """While use grows, after a beginning or a pause, every refusal is at the highest level yet, and tells little."""
 
-SHARED_PART = 0.85
+SHARED_UTILIZATION = 0.85
 SHARED_SECONDS = 900.0
 """Part of the usual level of refusals that is used when others share a limit, and for how long.
 
@@ -48,12 +48,12 @@ Of 30 a minute in a sliding window, a quarter taken by others, 60 believed: 6 re
 MEMORY = 600.0
 """Requests after which what was seen counts half."""
 
-MOST_REQUESTS = 4_096
+MAX_REQUESTS = 4_096
 
 SAME_CAUSE = 3
 """Requests let through since a refusal below which the next has the same cause."""
 
-KEPT_SECONDS = 1_800.0
+HOLD_SECONDS = 1_800.0
 LONGER, MOST_LONGER = 4.0, 4
 """How long an inferred limit is kept before more is tried, and how many times longer after each further refusal."""
 
@@ -111,17 +111,17 @@ class Level:
         self._beyond = 0
         self._highest = 0.0
 
-    def let_through(self, now: float) -> None:
+    def on_success(self, now: float) -> None:
         """Count a request; one far above the level disproves it, and so do several just above it."""
         self._counter.add(now)
         level = self._counter.level(now)
         self._highest = max(self._highest, level)
         if level > self._first:
             self._beyond += 1
-            if self._beyond > MOST_BEYOND or level > self._first + _slack(self._first):
+            if self._beyond > MAX_BEYOND or level > self._first + _slack(self._first):
                 self.clear()
 
-    def refuse(self, now: float) -> None:
+    def on_rate_limited(self, now: float) -> None:
         """Count a refusal, at the level of those before or, if lower, as the first at its own."""
         level = self._counter.level(now)
         if level >= self._first - _slack(self._first):
@@ -150,12 +150,12 @@ class BucketLevel:
         self.lowest = INFINITE
         self.refusals = 0
         self.passed_before = False
-        self._times: deque[float] = deque(maxlen=MOST_REQUESTS)
+        self._times: deque[float] = deque(maxlen=MAX_REQUESTS)
         self._tokens = 0.0
         self._filled_at = 0.0
         self._beyond = 0
 
-    def let_through(self, now: float) -> None:
+    def on_success(self, now: float) -> None:
         """Count a request; one that finds the bucket long empty disproves it, and so do several that find it empty."""
         self._times.append(now)
         if self.refusals:
@@ -163,10 +163,10 @@ class BucketLevel:
             self._tokens -= 1.0
             if self._tokens < -1.0:
                 self._beyond += 1
-                if self._beyond > MOST_BEYOND or self._tokens < -_slack(self.lowest):
+                if self._beyond > MAX_BEYOND or self._tokens < -_slack(self.lowest):
                     self.clear()
 
-    def refuse(self, now: float) -> None:
+    def on_rate_limited(self, now: float) -> None:
         """Count a refusal by the bucket of those before or, if that is not empty, as the first by its own."""
         if self.refusals:
             self._fill(now)
@@ -215,12 +215,12 @@ class HighUse:
         self._usual: deque[float] = deque(maxlen=USUAL)
         self._refused: deque[tuple[float, float]] = deque(maxlen=MOST_REFUSALS)
 
-    def let_through(self, now: float) -> None:
+    def on_success(self, now: float) -> None:
         """Count a request."""
         self._usual.append(self._minute.level(now))
         self._minute.add(now)
 
-    def refuse(self, now: float) -> None:
+    def on_rate_limited(self, now: float) -> None:
         """Note how high use is, compared with the usual."""
         level = self._minute.level(now)
         below = sum(1.0 if each < level else 0.5 if each == level else 0.0 for each in self._usual)
@@ -238,7 +238,7 @@ class HighUse:
         by_chance = math.exp(-total) * sum(total**power / math.factorial(power) for power in range(count))
         if count < FEWEST_REFUSALS or len(self._usual) < FEWEST_REQUESTS or by_chance > BY_CHANCE:
             return INFINITE
-        return SHARED_PART * median(level for _, level in self._refused)
+        return SHARED_UTILIZATION * median(level for _, level in self._refused)
 
 
 class InferredLimit:
@@ -253,14 +253,14 @@ class InferredLimit:
         self._refusals = 0.0
         self._met = self._shared = False
         self._passed = 0
-        self._kept_until = 0.0
+        self._held_until = 0.0
 
     @property
     def active(self) -> bool:
         """Whether there is a limit to keep."""
         return self.limit < INFINITE
 
-    def let_through(self, now: float) -> None:
+    def on_success(self, now: float) -> None:
         """Note that a request was not refused."""
         self._passed += 1
         self._requests += 1.0
@@ -268,12 +268,12 @@ class InferredLimit:
             self._requests /= 2
             self._refusals /= 2
         for level in self._levels:
-            level.let_through(now)
-        self._high_use.let_through(now)
-        if self.active and now >= self._kept_until:
+            level.on_success(now)
+        self._high_use.on_success(now)
+        if self.active and now >= self._held_until:
             self.limit = INFINITE
 
-    def refuse(self, now: float, *, room: bool = False) -> bool:
+    def on_rate_limited(self, now: float, *, room: bool = False) -> bool:
         """Note a refusal that nothing explains; return whether it is a limit's.
 
         With `room` the server tells of a limit that has room: another one, of which it says nothing, is less likely.
@@ -284,37 +284,37 @@ class InferredLimit:
         met_before, self._met = self._met, True
         self._refusals += 1.0
         for level in self._levels:
-            level.refuse(now)
+            level.on_rate_limited(now)
         if self._shared:
             self._high_use.clear()
-        self._high_use.refuse(now)
+        self._high_use.on_rate_limited(now)
         likely = [level for level in self._levels if self._is_limit(level, room=room)]
         self._shared = False
         if likely:
             found = min(likely, key=lambda level: (-level.refusals, level.lowest))
             found.accept()
             self.limit = max(1.0, found.lowest)
-            self._kept_until = now + KEPT_SECONDS * LONGER ** min(found.refusals - 2, MOST_LONGER)
+            self._held_until = now + HOLD_SECONDS * LONGER ** min(found.refusals - 2, MOST_LONGER)
             return True
-        self._keep_for_now(now, room=room, met_before=met_before)
+        self._limit_temporarily(now, room=room, met_before=met_before)
         return False
 
-    def drop(self) -> None:
+    def clear(self) -> None:
         """Infer no limit any more."""
         self.limit = INFINITE
         for level in self._levels:
             level.clear()
 
-    def _keep_for_now(self, now: float, *, room: bool, met_before: bool) -> None:
+    def _limit_temporarily(self, now: float, *, room: bool, met_before: bool) -> None:
         """Keep below what was refused while it may be the first meeting with a limit, or is one that others share."""
         last_minute = self._levels[0]
         self.limit = INFINITE if room else max(1.0, self._high_use.limit())
-        self._kept_until = now + SHARED_SECONDS
+        self._held_until = now + SHARED_SECONDS
         self._shared = self.active
         if not self.active and not met_before:
             # Until that minute is over a window that slides would refuse again and again.
             self.limit = max(1.0, last_minute.lowest)
-            self._kept_until = now + MINUTE
+            self._held_until = now + MINUTE
 
     def _is_limit(self, level: Level | BucketLevel, *, room: bool) -> bool:
         others = self._refusals - level.refusals

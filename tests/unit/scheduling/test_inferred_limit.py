@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jobdeck.scheduling.bucket import Bucket
-from jobdeck.scheduling.inferred import InferredLimit
-from jobdeck.scheduling.limits import Limit, LimitSource
+from jobdeck.scheduling.bucket import Bucket, Limit, LimitSource
+from jobdeck.scheduling.inferred_limit import InferredLimit
 
 HOUR = 3_600.0
 QUIET = 10.0
@@ -101,15 +100,15 @@ def saturate(bucket: Bucket, lets_through: Callable[[float], bool], start: float
         if ready > now:
             now = max(ready, now + 0.01)
             continue
-        bucket.take(now)
+        bucket.acquire(now)
         allowed = lets_through(now)
         now += 0.2
-        bucket.announce(now, (), 0)
+        bucket.update_from_headers(now, (), 0)
         if allowed:
-            bucket.let_through(now)
+            bucket.on_success(now)
             good += 1
         else:
-            bucket.refuse(now, now - 0.2, QUIET)
+            bucket.on_rate_limited(now, now - 0.2, QUIET)
             now += QUIET
             refused += 1
     return good * 60.0 / (end - start), refused
@@ -174,17 +173,17 @@ def test_of_a_limit_that_others_share_less_is_used_when_refusals_come_at_high_us
 def refused_at(tested: InferredLimit, count: int, now: float, *, room: bool = False) -> bool:
     """Send `count` requests within a minute, then one that is refused; return the verdict."""
     for number in range(count):
-        tested.let_through(now + number * 50.0 / count)
-    return tested.refuse(now + 50.0, room=room)
+        tested.on_success(now + number * 50.0 / count)
+    return tested.on_rate_limited(now + 50.0, room=room)
 
 
 def test_a_second_refusal_at_the_same_level_is_a_limit_s() -> None:
     tested = InferredLimit()
     assert not refused_at(tested, 60, 0.0)
     for number in range(60):
-        tested.let_through(120.0 + number * 50.0 / 60)
+        tested.on_success(120.0 + number * 50.0 / 60)
     assert not tested.active, "the first is heeded for a minute"
-    assert tested.refuse(170.0)
+    assert tested.on_rate_limited(170.0)
     assert 30 <= tested.limit <= 60, "the lowest of what would explain both"
 
 
@@ -192,7 +191,7 @@ def test_what_goes_through_above_the_level_disproves_it() -> None:
     tested = InferredLimit()
     assert not refused_at(tested, 60, 0.0)
     for number in range(70):
-        tested.let_through(120.0 + number * 50.0 / 70)
+        tested.on_success(120.0 + number * 50.0 / 70)
     assert not refused_at(tested, 60, 240.0)
 
 
@@ -209,16 +208,16 @@ def test_use_that_is_always_the_same_makes_no_limit_of_chance() -> None:
     tested = InferredLimit()
     for number in range(600):
         if number % 100 == 99:
-            assert not tested.refuse(number * 10.0)
+            assert not tested.on_rate_limited(number * 10.0)
         else:
-            tested.let_through(number * 10.0)
+            tested.on_success(number * 10.0)
 
 
 def test_refusals_one_after_the_other_have_one_cause() -> None:
     tested = InferredLimit()
     refused_at(tested, 60, 0.0)
-    tested.refuse(60.0)
-    tested.refuse(70.0)
+    tested.on_rate_limited(60.0)
+    tested.on_rate_limited(70.0)
     assert tested.limit == 60, "nothing went through in between, so they tell nothing new"
     refused_at(tested, 70, 120.0)
     assert not tested.active

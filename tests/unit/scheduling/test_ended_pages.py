@@ -9,27 +9,27 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import Action, ListPage, Poll, Result, Seen
-from jobdeck.scheduling.limits import Limit, LimitSource
-from jobdeck.scheduling.lists import ListSupport
+from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll
+from jobdeck.scheduling.bucket import Limit, LimitSource
+from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key
 
-OPERATIONS = ListSupport(
+OPERATIONS = ListEndpoint(
     "operation",
     frozenset({"operation"}),
-    active=("processing", "queued"),
-    ended=("succeeded", "failed", "cancelled"),
+    active_statuses=("processing", "queued"),
+    ended_statuses=("succeeded", "failed", "cancelled"),
 )
-PROSPECTING = ListSupport(
+PROSPECTING = ListEndpoint(
     "prospecting",
     frozenset({"prospecting"}),
     grouped=True,
     cursor=True,
-    active=("running", "queued"),
-    whole=False,
-    ended=("completed", "failed", "cancelled"),
+    active_statuses=("running", "queued"),
+    full_rows=False,
+    ended_statuses=("completed", "failed", "cancelled"),
 )
 PHASES = {
     "queued": Phase.QUEUED,
@@ -46,35 +46,35 @@ PHASES = {
 class Server:
     """Jobs in order of creation with their status, listed newest first; lists have a limit of their own or not."""
 
-    support: ListSupport
+    support: ListEndpoint
     states: dict[JobKey, str]
     own_limit: bool = True
     per_minute: int = 30
     refused: frozenset[str | None] = frozenset()
     told: dict[JobKey, float] = field(default_factory=dict)
 
-    def answer(self, now: float, action: Action) -> Result:
+    def answer(self, now: float, action: Action) -> ActionResult:
         name, limit = ("poll", self.per_minute) if isinstance(action, Poll) or not self.own_limit else ("all", 600)
         windows = (RateWindow(limit, limit - 5, 60.0, name=name),)
         if isinstance(action, Poll):
-            return Result(seen=(self.row(action.key, now, whole=True),), windows=windows)
+            return ActionResult(updates=(self.row(action.key, now, whole=True),), windows=windows)
         assert isinstance(action, ListPage)
         if action.status in self.refused:
-            return Result(ProblemKind.PROTOCOL, windows=windows)
+            return ActionResult(ProblemKind.PROTOCOL, windows=windows)
         rows = [key for key, state in reversed(self.states.items()) if action.status in {None, state}]
         start = int(action.cursor or 0)
         page = rows[start : start + action.limit]
         more = self.support.cursor and len(rows) > start + action.limit
-        seen = tuple(self.row(key, now, whole=self.support.whole) for key in page)
+        seen = tuple(self.row(key, now, whole=self.support.full_rows) for key in page)
         cursor = str(start + action.limit) if more else None
-        return Result(seen=seen, windows=windows, next_cursor=cursor, rows=len(page))
+        return ActionResult(updates=seen, windows=windows, next_cursor=cursor, rows=len(page))
 
-    def row(self, key: JobKey, now: float, *, whole: bool) -> Seen:
+    def row(self, key: JobKey, now: float, *, whole: bool) -> JobUpdate:
         phase = PHASES[self.states[key]]
         if phase.terminal:
             self.told.setdefault(key, now)
         kind = self.support.resource
-        return Seen(key, kind, phase.terminal, None, changed=False, whole=whole, phase=phase)
+        return JobUpdate(key, kind, phase.terminal, None, changed=False, full=whole, phase=phase)
 
     def end(self, keys: Iterable[JobKey], state: str) -> None:
         self.states.update(dict.fromkeys(keys, state))
@@ -125,13 +125,13 @@ def test_an_ended_job_too_old_for_the_page_is_polled() -> None:
     server.end(mine[:4], "succeeded")
     world.run(105.0)
     assert set(mine[:4]) <= set(polls(world, 90.0))
-    assert all(world.tested.plan(key) is None for key in mine[:4])
+    assert all(world.tested.next_poll(key) is None for key in mine[:4])
 
 
 def test_a_filter_that_the_server_does_not_know_is_asked_for_once() -> None:
     mine = [job_key(name) for name in range(60)]
     others = dict.fromkeys((job_key(f"other{name}") for name in range(100)), "cancelled")
-    refused = frozenset(OPERATIONS.ended)
+    refused = frozenset(OPERATIONS.ended_statuses)
     server = Server(OPERATIONS, {**dict.fromkeys(mine, "processing"), **others}, refused=refused)
     world = watched(server, mine)
     world.run(60.0)
@@ -205,7 +205,7 @@ def test_a_page_held_back_by_the_shared_budget_keeps_its_place_in_the_list() -> 
     second = tested.next_action(0.4)
     assert isinstance(second, ListPage)
     assert second.cursor == "100"
-    tested.hold(second, 0.4, 3.0)
+    tested.requeue_throttled(second, 0.4, 3.0)
     assert tested.next_action(4.0) == second
 
 
@@ -217,7 +217,7 @@ def test_no_reason_and_no_row_on_the_screen_starves_behind_pages(seed: int, show
     server = Server(PROSPECTING, dict.fromkeys(keys, "running"), own_limit=False, per_minute=per_minute)
     world = watched(server, keys, per_minute)
     rows = chance.sample(keys, shown)
-    world.tested.show(rows)
+    world.tested.set_visible(rows)
     world.run(35.0)
     assert set(rows) <= set(polls(world, 0.0))
     failed = chance.sample([key for key in keys if key not in rows], 3)

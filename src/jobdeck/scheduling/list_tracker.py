@@ -1,0 +1,298 @@
+"""Lists: one request that refreshes up to a hundred jobs, and which jobs it is known to show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobdeck.domain.job import JobKey
+from jobdeck.scheduling.actions import ListPage
+from jobdeck.scheduling.ended_pages import MIN_VALUE, EndedPages, UnlistedJobs
+from jobdeck.scheduling.list_query import PAGE_PERIOD, AgingValue, ListQuery, PageCandidate
+from jobdeck.scheduling.scheduled_job import ScheduledJob
+
+CURSOR_LIFE = 30.0
+MIN_EMPTY_BACKOFF = 30.0
+MAX_EMPTY_BACKOFF = 300.0
+GRACE_GAPS = 3.0
+"""Times the usual gap between two list pages after which a listed job is polled on its own."""
+
+MIN_RELATIVE_VALUE = 0.5
+"""A page whose jobs were nearly all observed a moment ago is not requested: it must be worth this part of its usual."""
+
+QUEUED_HAZARD = 0.25
+"""How much less likely a job has ended that was still queued when last observed."""
+
+COUNT_SECONDS = 1.0
+"""Between two countings of the jobs that no unfiltered page shows."""
+
+MIN_GRACE = 8.0
+MAX_GRACE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListEndpoint:
+    """What a profile's API can list, as plain data.
+
+    Rows come newest first, at most `page_size` of them. `kinds` are the kinds (as given to `Scheduler.add`) the list
+    shows. `grouped` lists are requested per account group. `cursor` lists continue where a page ended.
+    `active_statuses` are the filters that select unfinished jobs, the one that means "running" first, `ended_statuses`
+    those that select ended ones, the one for success first. `full_rows` is False when rows say nothing of stages, error
+    and result: then the end is known at once, and a poll for the rest follows when there is room (`Selector`).
+    """
+
+    resource: str
+    kinds: frozenset[str]
+    page_size: int = 100
+    grouped: bool = False
+    cursor: bool = False
+    active_statuses: tuple[str, ...] = ()
+    full_rows: bool = True
+    ended_statuses: tuple[str, ...] = ()
+
+
+class ListTracker:
+    """One list (of one account group), with its queries and the watched jobs that it could show."""
+
+    def __init__(self, endpoint: ListEndpoint, group: str | None, jobs: dict[JobKey, ScheduledJob]) -> None:
+        self.endpoint = endpoint
+        self.group = group
+        self.keys: dict[JobKey, None] = {}
+        self.unlisted: dict[JobKey, None] = {}
+        self.new: dict[JobKey, None] = {}
+        self.never_listed: dict[JobKey, None] = {}
+        self.ended_pages = EndedPages(endpoint.ended_statuses)
+        self.refused = False
+        self.failures = 0
+        self.failed_at = float("-inf")
+        self.retry_at = float("-inf")
+        self.not_before = float("-inf")
+        self._jobs = jobs
+        self._counted_at = float("-inf")
+        self._unlisted_value = AgingValue(0.0)
+        first, *others = endpoint.active_statuses or (None,)
+        self.queries = [ListQuery(None, shows_ended=True)]
+        if first is not None:
+            self.queries.append(ListQuery(first, shows_ended=False))
+            self.queries.extend(ListQuery(status, shows_ended=False) for status in others)
+
+    def add(self, key: JobKey) -> None:
+        """Expect a new job, most likely on the first page without a filter."""
+        self.keys[key] = self.unlisted[key] = self.new[key] = self.never_listed[key] = None
+
+    def drop(self, key: JobKey) -> None:
+        """Expect a job no more: it has ended, or is not watched."""
+        self.keys.pop(key, None)
+        self.unlisted.pop(key, None)
+        self.new.pop(key, None)
+        self.never_listed.pop(key, None)
+        self.ended_pages.drop(key)
+
+    def mark_alive(self, key: JobKey) -> None:
+        """Note that a job was observed that has not ended."""
+        self.never_listed.pop(key, None)
+        self.ended_pages.drop(key)
+
+    def mark_unlisted(self, key: JobKey) -> None:
+        """Note that the lists have not shown a job for too long; it is polled on its own until they do again."""
+        if key in self.keys:
+            self.unlisted[key] = None
+
+    def candidates(self, now: float, pace: float, *, cheap: bool, probing: bool = False) -> list[PageCandidate]:
+        """Return the pages worth a request now; `pace` stretches the period while the user is away.
+
+        A page for a single job is worth a request only when pages are `cheap`, paid from their own bucket. A list
+        that failed is left alone for a while, unless `probing`: then something else sets the pace.
+        """
+        blocked_until = self.not_before if probing else max(self.not_before, self.retry_at)
+        if self.refused or now < blocked_until or len(self.keys) < (1 if cheap else 2):
+            return []
+        found: list[PageCandidate] = []
+        for query in self.queries:
+            if query.refused or query.in_flight:
+                continue
+            if query.requested_at is None or now >= query.requested_at + PAGE_PERIOD * pace:
+                value = self._value(query, 0, now, pace) + self._expected_new(query, now, 1 if cheap else 2)
+                if value > 0:
+                    found.append(self._candidate(query, 0, value))
+            if query.cursor is not None and now < query.cursor_at + CURSOR_LIFE:
+                value = self._value(query, query.depth, now, pace) + self._expected_deeper(query, now)
+                if value > 0:
+                    found.append(self._candidate(query, query.depth, value))
+        if self.queries[0].pages:
+            found.extend(
+                self._candidate(query, 0, value) for query, value in self.ended_pages.valuable_queries(now, pace)
+            )
+        return found
+
+    def next_candidate_at(self, now: float, pace: float, *, cheap: bool) -> float | None:
+        """Return when there may be a page worth a request, if there is none now."""
+        if self.refused or len(self.keys) < (1 if cheap else 2):
+            return None
+        soon = [
+            max((query.requested_at or now) + PAGE_PERIOD * pace, self.not_before, self.retry_at)
+            for query in self.queries
+            if not query.refused and not query.in_flight and (any(query.pages) or self.unlisted)
+        ]
+        if self.queries[0].pages and (end := self.ended_pages.next_worth_at(now, pace)) is not None:
+            soon.append(max(end, self.not_before, self.retry_at))
+        return min(soon, default=None)
+
+    def mark_sent(self, candidate: PageCandidate, now: float) -> None:
+        """Note that a page was requested."""
+        candidate.query.in_flight = True
+        candidate.query.cursor = None
+        if candidate.depth == 0:
+            candidate.query.requested_at = now
+
+    def mark_unsent(self, candidate: PageCandidate) -> None:
+        """Note that the request for a page was not sent after all."""
+        candidate.query.in_flight = False
+        candidate.query.requested_at, candidate.query.cursor = candidate.requested_at, candidate.cursor
+
+    def awaits(self, key: JobKey, now: float, pace: float) -> bool:
+        """Whether a job that has probably ended is better left to a page of ended jobs."""
+        return (
+            not self.refused and now >= max(self.not_before, self.retry_at) and self.ended_pages.awaits(key, now, pace)
+        )
+
+    def apply_page(
+        self, query: ListQuery, place: int, now: float, shown: Sequence[JobKey], *, full: bool, cursor: str | None
+    ) -> list[JobKey]:
+        """Take over which live jobs a page showed, in its order; return those gone from it for good.
+
+        A job that was on this page is gone when an older one is still there, or when the list ends with this page.
+        Else it was pushed off by newer jobs, and may be on the next page.
+        """
+        query.in_flight = False
+        query.cursor, query.cursor_at, query.depth = cursor, now, place + 1
+        while len(query.pages) <= place + 1:
+            query.pages.append([])
+        here = set(shown)
+        places = {key: number for number, key in enumerate(query.pages[place])}
+        last = max((places[key] for key in shown if key in places), default=-1)
+        earlier = set(query.pages[place - 1]) if place else set()
+        vanished: list[JobKey] = []
+        pushed: list[JobKey] = []
+        for key, number in places.items():
+            if key in here or key in earlier or key not in self.keys:
+                continue
+            (vanished if number < last or not full else pushed).append(key)
+        query.pages[place] = list(shown)
+        query.pages[place + 1] = [*pushed, *(key for key in query.pages[place + 1] if key not in here)] if full else []
+        query.complete = not full
+        if not full or not self.endpoint.cursor:
+            del query.pages[place + 1 :]
+            self.unlisted.update(dict.fromkeys(pushed))
+        if not full and query.status is None:
+            # The whole list was shown: what is not in it will not be seen by reading on.
+            self.never_listed.clear()
+        for each in self.queries:
+            each.values = [None] * len(each.pages)
+        for key in shown:
+            self.unlisted.pop(key, None)
+        if not full and query.status is not None and query.status == self.endpoint.active_statuses[0]:
+            # The whole of what runs was shown: what ran when last seen, and is nowhere now, has ended.
+            vanished.extend(key for key in self.unlisted if self._jobs[key].was_running)
+        self.new.clear()
+        self._count_unlisted(now)
+        self._backoff_if_empty(query, now, fruitful=bool(shown), place=place)
+        return vanished
+
+    def mark_failed(self, query: ListQuery) -> None:
+        """Note that a page was not answered."""
+        query.in_flight = False
+        query.cursor = None
+
+    def retry_soon(self) -> None:
+        """End the back-off: what made the list fail is over."""
+        self.failures = 0
+        self.retry_at = float("-inf")
+
+    def _backoff_if_empty(self, query: ListQuery, now: float, *, fruitful: bool, place: int) -> None:
+        if place:
+            query.deeper_not_before = float("-inf") if fruitful else now + MIN_EMPTY_BACKOFF
+        elif fruitful:
+            query.empty_pages = 0
+        else:
+            query.empty_pages += 1
+            query.not_before = now + min(MAX_EMPTY_BACKOFF, MIN_EMPTY_BACKOFF * 2.0 ** min(query.empty_pages - 1, 5))
+
+    def _value(self, query: ListQuery, place: int, now: float, pace: float) -> float:
+        if place >= len(query.pages):
+            return 0.0
+        if len(query.values) != len(query.pages):
+            query.values = [None] * len(query.pages)
+        sums = query.values[place]
+        if sums is None:
+            sums = query.values[place] = self._aging_value(query.pages[place], now, ends_tell=query.shows_ended)
+        worth = sums.at(now)
+        if not query.shows_ended and self.ended_pages.recall_rate and not sums.any_visible and worth < MIN_VALUE:
+            return 0.0
+        if worth < MIN_RELATIVE_VALUE * sums.zero * (PAGE_PERIOD * pace) ** 2 / 2:
+            return 0.0
+        # An end observed on a filtered page is only a hole in it: it takes a second request to know.
+        return worth if query.shows_ended else worth * 0.5
+
+    def _aging_value(self, keys: Sequence[JobKey], now: float, *, ends_tell: bool) -> AgingValue:
+        zero = one = two = 0.0
+        looked_at = False
+        for key in keys:
+            job = self._jobs.get(key)
+            if job is None or job.terminal or (job.suspected_end and not ends_tell):
+                continue
+            looked_at = looked_at or job.visible
+            since = (job.last_success if job.last_success is not None else job.added) - now
+            hazard = 1.0 if job.suspected_end else job.hazard
+            zero += hazard
+            one += hazard * since
+            two += hazard * since * since
+        # What pages of ended jobs will show anyway is worth little here, but for rows on the screen progress counts.
+        rest = 1.0 if ends_tell or looked_at else 1.0 - self.ended_pages.recall_rate
+        return AgingValue(now, zero * rest, one * rest, two * rest, looked_at)
+
+    def _count_unlisted(self, now: float) -> None:
+        """Count the jobs that no page without a filter would show ended, and those that no page shows at all."""
+        if now < self._counted_at + COUNT_SECONDS:
+            return
+        self._counted_at = now
+        hidden = self.ended_pages.unlisted = UnlistedJobs(
+            since=self.ended_pages.unlisted.since if self.ended_pages.unlisted.count else now
+        )
+        listed = {key for page in self.queries[0].pages for key in page} if self.ended_pages.queries else self.keys
+        for key in self.keys:
+            if key not in listed and not (job := self._jobs[key]).suspected_end:
+                hidden.count += 1
+                hidden.hazards += job.hazard * (
+                    QUEUED_HAZARD if job.last_success is not None and not job.was_running else 1.0
+                )
+        running = [key for key in self.unlisted if self._jobs[key].was_running]
+        self._unlisted_value = self._aging_value(running, now, ends_tell=False)
+
+    def _expected_new(self, query: ListQuery, now: float, least: int) -> float:
+        """What a first page may bring beyond the jobs it showed last time."""
+        if now < query.not_before or (query.status is not None and not self.queries[0].pages):
+            return 0.0
+        if query.status is not None and self.never_listed and self.endpoint.cursor and self.queries[0].in_flight:
+            # The next page of all jobs is on its way, and reading on from there shows the rest.
+            return 0.0
+        if len(self.new) >= 2 and query.status is None:
+            return float("inf")
+        unlisted = len(self.unlisted)
+        if unlisted < least:
+            return 0.0
+        if query.requested_at is None:
+            return float("inf")
+        if not query.complete or query.status is None or unlisted > self.endpoint.page_size:
+            return 1e-6 * unlisted
+        # The last page had room to spare, so the next one will show them, unless they wait for their beginning.
+        return self._unlisted_value.at(now)
+
+    def _expected_deeper(self, query: ListQuery, now: float) -> float:
+        explored = query.depth < len(query.pages) and bool(query.pages[query.depth])
+        if now < query.deeper_not_before or (not self.never_listed and (explored or len(self.unlisted) < 2)):
+            return 0.0
+        return float("inf")
+
+    def _candidate(self, query: ListQuery, place: int, value: float) -> PageCandidate:
+        cursor = query.cursor if place else None
+        page = ListPage(self.endpoint.resource, self.group, query.status, cursor, self.endpoint.page_size)
+        return PageCandidate(query, place, page, value, query.requested_at, query.cursor)

@@ -1,0 +1,535 @@
+"""The jobs of a profile with their state in the scheduler, and how each answer changes it."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.scheduling.actions import ActionResult, JobUpdate
+from jobdeck.scheduling.backoff import MAX_BACKOFF, backoff, clamp_delay
+from jobdeck.scheduling.estimates import Estimates
+from jobdeck.scheduling.fair_queue import FairQueue
+from jobdeck.scheduling.list_query import PageCandidate
+from jobdeck.scheduling.list_tracker import GRACE_GAPS, MAX_GRACE, MIN_GRACE, ListEndpoint, ListTracker
+from jobdeck.scheduling.queue import DueQueue
+from jobdeck.scheduling.scheduled_job import MIN_INTERVAL, TRANSIENT_FAILURES, PollInterval, ScheduledJob
+
+NOT_FOUND_SECONDS = 60.0
+MISSING_SECONDS = 30.0
+"""After so long without anything but "not found" a job is polled rarely."""
+
+MAX_MISSING_WAIT = 5.0
+"""Between two polls until then: a replica that lags catches up within seconds."""
+
+FULL_RATE_TRIES = 10
+RARE_SECONDS = 900.0
+"""An ended job whose own answer failed so often is polled for it as rarely as this."""
+
+FORBIDDEN_SECONDS = 60.0
+STAGES_SECONDS = 10.0
+"""Between two polls of a job on the screen whose list rows say nothing of its stages."""
+
+MAX_PARKED_SECONDS = 30.0
+"""The longest that a slow job waits for a place: no request takes longer."""
+
+MAX_SECONDS_WITHOUT_STAGES = 25.0
+"""The longest such a job is left without a poll, when pages are always worth more."""
+
+MAX_FIRST_PROGRESS = 0.25
+"""A job first observed with more progress than this was not watched from its start, and teaches no duration."""
+
+JUST_STARTED = 0.05
+"""A job first observed with less progress than this has just begun, as far as its end is concerned."""
+
+MIN_PROGRESS_MOVE = 0.1
+"""So much progress since the first observation shows how fast a job goes."""
+
+_ENDS_WITH_REASON = frozenset({Phase.FAILED, Phase.PARTIAL})
+"""Ends that have a reason, which somebody wants to know."""
+
+_LASTING_REFUSALS = frozenset(
+    {
+        ProblemKind.NOT_FOUND,
+        ProblemKind.PERMISSION,
+        ProblemKind.PROTOCOL,
+        ProblemKind.REDIRECT,
+        ProblemKind.NOT_JSON,
+        ProblemKind.TOO_BIG,
+    }
+)
+"""Answers to a list request that will be the same tomorrow."""
+
+
+class ScheduleTable:
+    """The watched jobs with their queues and lists. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        lists: Sequence[ListEndpoint],
+        estimates: Estimates,
+        rng: random.Random,
+        intervals: Mapping[str, PollInterval],
+    ) -> None:
+        self.jobs: dict[JobKey, ScheduledJob] = {}
+        self.estimates = estimates
+        self.fair_queue = FairQueue(self.jobs, estimates)
+        self.lists: dict[tuple[str, str | None], ListTracker] = {}
+        self.new: dict[JobKey, None] = {}
+        self.suspects: dict[JobKey, None] = {}
+        self.awaiting_result: dict[JobKey, None] = {}
+        self._deferred: DueQueue[JobKey] = DueQueue()
+        self.in_flight: set[JobKey] = set()
+        self._parked_slow: dict[JobKey, float] = {}
+        self._parked_untried: dict[JobKey, float] = {}
+        self.interval_factor = 1.0
+        self._endpoints = tuple(lists)
+        self._rng = rng
+        self._intervals = intervals
+        self._visible: frozenset[JobKey] = frozenset()
+        self._selected: JobKey | None = None
+
+    def add(self, key: JobKey, kind: str, now: float, elapsed: float | None, wait: float | None = None) -> None:
+        """Watch a job that began `elapsed` seconds ago (None: now, as far as we know).
+
+        With `wait`, it is not polled on its own before so many seconds have passed.
+        """
+        job = self._add_job(key, kind, now, elapsed)
+        self.fair_queue.mark_polled(job)
+        if wait is None:
+            self.fair_queue.defer(job, now)
+            self.new[key] = None
+        else:
+            job.not_before = now + clamp_delay(wait)
+            self.fair_queue.defer(job, job.not_before)
+        if (tracker := self._any_list_of(job)) is not None:
+            tracker.add(key)
+
+    def add_ended(self, key: JobKey, kind: str, now: float) -> None:
+        """Watch a job that is remembered to have ended: it is polled once, when there is room."""
+        job = self._add_job(key, kind, now, None)
+        job.terminal = True
+        self.awaiting_result[key] = None
+
+    def poll_ended(self, key: JobKey) -> None:
+        """Have an ended job polled for its own answer, if that has not been done."""
+        job = self.jobs.get(key)
+        if job is not None and job.terminal and key not in self.in_flight and key not in self._deferred:
+            job.complete = False
+            self.awaiting_result.setdefault(key)
+
+    def _add_job(self, key: JobKey, kind: str, now: float, elapsed: float | None) -> ScheduledJob:
+        job = ScheduledJob(
+            key,
+            kind,
+            kind,
+            now,
+            now - max(0.0, elapsed or 0.0),
+            self._intervals.get(kind, PollInterval()),
+            visible=key in self._visible or key == self._selected,
+        )
+        job.hazard = 1.0 / self.estimates.remaining(kind, now - job.started, None)
+        self.jobs[key] = job
+        for endpoint in self._endpoints:
+            if kind in endpoint.kinds:
+                name = (endpoint.resource, key.account_group if endpoint.grouped else None)
+                if name not in self.lists:
+                    self.lists[name] = ListTracker(endpoint, name[1], self.jobs)
+                break
+        return job
+
+    def _reopen(self, job: ScheduledJob, now: float) -> None:
+        """Go on with a job that was taken for ended: it is used again, or a list was ahead of it."""
+        job.terminal = job.complete = job.needs_reason = job.start_exact = job.from_start = False
+        job.end_confirmations = 0
+        job.started, job.first_progress = now, None
+        job.stage = job.stage_since = job.last_change = None
+        self.awaiting_result.pop(job.key, None)
+        self._deferred.drop(job.key)
+        if (tracker := self._any_list_of(job)) is not None:
+            tracker.add(job.key)
+
+    def remove(self, key: JobKey) -> None:
+        """Forget a job."""
+        job = self.jobs.get(key)
+        if job is not None:
+            self._dequeue(job)
+            del self.jobs[key]
+
+    def set_visible(self, keys: frozenset[JobKey]) -> None:
+        """Set the rows on the screen."""
+        for key in self._visible ^ keys:
+            if job := self.jobs.get(key):
+                job.visible = key in keys or key == self._selected
+        self._visible = keys
+
+    def set_selected(self, key: JobKey | None) -> None:
+        """Set the selected row, which is on the screen whether or not `set_visible` named it."""
+        for each in (self._selected, key):
+            if each is not None and (job := self.jobs.get(each)):
+                job.visible = each == key or each in self._visible
+        self._selected = key
+
+    def list_of(self, job: ScheduledJob) -> ListTracker | None:
+        """Return the list that can show a job; None when there is none or the server refused it."""
+        tracker = self._any_list_of(job)
+        return None if tracker is None or tracker.refused else tracker
+
+    def coverage(self) -> tuple[int, int]:
+        """Return how many unfinished jobs lists refresh, and how many others there are."""
+        trackers = (tracker for tracker in self.lists.values() if not tracker.refused)
+        covered = sum(len(tracker.keys) - len(tracker.unlisted) for tracker in trackers)
+        live = len(self.fair_queue) + sum(not self.jobs[key].terminal for key in self.in_flight if key in self.jobs)
+        return covered, max(0, live - covered)
+
+    def apply_update(self, now: float, sent: float, update: JobUpdate, hint: float | None, *, listed: bool) -> None:
+        """Apply an observation of a job; which answer is the newest is not decided here."""
+        job = self.jobs.get(update.key)
+        if job is None:
+            return
+        if job.terminal and not update.terminal:
+            self._reopen(job, now)
+        self._learn_durations(job, now, update)
+        job.last_success, job.last_sent = now, sent if job.last_sent is None else max(sent, job.last_sent)
+        job.kind = update.kind or job.kind
+        if update.full:
+            job.last_full = now
+            self._update_progress(job, now, update)
+            job.last_polled = job.last_polled if listed else now
+        if update.changed or job.last_change is None:
+            job.last_change = now
+        job.failures = job.misses = 0
+        job.missing_since = None
+        tracker = self._any_list_of(job)
+        if tracker is not None and update.terminal and not listed and not job.terminal:
+            tracker.ended_pages.record_end(here=False)
+        job.suspected_end = False
+        job.was_running = update.phase is Phase.RUNNING or (update.phase is None and not update.terminal)
+        self.new.pop(job.key, None)
+        self.suspects.pop(job.key, None)
+        self.fair_queue.mark_polled(job)
+        if update.terminal:
+            self._apply_end(job, now, update)
+            return
+        if tracker is not None:
+            tracker.mark_alive(job.key)
+        job.hazard = 1.0 / job.remaining(now, self.estimates)
+        job.not_before = now + clamp_delay(hint) if hint is not None else float("-inf")
+        wait = max(job.min_interval(now, self.estimates) * self.interval_factor, job.not_before - now)
+        if listed:
+            wait = self._list_grace(job, now, sent, wait, full=update.full)
+            job.last_listed = sent
+        if job.key not in self.in_flight:
+            self.fair_queue.defer(job, now + wait)
+
+    def _apply_end(self, job: ScheduledJob, now: float, update: JobUpdate) -> None:
+        if update.full and job.terminal and not job.complete:
+            job.end_confirmations += 1
+        job.terminal = True
+        job.complete = update.full or (job.complete and not update.changed)
+        self._dequeue(job)
+        if job.complete or job.key in self.in_flight:
+            return
+        job.needs_reason = job.needs_reason or update.phase in _ENDS_WITH_REASON
+        # A list may be ahead of the job's own answer for some seconds, and show the end again and again.
+        again = (
+            now
+            if job.last_polled is None
+            else job.last_polled + min(MAX_BACKOFF, MIN_INTERVAL * 2.0**job.end_confirmations)
+        )
+        if again > now:
+            self._deferred.put(job.key, again)
+        else:
+            self._queue_result_fetch(job)
+
+    def reschedule_after(self, now: float, key: JobKey, result: ActionResult, quiet_until: float | None) -> None:
+        """Queue a polled job again, unless its answer already did so."""
+        job = self.jobs.get(key)
+        if job is None:
+            return
+        self.new.pop(key, None)
+        self.suspects.pop(key, None)
+        job.suspected_end = False
+        if result.problem is not None:
+            job.failures += 1
+            job.last_failure = now
+            if job.failures > TRANSIENT_FAILURES:
+                self.fair_queue.mark_polled(job)
+        if job.complete or key in self.fair_queue or key in self.awaiting_result or key in self._deferred:
+            return
+        match result.problem:
+            case None:
+                wait = job.min_interval(now, self.estimates)
+            case ProblemKind.RATE_LIMIT:
+                wait = max(0.0, (quiet_until or now) - now)
+            case ProblemKind.NOT_FOUND:
+                wait = self._not_found_delay(job, now)
+            case ProblemKind.PERMISSION:
+                wait = FORBIDDEN_SECONDS
+            case _:
+                wait = backoff(job.failures, self._rng)
+        if result.problem not in {None, ProblemKind.RATE_LIMIT} and result.retry_after is not None:
+            # What it asks for about this job; about the profile, the budget knows.
+            wait = max(wait, result.retry_after)
+            job.not_before = now + wait
+        if not job.terminal:
+            self.fair_queue.defer(job, now + wait)
+        else:
+            self._deferred.put(key, now + (wait if job.failures <= FULL_RATE_TRIES else RARE_SECONDS))
+
+    def _not_found_delay(self, job: ScheduledJob, now: float) -> float:
+        """Return the seconds to leave a job alone that the server does not know."""
+        job.misses += 1
+        if job.missing_since is None:
+            job.missing_since = now
+        if job.misses > 1 and now - job.missing_since >= MISSING_SECONDS:
+            return NOT_FOUND_SECONDS
+        return clamp_delay(min(MAX_MISSING_WAIT, 2.0 ** (job.misses - 1)) * self._rng.uniform(0.5, 1.0))
+
+    def promote_due(self, now: float) -> None:
+        """Make ready whatever has waited long enough."""
+        self.fair_queue.promote_due(now)
+        while (due := self._deferred.first_due()) is not None and due <= now:
+            self._queue_result_fetch(self.jobs[self._deferred.pop()])
+
+    def next_due(self) -> float | None:
+        """Return when `promote_due` will find something; None when nothing waits."""
+        times = (self.fair_queue.next_due(), self._deferred.first_due())
+        return min((at for at in times if at is not None), default=None)
+
+    def park(self, key: JobKey, now: float) -> None:
+        """Leave a slow or never answered job alone until a place is free, at most for as long as a request takes."""
+        self.requeue(key, now + MAX_PARKED_SECONDS)
+        self.unpark(key)
+        (self._parked_untried if self.jobs[key].never_answered else self._parked_slow)[key] = now
+
+    def parked_since(self, key: JobKey) -> float | None:
+        """Return when a job was parked that waits for a place; None of one that does not."""
+        return self._parked_slow.get(key, self._parked_untried.get(key))
+
+    def unpark(self, key: JobKey) -> None:
+        """Forget that a job waits for a place."""
+        self._parked_slow.pop(key, None)
+        self._parked_untried.pop(key, None)
+
+    def has_never_answered(self) -> bool:
+        """Whether there is a job that was never polled."""
+        return bool(self.new or self._parked_untried)
+
+    def unpark_next(self, now: float, *, slow: bool) -> None:
+        """Queue the never answered job that has been parked for longest, now that a request has ended.
+
+        With `slow` it was one for a slow job, whose place another slow one may take as well.
+        """
+        for queue in (self._parked_slow, self._parked_untried) if slow else (self._parked_untried,):
+            key = next(iter(queue), None)
+            if key is None:
+                continue
+            del queue[key]
+            if key in self.fair_queue:
+                self.fair_queue.defer(self.jobs[key], now)
+            elif key in self._deferred:
+                self._deferred.put(key, now)
+
+    def note_latency(self, key: JobKey, *, slow: bool) -> bool:
+        """Note whether a job's newest answer took long, or never came; return whether it did the time before."""
+        job = self.jobs.get(key)
+        if job is None:
+            return False
+        before, job.slow = job.slow, slow
+        return before
+
+    def is_never_answered(self, key: JobKey) -> bool:
+        """Whether there is such a job, and it was never answered."""
+        job = self.jobs.get(key)
+        return job is not None and job.never_answered
+
+    def requeue(self, key: JobKey, due: float) -> None:
+        """Queue a job again whose poll was cancelled or not sent."""
+        self.in_flight.discard(key)
+        job = self.jobs.get(key)
+        if job is not None and not job.terminal:
+            self.fair_queue.defer(job, due)
+        elif job is not None and not job.complete:
+            self._deferred.put(key, due)
+
+    def requeue_page(self, candidate: PageCandidate, due: float) -> None:
+        """Leave a list alone until `due`, whose page was cancelled or not sent."""
+        tracker = self.lists[candidate.page.resource, candidate.page.account_group]
+        tracker.mark_unsent(candidate)
+        tracker.not_before = max(tracker.not_before, due)
+
+    def apply_page(self, now: float, sent: float, candidate: PageCandidate, result: ActionResult) -> None:
+        """Apply a page of a list: what it shows, and what it should have shown and did not."""
+        tracker = self.lists[candidate.page.resource, candidate.page.account_group]
+        shown: list[JobKey] = []
+        told = 0
+        for update in result.updates:
+            if candidate.query.ended_only and update.terminal and update.key in tracker.keys:
+                told += 1
+                tracker.ended_pages.record_end(here=True)
+            self.apply_update(now, sent, update, None, listed=True)
+            if update.key in tracker.keys:
+                shown.append(update.key)
+        cut = (
+            result.next_cursor is not None
+            if tracker.endpoint.cursor
+            else (result.rows or 0) >= tracker.endpoint.page_size
+        )
+        full = cut or result.rows is None
+        tracker.retry_soon()
+        if result.retry_after is not None:
+            tracker.not_before = max(tracker.not_before, now + clamp_delay(result.retry_after))
+        if candidate.query.ended_only:
+            tracker.ended_pages.apply_page(candidate, sent, told, full=full)
+            return
+        for key in tracker.apply_page(
+            candidate.query, candidate.depth, now, shown, full=full, cursor=result.next_cursor
+        ):
+            job = self.jobs[key]
+            # A job gone from "queued" has most likely begun to run; gone from "running", it has ended.
+            ended = candidate.query.status is None or candidate.query.status == tracker.endpoint.active_statuses[0]
+            if ended and key not in self.in_flight and (job.last_sent is None or job.last_sent <= sent):
+                job.suspected_end = True
+                self.suspects[key] = None
+                tracker.unlisted[key] = None
+                tracker.ended_pages.suspect(
+                    key, job.last_success if job.last_success is not None else job.added, now, sent
+                )
+
+    def page_failed_at(self, candidate: PageCandidate) -> float | None:
+        """Return when the newest page of a list failed; None when it was answered."""
+        tracker = self.lists[candidate.page.resource, candidate.page.account_group]
+        return tracker.failed_at if tracker.failures else None
+
+    def apply_page_failure(
+        self, now: float, candidate: PageCandidate, problem: ProblemKind, retry_after: float | None = None
+    ) -> None:
+        """Note that a page was not answered; a refusal is remembered, and single polls go on."""
+        tracker = self.lists[candidate.page.resource, candidate.page.account_group]
+        tracker.mark_failed(candidate.query)
+        tracker.failed_at = now
+        if problem in _LASTING_REFUSALS:
+            if candidate.query.status is None and candidate.depth == 0:
+                tracker.refused = True
+                for key in tracker.keys:
+                    if key not in self.in_flight:
+                        self.fair_queue.defer(self.jobs[key], now)
+            elif candidate.depth == 0:
+                candidate.query.refused = True
+            return
+        tracker.failures += 1
+        if problem is not ProblemKind.RATE_LIMIT:
+            tracker.retry_at = now + max(backoff(tracker.failures, self._rng), retry_after or 0.0)
+
+    def needs_stages(self, now: float) -> JobKey | None:
+        """Return the row on the screen whose stages were unknown for longest; None when all are known.
+
+        They count as known for a while after each full answer.
+        """
+        found, longest = None, now
+        for key in self._visible:
+            job = self.jobs.get(key)
+            if job is None or job.terminal or job.failures or key not in self.fair_queue:
+                continue
+            tracker = self.list_of(job)
+            if tracker is None or tracker.endpoint.full_rows or now < job.not_before:
+                continue
+            told = job.added - MAX_SECONDS_WITHOUT_STAGES if job.last_full is None else job.last_full
+            if told + MAX_SECONDS_WITHOUT_STAGES * self.interval_factor <= now and told < longest:
+                found, longest = key, told
+        return found
+
+    def urgent_result(self) -> JobKey | None:
+        """Return an ended job whose end only a list has shown, and whose reason or result somebody waits for."""
+        key = next(iter(self.awaiting_result), None)
+        if key is None:
+            return None
+        shown = next((each for each in self._visible if each in self.awaiting_result), None)
+        return key if self.jobs[key].needs_reason else shown
+
+    def _queue_result_fetch(self, job: ScheduledJob) -> None:
+        """Queue an ended job whose end only a list has shown.
+
+        Those that failed come before those that have a result.
+        """
+        self.awaiting_result[job.key] = None
+        if job.needs_reason:
+            others = dict(self.awaiting_result)
+            del others[job.key]
+            graves = dict.fromkeys(key for key in others if self.jobs[key].needs_reason)
+            self.awaiting_result.clear()
+            self.awaiting_result.update({**graves, job.key: None, **others})
+
+    def retry_failed(self, now: float) -> None:
+        """Poll all that failed, now that the profile works again."""
+        self.fair_queue.make_due(now, failed_only=True)
+        for tracker in self.lists.values():
+            tracker.retry_soon()
+
+    def _dequeue(self, job: ScheduledJob) -> None:
+        self.fair_queue.drop(job.key)
+        for queue in (self.new, self.suspects, self.awaiting_result):
+            queue.pop(job.key, None)
+        self._deferred.drop(job.key)
+        self.unpark(job.key)
+        if (tracker := self._any_list_of(job)) is not None:
+            tracker.drop(job.key)
+
+    def _any_list_of(self, job: ScheduledJob) -> ListTracker | None:
+        for endpoint in self._endpoints:
+            if job.list_kind in endpoint.kinds:
+                return self.lists[endpoint.resource, job.key.account_group if endpoint.grouped else None]
+        return None
+
+    def _list_grace(self, job: ScheduledJob, now: float, sent: float, wait: float, *, full: bool) -> float:
+        """Seconds to leave a job to its list before it is polled on its own."""
+        if job.visible and not full:
+            told = job.last_full if job.last_full is not None else job.added
+            return max(0.0, told + STAGES_SECONDS * self.interval_factor - now)
+        gap = sent - job.last_listed if job.last_listed is not None else 0.0
+        return max(wait, min(MAX_GRACE, max(MIN_GRACE * self.interval_factor, GRACE_GAPS * gap)))
+
+    def _update_progress(self, job: ScheduledJob, now: float, update: JobUpdate) -> None:
+        """Apply how far a job has come; where its start is not known, it is estimated from the progress since then."""
+        job.progress = job.known_progress = update.progress
+        if update.progress is None and update.stages:
+            job.progress = self.estimates.completed_fraction(job.kind, update.stages, guess=True)
+            job.known_progress = self.estimates.completed_fraction(job.kind, update.stages, guess=False)
+        if job.start_exact or job.progress is None:
+            job.start_known = True
+            return
+        if job.first_progress is None:
+            job.first_progress = now, job.progress
+            job.start_known = job.progress <= JUST_STARTED
+        at, first = job.first_progress
+        moved = job.progress - first
+        if first > JUST_STARTED and moved >= MIN_PROGRESS_MOVE:
+            job.started, job.start_known = now - job.progress * (now - at) / moved, True
+
+    def _learn_durations(self, job: ScheduledJob, now: float, update: JobUpdate) -> None:
+        job.start_exact = update.elapsed is not None
+        if update.elapsed is not None:
+            job.started = now - max(0.0, update.elapsed)
+            job.from_start = True
+            job.start_guessed = False
+        elif job.last_success is None:
+            job.from_start = not ((update.progress or 0.0) > MAX_FIRST_PROGRESS or update.terminal)
+            job.start_guessed = (
+                update.progress is None and update.phase is not Phase.QUEUED and job.started >= job.added
+            )
+        if update.stage != job.stage:
+            if job.stage is not None and job.stage_since is not None and update.phase in {None, Phase.RUNNING}:
+                self.estimates.add_sample(job.kind, now - job.stage_since, job.stage)
+            # A stage that was already going on when first seen has no beginning that we could know.
+            job.stage_since = now if job.last_success is not None else None
+            job.stage = update.stage
+        if (
+            update.terminal
+            and not job.terminal
+            and job.from_start
+            and update.phase in {None, Phase.SUCCEEDED, Phase.PARTIAL}
+        ):
+            seen_before = job.last_success if job.last_success is not None else now
+            ended = now if update.elapsed is not None else (seen_before + now) / 2
+            self.estimates.add_sample(update.kind or job.kind, max(0.0, ended - job.started), guessed=job.start_guessed)

@@ -1,0 +1,418 @@
+"""The order of selection: requested, selected, vanished, new, a list page, the most valuable poll, a missing result.
+
+Where list rows lack the result, each ended job is polled once more for it: when nothing else is due, and with one
+request in three, first for the reason why one failed, then for rows on the screen. Where they carry it, nothing more is
+asked. Parts of ended jobs that have a URL of their own are fetched likewise, and of the selected job while it goes on.
+"""
+
+from collections.abc import Container
+from dataclasses import dataclass
+from itertools import islice
+
+from jobdeck.domain.job import JobKey
+from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, Poll
+from jobdeck.scheduling.budget import Budget
+from jobdeck.scheduling.list_query import PAGE_PERIOD, PageCandidate
+from jobdeck.scheduling.list_tracker import ListTracker
+from jobdeck.scheduling.parts import PartQueue
+from jobdeck.scheduling.schedule_table import ScheduleTable
+from jobdeck.scheduling.scheduled_job import TRANSIENT_FAILURES
+
+NEW_IN_A_ROW = 3
+"""Of four requests at most this many go to new or vanished jobs, so that a long list of them starves nobody."""
+
+DETAIL_EVERY = 2
+"""After so many other requests one fetches what only a poll shows: why a job failed or what came of it, the stages of
+the selected row and of others on the screen.
+
+60 jobs with a cursor list at 30 a minute: full answers come 24 s after the end in the mean (243 s when one request in
+eight fetches a result), and ends are known after 2.9 s (2.2 s).
+"""
+
+MAX_SUSPECTS_SEARCHED = 24
+"""Jobs that have probably ended, of which so many are searched for one that is better polled on its own."""
+
+NEW_SECONDS = 5.0
+"""New jobs go first while all of them can be polled within this time.
+
+A flood of them is polled by value, like the rest.
+
+A first poll of a job that has just begun shows little: at 60 jobs and 30 a minute ends are known after 10 s in
+the mean instead of 18 s, at 2,000 and 300 after 46 s instead of 76 s.
+"""
+
+SUSPECTS_FOR_A_LIST = 2
+
+PROBED_AMONG = 8
+"""Ended jobs that wait for their own answer, among which one is looked for to probe a profile with."""
+
+SELECTED_SECONDS = 2.0
+SELECTED_SHARE = 1 / 3
+CROWDED_SHARE = 1 / 6
+"""When the others wait long: with a third, 60 jobs at 30 a minute are known after 24 s in the mean, with a sixth
+after 15 s."""
+
+
+class SelectedJob:
+    """Which job is selected, and what may be spent on it. Times are monotonic seconds, rates requests a second."""
+
+    def __init__(self) -> None:
+        self.key: JobKey | None = None
+        self._credit = 1.0
+        self._share = SELECTED_SHARE
+
+    def advance(self, seconds: float, rate: float, *, crowded: bool) -> None:
+        """Earn a share of what `rate` gives in `seconds`, less when the budget is `crowded`.
+
+        No more than one request is saved up.
+        """
+        self._share = CROWDED_SHARE if crowded else SELECTED_SHARE
+        self._credit = min(1.0, self._credit + seconds * rate * self._share)
+
+    def due_at(self, now: float, looked: float | None, rate: float, pace: float) -> float:
+        """Return when the selected job may be polled next, given its last success."""
+        missing = 1.0 - self._credit
+        paid = now if missing <= 1e-9 else now + missing / max(rate * self._share, 1e-6)
+        return paid if looked is None else max(paid, looked + SELECTED_SECONDS * pace)
+
+    def refund(self) -> None:
+        """Get back what was paid for a request that was not sent."""
+        self._credit = min(1.0, self._credit + 1.0)
+
+    def spend(self) -> None:
+        """Pay for one request."""
+        self._credit = max(0.0, self._credit - 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """An action with the candidate behind it, when it is a list page; else with the queue it came from, if from one.
+
+    `for_selected` says that it was paid from the share of the selected job.
+    """
+
+    action: Action
+    candidate: PageCandidate | None = None
+    queue: dict[JobKey, None] | None = None
+    for_selected: bool = False
+
+
+class Selector:
+    """Selects one request when there is a token for it, else when to select again. Times are monotonic."""
+
+    def __init__(self, table: ScheduleTable, budget: Budget) -> None:
+        self.requested: dict[JobKey, None] = {}
+        self.selected = SelectedJob()
+        self.parts = PartQueue()
+        self._table = table
+        self._budget = budget
+        self._urgent_in_a_row = 0
+        self._since_detail = 0
+        self._detail_key: JobKey | None = None
+        self._result_last = False
+
+    def select(self, now: float, in_flight: Container[Action], *, probe: int) -> Selection | float | None:
+        """Return a request, paid for and taken out of its queue; else when to select again; None: after the next call.
+
+        `probe` is the how-manieth probe of a profile that fails this would be, 0 while it works.
+        """
+        poll_at = self._budget.ready(now)
+        # First, since what follows counts how many are ready: new jobs would else hide for long that others wait.
+        self._table.promote_due(now)
+        page_at = self._budget.ready(now, page=True)
+        if probe and (selection := self._probe(now, in_flight, poll_at, page_at, probe)) is not None:
+            return selection
+        candidate = self._best_candidate(now) if min(poll_at, page_at) <= now else None
+        if candidate is not None and page_at <= now and self._budget.has_list_bucket:
+            return self._select_page(candidate, now)
+        if poll_at <= now:
+            if not probe and (part := self._part_in_turn(now)) is not None:
+                return self._select_part(part, now)
+            key = self._urgent(now, in_flight) or self._header_sample(now) or self._detail_in_turn(now)
+            if key is None or (candidate is not None and self._covered_by(candidate, key)):
+                best = self._table.fair_queue.best(now)
+                worth = best.simple_value(now) if best is not None else 0.0
+                if (
+                    candidate is not None
+                    and page_at <= now
+                    and not self._budget.has_list_bucket
+                    and candidate.value >= worth
+                ):
+                    if key is not None and key == self.selected.key:
+                        self.selected.spend()
+                    return self._select_page(candidate, now)
+                if key is None and best is not None:
+                    key = best.key
+            key = key or self._next_awaiting_result()
+            if key is not None:
+                return self._select_poll(key, now)
+            if (at := self.parts.due_ended()) is not None and at <= now:
+                return self._select_part(self.parts.first_ended(), now)
+            return self._idle_until(now)
+        return self._wait_until(now, poll_at, page_at)
+
+    def page_period(self, now: float) -> float:
+        """Return the seconds between two observations of a job that lists show."""
+        if self._budget.has_list_bucket:
+            return PAGE_PERIOD * self._table.interval_factor
+        return max(PAGE_PERIOD * self._table.interval_factor, 1.0 / max(self._budget.rate(now), 1e-3))
+
+    def _best_candidate(self, now: float, *, probing: bool = False) -> PageCandidate | None:
+        best: PageCandidate | None = None
+        for tracker in self._table.lists.values():
+            for candidate in tracker.candidates(
+                now, self._table.interval_factor, cheap=self._budget.has_list_bucket, probing=probing
+            ):
+                if best is None or candidate.value > best.value:
+                    best = candidate
+        return best
+
+    def _covered_by(self, candidate: PageCandidate, key: JobKey) -> bool:
+        """Whether a page is the better way to learn about an urgent job, because it shows others like it."""
+        if key in self.requested or key == self._detail_key or self._budget.wants_header_sample:
+            return False
+        if key == self.selected.key:
+            # A page with the selected row on it is as good, and shows the others as well.
+            rows = candidate.query.pages[candidate.depth] if candidate.depth < len(candidate.query.pages) else ()
+            return self._list(candidate).endpoint.full_rows and key in rows
+        if not candidate.query.shows_ended:
+            return False
+        if key in self._table.new:
+            return candidate.value == float("inf")
+        on_page = set(candidate.query.pages[candidate.depth]) if candidate.depth < len(candidate.query.pages) else set()
+        return sum(suspect in on_page for suspect in self._table.suspects) >= SUSPECTS_FOR_A_LIST
+
+    def _urgent(self, now: float, in_flight: Container[Action]) -> JobKey | None:
+        if (requested := self._first_requested(in_flight)) is not None:
+            return requested
+        focus_due = self._selected_due(now)
+        if focus_due is not None and focus_due <= now:
+            return self.selected.key
+        if self._urgent_in_a_row >= NEW_IN_A_ROW and self._table.fair_queue.ready_count:
+            return None
+        if (suspect := self._suspect(now)) is not None:
+            return suspect
+        new = self._table.new
+        while new and len(new) <= NEW_SECONDS * self._budget.rate(now):
+            key = next(iter(new))
+            if key in self._table.fair_queue:
+                return key
+            del new[key]
+        return None
+
+    def _suspect(self, now: float) -> JobKey | None:
+        """Return a job that has probably ended, unless a page of ended jobs will show it and others like it."""
+        table = self._table
+        for key in list(islice(table.suspects, MAX_SUSPECTS_SEARCHED)):
+            if key not in table.fair_queue:
+                del table.suspects[key]
+                continue
+            tracker = table.list_of(table.jobs[key])
+            if tracker is None or not tracker.awaits(key, now, table.interval_factor):
+                return key
+        return None
+
+    def _first_requested(self, in_flight: Container[Action]) -> JobKey | None:
+        while self.requested:
+            key = next(iter(self.requested))
+            if key in self._table.jobs and Poll(key) not in in_flight:
+                return key
+            del self.requested[key]
+        return None
+
+    def _selected_due(self, now: float) -> float | None:
+        job = self._table.jobs.get(self.selected.key) if self.selected.key else None
+        table = self._table
+        if (
+            job is None
+            or job.key not in table.fair_queue
+            or table.parked_since(job.key) is not None
+            or job.failures > TRANSIENT_FAILURES
+        ):
+            return None
+        tracker = self._table.list_of(job)
+        # Where list rows say all, they count; where they lack the stages, only a poll shows the selected job.
+        last = job.last_full if tracker is not None and not tracker.endpoint.full_rows else job.last_success
+        if (
+            tracker is not None
+            and tracker.endpoint.full_rows
+            and self._budget.has_list_bucket
+            and job.key not in tracker.unlisted
+            and last
+        ):
+            last += PAGE_PERIOD / 2
+        due = max(self.selected.due_at(now, last, self._budget.rate(now), self._table.interval_factor), job.not_before)
+        return max(due, self._table.fair_queue.deferred_until(job.key) or due) if job.failures else due
+
+    def _probe(
+        self, now: float, in_flight: Container[Action], poll_at: float, page_at: float, number: int
+    ) -> Selection | None:
+        """Return a page and a poll in turn: a page refreshes all at once, but a list may be what fails."""
+        requested = self._first_requested(in_flight)
+        if requested is None and number % 2 and page_at <= now:
+            candidate = self._best_candidate(now, probing=True)
+            if candidate is not None:
+                return self._select_page(candidate, now)
+        if poll_at > now:
+            return None
+        # One whose end a list showed waits for its own answer, and may be the one that works.
+        tried = [self._table.jobs[each] for each in islice(self._table.awaiting_result, PROBED_AMONG)]
+        if (single := self._table.fair_queue.oldest_attempt(now)) is not None:
+            tried.append(single)
+        job = min(tried, key=lambda each: each.last_attempt, default=None)
+        key = requested or (None if job is None else job.key)
+        return None if key is None else self._select_poll(key, now)
+
+    def _header_sample(self, now: float) -> JobKey | None:
+        """Return any job while a poll is wanted for its headers alone, and none is on its way."""
+        if not self._budget.wants_header_sample or self._table.in_flight:
+            return None
+        first = self._table.fair_queue.oldest_attempt(now)
+        return None if first is None or first.not_before > now else first.key
+
+    def _next_awaiting_result(self) -> JobKey | None:
+        """Return an ended job whose end only a list has shown: the selected one, one that failed, any."""
+        unfinished = self._table.awaiting_result
+        return self.selected.key if self.selected.key in unfinished else next(iter(unfinished), None)
+
+    def _detail_in_turn(self, now: float) -> JobKey | None:
+        """Return a job whose turn it is although pages may be worth more, so that none of them waits for ever."""
+        unfinished = self._table.awaiting_result
+        self._detail_key = None
+        if self._since_detail >= DETAIL_EVERY:
+            selected = self.selected.key if self.selected.key in unfinished else None
+            bare = self._table.needs_stages(now) if self._result_last or not unfinished else None
+            self._detail_key = selected or self._table.urgent_result() or bare or self._next_awaiting_result()
+        return self._detail_key
+
+    def _part_due(self, now: float) -> float | None:
+        """Return when a part of the selected job may be fetched: while it goes on, from what such a job may take."""
+        key = self.selected.key
+        due = self.parts.due_selected(key)
+        if due is None or key is None or self.parts.has_ended(key):
+            return due
+        return max(due, self.selected.due_at(now, None, self._budget.rate(now), self._table.interval_factor))
+
+    def _part_in_turn(self, now: float) -> JobKey | None:
+        """Return a job of which a part is fetched first: the selected one, else with one request in three."""
+        selected, ended = self._part_due(now), self.parts.due_ended()
+        if selected is not None and selected <= now:
+            return self.selected.key
+        if self._since_detail >= DETAIL_EVERY and ended is not None and ended <= now:
+            return self.parts.first_ended()
+        return None
+
+    def _select_part(self, key: JobKey, now: float) -> Selection:
+        self._budget.acquire(now)
+        self._since_detail = self._urgent_in_a_row = 0
+        focused = not self.parts.has_ended(key)
+        if focused:
+            self.selected.spend()
+        # No poll meanwhile: whichever is answered last would hide the other.
+        self._table.fair_queue.drop(key)
+        self._table.in_flight.add(key)
+        return Selection(self.parts.pop(key, now), for_selected=focused)
+
+    def _select_page(self, candidate: PageCandidate, now: float) -> Selection:
+        self._budget.acquire(now, page=True)
+        self._list(candidate).mark_sent(candidate, now)
+        self._since_detail += 1
+        self._urgent_in_a_row = 0
+        return Selection(candidate.page, candidate)
+
+    def _list(self, candidate: PageCandidate) -> ListTracker:
+        return self._table.lists[candidate.page.resource, candidate.page.account_group]
+
+    def _select_poll(self, key: JobKey, now: float) -> Selection:
+        table = self._table
+        self._budget.acquire(now)
+        self._urgent_in_a_row = self._urgent_in_a_row + 1 if key in table.new or key in table.suspects else 0
+        self._since_detail = 0 if key in table.awaiting_result or key == self._detail_key else self._since_detail + 1
+        if self._since_detail == 0:
+            self._result_last = key in table.awaiting_result
+        queues = (self.requested, table.new, table.suspects, table.awaiting_result)
+        origin = next((queue for queue in queues if key in queue), None)
+        for queue in queues:
+            queue.pop(key, None)
+        focused = key == self.selected.key
+        if focused:
+            self.selected.spend()
+        job = table.jobs[key]
+        if (tracker := table.list_of(job)) is not None:
+            tracker.ended_pages.drop(key)
+            if table.fair_queue.deferred_until(key) is None:
+                tracker.mark_unlisted(key)
+        table.fair_queue.drop(key)
+        table.in_flight.add(key)
+        return Selection(Poll(key), queue=origin, for_selected=focused)
+
+    def park(self, selection: Selection, now: float) -> None:
+        """Refund a poll that must wait for a place; its job waits with it."""
+        self._budget.refund(now, page=False)
+        if selection.for_selected:
+            self.selected.refund()
+        if isinstance(selection.action, Poll):
+            self._table.park(selection.action.key, now)
+
+    def restore(self, selection: Selection, now: float) -> None:
+        """Put a request that was not sent back in the place it had."""
+        if selection.for_selected:
+            self.selected.refund()
+        if selection.candidate is not None:
+            self._table.requeue_page(selection.candidate, now)
+        elif isinstance(selection.action, FetchPart):
+            self.requeue_part(selection.action, now)
+        elif isinstance(selection.action, Poll):
+            key = selection.action.key
+            self._table.requeue(key, now)
+            self._table.promote_due(now)
+            if selection.queue is not None and key in self._table.jobs:
+                others = dict(selection.queue)
+                others.pop(key, None)
+                selection.queue.clear()
+                selection.queue.update({key: None, **others})
+
+    def apply_missing_parts(self, now: float, key: JobKey, result: ActionResult) -> None:
+        """Apply which parts a job misses."""
+        if (job := self._table.jobs.get(key)) is not None:
+            self.parts.put(key, result.missing, now, ended=job.terminal)
+
+    def apply_part(self, now: float, action: FetchPart, result: ActionResult) -> None:
+        """Apply what a job misses after a request for a part; one that goes on is polled again in its time."""
+        table = self._table
+        table.in_flight.discard(action.key)
+        self.apply_missing_parts(now, action.key, result)
+        if (job := table.jobs.get(action.key)) is not None:
+            last = now if job.last_success is None else job.last_success
+            table.requeue(action.key, max(now, last + job.min_interval(now, table.estimates)))
+
+    def requeue_part(self, action: FetchPart, due: float) -> None:
+        """Queue a part again that was cancelled or not sent."""
+        job = self._table.jobs.get(action.key)
+        if job is not None:
+            self._table.requeue(action.key, due)
+            self.parts.requeue(action, due, ended=job.terminal)
+
+    def _idle_until(self, now: float) -> float | None:
+        """Nothing is worth a request now: return when something may be."""
+        times = [self._table.next_due(), self._selected_due(now), self._part_due(now), self.parts.due_ended()]
+        apart = self._budget.has_list_bucket
+        times.extend(
+            tracker.next_candidate_at(now, self._table.interval_factor, cheap=apart)
+            for tracker in self._table.lists.values()
+        )
+        return min((at for at in times if at is not None), default=None)
+
+    def _wait_until(self, now: float, poll_at: float, page_at: float) -> float | None:
+        """There is no token for a poll: return when there is one for something that is worth it."""
+        table = self._table
+        part = self.parts.due_ended()
+        something = (
+            self.requested or table.new or table.suspects or table.awaiting_result or table.fair_queue.ready_count
+        )
+        something = something or (part is not None and part <= now)
+        idle = self._idle_until(now)
+        times = [poll_at] if something else []
+        if idle is not None:
+            times.append(max(idle, min(poll_at, page_at)))
+        return min(times, default=None)
