@@ -14,7 +14,7 @@ from jobdeck.scheduling.actions import Action, ActionResult, ListPage, Poll
 from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
-from tests.unit.scheduling.test_lists import OPERATIONS, Server, polls, watched
+from tests.unit.scheduling.test_list_tracker import OPERATIONS, Server, polls, watched
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 BUSY = ActionResult(ProblemKind.SERVER_ERROR, retry_after=30.0, retry_after_unclamped=30.0)
