@@ -5,7 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jobdeck.apis.pages import built_in_meanings
-from jobdeck.app.session import OpenEngine, Parsed, Preference, ReadOnly, SessionControls
+from jobdeck.app.session import (
+    Discovered,
+    OpenEngine,
+    Parsed,
+    Preference,
+    ReadOnly,
+    SessionControls,
+    WatchListSummary,
+)
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.events import Event
@@ -19,6 +27,7 @@ from jobdeck.report.curl import curl_line
 from jobdeck.report.ticket import TicketSource, tickets_markdown
 from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 from tests.support.clocks import ManualClock
+from tests.tui.world import NOON
 from tests.tui.world import exchange as world_exchange
 
 
@@ -183,6 +192,8 @@ class FakeSession:
         self.remembered: tuple[Job, ...] = ()
         self.reading = 0
         self.notes: dict[JobKey, str] = {}
+        self.listings: list[Discovered] = []
+        self.last_list: tuple[Job, ...] = ()
 
     async def recall(self) -> tuple[Job, ...]:
         return self.remembered
@@ -224,6 +235,17 @@ class FakeSession:
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         return built_in_meanings(provider)
+
+    async def last_watch_list(self) -> WatchListSummary | None:
+        return WatchListSummary(len(self.last_list), NOON.later(-72_000).us) if self.last_list else None
+
+    async def open_last_watch_list(self) -> int:
+        self.engine.restore(self.last_list)
+        return len(self.last_list)
+
+    async def discover(self, report: Callable[[Discovered], object]) -> None:
+        for found in self.listings:
+            report(found)
 
     def save_preference(self, choice: Preference, value: str) -> None:
         self.preferences[choice] = value

@@ -66,12 +66,21 @@ async def discover(
     `waits` is told of a profile that has to keep silent, and until when; a long silence is a problem of its lists.
     """
     async with context.direct_clients(names, waits) as clients:
-        lists = (_discover(context, name, client, limit, status) for name, client in clients.items())
+        lists = (list_jobs(context, name, client, limit, status=status) for name, client in clients.items())
         found = await asyncio.gather(*lists)
     return dict(zip(names, found, strict=True))
 
 
-async def _discover(context: AppContext, name: str, client: DirectClient, limit: int, status: str | None) -> Found:
+async def list_jobs(
+    context: AppContext,
+    name: str,
+    client: DirectClient,
+    limit: int,
+    *,
+    status: str | None = None,
+    progress: Callable[[Found], object] = lambda _: None,
+) -> Found:
+    """Read the lists of one profile, newest jobs first; `progress` gets what there is after each list."""
     jobs: dict[JobKey, Job] = {}
     lists, problem = await _lists(context, client, name)
     problems = [problem] if problem is not None else []
@@ -83,6 +92,7 @@ async def _discover(context: AppContext, name: str, client: DirectClient, limit:
         for row, exchange in read.rows:
             job = _job(context, name, first.resource, row, exchange)
             jobs.setdefault(job.key, job)
+        progress(Found(tuple(jobs.values()), tuple(problems), tuple(dict.fromkeys(gaps))))
     return Found(tuple(jobs.values()), tuple(problems), tuple(dict.fromkeys(gaps)))
 
 

@@ -133,16 +133,17 @@ class Factory:
     async def direct_clients(
         self,
         names: Iterable[str],
-        opened: Callable[[], OpenedStore],
         waits: Callable[[str, Instant], object] | None,
+        store: OpenedStore | None,
     ) -> AsyncIterator[dict[str, DirectClient]]:
         """See `AppContext.direct_clients`."""
         providers = {name: self._context.provider(name) for name in names}
-        kept = opened()
+        kept = store or self._context.open_store()
         ledger = StoreCoordinator(kept.store, self._context.clock, listed=False, newest=kept.newest)
         for name in providers:
             limit = limit_of(self._context.settings_of(name).profile)
-            assumed = limit.source is not LimitSource.CONFIGURED
+            # An engine that runs on this store knows the limit better.
+            assumed = store is not None or limit.source is not LimitSource.CONFIGURED
             ledger.limit(name, Limits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed)
         try:
             yield {
@@ -151,7 +152,8 @@ class Factory:
         finally:
             for provider in providers.values():
                 await provider.aclose()
-            await ledger.close()
+            if store is None:
+                await ledger.close()
 
 
 def _durations(data: str | None) -> dict[str, object] | None:

@@ -7,11 +7,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jobdeck.apis.target_input import parse_input
-from jobdeck.app.discovery import discover, listing_obstacle
+from jobdeck.app.discovery import Found, discover, list_jobs, listing_obstacle
 from jobdeck.app.end_notifier import CLOSE_SECONDS, EndNotifier, make_end_notifier
-from jobdeck.app.session import OpenEngine, Parsed, Preference, RejectedTarget
+from jobdeck.app.session import (
+    Discovered,
+    OpenEngine,
+    Parsed,
+    Preference,
+    RejectedTarget,
+    WatchListSummary,
+    safe_error_message,
+)
 from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
 from jobdeck.config.errors import ConfigError
+from jobdeck.domain import humanize
+from jobdeck.domain.text import one_line
 from jobdeck.store import StoreError
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from jobdeck.app.context import AppContext, RunningEngine
     from jobdeck.app.data_store import OpenedStore
     from jobdeck.domain.exchange import Exchange
-    from jobdeck.domain.instant import Clock
+    from jobdeck.domain.instant import Clock, Instant
     from jobdeck.domain.job import Job, JobKey, Target
     from jobdeck.engine.batch import Batch
     from jobdeck.engine.engine import Engine
@@ -35,7 +45,10 @@ AT_ONCE = 250
 """Remembered jobs that are restored before keys and the screen have their turn: about 10 ms."""
 
 LISTED = 100
-"""Jobs of each list that ``--discover`` opens the screen on."""
+"""Jobs of each list that are discovered."""
+
+LAST_USED = "last used"
+"""Names in the store when a screen was closed last, in microseconds since the epoch."""
 
 
 class LiveSession:
@@ -59,6 +72,8 @@ class LiveSession:
         self._running: RunningEngine | None = None
         self._watched: list[str] = []
         self._first: tuple[Job, ...] = ()
+        self._opened: tuple[Target, ...] = ()  # the watch list as it was when this run began
+        self._last_used_us: int | None = None
         self._reading: asyncio.Task[None] | None = None
         self.reading = 0
         self._notifier: EndNotifier | None = None
@@ -96,12 +111,15 @@ class LiveSession:
         store = self._store.store
         loaded = [(choice, await store.load_choice(choice)) for choice in Preference]
         self.preferences = {choice: value for choice, value in loaded if value is not None}
+        used = await store.load_choice(LAST_USED) or ""
+        self._last_used_us = int(used) if used.isdecimal() else None
         if self._targets or self._lists:
             return ()
         counts = await store.read(lambda shelf: shelf.count_watched())
         self._watched = self._with_keys(name for name in counts if name in self._context.settings.profiles)
         first = await self._context.load_jobs(store, (), FIRST)
         self._first = tuple(job.as_remembered() for job in first if job.key.profile in self._watched)
+        self._opened = tuple(job.target for job in self._first)
         self.reading = sum(counts[name] for name in self._watched)
         return self._first
 
@@ -156,6 +174,7 @@ class LiveSession:
                 for job in await self._context.load_jobs(running.store, ())
                 if job.key not in shown and job.key.profile in self._watched
             ]
+            self._opened += tuple(job.target for job in rest)
             await self._restore(engine, rest, listed=True)
         except StoreError as error:
             self._complain(f"loaded only {len(engine.jobs)} of {self.reading} jobs: {error}")
@@ -188,15 +207,65 @@ class LiveSession:
         self.notices = (*self.notices, *(f"profile {name} skipped: {error}" for name, error in missing.items()))
         return found
 
+    async def last_watch_list(self) -> WatchListSummary | None:
+        """Return what is on the saved watch list, else on the one that this run began with."""
+        if self._running is None:
+            return None
+        try:
+            # Behind the writer's orders to take jobs off the list, also those of this moment.
+            await asyncio.sleep(0)
+            counts = await self._running.store.write(lambda store: store.count_watched())
+        except StoreError:
+            counts = {}
+        saved = sum(count for name, count in counts.items() if name in self._context.settings.profiles)
+        count = saved or len(self._opened)
+        return WatchListSummary(count, self._last_used_us) if count else None
+
+    async def open_last_watch_list(self) -> int:
+        """Watch what is on the saved watch list, else what was on it when this run began."""
+        running = self._running
+        if running is None:
+            return 0
+        before = len(running.engine.jobs)
+        saved = await self._context.load_jobs(running.store, ())
+        found = saved or await self._context.load_jobs(running.store, self._opened)
+        watched = self._with_keys(job.key.profile for job in found)
+        jobs = [job.as_remembered() for job in found if job.key.profile in watched]
+        await self._restore(running.engine, jobs, listed=bool(saved))
+        return len(running.engine.jobs) - before
+
+    async def discover(self, report: Callable[[Discovered], object]) -> None:
+        """List the newest jobs of every profile, side by side."""
+        await asyncio.gather(*(self._discover(name, report) for name in self.profiles))
+
+    async def _discover(self, name: str, report: Callable[[Discovered], object]) -> None:
+        obstacle = listing_obstacle(self._context.settings.profiles[name].profile)
+        if obstacle is not None or self._store is None:
+            report(Discovered(name, notes=(obstacle or "still starting",), complete=True))
+            return
+
+        def progress(found: Found) -> None:
+            report(Discovered(name, found.jobs, _notes(found)))
+
+        def wait(_: str, until: Instant) -> None:
+            report(Discovered(name, notes=(f"rate limit: waiting until {humanize.format_time(until.us)}",)))
+
+        report(Discovered(name))
+        try:
+            async with self._context.direct_clients([name], wait, self._store) as clients:
+                found = await list_jobs(self._context, name, clients[name], LISTED, progress=progress)
+        except (ConfigError, StoreError) as error:
+            report(Discovered(name, notes=(safe_error_message(error),), complete=True))
+        else:
+            report(Discovered(name, found.jobs, _notes(found), complete=True))
+
     async def _listed(self) -> list[Job]:
         profiles = self._context.settings.profiles
         listing = (name for name, settings in profiles.items() if listing_obstacle(settings.profile) is None)
         names = self._with_keys(listing)
         found = await discover(self._context, names, LISTED, None)
         for name, part in found.items():
-            told = tuple(f"{name}: {problem.kind.label}: {problem.message}" for problem in part.problems)
-            told += tuple(f"{name}: {gap}" for gap in part.gaps)
-            self.notices = (*self.notices, *told)
+            self.notices = (*self.notices, *(f"{name}: {note}" for note in _notes(part)))
         return [job for part in found.values() for job in part.jobs]
 
     def curl(self, asked: Exchange | Target) -> str:
@@ -263,9 +332,18 @@ class LiveSession:
         if self._notifier is not None:
             await self._notifier.close(CLOSE_SECONDS)
         if self._running is not None:
+            now_us = self.clock.now().us
+            with suppress(StoreError):
+                await self._running.store.save_choice(LAST_USED, str(now_us), now_us)
             await self._running.engine.aclose()
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""
         parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._context.registry)
         return Parsed(parsed.targets, tuple(RejectedTarget(text, reason) for text, reason in parsed.refused))
+
+
+def _notes(found: Found) -> tuple[str, ...]:
+    """Return what could not be listed, and why, in one line each."""
+    problems = (one_line(f"{problem.kind.label}: {problem.message}") for problem in found.problems)
+    return (*problems, *map(one_line, found.gaps))

@@ -41,6 +41,24 @@ class Parsed:
     refused: tuple[RejectedTarget, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What the API of one profile lists, newest first: `notes` say what could not be listed, one line each."""
+
+    profile: str
+    jobs: tuple[Job, ...] = ()
+    notes: tuple[str, ...] = ()
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WatchListSummary:
+    """How many jobs are on the last watch list, and when it was last used (None: nobody knows)."""
+
+    jobs: int
+    used_us: int | None = None
+
+
 class ChangeStream(Protocol):
     """A stream of batches; the first holds every job, and it merges while its reader is busy."""
 
@@ -349,6 +367,24 @@ class SessionControls(Protocol):
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
+        ...
+
+    async def last_watch_list(self) -> WatchListSummary | None:
+        """Return what could be watched again, when nothing is watched; None when there is no such list."""
+        ...
+
+    async def open_last_watch_list(self) -> int:
+        """Watch the jobs of the last watch list, too, as they are remembered; returns how many are new.
+
+        What it raises is shown on the screen, by type and message.
+        """
+        ...
+
+    async def discover(self, report: Callable[[Discovered], object]) -> None:
+        """List the newest jobs of every profile, paced by the rate limit that the engine shares.
+
+        `report` gets what each profile lists, again as it grows. Never raises: what could not be listed is noted.
+        """
         ...
 
     def save_preference(self, choice: Preference, value: str) -> None:

@@ -198,6 +198,26 @@ _TABS = (
 _GENERAL = (
     Action("add", ("a",), "a", "add", "add jobs: paste IDs, poll URLs or 202 responses", Group.GENERAL, changes=True),
     Action(
+        "discover",
+        ("D",),
+        "D",
+        "discover",
+        "list what your APIs started lately, and add some of it",
+        Group.GENERAL,
+        also="recent new import",
+        changes=True,
+    ),
+    Action(
+        "last_list",
+        ("l",),
+        "l",
+        "last watch list",
+        "open the last watch list",
+        Group.GENERAL,
+        also="history reopen",
+        changes=True,
+    ),
+    Action(
         "refresh_all",
         ("R",),
         "R",

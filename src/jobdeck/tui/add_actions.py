@@ -1,34 +1,46 @@
-"""What `a` and a paste do: ask for targets, watch them, and keep what was typed and not added."""
+"""What puts jobs on the screen: pasted targets, what the APIs started lately, the last watch list."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from textual.screen import ModalScreen
 
-from jobdeck.app.session import SessionControls
-from jobdeck.domain.job import Target
+from jobdeck.app.session import Session, SessionControls, WatchListSummary, safe_error_message
+from jobdeck.domain import humanize
+from jobdeck.domain.job import Job, Target
 from jobdeck.tui.clipboard import Say
 from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.engine_actions import EngineActions
+from jobdeck.tui.engine_actions import NOT_OPEN, EngineActions
+from jobdeck.tui.render.frame import EmptyDeck, empty_lines
+from jobdeck.tui.render.spans import Line, clip_line
 from jobdeck.tui.screens.add import AddScreen
+from jobdeck.tui.screens.discover import DiscoverScreen
+from jobdeck.tui.widgets.job_list import JobList
+
+NO_LIST = "no earlier watch list"
 
 
 class AddActions:
-    """Asks for targets where any may be added."""
+    """Adds jobs to a deck; `controls` are None where nothing can be added."""
 
     def __init__(
         self,
+        session: Session,
         controls: SessionControls | None,
         state: DeckState,
-        engine: EngineActions,
+        *,
         say: Say,
         push: Callable[[ModalScreen[None]], Awaitable[None]],
     ) -> None:
+        self._session = session
         self._controls = controls
         self._state = state
-        self._engine = engine
+        self._engine = EngineActions(state, session.clock)
         self._say = say
         self._push = push
-        self._draft = ""
+        self._draft = ""  # what was typed or pasted where targets are added, and left there
+        self._last: WatchListSummary | None = None
+        self._was_empty = False
 
     async def ask(self, text: str = "") -> None:
         """Ask for targets; `text` is what has been pasted already, without one what was left there last."""
@@ -37,10 +49,63 @@ class AddActions:
             sheet = AddScreen(self._controls.parse, known, self._add, self._keep_draft, text or self._draft)
             await self._push(sheet)
 
+    async def discover(self) -> None:
+        """List what the APIs started lately, and watch what is chosen of it."""
+        if self._controls is None or self._state.controls is None:
+            self._say(NOT_OPEN, False)
+        elif self._state.paused:
+            self._say("polling is paused: resume (p) to discover jobs", False)
+        else:
+            known, profiles, clock = self._state.is_watched, self._session.profiles, self._session.clock
+            await self._push(DiscoverScreen(profiles, self._controls.discover, known, self._add_discovered, clock))
+
+    async def open_last(self) -> None:
+        """Watch the last watch list, too."""
+        if self._controls is None or self._state.controls is None:
+            self._say(NOT_OPEN, False)
+            return
+        try:
+            count = await self._controls.open_last_watch_list()
+        except Exception as error:  # noqa: BLE001 - what the store and the configuration raise
+            self._say(f"could not open the last watch list: {safe_error_message(error)}", True)
+        else:
+            jobs = f"{humanize.pluralize(count, 'job')} added from the last watch list"
+            self._say(jobs if count else NO_LIST, False)
+
+    def check_empty(self, jobs: JobList, lines: Callable[[int], Sequence[Line]]) -> None:
+        """Where the deck has become empty, find out which watch list it can offer; `jobs` then shows `lines` anew."""
+        empty = self._state.engine is not None and not self._state.table.total
+        if empty and not self._was_empty and self._controls is not None:
+            jobs.run_worker(self._find_last(jobs, lines), group="watch list", exclusive=True)
+        self._was_empty = empty
+
+    def empty_lines(self, failure: str | None, width: int) -> Sequence[Line]:
+        """Return what the list says while it has no row."""
+        offers = EmptyDeck(self._session.profiles, self._last) if self._controls is not None else None
+        opened, total = self._state.engine is not None, self._state.table.total
+        lines = empty_lines(failure, total, self._session.clock.now(), opened=opened, offers=offers)
+        return tuple(clip_line(line, width) for line in lines)
+
+    async def _find_last(self, jobs: JobList, lines: Callable[[int], Sequence[Line]]) -> None:
+        self._last = await self._controls.last_watch_list() if self._controls is not None else None
+        jobs.when_empty(lines)
+
     def _add(self, targets: Sequence[Target]) -> bool:
         added, message = self._engine.add(targets)
         self._say(message, not added)
         return added
+
+    def _add_discovered(self, jobs: Sequence[Job]) -> None:
+        """Watch jobs in the state that the list shows."""
+        controls = self._state.controls
+        if controls is None:
+            return
+        if len(jobs) > 1:
+            # What is added together stays together.
+            batch = f"discovered {humanize.format_datetime(self._session.clock.now().us)[5:16]}"
+            jobs = [replace(job, target=replace(job.target, batch=batch)) for job in jobs]
+        controls.restore(jobs)
+        self._say(f"{humanize.pluralize(len(jobs), 'job')} added", False)
 
     def _keep_draft(self, text: str) -> None:
         self._draft = text

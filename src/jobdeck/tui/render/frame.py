@@ -1,8 +1,9 @@
 """What stands around the panes under the header: banner, footer; and what an empty list says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from jobdeck.app.session import WatchListSummary
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
@@ -73,12 +74,27 @@ OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))
 
 NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs yet.", Role.STRONG),))
 
-EMPTY_DECK: tuple[Line, ...] = (
-    *NO_JOBS,
-    EMPTY,
-    (("  a", Role.KEY), ("  adds jobs: paste IDs, poll URLs or 202 responses", Role.DIM)),
-    (("  or, from a shell:  ", Role.DIM), ("curl … | jobdeck -", Role.TEXT)),
-)
+
+@dataclass(frozen=True, slots=True)
+class EmptyDeck:
+    """What a deck without jobs offers: the profiles whose jobs can be discovered, and the last watch list."""
+
+    profiles: Sequence[str] = ()
+    last: WatchListSummary | None = None
+
+
+def _offers(deck: EmptyDeck, now: Instant) -> Iterator[Line]:
+    yield (("  a", Role.KEY), ("   add IDs, poll URLs or 202 responses (paste many)", Role.TEXT))
+    if deck.profiles:
+        names = " · ".join(clip(name, 40) for name in deck.profiles)
+        text = "   discover what your APIs started lately"
+        yield (("  D", Role.KEY), (text, Role.TEXT), (f"   {names}", Role.DIM))
+    if deck.last is not None:
+        when = f", {humanize.format_recent(deck.last.used_us, now)}" if deck.last.used_us is not None else ""
+        count = f"   {humanize.pluralize(deck.last.jobs, 'job')}{when}"
+        yield (("  l", Role.KEY), ("   open the last watch list", Role.TEXT), (count, Role.DIM))
+    yield (("      curl … | jobdeck -", Role.TEXT), ("     watch what a request starts", Role.DIM))
+    yield (("      jobdeck demo", Role.TEXT), ("           simulated jobs, no account needed", Role.DIM))
 
 
 NOTHING_PASSES: tuple[Line, ...] = (
@@ -87,10 +103,17 @@ NOTHING_PASSES: tuple[Line, ...] = (
 )
 
 
-def empty_lines(failure: str | None, total: int, *, opened: bool, read_only: bool) -> tuple[Line, ...]:
-    """Return what a list without rows says, of a deck of `total` jobs; nothing beside a failure, which says it all."""
+def empty_lines(
+    failure: str | None, total: int, now: Instant, *, opened: bool, offers: EmptyDeck | None
+) -> tuple[Line, ...]:
+    """Return what a list without rows says, of a deck of `total` jobs; nothing beside a failure, which says it all.
+
+    `offers` is None where nothing can be added.
+    """
     if failure is not None:
         return ()
     if not opened:
         return OPENING
-    return NOTHING_PASSES if total else NO_JOBS if read_only else EMPTY_DECK
+    if total:
+        return NOTHING_PASSES
+    return NO_JOBS if offers is None else (*NO_JOBS, EMPTY, *_offers(offers, now))

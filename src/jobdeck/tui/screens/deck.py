@@ -40,10 +40,10 @@ from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.notifications import EndNotifications
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.render.frame import banner_lines, empty_lines
+from jobdeck.tui.render.frame import banner_lines
 from jobdeck.tui.render.header import header_line
 from jobdeck.tui.render.help import help_sections
-from jobdeck.tui.render.spans import Line, clip_line
+from jobdeck.tui.render.spans import Line
 from jobdeck.tui.screens.columns import ColumnsScreen
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.terminal_title import TerminalTitle
@@ -109,7 +109,7 @@ class Deck(Screen[None]):
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
         self._group_actions = GroupActions(self._job_pane, self._job_actions, self._groups, self._copy, self._say)
-        self._adding = AddActions(self._controls, self._state, self._engine, self._say, self._push)
+        self._adding = AddActions(session, self._controls, self._state, say=self._say, push=self._push)
 
     @property
     def profile_names(self) -> Sequence[str]:
@@ -168,6 +168,7 @@ class Deck(Screen[None]):
         if selected in update.changed or any(exchange.job == selected for exchange in batch.exchanges):
             self._draw_selected()
         self._draw_frame()
+        self._adding.check_empty(self._jobs, self._empty_lines)
 
     def tick(self) -> None:
         """Draw what reads differently because a second has passed."""
@@ -444,6 +445,15 @@ class Deck(Screen[None]):
         """Ask for targets, and watch them."""
         await self._adding.ask()
 
+    async def action_discover(self) -> None:
+        """List what the APIs started lately, and watch what is chosen of it."""
+        await self._adding.discover()
+
+    async def action_last_list(self) -> None:
+        """Watch the last watch list."""
+        await self._adding.open_last()
+        self._show_notices()
+
     def action_remove(self) -> None:
         """Stop watching the marked jobs, else the selected one."""
         self._say(self._job_actions.remove())
@@ -524,12 +534,10 @@ class Deck(Screen[None]):
         self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
-        failure, storage_error = self._failure, one_line(self._session.storage_error)
+        failure, error = self._failure, one_line(self._session.storage_error)
         fixed = bool(self._read_only or self._state.replay)
         self._banner.show_lines(
-            lambda width: banner_lines(
-                width, halted, unreachable, now, failure, storage_error=storage_error, locked=fixed
-            )
+            lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, locked=fixed)
         )
         self._draw_footer()
 
@@ -557,9 +565,7 @@ class Deck(Screen[None]):
         self._draw_frame()
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
-        opened, read_only = self._state.engine is not None, bool(self._read_only)
-        lines = empty_lines(self._failure, self._state.table.total, opened=opened, read_only=read_only)
-        return tuple(clip_line(line, width) for line in lines)
+        return self._adding.empty_lines(self._failure, width)
 
     def _show_notices(self) -> None:
         notices = self._session.notices
