@@ -108,3 +108,10 @@ async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> Non
         await run.until(lambda: watch.table.total == 3)
         (batch,) = {row.job.target.batch for row in watch.table.rows()}
         assert batch.startswith("pasted ")
+
+
+async def test_a_mistyped_id_is_not_found_and_its_profile_stays_reachable() -> None:
+    async with sitting(demo_scenario(jobs=8, seed=1), "op_mistyped") as (run, _):
+        await run.shows("? not found")
+        assert run.app.deck.deck_state.unreachable_profiles() == ()
+        assert "no data" not in run.text

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import ProblemKind
 
 if TYPE_CHECKING:
     from jobdeck.domain.instant import Instant
@@ -47,6 +48,14 @@ def unreachable(job: Job) -> bool:
     if job.terminal:
         return False
     return job.failures >= UNREACHABLE_FAILURES or job.outage is not None or (job.failures > 0 and job.observed is None)
+
+
+def fails_alone(job: Job) -> bool:
+    """Whether the newest exchange failed for a reason of its own: not found, refused; its profile may be fine."""
+    problem = job.problem
+    if problem is None or job.outage is not None:
+        return False
+    return not (problem.kind.affects_profile or problem.kind is ProblemKind.RATE_LIMIT)
 
 
 def stalled(job: Job, now: Instant) -> bool:

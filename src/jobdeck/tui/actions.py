@@ -82,6 +82,15 @@ _LIST = (
         Group.LIST,
     ),
     Action(
+        "profiles",
+        ("P",),
+        "P",
+        "profiles",
+        "show one profile, or all",
+        Group.LIST,
+        also="switch context api",
+    ),
+    Action(
         "newest_failure",
         ("exclamation_mark",),
         "!",

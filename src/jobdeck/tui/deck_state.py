@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobdeck.app.session import EngineControls, EngineView
+from jobdeck.domain.attention import fails_alone
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
@@ -155,7 +156,9 @@ class DeckState:
         return sum(counts.get(state, 0) for state in ENDED), self.table.total, counts.get(FAILED, 0)
 
     def unreachable_profiles(self) -> tuple[UnreachableProfile, ...]:
-        """Return the profiles of which not one unfinished job can be seen, with the newest reason.
+        """Return the profiles of which not one unfinished job can be polled, with the newest reason.
+
+        Jobs that fail for a reason of their own, such as a mistyped ID, do not count.
 
         The last good look is searched for once: it cannot move while nothing is seen, and going through 10,000
         rows ten times a second would.
@@ -167,13 +170,13 @@ class DeckState:
     def _look_for(self, profile: str) -> UnreachableProfile:
         jobs = [row.job for row in self.table.rows() if row.job.key.profile == profile and not row.job.terminal]
         seen = [job.observed for job in jobs if job.observed is not None]
-        key = next((job.key for job in jobs if job.trouble is not None), None)
+        key = next((job.key for job in jobs if job.trouble is not None and not fails_alone(job)), None)
         return UnreachableProfile(profile, key, max(seen, key=lambda instant: instant.us, default=None))
 
     def _as_of_now(self, profile: str) -> UnreachableProfile:
         one = self._blind.get(profile)
         job = self.job(one.job) if one is not None else None
-        if one is None or job is None or job.terminal:
+        if one is None or job is None or job.terminal or fails_alone(job):
             one = self._look_for(profile)
             job = self.job(one.job)
         problem = (job.outage or job.problem) if job is not None else None

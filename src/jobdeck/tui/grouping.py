@@ -109,7 +109,7 @@ def _kind(row: Row) -> tuple[str, str, State | None, str]:
 
 
 def _profile(row: Row) -> tuple[str, str, State | None, str]:
-    return row.job.key.profile, "", None, f"profile={quoted(row.job.key.profile)}"
+    return row.job.key.profile, "", None, profile_filter(row.job.key.profile)
 
 
 def _stage(row: Row) -> tuple[str, str, State | None, str]:
@@ -117,6 +117,11 @@ def _stage(row: Row) -> tuple[str, str, State | None, str]:
     if current is None:
         return NO_STAGE, "", None, 'stage=""'
     return one_line(current.stage.name, 80), "", None, f"stage={quoted(current.stage.name)}"
+
+
+def profile_filter(profile: str) -> str:
+    """Return the filter that admits the jobs of a profile."""
+    return f"profile={quoted(profile)}"
 
 
 def batch_filter(batch: str) -> str:

@@ -8,11 +8,11 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import TypeAlias
 
-from jobdeck.domain.attention import Rank, rank, unreachable
+from jobdeck.domain.attention import Rank, fails_alone, rank, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.render.state import LOST, State, counted_state, shown_state
+from jobdeck.tui.render.state import State, counted_state, shown_state
 
 Value: TypeAlias = float | str | bytes
 SortKey: TypeAlias = Rank | tuple[int, Value, Rank]
@@ -145,7 +145,10 @@ class TableUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ProfileVisibility:
-    """How well a profile is seen: its unfinished jobs, and how many of them are blind."""
+    """How well a profile is seen: its unfinished jobs, and how many of them are unreachable.
+
+    A job that cannot be polled for a reason of its own says nothing of its profile, and is not among them.
+    """
 
     open: int
     blind: int
@@ -307,9 +310,9 @@ class JobTable:
         self._profiles[profile] += by
         if not self._profiles[profile]:
             del self._profiles[profile]
-        if not row.job.terminal:
+        if not row.job.terminal and not fails_alone(row.job):
             self._open[profile] += by
-            if unreachable(row.job) or row.counted is LOST:
+            if unreachable(row.job):
                 self._blind[profile] += by
 
     def _move(self, leaving: list[SortKey], entering: list[tuple[SortKey, JobKey]]) -> None:

@@ -9,6 +9,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from textual.screen import Screen
+
+from jobdeck.app.session import Session
 from jobdeck.domain.ending import describe_ends
 from jobdeck.domain.humanize import pluralize
 from jobdeck.domain.job import Job, JobKey
@@ -20,6 +23,8 @@ from jobdeck.tui.multiplexer import passed_through
 NOTICE_CELLS = 200
 TITLE = "jobdeck"
 DESKTOP_SECONDS = 5.0
+SESSION_SECONDS = 10.0
+"""So long what a session says at its start stays on the screen."""
 
 
 class DesktopError(Exception):
@@ -161,3 +166,19 @@ class EndNotifications:
         self.state = replace(self.state, wanted=self.state.wanted - {job.key for job in jobs})
         self._notifier.send(text)
         self._say(text, False)
+
+
+class SessionNotices:
+    """Shows what a session has to say, each line once."""
+
+    def __init__(self, screen: Screen[None], session: Session) -> None:
+        self._screen = screen
+        self._session = session
+        self._shown = 0
+
+    def show(self) -> None:
+        """Show what is new."""
+        notices = self._session.notices
+        for notice in notices[self._shown :]:
+            self._screen.notify(one_line(notice), markup=False, timeout=SESSION_SECONDS)
+        self._shown = len(notices)

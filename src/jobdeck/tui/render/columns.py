@@ -103,9 +103,9 @@ TICKING = (Name.ELAPSED, Name.ETA, Name.UPDATED)
 
 _FROM = {
     Name.PROGRESS: 58,
+    Name.PROFILE: 84,
     Name.ELAPSED: 80,
     Name.KIND: 96,
-    Name.PROFILE: 110,
     Name.ETA: 122,
     Name.STAGE: 160,
 }

@@ -38,7 +38,7 @@ from jobdeck.tui.group_actions import GroupActions
 from jobdeck.tui.grouping import batch_filter
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.marks import UndoStack
-from jobdeck.tui.notifications import EndNotifications
+from jobdeck.tui.notifications import EndNotifications, SessionNotices
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.frame import banner_lines
 from jobdeck.tui.render.header import header_line
@@ -46,6 +46,7 @@ from jobdeck.tui.render.help import help_sections
 from jobdeck.tui.render.spans import Line
 from jobdeck.tui.screens.columns import ColumnsScreen
 from jobdeck.tui.screens.help import HelpScreen
+from jobdeck.tui.screens.profiles import ProfilesScreen
 from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
@@ -57,7 +58,6 @@ from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRu
 from jobdeck.tui.widgets.trace import Trace
 from jobdeck.tui.widgets.tree_pane import TreePane
 
-NOTICE_SECONDS = 10.0
 STRIP_FROM = 16
 """Lines of a screen from which on states and errors have a line of their own."""
 
@@ -95,7 +95,7 @@ class Deck(Screen[None]):
             self._controls.on_jobs_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
         self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
         self._failure: str | None = None
-        self._noticed = 0
+        self._notices = SessionNotices(self, session)
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
         self._exporting = ExportActions(self._state, session.clock, save, self._say, self._push)
@@ -134,7 +134,7 @@ class Deck(Screen[None]):
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
         self._draw_selected()
-        self._show_notices()
+        self._notices.show()
 
     # What the app tells the deck.
 
@@ -148,7 +148,7 @@ class Deck(Screen[None]):
         """Take the engine that has been opened."""
         self._state.engine, self._state.controls = engine.view, engine.controls
         self._attention = engine.attention
-        self._show_notices()
+        self._notices.show()
         self._jobs.when_empty(self._empty_lines)
         self.attend(present=not self._state.unfocused)
         if self._attention is not None:
@@ -381,6 +381,10 @@ class Deck(Screen[None]):
         """Sort the other way round."""
         self._job_pane.reverse()
 
+    async def action_profiles(self) -> None:
+        """Show only the jobs of one profile, or those of all."""
+        await self._push(ProfilesScreen(self._state, self._job_pane))
+
     def action_mark(self) -> None:
         """Mark the selected job, or take its mark away, and go on to the next."""
         self._job_actions.mark()
@@ -452,7 +456,7 @@ class Deck(Screen[None]):
     async def action_last_list(self) -> None:
         """Watch the last watch list."""
         await self._adding.open_last()
-        self._show_notices()
+        self._notices.show()
 
     def action_remove(self) -> None:
         """Stop watching the marked jobs, else the selected one."""
@@ -566,12 +570,6 @@ class Deck(Screen[None]):
 
     def _empty_lines(self, width: int) -> Sequence[Line]:
         return self._adding.empty_lines(self._failure, width)
-
-    def _show_notices(self) -> None:
-        notices = self._session.notices
-        for notice in notices[self._noticed :]:
-            self.notify(one_line(notice), markup=False, timeout=NOTICE_SECONDS)
-        self._noticed = len(notices)
 
     def _say(self, message: str, warn: bool = False) -> None:
         if message:

@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import ModalScreen
 
 from jobdeck.app.session import Discovered
 from jobdeck.domain import humanize
@@ -16,6 +15,7 @@ from jobdeck.tui.cell_text import clip, fit, middle
 from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.render.state import job_state
 from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -170,16 +170,17 @@ class DiscoveredList(LineView):
         self.refresh()
 
 
-class DiscoverScreen(ModalScreen[None]):
+class DiscoverScreen(Dialog[None]):
     """Lists what the APIs started lately, for jobs that are to be watched."""
 
+    SUBJECT = "Discover"
+    KEYS = (("enter", "add"), ("space", "select"), ("M", "select all"), ("esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,q", "leave", "back"),
+        ("q", "leave", "back"),
         ("enter", "add", "add"),
         ("space", "mark", "select"),
         ("M", "mark_all", "select all"),
     ]
-    ALLOW_SELECT = False
     AUTO_FOCUS = "DiscoveredList"
 
     def __init__(
@@ -206,10 +207,6 @@ class DiscoverScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Begin to list; leaving the screen ends it."""
         self.run_worker(self._load(), name="discover", group="discover")
-
-    def action_leave(self) -> None:
-        """Go back, and add nothing."""
-        self.dismiss(None)
 
     def action_add(self) -> None:
         """Add the selected jobs, else the one under the cursor, and go back."""
@@ -257,7 +254,8 @@ class DiscoverScreen(ModalScreen[None]):
         marked = len(self._list.marks)
         add = f"add {humanize.pluralize(marked, 'job')}" if marked else "add"
         every = "clear" if marked else "select all"
-        return (clip_line(keys_line((("enter", add), ("space", "select"), ("M", every), ("esc", "back"))), width),)
+        keys = (("enter", add), ("space", "select"), ("M", every), ("esc", "back"), ("?", "help"))
+        return (clip_line(keys_line(keys), width),)
 
 
 def profile_line(found: Discovered) -> Line:
