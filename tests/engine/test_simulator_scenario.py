@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.simulator.demo import demo_scenario, demo_targets
+from jobdeck.cli.commands.demo import demo_estimates
+from jobdeck.scheduling.estimates import Estimates
+from jobdeck.simulator.demo import demo_batch, demo_scenario, demo_targets
 from jobdeck.simulator.evolution import State, observe
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.loading import load_scenario, read_scenario
@@ -132,7 +134,7 @@ def test_two_limits_of_one_bucket_are_refused() -> None:
         Scenario(limits=(RateLimit(Api.THEHOG, 1), RateLimit(Api.THEHOG, 2)))
 
 
-@pytest.mark.parametrize("jobs", [1, 5, 24, 300])
+@pytest.mark.parametrize("jobs", [1, 5, 24, 60])
 def test_the_demo_can_watch_each_of_its_jobs_from_the_first_moment(jobs: int) -> None:
     scenario = demo_scenario(jobs)
     states = [observe(job, 0.0) for job in scenario.jobs]
@@ -153,6 +155,41 @@ def test_the_demo_is_lively_and_shows_every_fate_within_two_minutes() -> None:
     assert set(later) >= {State.RUNNING, State.SUCCEEDED, State.FAILED, State.PARTIAL, State.CANCELLED}
     for_good = Counter(state.state for job in scenario.jobs if (state := observe(job, 36_000.0)))
     assert for_good[State.RUNNING] == 2
+
+
+def test_the_demo_shows_a_failure_a_stall_and_an_outage_within_45_seconds() -> None:
+    scenario = demo_scenario()
+    states = [state for job in scenario.jobs if (state := observe(job, 40.0))]
+    failed = [state.script for state in states if state.state is State.FAILED]
+    assert len(failed) == 3
+    assert Counter(script.error.code for script in failed if script.error)["UPSTREAM_TIMEOUT"] == 2, "two failed alike"
+    known = Estimates(json.loads(demo_estimates(1.0)["hog"]))
+    (stalled,) = (state for state in states if state.script.stall is not None)
+    unusual = known.stall_after(stalled.script.resource.value)
+    assert unusual is not None
+    assert stalled.updated + unusual < 40
+    outage = next(fault for fault in scenario.faults if fault.kind is FaultKind.RESET_BEFORE)
+    assert outage.end is not None
+    assert 20 < outage.start < outage.end - 10 < 45
+    assert {job.resource.value for job in scenario.jobs if known.eta(job.resource.value, 5.0, None)} == {
+        "operation",
+        "enrichment",
+        "search",
+    }
+
+
+def test_three_hundred_jobs_look_like_a_night() -> None:
+    scenario = demo_scenario(300)
+    assert scenario == demo_scenario(300, seed=1)
+    assert scenario != demo_scenario(300, seed=2)
+    states = [state for job in scenario.jobs if (state := observe(job, 60.0))]
+    counts = Counter(state.state for state in states)
+    assert counts[State.SUCCEEDED] + counts[State.RUNNING] > 200
+    assert 20 <= counts[State.FAILED] <= 50
+    codes = Counter(state.script.error.code for state in states if state.state is State.FAILED and state.script.error)
+    assert len([code for code, times in codes.items() if times > 1]) >= 5
+    assert codes.most_common(1)[0][0] == "RATE_LIMITED"
+    assert {demo_batch(job) for job in scenario.jobs} == {"crm import", "lead enrichment", "account research"}
 
 
 def test_a_prospecting_job_of_the_demo_fails_in_a_stage_after_twenty_seconds() -> None:

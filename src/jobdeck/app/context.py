@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jobdeck.apis.profile import Profile
@@ -68,7 +69,7 @@ class AppContext:
 
     Raises `ConfigError` from the constructor for a configuration that cannot be read, and from an engine's `add`
     for a profile whose credentials cannot be had: a profile that nobody asks for needs none. Without `keep`,
-    nothing is remembered beyond the run.
+    nothing is remembered beyond the run. `estimates` are what is known of a profile's durations before it has seen any.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class AppContext:
         settings: Settings | None = None,
         clock: Timer | None = None,
         keep: bool = True,
+        estimates: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.clock: Timer = clock or SystemClock()
         self.settings = settings if settings is not None else load_settings(env, config)
         self._env = env
         self._keep = keep
         self._redactor = Redactor()
+        self.estimates = estimates
 
     @cached_property
     def _factory(self) -> Factory:

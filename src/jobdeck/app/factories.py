@@ -123,7 +123,9 @@ class Factory:
         opened, store = kept.opened, kept.store
         registry = recorder.registry if recorder is not None else None
         ledger = StoreCoordinator(store, self._context.clock, listed=listed, newest=kept.newest)
-        engine = self.engine(ledger, lists, opened.store.load_estimates, registry)
+        known = self._context.estimates
+        saved = opened.store.load_estimates
+        engine = self.engine(ledger, lists, lambda name: saved(name) or known.get(name), registry)
         if recorder is not None:
             recorder.follow(engine)
         storage_error = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")

@@ -187,10 +187,16 @@ def _add_demo(commands: "Commands") -> None:
         "demo",
         summary="try jobdeck on simulated jobs: no API key, no configuration",
         description="Open the screen on simulated jobs from two APIs, errors included, over real HTTP on loopback.",
-        example="demo --jobs 60 --seed 7",
+        example="demo --jobs 300 --seed 7",
         settings=False,
     )
-    demo.add_argument("--jobs", type=_count, default=24, metavar="N", help="number of jobs, 1 to 10000 (default: 24)")
+    demo.add_argument(
+        "--jobs",
+        type=_count,
+        default=24,
+        metavar="N",
+        help="number of jobs, 1 to 10000 (default: 24); from 100, a night's work",
+    )
     demo.add_argument(
         "--seed", type=int, default=1, metavar="S", help="random seed; the same seed gives the same jobs (default: 1)"
     )

@@ -56,12 +56,17 @@ RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
 
 
 def run_screen(
-    session: "Session", playback: "Playback | None" = None, *, command: str = "open", mouse: bool | None = None
+    session: "Session",
+    playback: "Playback | None" = None,
+    *,
+    command: str = "open",
+    mouse: bool | None = None,
+    hints: bool = False,
 ) -> int:
     """Run the screen until it is left; a fault is reported when the terminal is as it was before.
 
     With `playback`, the session is one on a recording; `command` is what the report names. `mouse` says whether the
-    mouse is used; None leaves it to what is between us and the terminal.
+    mouse is used; None leaves it to what is between us and the terminal. With `hints` a line names keys.
 
     Raises `ConfigError` when the engine could not be opened for one.
     """
@@ -73,7 +78,7 @@ def run_screen(
     from jobdeck.tui.app import JobdeckApp  # noqa: PLC0415 - Textual, for the commands that draw
 
     # While the mouse is used, GNU screen keeps Esc until the next key.
-    app = JobdeckApp(session, playback=playback, mouse=not in_screen if mouse is None else mouse)
+    app = JobdeckApp(session, playback=playback, mouse=not in_screen if mouse is None else mouse, hints=hints)
     run_async(app.run_async(mouse=app.mouse))
     if isinstance(app.fault, ConfigError):
         raise app.fault

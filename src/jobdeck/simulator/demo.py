@@ -1,8 +1,10 @@
-"""The built-in scenario of `jobdeck demo`: every sort of fate within the first two minutes."""
+"""The built-in scenario of `jobdeck demo`: a failure, a stall and an outage at once, and every fate in two minutes."""
 
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import cycle
 
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.ids import dice, target_of
@@ -46,23 +48,44 @@ _ORDINARY = (
 )
 
 
+_ORDINARY_PROSPECTING = (_PROSPECTING, 40.0, 240.0)
+_NIGHT_ERRORS = (
+    (9, JobFailure("RATE_LIMITED", "LinkedIn source throttled us; retry after 15 minutes")),
+    (7, JobFailure("CREDITS_EXHAUSTED", "organization has no credits left for this source")),
+    (6, JobFailure("UPSTREAM_TIMEOUT", "The enrichment provider did not answer in time.")),
+    (5, JobFailure("INVALID_INPUT", "company_domain: not a domain name")),
+    (4, JobFailure("SOURCE_UNAVAILABLE", "The directory is closed for maintenance.")),
+)
+"""How often jobs of a night fail with what."""
+
+NIGHT_JOBS = 100
+"""Jobs from which on the demo is one of a whole night: many have ended, or failed, before it begins."""
+
+NIGHT_SECONDS = 1_500.0
+_SAMPLES = 40
+
+
 def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario:
     """A lively scenario of that many jobs, two thirds The Hog's; every job but one can always be found.
 
     The first jobs have the remarkable fates, so that a small demo shows them too; nothing starts over, so finished
-    jobs stay and the stalled and the never-ending one go on. Raises ScenarioError for fewer than one job and for a
+    jobs stay and the stalled and the never-ending one go on. From `NIGHT_JOBS` on it looks like a night's work, half
+    of which has ended by then. Raises ScenarioError for fewer than one job and for a
     speed that is not above 0.
     """
     at_least("jobs", jobs, 1)
     roll = dice(f"demo/{seed}")
+    night_errors = [error for often, error in _NIGHT_ERRORS for _ in range(often)]
+    night = partial(_some_night, errors=cycle(dice(f"demo/{seed}/errors").sample(night_errors, len(night_errors))))
+    ordinary = night if jobs >= NIGHT_JOBS else _some_time
     cast = list(_remarkable())[:jobs]
     prospecting = sum(job.api is Api.SONARLY for job in cast)
     while len(cast) < jobs:
         if 3 * prospecting < len(cast) + 1:
             prospecting += 1
-            cast.append(_some_time(roll, _PROSPECTING, 40.0, 240.0))
+            cast.append(ordinary(roll, *_ORDINARY_PROSPECTING))
         else:
-            cast.append(_some_time(roll, *roll.choice(_ORDINARY)))
+            cast.append(ordinary(roll, *roll.choice(_ORDINARY)))
     return Scenario(
         seed=seed,
         speed=speed,
@@ -93,6 +116,39 @@ def demo_targets(scenario: Scenario) -> list[str]:
     return [target_of(job.resource, job.id, job.account_group) for job in scenario.jobs]
 
 
+def demo_batch(job: JobScript) -> str:
+    """The name of what a job was started together with."""
+    if job.api is Api.SONARLY:
+        return "crm import"
+    enriches = job.resource is Resource.ENRICHMENT or job.result_kind in {
+        ResultKind.PEOPLE_SEARCH,
+        ResultKind.COMPANY_SEARCH,
+    }
+    return "lead enrichment" if enriches else "account research"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDuration:
+    """How long a job of a kind, or its stage, took once; kinds are named as the API's answers name them."""
+
+    profile: str
+    kind: str
+    seconds: float
+    stage: str | None = None
+
+
+def demo_durations() -> Iterator[DemoDuration]:
+    """Durations as though jobs of the demo had been watched before: for each kind as they are drawn for it."""
+    hog, sonarly = (profile.name for profile in DEMO_PROFILES)
+    for script, shortest, longest in (*_ORDINARY, _ORDINARY_PROSPECTING):
+        profile = sonarly if script.api is Api.SONARLY else hog
+        for sample in range(_SAMPLES):
+            seconds = shortest + (longest - shortest) * sample / (_SAMPLES - 1)
+            yield DemoDuration(profile, script.resource.value, seconds)
+            for stage in script.stages:
+                yield DemoDuration(profile, script.resource.value, seconds * stage.weight, stage.name)
+
+
 def _remarkable() -> Iterator[JobScript]:
     """One job for every fate; a screenful of a few jobs shows the most telling ones."""
     failed, partial, cancelled = Outcome.FAILED, Outcome.PARTIAL_SUCCESS, Outcome.CANCELLED
@@ -100,7 +156,7 @@ def _remarkable() -> Iterator[JobScript]:
         "UPSTREAM_TIMEOUT", "The enrichment provider did not answer in time.", {"provider": "contacts", "attempts": 3}
     )
     yield replace(_RESEARCH, arrival=-70, duration=150)
-    yield replace(_CRAWL, arrival=-45, duration=120, stall=Stall(at=0.31))
+    yield replace(_ENRICHMENT, arrival=-3, queued_for=1, duration=12, stall=Stall(at=0.31))
     yield replace(_PROSPECTING, arrival=-50, queued_for=6, duration=64, outcome=failed, stops_at=0.84, error=timeout)
     yield replace(_PEOPLE, arrival=-12, duration=47, outcome=partial)
     yield replace(_ENRICHMENT, arrival=-4, queued_for=2, duration=12)
@@ -109,9 +165,9 @@ def _remarkable() -> Iterator[JobScript]:
     yield replace(_RESEARCH, arrival=-180, duration=240, outcome=Outcome.NEVER)
     yield replace(_PROSPECTING, arrival=-20, queued_for=3, duration=62, outcome=cancelled, stops_at=0.55)
     refused = JobFailure(message="The search source refused the query.", retryable=True)
-    yield replace(_SEARCH, arrival=-5, queued_for=15, duration=55, outcome=failed, error=refused)
+    yield replace(_SEARCH, arrival=-5, queued_for=21, duration=20, outcome=failed, error=refused)
     silent = JobFailure("UPSTREAM_TIMEOUT", "The research provider did not answer in time.")
-    yield replace(_RESEARCH, arrival=-25, duration=105, outcome=failed, stops_at=0.66, error=silent)
+    yield replace(_RESEARCH, arrival=-75, duration=105, outcome=failed, stops_at=0.66, error=silent)
     yield replace(_PROSPECTING, arrival=-60, queued_for=10, duration=230)
     yield replace(_CRAWL, arrival=-33, duration=200, lost_after=33 + 75)
 
@@ -127,10 +183,33 @@ def _some_time(roll: random.Random, script: JobScript, shortest: float, longest:
     return replace(script, arrival=-1.0, queued_for=round(roll.uniform(8, 60), 1), duration=duration)
 
 
+def _some_night(
+    roll: random.Random, script: JobScript, shortest: float, longest: float, *, errors: Iterator[JobFailure]
+) -> JobScript:
+    """A job of a night: most have ended or are in flight, one in ten fails, now and then one stalls."""
+    duration = round(roll.uniform(shortest, longest), 1)
+    job = replace(script, duration=duration)
+    fate = roll.random()
+    fails = script.resource is not Resource.SEARCH and fate < 0.13
+    if fails:
+        job = replace(job, outcome=Outcome.FAILED, stops_at=round(roll.uniform(0.1, 0.95), 2), error=next(errors))
+    elif fate < 0.16 and script.resource in {Resource.OPERATION, Resource.ENRICHMENT}:
+        job = replace(job, outcome=Outcome.PARTIAL_SUCCESS)
+    elif fate > 0.985:
+        return replace(job, arrival=-round(duration, 1), stall=Stall(at=0.4))
+    mood = roll.random()
+    if mood < (0.7 if fails else 0.45):
+        return replace(job, arrival=-round(duration + roll.uniform(1, NIGHT_SECONDS), 1))
+    if mood < 0.85:
+        return replace(job, arrival=-round(roll.uniform(0.05, 0.8) * duration, 1))
+    return replace(job, arrival=-1.0, queued_for=round(roll.uniform(8, 120), 1))
+
+
 def _faults() -> tuple[Fault, ...]:
     return (
-        Fault(FaultKind.STATUS, api=Api.THEHOG, start=28, end=33, probability=0.7, status=503),
-        Fault(FaultKind.DELAY, api=Api.SONARLY, start=48, end=62, seconds=1.5),
+        Fault(FaultKind.RESET_BEFORE, api=Api.SONARLY, start=24, end=36),
+        Fault(FaultKind.STATUS, api=Api.THEHOG, start=48, end=53, probability=0.7, status=503),
+        Fault(FaultKind.DELAY, api=Api.SONARLY, start=56, end=70, seconds=1.5),
         Fault(FaultKind.RESET_BEFORE, api=Api.SONARLY, endpoint=Endpoint.POLL, start=70, count=1),
         Fault(FaultKind.HTML, api=Api.THEHOG, endpoint=Endpoint.POLL, start=85, count=1),
     )

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
 from jobdeck.app.session import ChangeStream, OpenEngine, Playback, Session, safe_error_message
+from jobdeck.domain.job import JobKey
 from jobdeck.tui.clipboard import ClipboardWriter, clipboard
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.keyboard import events_of_burst, settled, takes_text
@@ -30,7 +31,10 @@ from jobdeck.tui.screens.dialogs import CopiedTextScreen
 from jobdeck.tui.screens.replay import ReplayDeck
 from jobdeck.tui.terminal import Burst, TerminalApp, ignore_full_wakeup_pipe, stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES, style_sheets
+from jobdeck.tui.widgets.hints import HintLine
+from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
+from jobdeck.tui.widgets.static import Footer
 
 FRAME_SECONDS = 0.1
 """At most ten frames a second: a person reads no more, and 500 changes a second then cost 13–15 % of a core."""
@@ -73,6 +77,7 @@ class JobdeckApp(TerminalApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
         Binding("ctrl+t", "mouse", "mouse", show=False, priority=True),
+        Binding("x", "dismiss_hint", "hide hint", show=False),
     ]
 
     def __init__(
@@ -86,8 +91,12 @@ class JobdeckApp(TerminalApp):
         driver_class: type[Driver] | None = None,
         playback: Playback | None = None,
         mouse: bool = True,
+        hints: bool = False,
     ) -> None:
-        """Take the screen; with `playback` the session is a recording that is played back, at its own pace."""
+        """Take the screen; with `playback` the session is a recording that is played back, at its own pace.
+
+        With `hints` a line names keys when there is use for them.
+        """
         super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
         self._frame_seconds = frame_seconds if playback is None else 0.0
@@ -104,6 +113,7 @@ class JobdeckApp(TerminalApp):
         self.theme = theme
         ways = put or clipboard(self.write), self.write, save
         self._deck = Deck(session, *ways) if playback is None else ReplayDeck(playback, session, *ways)
+        self._hints = HintLine(self._deck.deck_state, self._selected) if hints else None
 
     @property
     def mouse(self) -> bool:
@@ -146,6 +156,8 @@ class JobdeckApp(TerminalApp):
 
     def on_ready(self) -> None:
         """Let time pass and open the engine, now that the first frame is on the screen."""
+        if self._hints is not None:
+            self._deck.mount(self._hints, before=self._deck.query_one(Footer))
         self.set_interval(TICK_SECONDS, self._deck.tick)
         self._engine_worker = self.run_worker(
             self._run_engine(), name="engine", group=ENGINE_GROUP, exclusive=True, exit_on_error=False
@@ -208,8 +220,16 @@ class JobdeckApp(TerminalApp):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
-        self._deck.pin_selection((parse(action) if isinstance(action, str) else action)[1])
+        name = (parse(action) if isinstance(action, str) else action)[1]
+        self._deck.pin_selection(name)
+        if self._hints is not None:
+            self._hints.follow(name)
         return await super().run_action(action, default_namespace, namespaces)
+
+    def action_dismiss_hint(self) -> None:
+        """Take the hint on the screen away for good."""
+        if self._hints is not None:
+            self._hints.dismiss()
 
     def action_mouse(self) -> None:
         """Use the mouse, or leave it to the terminal, which can then select text with it."""
@@ -239,6 +259,9 @@ class JobdeckApp(TerminalApp):
     async def action_interrupt(self) -> None:
         """Quit as on an interrupt."""
         await self._leave(INTERRUPTED)
+
+    def _selected(self) -> JobKey | None:
+        return self._deck.query_one(JobList).selected
 
     async def _run_engine(self) -> None:
         self._deck.show_remembered(await self._session.recall())

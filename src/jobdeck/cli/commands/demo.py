@@ -1,6 +1,9 @@
 """``jobdeck demo``: the screen on the embedded simulator."""
 
 import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from jobdeck.apis.pages import PageLibrary
@@ -12,7 +15,8 @@ from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.screen import require_terminal, run_screen
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
-from jobdeck.simulator.demo import DEMO_PROFILES, demo_scenario, demo_targets
+from jobdeck.scheduling.estimates import Estimates
+from jobdeck.simulator.demo import DEMO_PROFILES, demo_batch, demo_durations, demo_scenario, demo_targets
 from jobdeck.simulator.threaded import ThreadedSimulator
 
 DEMO_LIMIT = 300
@@ -24,12 +28,23 @@ def run(arguments: argparse.Namespace) -> int:
     require_terminal(piped=False)
     scenario = demo_scenario(jobs=arguments.jobs, seed=arguments.seed, speed=arguments.speed)
     with ThreadedSimulator(scenario) as simulator:
-        context = AppContext({}, settings=demo_settings(simulator.url), keep=False)
+        estimates = demo_estimates(arguments.speed)
+        context = AppContext({}, settings=demo_settings(simulator.url), keep=False, estimates=estimates)
         registry = context.registry
-        targets = tuple(parse_target(text, registry) for text in demo_targets(scenario))
+        named = zip(demo_targets(scenario), scenario.jobs, strict=True)
+        targets = tuple(replace(parse_target(text, registry), batch=demo_batch(job)) for text, job in named)
         notices = ("demo: simulated jobs over real HTTP on this machine",)
         session = LiveSession(context, targets, notices, recorder=make_recorder(arguments.record, context))
-        return run_screen(session, command="demo")
+        return run_screen(session, command="demo", hints=True)
+
+
+def demo_estimates(speed: float) -> Mapping[str, str]:
+    """Return what each profile knows of durations from the start, as if it had watched such jobs before."""
+    known: dict[str, Estimates] = {}
+    for duration in demo_durations():
+        estimates = known.setdefault(duration.profile, Estimates())
+        estimates.add_sample(duration.kind, duration.seconds / speed, duration.stage)
+    return {name: json.dumps(estimates.export()) for name, estimates in known.items()}
 
 
 def demo_settings(url: str) -> Settings:

@@ -474,8 +474,6 @@ class Deck(Screen[None]):
         """Undo what a key did last."""
         self._say(*self._job_actions.undo())
 
-    # Keys for the whole screen.
-
     def action_theme(self) -> None:
         """Show everything in the next theme."""
         self.notify(self._theme.use_next(), timeout=THEME_SECONDS, markup=False)
@@ -577,8 +575,6 @@ class Deck(Screen[None]):
 
     async def _push(self, screen: ModalScreen[None]) -> None:
         await self.app.push_screen(screen)
-
-    # What is asked for at the moment.
 
     @property
     def _bars(self) -> tuple[FilterBar, ...]:

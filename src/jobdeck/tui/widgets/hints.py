@@ -1,0 +1,97 @@
+"""One line of the demo that names a key when there is use for it, until the key was pressed or the line dismissed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual import events
+
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.widgets.static import LinesWidget
+
+REFRESH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A key and what to press it for; `action` is its name in the table of actions."""
+
+    action: str
+    key: str
+    text: str
+
+
+SAME_ERROR = Hint("same_fault", "=", "on a failed job to see what failed alike")
+GROUPS = Hint("groups", "b", "to group all jobs by reason")
+TICKET = Hint("ticket", "Y", "to create the support ticket for this job")
+HINTS = (SAME_ERROR, GROUPS, TICKET)
+"""In the order in which they come."""
+
+
+class HintLine(LinesWidget):
+    """Shows one hint at a time, and is gone when none is left."""
+
+    def __init__(self, state: DeckState, selected: Callable[[], JobKey | None]) -> None:
+        super().__init__(id="hints")
+        self._state = state
+        self._selected = selected
+        self._left = list(HINTS)
+        self._shown: Hint | None = None
+
+    @property
+    def shown(self) -> Hint | None:
+        """The hint on the screen."""
+        return self._shown
+
+    def on_mount(self) -> None:
+        """Look for a hint now, and from time to time."""
+        self._update()
+        self.set_interval(REFRESH_SECONDS, self._update)
+
+    def on_click(self, event: events.Click) -> None:
+        """Dismiss the hint."""
+        event.stop()
+        self.dismiss()
+
+    def follow(self, action: str) -> None:
+        """Note that a person has done an action: its hint does not come any more."""
+        self._remove([hint for hint in self._left if hint.action == action])
+
+    def dismiss(self) -> None:
+        """Take the hint on the screen away for good."""
+        self._remove([hint for hint in self._left if hint is self._shown])
+
+    def _remove(self, hints: Sequence[Hint]) -> None:
+        if hints:
+            self._left = [hint for hint in self._left if hint not in hints]
+            self._shown = None if self._shown in hints else self._shown
+            self._update()
+
+    def _update(self) -> None:
+        # One stays until it is followed or dismissed, so that nothing changes under a reader's eye.
+        if self._shown is None and self._left and self._applies(self._left[0]):
+            self._shown = self._left[0]
+        self.display = bool(self._left)
+        hint = self._shown
+        self.show_lines(lambda width: (hint_line(hint, width),), (hint,))
+
+    def _applies(self, hint: Hint) -> bool:
+        """Whether there is something that the key of a hint would show."""
+        errors = self._state.faults.by_error()
+        if hint is SAME_ERROR:
+            return any(group.count > 1 for group in errors)
+        if hint is GROUPS:
+            return len(errors) > 1
+        job = self._state.job(self._selected())
+        return job is not None and job.phase is Phase.FAILED
+
+
+def hint_line(hint: Hint | None, width: int) -> Line:
+    """Return the line of a hint; a blank one where there is none."""
+    if hint is None:
+        return EMPTY
+    key, dismiss = (hint.key, Role.KEY), ("   x", Role.KEY)
+    tip = (("  Tip: press ", Role.DIM), key, (f" {hint.text}", Role.DIM))
+    return clip_line((*tip, dismiss, (" hides", Role.DIM)), width)

@@ -1,0 +1,61 @@
+"""The demo on the screen: what it shows, and the hints that teach its keys."""
+
+import asyncio
+
+from jobdeck.apis.targets import parse_target
+from jobdeck.app.context import AppContext
+from jobdeck.app.live_session import LiveSession
+from jobdeck.cli.commands.demo import demo_estimates, demo_settings
+from jobdeck.domain.events import Event, OutageBegan
+from jobdeck.simulator.demo import demo_scenario, demo_targets
+from jobdeck.simulator.server import SimulatorServer
+from jobdeck.tui.app import JobdeckApp
+from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.render.state import FAILED, STALLED
+from jobdeck.tui.widgets.hints import GROUPS, SAME_ERROR, TICKET, HintLine
+from tests.support.clocks import FastClock
+from tests.tui.drive import Clipboard, Driven
+
+SPEED = 8.0
+
+
+async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api_cannot_be_reached() -> None:
+    clock, scenario = FastClock(SPEED), demo_scenario()
+    async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
+        settings = demo_settings(server.url)
+        context = AppContext({}, settings=settings, clock=clock, keep=False, estimates=demo_estimates(1.0))
+        targets = tuple(parse_target(text, context.registry) for text in demo_targets(scenario))
+        app = JobdeckApp(LiveSession(context, targets), put=Clipboard(), frame_seconds=0.02, hints=True)
+        async with app.run_test(size=(140, 40)) as pilot:
+            run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
+            state = app.deck.deck_state
+            await run.until(lambda: state.engine is not None and state.table.total == len(targets) and state.settled)
+            events: list[Event] = []
+            collecting = asyncio.create_task(_collect(state, events))
+            counts = state.table.counts
+            known = {row.job.kind for row in state.table.rows() if row.job.eta is not None}
+            assert known >= {"prospecting", "enrichment", "search"}, "how long jobs take is known from the start"
+            hints = app.deck.query_one(HintLine)
+            below = run.line_of("? help")
+            await run.until(lambda: hints.shown is SAME_ERROR)
+            await run.shows("Tip: press = on a failed job to see what failed alike   x hides")
+            assert run.line_of("? help") == below, "nothing moves"
+            await run.press("equals_sign")
+            await run.until(lambda: hints.shown is GROUPS)
+            await run.press("b", "escape")
+            await run.until(lambda: hints.shown is not GROUPS)
+            await run.press("exclamation_mark")
+            await run.until(lambda: hints.shown is TICKET)
+            await run.press("x")
+            await run.until(lambda: not hints.display)
+            assert "Tip:" not in run.text
+            await run.until(lambda: counts[STALLED] > 0 and any(isinstance(event, OutageBegan) for event in events))
+            assert counts[FAILED] >= 3
+            collecting.cancel()
+            await run.press("q")
+
+
+async def _collect(state: DeckState, events: list[Event]) -> None:
+    assert state.engine is not None
+    async for batch in state.engine.subscribe():
+        events.extend(batch.events)
