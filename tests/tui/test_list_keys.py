@@ -155,7 +155,9 @@ async def test_a_filter_that_is_left_half_typed_is_shown_only_while_it_is_in_for
         await run.until(lambda: run.app.focused is typed)
         await run.press("d")
         await run.shows("1 of 3")
-        assert "enter keep the filter  esc show all  tab next pane" in run.text, "what keys do, and no action's"
+        assert "enter keep the filter  esc show all  → complete  ↑ ↓ history" in run.text, (
+            "what keys do, and no action's"
+        )
         assert "y copy ID" not in run.text
         await run.press("tab")
         await run.until(lambda: not typed.has_focus)

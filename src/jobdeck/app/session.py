@@ -23,6 +23,8 @@ class Preference(StrEnum):
     THEME = "theme"
     COLUMNS = "columns"
     SPLIT = "split"
+    FILTERS = "filters"
+    VIEWS = "views"
 
 
 @dataclass(frozen=True, slots=True)

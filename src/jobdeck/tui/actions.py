@@ -117,6 +117,7 @@ _LIST = (
         Group.LIST,
         also="save csv json markdown",
     ),
+    Action("views", ("v",), "v", "views", "saved views: v 1 shows the first, s saves this one", Group.LIST, "bookmark"),
     Action("wide", ("ctrl+w",), "ctrl+w", "wide", "every column and whole IDs, or what suits the width", Group.LIST),
 )
 

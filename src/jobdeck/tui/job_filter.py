@@ -23,6 +23,8 @@ _TOKEN = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^\s"])+')
 _TERM = re.compile(r"([A-Za-z_]+)(<=|>=|:|=|<|>)(.*)", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?')
 _PERCENT = re.compile(r"\d{1,3}(?:\.\d{1,3})?%?", re.ASCII)
+_NUMBER = re.compile(r"#\d+$", re.ASCII)
+ELLIPSIS = "…"
 SAID = 24
 """Characters of a term that a complaint repeats."""
 
@@ -87,6 +89,9 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
         empty = term.endswith('""')
         return (lambda job, state, _: not any(read(job, state))) if empty else None, None
     wanted = value.casefold()
+    if ELLIPSIS in wanted:
+        shortened = _shortened(wanted)
+        return (lambda job, state, _: any(shortened.search(text.casefold()) for text in read(job, state))), None
     if operator == "=":
         return (lambda job, state, _: any(wanted == text.casefold() for text in read(job, state))), None
     options = [option for option in wanted.split(",") if option]
@@ -130,10 +135,18 @@ def _negation(test: Test) -> Test:
     return lambda job, state, now: not test(job, state, now)
 
 
+def _shortened(text: str) -> re.Pattern[str]:
+    """Return what a text matches that was shortened on the screen: ``op_01…q93t``, ``op_01…q9#2``."""
+    return re.compile(".*".join(re.escape(part) for part in _NUMBER.sub("", text).split(ELLIPSIS)), re.DOTALL)
+
+
 def _words(text: str) -> Test | None:
     wanted = text.casefold()
     if not wanted:
         return None
+    if ELLIPSIS in wanted and wanted != ELLIPSIS:
+        shortened = _shortened(wanted)
+        return lambda job, state, _: any(shortened.search(part.casefold()) for part in _all_texts(job, state))
     return lambda job, state, _: any(wanted in part.casefold() for part in _all_texts(job, state))
 
 
@@ -186,6 +199,15 @@ _MEASURES: dict[str, tuple[Callable[[Job, Instant], float | None], Callable[[str
     "elapsed": (lambda job, now: None if job.observed is None else job.elapsed(now), humanize.parse_duration, "5m"),
     "progress": (lambda job, _: job.displayed_progress, _fraction, "50%"),
 }
+
+
+KEYS, MEASURES = tuple(_TEXTS), tuple(_MEASURES)
+"""What a term may begin with: keys of texts, and of numbers."""
+
+
+def values_of(key: str, job: Job, state: str) -> tuple[str, ...]:
+    """Return the texts of a job that a key looks at."""
+    return tuple(text for text in _TEXTS[key](job, state) if text)
 
 
 def _all_texts(job: Job, state: str) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ from jobdeck.tui.render.spans import Line
 from jobdeck.tui.screens.columns import ColumnsScreen
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.screens.profiles import ProfilesScreen
+from jobdeck.tui.screens.views import ViewsScreen
 from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
@@ -367,6 +368,10 @@ class Deck(Screen[None]):
     async def action_columns(self) -> None:
         """Ask by which column to sort, and which columns there are to be."""
         await self._push(ColumnsScreen(self._job_pane))
+
+    async def action_views(self) -> None:
+        """Ask for one of the saved views, or save this one."""
+        await self._push(ViewsScreen(self._job_pane))
 
     def action_wide(self) -> None:
         """Have every column, or as many as suit the width."""

@@ -6,12 +6,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.suggester import Suggester
 from textual.widgets import Input
 
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.cell_text import width_of
+from jobdeck.tui.filter_history import FilterHistory
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line, line_width
 from jobdeck.tui.widgets.static import LinesWidget
 
 LONGEST = 500
+PROMPT = 3
+LEAST_TEXT = 14
+"""Cells that a message leaves for the text."""
 
 
 class FilterInput(Input):
@@ -19,8 +25,10 @@ class FilterInput(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", show=False),
-        Binding("down", "submit", show=False),
+        Binding("up", "older", show=False),
+        Binding("down", "newer", show=False),
     ]
+    history: FilterHistory | None = None
 
     class Cancelled(Message):
         """Escape was pressed: the text is not wanted after all."""
@@ -33,6 +41,22 @@ class FilterInput(Input):
         def control(self) -> "FilterInput":
             """The input, for `on`."""
             return self._control
+
+    def action_older(self) -> None:
+        """Show the filter that was used before this one."""
+        self._recall(self.history.older(self.value) if self.history is not None else None)
+
+    async def action_newer(self) -> None:
+        """Show the filter that was used after this one; after the newest, go where the text leads."""
+        text = self.history.newer() if self.history is not None else None
+        if text is None:
+            await self.action_submit()
+        self._recall(text)
+
+    def _recall(self, text: str | None) -> None:
+        if text is not None:
+            self.value = text
+            self.cursor_position = len(text)
 
     def action_cancel(self) -> None:
         """Say that the text is not wanted after all."""
@@ -49,13 +73,22 @@ class FilterBar(Horizontal):
     class VisibilityChanged(Message):
         """It came or went: what stands under it has another height."""
 
-    def __init__(self, name: str, keys: Keys, *, prompt: str = "/") -> None:
-        """Ask for a text; `keys` says what the keys do that are no part of it."""
+    def __init__(
+        self,
+        name: str,
+        keys: Keys,
+        *,
+        prompt: str = "/",
+        history: FilterHistory | None = None,
+        suggester: Suggester | None = None,
+    ) -> None:
+        """Ask for a text; `keys` says what the keys do that are no part of it, `history` what was typed before."""
         super().__init__(classes=name)
         self.keys = keys
         self._prompt = prompt
         self.display = False
-        self._input = FilterInput(compact=True, max_length=LONGEST, select_on_focus=False, id=name)
+        self._input = FilterInput(compact=True, max_length=LONGEST, select_on_focus=False, id=name, suggester=suggester)
+        self._input.history = history
         self._input.cursor_blink = False
         self._message = LinesWidget()
         self._editing = False
@@ -100,6 +133,10 @@ class FilterBar(Horizontal):
         if not self._editing and text != self._input.value.strip():
             with self.prevent(Input.Changed):
                 self._input.value = text
+        # A message has the room it needs, as long as some is left for the text.
+        room = max(self.size.width - PROMPT, 0)
+        typed = max(width_of(self._input.value) + 2, LEAST_TEXT)
+        self._message.styles.width = min(line_width(message) + 2, max(room - typed, room // 2))
         self._message.show_lines(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
 
     def on_input_submitted(self) -> None:

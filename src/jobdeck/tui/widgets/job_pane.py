@@ -1,6 +1,6 @@
 """The list under its filter and its headings: sorting and filtering it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from textual import on
@@ -13,15 +13,24 @@ from jobdeck.app.session import Preference
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.filter_history import FilterHistory
+from jobdeck.tui.filter_suggester import FilterSuggester
 from jobdeck.tui.job_filter import FilterState, ListFilter
 from jobdeck.tui.job_table import Order, parse_order
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.render.columns import ColumnChoice, Name, parse_columns
+from jobdeck.tui.views import View, parse_views, views_text
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.static import Heading
 
-FILTERING = (("enter", "keep the filter"), ("esc", "show all"), ("tab", "next pane"))
+FILTERING = (
+    ("enter", "keep the filter"),
+    ("esc", "show all"),
+    ("→", "complete"),
+    ("↑ ↓", "history"),
+    ("tab", "next pane"),
+)
 """What keys do while a filter is typed."""
 
 
@@ -47,7 +56,10 @@ class JobPane(Vertical):
         self._heading = Heading()
         self._filter_before = FilterState()
         self._selected_before: JobKey | None = None  # half a word may hide the job that the whole one shows
-        self.filter_bar = FilterBar("filter", FILTERING)
+        self._history = FilterHistory()
+        self.views: tuple[View, ...] = ()
+        suggester = FilterSuggester(state.table.rows)
+        self.filter_bar = FilterBar("filter", FILTERING, history=self._history, suggester=suggester)
         self.jobs = JobList(state.table, clock.now(), id="jobs")
         self.jobs.stand_under(self._above)
 
@@ -107,6 +119,29 @@ class JobPane(Vertical):
         self.jobs.select(key)
         return "filter cleared to show the job (u to undo)" if hidden else ""
 
+    def current_view(self, name: str) -> View:
+        """Return what is shown now, under a name."""
+        state = self._filter.state
+        return View(name, state.text, state.faults, self.order.text)
+
+    def show_view(self, view: View) -> None:
+        """Filter and sort as a view; undo brings back what is shown now."""
+        before = self.current_view("")
+
+        def back() -> None:
+            self._filter.sort(before.sorting, self._clock.now())
+            self._set(before.state)
+
+        self._undo.push("filter and order restored", back)
+        self._filter.sort(view.sorting, self._clock.now())
+        self._set(view.state)
+        self._sorted()
+
+    def save_views(self, views: Sequence[View]) -> None:
+        """Have these views, next time too."""
+        self.views = tuple(views)
+        self._save(Preference.VIEWS, views_text(self.views))
+
     def toggle_faults(self) -> None:
         """Show only jobs in trouble, or all again."""
         self._filter.toggle_faults(self._clock.now())
@@ -147,6 +182,8 @@ class JobPane(Vertical):
     def restore(self, preferences: Mapping[Preference, str]) -> str:
         """Have columns and order as last time; returns what a person is told, where it is not the order of need."""
         self.jobs.choose_columns(parse_columns(preferences.get(Preference.COLUMNS, "")))
+        self.views = parse_views(preferences.get(Preference.VIEWS, ""))
+        self._history.restore(preferences.get(Preference.FILTERS, ""))
         order = parse_order(preferences.get(Preference.ORDER, ""))
         if self._restore_order(order):
             return f"sorted by {order.words}, as last time (S: sort menu)"
@@ -195,6 +232,8 @@ class JobPane(Vertical):
     @on(Input.Submitted, "#filter")
     def filter_submitted(self) -> None:
         """Go to the list."""
+        if self._history.add(self.filter_text):
+            self._save(Preference.FILTERS, self._history.text)
         self.screen.set_focus(self.jobs)
         self.draw_filter()
 

@@ -1,0 +1,123 @@
+"""The views: a digit shows one, and what is shown now can be saved as one."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from jobdeck.domain.text import mask_keys
+from jobdeck.tui.cell_text import clip, fit
+from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.screens.dialogs import Dialog
+from jobdeck.tui.views import LONGEST_NAME, MOST, View
+from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.static import LinesWidget
+
+NAME_CELLS = 20
+
+
+class ViewsScreen(Dialog[None]):
+    """Lists the saved views; the next digit shows one of them."""
+
+    SUBJECT = "Views"
+    KEYS = (("1–9", "show"), ("s", "save this view"), ("x 1–9", "remove"), ("esc", "back"))
+    TEXT_KEYS: ClassVar[str] = "s"
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(number), f"digit({number})", show=False) for number in range(1, MOST + 1)),
+        ("s", "save", "save this view"),
+        ("x", "remove", "remove"),
+        ("q,v", "leave", "back"),
+    ]
+
+    def __init__(self, pane: JobPane) -> None:
+        super().__init__()
+        self._pane = pane
+        self._removing = False
+        self._input = Input(compact=True, max_length=LONGEST_NAME, placeholder="name of the view", id="view-name")
+        self._input.cursor_blink = False
+        self._input.display = False
+
+    def compose(self) -> ComposeResult:
+        """Lay out the views over the keys."""
+        with Vertical(classes="sheet"):
+            yield LinesWidget(lambda _: (((" Views", Role.STRONG),),))
+            yield LinesWidget(self._lines, id="views")
+            yield self._input
+            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+
+    def action_digit(self, number: int) -> None:
+        """Show a view; after `x` remove it."""
+        views = self._pane.views
+        if number > len(views):
+            self.notify(f"no view {number}", markup=False)
+        elif self._removing:
+            self._removing = False
+            self._pane.save_views([view for at, view in enumerate(views, 1) if at != number])
+            self._draw()
+        else:
+            self._pane.show_view(views[number - 1])
+            self.dismiss(None)
+
+    def action_remove(self) -> None:
+        """Have the next digit remove a view."""
+        self._removing = not self._removing
+        self._draw()
+
+    def action_save(self) -> None:
+        """Ask for the name of what is shown now."""
+        self._input.display = True
+        self.set_focus(self._input)
+
+    def action_leave(self) -> None:
+        """Leave the name, else the views."""
+        if self._input.display:
+            self._hide_input()
+        else:
+            self.dismiss(None)
+
+    @on(Input.Submitted, "#view-name")
+    def name_submitted(self, event: Input.Submitted) -> None:
+        """Save what is shown now; under a name that there is already it takes its place."""
+        name = event.value.strip()
+        self._hide_input()
+        if not name:
+            return
+        view = self._pane.current_view(name)
+        views = [view if one.name == name else one for one in self._pane.views]
+        if view not in views:
+            views.append(view)
+        if len(views) > MOST:
+            self.notify(f"at most {MOST} views: remove one first (x)", severity="warning", markup=False)
+        elif mask_keys(view.filter) != view.filter:
+            self.notify("not saved: the filter looks like an API key", severity="warning", markup=False)
+        else:
+            self._pane.save_views(views)
+            self._draw()
+
+    def _hide_input(self) -> None:
+        self._input.display = False
+        self._input.value = ""
+        self.set_focus(None)
+
+    def _draw(self) -> None:
+        self.query_one("#views", LinesWidget).show_lines(self._lines)
+
+    def _lines(self, width: int) -> Sequence[Line]:
+        views = self._pane.views
+        if not views:
+            text = " No views yet. s saves the filter and the order that are shown now."
+            return ((), clip_line(((text, Role.DIM),), width), ())
+        asked = ((("  which one is to be removed?", Role.WARN),),) if self._removing else ()
+        return ((), *(clip_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
+
+
+def _line(number: int, view: View) -> Line:
+    problems = "problems only  " if view.problems else ""
+    order = f"  by {view.sorting.words}"
+    text = f"{problems}{clip(view.filter, 60)}{order}"
+    return ((f" {number}  ", Role.KEY), (fit(view.name, NAME_CELLS), Role.TEXT), (f"  {text}", Role.DIM))
