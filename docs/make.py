@@ -12,6 +12,7 @@ from jobdeck.app.json_shapes import SHAPES
 from jobdeck.cli.parser import COMMANDS, build_parser
 from jobdeck.config.hooks import KEYS as HOOK_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS
+from jobdeck.config.user_keys import KEYS as USER_KEYS
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -64,6 +65,14 @@ def configuration() -> str:
         _table("key", PROFILE_KEYS),
         "## [[hooks]]",
         _table("key", HOOK_KEYS),
+        "## [keys]",
+        (
+            'A key of the screen, such as `"ctrl+o" = { run = ["my-tool", "--open"], label = "open in tool" }`: '
+            "a letter, a digit, `f1` to `f12`, or one with `ctrl+` or `alt+`, but none that is built in. It runs the "
+            "program once for each selected job, as a hook is run: the job as JSON on stdin and in `JOBDECK_…` "
+            "variables, no shell, no API keys in its environment, at most 30 seconds."
+        ),
+        _table("key", USER_KEYS),
         "## [providers.NAME]",
         "See [Your own API](providers.md). A definition can also be a separate file `apis/NAME.toml` next to this one.",
     ]

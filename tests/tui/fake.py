@@ -10,6 +10,7 @@ from jobdeck.app.session import (
     OpenEngine,
     Parsed,
     Preference,
+    ProgramKey,
     ReadOnly,
     SessionControls,
     WatchListSummary,
@@ -181,6 +182,8 @@ class FakeSession:
         self.gate.set()
         self.refuse: Exception | None = None
         self.parser: Callable[[str], Parsed] = lambda _: Parsed()
+        self.program_keys: tuple[ProgramKey, ...] = ()
+        self.programs: list[tuple[str, tuple[JobKey, ...]]] = []
         self.tickets: list[tuple[tuple[JobKey, ...], str, bool]] = []
         self.ticket_gate = asyncio.Event()
         self.ticket_gate.set()
@@ -259,6 +262,10 @@ class FakeSession:
 
     def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         self.told, self.complain = told, complain
+
+    def run_program(self, key: str, jobs: Sequence[Job]) -> bool:
+        self.programs.append((key, tuple(one.key for one in jobs)))
+        return True
 
     def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
         jobs = [one for one in newly_ended(batch.events, self.engine.jobs) if wanted is None or one.key in wanted]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -72,6 +72,11 @@ class EndNotifier:
             self._waiting.append(job)
             if len(self._waiting) == 1:
                 self._begin(self._give_notice(self._told))
+
+    def run_program(self, run: Sequence[str], name: str, jobs: Iterable[Job]) -> None:
+        """Run a program once for each job, as hooks are run. Needs a running loop."""
+        for job in jobs:
+            self._begin(self._hooks.run_program(run, name, job))
 
     async def close(self, patience: float | None = None) -> None:
         """Let hooks that run come to their end for `patience` seconds (None: for as long as they may run).

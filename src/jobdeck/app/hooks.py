@@ -53,18 +53,22 @@ class HookRunner:
         """Run the hooks that want a job that has ended, one after the other. Never raises."""
         for hook in self._hooks:
             if hook.wants(job):
-                async with self._slots:
-                    fault = await self._run(hook, job)
-                if fault is not None:
-                    self._complain(f"hook {hook.name}: {fault}")
+                await self.run_program(hook.run, f"hook {hook.name}", job)
 
-    async def _run(self, hook: Hook, job: Job) -> str | None:
+    async def run_program(self, run: Sequence[str], name: str, job: Job) -> None:
+        """Run a program with a job as hooks are run; one that fails is complained about by its name. Never raises."""
+        async with self._slots:
+            fault = await self._run(run, job)
+        if fault is not None:
+            self._complain(f"{name}: {fault}")
+
+    async def _run(self, run: Sequence[str], job: Job) -> str | None:
         described = {key: value for key, value in self._describe(job).items() if key != "result"}
         data = json.dumps(described, ensure_ascii=True, allow_nan=False).encode() + b"\n"
         silent = asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
-                *hook.run,
+                *run,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=silent,
                 stderr=silent,

@@ -14,6 +14,7 @@ from jobdeck.app.session import (
     OpenEngine,
     Parsed,
     Preference,
+    ProgramKey,
     RejectedTarget,
     WatchListSummary,
     safe_error_message,
@@ -320,6 +321,19 @@ class LiveSession:
         """Run hooks and give notices, once among all processes."""
         if self._notifier is not None and self._running is not None:
             self._notifier.on_change(batch, self._running.engine.jobs, wanted)
+
+    @property
+    def program_keys(self) -> tuple[ProgramKey, ...]:
+        """The keys of the configuration."""
+        return tuple(ProgramKey(one.key, one.label) for one in self._context.settings.keys)
+
+    def run_program(self, key: str, jobs: Sequence[Job]) -> bool:
+        """Run the program of a key as hooks are run."""
+        found = next((one for one in self._context.settings.keys if one.key == key), None)
+        if self._notifier is None or found is None:
+            return False
+        self._notifier.run_program(found.run, found.label, jobs)
+        return True
 
     def _on_incident(self, incident: Notice) -> None:
         if self._running is not None and self._running.store.degraded is None:  # else the banner says it

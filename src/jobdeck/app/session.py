@@ -364,8 +364,25 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ProgramKey:
+    """A key of the user's own, as the screen knows it, and what it is called."""
+
+    key: str
+    label: str
+
+
 class SessionControls(Protocol):
     """What a session may change and keep; the engine's own controls come with it when it is open."""
+
+    @property
+    def program_keys(self) -> tuple[ProgramKey, ...]:
+        """The keys that run programs of the user's own."""
+        ...
+
+    def run_program(self, key: str, jobs: Sequence[Job]) -> bool:
+        """Run the program of a key once for each job; false where nothing is open yet. Needs a running loop."""
+        ...
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""

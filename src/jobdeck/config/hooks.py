@@ -56,9 +56,7 @@ def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> H
         if key not in KEYS:
             hint = did_you_mean(key, KEYS) or f" (known: {', '.join(KEYS)})"
             raise ConfigError(f"{where}: unknown key {one_line(key, 80)}{hint}")
-    run = _texts(item, "run", where)
-    if not run or not run[0].strip() or any("\0" in part for part in run):
-        raise ConfigError(f'{where}: run must be a program and its arguments, such as ["notify-slack", "--urgent"]')
+    run = read_program(item, where)
     named = _texts(item, "on", where) if "on" in item else ENDS
     for end in named:
         if end not in ENDS:
@@ -67,9 +65,17 @@ def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> H
     for profile in chosen or ():
         if profile not in profiles:
             raise ConfigError(f"{where}: unknown profile in profiles: {one_line(profile, 80)}")
+    return Hook(run, frozenset(Phase(end) for end in named), None if chosen is None else frozenset(chosen))
+
+
+def read_program(item: Mapping[str, object], where: str) -> tuple[str, ...]:
+    """Return the program and the arguments of `run`; raises `ConfigError`."""
+    run = _texts(item, "run", where)
+    if not run or not run[0].strip() or any("\0" in part for part in run):
+        raise ConfigError(f'{where}: run must be a program and its arguments, such as ["notify-slack", "--urgent"]')
     if run[0].startswith("~"):  # which no shell fills in
         run = (str(expand_home(run[0])), *run[1:])
-    return Hook(run, frozenset(Phase(end) for end in named), None if chosen is None else frozenset(chosen))
+    return run
 
 
 def _texts(item: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:

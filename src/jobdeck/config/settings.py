@@ -29,6 +29,7 @@ from jobdeck.providers.origin import Origin, OriginError
 
 if TYPE_CHECKING:
     from jobdeck.config.hooks import Hook
+    from jobdeck.config.user_keys import UserKey
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -38,6 +39,7 @@ TOP_KEYS = MappingProxyType(
         "profiles": "one table per profile, `[profiles.NAME]`",
         "providers": "one table per API of your own, `[providers.NAME]`; or a file `apis/NAME.toml` next to this one",
         "hooks": "programs to run when jobs finish, `[[hooks]]`",
+        "keys": "programs that keys of the screen run with the selected jobs, `[keys]`",
         "mouse": "whether the screen uses the mouse (ctrl+t toggles it; default: true, except in GNU screen)",
     }
 )
@@ -194,6 +196,7 @@ class Settings:
     apis: PageLibrary = field(default_factory=PageLibrary)
     notices: tuple[str, ...] = ()
     mouse: bool | None = None
+    keys: "tuple[UserKey, ...]" = ()
 
     @property
     def scopes(self) -> Mapping[str, Scope]:
@@ -317,10 +320,11 @@ def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
     if default is not None and not (isinstance(default, str) and default in configured):
         raise ConfigError(f"{path}: default_profile is not a profile: {one_line(str(default), 80)}")
     hooks = _hooks(table["hooks"], path, configured) if "hooks" in table else ()
+    keys = _user_keys(table["keys"], path) if "keys" in table else ()
     mouse = table.get("mouse")
     if not (mouse is None or isinstance(mouse, bool)):
         raise ConfigError(f"{path}: mouse must be true or false")
-    return Settings(Profiles(configured, library, env), default, path, hooks, library, mouse=mouse)
+    return Settings(Profiles(configured, library, env), default, path, hooks, library, mouse=mouse, keys=keys)
 
 
 def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...]":
@@ -330,6 +334,15 @@ def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...
     if hooks:
         require_trusted_owner(path, "hooks")
     return hooks
+
+
+def _user_keys(raw: object, path: Path) -> "tuple[UserKey, ...]":
+    from jobdeck.config.user_keys import read_user_keys  # noqa: PLC0415 - as for hooks
+
+    keys = read_user_keys(raw, f"{path}")
+    if keys:
+        require_trusted_owner(path, "keys, which run programs")
+    return keys
 
 
 def _profile_settings(name: str, body: object, path: Path, library: PageLibrary) -> ProfileSettings:

@@ -91,7 +91,7 @@ class JobActions:
 
     def remove(self) -> str:
         """Stop watching the marked jobs, else the selected one."""
-        engine, jobs = self._state.controls, self._chosen_jobs
+        engine, jobs = self._state.controls, self.chosen_jobs
         if engine is None or not jobs:
             return ""
         keys, name = [job.key for job in jobs], _subject([job.key for job in jobs])
@@ -174,7 +174,8 @@ class JobActions:
         self._undo.push("marks restored", undo)
 
     @property
-    def _chosen_jobs(self) -> list[Job]:
+    def chosen_jobs(self) -> list[Job]:
+        """The marked jobs, else the selected one, as they are now."""
         return [job for key in self.marked_or_selected if (job := self._state.job(key)) is not None]
 
     def _restore(self, notifications: NotifyState) -> None:

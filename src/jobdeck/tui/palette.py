@@ -1,12 +1,14 @@
 """What `:` finds: the actions that there are here, the tabs, the columns to sort by, and the themes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
+from jobdeck.app.session import ProgramKey
 from jobdeck.tui.actions import ACTIONS, Group
+from jobdeck.tui.program_keys import ProgramKeys
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.theme import THEMES
@@ -40,6 +42,8 @@ class ActionCommands(Provider):
             if there and action.group is not Group.MOVE and action.name != "palette":
                 run = partial(self.screen.run_action, action.name)
                 yield action.label, f"{action.shown}: {action.help}", run, action.also
+        for one in self._program_keys:
+            yield one.label, f"{one.key}: your own", self._run(f"program('{one.key}')"), ""
         for number, tab in enumerate(Tab, 1):
             yield f"{tab} tab".lower(), f"{number}: of the selected job", self._run(f"tab('{number}')"), ""
         for column in Name:
@@ -48,6 +52,11 @@ class ActionCommands(Provider):
         yield "reverse", "reverse the sort order", self._run("reverse"), "sort order"
         for name, theme in THEMES.items():
             yield name, "the colors of the screen", self._run(f"use_theme('{theme.name}')"), ""
+
+    @property
+    def _program_keys(self) -> Iterable[ProgramKey]:
+        programs = getattr(self.screen, "programs", None)
+        return programs.keys.values() if isinstance(programs, ProgramKeys) else ()
 
     def _run(self, action: str) -> IgnoreReturnCallbackType:
         return partial(self.screen.run_action, action)

@@ -19,6 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     piped = any(map(is_piped, arguments.targets))
     require_terminal(piped=piped)
     context, targets = _named(arguments) if arguments.targets else (open_context(arguments), ())
+    if context.settings.keys:
+        _refuse_built_in(context)
     for settings in context.settings.profiles.values():
         settings.prompt()
     if piped:
@@ -27,6 +29,17 @@ def run(arguments: argparse.Namespace) -> int:
     session = LiveSession(context, targets, context.settings.notices, lists=arguments.discover, recorder=recorder)
     session.batch = arguments.batch or "" if not targets else ""
     return run_screen(session, mouse=context.settings.mouse)
+
+
+def _refuse_built_in(context: "AppContext") -> None:
+    """Raise `ConfigError` where a key of the configuration is one of the screen's own."""
+    from jobdeck.config.errors import ConfigError  # noqa: PLC0415 - for those with keys of their own
+    from jobdeck.tui.program_keys import taken_key  # noqa: PLC0415 - as above
+
+    taken = taken_key(one.key for one in context.settings.keys)
+    if taken is not None:
+        key, label = taken
+        raise ConfigError(f"{context.settings.path}: [keys] {key}: built in ({label}), choose another key")
 
 
 def _named(arguments: argparse.Namespace) -> "tuple[AppContext, tuple[Target, ...]]":

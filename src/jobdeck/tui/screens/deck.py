@@ -11,15 +11,7 @@ from textual.command import CommandPalette
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from jobdeck.app.session import (
-    Attention,
-    OpenEngine,
-    Preference,
-    ReadOnly,
-    Session,
-    SessionControls,
-    save_preference,
-)
+from jobdeck.app.session import Attention, OpenEngine, Preference, ReadOnly, Session, SessionControls, save_preference
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
 from jobdeck.engine.batch import Batch
@@ -39,6 +31,7 @@ from jobdeck.tui.grouping import batch_filter
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.notifications import EndNotifications, SessionNotices
+from jobdeck.tui.program_keys import ProgramKeys
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.frame import banner_lines
 from jobdeck.tui.render.header import header_line
@@ -110,6 +103,7 @@ class Deck(Screen[None]):
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
         self._group_actions = GroupActions(self._job_pane, self._job_actions, self._groups, self._copy, self._say)
+        self.programs = ProgramKeys(self._controls)
         self._adding = AddActions(session, self._controls, self._state, say=self._say, push=self._push)
 
     @property
@@ -247,8 +241,10 @@ class Deck(Screen[None]):
         """Show which pane the keys are for, and what they do there."""
         self._draw_marks()
 
-    def on_key(self, event: events.Key) -> None:
-        """Say why a key does nothing here."""
+    async def on_key(self, event: events.Key) -> None:
+        """Do what a key of the user's own is for, or say why a key does nothing here."""
+        if event.key in self.programs.keys:
+            await self.run_action(f"program('{event.key}')")
         missing = any(event.key in action.keys for action in ACTIONS if action.changes)
         if self._read_only and missing and not any(event.key in action.keys for action in self._actions):
             self._say(self._read_only)
@@ -405,8 +401,9 @@ class Deck(Screen[None]):
         if (value := self._panes.selected_value) is not None:
             self.run_worker(self._copy.value(*value), group="clipboard")
             return
-        jobs = [job for key in self._job_actions.marked_or_selected if (job := self._state.job(key)) is not None]
-        self.run_worker(self._copy.request_ids(jobs, self._panes.selected_exchange), group="clipboard")
+        self.run_worker(
+            self._copy.request_ids(self._job_actions.chosen_jobs, self._panes.selected_exchange), group="clipboard"
+        )
 
     def action_copy_curl(self) -> None:
         """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
@@ -490,7 +487,11 @@ class Deck(Screen[None]):
     async def action_help(self) -> None:
         """Show the help."""
         sections = help_sections(self._panes.focused, locked=bool(self._read_only), replay=bool(self._state.replay))
-        await self._push(HelpScreen(sections))
+        await self._push(HelpScreen([*sections[:2], *self.programs.help, *sections[2:]]))
+
+    def action_program(self, key: str) -> None:
+        """Run a program of the user's own with the marked jobs, else with the selected one."""
+        self._say(self.programs.run(key, self._job_actions.chosen_jobs))
 
     async def action_palette(self) -> None:
         """Show the palette with a cursor that stands still: one that blinks draws for ever."""
