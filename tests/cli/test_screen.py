@@ -48,7 +48,7 @@ def test_the_demo_shows_moving_jobs_of_both_apis_and_goes_on_after_a_look_at_the
         demo.until("AT THE SHELL")
         assert demo.data.count(b"\x1b[?1049l") == 1
         demo.press("\n")
-        demo.until("hog", "sonarly", "● run", "q quit")
+        demo.until("hog", "sonarly", "● run", "? help")
         before = demo.text
         demo.until_true(lambda: demo.text.split("\n")[2:14] != before.split("\n")[2:14])
         demo.press("q")

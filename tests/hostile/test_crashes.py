@@ -147,7 +147,7 @@ def test_a_fault_that_is_survived_leaves_a_file_and_no_traceback(
 def test_a_crash_of_the_demo_names_the_demo(env: dict[str, str], tmp_path: Path) -> None:
     fault = "from jobdeck.tui.screens.deck import Deck; Deck.action_add = lambda self: 1 / 0"
     with OnTerminal("demo", "--jobs", "1", env=env, before=fault) as run:
-        run.until("q quit")
+        run.until("? help")
         run.press("a")
         assert run.leave() == 70
     (report,) = (tmp_path / "data").glob("crash-*")

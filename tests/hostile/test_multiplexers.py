@@ -47,15 +47,15 @@ def gnu_screen(env: dict[str, str], tmp_path: Path) -> Iterator[OnTerminal]:
 @needs_screen
 def test_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
     run = gnu_screen
-    run.until("en_0", "en_1", "q quit")
+    run.until("en_0", "en_1", "? help")
     # The bar of the selection is there although COLORTERM promised colours that GNU screen has not.
     row = next(y for y, line in enumerate(run.screen.display) if "▸" in line)
     assert {run.screen.buffer[row][x].bg for x in range(2, 90)} - {"default"}
     # Esc comes alone, for the mouse is left to the terminal.
     run.press("?")
-    run.until("Legend")
+    run.until("type to search")
     run.press("\x1b")
-    run.until("q quit")
+    run.until("? help")
     # A ticket is longer than what GNU screen takes in one piece.
     run.press("Y")
     run.until("Ticket of")
@@ -77,7 +77,7 @@ def test_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
     run.until("GNU screen passes esc on with the next key")
     assert b"\x1b[?1000h" in run.data
     run.press("?")
-    run.until("Legend")
+    run.until("type to search")
     run.press("\x1b")
     run.press("q")
     assert run.leave() == 0
@@ -94,7 +94,7 @@ def test_inside_tmux(env: dict[str, str], tmp_path: Path) -> None:
     inside = ("tmux", "-L", "it", "-f", "/dev/null", "new-session")
     with OnTerminal(*TARGETS, env=env, inside=inside) as run:
         try:
-            run.until("en_0", "en_1", "q quit")
+            run.until("en_0", "en_1", "? help")
             tmux("send-keys", "Yy")
             run.until_true(lambda: tmux("show-buffer").startswith("#"))
             tmux("load-buffer", "-", text="en_7\nen_8\n")

@@ -37,7 +37,7 @@ def test_answers_at_the_start_and_later_press_no_key(env: dict[str, str]) -> Non
             run.read()
         run.press(b"\x9b?62;4c\xff\xfe\x9d11;rgb:00/00/00\x9c")
         run.press("?")
-        run.until("Legend")
+        run.until("type to search")
         run.press("\x1b")
         run.until("✗ failed  en_0", "● running en_1")
         assert "acknowledged" not in run.text
@@ -68,7 +68,7 @@ def test_what_has_no_end_kills_no_key(env: dict[str, str], begun: str) -> None:
 
 def test_a_size_is_the_terminals_own_and_no_absurd_one_hangs(env: dict[str, str]) -> None:
     with OnTerminal(*TARGETS, env={**env, "COLUMNS": "12", "LINES": "3"}) as run:
-        run.until("en_0", "● run", "q quit")
+        run.until("en_0", "● run", "? help")
         for columns, lines in ((0, 0), (1, 1), (65_535, 1), (1, 65_535), (65_535, 65_535)):
             run.resize(columns, lines)
             run.process.send_signal(signal.SIGWINCH)
@@ -79,7 +79,8 @@ def test_a_size_is_the_terminals_own_and_no_absurd_one_hangs(env: dict[str, str]
         run.resize(100, 30)
         run.process.send_signal(signal.SIGWINCH)
         run.press("?")
-        run.until("Legend", "it was cancelled")
-        run.press("q")
+        run.until("type to search", "copy ID")
+        run.press("\x1b")
+        run.until_true(lambda: "type to search" not in run.text)
         run.press("q")
         assert run.leave() == 0

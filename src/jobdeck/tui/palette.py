@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.app import App
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
+from textual.widgets import Input
 
 from jobdeck.app.session import ProgramKey
 from jobdeck.tui.actions import ACTIONS, Group
@@ -60,3 +63,11 @@ class ActionCommands(Provider):
 
     def _run(self, action: str) -> IgnoreReturnCallbackType:
         return partial(self.screen.run_action, action)
+
+
+async def open_palette(app: App[Any]) -> None:
+    """Show the palette with a cursor that stands still: one that blinks draws for ever."""
+    palette = CommandPalette()
+    await app.push_screen(palette)
+    for box in palette.query(Input):
+        box.cursor_blink = False

@@ -7,9 +7,7 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.command import CommandPalette
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Input
 
 from jobdeck.app.session import Attention, OpenEngine, Preference, ReadOnly, Session, SessionControls, save_preference
 from jobdeck.domain.job import Job
@@ -31,6 +29,7 @@ from jobdeck.tui.grouping import batch_filter
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.notifications import EndNotifications, SessionNotices
+from jobdeck.tui.palette import open_palette
 from jobdeck.tui.program_keys import ProgramKeys
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.frame import banner_lines
@@ -494,11 +493,8 @@ class Deck(Screen[None]):
         self._say(self.programs.run(key, self._job_actions.chosen_jobs))
 
     async def action_palette(self) -> None:
-        """Show the palette with a cursor that stands still: one that blinks draws for ever."""
-        palette = CommandPalette()
-        await self.app.push_screen(palette)
-        for box in palette.query(Input):
-            box.cursor_blink = False
+        """Show the palette."""
+        await open_palette(self.app)
 
     async def action_mouse(self) -> None:
         """Use the mouse, or leave it to the terminal."""
