@@ -101,9 +101,9 @@ def test_a_poor_terminal_gets_a_screen_whose_keys_live(
     ) as run:
         run.until("jobdeck", "STATE", "en_0", "o run" if environ is ASCII else "● run")
         run.press("?")
-        run.until("type to search")
+        run.until(" Help")
         run.press("\x1b")
-        run.until_true(lambda: "type to search" not in run.text)
+        run.until_true(lambda: " Help" not in run.text)
         run.press("q")
         assert run.leave() == 0
         assert run.restored
