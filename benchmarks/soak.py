@@ -29,8 +29,8 @@ from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged
 from jobdeck.domain.job import JobKey
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario, StageScript
@@ -202,14 +202,14 @@ async def person(engine: Engine, context: AppContext, clock: FastClock, script: 
         keys = list(engine.jobs)
         if keys:
             key = dice.choice(keys)
-            engine.focus(key)
-            engine.show(keys[:30])
+            engine.set_selected(key)
+            engine.set_visible(keys[:30])
             engine.acknowledge([key], acknowledged=dice.random() < 0.5)
             for look in (
                 engine.exchanges,
                 engine.timeline,
                 engine.newest_content,
-                engine.plan,
+                engine.next_poll,
                 engine.progress_history,
             ):
                 look(key)
@@ -219,7 +219,7 @@ async def person(engine: Engine, context: AppContext, clock: FastClock, script: 
             engine.pause()
             await clock.wait(asyncio.Event(), 20.0)
             engine.resume()
-        engine.attend(present=dice.random() < 0.8)
+        engine.set_user_present(present=dice.random() < 0.8)
         await clock.wait(asyncio.Event(), 10.0)
 
 
@@ -229,7 +229,7 @@ async def listen(engine: Engine, tally: Tally, scripts: dict[str, JobScript], be
         take(batch, tally, scripts, clock.now().mono - began)
 
 
-def take(batch: Batch, tally: Tally, scripts: dict[str, JobScript], now: float) -> None:
+def take(batch: ChangeSet, tally: Tally, scripts: dict[str, JobScript], now: float) -> None:
     tally.requests += len(batch.exchanges)
     tally.problems.update(exchange.problem.kind.value for exchange in batch.exchanges if exchange.problem is not None)
     for event in batch.events:

@@ -24,9 +24,9 @@ from jobdeck.cli.commands.demo import demo_settings
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
-from jobdeck.engine.lane import Lane
+from jobdeck.engine.subscription import ChangeSet
+from jobdeck.engine.worker import ProfileWorker
 from jobdeck.providers.base import Provider, Reply
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.scheduling.scheduler import Scheduler
@@ -199,7 +199,7 @@ class LiveSession:
     def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
         """Tell nobody."""
 
-    def heard(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+    def heard(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
         """Run no hooks."""
 
     async def close(self) -> None:
@@ -209,12 +209,12 @@ class LiveSession:
         """Understand nothing: no picture adds anything."""
         return Parsed()
 
-    def _lane(self, name: str) -> Lane:
+    def _lane(self, name: str) -> ProfileWorker:
         profile = self._context.profile(name)
         provider = InTurn(ApiClient(profile, self.clock), self._queue)
         dice = random.Random(7)  # noqa: S311 - the same jitter in every run
         self._schedulers[name] = Scheduler(limit_of(profile), dice, estimates=self._learnt.get(name))
-        return Lane(provider, self._schedulers[name], self.clock)
+        return ProfileWorker(provider, self._schedulers[name], self.clock)
 
 
 async def earlier(seconds: float) -> Learnt:

@@ -20,7 +20,7 @@ from jobdeck.domain.ending import describe_ends, newly_ended
 from jobdeck.domain.events import PhaseChanged
 from jobdeck.domain.job import Job, JobError, Observation
 from jobdeck.domain.phase import Phase
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import POLL, open_store
 from jobdeck.store.aio import AsyncStore
 from jobdeck.store.records import Claim
@@ -121,9 +121,9 @@ def telling(tmp_path: Path, clock: ManualClock, hook_: Hook) -> Iterator[EndNoti
     assert complaints == []
 
 
-def ending(*jobs: Job, before: Phase = Phase.RUNNING) -> Batch:
+def ending(*jobs: Job, before: Phase = Phase.RUNNING) -> ChangeSet:
     events = tuple(PhaseChanged(NOON, one.key, before, one.phase, one.status or "", None) for one in jobs)
-    return Batch(jobs=jobs, events=events)
+    return ChangeSet(jobs=jobs, events=events)
 
 
 async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
@@ -178,11 +178,11 @@ async def test_a_hook_waits_for_the_jobs_own_answer(tmp_path: Path) -> None:
         jobs = {listed.key: listed}
         for now in (listed, replace(listed, phase=Phase.RUNNING, summary_only=False), listed):
             jobs[listed.key] = now
-            notifier.on_change(ending(now) if now.terminal else Batch(jobs=(now,)), jobs)
+            notifier.on_change(ending(now) if now.terminal else ChangeSet(jobs=(now,)), jobs)
             await asyncio.sleep(0)
             assert not notifier._tasks, "nothing is told of an end that may be taken back"
         jobs[whole.key] = whole
-        notifier.on_change(Batch(jobs=(whole,)), jobs)
+        notifier.on_change(ChangeSet(jobs=(whole,)), jobs)
         while notifier._tasks:
             await asyncio.sleep(0.01)
         await notifier.close(5)

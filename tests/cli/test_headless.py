@@ -14,8 +14,8 @@ from jobdeck.cli.exit_codes import ExitCode, job_code
 from jobdeck.cli.headless import Settled, run_headless
 from jobdeck.cli.summary import describe_summary
 from jobdeck.domain.job import Job, Source
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
@@ -49,7 +49,7 @@ async def followed(scenario: Scenario, env: Mapping[str, str] | None = None) -> 
 
         settled = Settled(clock)
 
-        def enough(engine: Engine, _: Batch) -> bool:
+        def enough(engine: Engine, _: ChangeSet) -> bool:
             return settled.all_of(engine)
 
         async with asyncio.timeout(PATIENCE):

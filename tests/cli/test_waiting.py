@@ -79,7 +79,7 @@ def test_the_exit_code_of_a_wait_tells_how_it_ended(
 def test_a_result_that_memory_has_no_room_for_is_printed_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory.Results.__init__, "__defaults__", (1,))
+    monkeypatch.setattr(memory.ResultBudget.__init__, "__defaults__", (1,))
     monkeypatch.setattr(wait, "IN_MEMORY", 10)
     first = JobScript(id="en_first", resource=ENRICHMENT, arrival=-20.0, duration=9.0)
     jobs = (first, JobScript(id="en_second", resource=ENRICHMENT, arrival=-1.0, duration=3.0))

@@ -115,7 +115,7 @@ async def test_an_operation_of_azure_is_left_alone_as_long_as_retry_after_says()
     async with sight("azure-async", script, f"it:{AZURE_PLACE}/{AZURE_ID}", api_version="2024-03-01") as seen:
         await seen.until_asked(path, 1)
         # Even a job that somebody looks at.
-        seen.engine.focus(seen.job().key)
+        seen.engine.set_selected(seen.job().key)
         job = await seen.ended()
         first, second = reversed(seen.engine.exchanges(job.key))
         asked = seen.server.asked(path)
@@ -139,7 +139,7 @@ async def test_a_run_of_github_to_its_conclusion() -> None:
     async with sight("github-actions", script, "Hello-World/30433642", owner="octocat") as seen:
         job = await seen.ended()
         asked = seen.server.asked(RUN)
-        learnt = [name for lane in seen.engine._lanes.values() for name in lane.scheduler.export_estimates()]
+        learnt = [name for lane in seen.engine._workers.values() for name in lane.scheduler.export_estimates()]
     assert (job.status, job.phase, job.kind, job.request_id) == ("success", Phase.SUCCEEDED, "Build", "C0FF:EE")
     words = [event.status for event in seen.events if isinstance(event, PhaseChanged)]
     # A word that nobody knows is shown as it is, and ends nothing.

@@ -17,9 +17,9 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.engine.coordinator import Denied, NullCoordinator, Permit, RateLimits, Request
 from jobdeck.engine.engine import Engine
-from jobdeck.engine.lane import MAX_IN_FLIGHT, Lane
-from jobdeck.engine.ledger import Denied, Limits, NoLedger, Permit, Request
+from jobdeck.engine.worker import MAX_IN_FLIGHT, ProfileWorker
 from jobdeck.providers.base import Reply
 from jobdeck.simulator.demo import demo_scenario
 from jobdeck.simulator.faultscript import Fault, FaultKind
@@ -130,7 +130,7 @@ async def test_an_outage_that_becomes_another_is_shown_with_its_newest_reason() 
     busy = Fault(FaultKind.STATUS, status=503, start=30.0)
     async with sight(Scenario(jobs=enrichments(5, duration=1e5), faults=(busy,)), speed=50.0) as seen:
         await seen.until(lambda: {job.outage and job.outage.http_status for job in seen.jobs} == {503})
-        assert seen.engine.next_try("hog") is not None
+        assert seen.engine.next_probe_at("hog") is not None
         await seen.server.stop()
         seen.engine.poll_all_now()
         await seen.until(lambda: {job.outage and job.outage.kind for job in seen.jobs} == {ProblemKind.NETWORK})
@@ -195,7 +195,7 @@ async def test_the_selected_job_is_asked_more_often() -> None:
     endless = JobScript(Api.SONARLY, Resource.PROSPECTING, stages=(StageScript("import"),), duration=1e6)
     jobs = tuple(replace(endless, id=f"{number}" * 24) for number in range(10))
     async with sight(Scenario(jobs=jobs), limit=60) as seen:
-        seen.engine.focus(seen.job("7" * 24).key)
+        seen.engine.set_selected(seen.job("7" * 24).key)
         await until(lambda: len(seen.server.requests) > 60)
         counts = [sum(record.path.endswith(job.id) for record in seen.server.requests) for job in jobs]
         assert counts[7] == max(counts)
@@ -204,9 +204,9 @@ async def test_the_selected_job_is_asked_more_often() -> None:
 
 async def test_a_profile_opened_while_nobody_looks_is_asked_less_often_too() -> None:
     engine = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
-    engine.attend(present=False)
+    engine.set_user_present(present=False)
     engine.add([make_target()])
-    assert engine._lanes["hog"].scheduler._table.interval_factor > 1.0
+    assert engine._workers["hog"].scheduler._table.interval_factor > 1.0
     await engine.aclose()
 
 
@@ -275,7 +275,7 @@ class BrokenProvider:
 
 async def test_a_provider_that_raises_is_a_problem_of_that_job_alone() -> None:
     async with sight(Scenario(jobs=enrichments(2, duration=30.0))) as seen:
-        lane = seen.engine._lanes["hog"]
+        lane = seen.engine._workers["hog"]
         honest, lane._provider = lane._provider, BrokenProvider()
         await seen.until(lambda: any(job.problem is not None for job in seen.jobs))
         assert any("internal error (ZeroDivisionError)" in job.problem.message for job in seen.jobs if job.problem)
@@ -301,8 +301,8 @@ async def test_unknown_keys_are_ignored() -> None:
         nobody = JobKey("nobody", None, "op_1")
         seen.engine.poll_now(nobody)
         seen.engine.remove([nobody])
-        seen.engine.focus(nobody)
-        assert seen.engine.plan(nobody) is None
+        seen.engine.set_selected(nobody)
+        assert seen.engine.next_poll(nobody) is None
 
 
 async def test_looking_about_while_the_engine_ends_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,9 +313,9 @@ async def test_looking_about_while_the_engine_ends_is_no_fault(monkeypatch: pyte
         try:
             await asyncio.Event().wait()
         finally:
-            engine.focus(next(iter(engine.jobs)))
+            engine.set_selected(next(iter(engine.jobs)))
 
-    monkeypatch.setattr(Engine, "_listen", look_about_at_the_end)
+    monkeypatch.setattr(Engine, "_apply_external_updates", look_about_at_the_end)
     engine = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
     engine.add([make_target()])
     running = asyncio.create_task(engine.run())
@@ -335,7 +335,7 @@ async def test_a_lane_that_breaks_at_once_ends_the_engine_with_its_fault_alone(
     async def break_at_once(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Lane, "run", break_at_once)
+    monkeypatch.setattr(ProfileWorker, "run", break_at_once)
     engine = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False).engine()
     engine.add([make_target()])
     asyncio.get_running_loop().set_task_factory(factory)
@@ -346,7 +346,7 @@ async def test_a_lane_that_breaks_at_once_ends_the_engine_with_its_fault_alone(
     await engine.aclose()
 
 
-class LateToSay(NoLedger):
+class LateToSay(NullCoordinator):
     """Refuses the second request for ten minutes, by the limit that was assumed, when an answer has told another."""
 
     def __init__(self) -> None:
@@ -354,16 +354,16 @@ class LateToSay(NoLedger):
         self.told = asyncio.Event()
         self.asked = 0
 
-    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
+    def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
         if not assumed:
             self.told.set()
 
-    async def permit(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
+    async def acquire(self, profile: str, request: Request, url: str, now: Instant) -> Permit | Denied:
         self.asked += 1
         if self.asked != 2:
-            return await super().permit(profile, request, url, now)
+            return await super().acquire(profile, request, url, now)
         await self.told.wait()
-        return Denied(now.later(600.0), spent=True)
+        return Denied(now.later(600.0), budget_exhausted=True)
 
 
 async def test_a_refusal_by_a_limit_that_no_longer_holds_is_asked_again_at_once() -> None:

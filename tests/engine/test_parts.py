@@ -136,7 +136,7 @@ async def test_the_stages_of_the_selected_job_are_fetched_while_it_goes_on_and_s
             while len(seen.paths()) < 3:
                 await asyncio.sleep(0.005)
             assert "/jobs/1/steps" not in seen.paths()
-            seen.engine.focus(seen.job.key)
+            seen.engine.set_selected(seen.job.key)
             while seen.paths().count("/jobs/1/steps") < 3 or len(seen.server.asked("/jobs/1")) < 6:
                 await asyncio.sleep(0.005)
         job = seen.job
@@ -263,7 +263,7 @@ async def test_parts_are_paid_from_the_one_budget() -> None:
             while not all(job.result for job in seen.engine.jobs.values()):
                 await asyncio.sleep(0.005)
         sent = sorted(one.started.mono for one in seen.exchanges)
-        used = seen.engine.budgets()["it"].used
+        used = seen.engine.quotas()["it"].used
     assert len(seen.server.requests) == 90
     most = max(sum(begun <= at < begun + 60.0 for at in sent) for begun in sent)
     assert most <= 60

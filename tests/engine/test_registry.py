@@ -7,9 +7,9 @@ from jobdeck.domain.job import JobKey, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
+from jobdeck.engine.job_log import MAX_EXCHANGES
 from jobdeck.engine.memory import BodyCache
 from jobdeck.engine.registry import Registry
-from jobdeck.engine.trace import EXCHANGES_KEPT
 from jobdeck.providers.base import Reply
 from jobdeck.recording.entries import Added, Entry, Replied, Restored
 from jobdeck.recording.recorder import RecordedRegistry
@@ -44,7 +44,7 @@ def test_a_good_poll_changes_its_job_and_tells_the_scheduler() -> None:
     applied = registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING, 0.5),)), START)
     assert registry.jobs[KEY].progress == 0.5
     assert isinstance(applied.events[0], PhaseChanged)
-    assert applied.seen == (
+    assert applied.updates == (
         JobUpdate(KEY, "operation", terminal=False, progress=0.5, changed=True, phase=Phase.RUNNING),
     )
 
@@ -53,9 +53,9 @@ def test_a_problem_is_told_and_nothing_is_seen() -> None:
     registry = registry_with("op_1")
     problem = Problem(ProblemKind.SERVER_ERROR, "x", 503)
     applied = registry.apply(KEY, Reply(make_exchange(problem=problem)), START)
-    assert applied.seen == ()
+    assert applied.updates == ()
     assert applied.events == (ProblemMet(START, KEY, problem, 1),)
-    assert registry.trace(KEY).exchanges[0].problem == problem
+    assert registry.log_of(KEY).exchanges[0].problem == problem
 
 
 def test_a_list_refreshes_every_watched_job_it_shows() -> None:
@@ -63,26 +63,26 @@ def test_a_list_refreshes_every_watched_job_it_shows() -> None:
     rows = tuple(make_observation(Phase.RUNNING, 0.1, id_=id_) for id_ in ("op_2", "op_9", "op_1"))
     applied = registry.apply(None, Reply(list_exchange(), rows), START)
     assert {job.key.id for job in applied.jobs} == {"op_1", "op_2"}
-    assert len(registry.trace(KEY).exchanges) == 1
+    assert len(registry.log_of(KEY).exchanges) == 1
 
 
 def test_lists_that_repeat_how_a_job_ended_are_no_looks_at_it() -> None:
     registry = registry_with("op_1")
     shown = replace(make_exchange(), request_id="showed the end")
     registry.apply(KEY, Reply(shown, (make_observation(Phase.FAILED),)), START)
-    for seconds in range(1, EXCHANGES_KEPT + 1):
+    for seconds in range(1, MAX_EXCHANGES + 1):
         again = replace(list_exchange(seconds), request_id=f"list {seconds}")
         applied = registry.apply(None, Reply(again, (make_observation(Phase.FAILED),)), START.later(seconds))
         assert applied.jobs == ()
-    assert registry.trace(KEY).exchanges == (shown,)
+    assert registry.log_of(KEY).exchanges == (shown,)
     assert registry.jobs[KEY].request_id == "showed the end"
-    later = START.later(EXCHANGES_KEPT + 1)
-    denial = replace(list_exchange(EXCHANGES_KEPT + 1), request_id="denies it")
+    later = START.later(MAX_EXCHANGES + 1)
+    denial = replace(list_exchange(MAX_EXCHANGES + 1), request_id="denies it")
     denial_row = make_observation(Phase.RUNNING)
     registry.apply(None, Reply(denial, (denial_row,)), later)
     assert registry.jobs[KEY].phase is Phase.FAILED, "the job's own next answer settles it"
     assert registry.jobs[KEY].doubt == denial_row.status
-    assert registry.trace(KEY).exchanges[0] == denial
+    assert registry.log_of(KEY).exchanges[0] == denial
 
 
 def test_an_answer_for_a_job_no_longer_watched_is_ignored() -> None:
@@ -94,12 +94,12 @@ def test_an_answer_for_a_job_no_longer_watched_is_ignored() -> None:
 
 def test_exchanges_are_newest_first_and_bounded() -> None:
     registry = registry_with("op_1")
-    for seconds in range(EXCHANGES_KEPT + 5):
+    for seconds in range(MAX_EXCHANGES + 5):
         now = START.later(seconds)
         registry.apply(KEY, Reply(make_exchange(now), (make_observation(),)), now)
-    kept = registry.trace(KEY).exchanges
-    assert len(kept) == EXCHANGES_KEPT
-    assert kept[0].started == START.later(EXCHANGES_KEPT + 4)
+    kept = registry.log_of(KEY).exchanges
+    assert len(kept) == MAX_EXCHANGES
+    assert kept[0].started == START.later(MAX_EXCHANGES + 4)
 
 
 def test_the_past_of_a_job_is_its_moments_its_progress_and_its_state_before() -> None:
@@ -107,13 +107,13 @@ def test_the_past_of_a_job_is_its_moments_its_progress_and_its_state_before() ->
     for seconds, phase, progress in ((0, Phase.QUEUED, 0.0), (5, Phase.RUNNING, 0.4), (9, Phase.SUCCEEDED, 1.0)):
         now = START.later(seconds)
         registry.apply(KEY, Reply(make_exchange(now), (make_observation(phase, progress),), body=b"{}"), now)
-    trace = registry.trace(KEY)
-    assert [(moment.before, moment.after) for moment in trace.moments] == [
+    trace = registry.log_of(KEY)
+    assert [(moment.before, moment.after) for moment in trace.timeline] == [
         ("unknown", "queued"),
         ("queued", "running"),
         ("running", "succeeded"),
     ]
-    assert [progress for _, progress in trace.samples] == [0.0, 0.4, 1.0]
+    assert [progress for _, progress in trace.progress_samples] == [0.0, 0.4, 1.0]
     assert trace.previous is not None
     assert trace.previous.phase is Phase.RUNNING
     assert body_of(registry.newest_content(KEY)) == b"{}"
@@ -128,12 +128,12 @@ def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> N
     earlier = replace(make_exchange(START.later(-60)), started=Instant(START.us + 10**12, START.mono - 60))
     old = TimelineEvent(START.us - 60_000_000, TimelineEventKind.PHASE, "queued", None, "unknown", "queued")
     own = TimelineEvent(now.us, TimelineEventKind.PHASE, "processing", None, "queued", "running")
-    assert registry.recall(KEY, [mine, earlier], [old, own]) is not None
-    assert registry.trace(KEY).exchanges == (mine, earlier)
-    trace = registry.trace(KEY)
-    assert next(iter(trace.moments)) == old
-    assert len(trace.moments) == 2
-    assert registry.recall(KEY, [mine, earlier], []) is None
+    assert registry.merge_history(KEY, [mine, earlier], [old, own]) is not None
+    assert registry.log_of(KEY).exchanges == (mine, earlier)
+    trace = registry.log_of(KEY)
+    assert next(iter(trace.timeline)) == old
+    assert len(trace.timeline) == 2
+    assert registry.merge_history(KEY, [mine, earlier], []) is None
 
 
 def content(number: int, size: int = 1_000) -> ExchangeContent:
@@ -179,8 +179,8 @@ def test_a_timeline_names_the_trace_id_where_there_is_no_request_id() -> None:
     registry = registry_with("op_1")
     traced = replace(make_exchange(), request_id=None, trace_id="trace-1")
     registry.apply(KEY, Reply(traced, (make_observation(Phase.FAILED),)), START)
-    trace = registry.trace(KEY)
-    assert [moment.request_id for moment in trace.moments] == ["trace-1"]
+    trace = registry.log_of(KEY)
+    assert [moment.request_id for moment in trace.timeline] == ["trace-1"]
 
 
 def test_an_end_heard_of_without_its_result_is_only_outlined() -> None:
@@ -188,12 +188,12 @@ def test_an_end_heard_of_without_its_result_is_only_outlined() -> None:
     whole = replace(make_observation(Phase.SUCCEEDED, 1.0), result='{"rows": 1}')
     theirs.apply(KEY, Reply(make_exchange(), (whole,)), START)
     ours = registry_with("op_1")
-    applied = ours.adopt(replace(theirs.jobs[KEY], result=None), None, result_missing=True)
+    applied = ours.merge_external(replace(theirs.jobs[KEY], result=None), None, result_missing=True)
     assert ours.jobs[KEY].source is Source.PEER, "another process's answer is no response of this run"
     assert applied.jobs == (ours.jobs[KEY],)
     assert ours.jobs[KEY].phase is Phase.SUCCEEDED
     assert ours.jobs[KEY].summary_only
-    assert [seen.full for seen in applied.seen] == [False]
+    assert [seen.full for seen in applied.updates] == [False]
     later = START.later(1.0)
     ours.apply(KEY, Reply(make_exchange(later), (whole,)), later)
     assert not ours.jobs[KEY].summary_only
@@ -206,7 +206,7 @@ def test_a_result_that_another_process_did_not_share_never_wipes_ours() -> None:
     ours.apply(KEY, Reply(make_exchange(), (whole,)), START)
     later = START.later(1.0)
     heard = replace(ours.jobs[KEY], result=None, asked=later, observed=later, sequence=ours.jobs[KEY].sequence + 1)
-    applied = ours.adopt(heard, None, result_missing=True)
+    applied = ours.merge_external(heard, None, result_missing=True)
     assert applied.jobs[0].observed == later
     assert ours.jobs[KEY].result == '{"rows": 1}'
 
@@ -223,8 +223,8 @@ def test_an_exchange_heard_of_with_every_change_stands_once_and_at_its_place() -
     # The ledger's newest may be our own; another process's clock may say anything.
     theirs = replace(theirs, started=Instant(0, theirs.started.mono))
     for exchange in (theirs, theirs, last, first):
-        ours.adopt(ours.jobs[KEY], exchange)
-    assert [item.request_id for item in ours.trace(KEY).exchanges] == ["last", "theirs", "first"]
+        ours.merge_external(ours.jobs[KEY], exchange)
+    assert [item.request_id for item in ours.log_of(KEY).exchanges] == ["last", "theirs", "first"]
 
 
 def test_what_another_process_learnt_counts_by_the_order_of_sending_alone() -> None:
@@ -233,9 +233,9 @@ def test_what_another_process_learnt_counts_by_the_order_of_sending_alone() -> N
     state = ours.jobs[KEY]
     ahead = Instant(START.us + 10**13, START.mono)
     old = replace(state, phase=Phase.QUEUED, status="queued", sequence=state.sequence - 1, asked=ahead, observed=ahead)
-    assert ours.adopt(old, None).jobs == ()
+    assert ours.merge_external(old, None).jobs == ()
     ended = replace(state, phase=Phase.FAILED, status="failed", sequence=state.sequence + 1, asked=Instant(0, 0.0))
-    ours.adopt(ended, None)
+    ours.merge_external(ended, None)
     assert ours.jobs[KEY].phase is Phase.FAILED
     now = START.later(1.0)
     ours.apply(KEY, Reply(make_exchange(now), (make_observation(Phase.SUCCEEDED),)), now)
@@ -246,7 +246,8 @@ def test_a_run_that_another_process_saw_begin_is_counted_here_too() -> None:
     ours = registry_with("op_1")
     ours.apply(KEY, Reply(make_exchange(), (make_observation(Phase.SUCCEEDED),)), START)
     state = ours.jobs[KEY]
-    applied = ours.adopt(replace(state, run=3, sequence=state.sequence + 1, phase=Phase.FAILED, status="failed"), None)
+    newer = replace(state, run=3, sequence=state.sequence + 1, phase=Phase.FAILED, status="failed")
+    applied = ours.merge_external(newer, None)
     assert applied.jobs == (ours.jobs[KEY],)
     assert ours.jobs[KEY].run == 3
 
@@ -255,7 +256,7 @@ def _with_an_end(registry: Registry) -> Registry:
     """Return it with a job that is new, and remembered to have ended before an hour of failed looks."""
     earlier = registry_with("op_1")
     earlier.apply(KEY, Reply(make_exchange(), (make_observation(Phase.SUCCEEDED, 1.0),)), START)
-    registry.remember([replace(earlier.jobs[KEY], problem=GONE, failures=9, misses=9)])
+    registry.set_remembered([replace(earlier.jobs[KEY], problem=GONE, failures=9, misses=9)])
     registry.add(make_target(), START)
     return registry
 
@@ -273,8 +274,8 @@ def test_what_is_remembered_is_history_for_a_poll_or_a_list_that_says_otherwise(
         job = registry.jobs[KEY]
         assert (job.phase, job.progress, job.problem) == (Phase.RUNNING, 0.3, None)
         assert any(isinstance(event, RunBegan) for event in applied.events) == (asked is not None)
-        assert [seen.terminal for seen in applied.seen] == [False]
-        assert registry.trace(KEY).exchanges == (exchange,)
+        assert [seen.terminal for seen in applied.updates] == [False]
+        assert registry.log_of(KEY).exchanges == (exchange,)
 
 
 def test_a_remembered_end_is_what_is_known_when_a_look_fails_and_no_answer_of_this_run() -> None:
@@ -304,11 +305,11 @@ def test_an_end_is_known_in_full_when_the_jobs_own_answer_has_told_it() -> None:
     registry = registry_with("op_1")
     row = replace(make_observation(Phase.SUCCEEDED, 1.0), result="[1]")
     listed = registry.apply(None, Reply(list_exchange(), (row,)), START)
-    assert [(seen.terminal, seen.full) for seen in listed.seen] == [(True, False)]
+    assert [(seen.terminal, seen.full) for seen in listed.updates] == [(True, False)]
     assert registry.jobs[KEY].summary_only, "a row that says everything is a row all the same"
     later = START.later(1.0)
     polled = registry.apply(KEY, Reply(make_exchange(later), (row,)), later)
-    assert [(seen.terminal, seen.full) for seen in polled.seen] == [(True, True)]
+    assert [(seen.terminal, seen.full) for seen in polled.updates] == [(True, True)]
     assert registry.jobs[KEY].confirmed
 
 
@@ -318,4 +319,4 @@ def test_an_answer_that_was_overtaken_tells_the_scheduler_what_holds() -> None:
     registry.apply(KEY, Reply(make_exchange(START.later(1.0)), (make_observation(Phase.SUCCEEDED),)), now)
     late = registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING),)), now)
     assert registry.jobs[KEY].phase is Phase.SUCCEEDED
-    assert [seen.terminal for seen in late.seen] == [True]
+    assert [seen.terminal for seen in late.updates] == [True]

@@ -54,7 +54,7 @@ async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_
         assert {job.phase for job in again.engine.jobs.values()} == {Phase.SUCCEEDED}
         assert {job.source for job in again.engine.jobs.values()} == {Source.MEMORY}
         assert [again.engine.jobs[key].acknowledged for key in keys[:3]] == [True, False, False]
-        again.engine.focus(keys[1])
+        again.engine.set_selected(keys[1])
         polling = asyncio.create_task(again.engine.run())
         await until(lambda: bool(again.engine.exchanges(keys[1])) and bool(again.engine.timeline(keys[1])))
         known = {record.request_id for record in server.requests}

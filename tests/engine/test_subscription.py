@@ -1,8 +1,7 @@
 from dataclasses import replace
 
 from jobdeck.domain.events import JobAdded
-from jobdeck.engine.batch import Batch
-from jobdeck.engine.subscription import Subscription
+from jobdeck.engine.subscription import ChangeSet, Subscription
 from tests.builders import START, make_exchange, make_job
 
 
@@ -10,7 +9,7 @@ def open_subscription(*ids: str) -> Subscription:
     return Subscription([make_job(id_) for id_ in ids], lambda _: None)
 
 
-async def next_batch(subscription: Subscription) -> Batch:
+async def next_batch(subscription: Subscription) -> ChangeSet:
     return await anext(aiter(subscription))
 
 
@@ -20,7 +19,7 @@ async def test_the_first_batch_comes_at_once_and_holds_every_job() -> None:
 
 
 async def test_the_first_batch_comes_even_without_jobs() -> None:
-    assert await next_batch(open_subscription()) == Batch()
+    assert await next_batch(open_subscription()) == ChangeSet()
 
 
 async def test_changes_of_one_job_merge_into_its_newest_state() -> None:

@@ -104,7 +104,7 @@ async def test_no_spoiled_answer_ends_a_job_and_a_healed_way_is_seen_within_one_
         await until(lambda: watcher.down == {"hog", "sonarly"})
         proxy.heal()
         healed = watcher.clock.now()
-        plans = [plan for job in watcher.jobs if (plan := engine.plan(job.key)) is not None]
+        plans = [plan for job in watcher.jobs if (plan := engine.next_poll(job.key)) is not None]
         promised = max(plan.due for plan in plans) - healed.mono
         await until(lambda: all(job.observed is not None and job.observed.us > healed.us for job in watcher.jobs))
         # By what was planned and sent, not by the clock: a busy machine is slow to ask.

@@ -30,7 +30,7 @@ IN_A_HANDLER = BREAK + "from jobdeck.tui.screens.deck import Deck; Deck.action_a
 IN_A_WORKER = (
     BREAK + "from jobdeck.tui.screens.deck import Deck; Deck.action_add = lambda s: s.run_worker(broken_later())"
 )
-IN_THE_ENGINE = BREAK + "from jobdeck.engine.lane import Lane; Lane.run = broken_later"
+IN_THE_ENGINE = BREAK + "from jobdeck.engine.worker import ProfileWorker; ProfileWorker.run = broken_later"
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ async def test_no_answer_changes_a_state_it_should_not_and_no_job_suffers_from_a
         await until(lambda: all(is_answered(engine, key, hostile) for key, hostile in victims.items()))
         for key, hostile in victims.items():
             job = engine.jobs[key]
-            engine.rest(key)
+            engine.stop_polling(key)
             assert_outcome(job, hostile)
             if job.problem is not None:
                 was = before[key]
@@ -152,7 +152,7 @@ def is_answered(engine: Engine, key: JobKey, hostile: Hostile) -> bool:
 
 def is_asked(engine: Engine, profile: str) -> bool:
     """Whether a profile goes on asking: not when its key was refused, nor while it was told to wait."""
-    budget = engine.budgets()[profile]
+    budget = engine.quotas()[profile]
     return not budget.halted and budget.blocked_until is None
 
 

@@ -98,7 +98,7 @@ class LifeOfAJob(RuleBasedStateMachine):
         before = self.job
         exchange = replace(asked.exchange(), job=KEY if row.whole else None)
         heard, _ = apply_observation(make_job(), row, exchange, self.now)
-        if self.registry.adopt(heard, None).jobs:
+        if self.registry.merge_external(heard, None).jobs:
             self.believe(asked, row, before, own=False)
         else:
             assert self.job == before

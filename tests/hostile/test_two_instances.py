@@ -11,8 +11,8 @@ from jobdeck.app.data_store import DATABASE
 from jobdeck.app.store_coordinator import LEASE_SECONDS
 from jobdeck.cli.headless import Settled, run_headless
 from jobdeck.domain.job import Job
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
@@ -43,7 +43,7 @@ async def watch(clock: FastClock, url: str, data: Path) -> tuple[Job, ...]:
 
     settled = Settled(clock)
 
-    def enough(engine: Engine, _: Batch) -> bool:
+    def enough(engine: Engine, _: ChangeSet) -> bool:
         return settled.all_of(engine)
 
     return await run_headless(context, targets, enough)

@@ -93,7 +93,7 @@ class Waiting:
     def begin(self) -> None:
         self.sent += 100  # whatever a run asks, it asks after all that it remembers
         self.registry = Registry()
-        self.registry.remember([self.remembered] if self.remembered is not None else [])
+        self.registry.set_remembered([self.remembered] if self.remembered is not None else [])
         self.registry.add(make_target(), self.clock.at)
         self.settled = Settled(self.clock)
         self.newest, self.answers = (0, None), {}
@@ -127,7 +127,7 @@ class Waiting:
                 theirs = Registry()
                 theirs.add(make_target(), self.clock.at)
                 theirs.apply(KEY, Reply(exchange, (replace(step.row, whole=True),)), self.clock.at)
-                self.registry.adopt(replace(theirs.jobs[KEY], source=Source.NONE), None)
+                self.registry.merge_external(replace(theirs.jobs[KEY], source=Source.NONE), None)
         if place >= self.newest[0]:
             self.newest = (place, step.row.phase)
 

@@ -105,5 +105,5 @@ async def test_an_hour_of_a_hundred_jobs_takes_two_megabytes_at_most_and_is_play
                 assert played == (None if body is None else body.decode("utf-8", "replace").encode())
             assert replay.progress_history(key) == engine.progress_history(key)
         assert problems
-        assert {name: one.limit for name, one in replay.budgets().items()} == {"hog": 300, "sonarly": 60}
+        assert {name: one.limit for name, one in replay.quotas().items()} == {"hog": 300, "sonarly": 60}
         await engine.aclose()

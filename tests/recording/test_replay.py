@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobdeck.domain.attention import Rank
 from jobdeck.domain.job import JobKey
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.recording import entries as e
 from jobdeck.recording import replay as replaying
 from jobdeck.recording.entries import Entry
@@ -22,10 +22,10 @@ from tests.support.examples import examples
 from tests.tui.recorded import BLIND, FAILS, GOES_ON, LENGTH, recording
 
 
-async def played(folder: Path, speed: float, pause: float) -> list[tuple[float, Batch]]:
+async def played(folder: Path, speed: float, pause: float) -> list[tuple[float, ChangeSet]]:
     """Every frame with its place, read by somebody who takes `pause` seconds over each."""
     replay = ReplayEngine(recording(folder), speed=speed)
-    frames: list[tuple[float, Batch]] = []
+    frames: list[tuple[float, ChangeSet]] = []
     async for batch in replay.subscribe():
         frames.append((replay.position, batch))
         if replay.finished and not replay.playing:
@@ -49,7 +49,7 @@ async def test_frames_are_the_same_every_time(tmp_path: Path, monkeypatch: pytes
 
 
 async def test_jobs_stand_in_one_order_by_whatever_frames_they_come(tmp_path: Path) -> None:
-    def order(batches: list[tuple[float, Batch]], replay: ReplayEngine) -> list[tuple[JobKey, Rank]]:
+    def order(batches: list[tuple[float, ChangeSet]], replay: ReplayEngine) -> list[tuple[JobKey, Rank]]:
         model = JobTable()
         for _, batch in batches:
             model.update(batch.jobs, batch.removed, replay.now(), batch.ranks)
@@ -74,12 +74,12 @@ async def test_what_comes_next_is_known(tmp_path: Path) -> None:
     replay = ReplayEngine(recording(tmp_path), at=12.0, playing=False)
     frames = aiter(replay.subscribe())
     assert (await anext(frames)).fresh
-    plan = replay.plan(FAILS.key)
+    plan = replay.next_poll(FAILS.key)
     assert plan is not None
     assert plan.due == 20.0
     replay.seek(99.0)
     await anext(frames)
-    assert replay.plan(FAILS.key) is None
+    assert replay.next_poll(FAILS.key) is None
     assert replay.now().us == recording(tmp_path).header.started.us + 99_000_000
     replay.close()
     with pytest.raises(StopAsyncIteration):

@@ -115,18 +115,18 @@ async def test_the_engine_hears_of_everybody_who_looks(session: FakeSession) -> 
     assert engine.asked == [("attend", False)]
     first, second = Viewer(viewers), Viewer(viewers)
     one, two = job("op_a").key, job("op_b").key
-    first.show([one])
-    second.show([two])
+    first.set_visible([one])
+    second.set_visible([two])
     assert set(engine.asked[-1][1]) == {one, two}  # type: ignore[call-overload] - keys
-    first.focus(one)
-    second.focus(two)
+    first.set_selected(one)
+    second.set_selected(two)
     assert engine.asked[-1] == ("focus", two)
-    first.attend(present=False)
+    first.set_user_present(present=False)
     assert engine.asked[-1] == ("attend", True)
     second.leave()
     second.leave()
     assert engine.asked[-3:] == [("attend", False), ("show", (one,)), ("focus", one)]
-    second.focus(two)
+    second.set_selected(two)
     assert engine.asked[-1] == ("focus", one), "who has left is heard no more"
 
 

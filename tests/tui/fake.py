@@ -22,8 +22,7 @@ from jobdeck.domain.exchange import Exchange, ExchangeContent, ExchangeId
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.engine.batch import Batch
-from jobdeck.engine.subscription import Subscription
+from jobdeck.engine.subscription import ChangeSet, Subscription
 from jobdeck.report.curl import curl_line
 from jobdeck.report.ticket import TicketSource, tickets_markdown
 from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
@@ -93,13 +92,13 @@ class FakeEngine:
         known = [self.jobs[key] for key in keys]
         self.put(*(replace(job, acknowledged=acknowledged, version=job.version + 1) for job in known))
 
-    def attend(self, *, present: bool) -> None:
+    def set_user_present(self, *, present: bool) -> None:
         self.asked.append(("attend", present))
 
-    def focus(self, key: JobKey | None) -> None:
+    def set_selected(self, key: JobKey | None) -> None:
         self.asked.append(("focus", key))
 
-    def show(self, keys: Collection[JobKey]) -> None:
+    def set_visible(self, keys: Collection[JobKey]) -> None:
         self.asked.append(("show", tuple(keys)))
 
     def poll_now(self, key: JobKey) -> None:
@@ -149,13 +148,13 @@ class FakeEngine:
         write(b'"op_1"}')
         return self.download_problem
 
-    def budgets(self) -> Mapping[str, QuotaSnapshot]:
+    def quotas(self) -> Mapping[str, QuotaSnapshot]:
         return self.budget
 
-    def plan(self, key: JobKey) -> NextPoll | None:
+    def next_poll(self, key: JobKey) -> NextPoll | None:
         return self.plans.get(key)
 
-    def next_try(self, profile: str) -> float | None:
+    def next_probe_at(self, profile: str) -> float | None:
         return self.tries.get(profile)
 
     def halted(self) -> Mapping[str, Problem]:
@@ -267,7 +266,7 @@ class FakeSession:
         self.programs.append((key, tuple(one.key for one in jobs)))
         return True
 
-    def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+    def run_hooks(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
         jobs = [one for one in newly_ended(batch.events, self.engine.jobs) if wanted is None or one.key in wanted]
         if jobs:
             self.told(jobs)

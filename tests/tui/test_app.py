@@ -10,7 +10,7 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.widgets.detail import Detail
@@ -212,7 +212,7 @@ async def test_what_changes_while_the_screen_is_taken_down_is_no_fault() -> None
     async with driven([job("op_a")]) as run:
         await run.app.deck.query_one(Panes).remove()
         run.app.deck.tick()
-        run.app.deck.draw(Batch((job("op_a", Phase.FAILED, version=2),)))
+        run.app.deck.draw(ChangeSet((job("op_a", Phase.FAILED, version=2),)))
 
 
 async def test_tab_goes_round_the_panes_and_escape_back_to_the_list() -> None:

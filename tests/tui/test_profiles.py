@@ -4,7 +4,7 @@ import pytest
 
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.render.columns import Name, columns_for
 from tests.tui.drive import driven
@@ -52,10 +52,10 @@ def test_several_profiles_have_a_column_and_leave_the_reason_its_room(width: int
 def test_a_job_that_fails_alone_does_not_make_its_profile_unreachable(kind: ProblemKind, alone: bool) -> None:
     state = DeckState(("hog",))
     failing = {"failures": 3, "problem": problem(kind), "misses": 2, "not_found": kind is ProblemKind.NOT_FOUND}
-    state.apply(Batch((job("op_typo", observed=None, **failing),)), NOON)
+    state.apply(ChangeSet((job("op_typo", observed=None, **failing),)), NOON)
     assert bool(state.unreachable_profiles()) is not alone
     # With an outage of the whole profile, it is unreachable whatever each of its jobs failed with before.
     outage = problem(ProblemKind.NETWORK, "connection refused")
-    state.apply(Batch((job("op_typo", version=2, outage=outage, **failing), job("op_b", outage=outage))), NOON)
+    state.apply(ChangeSet((job("op_typo", version=2, outage=outage, **failing), job("op_b", outage=outage))), NOON)
     (profile,) = state.unreachable_profiles()
     assert profile.problem == outage

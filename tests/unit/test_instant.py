@@ -1,5 +1,5 @@
 from jobdeck.domain.instant import Instant
-from jobdeck.engine.clock import SystemClock, slept
+from jobdeck.engine.clock import SystemClock, detect_sleep
 from tests.builders import START
 
 
@@ -13,8 +13,8 @@ def test_a_wall_clock_set_back_makes_nothing_younger() -> None:
 
 
 def test_a_late_tick_is_a_sleep_and_a_busy_second_is_none() -> None:
-    assert slept(START, START.later(4), expected=1) is None
-    assert slept(START, START.later(3_601), expected=1) == 3_600
+    assert detect_sleep(START, START.later(4), expected=1) is None
+    assert detect_sleep(START, START.later(3_601), expected=1) == 3_600
 
 
 def test_the_system_clock_moves_on() -> None:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from jobdeck.app.factories import Factory
     from jobdeck.domain.instant import Instant
     from jobdeck.engine.clock import Timer
+    from jobdeck.engine.coordinator import Coordinator
     from jobdeck.engine.engine import Engine
-    from jobdeck.engine.ledger import Ledger
     from jobdeck.engine.registry import Registry
     from jobdeck.providers.base import Provider
     from jobdeck.recording.recorder import Recorder
@@ -110,7 +110,7 @@ class AppContext:
 
     def engine(
         self,
-        ledger: Ledger | None = None,
+        ledger: Coordinator | None = None,
         lists: ListPolicy = ListPolicy.ALL,
         saved_estimates: Callable[[str], str | None] = lambda _: None,
         registry: Registry | None = None,

@@ -11,7 +11,7 @@ from jobdeck.domain.job import Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_requested_wait
 from jobdeck.engine.clock import Timer
-from jobdeck.engine.ledger import Denied, Ledger, Permit
+from jobdeck.engine.coordinator import Coordinator, Denied, Permit
 from jobdeck.providers.base import Provider, Reply, ValuePage
 from jobdeck.scheduling.actions import CancelJob, ListPage
 
@@ -53,7 +53,11 @@ class DirectClient:
     """
 
     def __init__(
-        self, provider: Provider, ledger: Ledger, clock: Timer, waits: Callable[[str, Instant], object] | None = None
+        self,
+        provider: Provider,
+        ledger: Coordinator,
+        clock: Timer,
+        waits: Callable[[str, Instant], object] | None = None,
     ) -> None:
         self._provider = provider
         self._ledger = ledger
@@ -96,7 +100,7 @@ class DirectClient:
         try:
             got = await send()
         except asyncio.CancelledError:
-            await self._ledger.give_up(permit, self._clock.now())
+            await self._ledger.abandon(permit, self._clock.now())
             raise
         await self._ledger.record(permit, reply_of(got), None, self._clock.now())
         return got
@@ -104,10 +108,10 @@ class DirectClient:
     async def _permit(self, page: ListPage | CancelJob, url: str) -> Permit:
         while True:
             now = self._clock.now()
-            permit = await self._ledger.permit(self._provider.profile_name, page, url, now)
+            permit = await self._ledger.acquire(self._provider.profile_name, page, url, now)
             if not isinstance(permit, Denied):
                 return permit
-            if permit.silent:
+            if permit.in_cooldown:
                 self._keep_silence(permit.until, now)
             await self._clock.wait(asyncio.Event(), max(0.05, permit.until.since(self._clock.now())))
 

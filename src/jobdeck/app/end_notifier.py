@@ -12,7 +12,7 @@ from jobdeck.app.json_shapes import job_object
 from jobdeck.domain.ending import newly_ended
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import StoreError
 from jobdeck.store.aio import AsyncStore
 
@@ -46,7 +46,7 @@ class EndNotifier:
         """Hand ended jobs that somebody wants to hear of to `told`, those that end in short order together."""
         self._told = told
 
-    def on_change(self, batch: Batch, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:
+    def on_change(self, batch: ChangeSet, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:
         """Take in a batch: hooks for every job that ended, notices for those `wanted` (None: all).
 
         Where a list told of an end, both wait for the job's own answer: lists run ahead of it, and one that denies the

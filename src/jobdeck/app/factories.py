@@ -14,10 +14,10 @@ from jobdeck.app.data_store import OpenedStore
 from jobdeck.app.direct_client import DirectClient
 from jobdeck.app.store_coordinator import StoreCoordinator
 from jobdeck.domain.instant import Instant
+from jobdeck.engine.coordinator import Coordinator, RateLimits
 from jobdeck.engine.engine import Engine
-from jobdeck.engine.lane import Lane
-from jobdeck.engine.ledger import Ledger, Limits
 from jobdeck.engine.registry import Registry
+from jobdeck.engine.worker import ProfileWorker
 from jobdeck.providers.redactor import Redactor
 from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.estimates import ANY_KIND
@@ -98,14 +98,14 @@ class Factory:
 
     def engine(
         self,
-        ledger: Ledger | None,
+        ledger: Coordinator | None,
         lists: ListPolicy,
         saved_estimates: Callable[[str], str | None],
         registry: Registry | None,
     ) -> Engine:
         """See `AppContext.engine`."""
 
-        def lane(name: str) -> Lane:
+        def make_worker(name: str) -> ProfileWorker:
             profile = self._context.settings_of(name).profile
             limit = limit_of(profile)
             durations = _durations(saved_estimates(name))
@@ -114,9 +114,11 @@ class Factory:
             typical, intervals = typical_of(profile.spec), intervals_of(profile.spec)
             scheduler = Scheduler(limit, jitter, known, durations, typical=typical, intervals=intervals)
             assumed = limit.source is not LimitSource.CONFIGURED
-            return Lane(self._context.provider(name), scheduler, self._context.clock, ledger, limit_assumed=assumed)
+            return ProfileWorker(
+                self._context.provider(name), scheduler, self._context.clock, ledger, limit_assumed=assumed
+            )
 
-        return Engine(lane, self._context.clock, ledger, registry)
+        return Engine(make_worker, self._context.clock, ledger, registry)
 
     def open(self, kept: OpenedStore, lists: ListPolicy, recorder: "Recorder | None", *, listed: bool) -> RunningEngine:
         """See `AppContext.open`."""
@@ -146,7 +148,7 @@ class Factory:
             limit = limit_of(self._context.settings_of(name).profile)
             # An engine that runs on this store knows the limit better.
             assumed = store is not None or limit.source is not LimitSource.CONFIGURED
-            ledger.limit(name, Limits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed)
+            ledger.set_limit(name, RateLimits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed)
         try:
             yield {
                 name: DirectClient(provider, ledger, self._context.clock, waits) for name, provider in providers.items()

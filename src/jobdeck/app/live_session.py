@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Clock, Instant
     from jobdeck.domain.job import Job, JobKey, Target
-    from jobdeck.engine.batch import Batch
     from jobdeck.engine.engine import Engine
+    from jobdeck.engine.subscription import ChangeSet
     from jobdeck.recording.recorder import Recorder
     from jobdeck.store.records import Notice
 
@@ -317,7 +317,7 @@ class LiveSession:
         """Keep who is told."""
         self._told, self._complain = told, complain
 
-    def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+    def run_hooks(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
         """Run hooks and give notices, once among all processes."""
         if self._notifier is not None and self._running is not None:
             self._notifier.on_change(batch, self._running.engine.jobs, wanted)

@@ -12,7 +12,7 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 
 
@@ -64,7 +64,7 @@ class WatchListSummary:
 class ChangeStream(Protocol):
     """A stream of batches; the first holds every job, and it merges while its reader is busy."""
 
-    def __aiter__(self) -> AsyncIterator[Batch]:
+    def __aiter__(self) -> AsyncIterator[ChangeSet]:
         """Yield batches until closed."""
         ...
 
@@ -110,15 +110,15 @@ class EngineView(Protocol):
         """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
         ...
 
-    def budgets(self) -> Mapping[str, QuotaSnapshot]:
+    def quotas(self) -> Mapping[str, QuotaSnapshot]:
         """Return each profile's budget."""
         ...
 
-    def plan(self, key: JobKey) -> NextPoll | None:
+    def next_poll(self, key: JobKey) -> NextPoll | None:
         """Return when a job is due next."""
         ...
 
-    def next_try(self, profile: str) -> float | None:
+    def next_probe_at(self, profile: str) -> float | None:
         """Return when a profile that cannot be seen is tried next (monotonic seconds); None when nobody knows."""
         ...
 
@@ -132,18 +132,18 @@ class EngineView(Protocol):
 
 
 class Attention(Protocol):
-    """Is told what somebody looks at: that is polled sooner and more often."""
+    """What somebody looks at, which is polled sooner and more often."""
 
-    def attend(self, *, present: bool) -> None:
-        """Say whether somebody looks at the screen; without, everything is asked less often."""
+    def set_user_present(self, *, present: bool) -> None:
+        """Set whether somebody is at the screen; without, everything is polled less often."""
         ...
 
-    def focus(self, key: JobKey | None) -> None:
-        """Say which job somebody looks at."""
+    def set_selected(self, key: JobKey | None) -> None:
+        """Set the selected job."""
         ...
 
-    def show(self, keys: Collection[JobKey]) -> None:
-        """Say which rows are on the screen."""
+    def set_visible(self, keys: Collection[JobKey]) -> None:
+        """Set the rows on the screen."""
         ...
 
 
@@ -424,7 +424,7 @@ class SessionControls(Protocol):
         """
         ...
 
-    def run_hooks(self, batch: Batch, wanted: Collection[JobKey] | None) -> None:
+    def run_hooks(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
         """Run the hooks of the jobs that a batch shows to have ended, and notify of those `wanted` (None: all).
 
         Each hook and each notice comes once, however many processes watch the job.

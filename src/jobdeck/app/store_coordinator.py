@@ -9,7 +9,7 @@ from typing import Any
 
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.engine.ledger import Denied, Heard, History, Limits, Permit, Request
+from jobdeck.engine.coordinator import Denied, ExternalUpdate, History, Permit, RateLimits, Request
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import CancelJob, FetchPart, Poll
 from jobdeck.store import LIST, POLL, Store, StoreError
@@ -64,7 +64,7 @@ class StoreCoordinator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
-        """Make targets known; the writer takes its orders in turn, so a later `permit` finds them."""
+        """Make targets known; the writer takes its orders in turn, so a later `acquire` finds them."""
         wanted = tuple(targets)
         self._targets.update((target.key, target) for target in wanted)
         if wanted:
@@ -82,7 +82,7 @@ class StoreCoordinator:
         """Annotate the job."""
         self._soon(self._store.annotate(key, now_us=now.us, acknowledged=acknowledged))
 
-    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
+    def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
         """Set the budgets that all processes share; lists are paid from that of polls unless they have their own."""
         self._apart[profile] = limits.lists is not None
         buckets = ((POLL, limits.polls), (LIST, limits.lists))
@@ -94,14 +94,14 @@ class StoreCoordinator:
 
         self._soon(self._store.write(set_all))
 
-    def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
+    def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Save the durations, if they are others than last time."""
         data = json.dumps(durations, sort_keys=True, allow_nan=False)
         if durations and self._learnt.get(profile) != data:
             self._learnt[profile] = data
             self._soon(self._store.save_estimates(profile, data, now.us))
 
-    async def permit(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
+    async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
         """Claim a job, or spend a request on anything else; without a working store the request goes unrecorded."""
         try:
             answer: Granted | Refused
@@ -122,7 +122,9 @@ class StoreCoordinator:
             return StorePermit(answer.row, answer)
         wait = (answer.until_us - now.us) / 1e6 if answer.reason != "unknown" else UNKNOWN_RETRY_SECONDS
         silent = answer.reason == "silence"
-        return Denied(now.later(max(0.0, wait)), spent=silent or answer.reason == "budget", silent=silent)
+        return Denied(
+            now.later(max(0.0, wait)), budget_exhausted=silent or answer.reason == "budget", in_cooldown=silent
+        )
 
     async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
         """Complete what was granted."""
@@ -135,7 +137,7 @@ class StoreCoordinator:
         except StoreError:
             _log.exception("a request was not recorded")
 
-    async def give_up(self, permit: Permit, now: Instant) -> None:
+    async def abandon(self, permit: Permit, now: Instant) -> None:
         """Abandon what was granted."""
         if isinstance(permit, StorePermit) and permit.granted is not None:
             try:
@@ -143,7 +145,7 @@ class StoreCoordinator:
             except StoreError:
                 _log.exception("a lease was not released")
 
-    async def news(self) -> AsyncIterator[Heard]:
+    async def external_updates(self) -> AsyncIterator[ExternalUpdate]:
         """Yield what other processes learn of any job; meanwhile what is too old is forgotten, once a day."""
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
         async for changes in self._store.watch_changes():
@@ -152,7 +154,7 @@ class StoreCoordinator:
                 if heard is not None:
                     yield heard
 
-    async def history(self, key: JobKey) -> History:
+    async def load_history(self, key: JobKey) -> History:
         """Return the answered exchanges and the timeline."""
         try:
             entries = await self._store.exchanges(key, HISTORY)
@@ -188,7 +190,7 @@ class StoreCoordinator:
         answered = (change for change in changes if change.kind is ChangeKind.ANSWERED)
         return dict.fromkeys(key for change in answered for key in change.keys)
 
-    async def _heard(self, key: JobKey) -> Heard | None:
+    async def _heard(self, key: JobKey) -> ExternalUpdate | None:
         try:
             stored = await self._store.load_job(key)
             newest = await self._store.exchanges(key, 1)
@@ -200,7 +202,7 @@ class StoreCoordinator:
         job = stored.at(now)
         self._newest = max(self._newest, job.sequence)
         exchange = newest[0].exchange(now) if newest else None
-        return Heard(job, exchange, result_missing=stored.result_bytes is not None and job.result is None)
+        return ExternalUpdate(job, exchange, result_missing=stored.result_bytes is not None and job.result is None)
 
     def _soon(self, order: Coroutine[Any, Any, Any]) -> None:
         async def carry_out() -> None:

@@ -20,35 +20,35 @@ class ViewerGroup:
         self._shown: dict[object, frozenset[JobKey]] = {}
         self._present: dict[object, bool] = {}
         self._focused: dict[object, JobKey | None] = {}
-        attention.attend(present=False)
+        attention.set_user_present(present=False)
 
     def join(self, viewer: object) -> None:
         """Count a viewer as present."""
-        self.attend(viewer, present=True)
+        self.set_user_present(viewer, present=True)
 
     def leave(self, viewer: object) -> None:
         """Forget a viewer; harmless when forgotten."""
         for kept in (self._shown, self._present, self._focused):
             kept.pop(viewer, None)
-        self._attention.attend(present=any(self._present.values()))
-        self._attention.show(self._all_shown)
-        self._attention.focus(next(reversed(self._focused.values()), None))
+        self._attention.set_user_present(present=any(self._present.values()))
+        self._attention.set_visible(self._all_shown)
+        self._attention.set_selected(next(reversed(self._focused.values()), None))
 
-    def attend(self, viewer: object, *, present: bool) -> None:
+    def set_user_present(self, viewer: object, *, present: bool) -> None:
         """Note whether one of them looks."""
         self._present[viewer] = present
-        self._attention.attend(present=any(self._present.values()))
+        self._attention.set_user_present(present=any(self._present.values()))
 
-    def show(self, viewer: object, keys: Collection[JobKey]) -> None:
+    def set_visible(self, viewer: object, keys: Collection[JobKey]) -> None:
         """Note what is on one screen."""
         self._shown[viewer] = frozenset(keys)
-        self._attention.show(self._all_shown)
+        self._attention.set_visible(self._all_shown)
 
-    def focus(self, viewer: object, key: JobKey | None) -> None:
+    def set_selected(self, viewer: object, key: JobKey | None) -> None:
         """Note what one of them looks at; the budget lets one job be asked often, and the newest choice is it."""
         self._focused.pop(viewer, None)
         self._focused[viewer] = key
-        self._attention.focus(key)
+        self._attention.set_selected(key)
 
     @property
     def _all_shown(self) -> frozenset[JobKey]:
@@ -64,20 +64,20 @@ class Viewer:
         self._gone = False
         viewers.join(self)
 
-    def attend(self, *, present: bool) -> None:
+    def set_user_present(self, *, present: bool) -> None:
         """Note whether this viewer looks."""
         if not self._gone:
-            self._group.attend(self, present=present)
+            self._group.set_user_present(self, present=present)
 
-    def focus(self, key: JobKey | None) -> None:
+    def set_selected(self, key: JobKey | None) -> None:
         """Note which job this viewer looks at."""
         if not self._gone:
-            self._group.focus(self, key)
+            self._group.set_selected(self, key)
 
-    def show(self, keys: Collection[JobKey]) -> None:
+    def set_visible(self, keys: Collection[JobKey]) -> None:
         """Note which rows this viewer sees."""
         if not self._gone:
-            self._group.show(self, keys)
+            self._group.set_visible(self, keys)
 
     def leave(self) -> None:
         """Leave the audience; the engine goes on."""

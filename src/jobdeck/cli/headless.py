@@ -10,8 +10,8 @@ from jobdeck.cli.log import log
 from jobdeck.cli.rate_limit_notices import RateLimitNotices
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import StoreError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TimedOutError(Exception):
 async def run_headless(
     context: AppContext,
     targets: Sequence[Target],
-    stop_when: Callable[[Engine, Batch], bool],
+    stop_when: Callable[[Engine, ChangeSet], bool],
     time_limit: float | None = None,
     lists: ListPolicy = ListPolicy.ALL,
     *,
@@ -59,7 +59,7 @@ async def run_headless(
     notices, incident = RateLimitNotices(context.clock), running.store.incident
     try:
         changes = engine.subscribe()
-        engine.own_answers = True
+        engine.needs_own_answers = True
         keys = engine.add(targets, await _remembered(context, running, targets))
         polling = asyncio.create_task(engine.run())
         try:
@@ -121,7 +121,7 @@ class Settled:
             return False
         if job.confirmed:
             return False
-        engine.fetch(job.key)
+        engine.poll_ended(job.key)
         now = self._clock.now()
         since = self._unconfirmed.setdefault(job.key, now)
         return job.failures >= UNCONFIRMED_FAILURES and now.mono - since.mono >= UNCONFIRMED_SECONDS

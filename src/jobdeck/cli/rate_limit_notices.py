@@ -41,7 +41,7 @@ def blocked_until(engine: Engine, now: Instant) -> dict[str, tuple[Instant, Prob
     """Return until when each profile that keeps silent does, after which problem, and for how long it was asked to."""
     return {
         name: (now.later(budget.blocked_until - now.mono), budget.blocked_by, budget.blocked_asked)
-        for name, budget in engine.budgets().items()
+        for name, budget in engine.quotas().items()
         if budget.blocked_until is not None
     }
 

@@ -1,4 +1,4 @@
-"""The system's clocks, waiting by them, and the notice of a gap in them."""
+"""The system's clocks, waiting by them, and the detection of gaps in them."""
 
 import asyncio
 import sys
@@ -43,11 +43,11 @@ class SystemClock:
         return Instant(time.time_ns() // 1_000, _monotonic())
 
 
-def slept(before: Instant, now: Instant, expected: float) -> float | None:
+def detect_sleep(before: Instant, now: Instant, expected: float) -> float | None:
     """Return the seconds slept between two ticks meant to be `expected` seconds apart, None when awake.
 
     Either clock may tell: one stands still in a sleep on some systems, the other may be set by hand. A wall clock
-    that is set forward therefore costs one needless round of looks, which is the cheaper mistake.
+    that is set forward therefore costs one needless round of polls, which is the cheaper mistake.
     """
     gap = now.since(before) - expected
     return gap if gap >= SLEEP_GAP_SECONDS else None

@@ -1,8 +1,9 @@
 """The engine: the only poller. Every front end adds targets to it and renders from its stream of changes."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from jobdeck.domain.cancel import CancelResult
 from jobdeck.domain.events import Event, SleepNoticed
@@ -11,47 +12,46 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.engine.clock import Timer, slept
-from jobdeck.engine.lane import Done, Lane
-from jobdeck.engine.lazily import lazily
-from jobdeck.engine.ledger import Ledger, Limits, NoLedger
+from jobdeck.engine.clock import Timer, detect_sleep
+from jobdeck.engine.coordinator import Coordinator, NullCoordinator, RateLimits
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.subscription import Subscription
+from jobdeck.engine.worker import Completion, ProfileWorker
 from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage, NextPoll, QuotaSnapshot
 
 TICK_SECONDS = 1.0
-KEEP_SECONDS = 60.0
-"""How often what was learnt of durations is written down; a kill loses at most so much of it."""
+SAVE_SECONDS = 60.0
+"""How often the measured durations are saved; a kill loses at most so much of it."""
 
 
 class Engine:
     """Polls many jobs of many profiles, each profile within its own budget, and survives every problem.
 
-    Not thread-safe: it belongs to one event loop. `make_lane` opens a profile when its first target comes, so
-    that a profile nobody asks for costs nothing; what it raises, `add` raises.
+    Not thread-safe: it belongs to one event loop. `make_worker` opens a profile when its first target comes, so
+    that an unused profile costs nothing; what it raises, `add` raises.
     """
 
     def __init__(
         self,
-        make_lane: Callable[[str], Lane],
+        make_worker: Callable[[str], ProfileWorker],
         clock: Timer,
-        ledger: Ledger | None = None,
+        coordinator: Coordinator | None = None,
         registry: Registry | None = None,
     ) -> None:
-        self._make_lane = make_lane
-        self._ledger: Ledger = ledger or NoLedger()
+        self._make_worker = make_worker
+        self._coordinator: Coordinator = coordinator or NullCoordinator()
         self._clock = clock
         self._registry = registry if registry is not None else Registry()
-        self._lanes: dict[str, Lane] = {}
+        self._workers: dict[str, ProfileWorker] = {}
         self._subscriptions: list[Subscription] = []
         self._group: asyncio.TaskGroup | None = None
-        self._focus: JobKey | None = None
-        self._recalled: set[JobKey] = set()
-        self._ticked = self._kept = clock.now()
-        self._attended = True
+        self._selected: JobKey | None = None
+        self._history_loaded: set[JobKey] = set()
+        self._last_tick = self._last_saved = clock.now()
+        self._user_present = True
         self.paused = False
-        self.own_answers = False
-        """Whether an end that another process learnt of is asked for again: an exit code relies on it."""
+        self.needs_own_answers = False
+        """Whether an end that another process observed is polled again: an exit code relies on it."""
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -60,19 +60,19 @@ class Engine:
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the newest exchanges about a job, newest first."""
-        return self._registry.trace(key).exchanges
+        return self._registry.log_of(key).exchanges
 
     def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         """Return what happened to a job, oldest first; what earlier runs saw joins it once it is in focus."""
-        return self._registry.trace(key).moments
+        return self._registry.log_of(key).timeline
 
     def previous(self, key: JobKey) -> Job | None:
         """Return a job's state before its newest change, None when this run has seen none."""
-        return self._registry.trace(key).previous
+        return self._registry.log_of(key).previous
 
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
         """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
-        return self._registry.trace(key).samples
+        return self._registry.log_of(key).progress_samples
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
         """Return the headers and the body of an exchange, without any credential; None when they are not in memory."""
@@ -82,23 +82,23 @@ class Engine:
         """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
         return self._registry.newest_content(key)
 
-    def budgets(self) -> Mapping[str, QuotaSnapshot]:
+    def quotas(self) -> Mapping[str, QuotaSnapshot]:
         """Return each open profile's budget as of now."""
         mono = self._clock.now().mono
-        return {name: lane.scheduler.quota(mono) for name, lane in self._lanes.items()}
+        return {name: worker.scheduler.quota(mono) for name, worker in self._workers.items()}
 
     def halted(self) -> Mapping[str, Problem]:
-        """Return the profiles that ask nothing any more, with the problem that halted them."""
-        return {name: lane.halt for name, lane in self._lanes.items() if lane.halt is not None}
+        """Return the profiles that send nothing any more, with the problem that halted them."""
+        return {name: worker.halt for name, worker in self._workers.items() if worker.halt is not None}
 
-    def next_try(self, profile: str) -> float | None:
-        """Return when a profile that cannot be seen is tried next (monotonic seconds); None while it can be."""
-        return self._lanes[profile].scheduler.probe_at if profile in self._lanes else None
+    def next_probe_at(self, profile: str) -> float | None:
+        """Return when a profile that cannot be reached is tried next (monotonic seconds); None while it can be."""
+        return self._workers[profile].scheduler.probe_at if profile in self._workers else None
 
-    def plan(self, key: JobKey) -> NextPoll | None:
+    def next_poll(self, key: JobKey) -> NextPoll | None:
         """Return when a job is due next; None when it is not scheduled (ended, or not watched)."""
-        lane = self._lanes.get(key.profile)
-        return lane.scheduler.next_poll(key) if lane is not None else None
+        worker = self._workers.get(key.profile)
+        return worker.scheduler.next_poll(key) if worker is not None else None
 
     def subscribe(self) -> Subscription:
         """Return a stream of changes whose first batch holds every job."""
@@ -110,26 +110,26 @@ class Engine:
         """Watch targets; returns the keys that are new. A new target is polled as soon as the budget allows.
 
         What is `remembered` of them counts from the moment at which an answer contradicts it, or there is none.
-        Watches none of them when the lane of one cannot be made, and raises what that raises.
+        Watches none of them when the worker of one cannot be made, and raises what that raises.
         """
         now = self._clock.now()
         jobs: list[Job] = []
         others: list[Job] = []
         events: list[Event] = []
-        self._registry.remember(remembered)
+        self._registry.set_remembered(remembered)
         wanted = tuple(targets)
-        lanes = {name: self._lane(name) for name in dict.fromkeys(target.key.profile for target in wanted)}
+        workers = {name: self._worker(name) for name in dict.fromkeys(target.key.profile for target in wanted)}
         for target in wanted:
-            lane = lanes[target.key.profile]
+            worker = workers[target.key.profile]
             if (added := self._registry.add(target, now)) is not None:
                 jobs.append(added[0])
                 events.append(added[1])
-                lane.scheduler.add(target.key, target.resource, now.mono, wait=target.retry_after)
-                lane.wake()
+                worker.scheduler.add(target.key, target.resource, now.mono, wait=target.retry_after)
+                worker.wake()
             elif (moved := self._registry.move_to_batch(target)) is not None:
                 others.append(moved)
-        self._ledger.watch(wanted, now)
-        self._publish(jobs=[*self._darkened(jobs), *others], events=events)
+        self._coordinator.watch(wanted, now)
+        self._publish(jobs=[*self._mark_unreachable(jobs), *others], events=events)
         return tuple(job.key for job in jobs)
 
     def restore(self, jobs: Iterable[Job], *, listed: bool = False) -> None:
@@ -138,49 +138,49 @@ class Engine:
         Those that have ended are polled once, after all that is more pressing: their IDs may have been used again.
         Those that were removed in this run come back as they were, with their history.
 
-        With `listed` they come from the ledger's own list, which then is not told of them again.
+        With `listed` they come from the coordinator's own list, and are not added to it again.
         """
         now = self._clock.now()
         restored: list[Job] = []
         for remembered in jobs:
             # Whether its profile can be seen is a matter of now.
             job = remembered if remembered.outage is None else replace(remembered, outage=None)
-            lane = self._lane(job.key.profile)
+            worker = self._worker(job.key.profile)
             if self._registry.restore(job, now):
                 restored.append(self.jobs[job.key])
                 if job.terminal:
-                    lane.scheduler.add_ended(job.key, job.target.resource, now.mono)
+                    worker.scheduler.add_ended(job.key, job.target.resource, now.mono)
                 else:
                     elapsed = job.elapsed(now) if job.elapsed_exact else None
-                    lane.scheduler.add(job.key, job.target.resource, now.mono, elapsed)
-                lane.wake()
+                    worker.scheduler.add(job.key, job.target.resource, now.mono, elapsed)
+                worker.wake()
         if not listed:
-            self._ledger.watch([job.target for job in restored], now)
-        self._publish(jobs=self._darkened(restored))
+            self._coordinator.watch([job.target for job in restored], now)
+        self._publish(jobs=self._mark_unreachable(restored))
 
     def remove(self, keys: Iterable[JobKey]) -> None:
         """Stop watching jobs; nothing is sent to the API, and unknown keys are ignored."""
         now = self._clock.now()
-        gone: list[JobKey] = []
+        removed_keys: list[JobKey] = []
         events: list[Event] = []
         for key in keys:
             event = self._registry.remove(key, now)
             if event is not None:
-                gone.append(key)
+                removed_keys.append(key)
                 events.append(event)
-                self._recalled.discard(key)
-                self._lanes[key.profile].scheduler.remove(key)
-                self._lanes[key.profile].cancel_download(key)
-        self._ledger.unwatch(gone, now)
-        if self._focus in gone:
-            self._focus = None
-        self._publish(removed=gone, events=events)
+                self._history_loaded.discard(key)
+                self._workers[key.profile].scheduler.remove(key)
+                self._workers[key.profile].cancel_download(key)
+        self._coordinator.unwatch(removed_keys, now)
+        if self._selected in removed_keys:
+            self._selected = None
+        self._publish(removed=removed_keys, events=events)
 
-    def rest(self, key: JobKey) -> None:
-        """Ask no more about a job of its own accord, but keep what is known of it."""
-        lane = self._lanes.get(key.profile)
-        if lane is not None:
-            lane.scheduler.remove(key)
+    def stop_polling(self, key: JobKey) -> None:
+        """Stop polling a job, but keep what is known of it."""
+        worker = self._workers.get(key.profile)
+        if worker is not None:
+            worker.scheduler.remove(key)
 
     def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
         """Note that a person knows of the trouble of jobs (or does not after all); it is remembered."""
@@ -190,34 +190,34 @@ class Engine:
             job = self._registry.acknowledge(key, acknowledged=acknowledged)
             if job is not None:
                 changed.append(job)
-                self._ledger.acknowledge(key, now, acknowledged=acknowledged)
+                self._coordinator.acknowledge(key, now, acknowledged=acknowledged)
         self._publish(jobs=changed)
 
-    def focus(self, key: JobKey | None) -> None:
-        """Say which job somebody looks at; it is asked more often, and its older exchanges are fetched."""
-        if key == self._focus:
+    def set_selected(self, key: JobKey | None) -> None:
+        """Set the selected job; it is polled more often, and its older exchanges are loaded."""
+        if key == self._selected:
             return
-        self._focus = key
-        self._registry.view(key)
-        self._recall_focus()
+        self._selected = key
+        self._registry.set_selected(key)
+        self._load_selected_history()
         mono = self._clock.now().mono
-        for name, lane in self._lanes.items():
-            lane.scheduler.set_selected(key if key is not None and key.profile == name else None, mono)
-            lane.wake()
+        for name, worker in self._workers.items():
+            worker.scheduler.set_selected(key if key is not None and key.profile == name else None, mono)
+            worker.wake()
 
-    def show(self, keys: Collection[JobKey]) -> None:
-        """Say which rows are on the screen; they go before those that are not."""
-        for name, lane in self._lanes.items():
-            lane.scheduler.set_visible([key for key in keys if key.profile == name])
-            lane.wake()
+    def set_visible(self, keys: Collection[JobKey]) -> None:
+        """Set the rows on the screen; they go before those that are not."""
+        for name, worker in self._workers.items():
+            worker.scheduler.set_visible([key for key in keys if key.profile == name])
+            worker.wake()
 
     def poll_now(self, key: JobKey) -> None:
-        """Ask about one job as soon as the budget allows, even when it has ended."""
-        lane = self._lanes.get(key.profile)
-        if lane is not None and key in self.jobs:
-            self._release(lane)
-            lane.scheduler.poll_now(key, self._clock.now().mono)
-            lane.wake()
+        """Poll one job as soon as the budget allows, even when it has ended."""
+        worker = self._workers.get(key.profile)
+        if worker is not None and key in self.jobs:
+            self._resume_after_auth(worker)
+            worker.scheduler.poll_now(key, self._clock.now().mono)
+            worker.wake()
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
         """Ask for a job's result, and hand the body, decoded and without secrets, to `write` as it comes.
@@ -225,15 +225,15 @@ class Engine:
         Returns what went wrong; of a result with a URL of its own the body is that one's. Cancelled when the job is
         watched no more.
         """
-        lane = self._lanes[key.profile]
-        done = lane.download(key, write)
+        worker = self._workers[key.profile]
+        completion = worker.download(key, write)
         self.poll_now(key)
-        return await done
+        return await completion
 
     def cancel_obstacle(self, key: JobKey) -> str:
         """Return why a job cannot be cancelled, in one line; empty where it can."""
-        job, lane = self.jobs.get(key), self._lanes.get(key.profile)
-        return "not watched" if job is None or lane is None else lane.cancel_obstacle(job)
+        job, worker = self.jobs.get(key), self._workers.get(key.profile)
+        return "not watched" if job is None or worker is None else worker.cancel_obstacle(job)
 
     async def cancel(self, key: JobKey) -> CancelResult:
         """Have a job cancelled, by one request that is never sent again, and poll it: only that tells what it did."""
@@ -241,53 +241,53 @@ class Engine:
             return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, "polling is paused"))
         if obstacle := self.cancel_obstacle(key):
             return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, obstacle))
-        lane = self._lanes[key.profile]
-        reply = await lane.cancel(self.jobs[key].target)
+        worker = self._workers[key.profile]
+        reply = await worker.cancel(self.jobs[key].target)
         if isinstance(reply, Problem):
             return CancelResult.not_sent(reply)
         touched = self._registry.note_action(key, reply)
-        self._share_limit(lane)
+        self._share_limit(worker)
         self._publish(jobs=[touched] if touched is not None else [], exchanges=[reply.exchange])
         self.poll_now(key)
         return CancelResult.of(reply.exchange)
 
-    def fetch(self, key: JobKey) -> None:
-        """Poll an ended job for its own answer, where only a list, another process or memory has told of its end."""
-        lane = self._lanes.get(key.profile)
-        if lane is not None and key in self.jobs:
-            lane.scheduler.poll_ended(key)
-            lane.wake()
+    def poll_ended(self, key: JobKey) -> None:
+        """Poll an ended job for its own answer, where its end is known only from a list, another process or memory."""
+        worker = self._workers.get(key.profile)
+        if worker is not None and key in self.jobs:
+            worker.scheduler.poll_ended(key)
+            worker.wake()
 
     def poll_all_now(self) -> None:
-        """Ask about every job that has not ended, paced by the budget."""
-        for lane in self._lanes.values():
-            self._release(lane)
-            lane.scheduler.poll_all_now(self._clock.now().mono)
-            lane.wake()
+        """Poll every job that has not ended, paced by the budget."""
+        for worker in self._workers.values():
+            self._resume_after_auth(worker)
+            worker.scheduler.poll_all_now(self._clock.now().mono)
+            worker.wake()
 
     def pause(self) -> None:
-        """Send nothing more until `resume`; what is in flight is still heard."""
+        """Send nothing more until `resume`; what is in flight is still applied."""
         self.paused = True
-        for lane in self._lanes.values():
-            lane.scheduler.pause()
+        for worker in self._workers.values():
+            worker.scheduler.pause()
 
     def resume(self) -> None:
         """Go on after `pause`, paced."""
         self.paused = False
-        for lane in self._lanes.values():
-            lane.scheduler.resume(self._clock.now().mono)
-            lane.wake()
+        for worker in self._workers.values():
+            worker.scheduler.resume(self._clock.now().mono)
+            worker.wake()
 
     async def run(self) -> None:
         """Poll until cancelled. Call it once; when it ends, for whatever reason, every subscription ends with it."""
-        self._ticked = self._clock.now()
+        self._last_tick = self._clock.now()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for lane in self._lanes.values():
-                    self._start(lane)
-                group.create_task(lazily(self._listen()), name="news of other processes")
-                self._recall_focus()
+                for worker in self._workers.values():
+                    self._start(worker)
+                group.create_task(deferred_start(self._apply_external_updates()), name="news of other processes")
+                self._load_selected_history()
                 never = asyncio.Event()
                 try:
                     while True:
@@ -300,158 +300,166 @@ class Engine:
             self._close_subscriptions()
 
     def tick(self) -> None:
-        """Look at the clock; after a sleep of the machine every job is asked once more, paced."""
+        """Look at the clock; after a sleep of the machine every job is polled once more, paced."""
         now = self._clock.now()
-        seconds = slept(self._ticked, now, TICK_SECONDS)
-        self._ticked = now
-        if now.since(self._kept) >= KEEP_SECONDS:
-            self._keep_learnt(now)
+        seconds = detect_sleep(self._last_tick, now, TICK_SECONDS)
+        self._last_tick = now
+        if now.since(self._last_saved) >= SAVE_SECONDS:
+            self._save_estimates(now)
         if seconds is None:
             return
-        for lane in self._lanes.values():
-            lane.scheduler.after_sleep(now.mono)
-            lane.wake()
+        for worker in self._workers.values():
+            worker.scheduler.after_sleep(now.mono)
+            worker.wake()
         self._publish(events=[SleepNoticed(now, seconds)])
 
-    def attend(self, *, present: bool) -> None:
-        """Say whether somebody looks at the screen; without, everything is asked less often."""
-        self._attended = present
+    def set_user_present(self, *, present: bool) -> None:
+        """Set whether somebody is at the screen; without, everything is polled less often."""
+        self._user_present = present
         mono = self._clock.now().mono
-        for lane in self._lanes.values():
-            lane.scheduler.set_user_present(present, mono)
-            lane.wake()
+        for worker in self._workers.values():
+            worker.scheduler.set_user_present(present, mono)
+            worker.wake()
 
     async def aclose(self) -> None:
-        """End every subscription, close every connection and the ledger."""
+        """End every subscription, close every connection and the coordinator."""
         self._close_subscriptions()
-        self._keep_learnt(self._clock.now())
-        for lane in self._lanes.values():
-            await lane.aclose()
-        await self._ledger.close()
+        self._save_estimates(self._clock.now())
+        for worker in self._workers.values():
+            await worker.aclose()
+        await self._coordinator.close()
 
-    def _lane(self, profile: str) -> Lane:
-        lane = self._lanes.get(profile)
-        if lane is None:
-            lane = self._lanes[profile] = self._make_lane(profile)
-            self._share_limit(lane, assumed=lane.limit_assumed)
-            lane.scheduler.set_user_present(self._attended, self._clock.now().mono)
+    def _worker(self, profile: str) -> ProfileWorker:
+        worker = self._workers.get(profile)
+        if worker is None:
+            worker = self._workers[profile] = self._make_worker(profile)
+            self._share_limit(worker, assumed=worker.limit_assumed)
+            worker.scheduler.set_user_present(self._user_present, self._clock.now().mono)
             if self.paused:
-                lane.scheduler.pause()
+                worker.scheduler.pause()
             if self._group is not None:
-                self._start(lane)
-        return lane
+                self._start(worker)
+        return worker
 
-    def _keep_learnt(self, now: Instant) -> None:
-        """Have the durations learnt so far remembered."""
-        self._kept = now
-        for lane in self._lanes.values():
-            self._ledger.learnt(lane.name, lane.scheduler.export_estimates(), now)
+    def _save_estimates(self, now: Instant) -> None:
+        """Save the durations measured so far."""
+        self._last_saved = now
+        for worker in self._workers.values():
+            self._coordinator.save_estimates(worker.name, worker.scheduler.export_estimates(), now)
 
     def _close_subscriptions(self) -> None:
         for subscription in tuple(self._subscriptions):
             subscription.close()
 
-    def _share_limit(self, lane: Lane, *, assumed: bool = False) -> None:
-        """Tell the other processes when the limit that holds has changed."""
+    def _share_limit(self, worker: ProfileWorker, *, assumed: bool = False) -> None:
+        """Share the rate limit with the other processes when it has changed."""
         now = self._clock.now()
-        budget = lane.scheduler.quota(now.mono)
-        limits = Limits(budget.limit, budget.list_limit)
-        if limits != lane.shared_limits:
-            lane.shared_limits = limits
-            self._ledger.limit(lane.name, limits, now, assumed=assumed)
+        budget = worker.scheduler.quota(now.mono)
+        limits = RateLimits(budget.limit, budget.list_limit)
+        if limits != worker.shared_limits:
+            worker.shared_limits = limits
+            self._coordinator.set_limit(worker.name, limits, now, assumed=assumed)
 
-    def _start(self, lane: Lane) -> None:
+    def _start(self, worker: ProfileWorker) -> None:
         if self._group is not None:
-            self._group.create_task(lazily(lane.run(self)), name=f"lane {lane.name}")
+            self._group.create_task(deferred_start(worker.run(self)), name=f"poll {worker.name}")
 
-    def _release(self, lane: Lane) -> None:
-        if lane.halt is not None:
-            lane.halt = None
-            lane.scheduler.resume_after_auth(self._clock.now().mono)
-            self._publish(jobs=self._registry.darken(lane.name, lane.unseen))
+    def _resume_after_auth(self, worker: ProfileWorker) -> None:
+        if worker.halt is not None:
+            worker.halt = None
+            worker.scheduler.resume_after_auth(self._clock.now().mono)
+            self._publish(jobs=self._registry.mark_unreachable(worker.name, worker.unreachable_reason))
 
     def target_of(self, key: JobKey) -> Target | None:
-        """Return the target of a job that is still watched; for lanes."""
+        """Return the target of a job that is still watched; for workers."""
         job = self.jobs.get(key)
         return job.target if job is not None else None
 
-    def on_done(self, done: Done) -> None:
-        """Join what a request gave; for lanes.
+    def on_completion(self, completion: Completion) -> None:
+        """Apply the reply to a request; for workers.
 
         First the registry, then the scheduler with what that changed, then everyone else.
         """
-        lane, reply, mono = done.lane, done.reply, done.now.mono
-        asked = None if isinstance(done.request, ListPage) else done.request.key
-        applied = self._registry.apply(asked, reply, done.now)
+        worker, reply, mono = completion.worker, completion.reply, completion.now.mono
+        asked = None if isinstance(completion.request, ListPage) else completion.request.key
+        change = self._registry.apply(asked, reply, completion.now)
         problem = reply.problem
-        lane.scheduler.on_result(
+        worker.scheduler.on_result(
             mono,
-            done.request,
+            completion.request,
             ActionResult(
                 problem=problem.kind if problem is not None else None,
-                updates=applied.seen,
+                updates=change.updates,
                 retry_after=reply.retry_after,
                 windows=reply.windows,
                 next_cursor=reply.next_cursor,
                 rows=len(reply.observations),
                 retry_after_unclamped=reply.retry_asked,
-                missing=lane.missing(asked, applied.jobs[0].missing) if asked is not None and applied.jobs else (),
+                missing=worker.missing_parts(asked, change.jobs[0].missing)
+                if asked is not None and change.jobs
+                else (),
             ),
         )
-        self._share_limit(lane)
-        events: list[Event] = list(applied.events)
-        jobs = {job.key: self._expect(lane, job) for job in applied.jobs}
+        self._share_limit(worker)
+        events: list[Event] = list(change.events)
+        jobs = {job.key: self._set_forecast(worker, job) for job in change.jobs}
         # A part that cannot be had says nothing of whether jobs can be seen.
-        is_part_problem = problem is not None and isinstance(done.request, FetchPart)
-        told, other = ([], False) if is_part_problem else lane.judge(problem, done.now, done.request)
-        events += told
+        is_part_problem = problem is not None and isinstance(completion.request, FetchPart)
+        health_events, other = (
+            ([], False) if is_part_problem else worker.track_health(problem, completion.now, completion.request)
+        )
+        events += health_events
         # One that was still on its way when the key was refused is seen, and then no more.
-        if other or lane.halt is not None:
-            jobs.update((job.key, job) for job in self._registry.darken(lane.name, lane.unseen))
+        if other or worker.halt is not None:
+            jobs.update(
+                (job.key, job) for job in self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
+            )
         self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 
-    def on_silence(self, profile: str) -> None:
-        """Tell who waits for jobs of the profile that there is something new in its budget; for lanes."""
+    def on_cooldown(self, profile: str) -> None:
+        """Publish the jobs of a profile anew, since its quota has changed; for workers."""
         self._publish(jobs=[job for job in self.jobs.values() if job.key.profile == profile])
 
-    def _darkened(self, jobs: Iterable[Job]) -> list[Job]:
-        """Return jobs that have just come, blind like all others where their profile is."""
-        for lane in self._lanes.values():
-            if lane.unseen is not None:
-                self._registry.darken(lane.name, lane.unseen)
+    def _mark_unreachable(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return jobs that were just added, unreachable like all others where their profile is."""
+        for worker in self._workers.values():
+            if worker.unreachable_reason is not None:
+                self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
         return [self.jobs[job.key] for job in jobs]
 
-    def _recall_focus(self) -> None:
-        key = self._focus
-        if key is not None and key in self.jobs and key not in self._recalled and self._group is not None:
-            self._recalled.add(key)
-            self._group.create_task(self._recall(key), name="recall")
+    def _load_selected_history(self) -> None:
+        key = self._selected
+        if key is not None and key in self.jobs and key not in self._history_loaded and self._group is not None:
+            self._history_loaded.add(key)
+            self._group.create_task(self._load_history(key), name="recall")
 
-    async def _recall(self, key: JobKey) -> None:
-        """Join what earlier runs and other processes saw of a job to what this run has."""
-        history = await self._ledger.history(key)
-        job = self._registry.recall(key, history.exchanges, history.moments)
+    async def _load_history(self, key: JobKey) -> None:
+        """Merge what earlier runs and other processes saw of a job into what this run has."""
+        history = await self._coordinator.load_history(key)
+        job = self._registry.merge_history(key, history.exchanges, history.timeline)
         if job is not None:
             self._publish(jobs=[job])
 
-    async def _listen(self) -> None:
-        """Take over what other processes learn of our jobs, so that none is asked for twice."""
-        async for heard in self._ledger.news():
-            applied = self._registry.adopt(heard.job, heard.exchange, result_missing=heard.result_missing)
-            lane = self._lanes.get(heard.job.key.profile)
-            if lane is None or not applied.jobs:
+    async def _apply_external_updates(self) -> None:
+        """Apply what other processes observe of our jobs, so that none is polled twice."""
+        async for external in self._coordinator.external_updates():
+            change = self._registry.merge_external(
+                external.job, external.exchange, result_missing=external.result_missing
+            )
+            worker = self._workers.get(external.job.key.profile)
+            if worker is None or not change.jobs:
                 continue
-            for seen in applied.seen:
-                told = replace(seen, full=not seen.terminal) if self.own_answers else seen
-                lane.scheduler.apply_external(self._clock.now().mono, told)
-            lane.wake()
-            exchanges = [heard.exchange] if heard.exchange is not None else []
-            jobs = [self._expect(lane, job) for job in applied.jobs]
-            self._publish(jobs=jobs, exchanges=exchanges, events=applied.events)
+            for update in change.updates:
+                health_events = replace(update, full=not update.terminal) if self.needs_own_answers else update
+                worker.scheduler.apply_external(self._clock.now().mono, health_events)
+            worker.wake()
+            exchanges = [external.exchange] if external.exchange is not None else []
+            jobs = [self._set_forecast(worker, job) for job in change.jobs]
+            self._publish(jobs=jobs, exchanges=exchanges, events=change.events)
 
-    def _expect(self, lane: Lane, job: Job) -> Job:
-        expected = lane.expected(job)
-        return job if expected is None else self._registry.expect(job.key, *expected)
+    def _set_forecast(self, worker: ProfileWorker, job: Job) -> Job:
+        forecast = worker.forecast(job)
+        return job if forecast is None else self._registry.set_forecast(job.key, *forecast)
 
     def _publish(
         self,
@@ -460,6 +468,20 @@ class Engine:
         exchanges: Iterable[Exchange] = (),
         events: Iterable[Event] = (),
     ) -> None:
-        changed = (*jobs, *self._registry.take_evicted())
+        changed = (*jobs, *self._registry.pop_evicted())
         for subscription in self._subscriptions:
             subscription.put(changed, removed, exchanges, events)
+
+
+async def deferred_start(work: Coroutine[Any, Any, None]) -> None:
+    """Do `work`, from the loop's next round on.
+
+    Textual has tasks begin where they are made, from Python 3.12 on. A task that fails before its first wait then
+    makes its group refuse the next one, and leaves a cancellation behind that ends whatever is waited for later.
+    """
+    try:
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        work.close()
+        raise
+    await work

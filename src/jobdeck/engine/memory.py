@@ -64,7 +64,7 @@ class BodyCache:
         return self._newest[id_]
 
     def copy(self) -> "BodyCache":
-        """Return another that goes on from here by itself."""
+        """Return an independent copy."""
         other = BodyCache(self._budget)
         other._size, other._older, other._newest = self._size, self._older.copy(), self._newest.copy()
         other._newest_of, other._jobs_of = dict(self._newest_of), dict(self._jobs_of)
@@ -95,7 +95,7 @@ def _size_of(content: ExchangeContent) -> int:
     return ENTRY_BYTES + headers + (getsizeof(content.body) if content.body is not None else 0)
 
 
-class Results:
+class ResultBudget:
     """How much memory each job's result takes, and which of them have to go.
 
     The one that came last is never among them, nor is that of the job that is looked at, `viewed`.
@@ -122,9 +122,9 @@ class Results:
             evicted.append(key)
         return evicted
 
-    def copy(self) -> "Results":
-        """Return another that goes on from here by itself."""
-        other = Results(self._budget)
+    def copy(self) -> "ResultBudget":
+        """Return an independent copy."""
+        other = ResultBudget(self._budget)
         other.viewed, other._sizes, other._total = self.viewed, dict(self._sizes), self._total
         return other
 

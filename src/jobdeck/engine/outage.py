@@ -1,4 +1,4 @@
-"""Whether a profile can be seen at all."""
+"""Whether a profile can be reached at all."""
 
 from collections.abc import Hashable
 
@@ -7,14 +7,14 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.problem import Problem, ProblemKind
 
 OUTAGE_FAILURES = 3
-"""Requests in a row that must fail before a whole profile is called blind: fewer may be one broken job, and as many
-open the scheduler's breaker, after which only single probes are sent."""
+"""Requests in a row that must fail before a whole profile counts as unreachable: fewer may be one broken job, and
+as many open the scheduler's breaker, after which only single probes are sent."""
 
-_ANYBODYS = frozenset({ProblemKind.NETWORK, ProblemKind.AUTH, ProblemKind.PAYMENT})
-"""Failures that have nothing to do with which job was asked for; a single job can be slow, or break its server."""
+_JOB_INDEPENDENT = frozenset({ProblemKind.NETWORK, ProblemKind.AUTH, ProblemKind.PAYMENT})
+"""Failures that have nothing to do with which job was polled; a single job can be slow, or break its server."""
 
 
-class OutageWatch:
+class OutageDetector:
     """Counts one profile's failures in a row. `problem` is the newest one's while there is an outage, else None."""
 
     def __init__(self, profile: str) -> None:
@@ -32,7 +32,7 @@ class OutageWatch:
         """What sort of outage it is by now: a server in trouble may be gone altogether a minute later."""
         return None if self.problem is None else (self.problem.kind, self.problem.http_status)
 
-    def note(
+    def record(
         self, problem: Problem | None, now: Instant, subject: Hashable = None, *, probing: bool = True
     ) -> OutageBegan | OutageEnded | None:
         """Take in what a request about `subject` gave (None: all was well); returns what that began or ended.
@@ -48,12 +48,12 @@ class OutageWatch:
         before = self._failed.get(subject)
         self._failed[subject] = now
         own = before is not None and self._answered is not None and self._answered.mono > before.mono
-        if self.problem is None and own and problem.kind not in _ANYBODYS:
+        if self.problem is None and own and problem.kind not in _JOB_INDEPENDENT:
             return None
         self._failures += 1
         self._in_a_row.add(subject)
         several = probing and (len(self._in_a_row) > 1 or len(self._asked) == 1)
-        if self._failures < OUTAGE_FAILURES or not (several or problem.kind in _ANYBODYS):
+        if self._failures < OUTAGE_FAILURES or not (several or problem.kind in _JOB_INDEPENDENT):
             return None
         began = self.problem is None
         self.problem = problem

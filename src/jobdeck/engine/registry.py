@@ -13,46 +13,46 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_run
-from jobdeck.engine.memory import BodyCache, Results
-from jobdeck.engine.trace import Trace
+from jobdeck.engine.job_log import JobLog
+from jobdeck.engine.memory import BodyCache, ResultBudget
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import JobUpdate
 
 _EPOCH = Instant(0, 0.0)
 
-REMOVED_KEPT = 100
+MAX_REMOVED = 100
 """Jobs that were removed whose history is kept, in case they come back: a key may be pressed by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """What a reply changed: the jobs it touched, in their new state, and the events that tell how."""
+class RegistryChange:
+    """What a reply changed: the jobs it touched, in their new state, and the events."""
 
     jobs: tuple[Job, ...]
     events: tuple[JobEvent, ...]
-    seen: tuple[JobUpdate, ...]
+    updates: tuple[JobUpdate, ...]
 
 
 class Registry:
-    """Holds the jobs and works out what each reply changed. No I/O, no clock: it is told the time."""
+    """Holds the jobs and works out what each reply changed. No I/O, no clock: time is an argument."""
 
     def __init__(self) -> None:
         self._jobs: dict[JobKey, Job] = {}
-        self._traces: dict[JobKey, Trace] = {}
+        self._logs: dict[JobKey, JobLog] = {}
         self._bodies = BodyCache()
-        self._results = Results()
+        self._results = ResultBudget()
         self._evicted: set[JobKey] = set()
         self._remembered: dict[JobKey, Job] = {}
-        self._removed: OrderedDict[JobKey, Trace] = OrderedDict()
+        self._removed: OrderedDict[JobKey, JobLog] = OrderedDict()
 
     def copy(self) -> "Registry":
-        """Return another that goes on from here by itself."""
+        """Return an independent copy."""
         other = Registry()
         other._jobs = dict(self._jobs)
-        other._traces = {key: trace.copy() for key, trace in self._traces.items()}
+        other._logs = {key: log.copy() for key, log in self._logs.items()}
         other._bodies = self._bodies.copy()
         other._results = self._results.copy()
-        other._removed = OrderedDict((key, trace.copy()) for key, trace in self._removed.items())
+        other._removed = OrderedDict((key, log.copy()) for key, log in self._removed.items())
         return other
 
     @property
@@ -60,9 +60,9 @@ class Registry:
         """A live, read-only view of the jobs by key."""
         return MappingProxyType(self._jobs)
 
-    def trace(self, key: JobKey) -> Trace:
+    def log_of(self, key: JobKey) -> JobLog:
         """Return what is known of a job's past: nothing, of one that is not watched."""
-        return self._traces.get(key) or Trace(_EPOCH)
+        return self._logs.get(key) or JobLog(_EPOCH)
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
         """Return what came of an exchange, None when that is not in memory (any more)."""
@@ -72,11 +72,11 @@ class Registry:
         """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
         return self._bodies.newest(key)
 
-    def view(self, key: JobKey | None) -> None:
-        """Note which job is looked at: its result stays in memory."""
+    def set_selected(self, key: JobKey | None) -> None:
+        """Set the selected job, whose result stays in memory."""
         self._results.viewed = key
 
-    def take_evicted(self) -> tuple[Job, ...]:
+    def pop_evicted(self) -> tuple[Job, ...]:
         """Return the jobs whose results had to make room for others since the last call."""
         keys, self._evicted = self._evicted, set()
         return tuple(self._jobs[key] for key in keys if key in self._jobs)
@@ -87,7 +87,7 @@ class Registry:
             return None
         job = Job(target=target, added=now, kind=target.resource)
         self._jobs[target.key] = job
-        self._traces[target.key] = Trace(now)
+        self._logs[target.key] = JobLog(now)
         self._bodies.drop(target.key)
         return job, JobAdded(now, target.key)
 
@@ -96,9 +96,9 @@ class Registry:
         known = self._jobs[target.key]
         if not target.batch or target.batch == known.target.batch:
             return None
-        moved = replace(known, target=replace(known.target, batch=target.batch), version=known.version + 1)
-        self._jobs[target.key] = moved
-        return moved
+        changed_now = replace(known, target=replace(known.target, batch=target.batch), version=known.version + 1)
+        self._jobs[target.key] = changed_now
+        return changed_now
 
     def restore(self, job: Job, now: Instant) -> bool:
         """Begin to watch a job in a remembered state; False when it is watched and was observed already.
@@ -112,11 +112,11 @@ class Registry:
             job = job.as_remembered()
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
         if known is None:
-            self._traces[job.key] = self._removed.pop(job.key) if job.key in self._removed else Trace(now)
-        self._hold_result(job)
+            self._logs[job.key] = self._removed.pop(job.key) if job.key in self._removed else JobLog(now)
+        self._store_result(job)
         return True
 
-    def remember(self, jobs: Iterable[Job]) -> None:
+    def set_remembered(self, jobs: Iterable[Job]) -> None:
         """Note what earlier runs saw of jobs that are polled as though they were new.
 
         It counts from the moment at which an answer contradicts it, or the first poll fails: then it is what is known.
@@ -127,26 +127,28 @@ class Registry:
         """Restore what is remembered of the jobs that a reply is the first about."""
         if not self._remembered:
             return
-        told = {JobKey(reply.exchange.profile, row.account_group, row.id): row for row in reply.observations}
+        events_of = {JobKey(reply.exchange.profile, row.account_group, row.id): row for row in reply.observations}
         if asked is not None:
-            told = dict.fromkeys([asked], reply.observations[0]) if reply.problem is None else {}
-        for key in told if asked is None else [asked]:
+            events_of = dict.fromkeys([asked], reply.observations[0]) if reply.problem is None else {}
+        for key in events_of if asked is None else [asked]:
             before, job = self._remembered.pop(key, None), self._jobs.get(key)
             if before is None or job is None or job.observed is not None:
                 continue
-            row = told.get(key)
+            row = events_of.get(key)
             if row is None or row.phase is not before.phase or is_new_run(before, row):
                 self.restore(before, now)
             elif before.run > 1:
                 self.restore(replace(job, run=before.run, begun=before.begun), now)
 
-    def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> Job | None:
-        """Join what is remembered of a job's past, exchanges newest first; None when that changes nothing."""
-        trace = self._traces.get(key)
-        return self._touch(key) if trace is not None and trace.recall(exchanges, moments) else None
+    def merge_history(
+        self, key: JobKey, exchanges: Sequence[Exchange], timeline: Sequence[TimelineEvent]
+    ) -> Job | None:
+        """Merge what the store has of a job's past, exchanges newest first; None when that changes nothing."""
+        log = self._logs.get(key)
+        return self._touch(key) if log is not None and log.merge_history(exchanges, timeline) else None
 
-    def darken(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
-        """Note that no job of a profile can be seen because of `outage`, or (None) that it is over."""
+    def mark_unreachable(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
+        """Note that no job of a profile can be reached because of `outage`, or (None) that it is over."""
         touched = []
         for key, job in self._jobs.items():
             if key.profile == profile and not _is_known_in_full(job) and job.outage != outage:
@@ -155,7 +157,7 @@ class Registry:
         return tuple(touched)
 
     def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
-        """Note what a person said about a job; None when that is nothing new."""
+        """Set whether a person has acknowledged a job; None when that is nothing new."""
         job = self._jobs.get(key)
         if job is None or job.acknowledged == acknowledged:
             return None
@@ -167,81 +169,87 @@ class Registry:
         self._jobs[key] = replace(job, version=job.version + 1)
         return self._jobs[key]
 
-    def adopt(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> Applied:
-        """Take over what another process learnt of a watched job, by the same rules as an answer of our own.
+    def merge_external(
+        self, external: Job, exchange: Exchange | None, *, result_missing: bool = False
+    ) -> RegistryChange:
+        """Merge what another process observed of a watched job, by the same rules as an answer of our own.
 
         With `result_missing` there is a result that was not shared: the one we have stays, and where we have none the
         end alone is known, as from a list.
         """
-        known = self._jobs.get(heard.key)
-        if known is None or heard.observed is None:
-            return Applied((), (), ())
+        known = self._jobs.get(external.key)
+        if known is None or external.observed is None:
+            return RegistryChange((), (), ())
         if exchange is not None:
-            self._traces[heard.key].hear(exchange)
-        if heard.sequence <= known.sequence:
-            return Applied((), (), ())
-        told, observation = _exchange_of(heard), observation_of(heard)
+            self._logs[external.key].insert_exchange(exchange)
+        if external.sequence <= known.sequence:
+            return RegistryChange((), (), ())
+        events_of, observation = _exchange_of(external), observation_of(external)
         if result_missing:
             facts = known.facts if known.evicted_result is not None else observation.facts
             observation = replace(observation, result=known.result, facts=facts)
-        applied = self._observe_all(((known, observation),), told, heard.observed, Source.PEER)
-        job = self._jobs[heard.key]
-        if job.run < heard.run:
-            job = replace(job, run=heard.run, begun=heard.begun)
-        if heard.end_id is not None and job.phase is heard.phase and known.ended is not job.ended:
-            job = replace(job, end_request_id=heard.end_request_id, end_trace_id=heard.end_trace_id)
-        if job is not self._jobs[heard.key]:
-            self._jobs[heard.key] = job
+        applied = self._observe_all(((known, observation),), events_of, external.observed, Source.PEER)
+        job = self._jobs[external.key]
+        if job.run < external.run:
+            job = replace(job, run=external.run, begun=external.begun)
+        if external.end_id is not None and job.phase is external.phase and known.ended is not job.ended:
+            job = replace(job, end_request_id=external.end_request_id, end_trace_id=external.end_trace_id)
+        if job is not self._jobs[external.key]:
+            self._jobs[external.key] = job
             applied = replace(applied, jobs=(job,))
         lacks_result = result_missing and known.result is None and known.evicted_result is None
-        return self._outline(applied) if lacks_result else applied
+        return self._mark_summary_only(applied) if lacks_result else applied
 
-    def _outline(self, applied: Applied) -> Applied:
-        """Note that of the jobs just seen the end alone is known, if they have ended."""
+    def _mark_summary_only(self, applied: RegistryChange) -> RegistryChange:
+        """Note that only the end is known of the jobs just observed, if they have ended."""
         for job in applied.jobs:
             if job.terminal:
                 self._jobs[job.key] = replace(job, summary_only=True)
         jobs = tuple(self._jobs[job.key] for job in applied.jobs)
-        return replace(applied, jobs=jobs, seen=tuple(replace(seen, full=not seen.terminal) for seen in applied.seen))
+        return replace(
+            applied, jobs=jobs, updates=tuple(replace(seen, full=not seen.terminal) for seen in applied.updates)
+        )
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
         """Watch a job no more; None when it was not watched. The history of the last ones is kept for `restore`."""
         if self._jobs.pop(key, None) is None:
             return None
         self._results.put(key, None)
-        self._removed[key] = self._traces.pop(key)
-        if len(self._removed) > REMOVED_KEPT:
+        self._removed[key] = self._logs.pop(key)
+        if len(self._removed) > MAX_REMOVED:
             self._bodies.drop(self._removed.popitem(last=False)[0])
         return JobRemoved(now, key)
 
-    def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:
-        """Note what is expected of a watched job: the seconds between two looks, to its end, and without a change."""
+    def set_forecast(
+        self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None
+    ) -> Job:
+        """Set the forecast of a watched job: the seconds between two polls, to its end, and without a change."""
         job = self._jobs[key]
         if (job.interval, job.eta, job.stall_after) != (interval, eta, stall_after):
             changed = replace(job, interval=interval, eta=eta, stall_after=stall_after, version=job.version + 1)
             job = self._jobs[key] = changed
         return job
 
-    def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
+    def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> RegistryChange:
         """Apply a reply to the job that was `asked` for, or to every watched job of a list (`asked` is None)."""
         self.restore_remembered(asked, reply, now)
         if asked is not None:
             job = self._jobs.get(asked)
             if job is None:
-                return Applied((), (), ())
-            self._traces[asked].put(reply.exchange)
+                return RegistryChange((), (), ())
+            self._logs[asked].add_exchange(reply.exchange)
             self._keep_content(reply, () if reply.body is None or _is_beside_state(reply.exchange) else (asked,))
             if reply.problem is not None:
                 changed, events = apply_failure(job, reply.exchange, reply.problem, now)
                 self._jobs[asked] = changed
-                self._traces[asked].note(job, changed, events, now)
-                return Applied((changed,), events, ())
+                self._logs[asked].record_change(job, changed, events, now)
+                return RegistryChange((changed,), events, ())
             return self._observe_all(((job, reply.observations[0]),), reply.exchange, now)
         profile = reply.exchange.profile
         keyed = ((JobKey(profile, row.account_group, row.id), row) for row in reply.observations)
-        watched = [(job, row) for key, row in keyed if (job := self._jobs.get(key)) and not _says_again(job, row)]
+        watched = [(job, row) for key, row in keyed if (job := self._jobs.get(key)) and not _repeats_end(job, row)]
         for job, _ in watched:
-            self._traces[job.key].put(reply.exchange)
+            self._logs[job.key].add_exchange(reply.exchange)
         applied = self._observe_all(watched, reply.exchange, now, Source.LIST)
         # Lists come by the second and are large: one that shows no other phase of any job than before is not kept.
         if turned := [job.key for job, _ in watched if self._jobs[job.key].phase is not job.phase]:
@@ -259,16 +267,16 @@ class Registry:
         """
         if key not in self._jobs:
             return None
-        self._traces[key].put(reply.exchange)
+        self._logs[key].add_exchange(reply.exchange)
         self._keep_content(reply, ())
         return self._touch(key)
 
-    def note(self, key: JobKey, exchange: Exchange) -> None:
-        """Keep an exchange about a watched job, whatever it told; `observe` may follow."""
-        self._traces[key].put(exchange)
+    def add_exchange(self, key: JobKey, exchange: Exchange) -> None:
+        """Add an exchange about a watched job; `apply_observation` may follow."""
+        self._logs[key].add_exchange(exchange)
 
-    def apply_observation(self, key: JobKey, row: Observation, exchange: Exchange, now: Instant) -> Applied:
-        """Apply what a noted exchange told about one watched job."""
+    def apply_observation(self, key: JobKey, row: Observation, exchange: Exchange, now: Instant) -> RegistryChange:
+        """Apply what an added exchange showed of one watched job."""
         source = Source.LIST if exchange.job is None else Source.ANSWER
         return self._observe_all(((self._jobs[key], row),), exchange, now, source)
 
@@ -278,25 +286,25 @@ class Registry:
         exchange: Exchange,
         now: Instant,
         source: Source = Source.ANSWER,
-    ) -> Applied:
+    ) -> RegistryChange:
         jobs: list[Job] = []
         events: list[JobEvent] = []
         seen: list[JobUpdate] = []
         for known, row in pairs:
             # Not the job of when the answer came: a list may name one twice.
             before = self._jobs[known.key]
-            job, told = apply_observation(before, row, exchange, now, source)
+            job, events_of = apply_observation(before, row, exchange, now, source)
             self._jobs[job.key] = job
-            self._traces[job.key].note(before, job, told, now)
+            self._logs[job.key].record_change(before, job, events_of, now)
             if job.result is not before.result:
-                self._hold_result(job)
+                self._store_result(job)
             jobs.append(job)
-            events.extend(told)
-            moved = job.changed is not before.changed or job.doubt != before.doubt
-            seen.append(_seen(job, row, now, changed=moved))
-        return Applied(tuple(jobs), tuple(events), tuple(seen))
+            events.extend(events_of)
+            changed_now = job.changed is not before.changed or job.doubt != before.doubt
+            seen.append(_job_update(job, row, now, changed=changed_now))
+        return RegistryChange(tuple(jobs), tuple(events), tuple(seen))
 
-    def _hold_result(self, job: Job) -> None:
+    def _store_result(self, job: Job) -> None:
         """Keep a job's newest result in memory; others go where there is no room for all."""
         self._results.put(job.key, job.result)
         for key in self._results.evict():
@@ -310,10 +318,10 @@ def _is_beside_state(exchange: Exchange) -> bool:
     return exchange.part is not None or exchange.http_status is None or exchange.http_status >= 300
 
 
-def _says_again(job: Job, row: Observation) -> bool:
+def _repeats_end(job: Job, row: Observation) -> bool:
     """Whether a list row repeats how a job ended.
 
-    Lists show ended jobs for hours: counted as looks, they would soon crowd out the answers that showed the end.
+    Lists show ended jobs for hours: counted as observations, they would soon crowd out the answers that showed the end.
     """
     if not job.terminal or (row.attempt is not None and row.attempt != job.attempt):
         return False
@@ -325,7 +333,7 @@ def _says_again(job: Job, row: Observation) -> bool:
     return not row.whole or job.summary_only or (row.error == job.error and (evicted or row.result == job.result))
 
 
-def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> JobUpdate:
+def _job_update(job: Job, row: Observation, now: Instant, *, changed: bool) -> JobUpdate:
     """Return what the scheduler needs to know.
 
     Its kinds are those of the lists, so the resource's word; of a described API, whose jobs may be of any kind, the
@@ -339,7 +347,7 @@ def _seen(job: Job, row: Observation, now: Instant, *, changed: bool) -> JobUpda
         terminal=job.terminal,
         progress=job.progress,
         changed=changed,
-        stages=tuple((record.stage.name, _done(record.stage)) for record in job.stages),
+        stages=tuple((record.stage.name, _completed_part(record.stage)) for record in job.stages),
         full=_is_known_in_full(job) if job.terminal else row.whole,
         phase=job.phase,
         elapsed=job.elapsed(now) if job.elapsed_exact else None,
@@ -352,7 +360,7 @@ def _is_known_in_full(job: Job) -> bool:
     return job.doubt is None and job.terminal and not job.summary_only and job.source in {Source.ANSWER, Source.PEER}
 
 
-def _done(stage: Stage) -> float | None:
+def _completed_part(stage: Stage) -> float | None:
     if stage.phase.terminal:
         return 1.0
     return stage.progress if stage.progress is not None or stage.phase is Phase.RUNNING else 0.0

@@ -1,18 +1,36 @@
-"""One front end's stream of changes, merged while it was busy."""
+"""The stream of changes to one front end, merged while it is busy."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from jobdeck.domain.attention import Rank
 from jobdeck.domain.events import Event
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.engine.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """All that changed since the last one: each changed job once, in its newest state.
+
+    A subscriber's first set holds every job that is watched. One that is `fresh` does so, too: nothing that came
+    before it holds any more. `ranks` has where jobs stand in the order of need, for those of which that is known: what
+    a set merges is not all that they went through.
+    """
+
+    jobs: tuple[Job, ...] = ()
+    removed: tuple[JobKey, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    events: tuple[Event, ...] = ()
+    fresh: bool = False
+    ranks: Mapping[JobKey, Rank] = field(default_factory=dict)
 
 
 class Subscription:
-    """An asynchronous iterator of `Batch`; ends when it or the engine is closed.
+    """An asynchronous iterator of `ChangeSet`; ends when it or the engine is closed.
 
-    Changes of one job between two batches are merged into its newest state; events and exchanges are all kept.
+    Changes of one job between two sets are merged into its newest state; events and exchanges are all kept.
     """
 
     def __init__(self, jobs: Iterable[Job], on_close: Callable[["Subscription"], None]) -> None:
@@ -32,7 +50,7 @@ class Subscription:
         exchanges: Iterable[Exchange] = (),
         events: Iterable[Event] = (),
     ) -> None:
-        """Merge changes into the next batch."""
+        """Merge changes into the next set."""
         for key in removed:
             self._jobs.pop(key, None)
             self._removed[key] = None
@@ -50,13 +68,15 @@ class Subscription:
             self._ready.set()
             self._on_close(self)
 
-    async def __aiter__(self) -> AsyncIterator[Batch]:
-        """Yield batches until closed; the first comes at once and holds every job."""
+    async def __aiter__(self) -> AsyncIterator[ChangeSet]:
+        """Yield change sets until closed; the first comes at once and holds every job."""
         first = True
         while True:
             await self._ready.wait()
             self._ready.clear()
-            batch = Batch(tuple(self._jobs.values()), tuple(self._removed), tuple(self._exchanges), tuple(self._events))
+            batch = ChangeSet(
+                tuple(self._jobs.values()), tuple(self._removed), tuple(self._exchanges), tuple(self._events)
+            )
             self._jobs, self._removed, self._exchanges, self._events = {}, {}, [], []
             if first or batch != _NOTHING:
                 first = False
@@ -65,4 +85,4 @@ class Subscription:
                 return
 
 
-_NOTHING = Batch()
+_NOTHING = ChangeSet()

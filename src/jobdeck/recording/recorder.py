@@ -16,7 +16,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.engine import Engine
-from jobdeck.engine.registry import Applied, Registry
+from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import Subscription
 from jobdeck.providers.base import Reply
 from jobdeck.recording import entries as e
@@ -75,7 +75,7 @@ class Recorder:
         never, last = asyncio.Event(), None
         while True:
             at = self._clock.now()
-            status = e.PollingStatus(at, engine.paused, dict(engine.budgets()), dict(engine.halted()))
+            status = e.PollingStatus(at, engine.paused, dict(engine.quotas()), dict(engine.halted()))
             if last is None or replace(status, at=last.at) != last:
                 self._writer.write(status)
                 last = status
@@ -124,27 +124,27 @@ class RecordedRegistry(Registry):
             self._record(e.Removed(now, key))
         return removed
 
-    def recall(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> Job | None:
+    def merge_history(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> Job | None:
         """Record and join the history."""
         if exchanges or moments:
             self._record(e.HistoryLoaded(self._clock.now(), key, tuple(exchanges), tuple(moments)))
-        return super().recall(key, exchanges, moments)
+        return super().merge_history(key, exchanges, moments)
 
-    def darken(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
+    def mark_unreachable(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
         """Record and note the outage."""
         self._record(e.OutageChanged(self._clock.now(), profile, outage))
-        return super().darken(profile, outage)
+        return super().mark_unreachable(profile, outage)
 
     def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
         """Record and acknowledge."""
         self._record(e.Acknowledged(self._clock.now(), key, acknowledged))
         return super().acknowledge(key, acknowledged=acknowledged)
 
-    def adopt(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> Applied:
+    def merge_external(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> RegistryChange:
         """Record and merge."""
         if heard.key in self.jobs:
             self._record(e.PeerUpdate(self._clock.now(), heard, exchange, result_missing))
-        return super().adopt(heard, exchange, result_missing=result_missing)
+        return super().merge_external(heard, exchange, result_missing=result_missing)
 
     def note_action(self, key: JobKey, reply: Reply) -> Job | None:
         """Record and keep the exchange, as one that another process might have had: it changed nothing."""
@@ -152,15 +152,17 @@ class RecordedRegistry(Registry):
             self._record(e.PeerUpdate(self._clock.now(), self.jobs[key].without_result(), reply.exchange))
         return super().note_action(key, reply)
 
-    def expect(self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None) -> Job:
+    def set_forecast(
+        self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None
+    ) -> Job:
         """Apply and record, if it is something new."""
         before = self.jobs[key]
-        after = super().expect(key, interval, eta, stall_after)
+        after = super().set_forecast(key, interval, eta, stall_after)
         if after is not before:
             self._record(e.ForecastChanged(self._clock.now(), key, interval, eta, stall_after))
         return after
 
-    def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> Applied:
+    def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> RegistryChange:
         """Record and apply; what is remembered is recorded before the reply that makes it count."""
         self.restore_remembered(asked, reply, now)
         if asked is None:

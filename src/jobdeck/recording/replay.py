@@ -13,7 +13,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.replay_state import FrameChanges, ReplayState, poll_times, step_times
 from jobdeck.recording.times import TIME_HINT, RecordingClock
@@ -124,19 +124,19 @@ class ReplayEngine:
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
         """Return the exchanges about a job up to now, newest first."""
-        return self._state.registry.trace(key).exchanges
+        return self._state.registry.log_of(key).exchanges
 
     def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         """Return what had happened to a job, oldest first."""
-        return self._state.registry.trace(key).moments
+        return self._state.registry.log_of(key).timeline
 
     def previous(self, key: JobKey) -> Job | None:
         """Return a job's state before its newest change."""
-        return self._state.registry.trace(key).previous
+        return self._state.registry.log_of(key).previous
 
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
         """Return how a job's progress had moved."""
-        return self._state.registry.trace(key).samples
+        return self._state.registry.log_of(key).progress_samples
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
         """Return what was recorded of an exchange beside itself: the body of a poll."""
@@ -146,7 +146,7 @@ class ReplayEngine:
         """Return what has the newest body about a job."""
         return self._state.registry.newest_content(key)
 
-    def budgets(self) -> Mapping[str, QuotaSnapshot]:
+    def quotas(self) -> Mapping[str, QuotaSnapshot]:
         """Return how the budgets stood."""
         return self._state.status.budgets
 
@@ -154,11 +154,11 @@ class ReplayEngine:
         """Return the profiles that were halted."""
         return self._state.status.halted
 
-    def next_try(self, profile: str) -> float | None:
+    def next_probe_at(self, profile: str) -> float | None:
         """Return None: it is not on record."""
         return None
 
-    def plan(self, key: JobKey) -> NextPoll | None:
+    def next_poll(self, key: JobKey) -> NextPoll | None:
         """Return when a job was polled next, which is known here; None when that is not on record."""
         job, polls = self.jobs.get(key), self._polls.get(key, [])
         place = bisect_right(polls, self.position)
@@ -175,7 +175,7 @@ class ReplayEngine:
         self._closed = True
         self._wake.set()
 
-    async def _next(self) -> Batch | None:
+    async def _next(self) -> ChangeSet | None:
         """Return the next frame when it is due; None when there is none any more."""
         while not self._closed:
             self._wake.clear()
@@ -185,7 +185,7 @@ class ReplayEngine:
                 return self._jump(wanted)
             if self.playing and self.finished:
                 self.playing = False
-                return Batch()
+                return ChangeSet()
             if not self.playing:
                 await self._wake.wait()
                 continue
@@ -201,16 +201,16 @@ class ReplayEngine:
                 return self._advance(min(self.position + FRAME_SECONDS * self.speed, self.length))
         return None
 
-    def _jump(self, to: float) -> Batch:
+    def _jump(self, to: float) -> ChangeSet:
         count = bisect_right(self._places, to)
         checkpoint = max((number for number in self._checkpoints if number <= count), default=0)
         if to < self.position or checkpoint > self._state.applied:
             known = self._checkpoints.get(checkpoint)
             self._state = ReplayState() if known is None else known.copy()
         self._advance(to)
-        return Batch(tuple(self.jobs.values()), fresh=True, ranks=dict(self._state.ranks.ranks))
+        return ChangeSet(tuple(self.jobs.values()), fresh=True, ranks=dict(self._state.ranks.ranks))
 
-    def _advance(self, to: float) -> Batch:
+    def _advance(self, to: float) -> ChangeSet:
         state, end = self._state, bisect_right(self._places, to)
         changes = FrameChanges(state.ranks)
         for number in range(state.applied, end):
@@ -233,11 +233,11 @@ class ReplayEngine:
 class Frames:
     """What a screen draws, one frame at a time."""
 
-    def __init__(self, next_frame: Callable[[], Awaitable[Batch | None]], close: Callable[[], None]) -> None:
+    def __init__(self, next_frame: Callable[[], Awaitable[ChangeSet | None]], close: Callable[[], None]) -> None:
         self._next = next_frame
         self.close = close
 
-    async def __aiter__(self) -> AsyncIterator[Batch]:
+    async def __aiter__(self) -> AsyncIterator[ChangeSet]:
         """Yield frames until closed."""
         while (batch := await self._next()) is not None:
             yield batch

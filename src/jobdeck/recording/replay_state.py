@@ -7,8 +7,8 @@ from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation
-from jobdeck.engine.batch import Batch
-from jobdeck.engine.registry import Applied, Registry
+from jobdeck.engine.registry import Registry, RegistryChange
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.providers.base import Reply
 from jobdeck.recording import entries as e
 
@@ -63,18 +63,18 @@ class FrameChanges:
         self.removed[key] = None
         self._ranks.drop(key)
 
-    def apply(self, applied: Applied, exchange: Exchange | None) -> None:
+    def apply(self, applied: RegistryChange, exchange: Exchange | None) -> None:
         """Add what an answer changed."""
         self.touch(*applied.jobs)
         self.events.extend(applied.events)
         if exchange is not None:
             self.exchanges.append(exchange)
 
-    def batch(self, registry: Registry) -> Batch:
+    def batch(self, registry: Registry) -> ChangeSet:
         """Return all of it, each job in its newest state."""
         jobs = tuple(registry.jobs[key] for key in self.keys if key in registry.jobs)
         ranks = {job.key: self._ranks.ranks[job.key] for job in jobs}
-        return Batch(jobs, tuple(self.removed), tuple(self.exchanges), tuple(self.events), ranks=ranks)
+        return ChangeSet(jobs, tuple(self.removed), tuple(self.exchanges), tuple(self.events), ranks=ranks)
 
 
 class ReplayState:
@@ -110,13 +110,13 @@ class ReplayState:
                 changes.events.append(entry)
             case e.OutageChanged(_, profile, outage):
                 self.settle(changes)
-                changes.touch(*self.registry.darken(profile, outage))
+                changes.touch(*self.registry.mark_unreachable(profile, outage))
             case e.Replied():
                 self._apply_reply(entry, changes)
             case e.PeerUpdate(_, job, exchange, missing):
                 self._settle(job.key, changes)
                 self._rows.pop(job.key, None)
-                changes.apply(self.registry.adopt(job, exchange, result_missing=missing), exchange)
+                changes.apply(self.registry.merge_external(job, exchange, result_missing=missing), exchange)
             case _:
                 self._apply_to_job(entry, changes)
 
@@ -146,7 +146,7 @@ class ReplayState:
             if job is None:
                 continue
             if self._rows.get(key) is row and not job.terminal and not job.failures and job.outage is None:
-                registry.note(key, exchange)
+                registry.add_exchange(key, exchange)
                 before = self._repeated.get(key)
                 if before is None or before.exchange.sequence <= exchange.sequence:
                     self._repeated[key] = entry
@@ -188,10 +188,10 @@ class ReplayState:
                 changes.touch(registry.acknowledge(key, acknowledged=acknowledged))
             case e.HistoryLoaded(_, key, exchanges, moments):
                 self._settle(key, changes)
-                changes.touch(registry.recall(key, exchanges, moments))
+                changes.touch(registry.merge_history(key, exchanges, moments))
             case e.ForecastChanged(_, key, interval, eta, stall_after):
                 if key in registry.jobs:
-                    changes.touch(registry.expect(key, interval, eta, stall_after))
+                    changes.touch(registry.set_forecast(key, interval, eta, stall_after))
 
 
 def step_times(entries: Iterable[e.TimedEntry]) -> list[float]:

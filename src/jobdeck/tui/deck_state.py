@@ -8,7 +8,7 @@ from jobdeck.domain.attention import fails_alone
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.report.failure_groups import FailureGroups
 from jobdeck.tui.job_table import JobTable, TableUpdate
 from jobdeck.tui.new_failures import NewFailures, next_failure
@@ -63,7 +63,7 @@ class DeckState:
         self._progress = OverallProgress()
         self._blind = {}
 
-    def apply(self, batch: Batch, now: Instant) -> TableUpdate:
+    def apply(self, batch: ChangeSet, now: Instant) -> TableUpdate:
         """Take in a batch."""
         if batch.fresh:
             self.forget()
@@ -118,9 +118,9 @@ class DeckState:
         meanings = self._meanings(job.target.provider) if job is not None else NO_MEANINGS
         if engine is None:
             return ScheduleInfo(meanings=meanings)
-        budget = engine.budgets().get(key.profile)
+        budget = engine.quotas().get(key.profile)
         return ScheduleInfo(
-            plan=engine.plan(key),
+            plan=engine.next_poll(key),
             paused=engine.paused,
             halted=engine.halted().get(key.profile),
             blocked_until=budget.blocked_until if budget is not None else None,
@@ -134,7 +134,7 @@ class DeckState:
     def overview(self, now: Instant, reading: int = 0) -> Overview:
         """Return what the header tells; `reading` is how many jobs there will be, 0 when all are here."""
         profiles = tuple(sorted(self.table.profiles)) or self._profiles
-        budgets = self.engine.budgets() if self.engine is not None else {}
+        budgets = self.engine.quotas() if self.engine is not None else {}
         in_use = {name: budget for name, budget in budgets.items() if name in self.table.profiles}
         return Overview(
             profiles,
@@ -180,5 +180,5 @@ class DeckState:
             one = self._look_for(profile)
             job = self.job(one.job)
         problem = (job.outage or job.problem) if job is not None else None
-        next_try = self.engine.next_try(profile) if self.engine is not None else None
+        next_try = self.engine.next_probe_at(profile) if self.engine is not None else None
         return replace(one, problem=problem, next_try=next_try)

@@ -19,8 +19,8 @@ from jobdeck.cli.targets import open_targets
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import Store
 
 MANY = 20
@@ -65,17 +65,17 @@ class SingleCheck:
         self._answered: set[str] = set()
         self._failed: Counter[str] = Counter()
 
-    def __call__(self, engine: Engine, batch: Batch) -> bool:
+    def __call__(self, engine: Engine, batch: ChangeSet) -> bool:
         """Take what is new; True when every target has been looked at, or nothing more can be learnt."""
         for job in batch.jobs:
             if job.key in self.done or job.awaits_part:
                 continue
             if job.problem or (job.answered and (job.confirmed or not job.terminal)):
-                engine.rest(job.key)
+                engine.stop_polling(job.key)
                 self._take(job)
             elif job.terminal:
                 # Told by a list or another process: only its own answer decides the exit code.
-                engine.fetch(job.key)
+                engine.poll_ended(job.key)
             elif job.observed and job.key.profile not in engine.halted():
                 engine.poll_now(job.key)
         for profile, problem in self._down(engine, batch).items():
@@ -111,7 +111,7 @@ class SingleCheck:
         else:
             self.unasked[job.key] = replace(job, problem=problem)
 
-    def _down(self, engine: Engine, batch: Batch) -> dict[str, Problem]:
+    def _down(self, engine: Engine, batch: ChangeSet) -> dict[str, Problem]:
         """Return the profiles not worth another request, with the problem that says so."""
         down = dict(engine.halted())
         for exchange in batch.exchanges:

@@ -19,8 +19,8 @@ from jobdeck.cli.store import open_store_for
 from jobdeck.cli.targets import open_targets
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.report.ticket import ticket_markdown, ticket_object
 
 
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     fresh: list[Exchange] = []
     silent: dict[str, Problem] = {}
 
-    def looked(engine: Engine, batch: Batch) -> bool:
+    def looked(engine: Engine, batch: ChangeSet) -> bool:
         fresh.extend(item for item in batch.exchanges if item.job == targets[0].key)
         silent.update(blocked_too_long(engine, context.clock.now()))
         looked_at = bool(fresh) and not engine.jobs[targets[0].key].awaits_part

@@ -21,8 +21,8 @@ from jobdeck.domain.attention import unreachable
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.phase import Phase
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of results that need no file until they are printed: 300 results of 1 MB took 412 MB of memory."""
@@ -126,7 +126,7 @@ class Waiting:
         live = arguments.json or STATUS_LINE.possible
         self._printer = None if live else ChangePrinter(clock, as_json=False)
 
-    def __call__(self, engine: Engine, batch: Batch) -> bool:
+    def __call__(self, engine: Engine, batch: ChangeSet) -> bool:
         """Narrate a batch; True when the wait is over."""
         jobs = tuple(engine.jobs.values())
         if self._arguments.json:

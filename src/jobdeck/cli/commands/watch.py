@@ -16,8 +16,8 @@ from jobdeck.domain.events import Event, OutageBegan, OutageEnded, PhaseChanged,
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
-from jobdeck.engine.batch import Batch
 from jobdeck.engine.engine import Engine
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.scheduling.actions import QuotaSnapshot
 
 BUDGET_SECONDS = 10.0
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     printer = ChangePrinter(context.clock, as_json=arguments.json)
     settled = Settled(context.clock, arguments.appear)
 
-    def enough(engine: Engine, batch: Batch) -> bool:
+    def enough(engine: Engine, batch: ChangeSet) -> bool:
         printer.show(engine, batch)
         return settled.all_of(engine)
 
@@ -47,7 +47,7 @@ class ChangePrinter:
         self._budget: dict[str, QuotaSnapshot] = {}
         self._owed: set[JobKey] = set()
 
-    def show(self, engine: Engine, batch: Batch) -> None:
+    def show(self, engine: Engine, batch: ChangeSet) -> None:
         """Write what a batch tells."""
         for event in batch.events:
             if self._as_json:
@@ -75,7 +75,7 @@ class ChangePrinter:
         ):
             self._owed.add(job.key)
 
-    def _reasons(self, batch: Batch) -> None:
+    def _reasons(self, batch: ChangeSet) -> None:
         """Tell why jobs ended whose end a list had told without a reason."""
         for job in batch.jobs:
             if job.key in self._owed and not job.summary_only:
@@ -90,7 +90,7 @@ class ChangePrinter:
         now = self._clock.now()
         if now.since(self._told) < BUDGET_SECONDS:
             return
-        for name, budget in engine.budgets().items():
+        for name, budget in engine.quotas().items():
             if self._budget.get(name) != budget:
                 self._budget[name] = budget
                 self._told = now

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen, Screen
 from jobdeck.app.session import Attention, OpenEngine, Preference, ReadOnly, Session, SessionControls, save_preference
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
 from jobdeck.tui.add_actions import AddActions
 from jobdeck.tui.cancel_actions import CancelActions
@@ -136,7 +136,7 @@ class Deck(Screen[None]):
         """Draw jobs as they are remembered, until the engine tells of all."""
         self._restore_choices()
         if jobs:
-            self.draw(Batch(tuple(jobs)))
+            self.draw(ChangeSet(tuple(jobs)))
 
     def attach(self, engine: OpenEngine) -> None:
         """Take the engine that has been opened."""
@@ -146,10 +146,10 @@ class Deck(Screen[None]):
         self._jobs.when_empty(self._empty_lines)
         self.attend(present=not self._state.unfocused)
         if self._attention is not None:
-            self._attention.focus(self._jobs.selected)
-            self._attention.show(self._jobs.viewed)
+            self._attention.set_selected(self._jobs.selected)
+            self._attention.set_visible(self._jobs.viewed)
 
-    def draw(self, batch: Batch) -> None:
+    def draw(self, batch: ChangeSet) -> None:
         """Draw a batch of changes."""
         now = self._session.clock.now()
         update = self._state.apply(batch, now)
@@ -173,7 +173,7 @@ class Deck(Screen[None]):
     def attend(self, *, present: bool) -> None:
         """Say whether somebody looks."""
         if self._attention is not None:
-            self._attention.attend(present=present)
+            self._attention.set_user_present(present=present)
         self._state.unfocused = not present
         self._draw_frame()
 
@@ -193,14 +193,14 @@ class Deck(Screen[None]):
     def job_selected(self, message: JobList.Selected) -> None:
         """Show the job that is selected, and have it polled more often."""
         if self._attention is not None:
-            self._attention.focus(message.key)
+            self._attention.set_selected(message.key)
         self._draw_selected()
 
     @on(JobList.Viewed)
     def rows_viewed(self, message: JobList.Viewed) -> None:
         """Have the rows on the screen polled before the others."""
         if self._attention is not None:
-            self._attention.show(message.keys)
+            self._attention.set_visible(message.keys)
         self._see_failures()
 
     @on(JobList.Opened)

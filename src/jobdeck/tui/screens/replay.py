@@ -11,7 +11,7 @@ from textual.widgets import Input
 from jobdeck.app.session import Playback, Session
 from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
-from jobdeck.engine.batch import Batch
+from jobdeck.engine.subscription import ChangeSet
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
 from jobdeck.tui.clipboard import ClipboardWriter
 from jobdeck.tui.export import Save, save
@@ -52,7 +52,7 @@ class ReplayDeck(Deck):
                 yield self._seek_bar
             yield widget
 
-    def draw(self, batch: Batch) -> None:
+    def draw(self, batch: ChangeSet) -> None:
         """Draw a frame, and all that depends on its moment."""
         self._show_playback()
         super().draw(batch)

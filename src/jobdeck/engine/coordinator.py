@@ -1,4 +1,4 @@
-"""The seam between the engine and what is remembered: leave to ask, a record of every request, news of others."""
+"""The seam between the engine and the store: permits, a record of every request, updates of other processes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -19,9 +19,9 @@ Request: TypeAlias = Poll | FetchPart | ListPage
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to send one request; `sequence` is its place in the order of sending.
+    """Permission to send one request; `sequence` is its place in the order of sending.
 
-    What else is behind it is the ledger's own business.
+    What else is behind it is the coordinator's own business.
     """
 
     sequence: int
@@ -29,19 +29,19 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No leave before `until`: the shared budget is `spent`, or another process asks for the same job now.
+    """No permit before `until`: `budget_exhausted`, or another process polls the same job now.
 
-    With `silent` it is spent because the server asked for silence, whichever process it said so to.
+    `in_cooldown` says that the server asked some process to wait, for which the budget counts as exhausted.
     """
 
     until: Instant
-    spent: bool
-    silent: bool = False
+    budget_exhausted: bool
+    in_cooldown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What another process learnt of a job: its state, on this run's clocks, and the exchange that told.
+class ExternalUpdate:
+    """What another process observed of a job: its state, on this run's clocks, and the exchange that showed it.
 
     `result_missing` says that there is a result which was not shared.
     """
@@ -56,22 +56,22 @@ class History:
     """What is remembered of a job: its exchanges, newest first, and its timeline, oldest first."""
 
     exchanges: tuple[Exchange, ...] = ()
-    moments: tuple[TimelineEvent, ...] = ()
+    timeline: tuple[TimelineEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RateLimits:
     """Requests a minute: polls, and list pages where they have a bucket of their own (else None)."""
 
     polls: float
     lists: float | None = None
 
 
-class Ledger(Protocol):
+class Coordinator(Protocol):
     """Keeps the record of requests and shares the budget with other processes. Its methods never raise."""
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
-        """Note that targets are watched; takes effect before any later `permit`."""
+        """Note that targets are watched; takes effect before any later `acquire`."""
         ...
 
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
@@ -79,38 +79,38 @@ class Ledger(Protocol):
         ...
 
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
-        """Keep what a person said about a job."""
+        """Save whether a person has acknowledged a job."""
         ...
 
-    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
+    def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
         """Set the requests a minute that all processes together may send through a profile.
 
         One that is only `assumed`, before any answer, gives way to what is remembered.
         """
         ...
 
-    def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
-        """Keep what was learnt of how long jobs take."""
+    def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
+        """Save the measured durations of jobs."""
         ...
 
-    async def permit(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
-        """Ask for leave to send a request; with it the request is on record as sent to `url`."""
+    async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
+        """Acquire a permit to send a request; with it the request is on record as sent to `url`."""
         ...
 
     async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
-        """Put on record what a request gave; on disk when it returns, and before anybody is shown it."""
+        """Record the reply to a request; it is on disk when this returns, and before anybody is shown it."""
         ...
 
-    async def give_up(self, permit: Permit, now: Instant) -> None:
-        """Put on record that a request was cancelled, or not sent after all."""
+    async def abandon(self, permit: Permit, now: Instant) -> None:
+        """Record that a request was cancelled, or not sent after all."""
         ...
 
-    async def history(self, key: JobKey) -> History:
-        """Return what earlier runs and other processes saw of a job."""
+    async def load_history(self, key: JobKey) -> History:
+        """Return what earlier runs and other processes observed of a job."""
         ...
 
-    def news(self) -> AsyncIterator[Heard]:
-        """Yield what other processes learn, for as long as it is read."""
+    def external_updates(self) -> AsyncIterator[ExternalUpdate]:
+        """Yield what other processes observe, for as long as it is read."""
         ...
 
     async def close(self) -> None:
@@ -118,11 +118,11 @@ class Ledger(Protocol):
         ...
 
 
-class NoLedger:
-    """Remembers nothing and permits everything: an engine alone in the world."""
+class NullCoordinator:
+    """Stores nothing and permits everything: an engine alone in the world."""
 
     def __init__(self) -> None:
-        self._sent = count(1)
+        self._sequence = count(1)
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
         """Do nothing."""
@@ -133,30 +133,30 @@ class NoLedger:
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
         """Do nothing."""
 
-    def limit(self, profile: str, limits: Limits, now: Instant, *, assumed: bool) -> None:
+    def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
         """Do nothing."""
 
-    def learnt(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
+    def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Do nothing."""
 
-    async def permit(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
+    async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
         """Permit."""
-        return Permit(next(self._sent))
+        return Permit(next(self._sequence))
 
     async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
         """Do nothing."""
 
-    async def give_up(self, permit: Permit, now: Instant) -> None:
+    async def abandon(self, permit: Permit, now: Instant) -> None:
         """Do nothing."""
 
-    async def history(self, key: JobKey) -> History:
-        """Remember nothing."""
+    async def load_history(self, key: JobKey) -> History:
+        """Return nothing."""
         return History()
 
     async def close(self) -> None:
         """Do nothing."""
 
-    async def news(self) -> AsyncIterator[Heard]:
+    async def external_updates(self) -> AsyncIterator[ExternalUpdate]:
         """Wait for ever: nobody else is there."""
         await asyncio.Event().wait()
         yield  # type: ignore[misc] # never reached: it makes this an iterator

@@ -1,4 +1,4 @@
-"""What happened to one job, as far as this run and the ledger know: for the panes that explain a row."""
+"""The log of one job, as far as this run and the store know it: for the panes that explain a row."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,25 +18,25 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 
-EXCHANGES_KEPT = 200
-MOMENTS_KEPT = 500
-SAMPLES_KEPT = 240
-RESULT_KEPT = 4 * 1024
+MAX_EXCHANGES = 200
+MAX_TIMELINE_EVENTS = 500
+MAX_SAMPLES = 240
+MAX_PREVIOUS_RESULT = 4 * 1024
 """Characters of the result of a former state."""
 
 
-class Trace:
+class JobLog:
     """One job's newest exchanges, its timeline, its state before the newest change, and its progress over time."""
 
     # Lists, oldest first and trimmed by hand: an empty deque takes 0.6 kB, three of them for each of 10,000 jobs 19 MB.
-    __slots__ = ("_begun_us", "_exchanges", "_moments", "_samples", "previous")
+    __slots__ = ("_exchanges", "_samples", "_started_us", "_timeline", "previous")
 
     def __init__(self, now: Instant) -> None:
         self.previous: Job | None = None
         self._exchanges: list[Exchange] = []
-        self._moments: list[TimelineEvent] = []
+        self._timeline: list[TimelineEvent] = []
         self._samples: list[tuple[float, float]] = []
-        self._begun_us = now.us
+        self._started_us = now.us
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -44,66 +44,66 @@ class Trace:
         return tuple(reversed(self._exchanges))
 
     @property
-    def moments(self) -> tuple[TimelineEvent, ...]:
+    def timeline(self) -> tuple[TimelineEvent, ...]:
         """The timeline, oldest first."""
-        return tuple(self._moments)
+        return tuple(self._timeline)
 
     @property
-    def samples(self) -> tuple[tuple[float, float], ...]:
+    def progress_samples(self) -> tuple[tuple[float, float], ...]:
         """(Monotonic seconds, fraction) of the progress each time it moved, oldest first."""
         return tuple(self._samples)
 
-    def copy(self) -> "Trace":
-        """Return another that goes on from here by itself."""
-        other = Trace.__new__(Trace)
-        other.previous, other._begun_us = self.previous, self._begun_us
-        other._exchanges, other._moments, other._samples = [*self._exchanges], [*self._moments], [*self._samples]
+    def copy(self) -> "JobLog":
+        """Return an independent copy."""
+        other = JobLog.__new__(JobLog)
+        other.previous, other._started_us = self.previous, self._started_us
+        other._exchanges, other._timeline, other._samples = [*self._exchanges], [*self._timeline], [*self._samples]
         return other
 
-    def put(self, exchange: Exchange) -> None:
+    def add_exchange(self, exchange: Exchange) -> None:
         """Add the newest exchange."""
         self._exchanges.append(exchange)
-        _trim(self._exchanges, EXCHANGES_KEPT)
+        _trim(self._exchanges, MAX_EXCHANGES)
 
-    def hear(self, exchange: Exchange) -> None:
-        """Add an exchange of another process at its place, once: the newest is heard again with each change."""
+    def insert_exchange(self, exchange: Exchange) -> None:
+        """Insert an exchange of another process by its sequence, once: the newest comes again with each change."""
         at = len(self._exchanges)
         while at and self._exchanges[at - 1].sequence >= exchange.sequence:
             at -= 1
             if self._exchanges[at].sequence == exchange.sequence:
                 return
         self._exchanges.insert(at, exchange)
-        _trim(self._exchanges, EXCHANGES_KEPT)
+        _trim(self._exchanges, MAX_EXCHANGES)
 
-    def note(self, before: Job, after: Job, events: Iterable[JobEvent], now: Instant) -> None:
-        """Take in what an observation changed."""
+    def record_change(self, before: Job, after: Job, events: Iterable[JobEvent], now: Instant) -> None:
+        """Record what an observation changed."""
         if after.changed is not before.changed and before.observed is not None:
             # What is compared with it is its beginning.
-            large = before.result is not None and len(before.result) > RESULT_KEPT
+            large = before.result is not None and len(before.result) > MAX_PREVIOUS_RESULT
             self.previous = before.without_result() if large else before
-        told = [moment for event in events if (moment := moment_of_event(event)) is not None]
+        entries = [entry for event in events if (entry := timeline_event_of(event)) is not None]
         # An API without request IDs has a trace ID to give instead.
-        self._moments.extend(replace(moment, request_id=moment.request_id or after.newest_id) for moment in told)
-        _trim(self._moments, MOMENTS_KEPT)
+        self._timeline.extend(replace(entry, request_id=entry.request_id or after.newest_id) for entry in entries)
+        _trim(self._timeline, MAX_TIMELINE_EVENTS)
         if after.run != before.run:
             self._samples.clear()
         progress = after.displayed_progress
         if progress is not None and (not self._samples or self._samples[-1][1] != progress):
             self._samples.append((now.mono, progress))
-            _trim(self._samples, SAMPLES_KEPT)
+            _trim(self._samples, MAX_SAMPLES)
 
-    def recall(self, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> bool:
-        """Put what is remembered from before this run before its own; False when there is nothing.
+    def merge_history(self, exchanges: Sequence[Exchange], timeline: Sequence[TimelineEvent]) -> bool:
+        """Put what the store has from before this run before its own; False when there is nothing.
 
-        `exchanges` are newest first, `moments` oldest first. This run's own are in the ledger too.
+        `exchanges` are newest first, `timeline` oldest first. This run's own are in the store too.
         """
         oldest = self._exchanges[0].sequence if self._exchanges else None
         older = [item for item in reversed(exchanges) if oldest is None or item.sequence < oldest]
-        earlier = [moment for moment in moments if moment.at_us < self._begun_us]
+        earlier = [entry for entry in timeline if entry.at_us < self._started_us]
         self._exchanges[:0] = older
-        self._moments[:0] = earlier
-        _trim(self._exchanges, EXCHANGES_KEPT)
-        _trim(self._moments, MOMENTS_KEPT)
+        self._timeline[:0] = earlier
+        _trim(self._exchanges, MAX_EXCHANGES)
+        _trim(self._timeline, MAX_TIMELINE_EVENTS)
         return bool(older or earlier)
 
 
@@ -112,7 +112,7 @@ def _trim(items: list[Any], most: int) -> None:
         del items[: len(items) - most]
 
 
-def moment_of_event(event: JobEvent) -> TimelineEvent | None:
+def timeline_event_of(event: JobEvent) -> TimelineEvent | None:
     """Return the timeline's entry for an event; None for what a timeline leaves out."""
     us = event.at.us
     match event:

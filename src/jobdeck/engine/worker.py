@@ -1,4 +1,4 @@
-"""The loop of one profile: take what its scheduler asks for, run it through its provider, hand over what came."""
+"""The worker of one profile: take its scheduler's next request, send it through its provider, deliver the reply."""
 
 import asyncio
 import logging
@@ -15,8 +15,8 @@ from jobdeck.domain.job import Job, JobKey, MissingPart, Part, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.clock import Timer
-from jobdeck.engine.ledger import Denied, Ledger, Limits, NoLedger, Permit, Request
-from jobdeck.engine.outage import OutageWatch
+from jobdeck.engine.coordinator import Coordinator, Denied, NullCoordinator, Permit, RateLimits, Request
+from jobdeck.engine.outage import OutageDetector
 from jobdeck.providers.base import PartRequest, Provider, Reply
 from jobdeck.providers.body import SAVE_BODY
 from jobdeck.scheduling.actions import ActionResult, CancelJob, FetchPart, ListPage, Poll, Wait
@@ -29,9 +29,9 @@ the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100.
 LONGEST_WAIT = 30.0
 """Seconds that a request waits for the budget which a person asked for once."""
 
-Asked: TypeAlias = Target | PartRequest | ListPage
+RequestSubject: TypeAlias = Target | PartRequest | ListPage
 
-Write: TypeAlias = Callable[[bytes], object]
+BodyWriter: TypeAlias = Callable[[bytes], object]
 """Takes the pieces of a body as they come; raises nothing."""
 
 _log = logging.getLogger(__name__)
@@ -39,44 +39,44 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Download:
-    """A body that is wanted: who takes it and who waits for it, and the part of the job that it is.
+    """A body to be saved: who writes it and who waits for it, and the part of the job that it is.
 
     The part is None while nobody knows whether the result is in the job's own answer, which `is_here` says.
     """
 
-    write: Write
+    write: BodyWriter
     done: "asyncio.Future[Problem | None]"
     part: MissingPart | None = None
     is_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Completion:
     """A request that was answered, or failed."""
 
-    lane: "Lane"
+    worker: "ProfileWorker"
     request: Request
     reply: Reply
     now: Instant
 
 
-class Owner(Protocol):
-    """Who runs the lane and is told what came of its requests."""
+class WorkerDelegate(Protocol):
+    """Receives the replies to a worker's requests."""
 
     def target_of(self, key: JobKey) -> Target | None:
         """Return the target of a job that is still watched."""
         ...
 
-    def on_done(self, done: Done) -> None:
-        """Take in what a request gave."""
+    def on_completion(self, done: Completion) -> None:
+        """Apply the reply to a request."""
         ...
 
-    def on_silence(self, profile: str) -> None:
-        """Take in that a profile keeps a silence that the server asked another process for."""
+    def on_cooldown(self, profile: str) -> None:
+        """Note that a profile sends nothing for a while because the server asked another process for that."""
         ...
 
 
-class Lane:
+class ProfileWorker:
     """Runs one profile until cancelled.
 
     `halt` is the problem that stopped it for good, None while it runs; `limit_assumed` says that nobody configured
@@ -88,18 +88,18 @@ class Lane:
         provider: Provider,
         scheduler: Scheduler,
         clock: Timer,
-        ledger: Ledger | None = None,
+        coordinator: Coordinator | None = None,
         *,
         limit_assumed: bool = False,
     ) -> None:
         self.scheduler = scheduler
         self.limit_assumed = limit_assumed
         self.halt: Problem | None = None
-        self.outage = OutageWatch(provider.profile_name)
-        self.shared_limits: Limits | None = None
+        self.outage = OutageDetector(provider.profile_name)
+        self.shared_limits: RateLimits | None = None
         self._provider = provider
         self._clock = clock
-        self._ledger: Ledger = ledger or NoLedger()
+        self._coordinator: Coordinator = coordinator or NullCoordinator()
         self._in_flight = 0
         self._wake = asyncio.Event()
         self._downloads: dict[JobKey, _Download] = {}
@@ -110,14 +110,14 @@ class Lane:
         return self._provider.profile_name
 
     @property
-    def unseen(self) -> Problem | None:
-        """Why no job of the profile can be seen: what halted it, else an outage; None when they can."""
+    def unreachable_reason(self) -> Problem | None:
+        """Why no job of the profile can be reached: what halted it, else an outage; None when they can."""
         return self.halt or self.outage.problem
 
-    def expected(self, job: Job) -> tuple[float, tuple[float, float] | None, float | None] | None:
-        """Return what is expected of a job that was just heard of; None when it is not scheduled.
+    def forecast(self, job: Job) -> tuple[float, tuple[float, float] | None, float | None] | None:
+        """Return the forecast of a job that was just observed; None when it is not scheduled.
 
-        That is the seconds between two looks, to its end, and without a change.
+        That is the seconds between two polls, to its end, and without a change.
         """
         plan = self.scheduler.next_poll(job.key)
         if plan is None:
@@ -126,20 +126,20 @@ class Lane:
         eta = self.scheduler.eta(job.key, self._clock.now().mono) if job.failures == 0 else job.eta
         stall_after = self.scheduler.stall_after(job.key)
         return (
-            _coarse(plan.interval),
-            (_coarse(eta[0]), _coarse(eta[1])) if eta is not None else None,
-            _coarse(stall_after) if stall_after is not None else None,
+            _round_estimate(plan.interval),
+            (_round_estimate(eta[0]), _round_estimate(eta[1])) if eta is not None else None,
+            _round_estimate(stall_after) if stall_after is not None else None,
         )
 
-    def judge(
+    def track_health(
         self, problem: Problem | None, now: Instant, request: Request | None = None
     ) -> tuple[list[ProfileEvent], bool]:
-        """Note what a request gave (None: all was well), of which the scheduler knows already.
+        """Apply the problem of a request (None: it succeeded) that the scheduler knows already.
 
-        Returns what that began or ended for the profile, and whether the reason why it cannot be seen is another.
+        Returns what that began or ended for the profile, and whether the reason why it cannot be reached is another.
         """
         reason = self.outage.reason
-        turn = self.outage.note(problem, now, request, probing=self.scheduler.probing)
+        turn = self.outage.record(problem, now, request, probing=self.scheduler.probing)
         events: list[ProfileEvent] = [] if turn is None else [turn]
         halts = problem is not None and self.halt is None and self.scheduler.quota(now.mono).halted
         if problem is not None and halts:
@@ -148,10 +148,10 @@ class Lane:
         return events, halts or self.outage.reason != reason
 
     def wake(self) -> None:
-        """Make the loop ask its scheduler again: something was told to it."""
+        """Make the loop ask its scheduler again."""
         self._wake.set()
 
-    async def run(self, owner: Owner) -> None:
+    async def run(self, delegate: WorkerDelegate) -> None:
         """Run until cancelled; requests still in flight are cancelled with it."""
         async with asyncio.TaskGroup() as requests:
             while True:
@@ -166,7 +166,7 @@ class Lane:
                     await self._clock.wait(self._wake, seconds)
                     continue
                 self._in_flight += 1
-                requests.create_task(self._do(action, owner))
+                requests.create_task(self._execute(action, delegate))
 
     def cancel_obstacle(self, job: Job) -> str:
         """Return why a job cannot be cancelled, in one line; empty where it can."""
@@ -195,13 +195,13 @@ class Lane:
         try:
             reply = await self._provider.cancel(target)
         except asyncio.CancelledError:
-            await self._ledger.give_up(permit, self._clock.now())
+            await self._coordinator.abandon(permit, self._clock.now())
             raise
         except Exception as error:  # noqa: BLE001 - as in `_ask`
             _log.exception("the provider of profile %s raised", self.name)
-            reply = Reply(replace(self._internal_fault(target, error, sent), method=request.method, url=request.url))
+            reply = Reply(replace(self._internal_error(target, error, sent), method=request.method, url=request.url))
         reply, now = reply.sent_as(permit.sequence), self._clock.now()
-        await self._ledger.record(permit, reply, None, now)
+        await self._coordinator.record(permit, reply, None, now)
         kind = reply.problem.kind if reply.problem is not None else None
         result = ActionResult(
             kind, retry_after=reply.retry_after, windows=reply.windows, retry_after_unclamped=reply.retry_asked
@@ -217,7 +217,7 @@ class Lane:
             ready = self.scheduler.acquire(now.mono)
             until = now if ready is None else now.later(ready - now.mono)
             if ready is None:
-                permit = await self._ledger.permit(self.name, request, url, now)
+                permit = await self._coordinator.acquire(self.name, request, url, now)
                 if not isinstance(permit, Denied):
                     return permit
                 self.scheduler.refund(now.mono, permit.until.mono)
@@ -226,19 +226,19 @@ class Lane:
                 return until
             await self._clock.wait(asyncio.Event(), max(0.05, until.since(now)))
 
-    def download(self, key: JobKey, write: Write) -> "asyncio.Future[Problem | None]":
+    def download(self, key: JobKey, write: BodyWriter) -> "asyncio.Future[Problem | None]":
         """Hand the next body with a job's result to `write`; the future tells when it ended, and its problem."""
         done = asyncio.get_running_loop().create_future()
         self._downloads[key] = _Download(write, done)
         return done
 
     def cancel_download(self, key: JobKey) -> None:
-        """Want the body of a job no more."""
+        """Cancel the download of a job's body."""
         wanted = self._downloads.pop(key, None)
         if wanted is not None:
             wanted.done.cancel()
 
-    def missing(self, key: JobKey, missing: tuple[MissingPart, ...]) -> tuple[MissingPart, ...]:
+    def missing_parts(self, key: JobKey, missing: tuple[MissingPart, ...]) -> tuple[MissingPart, ...]:
         """Return the parts of a job that are missing, with the one that is wanted once more."""
         wanted = self._downloads.get(key)
         if wanted is None or wanted.part is None or wanted.part.part in {one.part for one in missing}:
@@ -249,35 +249,35 @@ class Lane:
         """Close the provider's connections."""
         await self._provider.aclose()
 
-    async def _do(self, request: Request, owner: Owner) -> None:
+    async def _execute(self, request: Request, delegate: WorkerDelegate) -> None:
         try:
-            asked = _asked(request, owner)
-            if asked is None:
+            subject = _subject_of(request, delegate)
+            if subject is None:
                 # No longer watched.
                 mono = self._clock.now().mono
                 self.scheduler.reschedule(request, mono, mono)
                 return
             limits = self.shared_limits
-            permit = await self._ledger.permit(self.name, request, self._url_of(asked), self._clock.now())
+            permit = await self._coordinator.acquire(self.name, request, self._url_of(subject), self._clock.now())
             if isinstance(permit, Denied):
                 mono = self._clock.now().mono
-                put_off = self.scheduler.requeue_throttled if permit.spent else self.scheduler.reschedule
+                put_off = self.scheduler.requeue_throttled if permit.budget_exhausted else self.scheduler.reschedule
                 # An answer may have told of another limit meanwhile, by which this one was not judged.
-                judged = limits == self.shared_limits or permit.silent or not permit.spent
+                judged = limits == self.shared_limits or permit.in_cooldown or not permit.budget_exhausted
                 put_off(request, mono, permit.until.mono if judged else mono)
-                if permit.silent and self._keep_silence(permit.until):
-                    owner.on_silence(self.name)
+                if permit.in_cooldown and self._apply_cooldown(permit.until):
+                    delegate.on_cooldown(self.name)
                 return
             try:
-                reply = await self._ask(asked)
+                reply = await self._send(subject)
             except asyncio.CancelledError:
-                await self._ledger.give_up(permit, self._clock.now())
+                await self._coordinator.abandon(permit, self._clock.now())
                 raise
             reply = reply.sent_as(permit.sequence)
             now = self._clock.now()
             # First on record, then shown: else a process killed in between has shown an ID that nobody finds again.
-            await self._ledger.record(permit, reply, self._next_poll(request, reply, now), now)
-            owner.on_done(Done(self, request, reply, now))
+            await self._coordinator.record(permit, reply, self._next_poll(request, reply, now), now)
+            delegate.on_completion(Completion(self, request, reply, now))
             if isinstance(request, Poll) and (wanted := self._downloads.get(request.key)) and wanted.part is None:
                 # Wanted since this request was sent, or in the answer that was polled for to find it.
                 self.scheduler.poll_now(request.key, now.mono)
@@ -285,7 +285,7 @@ class Lane:
             self._in_flight -= 1
             self._wake.set()
 
-    def _keep_silence(self, until: Instant) -> bool:
+    def _apply_cooldown(self, until: Instant) -> bool:
         """Send nothing before `until`; False when that was known (to the second)."""
         mono = self._clock.now().mono
         known = self.scheduler.quota(mono).blocked_until
@@ -294,17 +294,17 @@ class Lane:
         self.scheduler.set_cooldown(mono, until.mono)
         return True
 
-    async def _ask(self, asked: Asked) -> Reply:
+    async def _send(self, subject: RequestSubject) -> Reply:
         started = self._clock.now()
         try:
-            if isinstance(asked, Target):
-                return await self._poll(asked)
-            if isinstance(asked, PartRequest):
-                return await self._fetch_part(asked)
-            return await self._provider.list_page(asked)
-        except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not blind every job
+            if isinstance(subject, Target):
+                return await self._poll(subject)
+            if isinstance(subject, PartRequest):
+                return await self._fetch_part(subject)
+            return await self._provider.list_page(subject)
+        except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not stop every job
             _log.exception("the provider of profile %s raised", self.name)
-            return Reply(self._internal_fault(asked, error, started))
+            return Reply(self._internal_error(subject, error, started))
 
     async def _poll(self, target: Target) -> Reply:
         """Poll a job; a body of it that is wanted is that of its result, which may have a URL of its own."""
@@ -341,10 +341,10 @@ class Lane:
         _resolve(wanted, reply)
         return reply
 
-    def _url_of(self, asked: Asked) -> str:
-        # A provider that raises here does so when it is asked, too, and is heard of then.
+    def _url_of(self, subject: RequestSubject) -> str:
+        # A provider that raises here does so when it sends, too, and is logged then.
         with suppress(Exception):
-            return self._provider.url_of(asked)
+            return self._provider.url_of(subject)
         return ""
 
     def _next_poll(self, request: Request, reply: Reply, now: Instant) -> Instant | None:
@@ -353,13 +353,13 @@ class Lane:
         ended = any(observation.phase.terminal for observation in reply.observations)
         return None if plan is None or ended else now.later(max(plan.interval, reply.retry_after or 0.0))
 
-    def _internal_fault(self, asked: Asked, error: Exception, started: Instant) -> Exchange:
+    def _internal_error(self, subject: RequestSubject, error: Exception, started: Instant) -> Exchange:
         problem = Problem(ProblemKind.PROTOCOL, f"internal error ({type(error).__name__}): please report it")
-        target = asked.target if isinstance(asked, PartRequest) else asked
+        target = subject.target if isinstance(subject, PartRequest) else subject
         job = target.key if isinstance(target, Target) else None
-        part = asked.missing if isinstance(asked, PartRequest) else None
+        part = subject.missing if isinstance(subject, PartRequest) else None
         duration = self._clock.now().mono - started.mono
-        return Exchange(self.name, "GET", self._url_of(asked), started, duration, job=job, problem=problem, part=part)
+        return Exchange(self.name, "GET", self._url_of(subject), started, duration, job=job, problem=problem, part=part)
 
 
 def _resolve(wanted: _Download, reply: Reply) -> None:
@@ -367,14 +367,14 @@ def _resolve(wanted: _Download, reply: Reply) -> None:
         wanted.done.set_result(reply.problem)
 
 
-def _asked(request: Request, owner: Owner) -> Asked | None:
-    """Return what a provider is asked for; None for a job that is no longer watched."""
+def _subject_of(request: Request, delegate: WorkerDelegate) -> RequestSubject | None:
+    """Return what a provider is to request; None for a job that is no longer watched."""
     if isinstance(request, ListPage):
         return request
-    target = owner.target_of(request.key)
+    target = delegate.target_of(request.key)
     return PartRequest(target, request.missing) if target and isinstance(request, FetchPart) else target
 
 
-def _coarse(seconds: float) -> float:
-    """Round what is merely expected, which is never more exact and then takes little room on record."""
+def _round_estimate(seconds: float) -> float:
+    """Round an estimate, which is never more exact and then takes little room in a recording."""
     return round(seconds, 1 if seconds < 10 else 0)
