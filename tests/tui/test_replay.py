@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from jobdeck.recording.replay import ReplayEngine
+from jobdeck.tui.render.spans import plain
+from jobdeck.tui.widgets.job_list import JobList
+from jobdeck.tui.widgets.playback_bar import PlaybackBar, playback_cells
 from tests.recording.making import lines_of
 from tests.tui.drive import Driven, toasts
 from tests.tui.recorded import FAILS, LENGTH, entries, replaying, request_id
@@ -174,3 +177,32 @@ async def test_the_same_moment_is_the_same_screen_however_one_came_there(tmp_pat
         await run.shows("REPLAY 20:27:30Z")
         frames.append(await run.still())
     assert len(set(frames)) == 1, "\n\n".join(frames)
+
+
+async def test_the_bar_shows_where_jobs_failed_and_a_click_on_it_leads_there(tmp_path: Path) -> None:
+    async with replaying(tmp_path, playing=False, size=(120, 36)) as (run, replay):
+        assert list(replay.failures) == [60.0]
+        bar = run.app.screen.query_one(PlaybackBar)
+        await run.until(lambda: bool(bar.lines))
+        (line,) = bar.lines
+        assert plain(line).startswith(" 20:26:40Z ●───")
+        assert plain(line).endswith("─── 20:28:20Z ")
+        first, cells = len(" 20:26:40Z "), 120 - 22
+        failed = plain(line).index("✗")
+        assert failed == first + round(0.6 * (cells - 1))
+        await run.pilot.hover(PlaybackBar, offset=(failed, 0))
+        await run.until(lambda: plain(bar.lines[0]).endswith("20:27:40Z "))
+        await run.pilot.hover(JobList)
+        await run.until(lambda: plain(bar.lines[0]).endswith("20:28:20Z "))
+        await run.pilot.click(PlaybackBar, offset=(failed, 0))
+        await run.shows("UPSTREAM_TIMEOUT")
+        assert replay.position == pytest.approx(60, abs=1)
+        assert plain(bar.lines[0]).count("━") == failed - first
+
+
+@pytest.mark.parametrize(
+    ("position", "drawn"), [(0.0, "●──✗──────"), (50.0, "━━━✗●─────"), (33.0, "━━━●──────"), (100.0, "━━━✗━━━━━●")]
+)
+def test_a_bar_has_its_cells(position: float, drawn: str) -> None:
+    assert plain(playback_cells(10, position, 100.0, [33.0])) == drawn
+    assert plain(playback_cells(4, 0.0, 0.0, [])) == "━━━●"

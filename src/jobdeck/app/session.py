@@ -231,6 +231,16 @@ class Playback(Protocol):
         """Its seconds."""
         ...
 
+    @property
+    def position(self) -> float:
+        """Which moment is shown: so many seconds after the beginning."""
+        ...
+
+    @property
+    def failures(self) -> Sequence[float]:
+        """The moments at which jobs were seen to fail, in seconds after the beginning."""
+        ...
+
     def toggle(self) -> None:
         """Play or pause."""
         ...

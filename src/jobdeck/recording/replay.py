@@ -15,7 +15,7 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.recording.entries import Recording
-from jobdeck.recording.replay_state import FrameChanges, ReplayState, poll_times, step_times
+from jobdeck.recording.replay_state import FrameChanges, ReplayState, failure_times, poll_times, step_times
 from jobdeck.recording.times import TIME_HINT, RecordingClock
 from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
 
@@ -49,6 +49,7 @@ class ReplayEngine:
         self._places = [timed.at for timed in recording.entries]
         self._steps = step_times(recording.entries)
         self._polls = poll_times(recording.entries)
+        self.failures = failure_times(recording.entries)
         moments = ((timed.at, timed.entry.at) for timed in recording.entries)
         self._clock = RecordingClock(self._started, moments, recording.seconds)
         self._drawn = False

@@ -7,6 +7,7 @@ from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation
+from jobdeck.domain.phase import Phase
 from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.providers.base import Reply
@@ -218,4 +219,23 @@ def poll_times(entries: Iterable[e.TimedEntry]) -> dict[JobKey, list[float]]:
             rows = timed.entry.observations if asked is None else ()
             for key in [asked] if asked else [JobKey(profile, row.account_group, row.id) for row in rows]:
                 times.setdefault(key, []).append(timed.at)
+    return times
+
+
+def failure_times(entries: Iterable[e.TimedEntry]) -> list[float]:
+    """Return when jobs were seen to fail; of one that had failed when it was first seen, none."""
+    times: list[float] = []
+    unfinished: set[JobKey] = set()
+    for timed in entries:
+        if not isinstance(timed.entry, e.Replied):
+            continue
+        asked, profile = timed.entry.asked, timed.entry.exchange.profile
+        for row in timed.entry.observations:
+            key = asked or JobKey(profile, row.account_group, row.id)
+            if not row.phase.terminal:
+                unfinished.add(key)
+            elif key in unfinished:
+                unfinished.discard(key)
+                if row.phase is Phase.FAILED:
+                    times.append(timed.at)
     return times

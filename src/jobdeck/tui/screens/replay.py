@@ -18,6 +18,7 @@ from jobdeck.tui.export import Save, save
 from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
+from jobdeck.tui.widgets.playback_bar import PlaybackBar
 
 PLAYING, PAUSED, ENDED, BREAKS_OFF = "►", "▮▮", "■ end", "■ incomplete"
 SEEKING = (("enter", "jump"), ("esc", "cancel"))
@@ -43,12 +44,14 @@ class ReplayDeck(Deck):
         super().__init__(session, put, write, save)
         self._playback = playback
         self._seek_bar = FilterBar("seek", SEEKING, prompt="@")
+        self._bar = PlaybackBar(playback, self._at)
         self._show_playback()
 
     def compose(self) -> ComposeResult:
-        """Lay out the deck, with a line over its footer in which a moment is named."""
+        """Lay out the deck, with the recording as a bar over its footer, and a line in which a moment is named."""
         for widget in super().compose():
             if widget is self._footer:
+                yield self._bar
                 yield self._seek_bar
             yield widget
 
@@ -116,6 +119,11 @@ class ReplayDeck(Deck):
             self._playback.seek(place)
             self._leave_seek_bar()
 
+    @on(PlaybackBar.Chosen)
+    def moment_chosen(self, message: PlaybackBar.Chosen) -> None:
+        """Go to the moment that was clicked."""
+        self._playback.seek(message.seconds)
+
     @on(FilterInput.Cancelled, "#seek")
     def seek_cancelled(self) -> None:
         """Stay."""
@@ -175,3 +183,4 @@ class ReplayDeck(Deck):
         state = PLAYING if play.playing else end if play.finished else PAUSED
         self._state.replay = f"×{play.speed:g} {state}{' damaged' if play.damaged else ''}"
         self._state.dated = play.spans_days
+        self._bar.show()
