@@ -418,7 +418,7 @@ def _add_replay(commands: "Commands") -> None:
         "replay",
         summary="play back a session recorded with --record",
         description="Play back a recording on the screen. Sends no requests and needs no API key.\n"
-        "p plays or pauses, . and , step, < and > change the speed, @ jumps to a time, ? shows all keys.",
+        "p plays or pauses, . and , step, + and - change the speed, @ jumps to a time, ? shows all keys.",
         example="replay incident.jobdeck --at 14:02:07 --paused",
         settings=False,
     )

@@ -226,6 +226,10 @@ class JobdeckApp(TerminalApp):
             self._hints.follow(name)
         return await super().run_action(action, default_namespace, namespaces)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the key that hides a hint to others where no hint is shown."""
+        return action != "dismiss_hint" or (self._hints is not None and self._hints.shown is not None)
+
     def action_dismiss_hint(self) -> None:
         """Take the hint on the screen away for good."""
         if self._hints is not None:

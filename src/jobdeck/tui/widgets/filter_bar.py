@@ -134,7 +134,8 @@ class FilterBar(Horizontal):
             with self.prevent(Input.Changed):
                 self._input.value = text
         # A message has the room it needs, as long as some is left for the text.
-        room = max(self.size.width - PROMPT, 0)
+        # Until it is laid out for the first time, the bar's own width is not known.
+        room = max((self.size.width or self.app.size.width) - PROMPT, 0)
         typed = max(width_of(self._input.value) + 2, LEAST_TEXT)
         self._message.styles.width = min(line_width(message) + 2, max(room - typed, room // 2))
         self._message.show_lines(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
