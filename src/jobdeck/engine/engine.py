@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -361,8 +362,15 @@ class Engine:
             self._coordinator.set_limit(worker.name, limits, now, assumed=assumed)
 
     def _start(self, worker: ProfileWorker) -> None:
-        if self._group is not None:
-            self._group.create_task(deferred_start(worker.run(self)), name=f"poll {worker.name}")
+        self._create_task(deferred_start(worker.run(self)), f"poll {worker.name}")
+
+    def _create_task(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something until the engine ends; not at all where it is ending, as when a task of it has failed."""
+        with suppress(RuntimeError):
+            if self._group is not None:
+                self._group.create_task(coroutine, name=name)
+                return
+        coroutine.close()
 
     def _resume_after_auth(self, worker: ProfileWorker) -> None:
         if worker.halt is not None:
@@ -431,7 +439,7 @@ class Engine:
         key = self._selected
         if key is not None and key in self.jobs and key not in self._history_loaded and self._group is not None:
             self._history_loaded.add(key)
-            self._group.create_task(self._load_history(key), name="recall")
+            self._create_task(self._load_history(key), "load history")
 
     async def _load_history(self, key: JobKey) -> None:
         """Merge what earlier runs and other processes saw of a job into what this run has."""

@@ -512,10 +512,6 @@ class Deck(Screen[None]):
 
     def _draw_selected(self) -> None:
         self._panes.draw_selected(self._session.clock.now(), self._job_actions.note)
-        self._fetch_shown()
-
-    def _fetch_shown(self) -> None:
-        """Have polled again what the tab is to show and is not in memory."""
         self._engine.fetch_shown(self._jobs.selected, self._panes.detail.tab)
 
     def _see_failures(self) -> None:
@@ -547,7 +543,7 @@ class Deck(Screen[None]):
 
     def _draw_tab(self) -> None:
         self._draw_titles()
-        self._fetch_shown()
+        self._engine.fetch_shown(self._jobs.selected, self._panes.detail.tab)
         self._draw_footer()
 
     def _draw_marks(self) -> None:
