@@ -86,8 +86,9 @@ def _by_reason(group: JobGroup) -> tuple[int, int, str]:
 
 def _group(name: str, detail: str, state: State | None, filter_text: str, rows: list[Row]) -> JobGroup:
     rows.sort(key=lambda row: row.rank)
-    if state is FAILED and not detail:
-        detail = one_line((rows[0].job.error.message if rows[0].job.error is not None else None) or "", 200)
+    error = rows[0].job.error
+    if state is FAILED and error is not None and error.code:
+        detail = one_line(error.message or "", 200)
     moments = [_since_us(row.job) for row in rows]
     counts = Counter(row.counted for row in rows)
     detail = "" if detail == name else detail

@@ -15,8 +15,10 @@ from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.screen import require_terminal, run_screen
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
+from jobdeck.domain.job import Target
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.simulator.demo import DEMO_PROFILES, demo_batch, demo_durations, demo_scenario, demo_targets
+from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 
 DEMO_LIMIT = 300
@@ -28,14 +30,18 @@ def run(arguments: argparse.Namespace) -> int:
     require_terminal(piped=False)
     scenario = demo_scenario(jobs=arguments.jobs, seed=arguments.seed, speed=arguments.speed)
     with ThreadedSimulator(scenario) as simulator:
-        estimates = demo_estimates(arguments.speed)
-        context = AppContext({}, settings=demo_settings(simulator.url), keep=False, estimates=estimates)
-        registry = context.registry
-        named = zip(demo_targets(scenario), scenario.jobs, strict=True)
-        targets = tuple(replace(parse_target(text, registry), batch=demo_batch(job)) for text, job in named)
+        context, targets = open_demo(scenario, simulator.url, arguments.speed)
         notices = ("demo: simulated jobs over real HTTP on this machine",)
         session = LiveSession(context, targets, notices, recorder=make_recorder(arguments.record, context))
         return run_screen(session, command="demo", hints=True)
+
+
+def open_demo(scenario: Scenario, url: str, speed: float) -> tuple[AppContext, tuple[Target, ...]]:
+    """Return the context of the demo on a simulator at `url`, and its jobs."""
+    context = AppContext({}, settings=demo_settings(url), keep=False, estimates=demo_estimates(speed))
+    registry = context.registry
+    named = zip(demo_targets(scenario), scenario.jobs, strict=True)
+    return context, tuple(replace(parse_target(text, registry), batch=demo_batch(job)) for text, job in named)
 
 
 def demo_estimates(speed: float) -> Mapping[str, str]:
