@@ -72,7 +72,7 @@ class Alone:
     def halted(self) -> Mapping[str, Problem]:
         return {}
 
-    def fetch(self, key: JobKey) -> None:
+    def poll_ended(self, key: JobKey) -> None:
         assert key == KEY
         self.fetched = True
 
