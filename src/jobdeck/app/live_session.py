@@ -298,11 +298,10 @@ class LiveSession:
 
     def save_preference(self, choice: Preference, value: str) -> None:
         """Keep what is chosen, unless an API key is in it; needs a running loop."""
-        from jobdeck.providers.redactor import Redactor  # noqa: PLC0415 - long after the first frame
-        from jobdeck.providers.secret import secrets_seen  # noqa: PLC0415 - as above
+        from jobdeck.providers import redactor, secret  # noqa: PLC0415 - long after the first frame
 
         running = self._running
-        if running is None or Redactor(secrets_seen()).text(value) != value:
+        if running is None or redactor.Redactor(secret.secrets_seen()).text(value) != value:
             return
 
         async def keep() -> None:

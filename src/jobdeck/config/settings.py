@@ -319,30 +319,28 @@ def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
     default = table.get("default_profile", next(iter(configured), None))
     if default is not None and not (isinstance(default, str) and default in configured):
         raise ConfigError(f"{path}: default_profile is not a profile: {one_line(str(default), 80)}")
-    hooks = _hooks(table["hooks"], path, configured) if "hooks" in table else ()
-    keys = _user_keys(table["keys"], path) if "keys" in table else ()
+    hooks: tuple[Hook, ...] = ()
+    keys: tuple[UserKey, ...] = ()
+    if "hooks" in table or "keys" in table:
+        hooks, keys = _programs(table.get("hooks", []), table.get("keys", {}), path, configured)
     mouse = table.get("mouse")
     if not (mouse is None or isinstance(mouse, bool)):
         raise ConfigError(f"{path}: mouse must be true or false")
     return Settings(Profiles(configured, library, env), default, path, hooks, library, mouse=mouse, keys=keys)
 
 
-def _hooks(raw: object, path: Path, profiles: Iterable[str]) -> "tuple[Hook, ...]":
-    from jobdeck.config.hooks import read_hooks  # noqa: PLC0415 - 8 ms that only those with hooks need to spend
+def _programs(
+    hooks_table: object, keys_table: object, path: Path, profiles: Iterable[str]
+) -> "tuple[tuple[Hook, ...], tuple[UserKey, ...]]":
+    from jobdeck.config import hooks, user_keys  # noqa: PLC0415 - 8 ms that only those with hooks or keys need to spend
 
-    hooks = read_hooks(raw, f"{path}", profiles)
-    if hooks:
+    found = hooks.read_hooks(hooks_table, f"{path}", profiles)
+    if found:
         require_trusted_owner(path, "hooks")
-    return hooks
-
-
-def _user_keys(raw: object, path: Path) -> "tuple[UserKey, ...]":
-    from jobdeck.config.user_keys import read_user_keys  # noqa: PLC0415 - as for hooks
-
-    keys = read_user_keys(raw, f"{path}")
+    keys = user_keys.read_user_keys(keys_table, f"{path}")
     if keys:
         require_trusted_owner(path, "keys, which run programs")
-    return keys
+    return found, keys
 
 
 def _profile_settings(name: str, body: object, path: Path, library: PageLibrary) -> ProfileSettings:

@@ -8,6 +8,7 @@ from jobdeck.cli.bootstrap import make_recorder, open_context
 from jobdeck.cli.screen import read_keys_from_terminal, require_terminal, run_screen
 from jobdeck.cli.streams import is_piped
 from jobdeck.cli.targets import open_targets
+from jobdeck.config import ConfigError
 
 if TYPE_CHECKING:
     from jobdeck.app.context import AppContext
@@ -33,8 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _refuse_built_in(context: "AppContext") -> None:
     """Raise `ConfigError` where a key of the configuration is one of the screen's own."""
-    from jobdeck.config.errors import ConfigError  # noqa: PLC0415 - for those with keys of their own
-    from jobdeck.tui.program_keys import taken_key  # noqa: PLC0415 - as above
+    from jobdeck.tui.program_keys import taken_key  # noqa: PLC0415 - for those with keys of their own
 
     taken = taken_key(one.key for one in context.settings.keys)
     if taken is not None:
