@@ -91,6 +91,7 @@ class FilterBar(Horizontal):
         self._input.history = history
         self._input.cursor_blink = False
         self._message = LinesWidget()
+        self._needed = 0  # cells of the message
         self._editing = False
 
     def on_show(self) -> None:
@@ -133,12 +134,20 @@ class FilterBar(Horizontal):
         if not self._editing and text != self._input.value.strip():
             with self.prevent(Input.Changed):
                 self._input.value = text
-        # A message has the room it needs, as long as some is left for the text.
+        self._needed = line_width(message) + 2
+        self._give_room()
+        self._message.show_lines(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
+
+    def on_resize(self) -> None:
+        """Share the new width out."""
+        self._give_room()
+
+    def _give_room(self) -> None:
+        """Give the message the room it needs, as long as some is left for the text."""
         # Until it is laid out for the first time, the bar's own width is not known.
         room = max((self.size.width or self.app.size.width) - PROMPT, 0)
         typed = max(width_of(self._input.value) + 2, LEAST_TEXT)
-        self._message.styles.width = min(line_width(message) + 2, max(room - typed, room // 2))
-        self._message.show_lines(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
+        self._message.styles.width = min(self._needed, max(room - typed, room // 2))
 
     def on_input_submitted(self) -> None:
         """Leave the text as it is."""
