@@ -1,6 +1,7 @@
 """What the screen needs from outside: an engine, a clock, and somebody who understands targets."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -453,6 +454,15 @@ def save_preference(session: Session, choice: Preference, value: str) -> None:
     """Keep what somebody has chosen, where anything is kept."""
     if not isinstance(session.access, ReadOnly):
         session.access.save_preference(choice, value)
+
+
+@contextmanager
+def error_reported(report: Callable[[str], object]) -> Iterator[None]:
+    """Give the message of an error to `report` instead of raising it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a session raises what the store and the configuration raise
+        report(safe_error_message(error))
 
 
 def safe_error_message(error: BaseException) -> str:

@@ -38,8 +38,8 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Refusal(Exception):  # noqa: N818 - a documented answer, no mishap
-    """A route refuses: `status`, with `message`, and `details` in the API's own shape of details."""
+class ApiError(Exception):
+    """A documented error answer: `status`, `message`, and `details` in the API's own shape of details."""
 
     def __init__(self, status: int, message: str | None = None, details: object = None) -> None:
         super().__init__(message or str(status))
@@ -83,13 +83,13 @@ class Dialect(Protocol):
         """The headers that carry the ID."""
         ...
 
-    def error(self, ask: Ask, refusal: Refusal) -> Answer:
+    def error(self, ask: Ask, refusal: ApiError) -> Answer:
         """A refusal in this API's documented shape."""
         ...
 
 
 def whole_number(ask: Ask, name: str, default: int, most: int, *, clamp: bool) -> int:
-    """A query parameter within 1–`most`; above that it is clamped or refused. Raises Refusal (400)."""
+    """A query parameter within 1–`most`; above that it is clamped or refused. Raises ApiError (400)."""
     raw = ask.query.get(name)
     if raw is None:
         return default
@@ -100,8 +100,8 @@ def whole_number(ask: Ask, name: str, default: int, most: int, *, clamp: bool) -
     return min(int(raw), most)
 
 
-def bad_value(where: str, message: str, constraint: str) -> Refusal:
+def bad_value(where: str, message: str, constraint: str) -> ApiError:
     """The refusal of one bad value, with one documented item of details."""
-    return Refusal(
+    return ApiError(
         400, "Validation failed", [{"property": where, "message": message, "constraints": {constraint: message}}]
     )

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from jobdeck.simulator.dialect import Answer, Ask, Dialect, JsonObject, Refusal
+from jobdeck.simulator.dialect import Answer, ApiError, Ask, Dialect, JsonObject
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.ids import dice
 from jobdeck.simulator.oversized import SMALLEST, gzip_of_padded_json, padded_json
@@ -169,7 +169,7 @@ def _status(answer: Answer, fault: Fault, dialect: Dialect, ask: Ask) -> Wire:
             if status in {204, 304}
             else plain(Answer(status, answer.body, headers))
         )
-    error = dialect.error(ask, Refusal(status, fault.text or None))
+    error = dialect.error(ask, ApiError(status, fault.text or None))
     return plain(replace(error, headers=headers))
 
 

@@ -10,7 +10,7 @@ _CURSOR = re.compile(r"(-?[0-9.e+-]{1,40})~(.{1,200})")
 
 
 def page_of(states: Sequence[JobState], cursor: str | None, limit: int) -> tuple[Sequence[JobState], str | None]:
-    """The page of `states` (newest first) behind `cursor`, and the cursor of the next one. Raises Refusal (400).
+    """The page of `states` (newest first) behind `cursor`, and the cursor of the next one. Raises ApiError (400).
 
     A cursor names a place in the order, not a job: the job it was made from may have left the filtered list.
     """

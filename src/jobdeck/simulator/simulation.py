@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from jobdeck.simulator.dialect import Answer, Ask, Dialect, JsonObject, Refusal, Route
+from jobdeck.simulator.dialect import Answer, ApiError, Ask, Dialect, JsonObject, Route
 from jobdeck.simulator.faults import FaultPlan, Scope, Strike, Wire, plain, spoil
 from jobdeck.simulator.limits import Limiter
 from jobdeck.simulator.records import RequestRecord, Stats
@@ -70,7 +70,7 @@ class Simulation:
         strike = Strike()
         headers = dialect.trace_headers(trace)
         if not self._accepts(dialect.api, incoming.headers):
-            answer = dialect.error(ask, Refusal(401))
+            answer = dialect.error(ask, ApiError(401))
         else:
             verdict = self._limiter.ask(dialect.api, route.bucket, self._clock())
             bucket = f"{dialect.api}/{verdict.bucket}"
@@ -81,7 +81,7 @@ class Simulation:
                 strike = self._faults.strike(number, scope, self.world.now)
                 answer = self._route(dialect, route, ask, incoming.body, strike)
             else:
-                answer = dialect.error(ask, Refusal(429))
+                answer = dialect.error(ask, ApiError(429))
         answer = replace(answer, headers=(*headers, *answer.headers))
         wire = spoil(answer, strike.fault, dialect, ask) if strike.fault else plain(answer)
         record = RequestRecord(
@@ -120,7 +120,7 @@ class Simulation:
             return Answer(200, None)
         try:
             return route.handler(self.world, replace(ask, body=_parse(body)))
-        except Refusal as refusal:
+        except ApiError as refusal:
             return dialect.error(ask, refusal)
 
 
@@ -130,7 +130,7 @@ def _parse(body: bytes) -> JsonObject:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "The body is not JSON.") from error
+        raise ApiError(400, "The body is not JSON.") from error
     if not isinstance(parsed, dict):
-        raise Refusal(400, "The body must be a JSON object.")
+        raise ApiError(400, "The body must be a JSON object.")
     return parsed

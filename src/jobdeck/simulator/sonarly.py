@@ -1,6 +1,6 @@
 """Sonarly's routes, answers and errors as documented: one envelope around everything."""
 
-from jobdeck.simulator.dialect import Answer, Ask, JsonObject, Refusal, Route, bad_value, whole_number
+from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, whole_number
 from jobdeck.simulator.evolution import JobState, State
 from jobdeck.simulator.faultscript import Endpoint
 from jobdeck.simulator.ids import object_id
@@ -50,7 +50,7 @@ class Sonarly:
         """None: the envelope carries the ID."""
         return ()
 
-    def error(self, ask: Ask, refusal: Refusal) -> Answer:
+    def error(self, ask: Ask, refusal: ApiError) -> Answer:
         """The envelope with `success` false."""
         code, message = _ERRORS.get(refusal.status, (f"HTTP_{refusal.status}", f"Error {refusal.status}."))
         error: JsonObject = {
@@ -114,7 +114,7 @@ def cancel_job(world: World, ask: Ask) -> Answer:
     """`POST …/cancel`: only queued and running jobs, else 422."""
     state = _find(world, ask)
     if state.state.ended:
-        raise Refusal(422, f"Only queued or running jobs can be cancelled; this one is {_word(state.state)}.")
+        raise ApiError(422, f"Only queued or running jobs can be cancelled; this one is {_word(state.state)}.")
     world.cancel(state.script.id)
     return _success(ask, {"jobId": state.script.id, "status": "cancelled"})
 
@@ -126,14 +126,14 @@ def _success(ask: Ask, data: JsonObject, status: int = 200) -> Answer:
 def _in_group(world: World, ask: Ask) -> list[JobState]:
     group = ask.params["group"]
     if group not in {known.id for known in world.scenario.account_groups}:
-        raise Refusal(404, "There is no such account group.")
+        raise ApiError(404, "There is no such account group.")
     return [state for state in world.states(Api.SONARLY) if state.script.account_group == group]
 
 
 def _find(world: World, ask: Ask) -> JobState:
     state = world.find(Api.SONARLY, ask.params["id"])
     if state is None or state.script.account_group != ask.params["group"]:
-        raise Refusal(404)
+        raise ApiError(404)
     return state
 
 

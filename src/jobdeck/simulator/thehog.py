@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from jobdeck.simulator.dialect import Answer, Ask, JsonObject, Refusal, Route, bad_value, whole_number
+from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, whole_number
 from jobdeck.simulator.evolution import JobState, State
 from jobdeck.simulator.faultscript import Endpoint
 from jobdeck.simulator.ids import request_id
@@ -54,7 +54,7 @@ class TheHog:
         """`X-Request-Id`."""
         return (("X-Request-Id", trace),)
 
-    def error(self, ask: Ask, refusal: Refusal) -> Answer:
+    def error(self, ask: Ask, refusal: ApiError) -> Answer:
         """The documented error body; `errors` only on 400."""
         try:
             phrase = HTTPStatus(refusal.status).phrase
@@ -143,7 +143,7 @@ def list_searches(world: World, ask: Ask) -> Answer:
 def _find(world: World, ask: Ask, resource: Resource | None = None) -> JobState:
     state = world.find(Api.THEHOG, ask.params["id"])
     if state is None or resource not in {None, state.script.resource}:
-        raise Refusal(404)
+        raise ApiError(404)
     return state
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from jobdeck.simulator.dialect import Answer, Ask, Dialect, Refusal, Route
+from jobdeck.simulator.dialect import Answer, ApiError, Ask, Dialect, Route
 from jobdeck.simulator.faults import Wire
 from jobdeck.simulator.faultscript import Endpoint
 from jobdeck.simulator.http_server import Connection, Request
@@ -19,7 +19,7 @@ Sleep = Callable[[float], Awaitable[object]]
 
 
 def _not_found(world: World, ask: Ask) -> Answer:
-    raise Refusal(404, f"Cannot {ask.method} {ask.path}")
+    raise ApiError(404, f"Cannot {ask.method} {ask.path}")
 
 
 _UNKNOWN = Route("*", "*", Endpoint.OTHER, "general", _not_found)

@@ -1,7 +1,5 @@
 """The store as an event loop sees it: nothing blocks, and what is written at the same time is committed together."""
 
-# ruff: noqa: D102 - what each method promises is said once, in `Store`
-
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence

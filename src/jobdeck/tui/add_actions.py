@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from textual.screen import ModalScreen
 
-from jobdeck.app.session import Session, SessionControls, WatchListSummary, safe_error_message
+from jobdeck.app.session import Session, SessionControls, WatchListSummary, error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, Target
 from jobdeck.tui.clipboard import Say
@@ -64,11 +64,8 @@ class AddActions:
         if self._controls is None or self._state.controls is None:
             self._say(NOT_OPEN, False)
             return
-        try:
+        with error_reported(lambda reason: self._say(f"could not open the last watch list: {reason}", True)):
             count = await self._controls.open_last_watch_list()
-        except Exception as error:  # noqa: BLE001 - what the store and the configuration raise
-            self._say(f"could not open the last watch list: {safe_error_message(error)}", True)
-        else:
             jobs = f"{humanize.pluralize(count, 'job')} added from the last watch list"
             self._say(jobs if count else NO_LIST, False)
 

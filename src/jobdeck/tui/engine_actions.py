@@ -3,7 +3,7 @@
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
-from jobdeck.app.session import safe_error_message
+from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
@@ -81,10 +81,12 @@ class EngineActions:
             # What is pasted together stays together.
             batch = f"pasted {humanize.format_datetime(self._clock.now().us)[5:16]}"
             targets = [target if target.batch else replace(target, batch=batch) for target in targets]
-        try:
+        new: tuple[JobKey, ...] = ()
+        errors: list[str] = []
+        with error_reported(errors.append):
             new = self._state.controls.add(targets)
-        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the configuration raises
-            return False, f"not added: {safe_error_message(error)}"
+        if errors:
+            return False, f"not added: {errors[0]}"
         again = len(targets) - len(new)
         return True, f"{humanize.pluralize(len(new), 'job')} added" + (f", {again} watched already" if again else "")
 

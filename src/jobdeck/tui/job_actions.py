@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from jobdeck.app.session import safe_error_message
+from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.cell_text import middle
@@ -150,11 +150,10 @@ class JobActions:
         change = self._undo.pop()
         if change is None:
             return "nothing to undo", False
-        try:
+        errors: list[str] = []
+        with error_reported(errors.append):
             change.undo()
-        except Exception as error:  # noqa: BLE001 - a profile without credentials raises what the configuration raises
-            return f"not undone: {safe_error_message(error)}", True
-        return change.undone, False
+        return (f"not undone: {errors[0]}", True) if errors else (change.undone, False)
 
     def _mark(self, keys: Iterable[JobKey]) -> None:
         """Mark these jobs and no others."""

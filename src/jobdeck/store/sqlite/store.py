@@ -1,7 +1,5 @@
 """The `Store` on SQLite: each method is one transaction around the operation that its module has."""
 
-# ruff: noqa: D102 - what each method promises is said once, in `Store`
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
