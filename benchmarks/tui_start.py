@@ -48,8 +48,8 @@ def measure() -> Iterator[Number]:
                 terminal.until(rb"op_[0-9]{5}")
                 terminal.type(b"j")
                 usables.append((terminal.until("▸".encode()), terminal.cpu))
-                # The header's count, with no word of what is still to be read behind it.
-                filled = terminal.until("●10000 +[^ r]".encode())
+                # All are counted.
+                filled = terminal.until("● ?10000[^0-9]".encode())
                 rows.append((filled - usables[-1][0], terminal.cpu - usables[-1][1]))
                 terminal.drain(3.0)
                 sizes.append(terminal.megabytes)

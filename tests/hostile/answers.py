@@ -1,5 +1,6 @@
 """What a hostile or broken server may answer: each answer by name, and what may be made of it."""
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -146,22 +147,27 @@ async def _half(ask: Ask) -> AsyncIterator[bytes]:
     yield whole(ask.text())[:-3]
 
 
-def _for_ever(part: bytes, begin: bytes = b"") -> Stream:
+def _for_ever(part: bytes, begin: bytes = b"", pause: float = 0.0) -> Stream:
     async def stream(_: Ask) -> AsyncIterator[bytes]:
         yield begin
         while True:
             yield part
+            await asyncio.sleep(pause)
 
     return stream
 
+
+EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 5
+PAUSE = 0.02
+"""Seconds between two parts of what is to last longer than it may: sent faster, it would be refused for its size."""
 
 SLOW = (
     Hostile("silence", _silence, Kind.TIMEOUT, slow=True),
     Hostile("half_a_body", _half, Kind.TIMEOUT, slow=True),
     Hostile("drip", _drip, Kind.TIMEOUT, slow=True),
-    Hostile("endless_100", _for_ever(b"HTTP/1.1 100 Continue\r\n\r\n"), Kind.TIMEOUT, slow=True),
-    Hostile("endless_103", _for_ever(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 50), Kind.TIMEOUT, slow=True),
-    Hostile("endless_blanks", _for_ever(b" ", head()), Kind.TIMEOUT, slow=True),
+    Hostile("endless_100", _for_ever(b"HTTP/1.1 100 Continue\r\n\r\n", pause=PAUSE), Kind.TIMEOUT, slow=True),
+    Hostile("endless_103", _for_ever(EARLY_HINTS, pause=PAUSE), Kind.TIMEOUT, slow=True),
+    Hostile("endless_blanks", _for_ever(b" ", head(), PAUSE), Kind.TIMEOUT, slow=True),
 )
 FLOODS = (
     Hostile("endless_head", _for_ever(b"X-A: b\r\n" * 50, b"HTTP/1.1 200 OK\r\n"), Kind.PROTOCOL),
