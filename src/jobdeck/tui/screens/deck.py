@@ -13,7 +13,7 @@ from jobdeck.app.session import Attention, OpenEngine, Preference, ReadOnly, Ses
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.tui.actions import ACTIONS, BY_NAME, Action, Group, actions_when, bindings
+from jobdeck.tui.actions import ACTIONS, Action, Group, actions_when, bindings, is_available
 from jobdeck.tui.add_actions import AddActions
 from jobdeck.tui.cancel_actions import CancelActions
 from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
@@ -258,7 +258,7 @@ class Deck(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave out what changes something where nothing can be changed, and what is only for a replay."""
-        return action not in BY_NAME or BY_NAME[action] in self._actions
+        return is_available(action, locked=bool(self._read_only), replay=bool(self._state.replay))
 
     # Keys of the panes.
 
