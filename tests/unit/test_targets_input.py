@@ -198,3 +198,12 @@ def test_the_account_group_of_a_body_is_taken_when_it_says_one() -> None:
     body = {"success": True, "data": {"jobId": "j1", "accountGroupId": "g9"}, "traceId": "t"}
     assert parse(body).targets[0].key.account_group == "g9"
     assert GROUP != "g9"
+
+
+def test_several_targets_may_stand_on_one_line() -> None:
+    found = parse(b"op_1 op_2\nop_3,op_4, hog:op_5\n\top_6")
+    assert [target.key.id for target in found.targets] == [f"op_{n}" for n in range(1, 7)]
+    assert found.refused == ()
+    sentence = parse(b"please look at op_1")
+    assert sentence.targets == ()
+    assert len(sentence.refused) == 1

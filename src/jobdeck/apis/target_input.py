@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from jobdeck.apis.accepted_response import rows_of, target_of_body, target_of_response
@@ -60,6 +61,10 @@ class _Broken:
     reason: str
 
 
+_BETWEEN = re.compile(r"[\s,]+")
+_LIKE_A_TARGET = re.compile(r"[0-9_/]")
+
+
 @dataclass(frozen=True, slots=True)
 class _Response:
     head: Head
@@ -74,7 +79,8 @@ class _Collected:
     def take(self, item: object, registry: ProfileRegistry) -> None:
         try:
             if isinstance(item, str):
-                self._add(parse_target(item.strip(), registry))
+                for target in _targets_of_line(item.strip(), registry):
+                    self._add(target)
             elif isinstance(item, dict):
                 self._add(target_of_body(item, registry))
             elif isinstance(item, _Response):
@@ -93,6 +99,22 @@ class _Collected:
         known = self.targets.get(target.key)
         if known is None or not known.accepted:
             self.targets[target.key] = target
+
+
+def _targets_of_line(line: str, registry: ProfileRegistry) -> list[Target]:
+    """Return the target of a line, or its several targets, with spaces or commas between; raises `TargetError`.
+
+    A line of which one word looks like no target is refused as a whole: it is a sentence.
+    """
+    try:
+        return [parse_target(line, registry)]
+    except TargetError:
+        words = [word for word in _BETWEEN.split(line) if word]
+        if len(words) < 2 or not all(map(_LIKE_A_TARGET.search, words)):
+            raise
+        with suppress(TargetError):
+            return [parse_target(word, registry) for word in words]
+        raise
 
 
 def _name_of(item: object) -> str:
