@@ -16,8 +16,8 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Observation, Part, Target
 from jobdeck.providers.base import CancelRequest, PartRequest, Reply, ValuePage
-from jobdeck.providers.headers import headers_that_matter
 from jobdeck.providers.http import DEADLINE, IN_THREAD, Address, Answer, HttpLayer
+from jobdeck.providers.http_head import headers_that_matter
 from jobdeck.providers.json_pieces import LargeJson
 from jobdeck.providers.json_text import json_text
 from jobdeck.providers.problems import not_json

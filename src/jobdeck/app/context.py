@@ -143,15 +143,15 @@ class AppContext:
     async def direct_clients(
         self,
         names: Iterable[str],
-        waits: Callable[[str, Instant], object] | None = None,
+        on_cooldown: Callable[[str, Instant], object] | None = None,
         store: OpenedStore | None = None,
     ) -> AsyncIterator[dict[str, DirectClient]]:
         """Open the store and a client of each profile; raises `ConfigError` when credentials cannot be had.
 
-        `waits` is told of a profile that has to keep silent, and until when. A `store` that is open already is used
-        instead, and stays open.
+        `on_cooldown` is called with a profile that may send nothing, and until when. A `store` that is open already is
+        used instead, and stays open.
         """
-        async with self._factory.direct_clients(names, waits, store) as clients:
+        async with self._factory.direct_clients(names, on_cooldown, store) as clients:
             yield clients
 
     async def load_jobs(self, store: AsyncStore, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:

@@ -16,11 +16,11 @@ from jobdeck.providers.base import Provider, Reply, ValuePage
 from jobdeck.scheduling.actions import CancelJob, ListPage
 
 SHORT_WAIT_SECONDS = 30.0
-"""Longer than this nobody sits before a command that only takes a look."""
+"""A command that polls once waits no longer than this."""
 
 
 class RateLimitedError(Exception):
-    """Nothing was sent, and nothing may be for longer than is bearable; `problem` says until when."""
+    """Nothing was sent, and nothing may be for longer than a command should wait; `problem` says until when."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -28,14 +28,14 @@ class RateLimitedError(Exception):
 
 
 def is_short_wait(until: Instant, now: Instant) -> bool:
-    """Whether a silence ends soon enough to be waited for."""
+    """Whether a cooldown ends soon enough to wait for it."""
     return until.since(now) <= SHORT_WAIT_SECONDS
 
 
-def silenced(until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> Problem:
-    """Return the problem of what is not asked because of a silence; it has no exchange.
+def rate_limit_problem(until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> Problem:
+    """Return the problem of a request that is not sent because of a cooldown; it has no exchange.
 
-    `kind` and `asked` are what it is for, where this process knows (see `describe_wish`).
+    `kind` and `asked` are the reason, where this process knows it (see `describe_requested_wait`).
     """
     wish = describe_requested_wait(kind, asked)
     message = f"not polled, no requests until {humanize.format_time(until.us)}{f': {wish}' if wish else ''}"
@@ -48,31 +48,31 @@ T = TypeVar("T", Reply, ValuePage)
 class DirectClient:
     """Sends the list, look-up and cancel requests of one profile, one at a time, each when the budget has room for it.
 
-    A silence that the server asked for is told to `waits`, with the profile's name and its end, and waited for; one
-    that lasts too long raises `RateLimitedError` instead.
+    Waits for a cooldown that the server asked for, after calling `on_cooldown` with the profile's name and the end of
+    it; a long one raises `RateLimitedError` instead.
     """
 
     def __init__(
         self,
         provider: Provider,
-        ledger: Coordinator,
+        coordinator: Coordinator,
         clock: Timer,
-        waits: Callable[[str, Instant], object] | None = None,
+        on_cooldown: Callable[[str, Instant], object] | None = None,
     ) -> None:
         self._provider = provider
-        self._ledger = ledger
+        self._coordinator = coordinator
         self._clock = clock
-        self._waits = waits
+        self._on_cooldown = on_cooldown
 
     async def list_page(self, page: ListPage) -> Reply:
-        """Ask for one page of recent jobs."""
+        """Request one page of recent jobs."""
         url = self._provider.url_of(page)
-        return await self._ask(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
+        return await self._send(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
 
     async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
-        """Ask for one page of the values that a variable may have."""
+        """Request one page of the values that a variable may have."""
         page = ListPage(variable, cursor=cursor)
-        return await self._ask(
+        return await self._send(
             page, "", lambda: self._provider.list_values(variable, cursor), lambda got: Reply(got.exchange)
         )
 
@@ -81,10 +81,10 @@ class DirectClient:
         request = self._provider.cancel_request(target)
         if isinstance(request, str):
             return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, request))
-        self._ledger.watch([target], self._clock.now())
+        self._coordinator.watch([target], self._clock.now())
         wanted = CancelJob(target.key, request.method)
         try:
-            reply = await self._ask(wanted, request.url, lambda: self._provider.cancel(target), lambda got: got)
+            reply = await self._send(wanted, request.url, lambda: self._provider.cancel(target), lambda got: got)
         except RateLimitedError as error:
             return CancelResult.not_sent(error.problem)
         return CancelResult.of(reply.exchange)
@@ -93,30 +93,30 @@ class DirectClient:
         """Close the provider's connections."""
         await self._provider.aclose()
 
-    async def _ask(
-        self, page: ListPage | CancelJob, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
+    async def _send(
+        self, action: ListPage | CancelJob, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
     ) -> T:
-        permit = await self._permit(page, url)
+        permit = await self._acquire(action, url)
         try:
             got = await send()
         except asyncio.CancelledError:
-            await self._ledger.abandon(permit, self._clock.now())
+            await self._coordinator.abandon(permit, self._clock.now())
             raise
-        await self._ledger.record(permit, reply_of(got), None, self._clock.now())
+        await self._coordinator.record(permit, reply_of(got), None, self._clock.now())
         return got
 
-    async def _permit(self, page: ListPage | CancelJob, url: str) -> Permit:
+    async def _acquire(self, action: ListPage | CancelJob, url: str) -> Permit:
         while True:
             now = self._clock.now()
-            permit = await self._ledger.acquire(self._provider.profile_name, page, url, now)
+            permit = await self._coordinator.acquire(self._provider.profile_name, action, url, now)
             if not isinstance(permit, Denied):
                 return permit
             if permit.in_cooldown:
-                self._keep_silence(permit.until, now)
+                self._check_cooldown(permit.until, now)
             await self._clock.wait(asyncio.Event(), max(0.05, permit.until.since(self._clock.now())))
 
-    def _keep_silence(self, until: Instant, now: Instant) -> None:
-        if self._waits is not None:
-            self._waits(self._provider.profile_name, until)
+    def _check_cooldown(self, until: Instant, now: Instant) -> None:
+        if self._on_cooldown is not None:
+            self._on_cooldown(self._provider.profile_name, until)
         if not is_short_wait(until, now):
-            raise RateLimitedError(silenced(until))
+            raise RateLimitedError(rate_limit_problem(until))

@@ -58,14 +58,15 @@ async def discover(
     names: Sequence[str],
     limit: int,
     status: str | None,
-    waits: Callable[[str, Instant], object] | None = None,
+    on_cooldown: Callable[[str, Instant], object] | None = None,
 ) -> dict[str, Found]:
     """Ask the lists of the profiles, one request after the other within each, the profiles side by side.
 
     Each is one that `listing_obstacle` says nothing of.
-    `waits` is told of a profile that has to keep silent, and until when; a long silence is a problem of its lists.
+    `on_cooldown` is called with a profile that may send nothing, and until when; a long cooldown is a problem of its
+    lists.
     """
-    async with context.direct_clients(names, waits) as clients:
+    async with context.direct_clients(names, on_cooldown) as clients:
         lists = (list_jobs(context, name, client, limit, status=status) for name, client in clients.items())
         found = await asyncio.gather(*lists)
     return dict(zip(names, found, strict=True))

@@ -137,7 +137,7 @@ class Factory:
     async def direct_clients(
         self,
         names: Iterable[str],
-        waits: Callable[[str, Instant], object] | None,
+        on_cooldown: Callable[[str, Instant], object] | None,
         store: OpenedStore | None,
     ) -> AsyncIterator[dict[str, DirectClient]]:
         """See `AppContext.direct_clients`."""
@@ -151,7 +151,8 @@ class Factory:
             ledger.set_limit(name, RateLimits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed)
         try:
             yield {
-                name: DirectClient(provider, ledger, self._context.clock, waits) for name, provider in providers.items()
+                name: DirectClient(provider, ledger, self._context.clock, on_cooldown)
+                for name, provider in providers.items()
             }
         finally:
             for provider in providers.values():

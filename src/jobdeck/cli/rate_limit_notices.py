@@ -1,6 +1,6 @@
 """Saying at once why polling stopped: a server that answered 429 has to be left alone, maybe for many minutes."""
 
-from jobdeck.app.direct_client import is_short_wait, silenced
+from jobdeck.app.direct_client import is_short_wait, rate_limit_problem
 from jobdeck.cli.log import log
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock, Instant
@@ -13,19 +13,19 @@ UNNOTICED_SECONDS = 2.0
 
 
 class RateLimitNotices:
-    """Tells on standard error, once each, which profile keeps silent and until when."""
+    """Logs, once per cooldown, which profile sends nothing and until when."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._notified: dict[str, Instant] = {}
 
     def notify_all(self, engine: Engine) -> None:
-        """Tell of every silence that an engine keeps."""
+        """Log every cooldown of an engine."""
         for profile, (until, kind, asked) in blocked_until(engine, self._clock.now()).items():
             self.notify(profile, until, kind, asked)
 
     def notify(self, profile: str, until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> None:
-        """Tell of one silence and what it is for, unless that was said or it is over in a moment."""
+        """Log one cooldown and its reason, unless it was logged before or is over in a moment."""
         seconds = until.since(self._clock.now())
         last = self._notified.get(profile)
         if seconds < UNNOTICED_SECONDS or (last is not None and until.since(last) < UNNOTICED_SECONDS):
@@ -38,7 +38,7 @@ class RateLimitNotices:
 
 
 def blocked_until(engine: Engine, now: Instant) -> dict[str, tuple[Instant, ProblemKind | None, float | None]]:
-    """Return until when each profile that keeps silent does, after which problem, and for how long it was asked to."""
+    """Return the end of each profile's cooldown, the problem that began it, and the seconds the server asked for."""
     return {
         name: (now.later(budget.blocked_until - now.mono), budget.blocked_by, budget.blocked_asked)
         for name, budget in engine.quotas().items()
@@ -47,7 +47,9 @@ def blocked_until(engine: Engine, now: Instant) -> dict[str, tuple[Instant, Prob
 
 
 def blocked_too_long(engine: Engine, now: Instant) -> dict[str, Problem]:
-    """Return the profiles whose silence lasts longer than one look waits, with the problem that says so."""
+    """Return the profiles whose cooldown is too long to wait for, with the problem that says so."""
     return {
-        name: silenced(*wait) for name, wait in blocked_until(engine, now).items() if not is_short_wait(wait[0], now)
+        name: rate_limit_problem(*wait)
+        for name, wait in blocked_until(engine, now).items()
+        if not is_short_wait(wait[0], now)
     }

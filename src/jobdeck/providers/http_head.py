@@ -1,8 +1,14 @@
-"""Answers with their heads, as ``curl -i`` prints them: an accepted job is often named in a header alone."""
+"""The head of an HTTP answer: reading one as ``curl -i`` prints it, and which of its headers are worth keeping.
+
+An accepted job is often named in a header alone.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from sys import intern
+
+from jobdeck.domain.text import clean
 
 _HEAD = re.compile(rb"HTTP/[0-9.]{1,4} ([0-9]{3})[^\r\n]{0,1000}(?:\r?\n|\Z)")
 _LINE = re.compile(rb"([A-Za-z0-9_-]{1,100}):[ \t]*([^\r\n]{0,16384})(?:\r?\n|\Z)")
@@ -10,6 +16,11 @@ _BLANK = re.compile(rb"\r?\n")
 MAX_HEADERS = 200
 MAX_SKIPPED = 50
 """Heads before the one that counts: curl follows as many redirects."""
+
+_EXACT = frozenset({"content-type", "date", "server", "retry-after", "retry-after-ms", "cf-ray", "via"})
+_PARTS = ("ratelimit", "rate-limit", "quota", "request-id", "requestid", "correlation-id", "trace")
+MOST_KEPT = 24
+LONGEST_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +55,17 @@ def _one_head(data: bytes, position: int) -> tuple[Head, int] | None:
         position = line.end()
     blank = _BLANK.match(data, position)
     return Head(int(match[1]), headers), blank.end() if blank else position
+
+
+def headers_that_matter(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the headers of an answer that are kept with it, of those that are given without credentials.
+
+    Names are in lower case, values cut at `LONGEST_KEPT` characters, and nothing in them can drive a terminal. Cookies
+    and whatever is not known to matter are left out.
+    """
+    kept = [(intern(clean(name)), clean(value[:LONGEST_KEPT])) for name, value in headers if _matters(name)]
+    return tuple(kept[:MOST_KEPT])
+
+
+def _matters(name: str) -> bool:
+    return name in _EXACT or (len(name) <= 64 and any(part in name for part in _PARTS))

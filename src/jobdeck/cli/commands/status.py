@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 class SingleCheck:
-    """Takes each job's first exchange; JSON is printed as answers come.
+    """Takes each job's first exchange; JSON is printed as responses arrive.
 
-    `unasked` are the jobs whose profile is down, or has to keep silent for longer than anybody waits for one look.
+    `unasked` are the jobs whose profile is down, or has a cooldown too long to wait for.
     """
 
     def __init__(self, targets: tuple[Target, ...], clock: Clock, *, as_json: bool) -> None:
@@ -66,7 +66,7 @@ class SingleCheck:
         self._failed: Counter[str] = Counter()
 
     def __call__(self, engine: Engine, batch: ChangeSet) -> bool:
-        """Take what is new; True when every target has been looked at, or nothing more can be learnt."""
+        """Take what is new; true when every target has been polled, or no more responses can come."""
         for job in batch.jobs:
             if job.key in self.done or job.awaits_part:
                 continue

@@ -60,8 +60,8 @@ class TreePane(LineView):
         return None if tree is None else (tree.label, tree.value())
 
     def draw(self) -> None:
-        """Draw everything anew."""
-        raise NotImplementedError
+        """Draw everything anew; here that is nothing, for the lines are those of whoever extends this."""
+        self.set_lines(())
 
     def forget_tree(self) -> None:
         """Let go of the text."""
