@@ -1,11 +1,12 @@
 """The demo on the screen: what it shows, and the hints that teach its keys."""
 
 import asyncio
+from pathlib import Path
 
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
-from jobdeck.cli.commands.demo import demo_estimates, demo_settings
+from jobdeck.cli.commands.demo import HintFile, demo_estimates, demo_settings
 from jobdeck.domain.events import Event, OutageBegan
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.server import SimulatorServer
@@ -19,13 +20,16 @@ from tests.tui.drive import Clipboard, Driven
 SPEED = 8.0
 
 
-async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api_cannot_be_reached() -> None:
+async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api_cannot_be_reached(
+    tmp_path: Path,
+) -> None:
+    env = {"JOBDECK_DATA_DIR": str(tmp_path / "data")}
     clock, scenario = FastClock(SPEED), demo_scenario()
     async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
         settings = demo_settings(server.url)
         context = AppContext({}, settings=settings, clock=clock, keep=False, estimates=demo_estimates(1.0))
         targets = tuple(parse_target(text, context.registry) for text in demo_targets(scenario))
-        app = JobdeckApp(LiveSession(context, targets), put=Clipboard(), frame_seconds=0.02, hints=True)
+        app = JobdeckApp(LiveSession(context, targets), put=Clipboard(), frame_seconds=0.02, hints=HintFile(env))
         async with app.run_test(size=(140, 40)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
             state = app.deck.deck_state
@@ -49,6 +53,7 @@ async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api
             await run.press("x")
             await run.until(lambda: not hints.display)
             assert "Tip:" not in run.text
+            assert HintFile(env).done == {"same_fault", "groups", "ticket"}, "none of them comes in the next run"
             await run.until(lambda: counts[STALLED] > 0 and any(isinstance(event, OutageBegan) for event in events))
             assert counts[FAILED] >= 3
             collecting.cancel()
@@ -59,3 +64,12 @@ async def _collect(state: DeckState, events: list[Event]) -> None:
     assert state.engine is not None
     async for batch in state.engine.subscribe():
         events.extend(batch.events)
+
+
+def test_where_no_file_can_be_hints_are_remembered_for_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for env in ({"JOBDECK_DATA_DIR": str(tmp_path / "file" / "below")}, {"JOBDECK_DATA_DIR": str(tmp_path / "file")}):
+        hints = HintFile(env)
+        hints.mark_done("groups")
+        assert hints.done == {"groups"}
+        assert HintFile(env).done == set()

@@ -383,6 +383,19 @@ class ProgramKey:
     label: str
 
 
+class HintMemory(Protocol):
+    """Which hints a person has followed or dismissed, in this run or an earlier one."""
+
+    @property
+    def done(self) -> Collection[str]:
+        """The actions whose hints do not come any more."""
+        ...
+
+    def mark_done(self, action: str) -> None:
+        """Remember that the hint for an action does not come any more."""
+        ...
+
+
 class SessionControls(Protocol):
     """What a session may change and keep; the engine's own controls come with it when it is open."""
 

@@ -12,7 +12,7 @@ from jobdeck.config import ConfigError
 from jobdeck.tui.multiplexer import in_gnu_screen
 
 if TYPE_CHECKING:
-    from jobdeck.app.session import Playback, Session
+    from jobdeck.app.session import HintMemory, Playback, Session
 
 
 _KEYS = "CONIN$" if sys.platform == "win32" else "/dev/tty"
@@ -61,12 +61,13 @@ def run_screen(
     *,
     command: str = "open",
     mouse: bool | None = None,
-    hints: bool = False,
+    hints: "HintMemory | None" = None,
 ) -> int:
     """Run the screen until it is left; a fault is reported when the terminal is as it was before.
 
     With `playback`, the session is one on a recording; `command` is what the report names. `mouse` says whether the
-    mouse is used; None leaves it to what is between us and the terminal. With `hints` a line names keys.
+    mouse is used; None leaves it to what is between us and the terminal. With `hints` a line names
+    keys until they are used.
 
     Raises `ConfigError` when the engine could not be opened for one.
     """

@@ -18,7 +18,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
-from jobdeck.app.session import ChangeStream, OpenEngine, Playback, Session, safe_error_message
+from jobdeck.app.session import ChangeStream, HintMemory, OpenEngine, Playback, Session, safe_error_message
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.clipboard import ClipboardWriter, clipboard
 from jobdeck.tui.export import Save, save
@@ -91,11 +91,11 @@ class JobdeckApp(TerminalApp):
         driver_class: type[Driver] | None = None,
         playback: Playback | None = None,
         mouse: bool = True,
-        hints: bool = False,
+        hints: HintMemory | None = None,
     ) -> None:
         """Take the screen; with `playback` the session is a recording that is played back, at its own pace.
 
-        With `hints` a line names keys when there is use for them.
+        With `hints` a line names keys when there is use for them, until they have been used.
         """
         super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
@@ -113,7 +113,7 @@ class JobdeckApp(TerminalApp):
         self.theme = theme
         ways = put or clipboard(self.write), self.write, save
         self._deck = Deck(session, *ways) if playback is None else ReplayDeck(playback, session, *ways)
-        self._hints = HintLine(self._deck.deck_state, self._selected) if hints else None
+        self._hints = HintLine(self._deck.deck_state, self._selected, hints) if hints is not None else None
 
     @property
     def mouse(self) -> bool:

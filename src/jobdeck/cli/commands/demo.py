@@ -2,18 +2,22 @@
 
 import argparse
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from jobdeck.apis.pages import PageLibrary
 from jobdeck.apis.profile import CANCEL, Profile
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
+from jobdeck.app.data_store import data_dir
 from jobdeck.app.live_session import LiveSession
 from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.screen import require_terminal, run_screen
-from jobdeck.config import ProfileSettings, Settings
+from jobdeck.config import ConfigError, ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.job import Target
 from jobdeck.scheduling.estimates import Estimates
@@ -33,7 +37,26 @@ def run(arguments: argparse.Namespace) -> int:
         context, targets = open_demo(scenario, simulator.url, arguments.speed)
         notices = ("demo: simulated jobs over real HTTP on this machine",)
         session = LiveSession(context, targets, notices, recorder=make_recorder(arguments.record, context))
-        return run_screen(session, command="demo", hints=True)
+        return run_screen(session, command="demo", hints=HintFile(os.environ))
+
+
+class HintFile:
+    """Remembers followed hints in a file beside the database; where that cannot be, for this run alone."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.done: set[str] = set()
+        self._path: Path | None = None
+        with suppress(ConfigError, OSError, ValueError):
+            self._path = data_dir(env) / "hints"
+            self.done.update(self._path.read_text("utf-8").split())
+
+    def mark_done(self, action: str) -> None:
+        """Remember a hint, for the next run too."""
+        self.done.add(action)
+        if self._path is not None:
+            with suppress(OSError):
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._path.write_text("\n".join(sorted(self.done)) + "\n", "utf-8")
 
 
 def open_demo(scenario: Scenario, url: str, speed: float) -> tuple[AppContext, tuple[Target, ...]]:

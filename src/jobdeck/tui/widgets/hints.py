@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from textual import events
 
+from jobdeck.app.session import HintMemory
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.deck_state import DeckState
@@ -33,11 +34,12 @@ HINTS = (SAME_ERROR, GROUPS, TICKET)
 class HintLine(LinesWidget):
     """Shows one hint at a time, and is gone when none is left."""
 
-    def __init__(self, state: DeckState, selected: Callable[[], JobKey | None]) -> None:
+    def __init__(self, state: DeckState, selected: Callable[[], JobKey | None], memory: HintMemory) -> None:
         super().__init__(id="hints")
+        self._memory = memory
         self._state = state
         self._selected = selected
-        self._left = list(HINTS)
+        self._left = [hint for hint in HINTS if hint.action not in memory.done]
         self._shown: Hint | None = None
 
     @property
@@ -65,6 +67,8 @@ class HintLine(LinesWidget):
 
     def _remove(self, hints: Sequence[Hint]) -> None:
         if hints:
+            for hint in hints:
+                self._memory.mark_done(hint.action)
             self._left = [hint for hint in self._left if hint not in hints]
             self._shown = None if self._shown in hints else self._shown
             self._update()
