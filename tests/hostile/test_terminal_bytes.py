@@ -16,6 +16,7 @@ HOSTILE = (
     '[@click=app.quit]x[/] [/items/0] a[b=" [red on red]y[/red]',
 )
 SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
+COUNTED = re.compile(r"^(\x1b\[|\x1b\]2;jobdeck )(?:[0-9;:]*|[0-9]+/[0-9]+(?:, [0-9]+ failed)?)([mHABCDGdJK]|\x07)$")
 TABS = ("Stages", "Result", "Timeline", "Diff")
 
 
@@ -71,7 +72,7 @@ def written(words: tuple[str, ...], home: Path) -> str:
 
 def kinds(data: str) -> set[str]:
     """Return the sorts of control sequences and characters: places, colours and counts may differ."""
-    found = {re.sub(r"^(\x1b\[)[0-9;:]*([mHABCDGdJK])$", r"\1…\2", match[0]) for match in SEQUENCE.finditer(data)}
+    found = {COUNTED.sub(r"\1…\2", match[0]) for match in SEQUENCE.finditer(data)}
     rest = SEQUENCE.sub("", data)
     return found | {char for char in rest if not char.isprintable()}
 

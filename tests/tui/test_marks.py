@@ -58,7 +58,9 @@ async def test_all_that_is_selected_is_acknowledged_and_raised_again_by_one_key(
         await run.press("u")
         await run.until(lambda: order(run) == before)
         assert (marked(run), run.app.deck._jobs.selected) == (chosen, first)
-        await run.press("m", "G", "space", "k", "k", "space", "m")
+        await run.press("m")
+        await run.until(lambda: order(run)[-2:] == [first, second])
+        await run.press("G", "space", "k", "k", "space", "m")
         await run.until(lambda: not run.engine.jobs[second].acknowledged)
 
 
