@@ -200,10 +200,45 @@ def test_the_account_group_of_a_body_is_taken_when_it_says_one() -> None:
     assert GROUP != "g9"
 
 
-def test_several_targets_may_stand_on_one_line() -> None:
-    found = parse(b"op_1 op_2\nop_3,op_4, hog:op_5\n\top_6")
-    assert [target.key.id for target in found.targets] == [f"op_{n}" for n in range(1, 7)]
+@pytest.mark.parametrize(
+    ("line", "ids"),
+    [
+        (b"op_1 op_2", ["op_1", "op_2"]),
+        (b"op_3,op_4, hog:op_5", ["op_3", "op_4", "op_5"]),
+        (b"hog:op_1,hog:op_2", ["op_1", "op_2"]),
+        (b"/api/operations/op_1 op_2 /api/operations/3", ["op_1", "op_2", "3"]),
+        (b"hog:import hog:17", ["import", "17"]),
+        (b"g/" + JOB.encode() + b"  g/" + JOB[::-1].encode(), [JOB, JOB[::-1]]),
+        (
+            b"3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a 4f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a",
+            ["3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a", "4f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a"],
+        ),
+    ],
+)
+def test_several_targets_may_stand_on_one_line(line: bytes, ids: list[str]) -> None:
+    found = parse(line)
+    assert [target.key.id for target in found.targets] == ids
     assert found.refused == ()
-    sentence = parse(b"please look at op_1")
-    assert sentence.targets == ()
-    assert len(sentence.refused) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "please look at op_1",
+        "the 3 jobs of 11/29 took 2x as long",
+        "and/or e2e/ci 4xx 5xx",
+        "2026-11-29 14:02:01 op_1",
+        "20261129T140201Z op_1 op_2",
+        "1732871234 op_1",
+        "202 503 429",
+        "some_snake case_names here_too",
+        "op_1 req_2",
+        "op_1 4bf92f3577b34da6a3ce929d0e0e4736",
+        "op_1 /not/a/poll/url",
+        "hog: op_1 and op_2",
+    ],
+)
+def test_a_line_with_any_word_that_may_be_no_target_is_one_mistake(line: str) -> None:
+    found = parse(f"op_8\n{line}\nop_9".encode())
+    assert [target.key.id for target in found.targets] == ["op_8", "op_9"]
+    assert [text for text, _ in found.refused] == [line]

@@ -62,7 +62,10 @@ class _Broken:
 
 
 _BETWEEN = re.compile(r"[\s,]+")
-_LIKE_A_TARGET = re.compile(r"[0-9_/]")
+_PREFIXED_ID = re.compile(r"([A-Za-z][A-Za-z0-9]*)_(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]+")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_LONG_ID = re.compile(r"(?=[0-9]*[A-Za-z])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{17,}")
+"""Longer than a time such as 20260428T140200Z."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +107,34 @@ class _Collected:
 def _targets_of_line(line: str, registry: ProfileRegistry) -> list[Target]:
     """Return the target of a line, or its several targets, with spaces or commas between; raises `TargetError`.
 
-    A line of which one word looks like no target is refused as a whole: it is a sentence.
+    Several are taken only where each word can be nothing else: of a sentence or of a log's line no word is taken.
     """
-    try:
-        return [parse_target(line, registry)]
-    except TargetError:
-        words = [word for word in _BETWEEN.split(line) if word]
-        if len(words) < 2 or not all(map(_LIKE_A_TARGET.search, words)):
-            raise
+    words = [word for word in _BETWEEN.split(line) if word]
+    if len(words) > 1 and _are_all_targets(words, registry):
         with suppress(TargetError):
             return [parse_target(word, registry) for word in words]
-        raise
+    return [parse_target(line, registry)]
+
+
+def _are_all_targets(words: list[str], registry: ProfileRegistry) -> bool:
+    """Whether each word is a URL, a path or ``PROFILE:ID``, or looks like an ID, and like the other IDs.
+
+    A request ID beside an ID looks like one, too, but not like that one.
+    """
+    bare = [word for word in words if not _is_explicit(word, registry)]
+    shapes = {_shape_of(word.rpartition("/")[2]) for word in bare}
+    return None not in shapes and len(shapes) <= 1
+
+
+def _is_explicit(word: str, registry: ProfileRegistry) -> bool:
+    return word.startswith("/") or is_absolute(word) or word.partition(":")[0] in registry.profiles
+
+
+def _shape_of(word: str) -> str | None:
+    """Return what IDs of one API have in common: their prefix, or their length; None for what may be another word."""
+    if prefixed := _PREFIXED_ID.fullmatch(word):
+        return prefixed[1]
+    return str(len(word)) if _UUID.fullmatch(word) or _LONG_ID.fullmatch(word) else None
 
 
 def _name_of(item: object) -> str:
