@@ -67,6 +67,8 @@ def test_history_lists_what_was_looked_at_even_without_the_server(tmp_path: Path
     head, *rows = csv.reader(jobdeck("history", "--format", "csv", env=env).out.splitlines())
     assert [dict(zip(head, row, strict=True))["phase"] for row in rows] == [item["phase"] for item in listed]
     assert {"origin", "watched", "note"} <= set(head)
+    none = jobdeck("history", "--format", "csv", "--profile", "sonarly", env=env).out
+    assert none.splitlines() == [",".join(head)]
     assert jobdeck("history", "--format", "markdown", env=env).out.count("\n| failed |") == 1
     assert jobdeck("history", "--format", "csv", "--json", env=env).code == 2
 

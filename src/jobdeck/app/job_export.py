@@ -36,17 +36,22 @@ class ExportFormat(StrEnum):
 
 
 def export_jobs(
-    jobs: Sequence[Job], now: Instant, form: ExportFormat, more: Sequence[Mapping[str, Any]] | None = None
+    jobs: Sequence[Job],
+    now: Instant,
+    form: ExportFormat,
+    more: Sequence[Mapping[str, Any]] | None = None,
+    more_columns: Iterable[str] = (),
 ) -> str:
-    """Return jobs in their order, a line each. `more` has further keys for each job, which Markdown leaves out.
+    """Return jobs in their order, a line each.
 
-    JSON lines are the objects that `status --json` prints. In CSV and Markdown, the request ID is the one that the
-    screen shows: of the first response that showed how the job finished, else of the latest one.
+    `more` has further keys for each job, named by `more_columns`; Markdown leaves them out. JSON lines are the objects
+    that `status --json` prints, and CSV has the same values. Its `support_id`, and Markdown's request ID, is the ID
+    that the screen shows: of the first response that showed how the job finished, else of the latest one.
     """
     extra = more if more is not None else [{} for _ in jobs]
     match form:
         case ExportFormat.CSV:
-            return _csv(jobs, now, extra)
+            return _csv(jobs, now, extra, tuple(more_columns))
         case ExportFormat.JSON:
             return "".join(_json({**job_object(job, now), **rest}) for job, rest in zip(jobs, extra, strict=True))
         case ExportFormat.MARKDOWN:
@@ -60,25 +65,25 @@ def _json(value: Mapping[str, Any]) -> str:
 CSV_COLUMNS = (
     "profile", "provider", "id", "account_group", "batch", "kind", "phase", "status", "stage", "progress",
     "error_code", "error_message", "problem", "problem_message", "created_at", "updated_at", "observed_at",
-    "request_id", "trace_id", "accepted_request_id", "http_status",
+    "request_id", "trace_id", "support_id", "accepted_request_id", "http_status",
 )  # fmt: skip
 """The columns of a CSV file: the keys of a job's JSON object, flat, without what has no end of parts."""
 
 
-def _csv(jobs: Sequence[Job], now: Instant, more: Sequence[Mapping[str, Any]]) -> str:
+def _csv(jobs: Sequence[Job], now: Instant, more: Sequence[Mapping[str, Any]], more_columns: tuple[str, ...]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*CSV_COLUMNS, *(more[0] if more else ())))
+    columns = (*CSV_COLUMNS, *more_columns)
+    writer.writerow(columns)
     for job, rest in zip(jobs, more, strict=True):
-        found = _flat(job, now)
-        writer.writerow([csv_cell(value) for value in (*(found[name] for name in CSV_COLUMNS), *rest.values())])
+        found = {**_flat(job, now), **rest}
+        writer.writerow([csv_cell(found[name]) for name in columns])
     return text.getvalue()
 
 
 def _flat(job: Job, now: Instant) -> dict[str, object]:
     found = job_object(job, now)
     error, problem, stage = found["error"], found["problem"], job.current_stage
-    request_id, trace_id = job.support_ids
     return {
         **found,
         "batch": job.target.batch,
@@ -88,8 +93,7 @@ def _flat(job: Job, now: Instant) -> dict[str, object]:
         "error_message": error["message"] if error is not None else None,
         "problem": problem["kind"] if problem is not None else None,
         "problem_message": problem["message"] if problem is not None else None,
-        "request_id": request_id,
-        "trace_id": trace_id,
+        "support_id": job.support_id,
     }
 
 

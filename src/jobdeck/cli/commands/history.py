@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             log(f"no saved jobs{of_profile(arguments, scopes)} yet")
         elif form:
             jobs, more = [item.at(now) for item in stored], [_saved(item, notes.get(item.last.key)) for item in stored]
-            sys.stdout.write(export_jobs(jobs, now, ExportFormat(form), more))
+            sys.stdout.write(export_jobs(jobs, now, ExportFormat(form), more, SavedKeys.__annotations__))
             sys.stdout.flush()
         else:
             named = [(item.last.key.profile, item.scope) for item in stored]
