@@ -129,4 +129,5 @@ def test_what_a_file_or_a_pipe_names_is_a_batch_where_it_is_several_jobs(monkeyp
     assert re.fullmatch(r"piped \d\d-\d\d \d\d:\d\d", batches["op_4"])
     assert batches["op_5"] == batches["op_4"]
     named = gather_targets(["./night.txt", "op_6"], REGISTRY, "import 7").targets
-    assert {target.batch for target in named} == {"import 7"}
+    assert {(target.batch, target.replaces_batch) for target in named} == {("import 7", True)}
+    assert not any(target.replaces_batch for target in found)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from jobdeck.app.context import AppContext
 from jobdeck.domain.events import JobAdded, JobRemoved, PhaseChanged, ProblemMet, RunBegan
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
@@ -11,10 +12,13 @@ from jobdeck.engine.job_log import MAX_EXCHANGES
 from jobdeck.engine.memory import BodyCache
 from jobdeck.engine.registry import Registry
 from jobdeck.providers.base import Reply
+from jobdeck.recording.codec import Decoder, Encoder
 from jobdeck.recording.entries import Added, Entry, Replied, Restored
 from jobdeck.recording.recorder import RecordedRegistry
+from jobdeck.recording.replay_state import FrameChanges, ReplayState
 from jobdeck.scheduling.actions import JobUpdate
-from tests.builders import START, body_of, make_exchange, make_observation, make_target
+from tests.builders import START, body_of, make_exchange, make_job, make_observation, make_target
+from tests.engine.running import settings_for
 from tests.support.clocks import ManualClock
 
 KEY = JobKey("hog", None, "op_1")
@@ -320,3 +324,43 @@ def test_an_answer_that_was_overtaken_tells_the_scheduler_what_holds() -> None:
     late = registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.RUNNING),)), now)
     assert registry.jobs[KEY].phase is Phase.SUCCEEDED
     assert [seen.terminal for seen in late.updates] == [True]
+
+
+def test_a_job_stays_in_its_batch_until_a_person_names_another() -> None:
+    registry = Registry()
+    registry.add(replace(make_target(), batch="night"), START)
+    assert registry.move_to_batch(make_target()) is None
+    assert registry.move_to_batch(replace(make_target(), batch="ids")) is None
+    moved = registry.move_to_batch(replace(make_target(), batch="import 7", replaces_batch=True))
+    assert moved is not None
+    assert registry.jobs[KEY] is moved
+    assert (moved.target.batch, moved.target.replaces_batch) == ("import 7", False)
+    registry.restore(make_job(observed=START, phase=Phase.RUNNING), START)
+    assert registry.jobs[KEY].target.batch == "import 7", "what is remembered of it moves it no more than a file does"
+
+
+async def test_a_job_that_is_remembered_in_a_batch_is_watched_in_it() -> None:
+    remembered = [replace(make_job(id_), target=replace(make_target(id_), batch="night")) for id_ in ("op_1", "op_2")]
+    engine = AppContext({}, settings=settings_for("http://127.0.0.1:9")).engine()
+    named = replace(make_target("op_2"), batch="import 7", replaces_batch=True)
+    engine.add([replace(make_target(), batch="ids"), named], remembered)
+    assert [job.target.batch for job in engine.jobs.values()] == ["night", "import 7"]
+    await engine.aclose()
+
+
+def test_a_move_to_another_batch_is_played_back() -> None:
+    entries: list[Entry] = []
+    recorded = RecordedRegistry(entries.append, ManualClock())
+    recorded.add(make_target(), START)
+    for name in ("ids", "ids", "other"):
+        recorded.move_to_batch(replace(make_target(), batch=name))
+    recorded.move_to_batch(replace(make_target(), batch="import 7", replaces_batch=True))
+    encoder, decoder, state = Encoder(), Decoder(100), ReplayState()
+    shown: list[str] = []
+    for entry in entries:
+        read = decoder.entry(encoder.line(entry))
+        assert not isinstance(read, Instant)
+        changes = FrameChanges(state.ranks)
+        state.apply(read, changes)
+        shown += [job.target.batch for job in changes.batch(state.registry).jobs]
+    assert shown == ["", "ids", "import 7"]

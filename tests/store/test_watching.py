@@ -43,12 +43,14 @@ def test_watching_again_keeps_the_state_and_takes_over_a_missing_accepting_id(st
     assert remembered.last.target.accepted_request_id == "r-1"
 
 
-def test_a_job_is_in_the_batch_that_it_was_last_added_with(empty: Store) -> None:
+def test_a_job_stays_in_its_batch_until_a_person_names_another(empty: Store) -> None:
     first, alone = replace(make_target("op_a"), batch="night"), make_target("op_b")
     empty.watch([first, alone], NOW)
     assert [target.batch for target in listed(empty)] == ["night", ""]
     empty.watch([make_target("op_a"), replace(alone, batch="day")], NOW + SECOND)
     assert [target.batch for target in listed(empty)] == ["night", "day"]
+    empty.watch([replace(first, batch="ids"), replace(alone, batch="import 7", replaces_batch=True)], NOW + SECOND)
+    assert [target.batch for target in listed(empty)] == ["night", "import 7"]
 
 
 def test_the_same_id_in_two_profiles_and_groups_is_three_jobs(empty: Store) -> None:

@@ -62,7 +62,8 @@ def gather_targets(arguments: Sequence[str], registry: ProfileRegistry, batch: s
 
     One that may be meant as either is refused, with both ways to say it.
     ``PROFILE:-`` is standard input of which every job that says no more than its ID is one of that profile.
-    All are of the `batch`; without one, those of a file or of standard input are, where there are several.
+    All are of the `batch`, and no longer of another; without one, those of a file or of standard input that are of none
+    are of one that is named after it, where there are several.
     Raises `CommandError` (exit 2) that names each refused target with its reason; nothing was sent by then.
     """
     found: dict[object, Target] = {}
@@ -87,7 +88,7 @@ def gather_targets(arguments: Sequence[str], registry: ProfileRegistry, batch: s
     if refused:
         more = f"\n({len(refused) - 20} more)" if len(refused) > 20 else ""
         raise CommandError("\n".join(refused[:20]) + more)
-    targets = (replace(target, batch=batch) if batch else target for target in found.values())
+    targets = (replace(target, batch=batch, replaces_batch=True) if batch else target for target in found.values())
     return TargetInputs(tuple(targets), any(map(is_piped, arguments)))
 
 

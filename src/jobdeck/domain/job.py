@@ -67,7 +67,8 @@ class Target:
     """What a user named: which job, of which of its API's resources, and what the answer that accepted it said.
 
     `accepted` says that there was such an answer; `retry_after` is how many seconds it asked to wait before the first
-    poll. `batch` is the name of what it was added with, empty where it was added alone.
+    poll. `batch` is the name of what it was added with, empty where it was added alone; `replaces_batch` says that a
+    person gave that name, so that it takes the place of another.
     """
 
     key: JobKey
@@ -78,6 +79,12 @@ class Target:
     accepted: bool = field(default=False, compare=False)
     retry_after: float | None = field(default=None, compare=False)
     batch: str = field(default="", compare=False)
+    replaces_batch: bool = field(default=False, compare=False)
+
+    def in_batch(self, known: str) -> "Target":
+        """Return the target of a job that was in the batch `known`: there it stays, unless another replaces it."""
+        batch = self.batch if self.replaces_batch or not known else known
+        return replace(self, batch=batch, replaces_batch=False)
 
 
 @dataclass(frozen=True, slots=True)

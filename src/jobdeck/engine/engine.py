@@ -117,12 +117,14 @@ class Engine:
         jobs: list[Job] = []
         others: list[Job] = []
         events: list[Event] = []
-        self._registry.set_remembered(remembered)
+        known = tuple(remembered)
+        self._registry.set_remembered(known)
+        batches = {job.key: job.target.batch for job in known}
         wanted = tuple(targets)
         workers = {name: self._worker(name) for name in dict.fromkeys(target.key.profile for target in wanted)}
         for target in wanted:
             worker = workers[target.key.profile]
-            if (added := self._registry.add(target, now)) is not None:
+            if (added := self._registry.add(target.in_batch(batches.get(target.key, "")), now)) is not None:
                 jobs.append(added[0])
                 events.append(added[1])
                 worker.scheduler.add(target.key, target.resource, now.mono, wait=target.retry_after)

@@ -94,11 +94,12 @@ class Registry:
     def move_to_batch(self, target: Target) -> Job | None:
         """Note that a watched job was added again as part of a batch; None when nothing changes by that."""
         known = self._jobs[target.key]
-        if not target.batch or target.batch == known.target.batch:
+        batch = target.in_batch(known.target.batch).batch
+        if not batch or batch == known.target.batch:
             return None
-        changed_now = replace(known, target=replace(known.target, batch=target.batch), version=known.version + 1)
-        self._jobs[target.key] = changed_now
-        return changed_now
+        moved = replace(known, target=replace(known.target, batch=batch), version=known.version + 1)
+        self._jobs[target.key] = moved
+        return moved
 
     def restore(self, job: Job, now: Instant) -> bool:
         """Begin to watch a job in a remembered state; False when it is watched and was observed already.
@@ -110,6 +111,8 @@ class Registry:
             return False
         if job.observed is not None and job.key not in self._removed:
             job = job.as_remembered()
+        if known is not None and known.target.batch:
+            job = replace(job, target=replace(job.target, batch=known.target.batch))
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
         if known is None:
             self._logs[job.key] = self._removed.pop(job.key) if job.key in self._removed else JobLog(now)

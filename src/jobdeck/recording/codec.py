@@ -19,6 +19,7 @@ from jobdeck.domain.text import clean
 from jobdeck.recording.entries import (
     Acknowledged,
     Added,
+    BatchChanged,
     Entry,
     ForecastChanged,
     Header,
@@ -91,6 +92,7 @@ class _Line:
     added: Added | None = None
     restored: Restored | None = None
     removed: Removed | None = None
+    batch: BatchChanged | None = None
     acknowledged: Acknowledged | None = None
     replied: Replied | None = None
     peer_update: PeerUpdate | None = None

@@ -42,6 +42,15 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchChanged:
+    """A watched job was added again, as part of a batch."""
+
+    at: Instant
+    key: JobKey
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """A person acknowledged the trouble of a job, or took that back."""
 
@@ -111,7 +120,7 @@ class PollingStatus:
     halted: Mapping[str, Problem]
 
 
-JobEntry: TypeAlias = Added | Restored | Removed | Acknowledged | HistoryLoaded | ForecastChanged
+JobEntry: TypeAlias = Added | Restored | Removed | BatchChanged | Acknowledged | HistoryLoaded | ForecastChanged
 Entry: TypeAlias = JobEntry | Replied | PeerUpdate | OutageChanged | PollingStatus | ProfileEvent | SleepNoticed
 
 

@@ -107,8 +107,15 @@ class RecordedRegistry(Registry):
         """Record and add."""
         added = super().add(target, now)
         if added is not None:
-            self._record(e.Added(now, target))
+            self._record(e.Added(now, added[0].target))
         return added
+
+    def move_to_batch(self, target: Target) -> Job | None:
+        """Move and record, if it is another batch."""
+        moved = super().move_to_batch(target)
+        if moved is not None:
+            self._record(e.BatchChanged(self._clock.now(), moved.key, moved.target.batch))
+        return moved
 
     def restore(self, job: Job, now: Instant) -> bool:
         """Record and restore."""

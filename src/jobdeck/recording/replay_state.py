@@ -1,6 +1,7 @@
 """What the entries of a recording amount to: jobs, as they were at each moment."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from jobdeck.domain.attention import Rank, rank
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
@@ -184,6 +185,11 @@ class ReplayState:
                 if event is not None:
                     changes.remove(key)
                     changes.events.append(event)
+            case e.BatchChanged(_, key, batch):
+                self._settle(key, changes)
+                if key in registry.jobs:
+                    target = replace(registry.jobs[key].target, batch=batch, replaces_batch=True)
+                    changes.touch(registry.move_to_batch(target))
             case e.Acknowledged(_, key, acknowledged):
                 self._settle(key, changes)
                 changes.touch(registry.acknowledge(key, acknowledged=acknowledged))

@@ -23,7 +23,8 @@ _ADD_JOB = (
 _ACCEPTED = (
     "UPDATE jobs SET accepted_request_id = coalesce(accepted_request_id, ?2),"
     " accepted_trace_id = coalesce(accepted_trace_id, ?3), accepted = max(accepted, ?4),"
-    " active_us = max(active_us, ?5), profile = ?6, batch = coalesce(?7, batch) WHERE seq = ?1"
+    " active_us = max(active_us, ?5), profile = ?6, "
+    " batch = iif(?8, coalesce(?7, batch), coalesce(batch, ?7)) WHERE seq = ?1"
 )
 _UNWATCH = "DELETE FROM watches WHERE job = ? AND profile IN (SELECT n.profile FROM profile_names n WHERE n.name = ?)"
 _API = "SELECT provider, resource FROM jobs WHERE seq = ?"
@@ -73,7 +74,8 @@ def watch(session: Session, targets: Iterable[Target], now_us: int, *, listed: b
             found = _add_job(session, target, now_us)
         else:
             ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted))
-            connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile, target.batch or None))
+            batch = (target.batch or None, int(target.replaces_batch))
+            connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile, *batch))
             if first(connection.execute(_API, (found[0],)), api_from) is None:
                 # Unreadable there, and known here.
                 connection.execute(_SET_API, (target.provider, target.resource, found[0]))
