@@ -10,7 +10,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.engine.job_log import MAX_EXCHANGES
 from jobdeck.engine.memory import BodyCache
-from jobdeck.engine.registry import Registry
+from jobdeck.engine.registry import MAX_REMOVED, Registry
 from jobdeck.providers.base import Reply
 from jobdeck.recording.codec import Decoder, Encoder
 from jobdeck.recording.entries import Added, Entry, Replied, Restored
@@ -364,3 +364,21 @@ def test_a_move_to_another_batch_is_played_back() -> None:
         state.apply(read, changes)
         shown += [job.target.batch for job in changes.batch(state.registry).jobs]
     assert shown == ["", "ids", "import 7"]
+
+
+def test_a_job_that_was_removed_and_added_again_is_a_new_one_in_its_batch() -> None:
+    registry = Registry()
+    registry.add(replace(make_target(), batch="night"), START)
+    registry.apply(KEY, Reply(make_exchange(), (make_observation(Phase.SUCCEEDED),), body=b"old"), START)
+    before = registry.jobs[KEY]
+    registry.remove(KEY, START)
+    registry.add(replace(make_target(), batch="pasted"), START)
+    assert registry.jobs[KEY].target.batch == "night"
+    assert registry.restore(before, START)
+    assert not registry.jobs[KEY].confirmed, "an answer from before it was added is none to a request since"
+    registry.apply(KEY, Reply(make_exchange(START.later(1)), (make_observation(Phase.SUCCEEDED),), body=b"new"), START)
+    for number in range(MAX_REMOVED + 1):
+        other = make_target(f"other_{number}")
+        registry.add(other, START)
+        registry.remove(other.key, START)
+    assert body_of(registry.newest_content(KEY)) == b"new"

@@ -25,6 +25,14 @@ MAX_REMOVED = 100
 
 
 @dataclass(frozen=True, slots=True)
+class _Removed:
+    """What is kept of a job that was removed."""
+
+    log: JobLog
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryChange:
     """What a reply changed: the jobs it touched, in their new state, and the events."""
 
@@ -43,7 +51,7 @@ class Registry:
         self._results = ResultBudget()
         self._evicted: set[JobKey] = set()
         self._remembered: dict[JobKey, Job] = {}
-        self._removed: OrderedDict[JobKey, JobLog] = OrderedDict()
+        self._removed: OrderedDict[JobKey, _Removed] = OrderedDict()
 
     def copy(self) -> "Registry":
         """Return an independent copy."""
@@ -52,7 +60,7 @@ class Registry:
         other._logs = {key: log.copy() for key, log in self._logs.items()}
         other._bodies = self._bodies.copy()
         other._results = self._results.copy()
-        other._removed = OrderedDict((key, log.copy()) for key, log in self._removed.items())
+        other._removed = OrderedDict((key, _Removed(one.log.copy(), one.batch)) for key, one in self._removed.items())
         return other
 
     @property
@@ -85,6 +93,9 @@ class Registry:
         """Begin to watch a target; None when it is watched already."""
         if target.key in self._jobs:
             return None
+        # Added anew, it is no job of which anything is to be restored, nor does its body go with those that are.
+        removed = self._removed.pop(target.key, None)
+        target = target.in_batch(removed.batch if removed is not None else "")
         job = Job(target=target, added=now, kind=target.resource)
         self._jobs[target.key] = job
         self._logs[target.key] = JobLog(now)
@@ -115,7 +126,8 @@ class Registry:
             job = replace(job, target=replace(job.target, batch=known.target.batch))
         self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
         if known is None:
-            self._logs[job.key] = self._removed.pop(job.key) if job.key in self._removed else JobLog(now)
+            removed = self._removed.pop(job.key, None)
+            self._logs[job.key] = removed.log if removed is not None else JobLog(now)
         self._store_result(job)
         return True
 
@@ -215,10 +227,11 @@ class Registry:
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
         """Watch a job no more; None when it was not watched. The history of the last ones is kept for `restore`."""
-        if self._jobs.pop(key, None) is None:
+        job = self._jobs.pop(key, None)
+        if job is None:
             return None
         self._results.put(key, None)
-        self._removed[key] = self._logs.pop(key)
+        self._removed[key] = _Removed(self._logs.pop(key), job.target.batch)
         if len(self._removed) > MAX_REMOVED:
             self._bodies.drop(self._removed.popitem(last=False)[0])
         return JobRemoved(now, key)
