@@ -154,7 +154,7 @@ def test_bodies_stay_within_their_budget_and_the_newest_of_each_job_stays_longes
     there = [number for number in range(9) if bodies.get(content(number).exchange.id) is not None]
     assert there == [0, 7, 8]
     bodies.put(content(9, size=7_000), [KEY])
-    assert body_of(bodies.newest(KEY)) == b"x" * 1_000
+    assert bodies.newest(KEY) is None, "an older body would be taken for the newest"
     kept = bodies.get(content(9).exchange.id)
     assert kept is not None
     assert (kept.body, kept.headers) == (None, (("retry-after", "3"),))
@@ -382,3 +382,16 @@ def test_a_job_that_was_removed_and_added_again_is_a_new_one_in_its_batch() -> N
         registry.add(other, START)
         registry.remove(other.key, START)
     assert body_of(registry.newest_content(KEY)) == b"new"
+
+
+def test_an_older_body_is_not_the_newest_once_a_newer_one_is_not_kept() -> None:
+    registry = registry_with("op_1")
+    row = make_observation(Phase.RUNNING)
+    registry.apply(KEY, Reply(make_exchange(), (row,), body=b"old"), START)
+    registry.apply(KEY, Reply(make_exchange(START.later(1)), (row,)), START.later(1))
+    assert registry.newest_content(KEY) is None
+    assert body_of(registry.content(make_exchange())) == b"old", "it is still that of its exchange"
+    registry.apply(KEY, Reply(make_exchange(START.later(2)), (row,), body=b"new"), START.later(2))
+    ended = Reply(list_exchange(3), (make_observation(Phase.SUCCEEDED),))
+    registry.apply(None, ended, START.later(3))
+    assert registry.newest_content(KEY) is None

@@ -35,12 +35,16 @@ class BodyCache:
         self._jobs_of: dict[ExchangeId, int] = {}
 
     def put(self, content: ExchangeContent, newest_of: Iterable[JobKey] = ()) -> None:
-        """Keep what came of an exchange, as the newest body of some jobs; without a body that is over the budget."""
+        """Keep what came of an exchange, as the newest body of some jobs; without a body that is over the budget.
+
+        Jobs whose newest body is not kept have none: an older one would be taken for it.
+        """
         if _size_of(content) > self._budget:
-            content, newest_of = replace(content, body=None), ()
+            content = replace(content, body=None)
         id_, jobs = content.exchange.id, tuple(newest_of)
         for key in jobs:
             self._release(key)
+        jobs = jobs if content.body is not None else ()
         for known in (self._older.pop(id_, None), self._newest.pop(id_, None)):
             self._size -= 0 if known is None else _size_of(known)
         self._size += _size_of(content)

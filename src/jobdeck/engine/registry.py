@@ -254,7 +254,7 @@ class Registry:
             if job is None:
                 return RegistryChange((), (), ())
             self._logs[asked].add_exchange(reply.exchange)
-            self._keep_content(reply, () if reply.body is None or _is_beside_state(reply.exchange) else (asked,))
+            self._keep_content(reply, () if _is_beside_state(reply.exchange) else (asked,))
             if reply.problem is not None:
                 changed, events = apply_failure(job, reply.exchange, reply.problem, now)
                 self._jobs[asked] = changed
@@ -269,12 +269,15 @@ class Registry:
         applied = self._observe_all(watched, reply.exchange, now, Source.LIST)
         # Lists come by the second and are large: one that shows no other phase of any job than before is not kept.
         if turned := [job.key for job, _ in watched if self._jobs[job.key].phase is not job.phase]:
-            self._keep_content(reply, turned if reply.body is not None else ())
+            self._keep_content(reply, turned)
         return applied
 
     def _keep_content(self, reply: Reply, newest_of: Iterable[JobKey]) -> None:
         if reply.body is not None or reply.headers:
             self._bodies.put(ExchangeContent(reply.exchange, reply.headers, reply.windows, reply.body), newest_of)
+            return
+        for key in newest_of:
+            self._bodies.drop(key)
 
     def note_action(self, key: JobKey, reply: Reply) -> Job | None:
         """Keep the exchange of a request that acts on a job; None when it is not watched.
