@@ -1,6 +1,7 @@
 """``jobdeck cancel``: one request for each job, only where it is allowed and confirmed, and an honest word on each."""
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_without_an_answer_nobody_claims_to_know_and_only_a_poll_follows(
 ) -> None:
     lost, cut = run(env, LOST, CUT).objects
     assert (lost["cancel"]["outcome"], lost["phase"]) == ("unknown", "running")
-    assert lost["cancel"]["message"].startswith("not known whether the server took it: unreachable: ")
+    assert lost["cancel"]["message"].startswith("unknown whether the server accepted it: unreachable: ")
     assert (cut["cancel"]["outcome"], cut["phase"]) == ("unknown", "cancelled")
     assert cancelled(server) == [LOST, CUT]
     assert run(env, LOST).code == 7
@@ -118,8 +119,10 @@ def test_without_an_answer_nobody_claims_to_know_and_only_a_poll_follows(
 
 
 def test_a_429_is_kept_to_like_any_other(env: dict[str, str], server: ThreadedSimulator) -> None:
-    ran = run(env, LIMITED)
-    assert (ran.code, ran.object["cancel"]["http_status"]) == (7, 429)
+    ran = run(env, LIMITED, RUNNING)
+    limited, later = (item["cancel"] for item in ran.objects)
+    assert (ran.code, limited["http_status"], later["outcome"]) == (7, 429, "not_sent")
+    assert re.fullmatch(r"not sent: no requests until [\d:]+Z \(cooldown\): cancel again then", later["message"])
     assert cancelled(server) == [LIMITED]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -10,17 +11,21 @@ from jobdeck.app.context import AppContext
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.engine.coordinator import Denied, NullCoordinator, Permit, Request
+from jobdeck.engine.engine import Engine
+from jobdeck.providers.base import Reply
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.recorder import Recorder
 from jobdeck.recording.replay import ReplayEngine
+from jobdeck.scheduling.actions import CancelJob, ListPage
 from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario, StageScript
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.vocabulary import Api
-from tests.engine.running import settings_for, sight, until
+from tests.engine.running import Sight, settings_for, sight, until
 from tests.support.clocks import FastClock
 from tests.tui.world import GROUP
 
@@ -70,7 +75,7 @@ async def test_nothing_is_sent_while_polling_is_paused_or_for_a_job_that_nobody_
         seen.engine.resume()
         strange = await seen.engine.cancel(key(IDS[1]))
         assert [(one.outcome, one.describe()) for one in (paused, strange)] == [
-            (CancelOutcome.NOT_SENT, "not sent: polling is paused"),
+            (CancelOutcome.NOT_SENT, "not sent: polling is paused: resume it (p), then cancel again"),
             (CancelOutcome.NOT_SENT, "not sent: not watched"),
         ]
         assert posts(seen.server) == 0
@@ -86,6 +91,105 @@ async def test_it_waits_for_the_budget_but_not_for_a_quarter_of_an_hour() -> Non
         assert second.outcome is CancelOutcome.NOT_SENT
         assert second.describe().startswith("not sent: no requests until ")
         assert posts(seen.server) == 1
+
+
+def drain(seen: Sight) -> float:
+    """Spend what the profile may send now; returns when there is more."""
+    scheduler = seen.engine._workers["sonarly"].scheduler
+    while (ready := scheduler.acquire(seen.clock.now().mono)) is None:
+        pass
+    return ready
+
+
+async def test_it_goes_before_the_next_poll() -> None:
+    async with sight(Scenario(jobs=JOBS), limit=60) as seen:
+        await seen.until(lambda: len(seen.jobs) == 3 and all(job.phase is Phase.RUNNING for job in seen.jobs))
+        drain(seen)
+        await until(lambda: seen.engine._workers["sonarly"]._in_flight == 0)
+        drain(seen)
+        sent = len(seen.server.requests)
+        for id_ in IDS:
+            seen.engine.poll_now(key(id_))
+        assert (await seen.engine.cancel(key(IDS[2]))).outcome is CancelOutcome.ACCEPTED
+        await until(lambda: len(seen.server.requests) > sent + 1)
+        assert [record.method for record in seen.server.requests[sent : sent + 2]] == ["POST", "GET"]
+
+
+async def test_a_pause_while_it_waits_for_the_budget_ends_it() -> None:
+    async with sight(Scenario(jobs=JOBS[:1]), limit=6) as seen:
+        await seen.until(lambda: any(job.phase is Phase.RUNNING for job in seen.jobs))
+        drain(seen)
+        cancelling = asyncio.create_task(seen.engine.cancel(key(IDS[0])))
+        await until(lambda: seen.engine._workers["sonarly"]._cancels_waiting == 1)
+        seen.engine.pause()
+        assert (await cancelling).describe() == "not sent: polling is paused: resume it (p), then cancel again"
+        seen.engine.resume()
+        await seen.until(lambda: len(seen.exchanges) > 3)
+        assert posts(seen.server) == 0
+
+
+async def test_nothing_is_sent_once_the_key_was_refused() -> None:
+    refused = Fault(FaultKind.STATUS, job=IDS[0], endpoint=Endpoint.POLL, status=401, start=20.0)
+    async with sight(Scenario(jobs=JOBS[:1], faults=(refused,))) as seen:
+        await seen.until(lambda: "sonarly" in seen.engine.halted())
+        result = await seen.engine.cancel(key(IDS[0]))
+        assert (result.outcome, result.problem and result.problem.kind) == (CancelOutcome.NOT_SENT, ProblemKind.AUTH)
+        assert result.describe().startswith("not sent: API key rejected, polling stopped: run jobdeck doctor, press R")
+        assert posts(seen.server) == 0
+
+
+class PausingCoordinator(NullCoordinator):
+    """Takes its time with the permit to cancel a job: meanwhile polling is paused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine: Engine | None = None
+        self.abandoned: list[Permit] = []
+
+    async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
+        if self.engine is not None and isinstance(request, CancelJob):
+            self.engine.pause()
+        return await super().acquire(profile, request, url, now)
+
+    async def abandon(self, permit: Permit, now: Instant) -> None:
+        self.abandoned.append(permit)
+
+
+async def test_what_was_paid_for_a_request_that_is_not_sent_is_given_back() -> None:
+    clock, coordinator = FastClock(40.0), PausingCoordinator()
+    async with SimulatorServer(Scenario(jobs=JOBS[:1]), clock=lambda: clock.now().us / 1e6) as server:
+        context = AppContext({}, settings=settings_for(server.url), clock=clock, keep=False)
+        engine = coordinator.engine = context.engine(coordinator)
+        engine.add([parse_target(f"sonarly:{GROUP}/{IDS[0]}", context.registry)])
+        scheduler = engine._workers["sonarly"].scheduler
+        result = await engine.cancel(key(IDS[0]))
+        assert result.describe() == "not sent: polling is paused: resume it (p), then cancel again"
+        assert len(coordinator.abandoned) == 1
+        assert scheduler.quota(clock.now().mono).used == 0
+        assert posts(server) == 0
+        await engine.aclose()
+
+
+async def test_a_provider_that_raises_leaves_it_open_and_on_record(tmp_path: Path) -> None:
+    context = AppContext({"JOBDECK_DATA_DIR": str(tmp_path)}, settings=settings_for("http://127.0.0.1:9"))
+    target = parse_target(f"sonarly:{GROUP}/{IDS[0]}", context.registry)
+
+    async def broken(_: Target) -> Reply:
+        raise ZeroDivisionError
+
+    store = context.open_store()
+    async with context.direct_clients(["sonarly"], store=store) as clients:
+        with mock.patch.object(clients["sonarly"]._provider, "cancel", broken):
+            result = await clients["sonarly"].cancel(target)
+        with mock.patch.object(clients["sonarly"]._provider, "list_page", broken), pytest.raises(ZeroDivisionError):
+            await clients["sonarly"].list_page(ListPage("prospecting"))
+    assert result.outcome is CancelOutcome.UNKNOWN
+    assert "unknown whether the server accepted it: unexpected response: internal error" in result.describe()
+    (entry,) = await store.store.exchanges(target.key, 10)
+    assert (entry.method, entry.state.value) == ("POST", "answered")
+    everything = await store.store.read(lambda shelf: shelf.all_exchanges(limit=10))
+    assert [one.state.value for one in everything] == ["abandoned", "answered"]
+    await store.store.close()
 
 
 async def test_a_recording_has_the_request(tmp_path: Path) -> None:
@@ -116,26 +220,32 @@ async def test_a_recording_has_the_request(tmp_path: Path) -> None:
     [
         (None, 202, CancelOutcome.ACCEPTED, "cancel request accepted"),
         (ProblemKind.PROTOCOL, 422, CancelOutcome.REFUSED, "cannot be cancelled now: why"),
+        (
+            ProblemKind.PROTOCOL,
+            408,
+            CancelOutcome.UNKNOWN,
+            "unknown whether the server accepted it: unexpected response: why",
+        ),
         (ProblemKind.PERMISSION, 403, CancelOutcome.REFUSED, "permission denied: why"),
         (ProblemKind.NOT_FOUND, 404, CancelOutcome.REFUSED, "not found: why"),
-        (ProblemKind.TIMEOUT, None, CancelOutcome.UNKNOWN, "not known whether the server took it: timed out: why"),
+        (ProblemKind.TIMEOUT, None, CancelOutcome.UNKNOWN, "unknown whether the server accepted it: timed out: why"),
         (
             ProblemKind.SERVER_ERROR,
             502,
             CancelOutcome.UNKNOWN,
-            "not known whether the server took it: server error: why",
+            "unknown whether the server accepted it: server error: why",
         ),
         (
             ProblemKind.REDIRECT,
             303,
             CancelOutcome.UNKNOWN,
-            "not known whether the server took it: unexpected redirect: why",
+            "unknown whether the server accepted it: unexpected redirect: why",
         ),
         (
             ProblemKind.TOO_BIG,
             200,
             CancelOutcome.UNKNOWN,
-            "not known whether the server took it: response too large: why",
+            "unknown whether the server accepted it: response too large: why",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_requested_wait
+from jobdeck.engine.cancel_request import cooldown_problem, send_cancel
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.coordinator import Coordinator, Denied, Permit
 from jobdeck.providers.base import Provider, Reply, ValuePage
@@ -48,8 +49,8 @@ T = TypeVar("T", Reply, ValuePage)
 class DirectClient:
     """Sends the list, look-up and cancel requests of one profile, one at a time, each when the budget has room for it.
 
-    Waits for a cooldown that the server asked for, after calling `on_cooldown` with the profile's name and the end of
-    it; a long one raises `RateLimitedError` instead.
+    Lists and look-ups wait for a cooldown that the server asked for, after calling `on_cooldown` with the profile's
+    name and the end of it; a long one raises `RateLimitedError` instead.
     """
 
     def __init__(
@@ -77,16 +78,19 @@ class DirectClient:
         )
 
     async def cancel(self, target: Target) -> CancelResult:
-        """Have a job cancelled, by one request that is never sent again."""
+        """Have a job cancelled, by one request that is never sent again, and not while the server wants none."""
         request = self._provider.cancel_request(target)
         if isinstance(request, str):
             return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, request))
         self._coordinator.watch([target], self._clock.now())
-        wanted = CancelJob(target.key, request.method)
+        await asyncio.sleep(0)  # its order goes to the store first: a job that is not known there is refused
         try:
-            reply = await self._send(wanted, request.url, lambda: self._provider.cancel(target), lambda got: got)
+            permit = await self._acquire(CancelJob(target.key, request.method), request.url)
         except RateLimitedError as error:
             return CancelResult.not_sent(error.problem)
+        reply = await send_cancel(
+            self._provider, self._coordinator, self._clock, target=target, request=request, permit=permit
+        )
         return CancelResult.of(reply.exchange)
 
     async def aclose(self) -> None:
@@ -94,12 +98,12 @@ class DirectClient:
         await self._provider.aclose()
 
     async def _send(
-        self, action: ListPage | CancelJob, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
+        self, page: ListPage, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
     ) -> T:
-        permit = await self._acquire(action, url)
+        permit = await self._acquire(page, url)
         try:
             got = await send()
-        except asyncio.CancelledError:
+        except BaseException:
             await self._coordinator.abandon(permit, self._clock.now())
             raise
         await self._coordinator.record(permit, reply_of(got), None, self._clock.now())
@@ -111,6 +115,8 @@ class DirectClient:
             permit = await self._coordinator.acquire(self._provider.profile_name, action, url, now)
             if not isinstance(permit, Denied):
                 return permit
+            if permit.in_cooldown and isinstance(action, CancelJob):
+                raise RateLimitedError(cooldown_problem(permit.until))
             if permit.in_cooldown:
                 self._check_cooldown(permit.until, now)
             await self._clock.wait(asyncio.Event(), max(0.05, permit.until.since(self._clock.now())))

@@ -27,11 +27,14 @@ class CancelResult:
 
     @classmethod
     def of(cls, exchange: Exchange) -> "CancelResult":
-        """Return what an exchange means: no answer, or one that is neither yes nor no, leaves it open."""
+        """Return what an exchange means: no answer, or one that is neither yes nor no, leaves it open.
+
+        So does a 408: whoever sends it, a proxy mostly, did not wait for the answer.
+        """
         problem, status = exchange.problem, exchange.http_status or 0
         if problem is None:
             return cls(CancelOutcome.ACCEPTED, None, exchange)
-        refused = 400 <= status < 500 or (200 <= status < 300 and problem.kind in _REFUSALS)
+        refused = (400 <= status < 500 and status != _TIMED_OUT) or (200 <= status < 300 and problem.kind in _REFUSALS)
         return cls(CancelOutcome.REFUSED if refused else CancelOutcome.UNKNOWN, problem, exchange)
 
     @classmethod
@@ -50,7 +53,7 @@ class CancelResult:
                 return f"not sent: {said}"
             case CancelOutcome.UNKNOWN:
                 kind = problem.kind.label if problem is not None else "no response"
-                return f"not known whether the server took it: {kind}: {said}"
+                return f"unknown whether the server accepted it: {kind}: {said}"
             case CancelOutcome.REFUSED:
                 return f"{self._refusal(job)}: {said}"
 
@@ -64,6 +67,7 @@ class CancelResult:
         return problem.kind.label if problem is not None and problem.kind is not ProblemKind.PROTOCOL else "refused"
 
 
+_TIMED_OUT = 408
 _REFUSALS = frozenset(
     {
         ProblemKind.AUTH,

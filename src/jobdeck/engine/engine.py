@@ -240,8 +240,6 @@ class Engine:
 
     async def cancel(self, key: JobKey) -> CancelResult:
         """Have a job cancelled, by one request that is never sent again, and poll it: only that tells what it did."""
-        if self.paused:
-            return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, "polling is paused"))
         if obstacle := self.cancel_obstacle(key):
             return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, obstacle))
         worker = self._workers[key.profile]

@@ -14,6 +14,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, MissingPart, Part, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.engine.cancel_request import cooldown_problem, send_cancel
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.coordinator import Coordinator, Denied, NullCoordinator, Permit, RateLimits, Request
 from jobdeck.engine.outage import OutageDetector
@@ -28,6 +29,9 @@ the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100.
 
 LONGEST_WAIT = 30.0
 """Seconds that a request waits for the budget which a person asked for once."""
+
+OBSTACLE_SECONDS = 1.0
+"""How often such a request looks whether it may still be sent at all."""
 
 RequestSubject: TypeAlias = Target | PartRequest | ListPage
 
@@ -101,6 +105,7 @@ class ProfileWorker:
         self._clock = clock
         self._coordinator: Coordinator = coordinator or NullCoordinator()
         self._in_flight = 0
+        self._cancels_waiting = 0
         self._wake = asyncio.Event()
         self._downloads: dict[JobKey, _Download] = {}
 
@@ -156,7 +161,8 @@ class ProfileWorker:
         async with asyncio.TaskGroup() as requests:
             while True:
                 self._wake.clear()
-                if self._in_flight >= MAX_IN_FLIGHT:
+                # What a person has confirmed goes before the next poll.
+                if self._in_flight >= MAX_IN_FLIGHT or self._cancels_waiting:
                     await self._wake.wait()
                     continue
                 action = self.scheduler.next_action(self._clock.now().mono)
@@ -181,50 +187,85 @@ class ProfileWorker:
     async def cancel(self, target: Target) -> Reply | Problem:
         """Have a job cancelled, by one request that is never sent again; or return why it was not sent.
 
-        It waits for the budget, but not for long: nobody expects it to be sent a quarter of an hour later.
+        It goes before the next poll, and waits for the budget, but not for long: nobody expects it to be sent a quarter
+        of an hour later.
         """
         request = self._provider.cancel_request(target)
         if isinstance(request, str):
             return Problem(ProblemKind.PERMISSION, request)
-        if self.halt is not None:
-            return self.halt
-        permit = await self._acquire(CancelJob(target.key, request.method), request.url)
-        if not isinstance(permit, Permit):
-            return Problem(ProblemKind.RATE_LIMIT, f"no requests until {format_time(permit.us)}", retry_at_us=permit.us)
-        sent = self._clock.now()
+        self._cancels_waiting += 1
         try:
-            reply = await self._provider.cancel(target)
-        except asyncio.CancelledError:
-            await self._coordinator.abandon(permit, self._clock.now())
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `_ask`
-            _log.exception("the provider of profile %s raised", self.name)
-            reply = Reply(replace(self._internal_error(target, error, sent), method=request.method, url=request.url))
-        reply, now = reply.sent_as(permit.sequence), self._clock.now()
-        await self._coordinator.record(permit, reply, None, now)
+            permit = await self._acquire(CancelJob(target.key, request.method), request.url)
+        finally:
+            self._cancels_waiting -= 1
+            self._wake.set()
+        if isinstance(permit, Problem):
+            return permit
+        sent = self._clock.now()
+        reply = await send_cancel(
+            self._provider, self._coordinator, self._clock, target=target, request=request, permit=permit
+        )
         kind = reply.problem.kind if reply.problem is not None else None
         result = ActionResult(
             kind, retry_after=reply.retry_after, windows=reply.windows, retry_after_unclamped=reply.retry_asked
         )
-        self.scheduler.on_acquired_result(now.mono, sent.mono, result)
+        self.scheduler.on_acquired_result(self._clock.now().mono, sent.mono, result)
         return reply
 
-    async def _acquire(self, request: CancelJob, url: str) -> Permit | Instant:
-        """Return leave to send what a person asks for; or until when there is none, where that is long."""
+    async def _acquire(self, request: CancelJob, url: str) -> Permit | Problem:
+        """Return leave to send what a person asks for; or why there is none, at once where that will not pass soon."""
         latest = self._clock.now().later(LONGEST_WAIT)
         while True:
             now = self._clock.now()
+            if (obstacle := self._sending_obstacle(now)) is not None:
+                return obstacle
             ready = self.scheduler.acquire(now.mono)
             until = now if ready is None else now.later(ready - now.mono)
             if ready is None:
-                permit = await self._coordinator.acquire(self.name, request, url, now)
+                permit = await self._acquire_shared(request, url, now)
                 if not isinstance(permit, Denied):
                     return permit
-                self.scheduler.refund(now.mono, permit.until.mono)
+                if permit.in_cooldown:
+                    self._apply_cooldown(permit.until)
+                    continue
                 until = permit.until
             if until.since(latest) > 0:
-                return until
-            await self._clock.wait(asyncio.Event(), max(0.05, until.since(now)))
+                message = f"the rate limit allows no request before {format_time(until.us)}: cancel again then"
+                return Problem(ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
+            # Not to `until` at once: polling may be paused meanwhile, which a person should be told of at once.
+            await self._clock.wait(asyncio.Event(), min(max(0.05, until.since(now)), OBSTACLE_SECONDS))
+
+    async def _acquire_shared(self, request: CancelJob, url: str, now: Instant) -> Permit | Denied | Problem:
+        """Acquire a permit for a request that is paid for here, and give back what was paid where there is none."""
+        try:
+            permit = await self._coordinator.acquire(self.name, request, url, now)
+        except BaseException:
+            self.scheduler.refund(now.mono)
+            raise
+        if isinstance(permit, Denied):
+            self.scheduler.refund(now.mono, permit.until.mono)
+            return permit
+        later = self._clock.now()
+        if (obstacle := self._sending_obstacle(later)) is None:
+            return permit
+        self.scheduler.refund(later.mono)
+        await self._coordinator.abandon(permit, later)
+        return obstacle
+
+    def _sending_obstacle(self, now: Instant) -> Problem | None:
+        """Return why nothing is sent to the profile for as long as nobody does something about it, or the server asked.
+
+        None while only the rate limit counts.
+        """
+        quota = self.scheduler.quota(now.mono)
+        if quota.paused:
+            return Problem(ProblemKind.PERMISSION, "polling is paused: resume it (p), then cancel again")
+        if self.halt is not None:
+            message = f"{self.halt.kind.label}, polling stopped: run jobdeck doctor, press R, then cancel again"
+            return replace(self.halt, message=message)
+        if quota.blocked_until is not None:
+            return cooldown_problem(now.later(quota.blocked_until - now.mono))
+        return None
 
     def download(self, key: JobKey, write: BodyWriter) -> "asyncio.Future[Problem | None]":
         """Hand the next body with a job's result to `write`; the future tells when it ended, and its problem."""

@@ -241,10 +241,16 @@ class Scheduler:
         self._budget.acquire(now)
         return None
 
-    def refund(self, now: float, until: float) -> None:
-        """Take back what was paid for a request that the shared budget had no room for before `until`."""
+    def refund(self, now: float, until: float | None = None) -> None:
+        """Take back what was paid by `acquire` for a request that was not sent.
+
+        With `until`, because the shared budget had no room for it before then.
+        """
         now = self._tick(now)
-        self._budget.refund_and_block(now, max(now, until), page=False)
+        if until is None:
+            self._budget.refund(now, page=False)
+        else:
+            self._budget.refund_and_block(now, max(now, until), page=False)
 
     def on_acquired_result(self, now: float, sent: float, result: ActionResult) -> None:
         """Take in what the answer to a request by `acquire` says of the budget; of jobs it says nothing."""
