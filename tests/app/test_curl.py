@@ -61,3 +61,24 @@ def test_what_is_asked_for_by_post_is_sent_again_with_its_body(tmp_path: Path) -
     asked = replace(make_exchange(), profile="own", job=target.key, method="POST", url="https://api.example/graphql")
     assert context.curl(asked) == line
     assert "-d" not in context.curl(replace(asked, url="https://api.example/other"))
+
+
+@pytest.mark.parametrize("allow", ['["cancel"]', "[]"])
+def test_a_cancel_request_is_copied_with_its_body(tmp_path: Path, allow: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""
+        profiles.own = {{ provider = "builds", base_url = "https://api.example", token = "env:TOKEN", allow = {allow} }}
+        [providers.builds]
+        job.url = "/builds/{{id}}"
+        fields.status = "$.state"
+        phases.succeeded = ["done"]
+        actions.cancel = {{ url = "/builds/{{id}}/status", method = "PUT", body = '{{"stop": "{{id}}"}}' }}
+        """
+    )
+    context = AppContext({}, config)
+    target = parse_target("own:b1", context.registry)
+    url = "https://api.example/builds/b1/status"
+    sent = replace(make_exchange(), profile="own", job=target.key, method="PUT", url=url)
+    assert shlex.split(context.curl(sent))[-3:] == ["-d", '{"stop": "b1"}', url]
+    assert "-d" not in shlex.split(context.curl(replace(sent, method="POST")))

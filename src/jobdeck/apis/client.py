@@ -50,7 +50,15 @@ class ApiClient:
 
     def request_for(self, target: Target) -> tuple[str, str, str]:
         """Return method, URL and body of a poll, as exchanges tell them; of what is not sent at all, the base URL."""
-        where = self._address(target)
+        return self._as_told(self._address(target))
+
+    def requests_about(self, target: Target) -> tuple[tuple[str, str, str], ...]:
+        """Return method, URL and body of a poll and, where the API has such, of the request that cancels the job."""
+        cancelling = self._address_of_cancel(target)
+        found = (self._address(target), *(() if cancelling is None else (cancelling,)))
+        return tuple(map(self._as_told, found))
+
+    def _as_told(self, where: Address | str) -> tuple[str, str, str]:
         method, body = ("GET", "") if isinstance(where, str) else (where.method, where.body)
         return method, self._http.url_of(where), self._http.shown(body)
 
@@ -217,10 +225,15 @@ class ApiClient:
 
     def _cancel_address(self, target: Target) -> Address | str:
         """Return where a request to cancel a job goes, or why none may be sent."""
+        if obstacle := self._profile.cancel_obstacle(target.resource):
+            return obstacle
+        return self._address_of_cancel(target) or f"not a job of {self._spec.title}"
+
+    def _address_of_cancel(self, target: Target) -> Address | None:
+        """Return where a request to cancel a job goes, whether or not the profile allows one; None for no such job."""
         action, place = self._spec.cancel_of(target.resource), self._place(target)
-        obstacle = self._profile.cancel_obstacle(target.resource)
-        if obstacle or action is None or place is None:
-            return obstacle or f"not a job of {self._spec.title}"
+        if action is None or place is None:
+            return None
         known = {**place, ID: target.key.id}
         return replace(
             self._filled(action.url.path(known), (), {}),

@@ -207,7 +207,7 @@ class AppContext:
             return ""
         client = self._client(profile)
         targets = (Target(asked.job, profile.provider, name) for name in profile.spec.resources)
-        sent = (client.request_for(target) for target in targets)
+        sent = (request for target in targets for request in client.requests_about(target))
         return next((body for method, url, body in sent if (method, url) == (asked.method, asked.url)), "")
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
