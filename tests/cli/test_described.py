@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.apis.pages import built_in_names
+from jobdeck.app import discovery
 from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
 from jobdeck.domain.job import JobKey
@@ -246,6 +247,44 @@ def test_numbered_pages_are_asked_for_until_one_is_not_full(home: Path) -> None:
     with scripted_apart({"/blue/jobs": [rows("6", "5"), rows("4", "3")]}) as server:
         found = told(home, server, "discover", "--json", "--limit", "3", config=config("page"))
         assert [each["id"] for each in found.objects] == ["6", "5", "4"]
+
+
+def test_jobs_of_all_teams_are_listed_page_by_page_up_to_a_number_that_is_said(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIG.replace('variables = { team = "blue" }', "").replace(
+        "[providers.acme.job]",
+        """[providers.acme.variables.team]
+url = "/teams"
+items = "$.teams[*]"
+value = "$.slug"
+cursor = "$.next"
+cursor_parameter = "after"
+[providers.acme.job]""",
+    )
+    teams = ("blue", "red", "green", "grey")
+    pages = [
+        Say({"teams": [{"slug": "blue"}, {"slug": "red"}], "next": "p2"}),
+        Say({"teams": [{"slug": "green"}], "next": "p3"}),
+        Say({"teams": [{"slug": "grey"}], "next": None}),
+    ]
+    jobs = {f"/{team}/jobs": [Say([{"id": team, "state": "ok"}])] for team in teams}
+    with scripted_apart({"/teams": list(pages), **jobs}) as server:
+        found = told(home, server, "discover", "--json", config=config)
+        assert [each["account_group"] for each in found.objects] == list(teams)
+        assert (found.code, found.err) == (0, "")
+        assert [asked.query.get("after") for asked in server.asked("/teams")] == [None, "p2", "p3"]
+        sent = told(home, server, "requests", "--json", config=config).objects
+        assert [item["state"] for item in sent] == ["answered"] * 7
+    monkeypatch.setattr(discovery, "MAX_VALUES", 3)
+    with scripted_apart({"/teams": list(pages), **jobs}) as server:
+        found = told(home, server, "discover", "--json", config=config)
+        assert [each["account_group"] for each in found.objects] == list(teams[:3])
+        assert found.err == "jobdeck: profile own: only the jobs of the first 3 teams were listed\n"
+    with scripted_apart({"/teams": [pages[0], Say({}, 500)], **jobs}) as server:
+        found = told(home, server, "discover", "--json", config=config)
+        assert [each["account_group"] for each in found.objects] == list(teams[:2])
+        assert (found.code, "server error" in found.err) == (7, True)
 
 
 def test_a_list_that_is_described_wrongly_is_a_problem_and_no_empty_list(home: Path) -> None:

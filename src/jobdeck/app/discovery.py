@@ -16,6 +16,8 @@ from jobdeck.domain.transitions import apply_observation
 from jobdeck.scheduling.actions import ListPage
 
 MAX_PAGES = 20
+MAX_VALUES = 300
+"""Account groups, or other values of a variable, whose jobs are listed: each takes a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,9 @@ async def list_jobs(
 ) -> Found:
     """Read the lists of one profile, newest jobs first; `progress` gets what there is after each list."""
     jobs: dict[JobKey, Job] = {}
-    lists, problem = await _lists(context, client, name)
+    lists, problem, found = await _lists(context, client, name)
     problems = [problem] if problem is not None else []
-    gaps: list[str] = []
+    gaps = list(found)
     for first in lists:
         read = await _read(client, replace(first, status=status), limit)
         problems.extend([read.problem] if read.problem is not None else [])
@@ -126,24 +128,52 @@ async def _read(client: DirectClient, page: ListPage, limit: int) -> _Read:
     return _Read(tuple(rows[:limit]), None, tuple(gaps))
 
 
-async def _lists(context: AppContext, client: DirectClient, name: str) -> tuple[tuple[ListPage, ...], Problem | None]:
-    """Return the lists that a profile has: one for each value of a variable that the profile does not give."""
+async def _lists(
+    context: AppContext, client: DirectClient, name: str
+) -> tuple[tuple[ListPage, ...], Problem | None, tuple[str, ...]]:
+    """Return the lists that a profile has: one for each value of a variable that the profile does not give.
+
+    Also why some values are not known, and what says that there are more.
+    """
     profile = context.settings.profiles[name].profile
     pages: list[ListPage] = []
+    gaps: list[str] = []
     for listed in profile.spec.lists:
         resource = listed.shows[0]
         place = _place_of(profile, listed)
         if place is not None:
             pages.append(ListPage(resource, profile.spec.resources[resource].scope_of(place)))
         elif (variable := _listed_variable(profile, listed)) is not None:
-            try:
-                found = await client.list_values(variable)
-            except RateLimitedError as error:
-                return tuple(pages), error.problem
-            if found.problem is not None:
-                return tuple(pages), found.problem
-            pages.extend(ListPage(resource, value) for value in found.values)
-    return tuple(pages), None
+            values, problem, complete = await _values(client, variable)
+            pages.extend(ListPage(resource, value) for value in values)
+            if problem is not None:
+                return tuple(pages), problem, tuple(gaps)
+            if not complete:
+                gaps.append(f"only the jobs of the first {len(values)} {variable.replace('_', ' ')}s were listed")
+    return tuple(pages), None, tuple(gaps)
+
+
+async def _values(client: DirectClient, variable: str) -> tuple[tuple[str, ...], Problem | None, bool]:
+    """Page through the values of a variable until `MAX_VALUES`, their end, a problem, or twenty pages.
+
+    Returns them, the problem, and whether those are all.
+    """
+    values: dict[str, None] = {}
+    asked: set[str | None] = set()
+    cursor: str | None = None
+    while cursor not in asked and len(asked) < MAX_PAGES and len(values) < MAX_VALUES:
+        asked.add(cursor)
+        try:
+            found = await client.list_values(variable, cursor)
+        except RateLimitedError as error:
+            return tuple(values), error.problem, False
+        if found.problem is not None:
+            return tuple(values), found.problem, False
+        values.update(dict.fromkeys(found.values))
+        cursor = found.next_cursor
+        if cursor is None:
+            break
+    return tuple(values)[:MAX_VALUES], None, cursor is None and len(values) <= MAX_VALUES
 
 
 def _job(context: AppContext, name: str, resource: str, row: Observation, exchange: Exchange) -> Job:
