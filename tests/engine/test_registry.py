@@ -395,3 +395,23 @@ def test_an_older_body_is_not_the_newest_once_a_newer_one_is_not_kept() -> None:
     ended = Reply(list_exchange(3), (make_observation(Phase.SUCCEEDED),))
     registry.apply(None, ended, START.later(3))
     assert registry.newest_content(KEY) is None
+
+
+def test_a_cancel_request_of_another_process_is_kept_of_a_job_that_nobody_has_observed() -> None:
+    ours = registry_with("op_1")
+    sent = replace(make_exchange(), method="POST", http_status=202)
+    applied = ours.merge_external(make_job(), sent)
+    assert ours.log_of(KEY).exchanges == (sent,)
+    assert applied.jobs == (ours.jobs[KEY],), "its row is drawn anew, with the request"
+    assert ours.jobs[KEY].observed is None
+    assert ours.merge_external(make_job(), sent).jobs == ()
+
+
+def test_a_cancel_request_for_a_job_that_nobody_has_observed_is_played_back() -> None:
+    entries: list[Entry] = []
+    recorded, state = RecordedRegistry(entries.append, ManualClock()), ReplayState()
+    recorded.add(make_target(), START)
+    recorded.note_action(KEY, Reply(replace(make_exchange(), method="POST", http_status=202)))
+    for entry in entries:
+        state.apply(entry, FrameChanges(state.ranks))
+    assert [one.method for one in state.registry.log_of(KEY).exchanges] == ["POST"]

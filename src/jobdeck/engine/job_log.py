@@ -65,15 +65,16 @@ class JobLog:
         self._exchanges.append(exchange)
         _trim(self._exchanges, MAX_EXCHANGES)
 
-    def insert_exchange(self, exchange: Exchange) -> None:
-        """Insert an exchange of another process by its sequence, once: the newest comes again with each change."""
+    def insert_exchange(self, exchange: Exchange) -> bool:
+        """Insert an exchange of another process by its sequence; False when it is there: it comes with each change."""
         at = len(self._exchanges)
         while at and self._exchanges[at - 1].sequence >= exchange.sequence:
             at -= 1
             if self._exchanges[at].sequence == exchange.sequence:
-                return
+                return False
         self._exchanges.insert(at, exchange)
         _trim(self._exchanges, MAX_EXCHANGES)
+        return True
 
     def record_change(self, before: Job, after: Job, events: Iterable[JobEvent], now: Instant) -> None:
         """Record what an observation changed."""

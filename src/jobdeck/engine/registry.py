@@ -189,16 +189,16 @@ class Registry:
     ) -> RegistryChange:
         """Merge what another process observed of a watched job, by the same rules as an answer of our own.
 
-        With `result_missing` there is a result that was not shared: the one we have stays, and where we have none the
-        end alone is known, as from a list.
+        The exchange is one more of the job's, whether or not it showed anything: to cancel it, for example. With
+        `result_missing` there is a result that was not shared: the one we have stays, and where we have none the end
+        alone is known, as from a list.
         """
         known = self._jobs.get(external.key)
-        if known is None or external.observed is None:
+        if known is None:
             return RegistryChange((), (), ())
-        if exchange is not None:
-            self._logs[external.key].insert_exchange(exchange)
-        if external.sequence <= known.sequence:
-            return RegistryChange((), (), ())
+        is_new = exchange is not None and self._logs[external.key].insert_exchange(exchange)
+        if external.observed is None or external.sequence <= known.sequence:
+            return RegistryChange((self._touch(external.key),) if is_new else (), (), ())
         events_of, observation = _exchange_of(external), observation_of(external)
         if result_missing:
             facts = known.facts if known.evicted_result is not None else observation.facts
