@@ -70,7 +70,9 @@ def configuration() -> str:
             'A key of the screen, such as `"ctrl+o" = { run = ["my-tool", "--open"], label = "open in tool" }`: '
             "a letter, a digit, `f1` to `f12`, or one with `ctrl+` or `alt+`, but none that is built in. It runs the "
             "program once for each selected job, as a hook is run: the job as JSON on stdin and in `JOBDECK_…` "
-            "variables, no shell, no API keys in its environment, at most 30 seconds."
+            "variables, no shell, no API keys in its environment, at most 30 seconds. When it ends, what it has "
+            "started and is still running ends with it, except on Windows: start what should go on, such as a browser, "
+            'in a session of its own (`run = ["setsid", "-f", "my-browser"]`).'
         ),
         _table("key", USER_KEYS),
         "## [providers.NAME]",

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,30 @@ async def test_a_hook_that_takes_too_long_is_killed_with_all_it_started(
     async with asyncio.timeout(100):
         while runs(child):
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.posix
+async def test_what_the_program_of_a_key_has_started_ends_with_it_but_not_in_a_session_of_its_own(
+    tmp_path: Path,
+) -> None:
+    start = (
+        "import subprocess, sys; sleeper = [sys.executable, '-c', 'import time; time.sleep(60)']; "
+        "started = [subprocess.Popen(sleeper, start_new_session=own) for own in (False, True)]; "
+        "open(sys.argv[1], 'w').write(' '.join(str(one.pid) for one in started))"
+    )
+    complaints: list[str] = []
+    await runner(hook(), complaints).run_program(
+        [sys.executable, "-c", start, str(tmp_path / "pids")], "open in tool", failed()
+    )
+    assert complaints == []
+    ended, goes_on = map(int, (tmp_path / "pids").read_text().split())
+    try:
+        async with asyncio.timeout(100):
+            while runs(ended):
+                await asyncio.sleep(0.01)
+        assert runs(goes_on)
+    finally:
+        os.kill(goes_on, signal.SIGKILL)
 
 
 @pytest.mark.posix
