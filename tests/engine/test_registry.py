@@ -415,3 +415,14 @@ def test_a_cancel_request_for_a_job_that_nobody_has_observed_is_played_back() ->
     for entry in entries:
         state.apply(entry, FrameChanges(state.ranks))
     assert [one.method for one in state.registry.log_of(KEY).exchanges] == ["POST"]
+
+
+def test_an_exchange_that_is_in_the_history_already_is_kept_once() -> None:
+    registry = registry_with("op_1")
+    late, row = make_exchange(), make_observation(Phase.RUNNING)
+    registry.merge_history(KEY, [late], [])
+    registry.apply(KEY, Reply(late, (row,)), START)
+    assert registry.log_of(KEY).exchanges == (late,)
+    listed = list_exchange(1)
+    registry.apply(None, Reply(listed, (row, row)), START.later(1))
+    assert registry.log_of(KEY).exchanges == (listed, late)

@@ -61,7 +61,9 @@ class JobLog:
         return other
 
     def add_exchange(self, exchange: Exchange) -> None:
-        """Add the newest exchange."""
+        """Add the newest exchange, once: the store may have told of it just before, and a list name a job twice."""
+        if self._exchanges and self._exchanges[-1].id == exchange.id:
+            return
         self._exchanges.append(exchange)
         _trim(self._exchanges, MAX_EXCHANGES)
 
