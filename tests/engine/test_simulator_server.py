@@ -13,6 +13,7 @@ import pytest
 
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.faultscript import Fault, FaultKind
+from jobdeck.simulator.http_server import MAX_BODY
 from jobdeck.simulator.scenario import JobScript, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.threaded import ThreadedSimulator
@@ -227,3 +228,121 @@ async def test_a_server_that_stops_while_it_accepts_leaves_no_connection_open() 
         await server.stop()
         gc.collect()
     assert [str(warning.message) for warning in caught] == []
+
+
+async def exchange(port: int, *pieces: bytes, half_close: bool = False) -> bytes:
+    """Send the pieces over one connection, and return all that comes back until the server ends it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.writelines(pieces)
+    if half_close:
+        writer.write_eof()
+    try:
+        async with asyncio.timeout(60):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    """A request's head for The Hog."""
+    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: x", "Authorization: Bearer t", *lines, "", "")).encode()
+
+
+async def test_pipelined_requests_are_answered_in_order_over_one_connection() -> None:
+    async with playing(ONE) as play:
+        answers = await exchange(
+            play.server.port,
+            head("GET", "/api/operations/op_a"),
+            head("HEAD", "/api/operations/op_a"),
+            head("GET", "/api/operations/op_b", "Connection: close"),
+        )
+        first, headers_only, last = answers.split(b"HTTP/1.1 ")[1:]
+        assert [first[:3], headers_only[:3], last[:3]] == [b"200", b"200", b"404"]
+        assert first.endswith(b"}")
+        assert headers_only.endswith(b"\r\n\r\n")
+        assert b"op_b" in last
+        assert play.server.stats.connections == 1
+
+
+async def test_a_body_may_come_in_chunks_and_the_client_may_wait_to_be_asked_for_it() -> None:
+    async with playing(ONE) as play:
+        answers = await exchange(
+            play.server.port,
+            head(
+                "POST", "/api/deep-research", "Transfer-Encoding: chunked", "Expect: 100-continue", "Connection: close"
+            ),
+            b'd\r\n{"prompt": "w\r\n',
+            b'5\r\nhy?"}\r\n0\r\n\r\n',
+        )
+        assert b" 202 " in answers
+        (job,) = [state.script for state in play.server.world.states(Api.THEHOG) if state.script.id != "op_a"]
+        assert job.query == "why?"
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 3000000", "Transfer-Encoding: chunked"])
+async def test_a_body_that_is_too_large_is_refused_before_it_has_all_come(framing: str) -> None:
+    async with playing(ONE) as play:
+        # Not a byte more: what is not read when the server closes would reset the connection.
+        piece = b"x" * (MAX_BODY + 1)
+        body = piece if "Length" in framing else b"%x\r\n%b" % (len(piece) + 1_000, piece)
+        answer = await exchange(play.server.port, head("POST", "/api/enrichments", framing), body)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert play.server.requests == ()
+        assert (await play.get(PATH)).status_code == 200
+
+
+async def test_a_client_that_sends_nothing_more_still_gets_its_whole_answer() -> None:
+    """What `printf … | nc` does: its side of the connection ends with the request."""
+    slow = Scenario(jobs=ONE.jobs, faults=(Fault(FaultKind.DRIP, seconds=0.001),))
+    async with SimulatorServer(slow) as server:
+        whole = await exchange(server.port, head("GET", PATH), half_close=True)
+        assert whole.startswith(b"HTTP/1.1 200 ")
+        assert whole.endswith(b"}")
+
+
+@pytest.mark.posix
+def test_without_a_free_file_descriptor_it_waits_for_one() -> None:
+    """The connection is served once one is free; meanwhile the process neither writes nor works."""
+    with subprocess.Popen(
+        [sys.executable, "-c", NO_DESCRIPTOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdin is not None
+        port = int(process.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.settimeout(60)
+            client.sendall(head("GET", PATH, "Connection: close"))
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert float(process.stdout.readline()) < 0.5, "seconds of CPU while there was none"
+            assert client.recv(12) == b"HTTP/1.1 200"
+        assert process.communicate(timeout=60)[1] == ""
+
+
+NO_DESCRIPTOR = """
+import asyncio, os, resource, sys, time
+from jobdeck.simulator.scenario import JobScript, Scenario
+from jobdeck.simulator.server import SimulatorServer
+
+async def main():
+    async with SimulatorServer(Scenario(jobs=(JobScript(id="op_a"),))) as server:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+        taken = []
+        try:
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        print(server.port, flush=True)
+        sys.stdin.readline()
+        began = time.process_time()
+        await asyncio.sleep(1.0)
+        print(time.process_time() - began, flush=True)
+        for one in taken:
+            os.close(one)
+        while server.stats.in_flight or not server.stats.requests:
+            await asyncio.sleep(0.01)
+
+asyncio.run(main())
+"""

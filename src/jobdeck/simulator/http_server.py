@@ -19,8 +19,14 @@ import h11
 _LOGGER = logging.getLogger("jobdeck.simulator")
 _LOGGER.addHandler(logging.NullHandler())
 
+MAX_BODY = 2**20
+"""Bytes of a request's body; a larger one is answered 413."""
+
 _READ_BYTES = 65_536
 _BACKLOG = 2048
+_RETRY_SECONDS = 0.2
+"""A process without a free file descriptor tries to accept so often."""
+
 _LINGER_AND_DISCARD = struct.pack("ii", 1, 0)
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
@@ -79,13 +85,8 @@ class Connection:
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted)
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
-    @property
-    def lost(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._writer.is_closing() or self._reader.at_eof()
-
     async def read(self) -> Request | None:
-        """Return the next request whole, None when there is none to come; h11.RemoteProtocolError if it is no HTTP."""
+        """Return the next request whole, or None when there is none to come; h11.RemoteProtocolError for a bad one."""
         if self._wire.our_state is h11.DONE:
             self._wire.start_next_cycle()
         if self._wire.our_state is not h11.IDLE:
@@ -96,11 +97,13 @@ class Connection:
         self._method = head.method.decode("ascii")
         if self._wire.they_are_waiting_for_100_continue:
             await self._send(h11.InformationalResponse(status_code=100, headers=[]))
-        body = []
+        body = bytearray()
         while isinstance(event := await self._event(), h11.Data):
-            body.append(bytes(event.data))
+            body += event.data
+            if len(body) > MAX_BODY:
+                raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-        return Request(self._method, head.target.decode("latin-1"), headers, b"".join(body))
+        return Request(self._method, head.target.decode("latin-1"), headers, bytes(body))
 
     async def _event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._wire.next_event()) is h11.NEED_DATA:
@@ -121,10 +124,10 @@ class Connection:
         """Send the end of an answer."""
         await self._send(h11.EndOfMessage())
 
-    async def refuse(self) -> None:
-        """Answer what is no HTTP."""
+    async def refuse(self, status: int) -> None:
+        """Answer a request that cannot be read."""
         if self._wire.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            await self.begin(400, (("Content-Type", "text/plain"), ("Connection", "close"), ("Content-Length", "0")))
+            await self.begin(status, (("Content-Type", "text/plain"), ("Connection", "close"), ("Content-Length", "0")))
             await self.end()
 
     async def close(self) -> None:
@@ -165,13 +168,12 @@ class HttpServer:
         """Accept connections on a bound socket that does not block."""
         listening.listen(_BACKLOG)
         self._listening = listening
-        loop = asyncio.get_running_loop()
         if sys.platform == "win32":  # its loop accepts without readers
-            self._accepting = loop.create_task(self._accept_in_turn(listening))
+            self._accepting = asyncio.get_running_loop().create_task(self._accept_in_turn(listening))
         else:
             # asyncio's own server gives an accepted socket its transport one round of the loop later; closed in
             # between, it leaves the socket open: 1,204 were left over in 400 times of opening and closing.
-            loop.add_reader(listening.fileno(), self._accept, listening)
+            self._accept_when_ready(listening)
 
     async def close(self) -> None:
         """Stop listening, drop every connection and end every answer; the port is free when this returns."""
@@ -192,15 +194,30 @@ class HttpServer:
         for accepted in opened.values():
             accepted.close()
 
+    def _accept_when_ready(self, listening: socket.socket) -> None:
+        if self._listening is listening:
+            asyncio.get_running_loop().add_reader(listening.fileno(), self._accept, listening)
+
     def _accept(self, listening: socket.socket) -> None:
-        with suppress(BlockingIOError, ConnectionError):
+        try:
             while True:
                 self._serve(listening.accept()[0])
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError:
+            # No file descriptor is free. The socket stays readable: the loop would do nothing but call this.
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listening.fileno())
+            loop.call_later(_RETRY_SECONDS, self._accept_when_ready, listening)
 
     async def _accept_in_turn(self, listening: socket.socket) -> None:
         while True:
-            accepted, _ = await asyncio.get_running_loop().sock_accept(listening)
-            self._serve(accepted)
+            try:
+                accepted, _ = await asyncio.get_running_loop().sock_accept(listening)
+            except OSError:
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._serve(accepted)
 
     def _serve(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
@@ -221,8 +238,8 @@ class HttpServer:
                 try:
                     while (request := await connection.read()) is not None:
                         await self._handle(request, connection)
-                except h11.RemoteProtocolError:
-                    await connection.refuse()
+                except h11.RemoteProtocolError as error:
+                    await connection.refuse(error.error_status_hint)
                 await connection.close()
         finally:
             connection.drop()

@@ -100,8 +100,6 @@ class SimulatedApis:
 
     async def _send_pieces(self, wire: Wire, connection: Connection) -> None:
         for piece in wire.pieces:
-            if connection.lost:
-                return
             await connection.write(piece)
             if wire.interval:
                 await self._sleep(wire.interval)
