@@ -32,9 +32,17 @@ from jobdeck.domain.job import JobKey
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.simulator.demo import demo_targets
-from jobdeck.simulator.faultscript import Fault, FaultKind
-from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario, StageScript
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import (
+    Api,
+    Fault,
+    FaultKind,
+    JobScript,
+    Outcome,
+    RateLimit,
+    Resource,
+    Scenario,
+    StageScript,
+)
 
 SPEED = 60.0
 LIMIT = 240

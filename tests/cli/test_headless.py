@@ -17,10 +17,18 @@ from jobdeck.domain.job import Job, Source
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.simulator.demo import demo_targets
-from jobdeck.simulator.faultscript import Fault, FaultKind
-from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
+from jobdeck.simulator.scenario import (
+    Api,
+    Fault,
+    FaultKind,
+    JobFailure,
+    JobScript,
+    Outcome,
+    Resource,
+    Scenario,
+    StageScript,
+)
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import GROUP
 from tests.engine.running import PATIENCE, settings_for
 from tests.support.clocks import FastClock

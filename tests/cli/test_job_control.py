@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario
+from jobdeck.simulator.scenario import Api, JobScript, Outcome, RateLimit, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import environment
 from tests.cli.shells import Shell, shells
 from tests.processes import runs

@@ -5,9 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario
+from jobdeck.simulator.scenario import Api, JobScript, Outcome, RateLimit, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import environment, jobdeck
 from tests.support.forked import Piped
 

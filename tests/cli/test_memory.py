@@ -12,10 +12,18 @@ import pytest
 from jobdeck.app.data_store import DATABASE
 from jobdeck.domain.job import JobKey
 from jobdeck.engine.clock import SystemClock
-from jobdeck.simulator.faultscript import Fault, FaultKind
-from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
+from jobdeck.simulator.scenario import (
+    Api,
+    Fault,
+    FaultKind,
+    JobFailure,
+    JobScript,
+    Outcome,
+    Resource,
+    Scenario,
+    StageScript,
+)
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.simulator.vocabulary import Api
 from jobdeck.store import open_store
 from tests.cli.harness import GROUP, environment, jobdeck
 from tests.scripted_server import Say, scripted_apart

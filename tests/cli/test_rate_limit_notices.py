@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.simulator.faultscript import Fault, FaultKind
-from jobdeck.simulator.scenario import JobScript, Resource, Scenario
+from jobdeck.simulator.scenario import Fault, FaultKind, JobScript, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 

@@ -9,10 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
-from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, ResultKind, Scenario, StageScript
+from jobdeck.simulator.scenario import (
+    Api,
+    Endpoint,
+    Fault,
+    FaultKind,
+    JobFailure,
+    JobScript,
+    Outcome,
+    Resource,
+    ResultKind,
+    Scenario,
+    StageScript,
+)
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import GROUP, environment, jobdeck
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -16,8 +16,7 @@ import pytest
 from jobdeck.cli.commands import wait
 from jobdeck.domain import humanize
 from jobdeck.engine import memory
-from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
-from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.builders import make_job
 from tests.cli.harness import GROUP, environment, jobdeck

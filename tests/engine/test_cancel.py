@@ -21,10 +21,8 @@ from jobdeck.recording.reader import read_recording
 from jobdeck.recording.recorder import Recorder
 from jobdeck.recording.replay import ReplayEngine
 from jobdeck.scheduling.actions import CancelJob, ListPage
-from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
-from jobdeck.simulator.scenario import JobScript, Resource, Scenario, StageScript
+from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, JobScript, Resource, Scenario, StageScript
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.simulator.vocabulary import Api
 from tests.engine.running import Sight, settings_for, sight, until
 from tests.support.clocks import FastClock
 from tests.tui.world import GROUP

@@ -22,10 +22,18 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.worker import MAX_IN_FLIGHT, ProfileWorker
 from jobdeck.providers.base import Reply
 from jobdeck.simulator.demo import demo_scenario
-from jobdeck.simulator.faultscript import Fault, FaultKind
-from jobdeck.simulator.scenario import Credentials, JobScript, Outcome, Resource, Scenario, StageScript
+from jobdeck.simulator.scenario import (
+    Api,
+    Credentials,
+    Fault,
+    FaultKind,
+    JobScript,
+    Outcome,
+    Resource,
+    Scenario,
+    StageScript,
+)
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.simulator.vocabulary import Api
 from tests.builders import make_profile, make_target
 from tests.engine.running import Sight, settings_for, sight, until
 from tests.support.clocks import FastClock

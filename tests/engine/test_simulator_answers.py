@@ -3,6 +3,7 @@ import re
 import pytest
 
 from jobdeck.simulator.scenario import (
+    Api,
     Credentials,
     JobFailure,
     JobScript,
@@ -15,7 +16,6 @@ from jobdeck.simulator.scenario import (
     Scenario,
     StageScript,
 )
-from jobdeck.simulator.vocabulary import Api
 from tests.simulator_fixture import BEARER, KEYS, Play, client_of, playing
 
 OP = "op_01HZ9K2QW3RV4M5N6P7Q8R9S0T"

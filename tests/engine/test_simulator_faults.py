@@ -5,9 +5,7 @@ import json
 import httpx
 import pytest
 
-from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
-from jobdeck.simulator.scenario import JobScript, Resource, Scenario
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, JobScript, Resource, Scenario
 from tests.simulator_fixture import Play, playing
 
 OP = "op_a"

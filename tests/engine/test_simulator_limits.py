@@ -3,8 +3,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from jobdeck.simulator.limits import Limiter, Verdict
-from jobdeck.simulator.scenario import Algorithm, JobScript, RateLimit, ResetForm, Resource, Scenario
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import Algorithm, Api, JobScript, RateLimit, ResetForm, Resource, Scenario
 from tests.simulator_fixture import START, playing
 
 

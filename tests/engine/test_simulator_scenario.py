@@ -7,11 +7,21 @@ import pytest
 from jobdeck.cli.commands.demo import demo_estimates
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.simulator.demo import demo_batch, demo_scenario, demo_targets
-from jobdeck.simulator.evolution import State, observe
-from jobdeck.simulator.faultscript import Fault, FaultKind
+from jobdeck.simulator.lifecycle import State, observe
 from jobdeck.simulator.loading import load_scenario, read_scenario
-from jobdeck.simulator.scenario import JobScript, Outcome, RateLimit, Resource, Scenario, StageScript, Stall
-from jobdeck.simulator.vocabulary import Api, ScenarioError
+from jobdeck.simulator.scenario import (
+    Api,
+    Fault,
+    FaultKind,
+    JobScript,
+    Outcome,
+    RateLimit,
+    Resource,
+    Scenario,
+    ScenarioError,
+    StageScript,
+    Stall,
+)
 
 TOML = """
 seed = 7

@@ -12,12 +12,10 @@ import httpx
 import pytest
 
 from jobdeck.simulator.demo import demo_scenario, demo_targets
-from jobdeck.simulator.faultscript import Fault, FaultKind
 from jobdeck.simulator.http_server import MAX_BODY
-from jobdeck.simulator.scenario import JobScript, Scenario
+from jobdeck.simulator.scenario import Api, Fault, FaultKind, JobScript, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.simulator.vocabulary import Api
 from tests.simulator_fixture import BEARER, client_of, playing
 
 ONE = Scenario(jobs=(JobScript(id="op_a", duration=100.0),))

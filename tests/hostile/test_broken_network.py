@@ -16,9 +16,8 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
 from jobdeck.scheduling.backoff import MAX_BACKOFF
 from jobdeck.simulator.demo import demo_targets
-from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
+from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.simulator.vocabulary import Api
 from tests.engine.running import settings_for, until
 from tests.hostile.chaos import DARK, STORM, ChaosProxy, Fate
 from tests.support.clocks import FastClock

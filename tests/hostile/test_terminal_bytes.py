@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 from jobdeck.domain.text import clean
-from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
+from jobdeck.simulator.scenario import Api, JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.simulator.vocabulary import Api
 from tests.cli.harness import environment
 from tests.support.terminal import OnTerminal
 

@@ -12,8 +12,7 @@ from jobdeck.recording.reader import read_recording
 from jobdeck.recording.recorder import Recorder
 from jobdeck.recording.replay import ReplayEngine
 from jobdeck.simulator.demo import demo_scenario, demo_targets
-from jobdeck.simulator.faultscript import Fault, FaultKind
-from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.scenario import Fault, FaultKind, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from tests.builders import body_of
 from tests.engine.running import settings_for, until

@@ -4,8 +4,7 @@ from jobdeck.app.session import ReadOnly
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.simulator.scenario import JobScript, Resource, Scenario, StageScript
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import Api, JobScript, Resource, Scenario, StageScript
 from tests.tui.drive import Driven, driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.test_real_engine import sitting

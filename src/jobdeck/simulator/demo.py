@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
 
-from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
-from jobdeck.simulator.ids import dice, target_of
+from jobdeck.simulator.ids import dice
 from jobdeck.simulator.scenario import (
     AccountGroup,
+    Api,
+    Endpoint,
+    Fault,
+    FaultKind,
     JobFailure,
     JobScript,
     Outcome,
@@ -20,8 +23,8 @@ from jobdeck.simulator.scenario import (
     Scenario,
     StageScript,
     Stall,
+    check_minimum,
 )
-from jobdeck.simulator.vocabulary import Api, at_least
 
 _RESEARCH = JobScript(
     result_kind=ResultKind.DEEP_RESEARCH, progress=ProgressForm.FLOAT, query="Which of our accounts are hiring?"
@@ -63,6 +66,12 @@ NIGHT_JOBS = 100
 
 NIGHT_SECONDS = 1_500.0
 _SAMPLES = 40
+_TARGETS = {
+    Resource.OPERATION: "{id}",
+    Resource.ENRICHMENT: "/api/enrichments/{id}",
+    Resource.SEARCH: "/api/v1/search/{id}",
+    Resource.PROSPECTING: "/v1/accounts/{group}/prospecting/{id}",
+}
 
 
 def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario:
@@ -73,7 +82,7 @@ def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario
     of which has ended by then. Raises ScenarioError for fewer than one job and for a
     speed that is not above 0.
     """
-    at_least("jobs", jobs, 1)
+    check_minimum("jobs", jobs, 1)
     roll = dice(f"demo/{seed}")
     night_errors = [error for often, error in _NIGHT_ERRORS for _ in range(often)]
     night = partial(_some_night, errors=cycle(dice(f"demo/{seed}/errors").sample(night_errors, len(night_errors))))
@@ -113,7 +122,7 @@ DEMO_PROFILES = (
 
 def demo_targets(scenario: Scenario) -> list[str]:
     """Every job of `scenario` as a target: a relative poll URL or, for The Hog's operations, a bare ID."""
-    return [target_of(job.resource, job.id, job.account_group) for job in scenario.jobs]
+    return [_TARGETS[job.resource].format(id=job.id, group=job.account_group) for job in scenario.jobs]
 
 
 def demo_batch(job: JobScript) -> str:

@@ -1,14 +1,17 @@
 """What an API is to the simulator: routes that turn a question into an answer, and a shape for errors."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from jobdeck.simulator.faultscript import Endpoint
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.lifecycle import JobState
+from jobdeck.simulator.scenario import Api, Endpoint
 from jobdeck.simulator.world import World
 
 JsonObject: TypeAlias = dict[str, object]
+
+_CURSOR = re.compile(r"(-?[0-9.e+-]{1,40})~(.{1,200})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +108,30 @@ def bad_value(where: str, message: str, constraint: str) -> ApiError:
     return ApiError(
         400, "Validation failed", [{"property": where, "message": message, "constraints": {constraint: message}}]
     )
+
+
+def page_of(states: Sequence[JobState], cursor: str | None, limit: int) -> tuple[Sequence[JobState], str | None]:
+    """The page of `states` (newest first) behind `cursor`, and the cursor of the next one. Raises ApiError (400).
+
+    A cursor names a place in the order, not a job: the job it was made from may have left the filtered list.
+    """
+    rest = [state for state in states if _place(state) < _parse(cursor)] if cursor is not None else states
+    page = rest[:limit]
+    if len(rest) <= limit:
+        return page, None
+    created, job_id = _place(page[-1])
+    return page, f"{created!r}~{job_id}"
+
+
+def _place(state: JobState) -> tuple[float, str]:
+    return state.created, state.script.id
+
+
+def _parse(cursor: str) -> tuple[float, str]:
+    match = _CURSOR.fullmatch(cursor)
+    try:
+        if match is not None:
+            return float(match[1]), match[2]
+    except ValueError:
+        pass
+    raise bad_value("query.cursor", "cursor is not one of ours", "isCursor")

@@ -1,22 +1,28 @@
 """Which fault strikes a request, and what it does to the answer."""
 
 import json
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from jobdeck.simulator.dialect import Answer, ApiError, Ask, Dialect, JsonObject
-from jobdeck.simulator.faultscript import Endpoint, Fault, FaultKind
 from jobdeck.simulator.ids import dice
-from jobdeck.simulator.oversized import SMALLEST, gzip_of_padded_json, padded_json
-from jobdeck.simulator.scenario import Scenario
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, Scenario
 
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 _HTML = (
     "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
     "<body><h1>502 Bad Gateway</h1><hr><p>edge</p></body></html>"
 )
+
+_HEAD, _TAIL = b'{"padding": "', b'"}'
+_PIECE = b"x" * 2**20
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+
+_SMALLEST = len(_HEAD) + len(_TAIL)
+"""The least number of bytes such an object has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,34 @@ def _put(body: object, names: tuple[str, ...], value: object) -> object:
 def _oversized(answer: Answer, fault: Fault) -> Wire:
     headers = (*answer.headers, _JSON)
     if fault.kind is FaultKind.HUGE:
-        return Wire(answer.status, headers, padded_json(fault.size), max(fault.size, SMALLEST))
+        return Wire(answer.status, headers, padded_json(fault.size), max(fault.size, _SMALLEST))
     packed = gzip_of_padded_json(fault.size)
     return Wire(answer.status, (*headers, ("Content-Encoding", "gzip")), iter((packed,)), len(packed))
+
+
+def padded_json(size: int) -> Iterator[bytes]:
+    """The pieces of a JSON object of `size` bytes, or of `_SMALLEST` when that is more."""
+    fill = max(0, size - _SMALLEST)
+    yield _HEAD
+    for _ in range(fill // len(_PIECE)):
+        yield _PIECE
+    yield _PIECE[: fill % len(_PIECE)]
+    yield _TAIL
+
+
+def gzip_of_padded_json(size: int) -> bytes:
+    """A gzip body, right to its checksum, that inflates to `padded_json(size)`."""
+    # After a full flush deflate starts afresh on a byte's boundary, so a piece packed once can be repeated: a GiB
+    # then costs only its checksum, and the server's other answers need not wait for the packing.
+    packed: dict[bytes, bytes] = {}
+    checksum = length = 0
+    parts = [_GZIP_HEADER]
+    for piece in padded_json(size):
+        if piece not in packed:
+            packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+            packed[piece] = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+        parts.append(packed[piece])
+        checksum = zlib.crc32(piece, checksum)
+        length += len(piece)
+    end = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS).flush()
+    return b"".join([*parts, end, struct.pack("<LL", checksum, length % 2**32)])

@@ -3,20 +3,7 @@
 import random
 import uuid
 
-DEFAULT_GROUP = "507f1f77bcf86cd799439011"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-_TARGETS = {
-    "operation": "{id}",
-    "enrichment": "/api/enrichments/{id}",
-    "search": "/api/v1/search/{id}",
-    "prospecting": "/v1/accounts/{group}/prospecting/{id}",
-}
-
-
-def target_of(resource: str, job_id: str, account_group: str | None) -> str:
-    """How a user names a job: by a relative poll URL, or its bare ID."""
-    return _TARGETS[resource].format(id=job_id, group=account_group)
 
 
 def dice(key: str) -> random.Random:

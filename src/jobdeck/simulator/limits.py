@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from jobdeck.simulator.scenario import DEFAULT_LIMITS, Algorithm, RateLimit, ResetForm, Scenario
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import DEFAULT_LIMITS, Algorithm, Api, RateLimit, ResetForm, Scenario
 
 
 @dataclass(frozen=True, slots=True)

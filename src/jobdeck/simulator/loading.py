@@ -6,10 +6,9 @@ from pathlib import Path
 
 from jobdeck.documents import MAX_JSON, MAX_TOML, DocumentError, parse_json, parse_toml
 from jobdeck.files import as_utf8, read_regular
-from jobdeck.simulator.scenario import Scenario
-from jobdeck.simulator.vocabulary import ScenarioError
+from jobdeck.simulator.scenario import Scenario, ScenarioError
 
-MOST = 20
+_MAX_PROBLEMS = 20
 """Complaints about one file that are told."""
 
 
@@ -44,8 +43,10 @@ def read_scenario(data: object, name: str = "scenario") -> Scenario:
         return TypeAdapter(Scenario).validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        complaints = [_complaint(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:MOST]]
-        more = f"; and {len(problems) - MOST} more" if len(problems) > MOST else ""
+        complaints = [
+            _complaint(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:_MAX_PROBLEMS]
+        ]
+        more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
         raise ScenarioError(f"{name}: " + "; ".join(complaints) + more) from error
 
 

@@ -1,16 +1,47 @@
 """What a simulation plays: jobs, their fates, limits, credentials and faults, as facts that never change."""
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from jobdeck.simulator.faultscript import Fault
-from jobdeck.simulator.ids import DEFAULT_GROUP, object_id, ulid
-from jobdeck.simulator.vocabulary import FILE_RULES, Api, ScenarioError, at_least, fraction, positive
+from jobdeck.simulator.ids import object_id, ulid
 
+# How files are read into the scenario's dataclasses: nothing unknown, nothing coerced, no NaN.
+_FILE_RULES = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+DEFAULT_GROUP = "507f1f77bcf86cd799439011"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
+
+
+class ScenarioError(ValueError):
+    """A scenario cannot be played; the message names the key and what is wrong with it."""
+
+
+def check_minimum(name: str, value: float | None, minimum: float) -> None:
+    """Raise ScenarioError unless `value` is None or a finite number from `minimum` up."""
+    if value is not None and not (math.isfinite(value) and value >= minimum):
+        raise ScenarioError(f"{name}: must be at least {minimum:g}, not {value!r}")
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """Raise ScenarioError unless `value` is None or a finite number above 0."""
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise ScenarioError(f"{name}: must be above 0, not {value!r}")
+
+
+def check_fraction(name: str, value: float | None) -> None:
+    """Raise ScenarioError unless `value` is None or within 0–1."""
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise ScenarioError(f"{name}: must be within 0–1, not {value!r}")
+
+
+class Api(StrEnum):
+    """The two APIs that are played."""
+
+    THEHOG = "thehog"
+    SONARLY = "sonarly"
 
 
 class Resource(StrEnum):
@@ -79,7 +110,7 @@ class Algorithm(StrEnum):
 class StageScript:
     """A stage by its `share` of the job's duration (a weight), or by its own `duration` in seconds."""
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     name: str
     share: float | None = None
     duration: float | None = None
@@ -90,8 +121,8 @@ class StageScript:
             raise ScenarioError("name: must not be empty")
         if self.share is not None and self.duration is not None:
             raise ScenarioError("duration: give share or duration, not both")
-        positive("share", self.share)
-        positive("duration", self.duration)
+        check_positive("share", self.share)
+        check_positive("duration", self.duration)
 
     @property
     def weight(self) -> float:
@@ -103,21 +134,21 @@ class StageScript:
 class Stall:
     """Freeze the work at the fraction `at` of the duration for `seconds`, or for good when that is None."""
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     at: float
     seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a fraction outside 0–1 and negative seconds."""
-        fraction("at", self.at)
-        at_least("seconds", self.seconds, 0)
+        check_fraction("at", self.at)
+        check_minimum("seconds", self.seconds, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
     """The job's own error. `details` is any JSON; `retryable` is what searches tell instead of a code."""
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     code: str = "INTERNAL_ERROR"
     message: str = "The job could not be completed."
     details: object = None
@@ -135,7 +166,7 @@ class JobScript:
     built-in result. An `id` left out is drawn from the scenario's seed.
     """
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     api: Api = Api.THEHOG
     resource: Resource = Resource.OPERATION
     id: str = ""
@@ -163,11 +194,11 @@ class JobScript:
         if (self.resource is Resource.PROSPECTING) != (self.api is Api.SONARLY):
             raise ScenarioError(f"resource: {self.api} has no {self.resource}")
         self._check_outcome()
-        at_least("queued_for", self.queued_for, 0)
-        positive("duration", self.duration)
-        positive("update_every", self.update_every)
-        at_least("lost_after", self.lost_after, 0)
-        fraction("stops_at", self.stops_at)
+        check_minimum("queued_for", self.queued_for, 0)
+        check_positive("duration", self.duration)
+        check_positive("update_every", self.update_every)
+        check_minimum("lost_after", self.lost_after, 0)
+        check_fraction("stops_at", self.stops_at)
         timed = sum(stage.duration is not None for stage in self.stages)
         if timed and timed != len(self.stages):
             raise ScenarioError("stages: give every stage a duration, or none")
@@ -195,6 +226,96 @@ class JobScript:
         return 0.76 if self.outcome in {Outcome.FAILED, Outcome.CANCELLED} else 1.0
 
 
+class FaultKind(StrEnum):
+    """What goes wrong. Each says which fields of the fault it reads."""
+
+    STATUS = "status"
+    """Answer `status`, in the API's documented error shape from 400 on; `text` is the message."""
+    REDIRECT = "redirect"
+    """Answer `status` (307 when left out) with `text` as the Location."""
+    DELAY = "delay"
+    """Answer rightly, `seconds` late. Delays add up and go along with one other fault."""
+    DRIP = "drip"
+    """Answer rightly, one byte every `seconds`."""
+    RESET_BEFORE = "reset_before"
+    """Reset the connection before a byte of the answer."""
+    RESET_MIDDLE = "reset_middle"
+    """Reset the connection in the middle of the body."""
+    TRUNCATED = "truncated"
+    """Send the first half of the JSON as though it were the whole."""
+    HTML = "html"
+    """Send an HTML page with the right status."""
+    NOT_UTF8 = "not_utf8"
+    """Send bytes that are not UTF-8 within the JSON."""
+    EMPTY = "empty"
+    """Send no body."""
+    WRONG_ID = "wrong_id"
+    """Answer for the job `text`, or for one that does not exist."""
+    NAN = "nan"
+    """Send NaN where a number belongs."""
+    HUGE = "huge"
+    """Send a JSON body of `size` bytes."""
+    BOMB = "bomb"
+    """Send a small gzip body that inflates to `size` bytes."""
+    STATUS_WORD = "status_word"
+    """Put `text` where the job's status belongs."""
+
+
+class Endpoint(StrEnum):
+    """What sort of endpoint a request asks for."""
+
+    POLL = "poll"
+    LIST = "list"
+    START = "start"
+    CANCEL = "cancel"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong for requests of `api`, `endpoint` and `job` (each: all, when left out).
+
+    It strikes from `start` until `end` in simulated seconds (left out: for good), at most `count` times, each
+    time with `probability`. `retry_after` is that header of a `status` fault, word for word. `seconds` are real.
+    The first fault that strikes is played, after every delay that strikes.
+    """
+
+    __pydantic_config__: ClassVar = _FILE_RULES
+    kind: FaultKind
+    api: Api | None = None
+    endpoint: Endpoint | None = None
+    job: str | None = None
+    start: float = 0.0
+    end: float | None = None
+    count: int | None = None
+    probability: float = 1.0
+    status: int | None = None
+    seconds: float = 1.0
+    text: str = ""
+    size: int = 16 * 2**20
+    retry_after: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside their range, and a status where none can be sent."""
+        check_minimum("seconds", self.seconds, 0)
+        check_minimum("count", self.count, 0)
+        check_minimum("size", self.size, 0)
+        check_minimum("end", self.end, self.start)
+        check_fraction("probability", self.probability)
+        if self.kind is FaultKind.STATUS and self.status is None:
+            raise ScenarioError("status: a status fault needs one")
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise ScenarioError(f"status: must be within 200–599, not {self.status}")
+        if self.kind is FaultKind.REDIRECT and self.status is not None and not 300 <= self.status <= 399:
+            raise ScenarioError(f"status: a redirect is within 300–399, not {self.status}")
+
+    @property
+    def turns_away(self) -> bool:
+        """Whether the request is refused before anything is done for it."""
+        refused = self.kind is FaultKind.STATUS and (self.status or 0) >= 400
+        return refused or self.kind in {FaultKind.REDIRECT, FaultKind.RESET_BEFORE}
+
+
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """One bucket of an organization: `limit` requests in `window` real seconds, at most `burst` at once.
@@ -204,7 +325,7 @@ class RateLimit:
     HTTP date. `bucket` is `general`, `polling`, or `list`; an endpoint without a bucket of its own uses `general`.
     """
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     api: Api
     limit: int
     bucket: str = "general"
@@ -219,10 +340,10 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         """Refuse a limit that could never be met or is no limit."""
-        at_least("limit", self.limit, 1)
-        at_least("burst", self.burst, 1)
-        at_least("others", self.others, 0)
-        positive("window", self.window)
+        check_minimum("limit", self.limit, 1)
+        check_minimum("burst", self.burst, 1)
+        check_minimum("others", self.others, 0)
+        check_positive("window", self.window)
         if self.bucket not in {"general", "polling", "list"}:
             raise ScenarioError(f"bucket: {self.bucket!r} is none of general, polling, list")
 
@@ -231,7 +352,7 @@ class RateLimit:
 class Credentials:
     """One accepted set of credentials: a token, or (The Hog) an access key with its secret key."""
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     api: Api
     token: str | None = field(default=None, repr=False)
     access_key: str | None = field(default=None, repr=False)
@@ -242,7 +363,7 @@ class Credentials:
 class AccountGroup:
     """An account group that Sonarly's keys can see."""
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     id: str = DEFAULT_GROUP
     name: str = "Northwind Robotics"
 
@@ -263,7 +384,7 @@ class Scenario:
     any that are not empty. Jobs come out of here with their IDs filled in.
     """
 
-    __pydantic_config__: ClassVar = FILE_RULES
+    __pydantic_config__: ClassVar = _FILE_RULES
     seed: int = 1
     speed: float = 1.0
     jobs: tuple[JobScript, ...] = ()
@@ -275,7 +396,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         """Fill in the IDs and groups that were left out; refuse two jobs of one ID and two limits of one bucket."""
-        positive("speed", self.speed)
+        check_positive("speed", self.speed)
         jobs = tuple(job if job.id else replace(job, id=_draw_id(self.seed, n, job)) for n, job in enumerate(self.jobs))
         _unique("jobs", [job.id for job in jobs])
         _unique("limits", [f"{limit.api} {limit.bucket}" for limit in self.limits])

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from jobdeck.simulator.handler import SimulatedApis, Sleep
 from jobdeck.simulator.http_server import HttpServer, bind
-from jobdeck.simulator.records import RequestRecord, Stats
+from jobdeck.simulator.request_log import RequestRecord, Stats
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.simulation import Simulation
-from jobdeck.simulator.web import SimulatedApis, Sleep
 from jobdeck.simulator.world import Clock, World
 
 

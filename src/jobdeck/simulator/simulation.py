@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from jobdeck.simulator.dialect import Answer, ApiError, Ask, Dialect, JsonObject, Route
 from jobdeck.simulator.faults import FaultPlan, Scope, Strike, Wire, plain, spoil
 from jobdeck.simulator.limits import Limiter
-from jobdeck.simulator.records import RequestRecord, Stats
-from jobdeck.simulator.scenario import Scenario
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.request_log import RequestRecord, Stats
+from jobdeck.simulator.scenario import Api, Scenario
 from jobdeck.simulator.world import Clock, World
 
 _LOG_LENGTH = 100_000

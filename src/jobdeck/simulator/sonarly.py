@@ -1,13 +1,10 @@
 """Sonarly's routes, answers and errors as documented: one envelope around everything."""
 
-from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, whole_number
-from jobdeck.simulator.evolution import JobState, State
-from jobdeck.simulator.faultscript import Endpoint
+from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, page_of, whole_number
 from jobdeck.simulator.ids import object_id
-from jobdeck.simulator.paging import page_of
-from jobdeck.simulator.scenario import JobFailure
-from jobdeck.simulator.starting import prospecting_script
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.job_templates import prospecting_script
+from jobdeck.simulator.lifecycle import JobState, State
+from jobdeck.simulator.scenario import Api, Endpoint, JobFailure
 from jobdeck.simulator.world import World
 
 _STATUSES = ("queued", "running", "completed", "failed", "cancelled")

@@ -2,15 +2,12 @@
 
 from http import HTTPStatus
 
-from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, whole_number
-from jobdeck.simulator.evolution import JobState, State
-from jobdeck.simulator.faultscript import Endpoint
+from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, page_of, whole_number
 from jobdeck.simulator.ids import request_id
-from jobdeck.simulator.paging import page_of
+from jobdeck.simulator.job_templates import Starter, thehog_starters
+from jobdeck.simulator.lifecycle import JobState, State
 from jobdeck.simulator.results import result_of, search_results
-from jobdeck.simulator.scenario import JobFailure, PollUrlForm, ProgressForm, Resource
-from jobdeck.simulator.starting import Starter, thehog_starters
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import Api, Endpoint, JobFailure, PollUrlForm, ProgressForm, Resource
 from jobdeck.simulator.world import World
 
 _STATUSES = ("queued", "processing", "succeeded", "failed", "partial_success", "cancelled")

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from jobdeck.simulator.records import RequestRecord, Stats
+from jobdeck.simulator.request_log import RequestRecord, Stats
 from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.world import Clock, World

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from jobdeck.simulator.evolution import JobState, observe
 from jobdeck.simulator.ids import object_id, ulid
-from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.lifecycle import JobState, observe
+from jobdeck.simulator.scenario import Api, JobScript, Scenario
 
 Clock = Callable[[], float]
 

@@ -12,9 +12,8 @@ from jobdeck.cli.exit_codes import LISTEN_ERRORS, CommandError, ExitCode
 from jobdeck.domain.text import one_line
 from jobdeck.simulator.demo import DEMO_PROFILES, DemoProfile, demo_scenario, demo_targets
 from jobdeck.simulator.loading import load_scenario
-from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.scenario import Scenario, ScenarioError
 from jobdeck.simulator.server import serve_forever
-from jobdeck.simulator.vocabulary import ScenarioError
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from jobdeck.simulator.dialect import Ask
 from jobdeck.simulator.ids import dice
-from jobdeck.simulator.scenario import JobScript, Outcome, ProgressForm, Resource, ResultKind
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.scenario import Api, JobScript, Outcome, ProgressForm, Resource, ResultKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.simulator.evolution import JobState, State, observe
-from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario, StageScript, Stall
-from jobdeck.simulator.vocabulary import Api
+from jobdeck.simulator.lifecycle import JobState, State, observe
+from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario, StageScript, Stall
 from jobdeck.simulator.world import World
 from tests.simulator_fixture import START
 from tests.support.clocks import EpochClock

@@ -8,8 +8,8 @@ from email.utils import formatdate
 
 from jobdeck.simulator.dialect import Answer, ApiError, Ask, Dialect, Route
 from jobdeck.simulator.faults import Wire
-from jobdeck.simulator.faultscript import Endpoint
 from jobdeck.simulator.http_server import Connection, Request
+from jobdeck.simulator.scenario import Endpoint
 from jobdeck.simulator.simulation import Incoming, Outgoing, Simulation
 from jobdeck.simulator.sonarly import Sonarly
 from jobdeck.simulator.thehog import TheHog
