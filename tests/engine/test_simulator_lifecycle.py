@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.simulator.lifecycle import JobState, State, observe
+from jobdeck.simulator.lifecycle import JobState, State, state_at
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario, StageScript, Stall
 from jobdeck.simulator.world import World
 from tests.simulator_fixture import START
@@ -12,7 +12,7 @@ from tests.support.clocks import EpochClock
 
 
 def seen(script: JobScript, now: float, cancelled: float | None = None) -> JobState:
-    state = observe(script, now, cancelled)
+    state = state_at(script, now, cancelled)
     assert state is not None
     return state
 
@@ -25,7 +25,7 @@ def prospecting(**changes: object) -> JobScript:
 
 def test_a_job_is_queued_then_works_then_ends() -> None:
     script = JobScript(arrival=10.0, queued_for=5.0, duration=20.0)
-    assert observe(script, 9.99) is None
+    assert state_at(script, 9.99) is None
     assert seen(script, 10.0).state is State.QUEUED
     assert seen(script, 25.0) == JobState(script, State.RUNNING, 0.5, (), created=10.0, updated=25.0)
     assert seen(script, 35.0) == JobState(script, State.SUCCEEDED, 1.0, (), created=10.0, updated=35.0, ended=35.0)
@@ -41,7 +41,7 @@ def test_progress_is_written_down_now_and_then_and_stays_in_between() -> None:
 def test_a_lost_job_cannot_be_found_any_more() -> None:
     script = JobScript(arrival=-5.0, lost_after=10.0)
     assert seen(script, 4.9).state is State.RUNNING
-    assert observe(script, 5.0) is None
+    assert state_at(script, 5.0) is None
 
 
 def test_a_stall_freezes_progress_and_delays_the_end() -> None:
@@ -108,7 +108,7 @@ def test_time_never_takes_anything_back(
     if outcome is Outcome.PARTIAL_SUCCESS:
         outcome = Outcome.COMPLETED
     script = prospecting(duration=duration, queued_for=queued_for, outcome=outcome, stall=stall)
-    states = [state for now in sorted(moments) if (state := observe(script, now)) is not None]
+    states = [state for now in sorted(moments) if (state := state_at(script, now)) is not None]
     for before, after in pairwise(states):
         assert before.done <= after.done + 1e-9
         assert before.updated <= after.updated + 1e-9

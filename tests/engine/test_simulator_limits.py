@@ -11,16 +11,16 @@ def limiter(limit: RateLimit) -> Limiter:
     return Limiter(Scenario(limits=(limit,)))
 
 
-def drain(asked: Limiter, now: float) -> tuple[int, Verdict]:
+def drain(tested: Limiter, now: float) -> tuple[int, Verdict]:
     passed = 0
-    while (verdict := asked.ask(Api.THEHOG, "general", now)).allowed:
+    while (verdict := tested.acquire(Api.THEHOG, "general", now)).allowed:
         passed += 1
     return passed, verdict
 
 
 def test_a_bucket_gives_its_burst_and_then_refills_steadily() -> None:
-    asked = limiter(RateLimit(Api.THEHOG, 60, burst=5))
-    passed, refused = drain(asked, START)
+    tested = limiter(RateLimit(Api.THEHOG, 60, burst=5))
+    passed, refused = drain(tested, START)
     assert passed == 5
     assert dict(refused.headers) == {
         "X-RateLimit-Limit": "60",
@@ -28,34 +28,34 @@ def test_a_bucket_gives_its_burst_and_then_refills_steadily() -> None:
         "X-RateLimit-Reset": "5",
         "Retry-After": "1",
     }
-    assert not asked.ask(Api.THEHOG, "general", START + 0.5).allowed
-    assert drain(asked, START + 3)[0] == 3
+    assert not tested.acquire(Api.THEHOG, "general", START + 0.5).allowed
+    assert drain(tested, START + 3)[0] == 3
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_waiting_as_long_as_retry_after_says_is_enough(algorithm: Algorithm) -> None:
-    asked = limiter(RateLimit(Api.THEHOG, 7, window=60.0, algorithm=algorithm))
+    tested = limiter(RateLimit(Api.THEHOG, 7, window=60.0, algorithm=algorithm))
     now = START + 0.123
     for _ in range(30):
-        _, refused = drain(asked, now)
+        _, refused = drain(tested, now)
         now += int(dict(refused.headers)["Retry-After"])
-        assert asked.ask(Api.THEHOG, "general", now).allowed
+        assert tested.acquire(Api.THEHOG, "general", now).allowed
 
 
 def test_a_fixed_window_refills_all_at_once() -> None:
-    asked = limiter(RateLimit(Api.THEHOG, 10, window=60.0, algorithm=Algorithm.FIXED_WINDOW))
-    assert drain(asked, START)[0] == 10
-    assert drain(asked, START + 59)[0] == 0
-    assert drain(asked, START + 60)[0] == 10
-    assert drain(asked, START + 200)[0] == 10
-    assert drain(asked, START + 239)[0] == 0
-    assert drain(asked, START + 240)[0] == 10
+    tested = limiter(RateLimit(Api.THEHOG, 10, window=60.0, algorithm=Algorithm.FIXED_WINDOW))
+    assert drain(tested, START)[0] == 10
+    assert drain(tested, START + 59)[0] == 0
+    assert drain(tested, START + 60)[0] == 10
+    assert drain(tested, START + 200)[0] == 10
+    assert drain(tested, START + 239)[0] == 0
+    assert drain(tested, START + 240)[0] == 10
 
 
 def test_what_others_spend_is_missing() -> None:
     alone, shared = limiter(RateLimit(Api.THEHOG, 60)), limiter(RateLimit(Api.THEHOG, 60, others=30))
-    for asked in (alone, shared):
-        drain(asked, START)
+    for tested in (alone, shared):
+        drain(tested, START)
     assert (drain(alone, START + 20)[0], drain(shared, START + 20)[0]) == (20, 10)
 
 
@@ -68,7 +68,7 @@ def test_what_others_spend_is_missing() -> None:
     ],
 )
 def test_reset_is_told_in_the_unit_that_the_scenario_names(form: ResetForm, shown: str) -> None:
-    verdict = limiter(RateLimit(Api.THEHOG, 60, reset=form)).ask(Api.THEHOG, "general", START)
+    verdict = limiter(RateLimit(Api.THEHOG, 60, reset=form)).acquire(Api.THEHOG, "general", START)
     assert dict(verdict.headers)["X-RateLimit-Reset"] == shown
 
 

@@ -7,7 +7,7 @@ import pytest
 from jobdeck.cli.commands.demo import demo_estimates
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.simulator.demo import demo_batch, demo_scenario, demo_targets
-from jobdeck.simulator.lifecycle import State, observe
+from jobdeck.simulator.lifecycle import State, state_at
 from jobdeck.simulator.loading import load_scenario, read_scenario
 from jobdeck.simulator.scenario import (
     Api,
@@ -147,10 +147,10 @@ def test_two_limits_of_one_bucket_are_refused() -> None:
 @pytest.mark.parametrize("jobs", [1, 5, 24, 60])
 def test_the_demo_can_watch_each_of_its_jobs_from_the_first_moment(jobs: int) -> None:
     scenario = demo_scenario(jobs)
-    states = [observe(job, 0.0) for job in scenario.jobs]
+    states = [state_at(job, 0.0) for job in scenario.jobs]
     assert len(states) == jobs
     assert all(state is not None and not state.state.ended for state in states)
-    lost = [job for job in scenario.jobs if observe(job, 1_000.0) is None]
+    lost = [job for job in scenario.jobs if state_at(job, 1_000.0) is None]
     assert len(lost) <= 1
 
 
@@ -158,18 +158,18 @@ def test_the_demo_is_lively_and_shows_every_fate_within_two_minutes() -> None:
     scenario = demo_scenario()
     assert scenario == demo_scenario(24, seed=1)
     assert Counter(job.api for job in scenario.jobs) == {Api.THEHOG: 16, Api.SONARLY: 8}
-    at_once = Counter(state.state for job in scenario.jobs if (state := observe(job, 0.0)))
+    at_once = Counter(state.state for job in scenario.jobs if (state := state_at(job, 0.0)))
     assert at_once[State.RUNNING] >= 8
     assert at_once[State.QUEUED] >= 4
-    later = Counter(state.state for job in scenario.jobs if (state := observe(job, 120.0)))
+    later = Counter(state.state for job in scenario.jobs if (state := state_at(job, 120.0)))
     assert set(later) >= {State.RUNNING, State.SUCCEEDED, State.FAILED, State.PARTIAL, State.CANCELLED}
-    for_good = Counter(state.state for job in scenario.jobs if (state := observe(job, 36_000.0)))
+    for_good = Counter(state.state for job in scenario.jobs if (state := state_at(job, 36_000.0)))
     assert for_good[State.RUNNING] == 2
 
 
 def test_the_demo_shows_a_failure_a_stall_and_an_outage_within_45_seconds() -> None:
     scenario = demo_scenario()
-    states = [state for job in scenario.jobs if (state := observe(job, 40.0))]
+    states = [state for job in scenario.jobs if (state := state_at(job, 40.0))]
     failed = [state.script for state in states if state.state is State.FAILED]
     assert len(failed) == 3
     assert Counter(script.error.code for script in failed if script.error)["UPSTREAM_TIMEOUT"] == 2, "two failed alike"
@@ -192,7 +192,7 @@ def test_three_hundred_jobs_look_like_a_night() -> None:
     scenario = demo_scenario(300)
     assert scenario == demo_scenario(300, seed=1)
     assert scenario != demo_scenario(300, seed=2)
-    states = [state for job in scenario.jobs if (state := observe(job, 60.0))]
+    states = [state for job in scenario.jobs if (state := state_at(job, 60.0))]
     counts = Counter(state.state for state in states)
     assert counts[State.SUCCEEDED] + counts[State.RUNNING] > 200
     assert 20 <= counts[State.FAILED] <= 50
@@ -206,7 +206,7 @@ def test_a_prospecting_job_of_the_demo_fails_in_a_stage_after_twenty_seconds() -
     failing = [
         job for job in demo_scenario().jobs if job.outcome is Outcome.FAILED and job.resource is Resource.PROSPECTING
     ]
-    before, after = observe(failing[0], 19.9), observe(failing[0], 20.1)
+    before, after = state_at(failing[0], 19.9), state_at(failing[0], 20.1)
     assert before is not None
     assert after is not None
     assert before.state is State.RUNNING

@@ -1,4 +1,4 @@
-"""The built-in scenario of `jobdeck demo`: a failure, a stall and an outage at once, and every fate in two minutes."""
+"""The built-in scenario of `jobdeck demo`: a failure, a stall and an outage at once, every outcome in two minutes."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
 
-from jobdeck.simulator.ids import dice
+from jobdeck.simulator.ids import seeded_random
 from jobdeck.simulator.scenario import (
     AccountGroup,
     Api,
@@ -33,7 +33,7 @@ _CRAWL = JobScript(result_kind=ResultKind.CRAWL)
 _PEOPLE = JobScript(result_kind=ResultKind.PEOPLE_SEARCH, query="platform engineers at Halcyon Labs")
 _ENRICHMENT = JobScript(resource=Resource.ENRICHMENT, result_kind=ResultKind.ENRICHMENT)
 _SEARCH = JobScript(resource=Resource.SEARCH, result_kind=ResultKind.WEB_SEARCH)
-_UNTRACKED = JobScript(result_kind=ResultKind.COMPANY_SEARCH, progress=ProgressForm.NONE)
+_COMPANY_SEARCH = JobScript(result_kind=ResultKind.COMPANY_SEARCH, progress=ProgressForm.NONE)
 _PROSPECTING = JobScript(
     api=Api.SONARLY,
     resource=Resource.PROSPECTING,
@@ -41,17 +41,17 @@ _PROSPECTING = JobScript(
     stages=(StageScript("import", share=0.35), StageScript("enrichment", share=0.65)),
 )
 # A kind of job with the shortest and the longest time it takes, in seconds.
-_ORDINARY = (
+_KINDS = (
     (_RESEARCH, 60.0, 240.0),
     (_CRAWL, 40.0, 160.0),
     (_PEOPLE, 20.0, 70.0),
     (_ENRICHMENT, 10.0, 30.0),
     (_SEARCH, 20.0, 80.0),
-    (_UNTRACKED, 20.0, 90.0),
+    (_COMPANY_SEARCH, 20.0, 90.0),
 )
 
 
-_ORDINARY_PROSPECTING = (_PROSPECTING, 40.0, 240.0)
+_PROSPECTING_KIND = (_PROSPECTING, 40.0, 240.0)
 _NIGHT_ERRORS = (
     (9, JobFailure("RATE_LIMITED", "LinkedIn source throttled us; retry after 15 minutes")),
     (7, JobFailure("CREDITS_EXHAUSTED", "organization has no credits left for this source")),
@@ -59,10 +59,10 @@ _NIGHT_ERRORS = (
     (5, JobFailure("INVALID_INPUT", "company_domain: not a domain name")),
     (4, JobFailure("SOURCE_UNAVAILABLE", "The directory is closed for maintenance.")),
 )
-"""How often jobs of a night fail with what."""
+"""Errors of a night's jobs, with how often each occurs."""
 
 NIGHT_JOBS = 100
-"""Jobs from which on the demo is one of a whole night: many have ended, or failed, before it begins."""
+"""From so many jobs on the demo is a whole night: many jobs have ended, or failed, before it begins."""
 
 NIGHT_SECONDS = 1_500.0
 _SAMPLES = 40
@@ -75,30 +75,30 @@ _TARGETS = {
 
 
 def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario:
-    """A lively scenario of that many jobs, two thirds The Hog's; every job but one can always be found.
+    """A scenario of that many jobs, two thirds of them The Hog's; every job but one can always be found.
 
-    The first jobs have the remarkable fates, so that a small demo shows them too; nothing starts over, so finished
-    jobs stay and the stalled and the never-ending one go on. From `NIGHT_JOBS` on it looks like a night's work, half
-    of which has ended by then. Raises ScenarioError for fewer than one job and for a
-    speed that is not above 0.
+    The first jobs have the unusual outcomes, so that a small demo shows them too. Nothing starts over: finished
+    jobs stay, and the stalled and the never-ending one go on. From `NIGHT_JOBS` on half of the jobs have ended
+    before, as after a night. Raises ScenarioError for fewer than one job and for a speed that is not above 0.
     """
     check_minimum("jobs", jobs, 1)
-    roll = dice(f"demo/{seed}")
+    rng = seeded_random(f"demo/{seed}")
     night_errors = [error for often, error in _NIGHT_ERRORS for _ in range(often)]
-    night = partial(_some_night, errors=cycle(dice(f"demo/{seed}/errors").sample(night_errors, len(night_errors))))
-    ordinary = night if jobs >= NIGHT_JOBS else _some_time
-    cast = list(_remarkable())[:jobs]
-    prospecting = sum(job.api is Api.SONARLY for job in cast)
-    while len(cast) < jobs:
-        if 3 * prospecting < len(cast) + 1:
+    shuffled = seeded_random(f"demo/{seed}/errors").sample(night_errors, len(night_errors))
+    night = partial(_night_job, errors=cycle(shuffled))
+    make_job = night if jobs >= NIGHT_JOBS else _day_job
+    drawn = list(_showcase_jobs())[:jobs]
+    prospecting = sum(job.api is Api.SONARLY for job in drawn)
+    while len(drawn) < jobs:
+        if 3 * prospecting < len(drawn) + 1:
             prospecting += 1
-            cast.append(ordinary(roll, *_ORDINARY_PROSPECTING))
+            drawn.append(make_job(rng, *_PROSPECTING_KIND))
         else:
-            cast.append(ordinary(roll, *roll.choice(_ORDINARY)))
+            drawn.append(make_job(rng, *rng.choice(_KINDS)))
     return Scenario(
         seed=seed,
         speed=speed,
-        jobs=tuple(cast),
+        jobs=tuple(drawn),
         faults=_faults(),
         limits=(RateLimit(Api.SONARLY, 300),),
         account_groups=(AccountGroup(name="Northwind Robotics"),),
@@ -107,7 +107,7 @@ def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario
 
 @dataclass(frozen=True, slots=True)
 class DemoProfile:
-    """A profile for the demo: its name, the API it speaks, and the secrets that the simulator takes."""
+    """A profile for the demo: its name, its API, and secrets that the simulator accepts."""
 
     name: str
     api: str
@@ -126,7 +126,7 @@ def demo_targets(scenario: Scenario) -> list[str]:
 
 
 def demo_batch(job: JobScript) -> str:
-    """The name of what a job was started together with."""
+    """The name of a job's batch."""
     if job.api is Api.SONARLY:
         return "crm import"
     enriches = job.resource is Resource.ENRICHMENT or job.result_kind in {
@@ -138,7 +138,7 @@ def demo_batch(job: JobScript) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DemoDuration:
-    """How long a job of a kind, or its stage, took once; kinds are named as the API's answers name them."""
+    """How long a job of a kind, or one of its stages, took; kinds have the names of the API's responses."""
 
     profile: str
     kind: str
@@ -147,9 +147,9 @@ class DemoDuration:
 
 
 def demo_durations() -> Iterator[DemoDuration]:
-    """Durations as though jobs of the demo had been watched before: for each kind as they are drawn for it."""
+    """Durations as if jobs of the demo had been watched before, spread over the range of each kind."""
     hog, sonarly = (profile.name for profile in DEMO_PROFILES)
-    for script, shortest, longest in (*_ORDINARY, _ORDINARY_PROSPECTING):
+    for script, shortest, longest in (*_KINDS, _PROSPECTING_KIND):
         profile = sonarly if script.api is Api.SONARLY else hog
         for sample in range(_SAMPLES):
             seconds = shortest + (longest - shortest) * sample / (_SAMPLES - 1)
@@ -158,8 +158,8 @@ def demo_durations() -> Iterator[DemoDuration]:
                 yield DemoDuration(profile, script.resource.value, seconds * stage.weight, stage.name)
 
 
-def _remarkable() -> Iterator[JobScript]:
-    """One job for every fate; a screenful of a few jobs shows the most telling ones."""
+def _showcase_jobs() -> Iterator[JobScript]:
+    """One job for every outcome, the most instructive ones first."""
     failed, partial, cancelled = Outcome.FAILED, Outcome.PARTIAL_SUCCESS, Outcome.CANCELLED
     timeout = JobFailure(
         "UPSTREAM_TIMEOUT", "The enrichment provider did not answer in time.", {"provider": "contacts", "attempts": 3}
@@ -181,37 +181,37 @@ def _remarkable() -> Iterator[JobScript]:
     yield replace(_CRAWL, arrival=-33, duration=200, lost_after=33 + 75)
 
 
-def _some_time(roll: random.Random, script: JobScript, shortest: float, longest: float) -> JobScript:
-    """An ordinary job that is in flight, just accepted, or (as though it came later) queued for up to a minute."""
-    duration = round(roll.uniform(shortest, longest), 1)
-    mood = roll.random()
-    if mood < 0.35:
-        return replace(script, arrival=-round(roll.uniform(0.1, 0.8) * duration, 1), duration=duration)
-    if mood < 0.55:
-        return replace(script, arrival=-round(roll.uniform(0, 3), 1), queued_for=6.0, duration=duration)
-    return replace(script, arrival=-1.0, queued_for=round(roll.uniform(8, 60), 1), duration=duration)
+def _day_job(rng: random.Random, script: JobScript, shortest: float, longest: float) -> JobScript:
+    """An ordinary job that is in flight, just accepted, or queued for up to a minute."""
+    duration = round(rng.uniform(shortest, longest), 1)
+    start = rng.random()
+    if start < 0.35:
+        return replace(script, arrival=-round(rng.uniform(0.1, 0.8) * duration, 1), duration=duration)
+    if start < 0.55:
+        return replace(script, arrival=-round(rng.uniform(0, 3), 1), queued_for=6.0, duration=duration)
+    return replace(script, arrival=-1.0, queued_for=round(rng.uniform(8, 60), 1), duration=duration)
 
 
-def _some_night(
-    roll: random.Random, script: JobScript, shortest: float, longest: float, *, errors: Iterator[JobFailure]
+def _night_job(
+    rng: random.Random, script: JobScript, shortest: float, longest: float, *, errors: Iterator[JobFailure]
 ) -> JobScript:
-    """A job of a night: most have ended or are in flight, one in ten fails, now and then one stalls."""
-    duration = round(roll.uniform(shortest, longest), 1)
+    """A job of a night: most have ended or are in flight, one in ten fails, a few stall."""
+    duration = round(rng.uniform(shortest, longest), 1)
     job = replace(script, duration=duration)
-    fate = roll.random()
-    fails = script.resource is not Resource.SEARCH and fate < 0.13
+    end = rng.random()
+    fails = script.resource is not Resource.SEARCH and end < 0.13
     if fails:
-        job = replace(job, outcome=Outcome.FAILED, stops_at=round(roll.uniform(0.1, 0.95), 2), error=next(errors))
-    elif fate < 0.16 and script.resource in {Resource.OPERATION, Resource.ENRICHMENT}:
+        job = replace(job, outcome=Outcome.FAILED, stops_at=round(rng.uniform(0.1, 0.95), 2), error=next(errors))
+    elif end < 0.16 and script.resource in {Resource.OPERATION, Resource.ENRICHMENT}:
         job = replace(job, outcome=Outcome.PARTIAL_SUCCESS)
-    elif fate > 0.985:
+    elif end > 0.985:
         return replace(job, arrival=-round(duration, 1), stall=Stall(at=0.4))
-    mood = roll.random()
-    if mood < (0.7 if fails else 0.45):
-        return replace(job, arrival=-round(duration + roll.uniform(1, NIGHT_SECONDS), 1))
-    if mood < 0.85:
-        return replace(job, arrival=-round(roll.uniform(0.05, 0.8) * duration, 1))
-    return replace(job, arrival=-1.0, queued_for=round(roll.uniform(8, 120), 1))
+    start = rng.random()
+    if start < (0.7 if fails else 0.45):
+        return replace(job, arrival=-round(duration + rng.uniform(1, NIGHT_SECONDS), 1))
+    if start < 0.85:
+        return replace(job, arrival=-round(rng.uniform(0.05, 0.8) * duration, 1))
+    return replace(job, arrival=-1.0, queued_for=round(rng.uniform(8, 120), 1))
 
 
 def _faults() -> tuple[Fault, ...]:

@@ -1,4 +1,4 @@
-"""What an API is to the simulator: routes that turn a question into an answer, and a shape for errors."""
+"""What every simulated API has: routes, its own shape of errors, and checks of query parameters."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,8 @@ _CURSOR = re.compile(r"(-?[0-9.e+-]{1,40})~(.{1,200})")
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One request as a route sees it. `trace` is its request or trace ID, `origin` what the client calls us.
+class ApiRequest:
+    """One request as a route gets it. `trace` is its request or trace ID, `origin` the scheme and host it was sent to.
 
     `body` is the parsed JSON object of a POST, empty when there was none.
     """
@@ -33,7 +33,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A status and a JSON value."""
 
     status: int
@@ -42,7 +42,7 @@ class Answer:
 
 
 class ApiError(Exception):
-    """A documented error answer: `status`, `message`, and `details` in the API's own shape of details."""
+    """A documented error response: `status`, `message`, and `details` in the API's own shape of details."""
 
     def __init__(self, status: int, message: str | None = None, details: object = None) -> None:
         super().__init__(message or str(status))
@@ -51,12 +51,12 @@ class ApiError(Exception):
         self.details = details
 
 
-Handler = Callable[[World, Ask], Answer]
+Handler = Callable[[World, ApiRequest], ApiResponse]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path pattern with names in braces, the sort of endpoint, its rate bucket, and what answers it."""
+    """A method and a path pattern with names in braces, the kind of endpoint, its rate bucket, and its handler."""
 
     method: str
     path: str
@@ -66,7 +66,7 @@ class Route:
 
 
 class Dialect(Protocol):
-    """One API's way of talking."""
+    """One API as the simulator serves it."""
 
     @property
     def api(self) -> Api:
@@ -86,52 +86,52 @@ class Dialect(Protocol):
         """The headers that carry the ID."""
         ...
 
-    def error(self, ask: Ask, refusal: ApiError) -> Answer:
-        """A refusal in this API's documented shape."""
+    def error(self, request: ApiRequest, error: ApiError) -> ApiResponse:
+        """The response for an error in this API's documented shape."""
         ...
 
 
-def whole_number(ask: Ask, name: str, default: int, most: int, *, clamp: bool) -> int:
-    """A query parameter within 1–`most`; above that it is clamped or refused. Raises ApiError (400)."""
-    raw = ask.query.get(name)
+def integer_parameter(request: ApiRequest, name: str, default: int, most: int, *, clamp: bool) -> int:
+    """A query parameter within 1–`most`; above that it is clamped or an error. Raises ApiError (400)."""
+    raw = request.query.get(name)
     if raw is None:
         return default
     if not (raw.isascii() and raw.isdigit() and len(raw) < 10) or int(raw) < 1:
-        raise bad_value(f"query.{name}", f"{name} must be a positive integer", "isInt")
+        raise validation_error(f"query.{name}", f"{name} must be a positive integer", "isInt")
     if int(raw) > most and not clamp:
-        raise bad_value(f"query.{name}", f"{name} must not be greater than {most}", "max")
+        raise validation_error(f"query.{name}", f"{name} must not be greater than {most}", "max")
     return min(int(raw), most)
 
 
-def bad_value(where: str, message: str, constraint: str) -> ApiError:
-    """The refusal of one bad value, with one documented item of details."""
+def validation_error(where: str, message: str, constraint: str) -> ApiError:
+    """The error for one invalid value, with one documented item of details."""
     return ApiError(
         400, "Validation failed", [{"property": where, "message": message, "constraints": {constraint: message}}]
     )
 
 
-def page_of(states: Sequence[JobState], cursor: str | None, limit: int) -> tuple[Sequence[JobState], str | None]:
+def page_after(states: Sequence[JobState], cursor: str | None, limit: int) -> tuple[Sequence[JobState], str | None]:
     """The page of `states` (newest first) behind `cursor`, and the cursor of the next one. Raises ApiError (400).
 
     A cursor names a place in the order, not a job: the job it was made from may have left the filtered list.
     """
-    rest = [state for state in states if _place(state) < _parse(cursor)] if cursor is not None else states
+    rest = [state for state in states if _position(state) < _parse_cursor(cursor)] if cursor is not None else states
     page = rest[:limit]
     if len(rest) <= limit:
         return page, None
-    created, job_id = _place(page[-1])
+    created, job_id = _position(page[-1])
     return page, f"{created!r}~{job_id}"
 
 
-def _place(state: JobState) -> tuple[float, str]:
+def _position(state: JobState) -> tuple[float, str]:
     return state.created, state.script.id
 
 
-def _parse(cursor: str) -> tuple[float, str]:
+def _parse_cursor(cursor: str) -> tuple[float, str]:
     match = _CURSOR.fullmatch(cursor)
     try:
         if match is not None:
             return float(match[1]), match[2]
     except ValueError:
         pass
-    raise bad_value("query.cursor", "cursor is not one of ours", "isCursor")
+    raise validation_error("query.cursor", "cursor is not valid", "isCursor")

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server on a loopback address: h11 reads and writes, and a handler may break its connection."""
+"""An HTTP/1.1 server on loopback, by h11 and asyncio; a handler can also break its connection."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 @dataclass(frozen=True)
 class Request:
-    """A request off the wire; header names are in lower case, `target` is its path and query as they came."""
+    """A received request; header names are in lower case, `target` is its path and query as sent."""
 
     method: str
     target: str
@@ -42,7 +42,7 @@ class Request:
 
     @property
     def raw_path(self) -> str:
-        """The path as it came."""
+        """The path as sent."""
         return self.target.partition("?")[0]
 
     @property
@@ -52,7 +52,7 @@ class Request:
 
     @property
     def query_string(self) -> str:
-        """The query as it came."""
+        """The query as sent."""
         return self.target.partition("?")[2]
 
     @cached_property
@@ -62,18 +62,18 @@ class Request:
 
     @property
     def origin(self) -> str:
-        """The origin that the client believes it speaks to."""
+        """The scheme and host that the client sent the request to."""
         host = self.headers.get("host", "")
         return f"http://{host}" if _HOST.fullmatch(host) else "http://127.0.0.1"
 
 
 class Connection:
-    """One connection: reads requests, and sends what a handler answers. Raises OSError once the client is gone."""
+    """One connection: reads requests and sends responses. Raises OSError once the client is gone."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._wire = h11.Connection(h11.SERVER)
+        self._protocol = h11.Connection(h11.SERVER)
         self._method = ""
 
     @classmethod
@@ -87,15 +87,15 @@ class Connection:
 
     async def read(self) -> Request | None:
         """Return the next request whole, or None when there is none to come; h11.RemoteProtocolError for a bad one."""
-        if self._wire.our_state is h11.DONE:
-            self._wire.start_next_cycle()
-        if self._wire.our_state is not h11.IDLE:
+        if self._protocol.our_state is h11.DONE:
+            self._protocol.start_next_cycle()
+        if self._protocol.our_state is not h11.IDLE:
             return None
         head = await self._event()
         if not isinstance(head, h11.Request):
             return None
         self._method = head.method.decode("ascii")
-        if self._wire.they_are_waiting_for_100_continue:
+        if self._protocol.they_are_waiting_for_100_continue:
             await self._send(h11.InformationalResponse(status_code=100, headers=[]))
         body = bytearray()
         while isinstance(event := await self._event(), h11.Data):
@@ -106,27 +106,27 @@ class Connection:
         return Request(self._method, head.target.decode("latin-1"), headers, bytes(body))
 
     async def _event(self) -> h11.Event | type[h11.PAUSED]:
-        while (event := self._wire.next_event()) is h11.NEED_DATA:
-            self._wire.receive_data(await self._reader.read(_READ_BYTES))
+        while (event := self._protocol.next_event()) is h11.NEED_DATA:
+            self._protocol.receive_data(await self._reader.read(_READ_BYTES))
         return event  # type: ignore[return-value] # NEED_DATA is what the loop waits out
 
     async def begin(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Send the head of an answer; a length that is not among the headers is told by the end of the chunks."""
+        """Send the head of a response; without a Content-Length among the headers the body is chunked."""
         raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         await self._send(h11.Response(status_code=status, headers=raw))
 
     async def write(self, piece: bytes) -> None:
-        """Send a piece of an answer's body."""
+        """Send a piece of a response's body; to a HEAD nothing."""
         if self._method != "HEAD":
             await self._send(h11.Data(data=piece))
 
     async def end(self) -> None:
-        """Send the end of an answer."""
+        """Send the end of a response."""
         await self._send(h11.EndOfMessage())
 
-    async def refuse(self, status: int) -> None:
-        """Answer a request that cannot be read."""
-        if self._wire.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+    async def respond_error(self, status: int) -> None:
+        """Respond to a request that cannot be read."""
+        if self._protocol.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             await self.begin(status, (("Content-Type", "text/plain"), ("Connection", "close"), ("Content-Length", "0")))
             await self.end()
 
@@ -136,7 +136,7 @@ class Connection:
         await self._writer.wait_closed()
 
     def reset(self) -> None:
-        """Make the kernel send a reset rather than an orderly end; what was not yet sent is dropped."""
+        """Reset the connection (RST instead of FIN); what was not yet sent is dropped."""
         self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_AND_DISCARD)
         self._writer.transport.abort()
 
@@ -145,7 +145,7 @@ class Connection:
         self._writer.transport.abort()
 
     async def _send(self, event: h11.Event) -> None:
-        data = self._wire.send(event)
+        data = self._protocol.send(event)
         if data:
             self._writer.write(data)
             await self._writer.drain()
@@ -155,7 +155,7 @@ Handler = Callable[[Request, Connection], Awaitable[None]]
 
 
 class HttpServer:
-    """Gives every request on a bound socket to `handle`, from `open` to `close`."""
+    """Calls `handle` for every request on a bound socket, from `open` to `close`."""
 
     def __init__(self, handle: Handler, on_connection: Callable[[], None] = lambda: None) -> None:
         self._handle = handle
@@ -176,7 +176,7 @@ class HttpServer:
             self._accept_when_ready(listening)
 
     async def close(self) -> None:
-        """Stop listening, drop every connection and end every answer; the port is free when this returns."""
+        """Stop listening, and drop every connection and response; the port is free when this returns."""
         listening, self._listening = self._listening, None
         if listening is None:
             return
@@ -189,7 +189,7 @@ class HttpServer:
         for task in opened:
             task.cancel()
         await asyncio.gather(*opened, return_exceptions=True)
-        # The transports report their loss in the loop's next round; a task that never began has none.
+        # A transport closes its socket in the loop's next round; a task that never began has no transport.
         await asyncio.sleep(0)
         for accepted in opened.values():
             accepted.close()
@@ -201,7 +201,7 @@ class HttpServer:
     def _accept(self, listening: socket.socket) -> None:
         try:
             while True:
-                self._serve(listening.accept()[0])
+                self._start_connection(listening.accept()[0])
         except (BlockingIOError, ConnectionError):
             return
         except OSError:
@@ -217,12 +217,12 @@ class HttpServer:
             except OSError:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self._serve(accepted)
+                self._start_connection(accepted)
 
-    def _serve(self, accepted: socket.socket) -> None:
+    def _start_connection(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         self._on_connection()
-        task = asyncio.get_running_loop().create_task(self._answer_all(accepted))
+        task = asyncio.get_running_loop().create_task(self._serve_connection(accepted))
         self._open[task] = accepted
         task.add_done_callback(self._forget)
 
@@ -231,7 +231,7 @@ class HttpServer:
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOGGER.error("a request failed", exc_info=error)
 
-    async def _answer_all(self, accepted: socket.socket) -> None:
+    async def _serve_connection(self, accepted: socket.socket) -> None:
         connection = await Connection.of(accepted)
         try:
             with suppress(OSError):  # the client is gone
@@ -239,7 +239,7 @@ class HttpServer:
                     while (request := await connection.read()) is not None:
                         await self._handle(request, connection)
                 except h11.RemoteProtocolError as error:
-                    await connection.refuse(error.error_status_hint)
+                    await connection.respond_error(error.error_status_hint)
                 await connection.close()
         finally:
             connection.drop()
@@ -249,7 +249,7 @@ def bind(host: str, port: int) -> socket.socket:
     """A socket on a loopback address; ValueError for any other, OSError when the port is taken."""
     if host != "localhost" and not host.startswith("127."):
         raise ValueError(f"the simulator listens on loopback only, not on {host}")
-    # asyncio turns Nagle's delay off only where the protocol is named; with it an answer takes 46 ms instead of 3.
+    # asyncio turns Nagle's delay off only where the protocol is named; with it a response takes 46 ms instead of 3.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # where it would let two servers have one port

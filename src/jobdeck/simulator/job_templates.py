@@ -1,14 +1,14 @@
-"""The jobs that clients start, and how each endpoint accepts them."""
+"""The jobs that clients can start, and what each endpoint answers."""
 
 from dataclasses import dataclass
 
-from jobdeck.simulator.dialect import Ask
-from jobdeck.simulator.ids import dice
+from jobdeck.simulator.dialect import ApiRequest
+from jobdeck.simulator.ids import seeded_random
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, ProgressForm, Resource, ResultKind
 
 
 @dataclass(frozen=True, slots=True)
-class Starter:
+class JobTemplate:
     """An endpoint that starts work: what it starts, how long that takes, and the shape of its 202.
 
     `wrapped` puts the body into `data` beside `meta`; `texts` are fields of the request that must be strings.
@@ -27,26 +27,26 @@ class Starter:
     meta: bool = True
     texts: tuple[str, ...] = ()
 
-    def script(self, seed: int, ask: Ask) -> JobScript:
-        """The life of the job that `ask` starts, drawn from the seed and the request's ID."""
-        roll = dice(f"{seed}/start/{ask.trace}")
-        query = ask.body.get("query") or ask.body.get("prompt") or ask.body.get("url") or "everything"
+    def script(self, seed: int, request: ApiRequest) -> JobScript:
+        """The script of the job that `request` starts, drawn from the seed and the request's ID."""
+        rng = seeded_random(f"{seed}/start/{request.trace}")
+        query = request.body.get("query") or request.body.get("prompt") or request.body.get("url") or "everything"
         return JobScript(
             resource=self.resource,
-            queued_for=round(roll.uniform(0.5, 3.0), 3),
-            duration=round(roll.uniform(self.shortest, self.longest), 3),
+            queued_for=round(rng.uniform(0.5, 3.0), 3),
+            duration=round(rng.uniform(self.shortest, self.longest), 3),
             result_kind=self.result_kind,
             progress=self.progress,
             query=str(query),
-            search_type=str(ask.body.get("type") or "web_search"),
+            search_type=str(request.body.get("type") or "web_search"),
         )
 
 
-def thehog_starters() -> tuple[Starter, ...]:
+def thehog_templates() -> tuple[JobTemplate, ...]:
     """Every endpoint of The Hog that starts asynchronous work."""
     scrapers = "/api/v1/platform/scrapers"
     return (
-        Starter(
+        JobTemplate(
             "/api/enrichments",
             8,
             30,
@@ -54,7 +54,7 @@ def thehog_starters() -> tuple[Starter, ...]:
             resource=Resource.ENRICHMENT,
             poll_path="/api/enrichments/{id}",
         ),
-        Starter(
+        JobTemplate(
             "/api/deep-research",
             60,
             180,
@@ -63,7 +63,7 @@ def thehog_starters() -> tuple[Starter, ...]:
             absolute=True,
             texts=("prompt",),
         ),
-        Starter(
+        JobTemplate(
             "/api/v1/search",
             15,
             60,
@@ -73,23 +73,25 @@ def thehog_starters() -> tuple[Starter, ...]:
             snake_case=True,
             texts=("query", "type"),
         ),
-        Starter("/api/v1/people/search", 20, 60, ResultKind.PEOPLE_SEARCH, absolute=True, texts=("query",)),
-        Starter("/api/v1/companies/search", 20, 60, ResultKind.COMPANY_SEARCH, meta=False, texts=("query",)),
-        Starter(f"{scrapers}/web/crawl", 30, 120, ResultKind.CRAWL, wrapped=True, texts=("url",)),
-        Starter(f"{scrapers}/web/scrape/jobs", 10, 40, ResultKind.CRAWL, wrapped=True, absolute=True, texts=("url",)),
-        Starter(f"{scrapers}/web/scrape/batch", 20, 90, ResultKind.CRAWL, wrapped=True),
-        Starter(f"{scrapers}/linkedin/profile-posts", 10, 40, ResultKind.CRAWL, wrapped=True),
+        JobTemplate("/api/v1/people/search", 20, 60, ResultKind.PEOPLE_SEARCH, absolute=True, texts=("query",)),
+        JobTemplate("/api/v1/companies/search", 20, 60, ResultKind.COMPANY_SEARCH, meta=False, texts=("query",)),
+        JobTemplate(f"{scrapers}/web/crawl", 30, 120, ResultKind.CRAWL, wrapped=True, texts=("url",)),
+        JobTemplate(
+            f"{scrapers}/web/scrape/jobs", 10, 40, ResultKind.CRAWL, wrapped=True, absolute=True, texts=("url",)
+        ),
+        JobTemplate(f"{scrapers}/web/scrape/batch", 20, 90, ResultKind.CRAWL, wrapped=True),
+        JobTemplate(f"{scrapers}/linkedin/profile-posts", 10, 40, ResultKind.CRAWL, wrapped=True),
     )
 
 
-def prospecting_script(seed: int, ask: Ask) -> JobScript:
-    """The life of the prospecting job that `ask` starts."""
-    roll = dice(f"{seed}/start/{ask.trace}")
+def prospecting_script(seed: int, request: ApiRequest) -> JobScript:
+    """The script of the prospecting job that `request` starts."""
+    rng = seeded_random(f"{seed}/start/{request.trace}")
     return JobScript(
         api=Api.SONARLY,
         resource=Resource.PROSPECTING,
-        account_group=ask.params["group"],
-        queued_for=round(roll.uniform(1.0, 4.0), 3),
-        duration=round(roll.uniform(60, 150), 3),
+        account_group=request.params["group"],
+        queued_for=round(rng.uniform(1.0, 4.0), 3),
+        duration=round(rng.uniform(60, 150), 3),
         outcome=Outcome.COMPLETED,
     )

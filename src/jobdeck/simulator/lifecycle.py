@@ -1,4 +1,4 @@
-"""Where a job stands at a moment: a pure function of its script and the simulated time."""
+"""The state of a job at a moment: a pure function of its script and the simulated time."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _PROSPECTING_STAGES = (StageScript("import", share=2.0), StageScript("enrichment
 
 
 class State(StrEnum):
-    """A job's or a stage's state; each API has its own words for these."""
+    """A job's or a stage's state; each API has its own names for these."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -47,27 +47,27 @@ class JobState:
     ended: float | None = None
 
 
-def observe(script: JobScript, now: float, cancelled: float | None = None) -> JobState | None:
-    """The job at `now`, had it been cancelled from outside at `cancelled`; None when it cannot be found."""
+def state_at(script: JobScript, now: float, cancelled: float | None = None) -> JobState | None:
+    """The job at `now` if a client cancelled it at `cancelled`; None when it cannot be found."""
     age = now - script.arrival
     if age < 0 or (script.lost_after is not None and age >= script.lost_after):
         return None
     if cancelled is not None and now >= cancelled:
-        return _cut_short(script, cancelled)
+        return _cancelled_at(script, cancelled)
     if age < script.queued_for:
-        return _at(script, State.QUEUED, 0.0, script.arrival)
+        return _job_state(script, State.QUEUED, 0.0, script.arrival)
     begun = script.arrival + script.queued_for
-    lasts = _lasts(script)
+    lasts = _run_time(script)
     if lasts is not None and now - begun >= lasts:
-        return _at(script, _end_state(script.outcome), script.done_at_end, begun + lasts, ended=begun + lasts)
-    written = math.floor((now - begun) / script.update_every) * script.update_every
-    worked, last_change = _worked(script, written)
+        return _job_state(script, _end_state(script.outcome), script.done_at_end, begun + lasts, ended=begun + lasts)
+    updated = math.floor((now - begun) / script.update_every) * script.update_every
+    worked, last_change = _work_seconds(script, updated)
     share = worked / script.run_seconds
     done = 0.99 * (1 - math.exp(-share)) if script.outcome is Outcome.NEVER else share * script.done_at_end
-    return _at(script, State.RUNNING, done, begun + last_change)
+    return _job_state(script, State.RUNNING, done, begun + last_change)
 
 
-def _lasts(script: JobScript) -> float | None:
+def _run_time(script: JobScript) -> float | None:
     if script.outcome is Outcome.NEVER:
         return None
     if script.stall is None:
@@ -75,7 +75,7 @@ def _lasts(script: JobScript) -> float | None:
     return None if script.stall.seconds is None else script.run_seconds + script.stall.seconds
 
 
-def _worked(script: JobScript, run: float) -> tuple[float, float]:
+def _work_seconds(script: JobScript, run: float) -> tuple[float, float]:
     """The seconds of `run` that were work, and the moment within `run` at which work was last done."""
     if script.stall is None:
         return run, run
@@ -87,11 +87,11 @@ def _worked(script: JobScript, run: float) -> tuple[float, float]:
     return run - script.stall.seconds, run
 
 
-def _cut_short(script: JobScript, cancelled: float) -> JobState | None:
-    before = observe(script, cancelled)
+def _cancelled_at(script: JobScript, cancelled: float) -> JobState | None:
+    before = state_at(script, cancelled)
     if before is None or before.state.ended:
         return before
-    return _at(script, State.CANCELLED, before.done, cancelled, ended=cancelled)
+    return _job_state(script, State.CANCELLED, before.done, cancelled, ended=cancelled)
 
 
 def _end_state(outcome: Outcome) -> State:
@@ -106,7 +106,7 @@ def _end_state(outcome: Outcome) -> State:
             return State.SUCCEEDED
 
 
-def _at(script: JobScript, state: State, done: float, updated: float, ended: float | None = None) -> JobState:
+def _job_state(script: JobScript, state: State, done: float, updated: float, ended: float | None = None) -> JobState:
     stages = _stages(script, state, done)
     return JobState(script, state, done, stages, created=script.arrival, updated=updated, ended=ended)
 
@@ -121,7 +121,7 @@ def _stages(script: JobScript, state: State, done: float) -> tuple[StageState, .
         share = stage.weight / total
         part = min(1.0, max(0.0, (done - passed) / share))
         passed += share
-        # Sums of shares miss 1 by a rounding error; a stage that far along is through.
+        # Sums of shares miss 1 by a rounding error; a stage that far along is complete.
         complete = part > 1 - 1e-9 and not (state is State.FAILED and number == len(scripts))
         states.append(StageState(stage.name, _stage_state(state, complete, reached), 1.0 if complete else part))
         reached = reached or not complete
@@ -129,7 +129,7 @@ def _stages(script: JobScript, state: State, done: float) -> tuple[StageState, .
 
 
 def _stage_state(job: State, complete: bool, reached: bool) -> State:
-    """The state of a stage that is `complete`, or the job's current one, or (`reached`) behind the current one."""
+    """The state of a stage that is `complete`, or the job's current one, or (`reached`) comes after the current one."""
     if complete:
         return State.SUCCEEDED
     match job:

@@ -1,4 +1,4 @@
-"""Rate buckets of an organization, and the headers that tell their state."""
+"""The rate limits of an organization, and the headers that report them."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jobdeck.simulator.scenario import DEFAULT_LIMITS, Algorithm, Api, RateLimit
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a request may pass, in which bucket it was counted, and what the headers say of that bucket."""
+    """Whether a request is allowed, in which bucket it was counted, and the headers that report the bucket."""
 
     allowed: bool
     bucket: str
@@ -23,7 +23,7 @@ class Limiter:
         limits = {(limit.api, limit.bucket): limit for limit in (*DEFAULT_LIMITS, *scenario.limits)}
         self._buckets = {key: _bucket(limit) for key, limit in limits.items()}
 
-    def ask(self, api: Api, bucket: str, now: float) -> Verdict:
+    def acquire(self, api: Api, bucket: str, now: float) -> Verdict:
         """Take one request out of the named bucket, or the general one where that does not exist."""
         name = bucket if (api, bucket) in self._buckets else "general"
         return self._buckets[api, name].take(now)
@@ -34,7 +34,7 @@ class _TokenBucket:
         self.limit = limit
         self._capacity = float(limit.burst or limit.limit)
         self._tokens = self._capacity
-        # What others spend comes off the refill; a trickle stays, else a refusal could name no time.
+        # What others spend comes off the refill; some of it stays, else no Retry-After could be given.
         self._rate = max(limit.limit / limit.window - limit.others / 60, 1 / 3600)
         self._last: float | None = None
 
@@ -60,7 +60,7 @@ class _FixedWindow:
     def take(self, now: float) -> Verdict:
         limit = self.limit
         if self._opened is None or now >= self._opened + limit.window:
-            # Windows follow each other without a gap, however long nobody asked.
+            # Windows follow each other without a gap, however long no request came.
             passed = 0 if self._opened is None else math.floor((now - self._opened) / limit.window)
             self._opened = now if self._opened is None else self._opened + passed * limit.window
             self._used = 0.0
@@ -82,7 +82,7 @@ def _bucket(limit: RateLimit) -> _TokenBucket | _FixedWindow:
 
 
 def _verdict(limit: RateLimit, remaining: int, reset_in: float, wait: float | None, now: float) -> Verdict:
-    """`wait` is None for a request that may pass, else the seconds after which one more may."""
+    """`wait` is None for an allowed request, else the seconds until one more is allowed."""
     headers: list[tuple[str, str]] = []
     if limit.headers:
         headers += [

@@ -9,7 +9,7 @@ from jobdeck.files import as_utf8, read_regular
 from jobdeck.simulator.scenario import Scenario, ScenarioError
 
 _MAX_PROBLEMS = 20
-"""Complaints about one file that are told."""
+"""How many problems of one file an error names."""
 
 
 def load_scenario(path: Path | str) -> Scenario:
@@ -36,27 +36,25 @@ def load_scenario(path: Path | str) -> Scenario:
 
 def read_scenario(data: object, name: str = "scenario") -> Scenario:
     """Read a scenario from plain data (dicts, lists, strings, numbers); ScenarioError as `load_scenario`."""
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slower than the server's start, for files alone
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slower than the server's start, and for files only
 
     try:
-        # By way of JSON, where strictness still lets arrays be tuples and strings be enumerations.
+        # As JSON, for which pydantic's strict mode still accepts arrays as tuples and strings as enumerations.
         return TypeAdapter(Scenario).validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        complaints = [
-            _complaint(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:_MAX_PROBLEMS]
-        ]
+        texts = [_problem_text(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:_MAX_PROBLEMS]]
         more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
-        raise ScenarioError(f"{name}: " + "; ".join(complaints) + more) from error
+        raise ScenarioError(f"{name}: " + "; ".join(texts) + more) from error
 
 
-def _complaint(location: Sequence[int | str], kind: str, message: str) -> str:
+def _problem_text(location: Sequence[int | str], kind: str, message: str) -> str:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:80]}" for part in location).lstrip(".")
     match kind:
         case "unexpected_keyword_argument":
             return f"{where}: unknown key"
         case "value_error":
-            # The dataclass's own complaint begins with the key's name.
+            # The dataclass's own message begins with the key's name.
             own = message.removeprefix("Value error, ")
             return f"{where}.{own}" if where else own
         case "missing":

@@ -1,4 +1,4 @@
-"""What was asked of the simulator, for tests of politeness and for the person who watches `jobdeck simulate`."""
+"""The requests that the simulator got, and their counts: what tests of rate limits look at."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 class RequestRecord:
     """One request. `at` is simulated seconds since the start, `status` None when the connection was reset.
 
-    `bucket` is the rate bucket it was counted in, None when it was refused before. `refused` says that
-    the bucket gave the 429. Header values are not kept.
+    `bucket` is the rate bucket it was counted in, None when its credentials were refused. `refused`: the
+    bucket was empty, so it was answered 429. Header values are not kept.
     """
 
     at: float
@@ -28,7 +28,7 @@ class RequestRecord:
 
 @dataclass(slots=True)
 class Stats:
-    """Running counts. Buckets are named `thehog/polling`; `refused` are the 429s that the buckets gave."""
+    """Running counts. Buckets are named `thehog/polling`; `refused` counts the 429s by bucket."""
 
     requests: int = 0
     in_flight: int = 0

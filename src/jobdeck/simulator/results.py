@@ -3,7 +3,7 @@
 import random
 
 from jobdeck.simulator.dialect import JsonObject
-from jobdeck.simulator.ids import dice
+from jobdeck.simulator.ids import seeded_random
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, ResultKind
 
 _FIRST = (
@@ -26,23 +26,23 @@ _COMPANIES = ("Northwind Robotics", "Juniper Freight", "Halcyon Labs", "Mistral 
 
 
 def result_of(script: JobScript) -> object:
-    """What an operation yields: the script's own result, else the built-in one of its kind."""
+    """The result of an operation: the script's own result, else the built-in one of its kind."""
     return _built_in(script) if script.result is None else script.result
 
 
 def _built_in(script: JobScript) -> JsonObject:
-    roll = dice(f"result/{script.id}")
+    rng = seeded_random(f"result/{script.id}")
     match script.result_kind or _default_kind(script.resource):
         case ResultKind.ENRICHMENT:
-            return _enrichment(roll)
+            return _enrichment(rng)
         case ResultKind.PEOPLE_SEARCH:
-            return _people(roll, script.outcome)
+            return _people(rng, script.outcome)
         case ResultKind.COMPANY_SEARCH:
             return {"data": [{"name": name, "domain": _domain(name)} for name in _COMPANIES], "meta": {}}
         case ResultKind.DEEP_RESEARCH:
-            return _research(roll, script.query)
+            return _research(rng, script.query)
         case ResultKind.CRAWL:
-            return _crawl(roll)
+            return _crawl(rng)
         case ResultKind.WEB_SEARCH:
             return {"data": search_results(script), "meta": {}}
 
@@ -51,8 +51,8 @@ def search_results(script: JobScript) -> list[object]:
     """The `results` of a search: the script's own list, else built-in rows."""
     if isinstance(script.result, list):
         return script.result
-    roll = dice(f"result/{script.id}")
-    return [_hit(roll, number) for number in range(roll.randint(3, 12))]
+    rng = seeded_random(f"result/{script.id}")
+    return [_search_hit(rng, number) for number in range(rng.randint(3, 12))]
 
 
 def _default_kind(resource: Resource) -> ResultKind:
@@ -69,30 +69,28 @@ def _domain(company: str) -> str:
     return company.split(maxsplit=1)[0].lower() + ".example"
 
 
-def _person(roll: random.Random, company: str) -> JsonObject:
-    first, last = roll.choice(_FIRST), roll.choice(_LAST)
-    return {"name": f"{first} {last}", "title": roll.choice(_TITLES), "company": company}
+def _person(rng: random.Random, company: str) -> JsonObject:
+    first, last = rng.choice(_FIRST), rng.choice(_LAST)
+    return {"name": f"{first} {last}", "title": rng.choice(_TITLES), "company": company}
 
 
-def _enrichment(roll: random.Random) -> JsonObject:
-    company = roll.choice(_COMPANIES)
+def _enrichment(rng: random.Random) -> JsonObject:
+    company = rng.choice(_COMPANIES)
     contacts = [
         {
-            **_person(roll, company),
-            "email": {"value": f"contact{n}@{_domain(company)}", "verified": roll.random() < 0.8},
+            **_person(rng, company),
+            "email": {"value": f"contact{n}@{_domain(company)}", "verified": rng.random() < 0.8},
         }
-        for n in range(roll.randint(1, 5))
+        for n in range(rng.randint(1, 5))
     ]
     return {"contacts": contacts, "creditsUsed": len(contacts)}
 
 
-def _people(roll: random.Random, outcome: Outcome) -> JsonObject:
-    company = roll.choice(_COMPANIES)
+def _people(rng: random.Random, outcome: Outcome) -> JsonObject:
+    company = rng.choice(_COMPANIES)
     partial = outcome is Outcome.PARTIAL_SUCCESS
     evidence = ("profile_current_job",) if partial else ("company_page", "company_page", "profile_current_job")
-    rows = [
-        {**_person(roll, company), "companyMatchEvidence": roll.choice(evidence)} for _ in range(roll.randint(4, 9))
-    ]
+    rows = [{**_person(rng, company), "companyMatchEvidence": rng.choice(evidence)} for _ in range(rng.randint(4, 9))]
     meta: JsonObject = {
         "targetAccountSearchMode": "profile_current_company" if partial else "linkedin_company_page",
         "targetAccountOutcome": (
@@ -107,30 +105,30 @@ def _people(roll: random.Random, outcome: Outcome) -> JsonObject:
     return {"data": rows, "meta": meta}
 
 
-def _research(roll: random.Random, query: str) -> JsonObject:
-    company = roll.choice(_COMPANIES)
+def _research(rng: random.Random, query: str) -> JsonObject:
+    company = rng.choice(_COMPANIES)
     return {
         "question": query,
         "summary": f"{company} is hiring for its platform team and has moved two services to a new region.",
-        "confidence": round(roll.uniform(0.6, 0.95), 2),
+        "confidence": round(rng.uniform(0.6, 0.95), 2),
         "sources": [
-            {"url": f"https://{_domain(name)}/news/{roll.randint(100, 999)}", "title": f"{name}: news"}
-            for name in roll.sample(_COMPANIES, 3)
+            {"url": f"https://{_domain(name)}/news/{rng.randint(100, 999)}", "title": f"{name}: news"}
+            for name in rng.sample(_COMPANIES, 3)
         ],
     }
 
 
-def _crawl(roll: random.Random) -> JsonObject:
-    domain = _domain(roll.choice(_COMPANIES))
+def _crawl(rng: random.Random) -> JsonObject:
+    domain = _domain(rng.choice(_COMPANIES))
     pages = [{"url": f"https://{domain}/{path}", "status": 200} for path in ("", "about", "team", "careers", "blog")]
     return {"pages": pages, "totalPages": len(pages)}
 
 
-def _hit(roll: random.Random, number: int) -> JsonObject:
-    company = roll.choice(_COMPANIES)
+def _search_hit(rng: random.Random, number: int) -> JsonObject:
+    company = rng.choice(_COMPANIES)
     return {
-        "url": f"https://{_domain(company)}/posts/{roll.randint(1000, 9999)}",
-        "title": f"{company} on {roll.choice(_TITLES).lower()} hiring ({number + 1})",
+        "url": f"https://{_domain(company)}/posts/{rng.randint(1000, 9999)}",
+        "title": f"{company} on {rng.choice(_TITLES).lower()} hiring ({number + 1})",
         "content": None,
         "published_at": None,
     }

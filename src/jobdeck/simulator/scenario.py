@@ -1,4 +1,4 @@
-"""What a simulation plays: jobs, their fates, limits, credentials and faults, as facts that never change."""
+"""What a scenario consists of: jobs, rate limits, credentials and faults, as frozen data."""
 
 import math
 import re
@@ -16,7 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
 
 
 class ScenarioError(ValueError):
-    """A scenario cannot be played; the message names the key and what is wrong with it."""
+    """A scenario is not valid; the message names the key and what is wrong with it."""
 
 
 def check_minimum(name: str, value: float | None, minimum: float) -> None:
@@ -38,7 +38,7 @@ def check_fraction(name: str, value: float | None) -> None:
 
 
 class Api(StrEnum):
-    """The two APIs that are played."""
+    """The two simulated APIs."""
 
     THEHOG = "thehog"
     SONARLY = "sonarly"
@@ -54,7 +54,7 @@ class Resource(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a job ends. `completed` is Sonarly's word for `succeeded`: either may be written for either API."""
+    """How a job ends. `completed` is Sonarly's name for `succeeded`: either may be written for either API."""
 
     SUCCEEDED = "succeeded"
     COMPLETED = "completed"
@@ -84,7 +84,7 @@ class ResultKind(StrEnum):
 
 
 class PollUrlForm(StrEnum):
-    """How accepted bodies name the poll URL; `mixed`: some endpoints this way, some the other."""
+    """How the bodies of a 202 give the poll URL; `mixed`: it depends on the endpoint."""
 
     ABSOLUTE = "absolute"
     RELATIVE = "relative"
@@ -92,7 +92,7 @@ class PollUrlForm(StrEnum):
 
 
 class ResetForm(StrEnum):
-    """The unit of `X-RateLimit-Reset`: seconds from now, or the moment in epoch seconds or milliseconds."""
+    """The unit of `X-RateLimit-Reset`: seconds from now, epoch seconds, or epoch milliseconds."""
 
     DELTA = "delta"
     EPOCH_SECONDS = "epoch_s"
@@ -116,7 +116,7 @@ class StageScript:
     duration: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a nameless stage and weights that are not positive."""
+        """Check the name and the weight."""
         if not self.name:
             raise ScenarioError("name: must not be empty")
         if self.share is not None and self.duration is not None:
@@ -139,14 +139,14 @@ class Stall:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a fraction outside 0–1 and negative seconds."""
+        """Check the fraction and the seconds."""
         check_fraction("at", self.at)
         check_minimum("seconds", self.seconds, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """The job's own error. `details` is any JSON; `retryable` is what searches tell instead of a code."""
+    """The job's own error. `details` is any JSON; searches give `retryable` instead of a code."""
 
     __pydantic_config__: ClassVar = _FILE_RULES
     code: str = "INTERNAL_ERROR"
@@ -157,10 +157,10 @@ class JobFailure:
 
 @dataclass(frozen=True, slots=True)
 class JobScript:
-    """One job's whole life. Times are simulated seconds; `arrival` counts from the start and may be negative.
+    """What happens to one job. Times are simulated seconds; `arrival` counts from the start and may be negative.
 
     The job is queued for `queued_for`, then works for `duration` (left out: the sum of the stages' durations, or
-    30), writes its progress down every `update_every`, and ends with `outcome` when the fraction `stops_at` of
+    30), updates its progress every `update_every`, and ends with `outcome` when the fraction `stops_at` of
     the work is done (left out: 1, or 0.76 when it fails or is cancelled). It cannot be found before `arrival`
     and from `lost_after` seconds after its arrival on. `result` is any JSON; without one, `result_kind` picks a
     built-in result. An `id` left out is drawn from the scenario's seed.
@@ -188,7 +188,7 @@ class JobScript:
     search_type: str = "web_search"
 
     def __post_init__(self) -> None:
-        """Refuse what the API in question could not answer."""
+        """Check that the API can have such a job."""
         if self.id and not _ID.fullmatch(self.id):
             raise ScenarioError(f"id: {self.id!r} is not an ID")
         if (self.resource is Resource.PROSPECTING) != (self.api is Api.SONARLY):
@@ -220,37 +220,37 @@ class JobScript:
 
     @property
     def done_at_end(self) -> float:
-        """The fraction of the work that is done when the outcome falls."""
+        """The fraction of the work that is done when the job ends."""
         if self.stops_at is not None:
             return self.stops_at
         return 0.76 if self.outcome in {Outcome.FAILED, Outcome.CANCELLED} else 1.0
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. Each says which fields of the fault it reads."""
+    """What goes wrong, and which fields of the fault it uses."""
 
     STATUS = "status"
     """Answer `status`, in the API's documented error shape from 400 on; `text` is the message."""
     REDIRECT = "redirect"
     """Answer `status` (307 when left out) with `text` as the Location."""
     DELAY = "delay"
-    """Answer rightly, `seconds` late. Delays add up and go along with one other fault."""
+    """Send the right answer `seconds` late. Delays add up, and apply together with one other fault."""
     DRIP = "drip"
-    """Answer rightly, one byte every `seconds`."""
+    """Send the right answer, one byte every `seconds`."""
     RESET_BEFORE = "reset_before"
-    """Reset the connection before a byte of the answer."""
+    """Reset the connection before the first byte of the answer."""
     RESET_MIDDLE = "reset_middle"
     """Reset the connection in the middle of the body."""
     TRUNCATED = "truncated"
-    """Send the first half of the JSON as though it were the whole."""
+    """Send only the first half of the JSON, with a Content-Length that fits."""
     HTML = "html"
-    """Send an HTML page with the right status."""
+    """Send an HTML page in place of JSON."""
     NOT_UTF8 = "not_utf8"
     """Send bytes that are not UTF-8 within the JSON."""
     EMPTY = "empty"
     """Send no body."""
     WRONG_ID = "wrong_id"
-    """Answer for the job `text`, or for one that does not exist."""
+    """Send the answer of the job `text`, or of one that does not exist."""
     NAN = "nan"
     """Send NaN where a number belongs."""
     HUGE = "huge"
@@ -258,11 +258,11 @@ class FaultKind(StrEnum):
     BOMB = "bomb"
     """Send a small gzip body that inflates to `size` bytes."""
     STATUS_WORD = "status_word"
-    """Put `text` where the job's status belongs."""
+    """Send `text` as the job's status."""
 
 
 class Endpoint(StrEnum):
-    """What sort of endpoint a request asks for."""
+    """The kind of endpoint that a request goes to."""
 
     POLL = "poll"
     LIST = "list"
@@ -275,9 +275,9 @@ class Endpoint(StrEnum):
 class Fault:
     """Something that goes wrong for requests of `api`, `endpoint` and `job` (each: all, when left out).
 
-    It strikes from `start` until `end` in simulated seconds (left out: for good), at most `count` times, each
-    time with `probability`. `retry_after` is that header of a `status` fault, word for word. `seconds` are real.
-    The first fault that strikes is played, after every delay that strikes.
+    It applies from `start` until `end` in simulated seconds (left out: for good), at most `count` times, each
+    time with `probability`. `retry_after` is that header of a `status` fault as it is sent. `seconds` are real.
+    A request gets every delay that applies, and of the other faults the first.
     """
 
     __pydantic_config__: ClassVar = _FILE_RULES
@@ -296,7 +296,7 @@ class Fault:
     retry_after: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers outside their range, and a status where none can be sent."""
+        """Check the ranges of numbers, and the status."""
         check_minimum("seconds", self.seconds, 0)
         check_minimum("count", self.count, 0)
         check_minimum("size", self.size, 0)
@@ -310,8 +310,8 @@ class Fault:
             raise ScenarioError(f"status: a redirect is within 300–399, not {self.status}")
 
     @property
-    def turns_away(self) -> bool:
-        """Whether the request is refused before anything is done for it."""
+    def refuses(self) -> bool:
+        """Whether the request is refused before it has any effect."""
         refused = self.kind is FaultKind.STATUS and (self.status or 0) >= 400
         return refused or self.kind in {FaultKind.REDIRECT, FaultKind.RESET_BEFORE}
 
@@ -320,8 +320,8 @@ class Fault:
 class RateLimit:
     """One bucket of an organization: `limit` requests in `window` real seconds, at most `burst` at once.
 
-    `others` is what other clients of the organization spend, in requests a minute. `headers` says whether answers
-    tell the state, `suffix` is appended to the headers' names (`-poll`), `retry_after_date` makes Retry-After an
+    `others` is what other clients of the organization spend, in requests a minute. `headers` says whether responses
+    report the bucket, `suffix` is appended to the headers' names (`-poll`), `retry_after_date` makes Retry-After an
     HTTP date. `bucket` is `general`, `polling`, or `list`; an endpoint without a bucket of its own uses `general`.
     """
 
@@ -339,7 +339,7 @@ class RateLimit:
     retry_after_date: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a limit that could never be met or is no limit."""
+        """Check that requests can pass, and the bucket's name."""
         check_minimum("limit", self.limit, 1)
         check_minimum("burst", self.burst, 1)
         check_minimum("others", self.others, 0)
@@ -377,11 +377,11 @@ DEFAULT_LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A whole simulation. Equal scenarios give equal answers to equal requests at equal times.
+    """A whole simulation. The same scenario answers the same requests at the same times alike.
 
-    `speed` is how many simulated seconds pass in a real one: a job of 60 s at speed 10 takes 6 s by every clock a
-    client has. Limits replace the documented ones bucket by bucket. An API without `credentials` accepts
-    any that are not empty. Jobs come out of here with their IDs filled in.
+    `speed` is how many simulated seconds pass in a real one: a job of 60 s at speed 10 takes 6 s by a client's
+    clock. A limit replaces the documented one of its bucket. An API without `credentials` accepts any that are not
+    empty. Jobs without an ID are given one.
     """
 
     __pydantic_config__: ClassVar = _FILE_RULES
@@ -395,7 +395,7 @@ class Scenario:
     poll_urls: PollUrlForm = PollUrlForm.MIXED
 
     def __post_init__(self) -> None:
-        """Fill in the IDs and groups that were left out; refuse two jobs of one ID and two limits of one bucket."""
+        """Fill in missing IDs and groups; check that no two jobs have one ID and no two limits one bucket."""
         check_positive("speed", self.speed)
         jobs = tuple(job if job.id else replace(job, id=_draw_id(self.seed, n, job)) for n, job in enumerate(self.jobs))
         _unique("jobs", [job.id for job in jobs])

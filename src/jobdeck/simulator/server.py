@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from jobdeck.simulator.handler import SimulatedApis, Sleep
+from jobdeck.simulator.handler import RequestHandler, Sleep
 from jobdeck.simulator.http_server import HttpServer, bind
 from jobdeck.simulator.request_log import RequestRecord, Stats
 from jobdeck.simulator.scenario import Scenario
@@ -17,7 +17,7 @@ from jobdeck.simulator.world import Clock, World
 
 
 class SimulatorServer:
-    """Plays `scenario` over HTTP on a loopback address, from `start` (or `async with`) until `stop`.
+    """Serves `scenario` over HTTP on a loopback address, from `start` (or `async with`) until `stop`.
 
     Port 0 takes a free one and keeps it over a stop and a start. `clock` gives real epoch seconds and must not
     fall; `sleep` waits real seconds. Simulated time starts with the first `start` and goes on while stopped.
@@ -39,7 +39,7 @@ class SimulatorServer:
         self._clock = clock or steady_clock()
         self._sleep = sleep
         self._paused = False
-        self._gate = asyncio.Event()
+        self._running = asyncio.Event()
         self._simulation: Simulation | None = None
         self._http: HttpServer | None = None
 
@@ -63,28 +63,28 @@ class SimulatorServer:
         if self._simulation is None:
             self._simulation = Simulation(self.scenario, self._clock)
         # An event belongs to the loop that first waited for it, and a later start may be in another.
-        self._gate = asyncio.Event()
+        self._running = asyncio.Event()
         if not self._paused:
-            self._gate.set()
-        apis = SimulatedApis(self._simulation, self._gate, self._clock, self._sleep)
-        self._http = HttpServer(apis, self._count_connection)
+            self._running.set()
+        handler = RequestHandler(self._simulation, self._running, self._clock, self._sleep)
+        self._http = HttpServer(handler, self._count_connection)
         self._http.open(listening)
 
     async def stop(self) -> None:
-        """Refuse new connections and drop the open ones in the middle of whatever they do; harmless when stopped."""
+        """Refuse new connections and drop the open ones, also in the middle of a response; harmless when stopped."""
         http, self._http = self._http, None
         if http is not None:
             await http.close()
 
     def pause(self) -> None:
-        """Go on accepting connections and requests, but answer none until `resume`."""
+        """Keep accepting connections and requests, but answer none until `resume`."""
         self._paused = True
-        self._gate.clear()
+        self._running.clear()
 
     def resume(self) -> None:
-        """Answer again, what has been waiting first."""
+        """Answer again, waiting requests first."""
         self._paused = False
-        self._gate.set()
+        self._running.set()
 
     @property
     def url(self) -> str:
@@ -103,7 +103,7 @@ class SimulatorServer:
 
     @property
     def world(self) -> World:
-        """The jobs, for looking at what a client should see."""
+        """The jobs, to compare with what a client shows."""
         return self._started.world
 
     @property
@@ -117,7 +117,7 @@ class SimulatorServer:
 
 
 def steady_clock() -> Clock:
-    """Epoch seconds that no change of the system's clock can move."""
+    """Epoch seconds that a change of the system's clock does not affect."""
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
 

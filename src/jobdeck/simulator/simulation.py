@@ -1,40 +1,19 @@
-"""From a request to what goes out on the wire: log, credentials, rate buckets, faults, the route."""
+"""One simulation: how a request goes through credentials, rate limits, faults and its route to a response."""
 
 import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from jobdeck.simulator.dialect import Answer, ApiError, Ask, Dialect, JsonObject, Route
-from jobdeck.simulator.faults import FaultPlan, Scope, Strike, Wire, plain, spoil
+from jobdeck.simulator.dialect import ApiError, ApiRequest, ApiResponse, Dialect, JsonObject, Route
+from jobdeck.simulator.faults import AppliedFaults, FaultPlan, RawResponse, Scope, as_json, corrupt
+from jobdeck.simulator.http_server import Request
 from jobdeck.simulator.limits import Limiter
 from jobdeck.simulator.request_log import RequestRecord, Stats
 from jobdeck.simulator.scenario import Api, Scenario
 from jobdeck.simulator.world import Clock, World
 
 _LOG_LENGTH = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A request off the wire; header names are in lower case."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    query_string: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    origin: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What to send, and after how many real seconds."""
-
-    wire: Wire
-    delay: float
 
 
 class Simulation:
@@ -49,57 +28,62 @@ class Simulation:
         self._faults = FaultPlan(scenario)
         self._number = 0
 
-    def answer(self, dialect: Dialect, route: Route, incoming: Incoming) -> Outgoing:
-        """Answer one request; every refusal is in the API's own words."""
+    def respond(
+        self, dialect: Dialect, route: Route, params: Mapping[str, str], request: Request
+    ) -> tuple[RawResponse, float]:
+        """Return what to send, and after how many real seconds. `params` are the values of the route's path.
+
+        Errors have the API's own shape.
+        """
         self._number += 1
         number = self._number
         trace = dialect.trace(f"{self.world.scenario.seed}/request/{number}")
-        ask = Ask(
-            method=incoming.method,
-            path=incoming.path,
+        api_request = ApiRequest(
+            method=request.method,
+            path=request.path,
             trace=trace,
-            origin=incoming.origin,
+            origin=request.origin,
             at=self.world.iso(),
-            params=incoming.params,
-            query=incoming.query,
-            idempotency_key=incoming.headers.get("idempotency-key"),
+            params=params,
+            query=request.query,
+            idempotency_key=request.headers.get("idempotency-key"),
         )
         bucket: str | None = None
         refused = False
-        strike = Strike()
+        faults = AppliedFaults()
         headers = dialect.trace_headers(trace)
-        if not self._accepts(dialect.api, incoming.headers):
-            answer = dialect.error(ask, ApiError(401))
+        if not self._accepts(dialect.api, request.headers):
+            response = dialect.error(api_request, ApiError(401))
         else:
-            verdict = self._limiter.ask(dialect.api, route.bucket, self._clock())
+            verdict = self._limiter.acquire(dialect.api, route.bucket, self._clock())
             bucket = f"{dialect.api}/{verdict.bucket}"
             headers += verdict.headers
             refused = not verdict.allowed
-            if not refused:
-                scope = Scope(dialect.api, route.endpoint, incoming.params.get("id"))
-                strike = self._faults.strike(number, scope, self.world.now)
-                answer = self._route(dialect, route, ask, incoming.body, strike)
+            if refused:
+                response = dialect.error(api_request, ApiError(429))
             else:
-                answer = dialect.error(ask, ApiError(429))
-        answer = replace(answer, headers=(*headers, *answer.headers))
-        wire = spoil(answer, strike.fault, dialect, ask) if strike.fault else plain(answer)
+                scope = Scope(dialect.api, route.endpoint, params.get("id"))
+                faults = self._faults.faults_of(number, scope, self.world.now)
+                response = self._route(dialect, route, api_request, request.body, faults)
+        response = replace(response, headers=(*headers, *response.headers))
+        raw = corrupt(response, faults.fault, dialect, api_request) if faults.fault else as_json(response)
         record = RequestRecord(
             at=self.world.now,
             api=dialect.api.value,
-            method=incoming.method,
-            path=incoming.path,
-            query=incoming.query_string,
+            method=request.method,
+            path=request.path,
+            query=request.query_string,
             endpoint=route.endpoint.value,
             bucket=bucket,
-            status=None if wire.reset_after == 0 else wire.status,
+            status=None if raw.reset_after == 0 else raw.status,
             request_id=trace,
-            header_names=frozenset(incoming.headers),
-            fault=strike.name,
+            header_names=frozenset(request.headers),
+            fault=faults.name,
             refused=refused,
         )
         self.log.append(record)
         self.stats.count(record)
-        return Outgoing(wire, strike.delay)
+        return raw, faults.delay
 
     def _accepts(self, api: Api, headers: Mapping[str, str]) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -113,17 +97,19 @@ class Simulation:
         pairs = [(one.access_key, one.secret_key) for one in accepted if one.access_key and one.secret_key]
         return by_token or (pair_allowed and (access, secret) in pairs)
 
-    def _route(self, dialect: Dialect, route: Route, ask: Ask, body: bytes, strike: Strike) -> Answer:
-        # A request that a fault turned away must not have started or cancelled anything.
-        if strike.fault is not None and strike.fault.turns_away:
-            return Answer(200, None)
+    def _route(
+        self, dialect: Dialect, route: Route, request: ApiRequest, body: bytes, faults: AppliedFaults
+    ) -> ApiResponse:
+        # A request that a fault refuses must not have started or cancelled anything.
+        if faults.fault is not None and faults.fault.refuses:
+            return ApiResponse(200, None)
         try:
-            return route.handler(self.world, replace(ask, body=_parse(body)))
-        except ApiError as refusal:
-            return dialect.error(ask, refusal)
+            return route.handler(self.world, replace(request, body=_parse_body(body)))
+        except ApiError as error:
+            return dialect.error(request, error)
 
 
-def _parse(body: bytes) -> JsonObject:
+def _parse_body(body: bytes) -> JsonObject:
     if not body.strip():
         return {}
     try:

@@ -1,6 +1,15 @@
-"""Sonarly's routes, answers and errors as documented: one envelope around everything."""
+"""Sonarly's documented routes, responses and errors: one envelope around all of them."""
 
-from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, page_of, whole_number
+from jobdeck.simulator.dialect import (
+    ApiError,
+    ApiRequest,
+    ApiResponse,
+    JsonObject,
+    Route,
+    integer_parameter,
+    page_after,
+    validation_error,
+)
 from jobdeck.simulator.ids import object_id
 from jobdeck.simulator.job_templates import prospecting_script
 from jobdeck.simulator.lifecycle import JobState, State
@@ -24,7 +33,7 @@ _JOBS = "/v1/accounts/{group}/prospecting"
 
 
 class Sonarly:
-    """Sonarly as the simulator plays it."""
+    """Sonarly as the simulator serves it."""
 
     api = Api.SONARLY
 
@@ -47,44 +56,40 @@ class Sonarly:
         """None: the envelope carries the ID."""
         return ()
 
-    def error(self, ask: Ask, refusal: ApiError) -> Answer:
+    def error(self, request: ApiRequest, error: ApiError) -> ApiResponse:
         """The envelope with `success` false."""
-        code, message = _ERRORS.get(refusal.status, (f"HTTP_{refusal.status}", f"Error {refusal.status}."))
-        error: JsonObject = {
-            "code": code,
-            "message": refusal.message or message,
-            "details": refusal.details,
-        }
-        return Answer(refusal.status, {"success": False, "data": None, "error": error, "traceId": ask.trace})
+        code, message = _ERRORS.get(error.status, (f"HTTP_{error.status}", f"Error {error.status}."))
+        body: JsonObject = {"code": code, "message": error.message or message, "details": error.details}
+        return ApiResponse(error.status, {"success": False, "data": None, "error": body, "traceId": request.trace})
 
 
-def list_accounts(world: World, ask: Ask) -> Answer:
+def list_accounts(world: World, request: ApiRequest) -> ApiResponse:
     """`GET /v1/accounts`: the account groups a key can see."""
     items: list[JsonObject] = [
         {"id": group.id, "name": group.name, "createdAt": world.iso(-86_400.0)}
         for group in world.scenario.account_groups
     ]
-    return _success(ask, {"items": items, "nextCursor": None, "hasMore": False})
+    return _success(request, {"items": items, "nextCursor": None, "hasMore": False})
 
 
-def list_jobs(world: World, ask: Ask) -> Answer:
+def list_jobs(world: World, request: ApiRequest) -> ApiResponse:
     """`GET …/prospecting`: newest first, without stages; `limit` up to 100, `cursor`, `status`."""
-    limit = whole_number(ask, "limit", default=20, most=100, clamp=True)
-    status = ask.query.get("status")
+    limit = integer_parameter(request, "limit", default=20, most=100, clamp=True)
+    status = request.query.get("status")
     if status is not None and status not in _STATUSES:
-        raise bad_value("query.status", f"status must be one of {', '.join(_STATUSES)}", "isEnum")
-    states = [state for state in _in_group(world, ask) if status in {None, _word(state.state)}]
-    page, cursor = page_of(states, ask.query.get("cursor"), limit)
+        raise validation_error("query.status", f"status must be one of {', '.join(_STATUSES)}", "isEnum")
+    states = [state for state in _in_group(world, request) if status in {None, _status_of(state.state)}]
+    page, cursor = page_after(states, request.query.get("cursor"), limit)
     items = [_row(world, state) for state in page]
-    return _success(ask, {"items": items, "nextCursor": cursor, "hasMore": cursor is not None})
+    return _success(request, {"items": items, "nextCursor": cursor, "hasMore": cursor is not None})
 
 
-def get_job(world: World, ask: Ask) -> Answer:
+def get_job(world: World, request: ApiRequest) -> ApiResponse:
     """`GET …/prospecting/{id}`: the job with its stages in order."""
-    state = _find(world, ask)
+    state = _find(world, request)
     data: JsonObject = _row(world, state)
     data["stages"] = {
-        stage.name: {"status": _word(stage.state), "progress": round(stage.done, 4) if stage.done else 0}
+        stage.name: {"status": _status_of(stage.state), "progress": round(stage.done, 4) if stage.done else 0}
         for stage in state.stages
     }
     failure: JsonObject | None = None
@@ -93,43 +98,43 @@ def get_job(world: World, ask: Ask) -> Answer:
         failure = {"code": error.code, "message": error.message}
         if error.details is not None:
             failure["details"] = error.details
-    # Absent or null, both are documented; a finished job plays the one, an unfinished the other.
+    # Absent or null, both are documented: absent for a job that has ended, null for one that has not.
     if failure is not None or not state.state.ended:
         data["error"] = failure
-    return _success(ask, data)
+    return _success(request, data)
 
 
-def start_job(world: World, ask: Ask) -> Answer:
-    """`POST …/prospecting`: 202, or 200 when the idempotency key was seen before."""
-    _in_group(world, ask)
-    state, replayed = world.start(prospecting_script(world.scenario.seed, ask), ask.idempotency_key)
+def start_job(world: World, request: ApiRequest) -> ApiResponse:
+    """`POST …/prospecting`: 202, or 200 when the idempotency key is known."""
+    _in_group(world, request)
+    state, replayed = world.start(prospecting_script(world.scenario.seed, request), request.idempotency_key)
     data: JsonObject = {"jobId": state.script.id, "status": "queued", "createdAt": world.iso(state.created)}
-    return _success(ask, data, 200 if replayed else 202)
+    return _success(request, data, 200 if replayed else 202)
 
 
-def cancel_job(world: World, ask: Ask) -> Answer:
+def cancel_job(world: World, request: ApiRequest) -> ApiResponse:
     """`POST …/cancel`: only queued and running jobs, else 422."""
-    state = _find(world, ask)
+    state = _find(world, request)
     if state.state.ended:
-        raise ApiError(422, f"Only queued or running jobs can be cancelled; this one is {_word(state.state)}.")
+        raise ApiError(422, f"Only queued or running jobs can be cancelled; this one is {_status_of(state.state)}.")
     world.cancel(state.script.id)
-    return _success(ask, {"jobId": state.script.id, "status": "cancelled"})
+    return _success(request, {"jobId": state.script.id, "status": "cancelled"})
 
 
-def _success(ask: Ask, data: JsonObject, status: int = 200) -> Answer:
-    return Answer(status, {"success": True, "data": data, "error": None, "traceId": ask.trace})
+def _success(request: ApiRequest, data: JsonObject, status: int = 200) -> ApiResponse:
+    return ApiResponse(status, {"success": True, "data": data, "error": None, "traceId": request.trace})
 
 
-def _in_group(world: World, ask: Ask) -> list[JobState]:
-    group = ask.params["group"]
+def _in_group(world: World, request: ApiRequest) -> list[JobState]:
+    group = request.params["group"]
     if group not in {known.id for known in world.scenario.account_groups}:
         raise ApiError(404, "There is no such account group.")
     return [state for state in world.states(Api.SONARLY) if state.script.account_group == group]
 
 
-def _find(world: World, ask: Ask) -> JobState:
-    state = world.find(Api.SONARLY, ask.params["id"])
-    if state is None or state.script.account_group != ask.params["group"]:
+def _find(world: World, request: ApiRequest) -> JobState:
+    state = world.find(Api.SONARLY, request.params["id"])
+    if state is None or state.script.account_group != request.params["group"]:
         raise ApiError(404)
     return state
 
@@ -138,11 +143,11 @@ def _row(world: World, state: JobState) -> JsonObject:
     return {
         "jobId": state.script.id,
         "type": "prospecting",
-        "status": _word(state.state),
+        "status": _status_of(state.state),
         "createdAt": world.iso(state.created),
         "updatedAt": world.iso(state.updated),
     }
 
 
-def _word(state: State) -> str:
+def _status_of(state: State) -> str:
     return "completed" if state in {State.SUCCEEDED, State.PARTIAL} else state.value

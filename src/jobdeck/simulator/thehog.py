@@ -1,10 +1,19 @@
-"""The Hog's routes, answers and errors as documented."""
+"""The Hog's documented routes, responses and errors."""
 
 from http import HTTPStatus
 
-from jobdeck.simulator.dialect import Answer, ApiError, Ask, JsonObject, Route, bad_value, page_of, whole_number
+from jobdeck.simulator.dialect import (
+    ApiError,
+    ApiRequest,
+    ApiResponse,
+    JsonObject,
+    Route,
+    integer_parameter,
+    page_after,
+    validation_error,
+)
 from jobdeck.simulator.ids import request_id
-from jobdeck.simulator.job_templates import Starter, thehog_starters
+from jobdeck.simulator.job_templates import JobTemplate, thehog_templates
 from jobdeck.simulator.lifecycle import JobState, State
 from jobdeck.simulator.results import result_of, search_results
 from jobdeck.simulator.scenario import Api, Endpoint, JobFailure, PollUrlForm, ProgressForm, Resource
@@ -24,7 +33,7 @@ _MESSAGES = {
 
 
 class TheHog:
-    """The Hog as the simulator plays it."""
+    """The Hog as the simulator serves it."""
 
     api = Api.THEHOG
 
@@ -32,7 +41,8 @@ class TheHog:
     def routes(self) -> tuple[Route, ...]:
         """The endpoints that start, poll and list asynchronous work."""
         starts = tuple(
-            Route("POST", starter.path, Endpoint.START, "general", _Start(starter)) for starter in thehog_starters()
+            Route("POST", template.path, Endpoint.START, "general", _StartJob(template))
+            for template in thehog_templates()
         )
         return (
             Route("GET", "/api/operations", Endpoint.LIST, "list", list_operations),
@@ -51,100 +61,100 @@ class TheHog:
         """`X-Request-Id`."""
         return (("X-Request-Id", trace),)
 
-    def error(self, ask: Ask, refusal: ApiError) -> Answer:
+    def error(self, request: ApiRequest, error: ApiError) -> ApiResponse:
         """The documented error body; `errors` only on 400."""
         try:
-            phrase = HTTPStatus(refusal.status).phrase
+            phrase = HTTPStatus(error.status).phrase
         except ValueError:
             phrase = "Error"
         body: JsonObject = {
-            "statusCode": refusal.status,
+            "statusCode": error.status,
             "error": phrase,
-            "message": refusal.message or _MESSAGES.get(refusal.status, f"Error {refusal.status}."),
-            "path": ask.path,
-            "requestId": ask.trace,
-            "timestamp": ask.at,
+            "message": error.message or _MESSAGES.get(error.status, f"Error {error.status}."),
+            "path": request.path,
+            "requestId": request.trace,
+            "timestamp": request.at,
         }
-        if refusal.status == 400:
-            body["errors"] = refusal.details or []
-        return Answer(refusal.status, body)
+        if error.status == 400:
+            body["errors"] = error.details or []
+        return ApiResponse(error.status, body)
 
 
-class _Start:
-    def __init__(self, starter: Starter) -> None:
-        self._starter = starter
+class _StartJob:
+    def __init__(self, template: JobTemplate) -> None:
+        self._template = template
 
-    def __call__(self, world: World, ask: Ask) -> Answer:
-        """Start the work and answer the endpoint's own accepted body."""
-        starter = self._starter
-        for name in starter.texts:
-            value = ask.body.get(name)
+    def __call__(self, world: World, request: ApiRequest) -> ApiResponse:
+        """Start the job and respond in the endpoint's own shape."""
+        template = self._template
+        for name in template.texts:
+            value = request.body.get(name)
             if value is not None and not isinstance(value, str):
-                raise bad_value(f"body.{name}", f"{name} must be a string", "isString")
-        state, _ = world.start(starter.script(world.scenario.seed, ask), ask.idempotency_key)
-        return Answer(202, _accepted(world, ask, starter, state.script.id))
+                raise validation_error(f"body.{name}", f"{name} must be a string", "isString")
+        state, _ = world.start(template.script(world.scenario.seed, request), request.idempotency_key)
+        return ApiResponse(202, _accepted_body(world, request, template, state.script.id))
 
 
-def _accepted(world: World, ask: Ask, starter: Starter, job_id: str) -> JsonObject:
-    relative = starter.poll_path.format(id=job_id)
+def _accepted_body(world: World, request: ApiRequest, template: JobTemplate, job_id: str) -> JsonObject:
+    relative = template.poll_path.format(id=job_id)
     form = world.scenario.poll_urls
-    absolute = starter.absolute if form is PollUrlForm.MIXED else form is PollUrlForm.ABSOLUTE
-    url = f"{ask.origin}{relative}" if absolute else relative
-    if starter.snake_case:
-        return {"id": job_id, "status": "queued", "poll_url": url, "meta": {"request_id": ask.trace}}
+    absolute = template.absolute if form is PollUrlForm.MIXED else form is PollUrlForm.ABSOLUTE
+    url = f"{request.origin}{relative}" if absolute else relative
+    if template.snake_case:
+        return {"id": job_id, "status": "queued", "poll_url": url, "meta": {"request_id": request.trace}}
     body: JsonObject = {"id": job_id, "operationId": job_id, "status": "queued", "pollUrl": url}
-    meta = {"requestId": ask.trace}
-    if starter.wrapped:
+    meta = {"requestId": request.trace}
+    if template.wrapped:
         return {"data": body, "meta": meta}
-    return {**body, "meta": meta} if starter.meta else body
+    return {**body, "meta": meta} if template.meta else body
 
 
-def get_operation(world: World, ask: Ask) -> Answer:
+def get_operation(world: World, request: ApiRequest) -> ApiResponse:
     """`GET /api/operations/{id}`, for every job: enrichments and searches are operations too."""
-    return Answer(200, _operation(_find(world, ask)))
+    return ApiResponse(200, _operation(_find(world, request)))
 
 
-def get_enrichment(world: World, ask: Ask) -> Answer:
+def get_enrichment(world: World, request: ApiRequest) -> ApiResponse:
     """`GET /api/enrichments/{id}`."""
-    return Answer(200, _operation(_find(world, ask, Resource.ENRICHMENT)))
+    return ApiResponse(200, _operation(_find(world, request, Resource.ENRICHMENT)))
 
 
-def get_search(world: World, ask: Ask) -> Answer:
+def get_search(world: World, request: ApiRequest) -> ApiResponse:
     """`GET /api/v1/search/{id}`."""
-    return Answer(200, _search(world, _find(world, ask, Resource.SEARCH)))
+    return ApiResponse(200, _search(world, _find(world, request, Resource.SEARCH)))
 
 
-def list_operations(world: World, ask: Ask) -> Answer:
+def list_operations(world: World, request: ApiRequest) -> ApiResponse:
     """`GET /api/operations`: newest first, `limit` 1–100, and an optional `status`; a bare array."""
-    limit = whole_number(ask, "limit", default=20, most=100, clamp=False)
-    status = ask.query.get("status")
+    limit = integer_parameter(request, "limit", default=20, most=100, clamp=False)
+    status = request.query.get("status")
     if status is not None and status not in _STATUSES:
-        raise bad_value("query.status", f"status must be one of {', '.join(_STATUSES)}", "isEnum")
+        raise validation_error("query.status", f"status must be one of {', '.join(_STATUSES)}", "isEnum")
     states = [state for state in world.states(Api.THEHOG) if state.script.resource is not Resource.SEARCH]
-    return Answer(200, [_operation(state) for state in states if status in {None, _word(state)}][:limit])
+    return ApiResponse(200, [_operation(state) for state in states if status in {None, _status_of(state)}][:limit])
 
 
-def list_searches(world: World, ask: Ask) -> Answer:
+def list_searches(world: World, request: ApiRequest) -> ApiResponse:
     """`GET /api/v1/search`: newest first, `limit` up to 200, `cursor`, and an optional `type`."""
-    limit = whole_number(ask, "limit", default=20, most=200, clamp=True)
-    wanted = ask.query.get("type")
+    limit = integer_parameter(request, "limit", default=20, most=200, clamp=True)
+    wanted = request.query.get("type")
     states = [
         state
         for state in world.states(Api.THEHOG)
         if state.script.resource is Resource.SEARCH and wanted in {None, state.script.search_type}
     ]
-    page, cursor = page_of(states, ask.query.get("cursor"), limit)
-    return Answer(200, {"data": [_search(world, state) for state in page], "next_cursor": cursor})
+    page, cursor = page_after(states, request.query.get("cursor"), limit)
+    return ApiResponse(200, {"data": [_search(world, state) for state in page], "next_cursor": cursor})
 
 
-def _find(world: World, ask: Ask, resource: Resource | None = None) -> JobState:
-    state = world.find(Api.THEHOG, ask.params["id"])
+def _find(world: World, request: ApiRequest, resource: Resource | None = None) -> JobState:
+    state = world.find(Api.THEHOG, request.params["id"])
     if state is None or resource not in {None, state.script.resource}:
         raise ApiError(404)
     return state
 
 
-def _word(state: JobState) -> str:
+def _status_of(state: JobState) -> str:
     match state.state:
         case State.RUNNING:
             return "processing"
@@ -163,7 +173,7 @@ def _operation(state: JobState) -> JsonObject:
         failure["details"] = error.details
     return {
         "id": script.id,
-        "status": _word(state),
+        "status": _status_of(state),
         "progress": _percent(script.progress, state.done),
         "result": result_of(script) if has_result else None,
         "error": failure if state.state is State.FAILED else None,
@@ -186,7 +196,7 @@ def _search(world: World, state: JobState) -> JsonObject:
     error = script.error or JobFailure()
     return {
         "id": script.id,
-        "status": _word(state),
+        "status": _status_of(state),
         "type": script.search_type,
         "query": script.query,
         "results": results,

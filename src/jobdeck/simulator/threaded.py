@@ -11,25 +11,25 @@ from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.simulator.world import Clock, World
 
-_PATIENCE = 5.0
-"""Seconds that the thread's start or end is waited for."""
+_THREAD_SECONDS = 5.0
+"""How long to wait for the thread to start or end."""
 
 
 class ThreadedSimulator:
-    """`SimulatorServer` for callers whose own loop must not be held, or who have none.
+    """`SimulatorServer` for callers that have no event loop, or one that can be blocked.
 
     `start` returns when connections are accepted and raises what `SimulatorServer.start` raises; `stop` returns
     when the thread has ended. The thread is a daemon: a crash of the program never waits for it.
 
-    The demo's screen uses it. A server in the screen's own loop would hold that as little (both late by 0.12 ms at
-    p50 and 1.2-1.6 ms at p99), but its answers would not be dated and counted while the terminal stops reading.
+    The demo uses it. A server in the screen's own loop would delay that as little (0.12 ms at p50, 1.2-1.6 ms at
+    p99 in both), but would not answer while a terminal that does not read blocks the loop.
     """
 
     def __init__(self, scenario: Scenario, port: int = 0, *, clock: Clock | None = None) -> None:
         self._server = SimulatorServer(scenario, port, clock=clock)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._leave: asyncio.Event | None = None
+        self._stop_requested: asyncio.Event | None = None
 
     def __enter__(self) -> Self:
         """Start."""
@@ -49,7 +49,7 @@ class ThreadedSimulator:
         ready: Future[None] = Future()
         thread = threading.Thread(target=self._run, args=(ready,), name="jobdeck-simulator", daemon=True)
         thread.start()
-        ready.result(_PATIENCE)
+        ready.result(_THREAD_SECONDS)
         self._thread = thread
 
     def stop(self) -> None:
@@ -57,16 +57,16 @@ class ThreadedSimulator:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        if self._loop is not None and self._leave is not None:
-            self._loop.call_soon_threadsafe(self._leave.set)
-        thread.join(_PATIENCE)
+        if self._loop is not None and self._stop_requested is not None:
+            self._loop.call_soon_threadsafe(self._stop_requested.set)
+        thread.join(_THREAD_SECONDS)
 
     def pause(self) -> None:
-        """Go on accepting requests, but answer none until `resume`."""
+        """Keep accepting requests, but answer none until `resume`."""
         self._call(pause=True)
 
     def resume(self) -> None:
-        """Answer again, what has been waiting first."""
+        """Answer again, waiting requests first."""
         self._call(pause=False)
 
     @property
@@ -86,12 +86,12 @@ class ThreadedSimulator:
 
     @property
     def stats(self) -> Stats:
-        """The running counts, which the other thread goes on counting."""
+        """The running counts, which the other thread keeps updating."""
         return self._server.stats
 
     @property
     def world(self) -> World:
-        """The jobs, for looking at what a client should see."""
+        """The jobs, to compare with what a client shows."""
         return self._server.world
 
     def _call(self, *, pause: bool) -> None:
@@ -103,12 +103,12 @@ class ThreadedSimulator:
         asyncio.run(self._serve(ready))
 
     async def _serve(self, ready: Future[None]) -> None:
-        self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._stop_requested = asyncio.get_running_loop(), asyncio.Event()
         try:
             await self._server.start()
         except (OSError, ValueError) as error:
             ready.set_exception(error)
             return
         ready.set_result(None)
-        await self._leave.wait()
+        await self._stop_requested.wait()
         await self._server.stop()

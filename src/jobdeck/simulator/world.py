@@ -1,23 +1,23 @@
-"""All jobs of a simulation as time goes by: the scripted ones and those that clients started or cancelled."""
+"""All jobs of a simulation: those of the scenario and those that clients started or cancelled."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from jobdeck.simulator.ids import object_id, ulid
-from jobdeck.simulator.lifecycle import JobState, observe
+from jobdeck.simulator.lifecycle import JobState, state_at
 from jobdeck.simulator.scenario import Api, JobScript, Scenario
 
 Clock = Callable[[], float]
 
 
 class World:
-    """The jobs of `scenario`, begun at the moment of construction. `clock` gives real epoch seconds and never falls."""
+    """The jobs of `scenario` from the moment of construction on. `clock` gives real epoch seconds and never falls."""
 
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
         self.scenario = scenario
         self._clock = clock
-        self._begun = clock()
+        self._started_at = clock()
         self._scripts = {job.id: job for job in scenario.jobs}
         self._cancelled: dict[str, float] = {}
         self._accepted: dict[tuple[Api, str], str] = {}
@@ -25,12 +25,12 @@ class World:
     @property
     def now(self) -> float:
         """Simulated seconds since the start."""
-        return (self._clock() - self._begun) * self.scenario.speed
+        return (self._clock() - self._started_at) * self.scenario.speed
 
     def iso(self, moment: float | None = None) -> str:
-        """A simulated moment (left out: now) as the date a client's clock showed or will show then."""
-        seconds = self._begun + (self.now if moment is None else moment) / self.scenario.speed
-        # Whole milliseconds first: a float's remainder must not turn .123 into .122.
+        """A simulated moment (left out: now) as the date that a real clock shows then."""
+        seconds = self._started_at + (self.now if moment is None else moment) / self.scenario.speed
+        # Whole milliseconds first: rounding down a float would turn .123 into .122.
         date = datetime.fromtimestamp(round(seconds * 1000) // 1000, UTC)
         return f"{date:%Y-%m-%dT%H:%M:%S}.{round(seconds * 1000) % 1000:03d}Z"
 
@@ -39,18 +39,18 @@ class World:
         script = self._scripts.get(job_id)
         if script is None or script.api is not api:
             return None
-        return observe(script, self.now, self._cancelled.get(job_id))
+        return state_at(script, self.now, self._cancelled.get(job_id))
 
     def states(self, api: Api) -> list[JobState]:
         """Every job of `api` that can be found now, newest first."""
         now = self.now
         scripts = [script for script in self._scripts.values() if script.api is api]
-        states = [observe(script, now, self._cancelled.get(script.id)) for script in scripts]
+        states = [state_at(script, now, self._cancelled.get(script.id)) for script in scripts]
         found = [state for state in states if state is not None]
         return sorted(found, key=lambda state: (state.created, state.script.id), reverse=True)
 
     def start(self, script: JobScript, idempotency_key: str | None = None) -> tuple[JobState, bool]:
-        """Add a job that arrives now; a known `idempotency_key` gives the job of then, and True as the second."""
+        """Add a job that arrives now; a known `idempotency_key` returns the job it started, and True."""
         known = None if idempotency_key is None else self._accepted.get((script.api, idempotency_key))
         if known is not None:
             replayed = self.find(script.api, known)
@@ -62,7 +62,7 @@ class World:
         self._scripts[job_id] = arrived
         if idempotency_key is not None:
             self._accepted[script.api, idempotency_key] = job_id
-        state = observe(arrived, arrived.arrival)
+        state = state_at(arrived, arrived.arrival)
         if state is None:
             raise AssertionError("a job that arrives now can be found")
         return state, False
