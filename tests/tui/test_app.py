@@ -445,7 +445,7 @@ async def test_a_stage_moves_in_the_job_pane() -> None:
 
 def test_importing_the_app_imports_no_http_and_no_models() -> None:
     code = (
-        "import sys, jobdeck.tui.app; print([m for m in ('httpx', 'pydantic', 'h11', 'starlette') if m in sys.modules])"
+        "import sys, jobdeck.tui.app; print([m for m in ('httpx', 'pydantic', 'h11', 'aiohttp') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

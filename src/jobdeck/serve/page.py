@@ -23,6 +23,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Server": "jobdeck",
 }
 """Sent with every answer. xterm.js writes styles of its own, hence 'unsafe-inline' for them alone."""
 

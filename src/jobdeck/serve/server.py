@@ -4,21 +4,22 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Callable
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
-from uvicorn import Config
-from uvicorn.server import ServerState
+from aiohttp.web import Server
 
 from jobdeck.serve.access_control import AccessControl
 from jobdeck.serve.connections import Connections
 from jobdeck.serve.view import MakeView
-from jobdeck.serve.viewer import LARGEST_MESSAGE
 from jobdeck.serve.web import WebApp
 
 CLOSE_SECONDS = 2.0
-_QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access")
+
+# Nothing is logged: an address with its token must not be.
+_LOGGER = logging.getLogger("jobdeck.serve")
+_LOGGER.addHandler(logging.NullHandler())
+_LOGGER.propagate = False
 
 if sys.platform == "win32":
     # What lets a port be taken again at once elsewhere, there lets anybody take it while it is in use.
@@ -28,10 +29,7 @@ else:
 
 
 class ScreenServer:
-    """Serves screens to browsers from `async with` on until its end; raises OSError when the port is taken.
-
-    Nothing is logged: an address with its token must not be.
-    """
+    """Serves screens to browsers from `async with` on until its end; raises OSError when the port is taken."""
 
     def __init__(self, make_view: MakeView, port: int = 0) -> None:
         self._listening = _bind(port)
@@ -41,24 +39,7 @@ class ScreenServer:
         self.site = WebApp(access, make_view, self.connections)
         self.url = f"http://127.0.0.1:{self.port}/?token={access.token}"
         """The address that lets a person in."""
-        for name in _QUIET:
-            logging.getLogger(name).addHandler(logging.NullHandler())
-            logging.getLogger(name).propagate = False
-        self._config = Config(
-            self.site.app(),
-            ws="websockets-sansio",
-            # Larger ones end the view; those between are read and ignored.
-            ws_max_size=4 * LARGEST_MESSAGE,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-        )
-        self._config.load()
-        self._state = ServerState()
+        self._http = Server(self.site, access_log=None, logger=_LOGGER)
 
     async def __aenter__(self) -> Self:
         """Accept connections."""
@@ -70,18 +51,12 @@ class ScreenServer:
     ) -> None:
         """Close every view, within two seconds; a browser that reads too slowly is not waited for."""
         await self.connections.stop_accepting()
-        views = list(self._state.tasks)
-        for view in views:
-            view.cancel()
-        if views:
-            await asyncio.wait(views, timeout=CLOSE_SECONDS)
+        await self.site.close_views(CLOSE_SECONDS)
         await self.connections.close()
+        await self._http.shutdown(CLOSE_SECONDS)
 
     def _protocol(self) -> asyncio.Protocol:
-        # What uvicorn's own server makes of each connection, which takes over signals and accepts without end.
-        make = cast("Callable[..., asyncio.Protocol]", self._config.http_protocol_class)
-        loop = asyncio.get_running_loop()
-        return make(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+        return self._http()
 
 
 def _bind(port: int) -> socket.socket:

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from aiohttp.web import WebSocketResponse
 
 from jobdeck.serve.view import MakeView, View
 
@@ -53,7 +54,7 @@ class TokenBucket:
 class Viewer:
     """Carries what the screen writes to the browser, and what the browser sends to the screen."""
 
-    def __init__(self, socket: WebSocket, make_view: MakeView) -> None:
+    def __init__(self, socket: WebSocketResponse, query: Mapping[str, str], make_view: MakeView) -> None:
         """Make the screen as large as the browser asks for."""
         self._socket = socket
         self._waiting: list[str] = []
@@ -61,7 +62,6 @@ class Viewer:
         self._has_output = asyncio.Event()
         self._too_slow = asyncio.Event()
         self._input = TokenBucket(KEYS_PER_SECOND, KEYS_AT_ONCE)
-        query = socket.query_params
         width, height = _cells(query.get("width"), 80, MAX_WIDTH), _cells(query.get("height"), 24, MAX_HEIGHT)
         self._view: View = make_view(self._write, width, height)
 
@@ -83,9 +83,9 @@ class Viewer:
             for side in sides:
                 side.cancel()
             await asyncio.gather(*sides, return_exceptions=True)
-            with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+            with suppress(RuntimeError, OSError, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._socket.close(code)
+                    await self._socket.close(code=code)
 
     def _write(self, text: str) -> None:
         self._lag += len(text)
@@ -107,7 +107,7 @@ class Viewer:
         while self._waiting:
             text = "".join(self._waiting)
             self._waiting.clear()
-            with suppress(RuntimeError, WebSocketDisconnect):
+            with suppress(RuntimeError, OSError):
                 await self._socket.send_bytes(text.encode("utf-8", "replace"))
             self._lag -= len(text)
 
@@ -116,9 +116,9 @@ class Viewer:
 
         What comes faster than anybody types waits in the browser: nothing more is read meanwhile.
         """
-        with suppress(WebSocketDisconnect, ValueError, TypeError, KeyError, RuntimeError, RecursionError):
+        with suppress(ValueError, TypeError, RuntimeError, RecursionError):
             while True:
-                text = await self._socket.receive_text()
+                text = await self._socket.receive_str()
                 await self._input.acquire(1.0 + len(text) / CHARACTERS_OF_A_KEY)
                 if len(text) <= LARGEST_MESSAGE:
                     await self._take(json.loads(text))

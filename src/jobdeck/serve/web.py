@@ -1,19 +1,15 @@
 """The routes: the page, what it loads, and the socket of its terminal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import cast
 
-from starlette.applications import Starlette
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from aiohttp.web import BaseRequest, Response, StreamResponse, WebSocketResponse
 
 from jobdeck.serve.access_control import AccessControl
 from jobdeck.serve.connections import Connections
 from jobdeck.serve.page import FILES, HEADERS, STATIC, asset, terminal_page, words_page
 from jobdeck.serve.view import MakeView
-from jobdeck.serve.viewer import TRY_AGAIN_LATER, Viewer
+from jobdeck.serve.viewer import CLOSE_SECONDS, LARGEST_MESSAGE, TRY_AGAIN_LATER, Viewer
 
 MOST_VIEWERS = 4
 PATIENCE_SECONDS = 2.0
@@ -22,91 +18,102 @@ PATIENCE_SECONDS = 2.0
 FULL = f"\x1b[2J\x1b[H{MOST_VIEWERS} browsers are already connected; close one of them first.\r\n"
 UNAUTHORIZED = "Open the URL printed by jobdeck serve: it contains the access token."
 
-Answer = Callable[[Request], Awaitable[Response]]
+HEARTBEAT_SECONDS = 40.0
+"""A browser that has sent nothing for so long is pinged, and has half of it to answer."""
 
 
 class WebApp:
-    """The site on one port, and how many look at it."""
+    """Answers requests to one port, and counts the viewers."""
 
     def __init__(self, access: AccessControl, make_view: MakeView, connections: Connections) -> None:
         self._access = access
         self._connections = connections
         self._make_view = make_view
-        self.viewers = 0
+        self._views: set[asyncio.Task[object]] = set()
         self._left = asyncio.Event()
 
-    def app(self) -> Starlette:
-        """Return the site as an ASGI application."""
-        return Starlette(
-            routes=[
-                Route("/", self._guarded(self._page)),
-                Route("/static/{name}", self._guarded(self._static)),
-                WebSocketRoute("/socket", self._socket),
-            ],
-            exception_handlers={404: _not_found, 405: _not_found},
-        )
+    @property
+    def viewers(self) -> int:
+        """How many browsers have a view."""
+        return len(self._views)
 
-    def _guarded(self, answer: Answer) -> Answer:
-        async def guarded(request: Request) -> Response:
-            if not self._access.own_host(request.headers):
-                words = self._access.explain_host(request.headers)
-                return HTMLResponse(words_page(words), 421, HEADERS)
-            return await answer(request)
+    async def __call__(self, request: BaseRequest) -> StreamResponse:
+        """Answer one request."""
+        if not self._access.own_host(request.headers):
+            return _page(words_page(self._access.explain_host(request.headers)), 421)
+        if request.method not in {"GET", "HEAD"}:
+            return _page(words_page("Not found."), 404)
+        if request.path == "/":
+            return self._enter(request)
+        if request.path == "/socket":
+            return await self._socket(request)
+        return self._static(request, request.path.removeprefix("/static/"))
 
-        return guarded
+    async def close_views(self, seconds: float) -> None:
+        """End every view; those that take longer than `seconds` are left to end."""
+        views = list(self._views)
+        for view in views:
+            view.cancel()
+        if views:
+            await asyncio.wait(views, timeout=seconds)
 
-    async def _page(self, request: Request) -> Response:
-        token = request.query_params.get("token")
+    def _enter(self, request: BaseRequest) -> Response:
+        token = request.query.get("token")
         if token is not None and self._access.knows_token(token):
-            response = RedirectResponse("/", 303, HEADERS)
+            response = Response(status=303, headers={**HEADERS, "Location": "/"})
             # Not "strict": a link that was clicked in another program would arrive without it.
             response.set_cookie(self._access.cookie, self._access.session_cookie, httponly=True, samesite="lax")
             self._let_stay(request)
             return response
         if token is not None or not self._access.is_authorized(request.cookies):
-            return HTMLResponse(words_page(UNAUTHORIZED), 403, HEADERS)
+            return _page(words_page(UNAUTHORIZED), 403)
         self._let_stay(request)
-        return HTMLResponse(terminal_page(f"ws://{request.headers['host']}/socket"), headers=HEADERS)
+        return _page(terminal_page(f"ws://{request.headers['host']}/socket"))
 
-    async def _static(self, request: Request) -> Response:
-        name = request.path_params["name"]
+    def _static(self, request: BaseRequest, name: str) -> Response:
         if not self._access.is_authorized(request.cookies):
-            return HTMLResponse(words_page(UNAUTHORIZED), 403, HEADERS)
+            return _page(words_page(UNAUTHORIZED), 403)
         self._let_stay(request)
         if name in STATIC:
             text, media_type = STATIC[name]
-            return Response(text, headers=HEADERS, media_type=media_type)
-        if name not in FILES:
-            return await _not_found(request, None)
-        return Response(asset(name).read_bytes(), headers=HEADERS, media_type=FILES[name][1])
+            return Response(text=text, headers=HEADERS, content_type=media_type)
+        if name in FILES:
+            return Response(body=asset(name).read_bytes(), headers=HEADERS, content_type=FILES[name][1])
+        return _page(words_page("Not found."), 404)
 
-    async def _socket(self, socket: WebSocket) -> None:
+    async def _socket(self, request: BaseRequest) -> StreamResponse:
         access = self._access
-        if not (
-            access.own_host(socket.headers)
-            and access.own_origin(socket.headers)
-            and access.is_authorized(socket.cookies)
-        ):
-            await socket.close()  # before it was accepted: the browser is answered 403
-            return
-        self._let_stay(socket)
-        await socket.accept()
+        if not (access.own_origin(request.headers) and access.is_authorized(request.cookies)):
+            return _page(words_page(UNAUTHORIZED), 403)
+        socket = WebSocketResponse(
+            timeout=CLOSE_SECONDS,
+            heartbeat=HEARTBEAT_SECONDS,
+            compress=False,
+            # Larger ones end the view; those between are read and ignored.
+            max_msg_size=4 * LARGEST_MESSAGE,
+        )
+        if not socket.can_prepare(request):
+            return _page(words_page("Not found."), 404)
+        self._let_stay(request)
+        await socket.prepare(request)
         if not await self._acquire_slot():
             await socket.send_bytes(FULL.encode())
-            await socket.close(TRY_AGAIN_LATER)
-            return
-        self.viewers += 1
-        address = _address_of(socket)
+            await socket.close(code=TRY_AGAIN_LATER)
+            return socket
+        view = cast("asyncio.Task[object]", asyncio.current_task())
+        address = _address_of(request)
         self._connections.set_viewing(address, viewing=True)
+        self._views.add(view)
         try:
-            await Viewer(socket, self._make_view).run()
+            await Viewer(socket, request.query, self._make_view).run()
         finally:
+            self._views.discard(view)
             self._connections.set_viewing(address, viewing=False)
-            self.viewers -= 1
             self._left.set()
+        return socket
 
-    def _let_stay(self, connection: HTTPConnection) -> None:
-        self._connections.admit(_address_of(connection))
+    def _let_stay(self, request: BaseRequest) -> None:
+        self._connections.admit(_address_of(request))
 
     async def _acquire_slot(self) -> bool:
         """Wait for a place; the caller takes it at once."""
@@ -120,10 +127,10 @@ class WebApp:
         return True
 
 
-def _address_of(connection: HTTPConnection) -> tuple[str, int]:
-    client = connection.client
-    return ("", 0) if client is None else (client.host, client.port)
+def _address_of(request: BaseRequest) -> tuple[str, int]:
+    host, port = request.get_extra_info("peername", ("", 0))
+    return host, port
 
 
-async def _not_found(_request: Request, _error: Exception | None) -> Response:
-    return HTMLResponse(words_page("Not found."), 404, HEADERS)
+def _page(page: str, status: int = 200) -> Response:
+    return Response(text=page, status=status, headers=HEADERS, content_type="text/html")

@@ -13,7 +13,7 @@ from jobdeck.cli.exit_codes import LISTEN_ERRORS, CommandError, ExitCode
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.targets import open_targets
 
-NEEDED = ("starlette", "textual_serve", "uvicorn", "websockets")
+NEEDED = ("aiohttp", "textual_serve")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
