@@ -272,3 +272,36 @@ async def test_the_server_listens_on_loopback_alone_and_a_taken_port_is_told() -
             ScreenServer(Screen, run.server.port)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", run.server.port)) != 0, "the port is free when the server has ended"
+
+
+async def test_ending_closes_each_view_and_leaves_neither_task_nor_connection() -> None:
+    before = asyncio.all_tasks()
+    with socket.socket() as idle:
+        idle.setblocking(False)
+        async with served() as run:
+            await asyncio.get_running_loop().sock_connect(idle, ("127.0.0.1", run.server.port))
+            looking, slow = await run.look(), await run.look()
+            assert await looking.recv() == b"hello"
+            assert await slow.recv() == b"hello"
+            slow.transport.pause_reading()
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 10.0
+        assert (len(run.server.connections), run.server.site.viewers) == (0, 0)
+        assert [screen.closed for screen in run.screens] == [True, True]
+        with pytest.raises(ConnectionClosed):
+            await looking.recv()
+        slow.transport.abort()
+        await slow.wait_closed()
+        await until(lambda: asyncio.all_tasks() == before)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/"), ("PUT", "/static/page.css"), ("GET", "/socket")])
+async def test_what_is_no_page_is_not_found_or_not_let_in(method: str, path: str) -> None:
+    async with served() as run, httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.request(
+            method, run.origin + path, headers={"Cookie": run.cookie, "Origin": run.origin}, content=b"x"
+        )
+        assert answer.status_code == 404
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        head = await client.head(run.origin, headers={"Cookie": run.cookie})
+        assert (head.status_code, head.content) == (200, b"")
