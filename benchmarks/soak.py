@@ -146,7 +146,7 @@ async def soak(seconds: float) -> Tally:
             clock = FastClock(SPEED)
             began = clock.now().mono
             context = AppContext({"JOBDECK_DATA_DIR": folder}, settings=settings_for(proxy.url, LIMIT), clock=clock)
-            engine = context.open(listed=True).engine
+            engine = (await context.open(listed=True)).engine
             tasks = [
                 asyncio.create_task(engine.run()),
                 asyncio.create_task(listen(engine, tally, scripts, began, clock)),

@@ -1,9 +1,10 @@
 """What the store does in a second, what it takes on disk, and four processes that write at once."""
 
+import asyncio
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sized
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time, time_ns
@@ -13,23 +14,25 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.store import LIST, POLL, Store, open_store
-from jobdeck.store.records import Claim, Spent
-from jobdeck.store.stored import wall
+from jobdeck.store.models import Answer, Grant, OutgoingRequest, poll_request
+from jobdeck.store.saved_job import from_epoch
 
 PLENTY = 1_000_000
 JOBS = 10_000
 WORKERS = 4
+TASKS = 8
+"""Requests in flight at once: those of an engine with many profiles."""
 
 WORKER = """
-import sys
+import asyncio, sys
 from pathlib import Path
 from benchmarks.store import work
-work(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+asyncio.run(work(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
 """
 
 
-UNCHANGED = Goal("claim and complete, nothing new", 2_000.0, "/s", least=True)
-CHANGED = Goal("claim and complete, each a change", 2_000.0, "/s", least=True)
+UNCHANGED = Goal(f"claim and complete, {TASKS} in flight, nothing new", 5_000.0, "/s", least=True)
+CHANGED = Goal(f"claim and complete, {TASKS} in flight, each a change", 5_000.0, "/s", least=True)
 BUSY = Goal(f"SQLITE_BUSY errors of {WORKERS} processes that write at once", 0.0, "errors")
 LOST = Goal(f"rows lost by {WORKERS} processes that write at once", 0.0, "rows")
 GROWN = Goal("a million unchanged observations: the whole file grows by", 50.0, "MB")
@@ -43,15 +46,17 @@ def measure() -> Iterator[Number]:
     """Measure each on a new file."""
     for some in (claims, processes, million):
         with tempfile.TemporaryDirectory() as folder:
-            yield from some(Path(folder) / "jobdeck.db")
+            yield from asyncio.run(collect(some(Path(folder) / "jobdeck.db")))
 
 
-def opened(path: Path, actor: str = "benchmark", jobs: int = 100) -> Store:
-    store = open_store(path, actor, fallback=False).store
-    now_us = time_ns() // 1_000
-    store.watch([Target(key(n), "thehog", "operation") for n in range(jobs)], now_us)
-    for bucket in (POLL, LIST):
-        store.set_limit("hog", bucket, PLENTY, now_us)
+async def collect(numbers: AsyncIterator[Number]) -> list[Number]:
+    return [number async for number in numbers]
+
+
+async def opened(path: Path, client: str = "benchmark", jobs: int = 100) -> Store:
+    store = open_store(path, client, fallback=False).store
+    await store.watch([Target(key(n), "thehog", "operation") for n in range(jobs)])
+    await store.set_limits("hog", {POLL: PLENTY, LIST: PLENTY})
     return store
 
 
@@ -67,34 +72,44 @@ def exchange(at_us: int, number: int | None) -> Exchange:
     job = None if number is None else key(number)
     url = f"https://developer.thehog.ai/api/operations/{job.id if job else '?limit=100'}"
     request_id = f"3f7a1c2e-88b4-4d0e-a1f5-{at_us % 10**12:012d}"
-    return Exchange("hog", "GET", url, wall(at_us), 0.1, job, 200, request_id, size=412)
+    return Exchange("hog", "GET", url, from_epoch(at_us), 0.1, job, 200, request_id, size=412)
 
 
-def poll(store: Store, number: int, progress: float = 0.25) -> bool:
+async def poll(store: Store, number: int, progress: float = 0.25) -> bool:
     """Claim and complete once; False when another process has the lease."""
-    now_us = time_ns() // 1_000
-    claimed = store.claim(key(number), now_us, 40.0)
-    if not isinstance(claimed, Claim):
-        assert claimed.reason == "leased", claimed
+    (decided,) = await store.claim([poll_request(key(number))])
+    if not isinstance(decided, Grant):
+        assert decided.reason == "leased", decided
         return False
-    told = (observation(number, progress),)
-    store.complete(claimed, exchange(now_us, number), told, now_us + 5_000_000, now_us)
+    observed = (observation(number, progress),)
+    await store.complete([Answer(decided, exchange(time_ns() // 1_000, number), observed)])
     return True
 
 
-def claims(path: Path) -> Iterator[Number]:
-    store = opened(path)
+async def claims(path: Path) -> AsyncIterator[Number]:
+    store = await opened(path)
     count = 10_000
     for goal, progress in ((UNCHANGED, lambda _: 0.25), (CHANGED, lambda n: n / count)):
-        begun, cpu = perf_counter(), process_time()
-        for n in range(count):
-            poll(store, n % 100, progress(n))
-        rate, spent = count / (perf_counter() - begun), (process_time() - cpu) / count
-        yield goal.found(rate, f"{spent * 1e6:.0f} µs of processor time each")
-    store.close()
+        alone, _ = await poll_all(store, count // 5, 1, progress)
+        rate, spent = await poll_all(store, count, TASKS, progress)
+        yield goal.found(rate, f"{spent * 1e6:.0f} µs of processor time each; one at a time {alone:,.0f}/s")
+    await store.close()
 
 
-def work(path: Path, actor: str, count: int) -> None:
+async def poll_all(store: Store, count: int, tasks: int, progress: Callable[[int], float]) -> tuple[float, float]:
+    """Poll so often with so many requests in flight; returns the polls a second, and the processor time of each."""
+    numbers = iter(range(count))
+
+    async def poll_some() -> None:
+        for n in numbers:
+            await poll(store, n % 100, progress(n))
+
+    begun, cpu = perf_counter(), process_time()
+    await asyncio.gather(*(poll_some() for _ in range(tasks)))
+    return count / (perf_counter() - begun), (process_time() - cpu) / count
+
+
+async def work(path: Path, client: str, count: int) -> None:
     """Poll `count` times in a process of its own; prints how often it had to wait beyond the busy timeout."""
     from jobdeck.store.sqlite import database
 
@@ -108,25 +123,32 @@ def work(path: Path, actor: str, count: int) -> None:
 
     database._BUSY_TRIES = 1
     database.Database._leave_file = counted  # type: ignore[method-assign] - every SQLITE_BUSY comes by here
-    store = open_store(path, actor, fallback=False).store
+    store = open_store(path, client, fallback=False).store
     print("ready", flush=True)
     sys.stdin.readline()
-    done = sum(poll(store, n % 100) for n in range(count))
+    done = sum([await poll(store, n % 100) for n in range(count)])
     print(done, busy, flush=True)
+    await store.close()
 
 
-def processes(path: Path) -> Iterator[Number]:
-    store, each = opened(path), 3_000
+def start_workers(path: Path, count: int) -> list[subprocess.Popen[str]]:
+    """Start processes that poll so often each once they are told to."""
     pipe = subprocess.PIPE
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(path), f"worker {n}", str(each)], stdin=pipe, stdout=pipe, text=True
+            [sys.executable, "-c", WORKER, str(path), f"worker {n}", str(count)], stdin=pipe, stdout=pipe, text=True
         )
         for n in range(WORKERS)
     ]
     for worker in workers:
         assert worker.stdout is not None
         worker.stdout.readline()
+    return workers
+
+
+async def processes(path: Path) -> AsyncIterator[Number]:
+    store = await opened(path)
+    workers = start_workers(path, 3_000)
     begun = perf_counter()
     for worker in workers:
         assert worker.stdin is not None
@@ -135,56 +157,56 @@ def processes(path: Path) -> Iterator[Number]:
     answers = [worker.communicate()[0].split() for worker in workers]
     rate = sum(int(done) for done, _ in answers) / (perf_counter() - begun)
     busy = sum(int(failed) for _, failed in answers)
-    recorded = store.health().rows["exchanges"]
+    recorded = (await store.health()).rows["exchanges"]
     lost = sum(int(done) for done, _ in answers) - recorded
-    store.close()
+    await store.close()
     yield BUSY.found(busy, f"{rate:,.0f} claim and complete a second in all")
     yield LOST.found(lost, f"of {recorded:,}")
 
 
-def million(path: Path) -> Iterator[Number]:
+async def million(path: Path) -> AsyncIterator[Number]:
     """A million unchanged observations by lists of 100, then a million exchanges, and reading among them."""
-    store = opened(path, jobs=JOBS)
+    store = await opened(path, jobs=JOBS)
     begun_us = now_us = time_ns() // 1_000
     for first in range(0, JOBS, 100):
         now_us += 10_000
-        list_page(store, now_us, first)
-    before, table_before = size_of(store, path), table_size(path, "observations")
+        await list_page(store, now_us, first)
+    before, table_before = await size_of(store, path), table_size(path, "observations")
     started = perf_counter()
     rounds = 1_000_000 // JOBS
     for _ in range(rounds):
         for first in range(0, JOBS, 100):
             now_us += 10_000
-            list_page(store, now_us, first)
+            await list_page(store, now_us, first)
     took = perf_counter() - started
     rows = rounds * JOBS
-    grown, table = size_of(store, path) - before, table_size(path, "observations") - table_before
+    grown, table = await size_of(store, path) - before, table_size(path, "observations") - table_before
     fill_ledger(path, begun_us, 1_000_000)
     numbers = range(0, JOBS, 37)
-    newest = [timed(lambda n=n: len(store.exchanges(key(n), 100))) for n in numbers]
+    newest = [await timed(store.requests(key(n), 100)) for n in numbers]
     found = sum(count for _, count in newest) / len(newest)
     worst, middle = max(ms for ms, _ in newest), median(ms for ms, _ in newest)
-    store.close()
+    await store.close()
     yield GROWN.found(grown / 1e6, f"written at {rows / took:,.0f} rows a second, by lists of 100")
     yield EACH.found(grown / rows)
     yield ALONE.found(table / rows)
     yield NEWEST.found(middle, f"worst {worst:.2f} ms, {found:.0f} rows")
 
 
-def list_page(store: Store, at_us: int, first: int) -> None:
-    spent = store.spend("hog", LIST, at_us)
-    assert isinstance(spent, Spent), spent
-    rows = [observation(n) for n in range(first, first + 100)]
-    store.complete(spent, exchange(at_us, None), rows, None, at_us)
+async def list_page(store: Store, at_us: int, first: int) -> None:
+    (grant,) = await store.claim([OutgoingRequest("hog", "https://developer.thehog.ai/api/operations", LIST)])
+    assert isinstance(grant, Grant), grant
+    rows = tuple(observation(n) for n in range(first, first + 100))
+    await store.complete([Answer(grant, exchange(at_us, None), rows)])
 
 
-def size_of(store: Store, path: Path) -> int:
+async def size_of(store: Store, path: Path) -> int:
     import apsw
 
     connection = apsw.Connection(str(path))
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     connection.close()
-    return store.health().size
+    return (await store.health()).size
 
 
 def table_size(path: Path, table: str) -> int:
@@ -203,8 +225,8 @@ def fill_ledger(path: Path, at_us: int, rows: int) -> None:
     connection = apsw.Connection(str(path))
     connection.execute(
         "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ?1 - 1)"
-        " INSERT INTO exchanges (id, scope, actor, job, bucket, state, sent_us, started_us, duration_us, method, url,"
-        " http_status, request_id, size) SELECT randomblob(16), 1, 1, 1 + n % ?2, 'poll', 'answered', ?3 + n, ?3 + n,"
+        " INSERT INTO exchanges (scope, profile, client, job, bucket, state, sent_us, started_us, duration_us, method,"
+        " url, http_status, request_id, size) SELECT 1, 1, 1, 1 + n % ?2, 'poll', 'answered', ?3 + n, ?3 + n,"
         " 100000, 'GET', 'https://developer.thehog.ai/api/operations/op_01HZ9K2QW3RV4M5N6P7Q8R9S0T', 200,"
         " hex(randomblob(18)), 412 FROM n",
         (rows, JOBS, at_us),
@@ -212,7 +234,7 @@ def fill_ledger(path: Path, at_us: int, rows: int) -> None:
     connection.close()
 
 
-def timed(ask: Callable[[], int]) -> tuple[float, int]:
+async def timed(asked: Awaitable[Sized]) -> tuple[float, int]:
     begun = perf_counter()
-    count = ask()
+    count = len(await asked)
     return (perf_counter() - begun) * 1e3, count

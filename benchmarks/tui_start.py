@@ -3,6 +3,7 @@
 Usable: the first rows are there, and a key moves the cursor.
 """
 
+import asyncio
 import socket
 import sys
 import tempfile
@@ -70,21 +71,26 @@ def fill(folder: Path, port: int) -> None:
     from jobdeck.domain.phase import Phase
     from jobdeck.domain.scope import Scope
     from jobdeck.store import LIST, open_store
-    from jobdeck.store.records import Spent
+    from jobdeck.store.models import Answer, Grant, OutgoingRequest
 
     folder.mkdir(mode=0o700)
     scopes = {"hog": Scope(f"http://127.0.0.1:{port}", "hog", "thehog")}
-    store = open_store(folder / "jobdeck.db", "benchmark", scopes=scopes).store
-    now_us = time.time_ns() // 1_000 - 200_000_000
     names = [f"op_{number:05d}" for number in range(JOBS)]
-    store.watch([Target(JobKey("hog", None, name), "thehog", "operation") for name in names], now_us)
-    store.set_limit("hog", LIST, 1_000, now_us)
     stages = (Stage("import", "succeeded", Phase.SUCCEEDED, 1.0), Stage("enrichment", "running", Phase.RUNNING, 0.4))
-    for start in range(0, JOBS, 100):
-        rows = [Observation(name, "processing", Phase.RUNNING, 0.5, stages) for name in names[start : start + 100]]
-        now_us += 1_000_000
-        granted = store.spend("hog", LIST, now_us)
-        assert isinstance(granted, Spent)
-        at = Instant(now_us, 1.0)
-        store.complete(granted, Exchange("hog", "GET", "https://x/api/operations", at, 0.1), rows, None, now_us)
-    store.close()
+    now_us = time.time_ns() // 1_000 - 200_000_000
+
+    async def write() -> None:
+        nonlocal now_us
+        store = open_store(folder / "jobdeck.db", "benchmark", scopes=scopes, now_us=lambda: now_us).store
+        await store.watch([Target(JobKey("hog", None, name), "thehog", "operation") for name in names])
+        await store.set_limits("hog", {LIST: 1_000})
+        for start in range(0, JOBS, 100):
+            rows = [Observation(name, "processing", Phase.RUNNING, 0.5, stages) for name in names[start : start + 100]]
+            now_us += 1_000_000
+            (grant,) = await store.claim([OutgoingRequest("hog", "https://x/api/operations", LIST)])
+            assert isinstance(grant, Grant)
+            exchange = Exchange("hog", "GET", "https://x/api/operations", Instant(now_us, 1.0), 0.1)
+            await store.complete([Answer(grant, exchange, tuple(rows))])
+        await store.close()
+
+    asyncio.run(write())

@@ -27,7 +27,7 @@ async def test_a_job_is_asked_for_again_by_its_own_url(text: str, path: str, tmp
     context = AppContext({"JOBDECK_DATA_DIR": str(tmp_path)}, settings=settings_for(HERE))
     target = parse_target(text, context.registry)
     assert context.curl(target).endswith(f" {HERE}{path}")
-    running = context.open()
+    running = await context.open()
     running.engine.add([target])
     assert f" {HERE}{path}\n" in await make_ticket(context, running, [target.key])
     await running.engine.aclose()

@@ -23,12 +23,10 @@ from jobdeck.domain.job import Job, JobError, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import POLL, open_store
-from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import Claim
+from jobdeck.store.models import Answer, Grant, poll_request
 from tests.builders import make_exchange
 from tests.processes import runs
-from tests.support.clocks import ManualClock
-from tests.tui.world import NOON, clock_at_noon, job, key, target
+from tests.tui.world import NOON, job, key, target
 
 CANARY = "ak_canary_0123456789"
 WRITE = "import os, sys; open(sys.argv[1], 'a').write(os.environ['JOBDECK_JOB_ID'] + '\\n')"
@@ -139,10 +137,10 @@ def test_a_key_is_taken_out_under_every_name_it_has() -> None:
 
 
 @contextmanager
-def telling(tmp_path: Path, clock: ManualClock, hook_: Hook) -> Iterator[EndNotifier]:
-    store = open_store(tmp_path / "jobdeck.db", f"actor-{os.urandom(4).hex()}").store
+def telling(tmp_path: Path, hook_: Hook) -> Iterator[EndNotifier]:
+    store = open_store(tmp_path / "jobdeck.db", f"client-{os.urandom(4).hex()}").store
     complaints: list[str] = []
-    yield EndNotifier(AsyncStore(store), clock, runner(hook_, complaints))
+    yield EndNotifier(store, runner(hook_, complaints))
     assert complaints == []
 
 
@@ -159,10 +157,10 @@ async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
     known = {one.key: one for one in jobs}
     notices: list[str] = []
     with (
-        telling(tmp_path, clock_at_noon(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as first,
-        telling(tmp_path, clock_at_noon(), hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as second,
+        telling(tmp_path, hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as first,
+        telling(tmp_path, hook(sys.executable, "-c", WRITE, str(tmp_path / "ran"))) as second,
     ):
-        await first._store.watch([one.target for one in jobs], NOON.us)
+        await first._store.watch([one.target for one in jobs])
         for notifier in (first, second):
             notifier.notice(lambda told: notices.append(describe_ends(told)))
             notifier.on_change(ending(*jobs[:3]), known, None)
@@ -180,8 +178,8 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
     monkeypatch.setattr("jobdeck.app.end_notifier.GATHER_SECONDS", 1.0)
     jobs = [failed(f"op_{number}") for number in range(6)]
     notices: list[str] = []
-    with telling(tmp_path, clock_at_noon(), hook("true", on=frozenset())) as notifier:
-        await notifier._store.watch([one.target for one in jobs], NOON.us)
+    with telling(tmp_path, hook("true", on=frozenset())) as notifier:
+        await notifier._store.watch([one.target for one in jobs])
         notifier.notice(lambda told: notices.append(describe_ends(told)))
         for one in jobs:
             notifier.on_change(ending(one), {one.key: one for one in jobs}, None)
@@ -198,8 +196,8 @@ async def test_a_hook_waits_for_the_jobs_own_answer(tmp_path: Path) -> None:
     """A list tells the end alone, and may be ahead of the job: a hook tells what the job's own answer says."""
     listed, whole = failed(error=None, summary_only=True), failed()
     program = hook("sh", "-c", f'echo "code $JOBDECK_ERROR_CODE" >> {tmp_path / "ran"}')
-    with telling(tmp_path, clock_at_noon(), program) as notifier:
-        await notifier._store.watch([whole.target], NOON.us)
+    with telling(tmp_path, program) as notifier:
+        await notifier._store.watch([whole.target])
         jobs = {listed.key: listed}
         for now in (listed, replace(listed, phase=Phase.RUNNING, summary_only=False), listed):
             jobs[listed.key] = now
@@ -217,8 +215,8 @@ async def test_a_hook_waits_for_the_jobs_own_answer(tmp_path: Path) -> None:
 
 async def test_leaving_tells_nothing_that_only_a_list_has_told(tmp_path: Path) -> None:
     listed = failed(error=None, summary_only=True)
-    with telling(tmp_path, clock_at_noon(), hook("touch", str(tmp_path / "ran"))) as notifier:
-        await notifier._store.watch([listed.target], NOON.us)
+    with telling(tmp_path, hook("touch", str(tmp_path / "ran"))) as notifier:
+        await notifier._store.watch([listed.target])
         notifier.on_change(ending(listed), {listed.key: listed})
         await asyncio.sleep(0)
         await notifier.close(5)
@@ -230,16 +228,16 @@ async def test_leaving_tells_nothing_that_only_a_list_has_told(tmp_path: Path) -
 async def test_each_run_of_an_id_that_is_used_again_is_told_once(tmp_path: Path) -> None:
     one = failed()
     program = hook("sh", "-c", f"echo ran >> {tmp_path / 'ran'}")
-    with telling(tmp_path, clock_at_noon(), program) as notifier:
+    with telling(tmp_path, program) as notifier:
         store = notifier._store
-        await store.watch([one.target], NOON.us)
-        await store.write(lambda shelf: shelf.set_limit("hog", POLL, 600, NOON.us))
-        for n, phase in enumerate((Phase.FAILED, Phase.FAILED, Phase.RUNNING, Phase.FAILED, Phase.FAILED)):
-            claim = await store.claim(one.key, NOON.us + n * 10**6, 40.0)
-            assert isinstance(claim, Claim)
+        await store.watch([one.target])
+        await store.set_limits("hog", {POLL: 600})
+        for phase in (Phase.FAILED, Phase.FAILED, Phase.RUNNING, Phase.FAILED, Phase.FAILED):
+            (grant,) = await store.claim([poll_request(one.key)])
+            assert isinstance(grant, Grant)
             told = Observation(one.key.id, phase.value, phase)
-            exchange = replace(make_exchange(NOON, id_=one.key.id), job=one.key, sequence=claim.row)
-            await store.complete(claim, exchange, [told], None, NOON.us + n * 10**6)
+            exchange = replace(make_exchange(NOON, id_=one.key.id), job=one.key, sequence=grant.sequence)
+            await store.complete([Answer(grant, exchange, (told,))])
             if phase is Phase.FAILED:
                 notifier.on_change(ending(one), {one.key: one})
             while notifier._tasks:

@@ -36,7 +36,7 @@ async def test_the_watch_list_is_opened_without_the_profiles_whose_keys_are_miss
         await session.close()
         return {key.profile for key in engine.jobs}, session.notices
 
-    running = AppContext({**data, **KEYS}, config).open(listed=True)
+    running = await AppContext({**data, **KEYS}, config).open(listed=True)
     running.engine.add([make_target("op_1"), make_target("a" * 24, "sonarly", "prospecting")])
     await running.engine.aclose()
     shown, (notice,) = await opened("HOG_KEY")
@@ -54,7 +54,7 @@ async def test_a_long_watch_list_is_shown_from_its_beginning_and_read_to_its_end
     config, env = tmp_path / "config.toml", {"JOBDECK_DATA_DIR": str(tmp_path / "data"), **KEYS}
     config.write_text(CONFIG)
     names = [f"op_{number:03d}" for number in range(FIRST + 50)]
-    running = AppContext(env, config).open(listed=True)
+    running = await AppContext(env, config).open(listed=True)
     running.engine.add(map(make_target, names))
     await running.engine.aclose()
     session = LiveSession(AppContext(env, config), ())

@@ -9,12 +9,11 @@ import pytest
 
 from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.app.data_store import DATABASE
-from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.engine import Engine
 from jobdeck.simulator.scenario import JobScript, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
-from jobdeck.store.records import Notice, NoticeKind
+from jobdeck.store.models import Notice, NoticeKind
 from tests.builders import make_target
 from tests.cli.harness import environment, jobdeck
 
@@ -52,7 +51,7 @@ async def polling(engine: Engine) -> AsyncIterator[None]:
 
 async def test_answers_count_although_the_store_fails_before_it_gave_any_leave(env: dict[str, str]) -> None:
     context = AppContext(env)
-    running = context.open(listed=True)
+    running = await context.open(listed=True)
     (known,) = await context.load_jobs(running.store, [RUNNING])
     assert known.sequence > 0
     running.engine.restore([known])
@@ -68,9 +67,8 @@ async def test_all_that_is_watched_is_known_again_in_the_file_that_is_begun_anew
     env: dict[str, str], tmp_path: Path
 ) -> None:
     context = AppContext(env)
-    running = context.open(listed=True)
     told: list[Notice] = []
-    running.store.on_incident = told.append
+    running = await context.open(listed=True, on_incident=told.append)
     running.engine.add([RUNNING, ENDED])
     changes = running.engine.subscribe()
     async with polling(running.engine):
@@ -88,6 +86,5 @@ async def is_watched_again(context: AppContext, running: RunningEngine) -> bool:
     """Whether both jobs are on the new watch list, and the one that runs was answered about since."""
     if running.store.incident is None:
         return False
-    found: tuple[Job, ...] = await running.store.read(lambda store: store.watched(context.clock.now()))
-    phases = {job.key: job.phase for job in found}
+    phases = {job.key: job.phase for job in await running.store.watched(context.clock.now())}
     return phases.keys() == {RUNNING.key, ENDED.key} and phases[RUNNING.key] is Phase.RUNNING

@@ -1,5 +1,6 @@
 """What is remembered, and the commands that read it."""
 
+import asyncio
 import csv
 import json
 import re
@@ -150,9 +151,13 @@ def test_a_ticket_holds_the_servers_request_id_and_nothing_that_breaks_out(
 
 def test_a_note_that_is_kept_with_a_job_is_in_its_ticket(env: dict[str, str], tmp_path: Path) -> None:
     jobdeck("status", "op_failed", env=env)
-    store = open_store(tmp_path / "data" / DATABASE, "the screen").store
-    store.annotate(JobKey("thehog", None, "op_failed"), now_us=1, note="it hangs")
-    store.close()
+
+    async def annotate() -> None:
+        store = open_store(tmp_path / "data" / DATABASE, "the screen").store
+        await store.annotate([JobKey("thehog", None, "op_failed")], "it hangs")
+        await store.close()
+
+    asyncio.run(annotate())
     assert "```text\nit hangs\n```" in jobdeck("ticket", "op_failed", env=env).out
     assert "it hangs" not in jobdeck("ticket", "op_failed", "--note", "it works", env=env).out
 

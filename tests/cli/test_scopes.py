@@ -104,7 +104,7 @@ def test_a_request_of_the_other_server_is_not_shown_but_found(
 async def test_each_server_has_its_own_watch_list(envs: tuple[dict[str, str], ...], servers: Servers) -> None:
     for env in (envs[0], envs[1], envs[0]):
         context = AppContext(env)
-        running = context.open(listed=True)
+        running = await context.open(listed=True)
         before = [job.key.id for job in await context.load_jobs(running.store, ())]
         url = str(context.settings.profiles["thehog"].profile.origin)
         mine = "op_2" if url == servers.production.url else "op_3"

@@ -175,7 +175,7 @@ async def test_a_provider_that_raises_leaves_it_open_and_on_record(tmp_path: Pat
     async def broken(_: Target) -> Reply:
         raise ZeroDivisionError
 
-    store = context.open_store()
+    store = await context.open_store()
     async with context.direct_clients(["sonarly"], store=store) as clients:
         with mock.patch.object(clients["sonarly"]._provider, "cancel", broken):
             result = await clients["sonarly"].cancel(target)
@@ -183,9 +183,9 @@ async def test_a_provider_that_raises_leaves_it_open_and_on_record(tmp_path: Pat
             await clients["sonarly"].list_page(ListPage("prospecting"))
     assert result.outcome is CancelOutcome.UNKNOWN
     assert "unknown whether the server accepted it: unexpected response: internal error" in result.describe()
-    (entry,) = await store.store.exchanges(target.key, 10)
-    assert (entry.method, entry.state.value) == ("POST", "answered")
-    everything = await store.store.read(lambda shelf: shelf.all_exchanges(limit=10))
+    (entry,) = await store.store.requests(target.key, 10)
+    assert (entry.exchange.method, entry.state.value) == ("POST", "answered")
+    everything = await store.store.all_requests(limit=10)
     assert [one.state.value for one in everything] == ["abandoned", "answered"]
     await store.store.close()
 
@@ -195,7 +195,7 @@ async def test_a_recording_has_the_request(tmp_path: Path) -> None:
     async with SimulatorServer(Scenario(jobs=JOBS[:1]), clock=lambda: clock.now().us / 1e6) as server:
         context = AppContext({}, settings=settings_for(server.url), clock=clock, keep=False)
         recorder = Recorder(path, {"sonarly": "sonarly"}, clock)
-        engine = context.open(recorder=recorder).engine
+        engine = (await context.open(recorder=recorder)).engine
         engine.add([parse_target(f"sonarly:{GROUP}/{IDS[0]}", context.registry)])
         running = asyncio.create_task(engine.run())
         await until(lambda: engine.jobs[key(IDS[0])].phase is Phase.RUNNING)

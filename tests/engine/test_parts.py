@@ -71,7 +71,7 @@ async def sight(
         context = AppContext(
             {}, settings=Settings(MappingProxyType({"it": settings}), "it", None), clock=clock, keep=False
         )
-        running = context.open()
+        running = await context.open()
         seen = Sight(running.engine, server)
 
         async def listen() -> None:

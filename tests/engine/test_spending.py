@@ -41,13 +41,13 @@ async def test_what_was_learnt_of_durations_is_remembered_by_the_next_run(tmp_pa
     clock = FastClock(40.0)
     env = {"JOBDECK_DATA_DIR": str(tmp_path)}
     context = AppContext(env, settings=settings_for("http://127.0.0.1:9"), clock=clock)
-    running = context.open()
+    running = await context.open()
     running.engine.add(_targets(context))
     lane = running.engine._workers["hog"]
     for _ in range(9):
         lane.scheduler._estimates.add_sample("enrichment", 20.0)
     await running.engine.aclose()
-    again = context.open()
+    again = await context.open()
     again.engine.add(_targets(context))
     assert again.engine._workers["hog"].scheduler.export_estimates() == lane.scheduler.export_estimates() != {}
     await again.engine.aclose()

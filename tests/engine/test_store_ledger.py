@@ -9,14 +9,15 @@ import pytest
 from jobdeck.apis.targets import parse_target
 from jobdeck.app import store_coordinator as coordinator_module
 from jobdeck.app.context import AppContext, RunningEngine
-from jobdeck.domain.instant import Instant
+from jobdeck.app.data_store import DATABASE
 from jobdeck.domain.job import Source
 from jobdeck.domain.phase import Phase
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
-from jobdeck.store.records import LedgerState
+from jobdeck.store import open_store
+from jobdeck.store.models import RequestState
 from tests.engine.running import settings_for, until
-from tests.store.doing import listed
+from tests.store.steps import listed
 from tests.support.clocks import FastClock
 
 JOBS = tuple(JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, duration=30.0) for number in range(4))
@@ -27,17 +28,17 @@ def env(tmp_path: Path) -> dict[str, str]:
     return {"JOBDECK_DATA_DIR": str(tmp_path)}
 
 
-def open_running(
+async def open_running(
     env: dict[str, str], url: str, clock: FastClock, *, listed: bool = True
 ) -> tuple[AppContext, RunningEngine]:
     context = AppContext(env, settings=settings_for(url), clock=clock)
-    return context, context.open(listed=listed)
+    return context, await context.open(listed=listed)
 
 
 async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_ledger(env: dict[str, str]) -> None:
     clock = FastClock(40.0)
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
-        context, first = open_running(env, server.url, clock)
+        context, first = await open_running(env, server.url, clock)
         keys = first.engine.add(parse_target(f"/api/enrichments/{job.id}", context.registry) for job in JOBS)
         polling = asyncio.create_task(first.engine.run())
         await until(lambda: all(job.terminal for job in first.engine.jobs.values()))
@@ -48,7 +49,7 @@ async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_
         await first.engine.aclose()
         asked = len(server.requests)
 
-        context, again = open_running(env, server.url, clock)
+        context, again = await open_running(env, server.url, clock)
         again.engine.restore(await context.load_jobs(again.store, ()))
         assert set(again.engine.jobs) == set(keys[:3])
         assert {job.phase for job in again.engine.jobs.values()} == {Phase.SUCCEEDED}
@@ -72,7 +73,7 @@ async def test_a_restart_restores_the_watch_list_in_its_last_state_and_with_its_
 async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone(env: dict[str, str]) -> None:
     clock = FastClock(40.0)
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
-        both = [open_running(env, server.url, clock) for _ in range(2)]
+        both = [await open_running(env, server.url, clock) for _ in range(2)]
         for context, running in both:
             running.engine.add(parse_target(f"/api/enrichments/{job.id}", context.registry) for job in JOBS)
         polling = [asyncio.create_task(running.engine.run()) for _, running in both]
@@ -98,11 +99,11 @@ async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone
 
 async def test_a_headless_look_leaves_the_watch_list_alone(env: dict[str, str]) -> None:
     clock = FastClock(40.0)
-    context, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
+    context, running = await open_running(env, "http://127.0.0.1:9", clock, listed=False)
     running.engine.add([parse_target("op_1", context.registry)])
     await running.engine.aclose()
-    _, again = open_running(env, "http://127.0.0.1:9", clock)
-    assert await again.store.read(listed) == ()
+    _, again = await open_running(env, "http://127.0.0.1:9", clock)
+    assert await listed(again.store) == ()
     await again.engine.aclose()
 
 
@@ -112,9 +113,11 @@ async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
     monkeypatch.setattr(coordinator_module, "TIDY_AFTER_SECONDS", 0.0)
     monkeypatch.setattr(coordinator_module, "TIDY_EVERY_SECONDS", 0.1)
     clock = FastClock(1.0)
-    context, running = open_running(env, "http://127.0.0.1:9", clock, listed=False)
+    context, running = await open_running(env, "http://127.0.0.1:9", clock, listed=False)
     target = parse_target("op_old", context.registry)
-    long_ago = Instant(clock.now().us - 31 * 86_400 * 1_000_000, 0.0)
+    long_ago_us = clock.now().us - 31 * 86_400 * 1_000_000
+    scopes, path = context.settings.scopes, Path(env["JOBDECK_DATA_DIR"]) / DATABASE
+    earlier = open_store(path, "an earlier run", scopes=scopes, now_us=lambda: long_ago_us).store
     running.engine.add([replace(target, key=replace(target.key, id="op_new"))])
     polling = asyncio.create_task(running.engine.run())
 
@@ -123,9 +126,10 @@ async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
 
     async with asyncio.timeout(100):
         for _ in ("soon", "and once more a day later"):
-            await running.store.watch([target], long_ago.us, listed=False)
+            await earlier.watch([target], listed=False)
             while await left() != {"op_new"}:
                 await asyncio.sleep(0)
+    await earlier.close()
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
     await running.engine.aclose()
@@ -134,15 +138,17 @@ async def test_what_is_older_than_thirty_days_is_forgotten_in_a_longer_run(
 async def test_a_request_that_is_never_answered_is_on_record_with_where_it_went(env: dict[str, str]) -> None:
     clock = FastClock(1.0)
     async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
-        context, running = open_running(env, server.url, clock)
+        context, running = await open_running(env, server.url, clock)
         server.pause()
         (key,) = running.engine.add([parse_target("/api/enrichments/en_0", context.registry)])
         polling = asyncio.create_task(running.engine.run())
         await until(lambda: server.stats.in_flight == 1)
-        (sent,) = await running.store.exchanges(key)
+        (sent,) = await running.store.requests(key)
         polling.cancel()
         await asyncio.gather(polling, return_exceptions=True)
-        (given_up,) = await running.store.exchanges(key)
+        (given_up,) = await running.store.requests(key)
         await running.engine.aclose()
-    assert (sent.state, given_up.state) == (LedgerState.SENT, LedgerState.ABANDONED)
-    assert {(entry.method, entry.url) for entry in (sent, given_up)} == {("GET", f"{server.url}/api/enrichments/en_0")}
+    assert (sent.state, given_up.state) == (RequestState.SENT, RequestState.ABANDONED)
+    assert {(one.exchange.method, one.exchange.url) for one in (sent, given_up)} == {
+        ("GET", f"{server.url}/api/enrichments/en_0")
+    }

@@ -47,8 +47,8 @@ def test_all_that_is_remembered_is_read_where_nothing_can_be_written(env: dict[s
         # Answers enough that a store in memory would not take all of them along.
         connection.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)"
-            " INSERT INTO exchanges (id, scope, profile, actor, bucket, state, sent_us)"
-            " SELECT id, scope, profile, actor, 'poll', 'abandoned', sent_us + i FROM exchanges, n WHERE seq = 1"
+            " INSERT INTO exchanges (scope, profile, client, bucket, state, sent_us)"
+            " SELECT scope, profile, client, 'poll', 'abandoned', sent_us + i FROM exchanges, n WHERE seq = 1"
         )
     ran = forked(*COMMANDS, env=env, code=ON_A_DISK_THAT_TAKES_NO_MORE)
     assert ran.returncode == 0, ran.stderr

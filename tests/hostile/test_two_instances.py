@@ -8,16 +8,17 @@ from pathlib import Path
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.app.data_store import DATABASE
-from jobdeck.app.store_coordinator import LEASE_SECONDS
 from jobdeck.cli.headless import Settled, run_headless
-from jobdeck.domain.job import Job
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.simulator.demo import demo_targets
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store import open_store
-from jobdeck.store.records import LedgerEntry, LedgerState
+from jobdeck.store.models import RequestRecord, RequestState
+from jobdeck.store.protocol import LEASE_SECONDS
 from tests.engine.running import PATIENCE, settings_for
 from tests.support.clocks import FastClock
 
@@ -60,29 +61,25 @@ async def test_two_watches_share_budget_and_jobs_and_both_see_every_end(tmp_path
         assert {job.phase.value for job in jobs} == {"succeeded"}
     assert not refused
     assert max(bisect_right(at, moment + 60.0) - place for place, moment in enumerate(at)) <= LIMIT
-    polls = _polls(tmp_path)
-    assert len({entry.actor for entry in polls}) == 2
-    by_job = {entry.key: [other for other in polls if other.key == entry.key] for entry in polls}
-    for entries in by_job.values():
-        in_order = sorted(entries, key=_begun_us)
-        assert all(_alone_until_us(first) <= _begun_us(second) for first, second in pairwise(in_order))
+    polls = await _polls(tmp_path)
+    assert len({record.client for record in polls}) == 2
+    by_job: dict[JobKey | None, list[Exchange]] = {}
+    for record in polls:
+        by_job.setdefault(record.exchange.job, []).append(record.exchange)
+    for exchanges in by_job.values():
+        in_order = sorted(exchanges, key=lambda exchange: exchange.started.us)
+        assert all(_alone_until_us(first) <= second.started.us for first, second in pairwise(in_order))
 
 
-def _polls(folder: Path) -> list[LedgerEntry]:
+async def _polls(folder: Path) -> list[RequestRecord]:
     store = open_store(folder / DATABASE, "a reader").store
     try:
-        entries = store.all_exchanges(limit=100_000)
+        records = await store.all_requests(limit=100_000)
     finally:
-        store.close()
-    return [entry for entry in entries if entry.key is not None and entry.state is LedgerState.ANSWERED]
+        await store.close()
+    return [one for one in records if one.exchange.job is not None and one.state is RequestState.ANSWERED]
 
 
-def _begun_us(entry: LedgerEntry) -> int:
-    assert entry.started_us is not None
-    return entry.started_us
-
-
-def _alone_until_us(entry: LedgerEntry) -> float:
-    """To its end, and no longer than its lease, which is less than a second here and began before it was sent."""
-    assert entry.duration is not None
-    return _begun_us(entry) + min(entry.duration, LEASE_SECONDS / 2) * 1e6
+def _alone_until_us(exchange: Exchange) -> float:
+    """To its end, and no longer than its lease, which is a tenth of a second here and began before it was sent."""
+    return exchange.started.us + min(exchange.duration, LEASE_SECONDS / 2) * 1e6

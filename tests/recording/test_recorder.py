@@ -62,7 +62,7 @@ async def test_an_hour_of_a_hundred_jobs_takes_about_two_megabytes_and_is_played
         context = AppContext({}, settings=settings_for(server.url, 300, sonarly=60), clock=clock, keep=False)
         recorder = Recorder(path, {"hog": "thehog", "sonarly": "sonarly"}, clock)
         recorder.when_it_ends(complaints.append)
-        engine = context.open(recorder=recorder).engine
+        engine = (await context.open(recorder=recorder)).engine
         begun = clock.now()
         engine.add(parse_target(text, context.registry) for text in demo_targets(scenario))
         polling = asyncio.create_task(engine.run())

@@ -1,57 +1,70 @@
-"""Stores to test: every implementation passes the same tests."""
+"""Stores to test: every engine passes the same tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from jobdeck.store import POLL, Store, open_store
-from tests.builders import make_target
-from tests.store.doing import NOW, PLENTY
-
-Open = Callable[[str], Store]
-
-
-@pytest.fixture
-def open_file(tmp_path: Path) -> Iterator[Open]:
-    """Open the same database file under a name, as another jobdeck would."""
-    stores: list[Store] = []
-
-    def open_(actor: str) -> Store:
-        opened = open_store(tmp_path / "data" / "jobdeck.db", actor, now_us=NOW, fallback=False)
-        stores.append(opened.store)
-        return opened.store
-
-    yield open_
-    for store in stores:
-        store.close()
+from jobdeck.domain.scope import Scope
+from jobdeck.store import Store
+from tests.store.engines import ENGINES, SHARED, Clock, Database
+from tests.store.steps import prepare
 
 
-@pytest.fixture(params=["file", "memory"])
-def empty(request: pytest.FixtureRequest, open_file: Open) -> Iterator[Store]:
-    """A new store of every implementation."""
-    if request.param == "file":
-        yield open_file("me")
-        return
-    store = open_store(None, "me", now_us=NOW).store
-    yield store
-    store.close()
+class OpenClient(Protocol):
+    """Opens another client on the database of the test."""
+
+    async def __call__(
+        self, name: str, *, scopes: Mapping[str, Scope] | None = None, keep_results: bool = False
+    ) -> Store: ...
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a database once for each engine; what opens several clients, for those that can be shared."""
+    if "database" in metafunc.fixturenames:
+        engines = SHARED if "open_client" in metafunc.fixturenames else ENGINES
+        metafunc.parametrize("database", list(engines), indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_renewal_by_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of a test may stand still for longer than leases are renewed after."""
+    monkeypatch.setattr("jobdeck.store.leases.RENEW_SECONDS", 3_600.0)
 
 
 @pytest.fixture
-def store(empty: Store) -> Store:
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A new database of an engine."""
+    async with ENGINES[request.param](tmp_path) as database:
+        yield database
+
+
+@pytest.fixture
+def clock(database: Database) -> Clock:
+    """The clock of the database, which shows NOW."""
+    return database.clock
+
+
+@pytest.fixture
+def open_client(database: Database) -> OpenClient:
+    """Open the database as another jobdeck would."""
+    return database.open_client
+
+
+@pytest.fixture
+async def empty(database: Database) -> Store:
+    """A store of the client "me", in which nothing is."""
+    return await database.open_client("me")
+
+
+@pytest.fixture
+async def store(empty: Store) -> Store:
     """A store that watches `op_1` and has a budget that no test uses up."""
-    return prepared(empty)
+    return await prepare(empty)
 
 
 @pytest.fixture
-def pair(open_file: Open) -> tuple[Store, Store]:
-    """Two jobdecks on one database, of every implementation that can be shared."""
-    return prepared(open_file("me")), open_file("you")
-
-
-def prepared(store: Store) -> Store:
-    """Watch `op_1` with a budget that no test uses up."""
-    store.watch([make_target()], NOW)
-    store.set_limit("hog", POLL, PLENTY, NOW)
-    return store
+async def pair(open_client: OpenClient) -> tuple[Store, Store]:
+    """Two jobdecks, "me" and "you", on one database that watches `op_1`."""
+    return await prepare(await open_client("me")), await open_client("you")

@@ -1,219 +1,440 @@
-from collections.abc import Callable
+import asyncio
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.store import LIST, POLL, Store, open_store
-from jobdeck.store.base import DEFAULT_PER_MINUTE
-from jobdeck.store.records import Claim, LedgerState, Refused, Spent
+from jobdeck.store import LIST, POLL, Store, StoreError
+from jobdeck.store.models import Answer, Denied, Grant, OutgoingRequest, RequestState, poll_request
+from jobdeck.store.protocol import DEFAULT_PER_MINUTE
 from tests.builders import make_observation, make_target
-from tests.store.doing import KEY, MINUTE, NOW, SECOND, a_problem, an_exchange, claim, list_page, poll, spend
+from tests.store.engines import Clock, Database
+from tests.store.steps import (
+    KEY,
+    LEASE,
+    MINUTE,
+    NOW,
+    SECOND,
+    a_list,
+    a_problem,
+    an_exchange,
+    answer,
+    ask,
+    assert_leased,
+    claim,
+    claim_list,
+    list_page,
+    poll,
+    saved,
+    until,
+)
 from tests.support.examples import examples
 
-
-def test_a_claim_is_on_record_before_anything_is_answered(store: Store) -> None:
-    claimed = claim(store, NOW)
-    (entry,) = store.exchanges(KEY)
-    assert (entry.id, entry.state, entry.sent_us, entry.actor) == (claimed.exchange_id, LedgerState.SENT, NOW, "me")
-    assert entry.http_status is None
-    job = store.load_job(KEY)
-    assert job is not None
-    assert (job.fence, job.lease_owner, job.lease_until_us) == (claimed.fence, "me", NOW + 40 * SECOND)
+POLL_IT = poll_request(KEY)
+OTHER = make_target("op_2")
 
 
-def test_a_job_never_watched_is_not_claimed(store: Store) -> None:
-    assert store.claim(JobKey("hog", None, "op_x"), NOW, 40.0) == Refused("unknown", 0)
+async def test_a_granted_request_is_on_record_before_it_is_answered(store: Store, clock: Clock) -> None:
+    grant = await claim(store, clock, NOW)
+    (record,) = await store.requests(KEY)
+    assert (record.exchange.sequence, record.state, record.sent_us) == (grant.sequence, RequestState.SENT, NOW)
+    assert (record.client, record.bucket, record.exchange.http_status) == ("me", POLL, None)
+    job = await saved(store)
+    assert (job.fence, job.lease_owner, job.lease_until_us) == (grant.fence, "me", NOW + LEASE)
+    assert await store.newest() == grant.sequence
 
 
-def test_a_lease_holds_others_off_until_it_ends_or_its_time_is_over(pair: tuple[Store, Store]) -> None:
+async def test_a_job_never_watched_is_not_claimed(store: Store, clock: Clock) -> None:
+    for request in (poll_request(JobKey("hog", None, "op_x")), OutgoingRequest("hog", "", job=OTHER.key)):
+        assert await ask(store, clock, NOW, request) == Denied("unknown", 0)
+    assert await store.all_requests() == ()
+
+
+async def test_a_lease_holds_others_off_until_it_is_released(pair: tuple[Store, Store], clock: Clock) -> None:
     me, you = pair
-    claimed = claim(me, NOW)
-    assert you.claim(KEY, NOW + SECOND, 40.0) == Refused("leased", NOW + 40 * SECOND)
-    me.abandon(claimed, NOW + SECOND)
-    yours = claim(you, NOW + SECOND)
-    assert yours.fence > claimed.fence
-    assert claim(me, NOW + 41 * SECOND).fence > yours.fence
+    grant = await claim(me, clock, NOW)
+    assert_leased(await ask(you, clock, NOW + SECOND, POLL_IT), NOW + LEASE)
+    await me.release([grant])
+    yours = await claim(you, clock, NOW + SECOND)
+    assert (yours.fence or 0) > (grant.fence or 0)
 
 
-def test_a_refused_claim_costs_nothing(pair: tuple[Store, Store]) -> None:
+async def test_the_lease_of_a_client_that_stopped_lasts_no_longer_than_lease_seconds(
+    pair: tuple[Store, Store], clock: Clock, database: Database
+) -> None:
     me, you = pair
-    claim(me, NOW)
-    before = me.head()
-    you.claim(KEY, NOW, 40.0)
-    assert me.head() == before
-    assert len(me.exchanges(KEY)) == 1
+    grant = await claim(me, clock, NOW)
+    await me.close()
+    if not database.knows_who_lives:
+        assert_leased(await ask(you, clock, NOW + LEASE - 1, POLL_IT), NOW + LEASE)
+    yours = await claim(you, clock, NOW + LEASE)
+    assert (yours.fence or 0) > (grant.fence or 0)
+    assert [record.state for record in await you.requests(KEY)] == [RequestState.SENT] * 2
 
 
-def test_an_abandoned_request_stays_on_record_and_frees_the_job(store: Store) -> None:
-    claimed = claim(store, NOW)
-    store.abandon(claimed, NOW + SECOND)
-    store.abandon(claimed, NOW + SECOND)
-    (entry,) = store.exchanges(KEY)
-    assert entry.state is LedgerState.ABANDONED
-    job = store.load_job(KEY)
-    assert job is not None
-    assert job.lease_owner is None
-
-
-def test_a_late_answer_is_on_record_but_changes_no_newer_state(pair: tuple[Store, Store]) -> None:
+async def test_a_lease_that_is_not_renewed_is_over_after_lease_seconds(pair: tuple[Store, Store], clock: Clock) -> None:
     me, you = pair
-    slow = claim(me, NOW, lease_seconds=5.0)
-    poll(you, NOW + 6 * SECOND, make_observation(Phase.SUCCEEDED))
-    done = me.complete(slow, an_exchange(NOW), [make_observation()], None, NOW + 7 * SECOND)
-    assert done.late
-    assert done.changed == ()
-    job = me.load_job(KEY)
-    assert job is not None
-    assert job.last.phase is Phase.SUCCEEDED
-    assert [entry.state for entry in me.exchanges(KEY)] == [LedgerState.ANSWERED] * 2
+    await claim(me, clock, NOW)
+    assert_leased(await ask(you, clock, NOW + LEASE - 1, POLL_IT), NOW + LEASE)
+    await claim(you, clock, NOW + LEASE)
+    assert (await saved(me)).lease_owner == "you"
 
 
-def test_an_answer_after_the_lease_counts_when_nobody_else_asked(store: Store) -> None:
-    slow = claim(store, NOW, lease_seconds=1.0)
-    done = store.complete(slow, an_exchange(NOW), [make_observation()], None, NOW + 20 * SECOND)
-    assert done.changed == (KEY,)
-    assert not done.late
-
-
-def test_a_lease_from_before_the_clock_was_set_back_does_not_count(pair: tuple[Store, Store]) -> None:
+async def test_a_request_that_is_under_way_for_long_keeps_its_lease(
+    pair: tuple[Store, Store], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobdeck.store.leases.RENEW_SECONDS", 0.01)
     me, you = pair
-    claim(me, NOW)
-    an_hour_ago = NOW - 60 * MINUTE
-    assert isinstance(you.claim(KEY, an_hour_ago, 40.0), Claim)
+    grant = await claim(me, clock, NOW)
+    for step in range(1, 5):
+        at_us = NOW + step * (LEASE - 1)
+        await clock.set(at_us)
+
+        async def renewed(until_us: int = at_us + LEASE) -> bool:
+            return (await saved(you)).lease_until_us == until_us
+
+        await until(renewed)
+        assert_leased(await ask(you, clock, at_us, POLL_IT), at_us + LEASE)
+    done = await answer(me, clock, at_us, grant, an_exchange(NOW), make_observation(Phase.SUCCEEDED))
+    assert (done.changed, done.late) == ((KEY,), False)
+    assert (await saved(you)).lease_owner is None
+    await claim(you, clock, at_us)
 
 
-def test_a_bucket_nobody_set_lets_the_lowest_documented_limit_through(empty: Store) -> None:
-    empty.watch([make_target()], NOW)
-    assert empty.limit("hog", POLL) is None
-    granted = [empty.spend("hog", POLL, NOW + n * SECOND // 2) for n in range(240)]
-    assert 0 < sum(isinstance(grant, Spent) for grant in granted[:120]) <= DEFAULT_PER_MINUTE
-
-
-def test_claims_and_look_ups_of_all_share_one_bucket_and_lists_have_their_own(pair: tuple[Store, Store]) -> None:
+async def test_a_renewal_that_comes_too_late_leaves_the_lease_of_another_alone(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
     me, you = pair
-    me.set_limit("hog", POLL, 10, NOW)
-    assert you.limit("hog", POLL) == 10
-    claimed = claim(me, NOW)
-    refused = you.spend("hog", POLL, NOW)
-    assert isinstance(refused, Refused)
-    assert refused.reason == "budget"
-    assert isinstance(you.spend("hog", LIST, NOW), Spent)
-    me.abandon(claimed, NOW)
-    assert isinstance(you.spend("hog", POLL, refused.until_us), Spent)
-    assert [entry.bucket for entry in me.all_exchanges()] == [POLL, LIST, POLL]
+    late = await claim(me, clock, NOW)
+    yours = await claim(you, clock, NOW + LEASE)
+    await clock.set(NOW + LEASE + SECOND)
+    await me._leases._renew_all([late])  # type: ignore[attr-defined] - as its timer does, at this moment
+    job = await saved(you)
+    assert (job.lease_owner, job.fence, job.lease_until_us) == ("you", yours.fence, NOW + 2 * LEASE)
+    await me.release([late])
 
 
-def test_a_limit_that_is_raised_lets_through_at_once_what_the_lower_one_refused(pair: tuple[Store, Store]) -> None:
+async def test_an_answer_to_a_request_whose_lease_another_took_over_is_on_record_and_changes_nothing(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
     me, you = pair
-    you.set_limit("hog", POLL, 30, NOW)
-    while not isinstance(refused := me.spend("hog", POLL, NOW), Refused):
+    slow = await claim(me, clock, NOW)
+    await poll(you, clock, NOW + LEASE, make_observation(Phase.SUCCEEDED))
+    done = await answer(me, clock, NOW + LEASE + SECOND, slow, an_exchange(NOW), make_observation())
+    assert (done.late, done.changed, done.seen) == (True, (), ())
+    assert (await saved(me)).last.phase is Phase.SUCCEEDED
+    assert [record.state for record in await me.requests(KEY)] == [RequestState.ANSWERED] * 2
+    assert len(await me.timeline(KEY)) == 1
+
+
+async def test_a_late_answer_leaves_the_lease_that_came_after_it(pair: tuple[Store, Store], clock: Clock) -> None:
+    me, you = pair
+    slow = await claim(me, clock, NOW)
+    yours = await claim(you, clock, NOW + LEASE)
+    assert (await answer(me, clock, NOW + LEASE, slow, an_exchange(NOW), make_observation())).late
+    await me.release([slow])
+    job = await saved(me)
+    assert (job.lease_owner, job.fence) == ("you", yours.fence)
+    assert_leased(await ask(me, clock, NOW + LEASE, POLL_IT), NOW + 2 * LEASE)
+
+
+async def test_an_answer_after_the_lease_counts_when_nobody_else_asked(store: Store, clock: Clock) -> None:
+    slow = await claim(store, clock, NOW)
+    done = await answer(store, clock, NOW + 2 * LEASE, slow, an_exchange(NOW), make_observation())
+    assert (done.changed, done.late) == ((KEY,), False)
+
+
+async def test_a_denied_claim_costs_nothing(pair: tuple[Store, Store], clock: Clock) -> None:
+    me, you = pair
+    await claim(me, clock, NOW)
+    before = await me.head()
+    await ask(you, clock, NOW, POLL_IT)
+    assert await me.head() == before
+    assert len(await me.requests(KEY)) == 1
+
+
+async def test_a_released_request_stays_on_record_and_frees_the_job(store: Store, clock: Clock) -> None:
+    grant = await claim(store, clock, NOW)
+    await store.release([grant])
+    await store.release([grant])
+    (record,) = await store.requests(KEY)
+    assert record.state is RequestState.ABANDONED
+    assert (await saved(store)).lease_owner is None
+
+
+@pytest.mark.parametrize("request_", [POLL_IT, a_list()], ids=["a poll", "a list"])
+async def test_only_a_request_without_an_answer_is_released(
+    store: Store, clock: Clock, request_: OutgoingRequest
+) -> None:
+    grant = await ask(store, clock, NOW, request_)
+    assert isinstance(grant, Grant)
+    await answer(store, clock, NOW + SECOND, grant, an_exchange(NOW), make_observation())
+    await store.release([grant])
+    assert (await store.requests(KEY))[0].state is RequestState.ANSWERED
+
+
+async def test_a_lease_from_before_the_clock_was_set_back_does_not_count(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
+    me, you = pair
+    await claim(me, clock, NOW)
+    await claim(you, clock, NOW - 60 * MINUTE)
+
+
+async def test_a_list_changes_a_leased_job_and_leaves_the_lease(store: Store, clock: Clock) -> None:
+    await claim(store, clock, NOW)
+    assert (await list_page(store, clock, NOW, make_observation())).changed == (KEY,)
+    assert (await saved(store)).lease_owner == "me"
+
+
+async def test_several_requests_are_decided_in_their_order(pair: tuple[Store, Store], clock: Clock) -> None:
+    me, you = pair
+    third = make_target("op_3")
+    await me.watch([OTHER, third])
+    await claim(you, clock, NOW)
+    await me.set_limits("hog", {LIST: 1})
+    unknown = JobKey("hog", None, "op_x")
+    asked = [
+        poll_request(OTHER.key),
+        POLL_IT,
+        a_list(LIST),
+        a_list(LIST),
+        poll_request(unknown),
+        poll_request(third.key),
+    ]
+    first, leased, listed, used_up, nobody, last = await me.claim(asked)
+    grants = [first, listed, last]
+    assert all(isinstance(grant, Grant) for grant in grants)
+    assert [grant.request for grant in grants if isinstance(grant, Grant)] == [asked[0], asked[2], asked[5]]
+    sequences = [grant.sequence for grant in grants if isinstance(grant, Grant)]
+    assert sequences == sorted(set(sequences))
+    assert_leased(leased, NOW + LEASE)
+    assert isinstance(used_up, Denied)
+    assert used_up.reason == "budget"
+    assert nobody == Denied("unknown", 0)
+    assert [record.exchange.sequence for record in await me.all_requests(limit=3)] == sequences[::-1]
+    assert await me.claim([]) == ()
+
+
+async def test_a_grant_for_one_who_has_gone_is_released(store: Store, clock: Clock) -> None:
+    async def free() -> bool:
+        await store.annotate([KEY], "a later write")
+        return (await saved(store)).lease_owner is None
+
+    turns, waiting = 0, asyncio.create_task(store.claim([POLL_IT]))
+    # Cancelled after every number of turns of the loop, until there are so many that it is done by then.
+    while not waiting.done():
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await until(free)
+        turns += 1
+        waiting = asyncio.create_task(store.claim([POLL_IT]))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    assert {record.state for record in (await store.requests(KEY))[1:]} <= {RequestState.ABANDONED}
+
+
+async def test_an_answer_is_recorded_even_when_nobody_waits_any_more(store: Store, clock: Clock) -> None:
+    grant = await claim(store, clock, NOW)
+    completing = store.complete([Answer(grant, an_exchange(NOW), (make_observation(),))])
+    waiting = asyncio.ensure_future(completing)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    async def answered() -> bool:
+        return (await store.requests(KEY))[0].state is RequestState.ANSWERED
+
+    await until(answered)
+
+
+async def test_a_limit_is_at_least_one_request_a_minute(store: Store) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        await store.set_limits("hog", {LIST: 10, POLL: 0})
+    assert await store.limit("hog", LIST) is None
+
+
+async def test_a_limit_that_is_only_assumed_holds_where_nobody_set_one(store: Store) -> None:
+    await store.set_limits("hog", {POLL: 20, LIST: 20}, assumed=True)
+    assert await store.limit("hog", POLL) != 20
+    assert await store.limit("hog", LIST) == 20
+
+
+async def test_a_bucket_nobody_set_lets_the_lowest_documented_limit_through(empty: Store, clock: Clock) -> None:
+    await empty.watch([make_target()])
+    assert await empty.limit("hog", POLL) is None
+    decided = [await ask(empty, clock, NOW + n * SECOND // 2, a_list()) for n in range(240)]
+    assert 0 < sum(isinstance(one, Grant) for one in decided[:120]) <= DEFAULT_PER_MINUTE
+
+
+async def test_polls_and_lists_of_all_clients_share_a_bucket_and_another_bucket_is_another(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
+    me, you = pair
+    await me.set_limits("hog", {POLL: 10})
+    assert await you.limit("hog", POLL) == 10
+    grant = await claim(me, clock, NOW)
+    denied = await ask(you, clock, NOW, a_list())
+    assert isinstance(denied, Denied)
+    assert denied.reason == "budget"
+    await claim_list(you, clock, NOW, LIST)
+    await me.release([grant])
+    await claim_list(you, clock, denied.until_us)
+    assert [record.bucket for record in await me.all_requests()] == [POLL, LIST, POLL]
+
+
+async def test_a_limit_that_is_raised_lets_through_at_once_what_the_lower_one_denied(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
+    me, you = pair
+    await you.set_limits("hog", {POLL: 30})
+    while not isinstance(denied := await ask(me, clock, NOW, a_list()), Denied):
         pass
-    assert refused.until_us - NOW >= 2 * SECOND
-    you.set_limit("hog", POLL, 300, NOW)
-    assert isinstance(me.spend("hog", POLL, NOW), Spent)
+    assert denied.until_us - NOW >= 2 * SECOND
+    await you.set_limits("hog", {POLL: 300})
+    await claim_list(me, clock, NOW)
 
 
-def test_a_429_silences_the_bucket_for_every_process(pair: tuple[Store, Store]) -> None:
+async def test_a_429_begins_a_cooldown_of_the_bucket_for_every_client(pair: tuple[Store, Store], clock: Clock) -> None:
     me, you = pair
-    poll(me, NOW, a_problem(ProblemKind.RATE_LIMIT, retry_at_us=NOW + 30 * SECOND))
-    assert you.claim(KEY, NOW + 29 * SECOND, 40.0) == Refused("silence", NOW + 30 * SECOND)
-    assert isinstance(you.claim(KEY, NOW + 30 * SECOND, 40.0), Claim)
+    await poll(me, clock, NOW, a_problem(ProblemKind.RATE_LIMIT, retry_at_us=NOW + 30 * SECOND))
+    assert await ask(you, clock, NOW + 29 * SECOND, POLL_IT) == Denied("cooldown", NOW + 30 * SECOND)
+    await claim(you, clock, NOW + 30 * SECOND)
 
 
-def test_a_429_without_a_time_silences_for_ten_seconds(store: Store) -> None:
-    poll(store, NOW, a_problem(ProblemKind.RATE_LIMIT))
-    assert isinstance(store.claim(KEY, NOW + 10 * SECOND, 40.0), Refused)
-    assert isinstance(store.claim(KEY, NOW + 11 * SECOND, 40.0), Claim)
+async def test_a_429_without_a_time_begins_a_cooldown_of_ten_seconds(store: Store, clock: Clock) -> None:
+    await poll(store, clock, NOW, a_problem(ProblemKind.RATE_LIMIT))
+    assert isinstance(await ask(store, clock, NOW + 10 * SECOND, POLL_IT), Denied)
+    await claim(store, clock, NOW + 11 * SECOND)
 
 
-@pytest.mark.parametrize("give", [lambda store: claim(store, NOW), lambda store: spend(store, NOW)])
-def test_only_a_request_without_an_answer_is_abandoned(store: Store, give: Callable[[Store], Claim | Spent]) -> None:
-    granted = give(store)
-    store.complete(granted, an_exchange(NOW), [make_observation()], None, NOW + SECOND)
-    store.abandon(granted, NOW + SECOND)
-    assert store.exchanges(KEY)[0].state is LedgerState.ANSWERED
+@dataclass(frozen=True)
+class Ask:
+    """A client asks for leave to poll one of two jobs."""
+
+    client: int
+    job: int
 
 
-def test_a_list_changes_a_leased_job_and_leaves_the_lease(store: Store) -> None:
-    claim(store, NOW)
-    assert list_page(store, NOW, make_observation()).changed == (KEY,)
-    job = store.load_job(KEY)
-    assert job is not None
-    assert job.lease_owner == "me"
+@dataclass(frozen=True)
+class AskForLists:
+    """A client asks for lists, so many times."""
+
+    client: int
+    times: int
 
 
-class TwoJobdecks(RuleBasedStateMachine):
-    """Two owners claim two jobs in any order, forget to answer, and have a budget of 30 a minute."""
+@dataclass(frozen=True)
+class Finish:
+    """The request about a job is answered, or cancelled."""
+
+    job: int
+    cancelled: bool
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Time passes."""
+
+    seconds: float
+
+
+clients, jobs = st.integers(0, 1), st.integers(1, 2)
+actions = st.one_of(
+    st.builds(Ask, clients, jobs),
+    st.builds(AskForLists, clients, st.integers(1, 40)),
+    st.builds(Finish, jobs, st.booleans()),
+    st.builds(Wait, st.sampled_from([0.05, 0.7, 3.0, 20.0])),
+)
+
+
+class Model:
+    """What two clients may be granted of two jobs of a new profile, which lets 30 requests a minute through."""
 
     limit = 30
 
-    @initialize()
-    def begin(self) -> None:
-        import tempfile
-        from pathlib import Path
+    def __init__(self, stores: tuple[Store, Store], clock: Clock, profile: str) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._profile = profile
+        self._leases: dict[JobKey, tuple[int, int, Grant]] = {}
+        self._fences: dict[JobKey, int] = {}
+        self._granted: list[int] = []
 
-        self.folder = tempfile.TemporaryDirectory()
-        path = Path(self.folder.name) / "jobdeck.db"
-        self.stores = [open_store(path, name, now_us=NOW, fallback=False).store for name in ("me", "you")]
-        self.stores[0].watch([make_target("op_1"), make_target("op_2")], NOW)
-        self.stores[0].set_limit("hog", POLL, self.limit, NOW)
-        self.now_us = NOW
-        self.leases: dict[str, tuple[int, int, Claim]] = {}
-        self.fences = {"op_1": 0, "op_2": 0}
-        self.granted: list[int] = []
+    async def begin(self) -> None:
+        await self._stores[0].watch([make_target("op_1", self._profile), make_target("op_2", self._profile)])
+        await self._stores[0].set_limits(self._profile, {POLL: self.limit})
 
-    @rule(owner=st.integers(0, 1), id_=st.sampled_from(["op_1", "op_2"]), lease=st.sampled_from([1.0, 5.0, 40.0]))
-    def ask(self, owner: int, id_: str, lease: float) -> None:
-        claimed = self.stores[owner].claim(JobKey("hog", None, id_), self.now_us, lease)
-        if isinstance(claimed, Refused):
-            assert claimed.until_us > self.now_us
-            return
-        held = self.leases.get(id_)
-        assert held is None or held[0] == owner or held[1] <= self.now_us
-        assert claimed.fence > self.fences[id_]
-        self.fences[id_] = claimed.fence
-        self.leases[id_] = (owner, self.now_us + round(lease * SECOND), claimed)
-        self.granted.append(self.now_us)
-
-    @rule(owner=st.integers(0, 1), times=st.integers(1, 40))
-    def look_up(self, owner: int, times: int) -> None:
-        for _ in range(times):
-            if isinstance(self.stores[owner].spend("hog", POLL, self.now_us), Spent):
-                self.granted.append(self.now_us)
-
-    @rule(id_=st.sampled_from(["op_1", "op_2"]), cancelled=st.booleans())
-    def answer(self, id_: str, cancelled: bool) -> None:
-        held = self.leases.pop(id_, None)
-        if held is None:
-            return
-        owner, _, claimed = held
-        if cancelled:
-            self.stores[owner].abandon(claimed, self.now_us)
-            return
-        exchange = an_exchange(self.now_us, id_=id_)
-        done = self.stores[owner].complete(claimed, exchange, [make_observation(id_=id_)], None, self.now_us)
-        assert not done.late
-
-    @rule(seconds=st.sampled_from([0.05, 0.7, 3.0, 20.0]))
-    def wait(self, seconds: float) -> None:
-        self.now_us += round(seconds * SECOND)
-
-    @invariant()
-    def the_budget_holds(self) -> None:
-        recent = [at for at in getattr(self, "granted", []) if at >= self.now_us - MINUTE]
+    async def step(self, action: Any) -> None:
+        now_us = self._clock.us
+        match action:
+            case Ask(client, job):
+                await self._ask(client, JobKey(self._profile, None, f"op_{job}"), now_us)
+            case AskForLists(client, times):
+                decided = await self._stores[client].claim([a_list(profile=self._profile)] * times)
+                self._granted += [now_us for one in decided if isinstance(one, Grant)]
+            case Finish(job, cancelled):
+                await self._finish(JobKey(self._profile, None, f"op_{job}"), now_us, cancelled=cancelled)
+            case Wait(seconds):
+                await self._clock.set(now_us + round(seconds * SECOND))
+        recent = [at for at in self._granted if at >= self._clock.us - MINUTE]
         assert len(recent) <= self.limit
 
-    def teardown(self) -> None:
-        for store in getattr(self, "stores", []):
-            store.close()
-        if hasattr(self, "folder"):
-            self.folder.cleanup()
+    async def _ask(self, client: int, key: JobKey, now_us: int) -> None:
+        (decided,) = await self._stores[client].claim([poll_request(key)])
+        if isinstance(decided, Denied):
+            assert decided.until_us > now_us
+            return
+        held = self._leases.get(key)
+        assert held is None or held[0] == client or held[1] <= now_us
+        assert decided.fence is not None
+        assert decided.fence > self._fences.get(key, 0)
+        self._fences[key] = decided.fence
+        self._leases[key] = (client, now_us + LEASE, decided)
+        self._granted.append(now_us)
+
+    async def _finish(self, key: JobKey, now_us: int, *, cancelled: bool) -> None:
+        held = self._leases.pop(key, None)
+        if held is None:
+            return
+        client, _, grant = held
+        if cancelled:
+            await self._stores[client].release([grant])
+            return
+        exchange = an_exchange(now_us, id_=key.id)
+        done = await answer(self._stores[client], self._clock, now_us, grant, exchange, make_observation(id_=key.id))
+        assert not done.late
 
 
-TestTwoJobdecks = TwoJobdecks.TestCase
-TestTwoJobdecks.settings = examples(8, stateful_step_count=40, suppress_health_check=list(HealthCheck))
+profiles = iter(f"hog-{number}" for number in range(10**9))
+
+
+@examples(8, suppress_health_check=list(HealthCheck), deadline=None)
+@given(steps=st.lists(actions, min_size=20, max_size=40))
+async def test_two_clients_in_any_order_share_the_budget_and_never_hold_one_lease(
+    pair: tuple[Store, Store], clock: Clock, steps: list[object]
+) -> None:
+    model = Model(pair, clock, next(profiles))
+    await model.begin()
+    for step in steps:
+        await model.step(step)
+
+
+async def test_leases_of_a_store_that_is_closed_are_renewed_no_more(
+    pair: tuple[Store, Store], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobdeck.store.leases.RENEW_SECONDS", 0.01)
+    me, you = pair
+    await claim(me, clock, NOW)
+    await me.close()
+    await clock.set(NOW + SECOND)
+    await asyncio.sleep(0.05)
+    assert (await saved(you)).lease_until_us == NOW + LEASE
+    with pytest.raises(StoreError):
+        await me.claim([POLL_IT])

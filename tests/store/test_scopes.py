@@ -1,8 +1,6 @@
 """What belongs to an origin and an organization, whatever a profile is called."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,10 +8,29 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import Scope
-from jobdeck.store import POLL, Store, open_store
-from jobdeck.store.records import Claim, Refused, Spent
+from jobdeck.store import POLL, Store
+from jobdeck.store.models import Denied, Grant, RequestMatches, poll_request
 from tests.builders import START, make_observation, make_target
-from tests.store.doing import KEY, MINUTE, NOW, PLENTY, SECOND, a_problem, an_exchange, listed, poll
+from tests.store.conftest import OpenClient
+from tests.store.engines import Clock, Database
+from tests.store.steps import (
+    KEY,
+    MINUTE,
+    NOW,
+    PLENTY,
+    SECOND,
+    a_list,
+    a_problem,
+    an_exchange,
+    answer,
+    ask,
+    claim,
+    claim_list,
+    listed,
+    poll,
+    prepare,
+    saved,
+)
 
 PRODUCTION = Scope("https://developer.thehog.ai", "hog")
 STAGING = Scope("https://staging.thehog.ai", "hog")
@@ -21,208 +38,195 @@ ACME = Scope("https://developer.thehog.ai", "acme")
 OTHER = JobKey("pig", None, "op_1")
 
 
-class Stores:
-    """Opens one database as processes with other configurations do."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._open: list[Store] = []
-
-    def __call__(self, actor: str, **scopes: Scope) -> Store:
-        store = open_store(self.path, actor, now_us=NOW, fallback=False, scopes=scopes).store
-        self._open.append(store)
-        return store
-
-    def close(self) -> None:
-        for store in self._open:
-            store.close()
+async def job_keys(store: Store, profile: str | None = None) -> list[JobKey]:
+    return [job.last.key for job in await store.jobs(profile)]
 
 
-@pytest.fixture
-def stores(tmp_path: Path) -> Iterator[Stores]:
-    stores = Stores(tmp_path / "jobdeck.db")
-    yield stores
-    stores.close()
+async def watched_keys(store: Store) -> list[JobKey]:
+    return [job.key for job in await store.watched(START)]
 
 
-def ready(store: Store) -> Store:
-    store.watch([make_target()], NOW)
-    store.set_limit("hog", POLL, PLENTY, NOW)
-    return store
+async def test_two_servers_under_one_name_share_nothing(
+    open_client: OpenClient, clock: Clock, database: Database
+) -> None:
+    production = await prepare(await open_client("me", scopes={"hog": PRODUCTION}))
+    staging = await open_client("you", scopes={"hog": STAGING})
+    begin = await staging.head()
+    await poll(production, clock, NOW, make_observation(Phase.SUCCEEDED), request_id="request-1")
+    await production.save_estimates("hog", "{}")
+    await production.annotate([KEY], "ask Ada")
+    await production.acknowledge([KEY], acknowledged=True)
+    assert await staging.load([KEY]) == {}
+    assert (await staging.watched(START), await staging.jobs(), await staging.jobs("hog")) == ((), (), ())
+    assert (await staging.timeline(KEY), await staging.requests(KEY), await staging.all_requests()) == ((), (), ())
+    assert await staging.phase_evidence(KEY) is None
+    assert (await staging.all_requests("hog"), await staging.failures("hog", 0, NOW + MINUTE)) == ((), ())
+    assert (await staging.limit("hog", POLL), await staging.load_estimates()) == (None, {})
+    assert (await staging.annotations([KEY]), await staging.count_watched()) == ({}, {})
+    elsewhere = (PRODUCTION,) if database.sees_all_scopes else ()
+    assert await staging.find_request("request-1") == RequestMatches(elsewhere=elsewhere)
+    changes, _ = await staging.changes(begin)
+    assert (len(changes) > 2) == database.sees_all_scopes
+    assert [change.keys for change in changes if change.keys] == []
+    assert await production.unwatch([KEY]) == (KEY,)
 
 
-def test_two_servers_under_one_name_share_nothing(stores: Stores) -> None:
-    production, staging = ready(stores("me", hog=PRODUCTION)), stores("you", hog=STAGING)
-    poll(production, NOW, make_observation(Phase.SUCCEEDED), request_id="request-1")
-    production.save_estimates("hog", "{}", NOW)
-    production.annotate(KEY, now_us=NOW, note="ask Ada", acknowledged=True)
-    assert staging.load_job(KEY) is None
-    assert (staging.watched(START), staging.jobs(), staging.jobs("hog")) == ((), (), ())
-    assert (staging.timeline(KEY), staging.exchanges(KEY), staging.all_exchanges(), staging.shown(KEY)) == (
-        (), (), (), None,
-    )  # fmt: skip
-    assert (staging.all_exchanges("hog"), staging.failures("hog", 0, NOW + MINUTE)) == ((), ())
-    assert (staging.limit("hog", POLL), staging.load_estimates("hog"), staging.annotations([KEY])) == (None, None, {})
-    found = staging.find_request("request-1")
-    assert (found.exchanges, found.sightings, found.accepted, found.elsewhere) == ((), (), (), (PRODUCTION,))
-    assert [change.keys for change in staging.changes(None)[0] if change.keys] == []
-    assert production.unwatch([KEY], NOW) == (KEY,)
-
-
-def test_the_same_job_at_two_servers_is_two_jobs(stores: Stores) -> None:
-    production, staging = ready(stores("me", hog=PRODUCTION)), ready(stores("you", hog=STAGING))
-    poll(production, NOW, make_observation(Phase.SUCCEEDED))
-    poll(staging, NOW + SECOND, make_observation(Phase.RUNNING))
+async def test_the_same_job_at_two_servers_is_two_jobs(open_client: OpenClient, clock: Clock) -> None:
+    production = await prepare(await open_client("me", scopes={"hog": PRODUCTION}))
+    staging = await prepare(await open_client("you", scopes={"hog": STAGING}))
+    await poll(production, clock, NOW, make_observation(Phase.SUCCEEDED))
+    await poll(staging, clock, NOW + SECOND, make_observation(Phase.RUNNING))
     for store, scope, phase in ((production, PRODUCTION, Phase.SUCCEEDED), (staging, STAGING, Phase.RUNNING)):
-        (stored,) = store.jobs()
-        assert (stored.last.key, stored.scope, stored.last.phase) == (KEY, scope, phase)
-        assert listed(store) == (make_target(),)
-        assert len(store.exchanges(KEY)) == 1
-        assert store.once(KEY, "hooks:ended", NOW)
-    assert staging.unwatch([KEY], NOW) == (KEY,)
-    assert listed(production) == (make_target(),)
+        (job,) = await store.jobs()
+        assert (job.last.key, job.scope, job.last.phase) == (KEY, scope, phase)
+        assert await listed(store) == (make_target(),)
+        assert len(await store.requests(KEY)) == 1
+        assert await store.claim_event(KEY, "hooks:ended")
+    assert await staging.unwatch([KEY]) == (KEY,)
+    assert await listed(production) == (make_target(),)
 
 
-def test_two_servers_under_one_name_have_a_budget_and_leases_each(stores: Stores) -> None:
-    production, staging = stores("me", hog=PRODUCTION), stores("you", hog=STAGING)
+async def test_two_servers_under_one_name_have_a_budget_and_leases_each(open_client: OpenClient, clock: Clock) -> None:
+    production = await open_client("me", scopes={"hog": PRODUCTION})
+    staging = await open_client("you", scopes={"hog": STAGING})
     for store in (production, staging):
-        store.watch([make_target()], NOW)
-        store.set_limit("hog", POLL, 1, NOW)
-        assert isinstance(store.claim(KEY, NOW, 40.0), Claim)
-        assert isinstance(store.spend("hog", POLL, NOW), Refused)
+        await store.watch([make_target()])
+        await store.set_limits("hog", {POLL: 1})
+        await claim(store, clock, NOW)
+        assert isinstance(await ask(store, clock, NOW, a_list()), Denied)
     limited = Problem(ProblemKind.RATE_LIMIT, "too many", http_status=429, retry_at_us=NOW + 5 * MINUTE)
     later = NOW + 2 * MINUTE
-    granted = production.spend("hog", POLL, later)
-    assert isinstance(granted, Spent)
-    production.complete(granted, an_exchange(later, limited, None), (), None, later)
-    assert production.spend("hog", POLL, later + 70 * SECOND) == Refused("silence", NOW + 5 * MINUTE)
-    assert isinstance(staging.spend("hog", POLL, later + 70 * SECOND), Spent)
+    grant = await claim_list(production, clock, later)
+    await answer(production, clock, later, grant, an_exchange(later, limited, None))
+    assert await ask(production, clock, later + 70 * SECOND, a_list()) == Denied("cooldown", NOW + 5 * MINUTE)
+    await claim_list(staging, clock, later + 70 * SECOND)
 
 
-def test_an_organization_shares_under_every_name(stores: Stores) -> None:
-    hog, pig = ready(stores("me", hog=ACME)), stores("you", hog=PRODUCTION, pig=ACME)
-    poll(hog, NOW, make_observation(Phase.SUCCEEDED), request_id="request-1")
-    hog.save_estimates("hog", "learnt", NOW)
-    hog.annotate(KEY, now_us=NOW, note="ask Ada")
-    stored = pig.load_job(OTHER)
-    assert stored is not None
-    assert (stored.last.key, stored.last.phase, stored.scope) == (OTHER, Phase.SUCCEEDED, ACME)
-    assert pig.load_job(KEY) is None, "this name is another organization here"
-    assert len(pig.timeline(OTHER)) == 1
-    assert pig.annotations([OTHER, KEY])[OTHER].note == "ask Ada"
-    assert list(pig.annotations([make_target(f"op_{n}").key for n in range(60)] + [OTHER])) == [OTHER]
-    (entry,) = pig.exchanges(OTHER)
-    assert (entry.key, entry.profile, entry.scope) == (OTHER, "pig", ACME)
-    assert pig.limit("pig", POLL) == PLENTY
-    assert pig.load_estimates("pig") == "learnt"
-    assert [job.key for job in pig.watched(START)] == [OTHER]
-    assert {key for change in pig.changes(None)[0] for key in change.keys} == {OTHER}
-    assert [item.key for item in pig.find_request("request-1").sightings] == [OTHER]
-    assert hog.once(KEY, "hooks:ended", NOW)
-    assert not pig.once(OTHER, "hooks:ended", NOW)
+async def test_an_organization_shares_under_every_name(open_client: OpenClient, clock: Clock) -> None:
+    hog = await open_client("me", scopes={"hog": ACME})
+    begin = await hog.head()
+    await prepare(hog)
+    pig = await open_client("you", scopes={"hog": PRODUCTION, "pig": ACME})
+    await poll(hog, clock, NOW, make_observation(Phase.SUCCEEDED), request_id="request-1")
+    await hog.save_estimates("hog", "learnt")
+    await hog.annotate([KEY], "ask Ada")
+    found = await pig.load([OTHER, KEY])
+    assert list(found) == [OTHER], "the other name is another organization here"
+    job = found[OTHER]
+    assert (job.last.key, job.last.phase, job.scope) == (OTHER, Phase.SUCCEEDED, ACME)
+    assert len(await pig.timeline(OTHER)) == 1
+    assert (await pig.annotations([OTHER, KEY]))[OTHER].note == "ask Ada"
+    assert list(await pig.annotations([make_target(f"op_{n}").key for n in range(60)] + [OTHER])) == [OTHER]
+    (record,) = await pig.requests(OTHER)
+    assert (record.exchange.job, record.exchange.profile, record.scope) == (OTHER, "pig", ACME)
+    assert await pig.limit("pig", POLL) == PLENTY
+    assert await pig.load_estimates() == {"pig": "learnt"}
+    assert await watched_keys(pig) == [OTHER]
+    assert {key for change in (await pig.changes(begin))[0] for key in change.keys} == {OTHER}
+    assert [shown.key for shown in (await pig.find_request("request-1")).shown] == [OTHER]
+    assert await hog.claim_event(KEY, "hooks:ended")
+    assert not await pig.claim_event(OTHER, "hooks:ended")
 
 
-def test_an_organization_has_one_budget_and_one_lease_a_job(stores: Stores) -> None:
-    hog, pig = stores("me", hog=ACME), stores("you", pig=ACME)
-    hog.watch([make_target(), make_target("op_2")], NOW)
-    hog.set_limit("hog", POLL, 1, NOW)
-    assert isinstance(hog.claim(KEY, NOW, 40.0), Claim)
-    refused = pig.claim(OTHER, NOW, 40.0)
-    assert isinstance(refused, Refused)
-    assert refused.reason == "leased"
-    refused = pig.claim(replace(OTHER, id="op_2"), NOW, 40.0)
-    assert isinstance(refused, Refused)
-    assert refused.reason == "budget"
+async def test_an_organization_has_one_budget_and_one_lease_a_job(open_client: OpenClient, clock: Clock) -> None:
+    hog, pig = await open_client("me", scopes={"hog": ACME}), await open_client("you", scopes={"pig": ACME})
+    await hog.watch([make_target(), make_target("op_2")])
+    await hog.set_limits("hog", {POLL: 1})
+    await claim(hog, clock, NOW)
+    decided = await pig.claim([poll_request(OTHER), poll_request(replace(OTHER, id="op_2"))])
+    assert [one.reason for one in decided if isinstance(one, Denied)] == ["leased", "budget"]
 
 
-def test_each_profile_of_an_organization_has_its_own_places_on_the_watch_list(stores: Stores) -> None:
-    store = ready(stores("me", hog=ACME, pig=ACME))
-    poll(store, NOW, make_observation(Phase.RUNNING))
-    assert store.watch([replace(make_target(), key=OTHER)], NOW) == (OTHER,)
-    assert [(job.key, job.phase) for job in store.watched(START)] == [(KEY, Phase.RUNNING), (OTHER, Phase.RUNNING)]
-    assert [stored.last.key for stored in store.jobs()] == [OTHER], "under the profile that watched it last"
-    assert [stored.last.key for stored in store.jobs("hog")] == [KEY]
-    changes, _ = store.changes(None)
-    assert set(changes[-1].keys) == {KEY, OTHER}
-    poll(store, NOW + SECOND, make_observation(Phase.SUCCEEDED), OTHER)
-    assert {job.phase for job in store.watched(START)} == {Phase.SUCCEEDED}
-    assert [(entry.profile, entry.key) for entry in store.all_exchanges("hog")] == [("pig", OTHER), ("hog", KEY)]
-    assert store.unwatch([KEY], NOW) == (KEY,)
-    assert [job.key for job in store.watched(START)] == [OTHER]
+async def test_each_profile_of_an_organization_has_its_own_places_on_the_watch_list(
+    open_client: OpenClient, clock: Clock
+) -> None:
+    store = await prepare(await open_client("me", scopes={"hog": ACME, "pig": ACME}))
+    await poll(store, clock, NOW, make_observation(Phase.RUNNING))
+    cursor = await store.head()
+    assert await store.watch([replace(make_target(), key=OTHER)]) == (OTHER,)
+    assert [(job.key, job.phase) for job in await store.watched(START)] == [
+        (KEY, Phase.RUNNING), (OTHER, Phase.RUNNING),
+    ]  # fmt: skip
+    assert await job_keys(store) == [OTHER], "under the profile that watched it last"
+    assert await job_keys(store, "hog") == [KEY]
+    ((watched,), _) = await store.changes(cursor)
+    assert set(watched.keys) == {KEY, OTHER}
+    await poll(store, clock, NOW + SECOND, make_observation(Phase.SUCCEEDED), OTHER)
+    assert {job.phase for job in await store.watched(START)} == {Phase.SUCCEEDED}
+    exchanges = [record.exchange for record in await store.all_requests("hog")]
+    assert [(one.profile, one.job) for one in exchanges] == [("pig", OTHER), ("hog", KEY)]
+    assert await store.unwatch([KEY]) == (KEY,)
+    assert await watched_keys(store) == [OTHER]
 
 
-def test_two_profiles_of_an_organization_do_not_overwrite_what_the_other_learnt(stores: Stores) -> None:
-    store = stores("me", hog=ACME, pig=ACME)
-    store.save_estimates("hog", "the hog's", NOW)
-    assert store.load_estimates("pig") == "the hog's"
-    store.save_estimates("pig", "the pig's", NOW + 1)
-    assert (store.load_estimates("hog"), store.load_estimates("pig")) == ("the hog's", "the pig's")
+async def test_two_profiles_of_an_organization_do_not_overwrite_the_estimates_of_the_other(
+    open_client: OpenClient, clock: Clock
+) -> None:
+    store = await open_client("me", scopes={"hog": ACME, "pig": ACME})
+    await store.save_estimates("hog", "the hog's")
+    assert await store.load_estimates() == {"hog": "the hog's", "pig": "the hog's"}
+    await clock.set(NOW + 1)
+    await store.save_estimates("pig", "the pig's")
+    assert await store.load_estimates() == {"hog": "the hog's", "pig": "the pig's"}
 
 
-def test_a_profile_that_was_renamed_keeps_what_its_organization_knows(stores: Stores) -> None:
-    poll(ready(stores("me", hog=ACME)), NOW, make_observation(Phase.RUNNING))
-    store = stores("you", pig=ACME)
-    assert [stored.last.key for stored in store.jobs()] == [OTHER]
-    assert [job.key for job in store.watched(START)] == [OTHER]
-    assert store.unwatch([OTHER], NOW) == (OTHER,)
+async def test_a_profile_that_was_renamed_keeps_what_its_organization_knows(
+    open_client: OpenClient, clock: Clock
+) -> None:
+    await poll(await prepare(await open_client("me", scopes={"hog": ACME})), clock, NOW)
+    store = await open_client("you", scopes={"pig": ACME})
+    assert await job_keys(store) == [OTHER]
+    assert await watched_keys(store) == [OTHER]
+    assert await store.unwatch([OTHER]) == (OTHER,)
 
 
-def test_what_is_remembered_of_a_profile_that_is_gone_keeps_its_name(stores: Stores) -> None:
-    poll(ready(stores("me", hog=PRODUCTION)), NOW)
-    gone = stores("you", pig=ACME)
-    assert [(stored.last.key, stored.scope) for stored in gone.jobs()] == [(KEY, PRODUCTION)]
-    assert [stored.last.key for stored in gone.jobs("hog")] == [KEY]
-    assert gone.jobs("pig") == ()
-    poll(ready(stores("them", hog=STAGING)), NOW)
-    gone = stores("it", pig=ACME)
-    assert {stored.scope for stored in gone.jobs("hog")} == {PRODUCTION, STAGING}
-    assert {entry.scope for entry in gone.all_exchanges("hog")} == {PRODUCTION, STAGING}
-    assert gone.load_job(KEY) is None, "nobody knows which of the two is meant"
+async def test_rows_of_a_profile_that_is_gone_keep_its_name(
+    open_client: OpenClient, clock: Clock, database: Database
+) -> None:
+    if not database.sees_all_scopes:
+        pytest.skip("a client sees the scopes of its profiles alone")
+    await poll(await prepare(await open_client("me", scopes={"hog": PRODUCTION})), clock, NOW)
+    gone = await open_client("you", scopes={"pig": ACME})
+    assert [(job.last.key, job.scope) for job in await gone.jobs()] == [(KEY, PRODUCTION)]
+    assert await job_keys(gone, "hog") == [KEY]
+    assert await gone.jobs("pig") == ()
+    await poll(await prepare(await open_client("them", scopes={"hog": STAGING})), clock, NOW)
+    gone = await open_client("it", scopes={"pig": ACME})
+    assert {job.scope for job in await gone.jobs("hog")} == {PRODUCTION, STAGING}
+    assert {record.scope for record in await gone.all_requests("hog")} == {PRODUCTION, STAGING}
+    assert await gone.load([KEY]) == {}, "nobody knows which of the two is meant"
 
 
-def test_two_apis_of_an_organization_at_one_origin_share_the_budget_and_no_job(stores: Stores) -> None:
+async def test_two_apis_of_an_organization_at_one_origin_share_the_budget_and_no_job(
+    open_client: OpenClient, clock: Clock
+) -> None:
     imports, exports = replace(ACME, api="imports"), replace(ACME, api="exports")
-    store = stores("me", hog=imports, pig=exports)
-    other = stores("you", hog=exports)
-    store.watch([make_target(), replace(make_target(), key=OTHER)], NOW)
-    store.set_limit("hog", POLL, PLENTY, NOW)
-    poll(store, NOW, make_observation(Phase.SUCCEEDED))
-    poll(store, NOW + SECOND, make_observation(Phase.RUNNING), OTHER)
-    assert {stored.last.key: stored.last.phase for stored in store.jobs()} == {
+    store = await open_client("me", scopes={"hog": imports, "pig": exports})
+    other = await open_client("you", scopes={"hog": exports})
+    await store.watch([make_target(), replace(make_target(), key=OTHER)])
+    await store.set_limits("hog", {POLL: PLENTY})
+    await poll(store, clock, NOW, make_observation(Phase.SUCCEEDED))
+    await poll(store, clock, NOW + SECOND, make_observation(Phase.RUNNING), OTHER)
+    assert {job.last.key: job.last.phase for job in await store.jobs()} == {
         KEY: Phase.SUCCEEDED, OTHER: Phase.RUNNING,
     }  # fmt: skip
-    assert [stored.last.key for stored in store.jobs("hog")] == [KEY]
-    assert [entry.profile for entry in store.all_exchanges("pig")] == ["pig"]
-    assert [stored.last.phase for stored in other.jobs()] == [Phase.RUNNING]
-    assert store.limit("pig", POLL) == other.limit("hog", POLL) == PLENTY
-    assert isinstance(store.claim(KEY, NOW + MINUTE, 40.0), Claim)
-    assert isinstance(other.claim(KEY, NOW + MINUTE, 40.0), Claim), "it is another job"
+    assert await job_keys(store, "hog") == [KEY]
+    assert [record.exchange.profile for record in await store.all_requests("pig")] == ["pig"]
+    assert [job.last.phase for job in await other.jobs()] == [Phase.RUNNING]
+    assert await store.limit("pig", POLL) == await other.limit("hog", POLL) == PLENTY
+    await claim(store, clock, NOW + MINUTE)
+    await claim(other, clock, NOW + MINUTE)  # it is another job
     limited = Problem(ProblemKind.RATE_LIMIT, "too many", http_status=429, retry_at_us=NOW + 5 * MINUTE)
-    granted = store.spend("pig", POLL, NOW + MINUTE)
-    assert isinstance(granted, Spent)
-    store.complete(granted, an_exchange(NOW + MINUTE, limited, None), (), None, NOW + MINUTE)
-    assert other.spend("hog", POLL, NOW + MINUTE) == Refused("silence", NOW + 5 * MINUTE)
+    grant = await ask(store, clock, NOW + MINUTE, a_list(profile="pig"))
+    assert isinstance(grant, Grant)
+    await answer(store, clock, NOW + MINUTE, grant, an_exchange(NOW + MINUTE, limited, None))
+    assert await ask(other, clock, NOW + MINUTE, a_list()) == Denied("cooldown", NOW + 5 * MINUTE)
 
 
-def test_a_store_that_leaves_its_file_goes_on_with_the_same_scopes(stores: Stores) -> None:
-    poll(ready(stores("you", hog=STAGING)), NOW, make_observation(Phase.FAILED))
-    store = ready(stores("me", hog=PRODUCTION, pig=ACME))
-    poll(store, NOW, make_observation(Phase.RUNNING))
-    database = store._db  # type: ignore[attr-defined]
-    database._session.connection.pragma("query_only", True)
-    store.watch([replace(make_target(), key=OTHER)], NOW)
-    assert store.degraded is not None
-    assert [job.key for job in store.watched(START)] == [KEY, OTHER]
-    stored = store.load_job(KEY)
-    assert stored is not None
-    assert (stored.last.phase, stored.scope) == (Phase.RUNNING, PRODUCTION)
-
-
-def test_in_memory_profiles_of_one_organization_share_as_well() -> None:
-    store = open_store(None, "me", now_us=NOW, scopes={"hog": ACME, "pig": ACME, "cow": STAGING}).store
-    ready(store)
-    poll(store, NOW, a_problem())
-    assert store.limit("pig", POLL) == PLENTY
-    assert store.limit("cow", POLL) is None
-    assert store.load_job(OTHER) is not None
-    store.close()
+async def test_the_profiles_of_one_client_share_what_their_organization_knows(database: Database) -> None:
+    store = await prepare(await database.open_client("me", scopes={"hog": ACME, "pig": ACME, "cow": STAGING}))
+    await poll(store, database.clock, NOW, a_problem())
+    assert await store.limit("pig", POLL) == PLENTY
+    assert await store.limit("cow", POLL) is None
+    assert (await saved(store, OTHER)).last.failures == 1
+    assert await store.load([replace(KEY, profile="cow")]) == {}

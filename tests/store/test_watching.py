@@ -6,115 +6,165 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.store import Store, UnknownJobError
-from tests.builders import make_observation, make_target
-from tests.store.conftest import Open
-from tests.store.doing import KEY, NOW, SECOND, listed, poll
+from tests.builders import START, make_observation, make_target
+from tests.store.conftest import OpenClient
+from tests.store.engines import Clock
+from tests.store.steps import KEY, NOW, SECOND, listed, poll, saved
 
 UNKNOWN = JobKey("hog", None, "op_nobody_watches")
 
 
-def test_the_watch_list_keeps_order_and_accepting_ids(empty: Store) -> None:
+async def test_the_watch_list_keeps_order_and_accepting_ids(empty: Store) -> None:
     first = replace(make_target("op_b"), accepted_request_id="r-1", accepted_trace_id="t-1")
     second = make_target("job-1", "sonarly", "prospecting")
     third = make_target("op_a")
-    assert empty.watch([first, second], NOW) == (first.key, second.key)
-    assert empty.watch([third, first], NOW + 1) == (third.key,)
-    assert listed(empty) == (first, second, third)
+    assert await empty.watch([first, second]) == (first.key, second.key)
+    assert await empty.watch([third, first]) == (third.key,)
+    assert await listed(empty) == (first, second, third)
 
 
-def test_what_was_unwatched_leaves_the_list_but_not_the_memory(store: Store) -> None:
-    poll(store, NOW)
-    assert store.unwatch([KEY, UNKNOWN], NOW + SECOND) == (KEY,)
-    assert store.unwatch([KEY], NOW + SECOND) == ()
-    assert listed(store) == ()
-    remembered = store.load_job(KEY)
-    assert remembered is not None
+async def test_an_unwatched_job_leaves_the_list_and_stays_known(store: Store, clock: Clock) -> None:
+    await poll(store, clock, NOW)
+    assert await store.unwatch([KEY, UNKNOWN]) == (KEY,)
+    assert await store.unwatch([KEY]) == ()
+    assert await listed(store) == ()
+    remembered = await saved(store)
     assert remembered.last.status == "processing"
     assert remembered.watched_us is None
 
 
-def test_watching_again_keeps_the_state_and_takes_over_a_missing_accepting_id(store: Store) -> None:
-    poll(store, NOW)
-    store.watch([replace(make_target(), accepted_request_id="r-1")], NOW + SECOND)
-    store.watch([replace(make_target(), accepted_request_id="r-2")], NOW + SECOND)
-    remembered = store.load_job(KEY)
-    assert remembered is not None
+async def test_a_job_that_is_not_listed_is_known_and_can_be_polled(empty: Store, clock: Clock) -> None:
+    assert await empty.watch([make_target()], listed=False) == ()
+    assert await listed(empty) == ()
+    assert (await poll(empty, clock, NOW)).changed == (KEY,)
+
+
+async def test_watching_again_keeps_the_state_and_takes_over_a_missing_accepting_id(store: Store, clock: Clock) -> None:
+    await poll(store, clock, NOW)
+    await store.watch([replace(make_target(), accepted_request_id="r-1")])
+    await store.watch([replace(make_target(), accepted_request_id="r-2")])
+    remembered = await saved(store)
     assert remembered.last.status == "processing"
     assert remembered.last.target.accepted_request_id == "r-1"
 
 
-def test_a_job_stays_in_its_batch_until_a_person_names_another(empty: Store) -> None:
+async def test_a_job_stays_in_its_batch_until_a_person_names_another(empty: Store) -> None:
     first, alone = replace(make_target("op_a"), batch="night"), make_target("op_b")
-    empty.watch([first, alone], NOW)
-    assert [target.batch for target in listed(empty)] == ["night", ""]
-    empty.watch([make_target("op_a"), replace(alone, batch="day")], NOW + SECOND)
-    assert [target.batch for target in listed(empty)] == ["night", "day"]
-    empty.watch([replace(first, batch="ids"), replace(alone, batch="import 7", replaces_batch=True)], NOW + SECOND)
-    assert [target.batch for target in listed(empty)] == ["night", "import 7"]
+    await empty.watch([first, alone])
+    assert [target.batch for target in await listed(empty)] == ["night", ""]
+    await empty.watch([make_target("op_a"), replace(alone, batch="day")])
+    assert [target.batch for target in await listed(empty)] == ["night", "day"]
+    await empty.watch([replace(first, batch="ids"), replace(alone, batch="import 7", replaces_batch=True)])
+    assert [target.batch for target in await listed(empty)] == ["night", "import 7"]
 
 
-def test_the_same_id_in_two_profiles_and_groups_is_three_jobs(empty: Store) -> None:
+async def test_the_same_id_in_two_profiles_and_groups_is_three_jobs(empty: Store) -> None:
     plain, other = make_target("same"), make_target("same", "other")
     grouped = make_target("same", "other", "prospecting")
-    assert len(empty.watch([plain, other, grouped], NOW)) == 3
-    assert {job.last.key for job in empty.jobs()} == {plain.key, other.key, grouped.key}
+    assert len(await empty.watch([plain, other, grouped])) == 3
+    assert {job.last.key for job in await empty.jobs()} == {plain.key, other.key, grouped.key}
 
 
-def test_annotations_change_only_what_was_given(store: Store) -> None:
-    assert store.annotations([KEY]) == {}
-    store.annotate(KEY, now_us=NOW, note="ask Ada")
-    said = store.annotate(KEY, now_us=NOW + 1, acknowledged=True)
-    assert (said.acknowledged, said.note, said.actor, said.at_us) == (True, "ask Ada", "me", NOW + 1)
-    assert store.annotations([KEY, UNKNOWN]) == {KEY: said}
+async def test_a_note_and_an_acknowledgement_change_nothing_of_each_other(store: Store, clock: Clock) -> None:
+    assert await store.annotations([KEY]) == {}
+    await store.annotate([KEY], "ask Ada")
+    await clock.set(NOW + 1)
+    await store.acknowledge([KEY], acknowledged=True)
+    found = await store.annotations([KEY, UNKNOWN])
+    assert list(found) == [KEY]
+    said = found[KEY]
+    assert (said.acknowledged, said.note, said.client, said.at_us) == (True, "ask Ada", "me", NOW + 1)
+    await clock.set(NOW + 2)
+    await store.annotate([KEY], "ask Bob")
+    assert (await store.annotations([KEY]))[KEY] == replace(said, note="ask Bob")
+    await store.acknowledge([KEY], acknowledged=False)
+    assert (await store.annotations([KEY]))[KEY] == replace(said, note="ask Bob", acknowledged=False, at_us=NOW + 2)
 
 
-def test_a_note_cannot_carry_a_terminal_command(store: Store) -> None:
-    assert store.annotate(KEY, now_us=NOW, note="one\ntwo\x1b[2J\udc80").note == "one\ntwo\\x1b[2J\\udc80"
+async def test_an_acknowledgement_overtaken_by_a_later_end_stays_overtaken_when_a_note_is_saved(
+    store: Store, clock: Clock
+) -> None:
+    other = make_target("op_2")
+    await store.watch([other])
+    await poll(store, clock, NOW, make_observation(Phase.FAILED))
+    await clock.set(NOW + SECOND)
+    await store.acknowledge([KEY], acknowledged=True)
+    await poll(store, clock, NOW + 2 * SECOND, make_observation(Phase.RUNNING, id_="op_2"), other.key)
+    assert [job.key for job in await store.watched(START, 1)] == [other.key]
+    await poll(store, clock, NOW + 3 * SECOND, make_observation(Phase.RUNNING))
+    await poll(store, clock, NOW + 4 * SECOND, make_observation(Phase.FAILED))
+    await clock.set(NOW + 5 * SECOND)
+    await store.annotate([KEY], "it failed again")
+    ended = (await saved(store)).last.ended
+    assert ended is not None
+    assert (await store.annotations([KEY]))[KEY].at_us < ended.us
+    assert [job.key for job in await store.watched(START, 1)] == [KEY]
 
 
-def test_an_unknown_job_is_neither_annotated_nor_told_of(store: Store) -> None:
+async def test_a_note_takes_the_place_of_none_but_those_that_it_replaces(store: Store) -> None:
+    targets = [make_target(f"op_{number}") for number in (2, 3, 4)]
+    keys = [KEY, *(target.key for target in targets)]
+    await store.watch(targets)
+    for key, note in zip(keys, ["", "mine", "shared", "older"], strict=True):
+        if note:
+            await store.annotate([key], note)
+    await store.annotate([*keys, UNKNOWN], "new", {"shared", "older"})
+    found = await store.annotations([*keys, UNKNOWN])
+    assert {key.id: said.note for key, said in found.items()} == {
+        "op_1": "new", "op_2": "mine", "op_3": "new", "op_4": "new",
+    }  # fmt: skip
+    await store.annotate(keys, "whatever was there")
+    assert {said.note for said in (await store.annotations(keys)).values()} == {"whatever was there"}
+
+
+async def test_a_note_cannot_carry_a_terminal_command(store: Store) -> None:
+    await store.annotate([KEY], "one\ntwo\x1b[2J\udc80")
+    assert (await store.annotations([KEY]))[KEY].note == "one\ntwo\\x1b[2J\\udc80"
+
+
+async def test_a_job_never_watched_is_left_out_of_annotations_and_has_no_events(store: Store) -> None:
+    await store.annotate([UNKNOWN, KEY], "?")
+    await store.acknowledge([UNKNOWN, KEY], acknowledged=True)
+    assert list(await store.annotations([UNKNOWN, KEY])) == [KEY]
     with pytest.raises(UnknownJobError, match="op_nobody_watches"):
-        store.annotate(UNKNOWN, now_us=NOW, note="?")
-    with pytest.raises(UnknownJobError):
-        store.once(UNKNOWN, "ended", NOW)
+        await store.claim_event(UNKNOWN, "ended")
 
 
-def test_once_is_true_once_for_each_event(store: Store) -> None:
-    assert store.once(KEY, "ended:failed", NOW)
-    assert not store.once(KEY, "ended:failed", NOW + 1)
-    assert store.once(KEY, "ended:succeeded", NOW)
+async def test_an_event_is_claimed_once(store: Store) -> None:
+    assert await store.claim_event(KEY, "ended:failed")
+    assert not await store.claim_event(KEY, "ended:failed")
+    assert await store.claim_event(KEY, "ended:succeeded")
 
 
-def test_once_is_true_for_one_of_two_jobdecks(pair: tuple[Store, Store]) -> None:
+async def test_an_event_is_claimed_by_one_of_two_clients(pair: tuple[Store, Store]) -> None:
     me, you = pair
-    assert [you.once(KEY, "ended", NOW), me.once(KEY, "ended", NOW), you.once(KEY, "ended", NOW)] == [
-        True,
-        False,
-        False,
-    ]
+    assert [await client.claim_event(KEY, "ended") for client in (you, me, you)] == [True, False, False]
 
 
-def test_estimates_come_back_as_they_were_given(store: Store) -> None:
-    assert store.load_estimates("hog") is None
-    store.save_estimates("hog", '{"search":[61.5,3]}', NOW)
-    store.save_estimates("hog", '{"search":[60.5,4]}', NOW + 1)
-    assert store.load_estimates("hog") == '{"search":[60.5,4]}'
-    assert store.load_estimates("sonarly") is None
+async def test_estimates_come_back_as_they_were_given(store: Store, clock: Clock) -> None:
+    assert await store.load_estimates() == {}
+    await store.save_estimates("hog", '{"search":[61.5,3]}')
+    await clock.set(NOW + 1)
+    await store.save_estimates("hog", '{"search":[60.5,4]}')
+    assert await store.load_estimates() == {"hog": '{"search":[60.5,4]}'}
 
 
-def test_the_watched_jobs_are_those_that_are_loaded_one_by_one(store: Store) -> None:
+async def test_the_watched_jobs_are_those_that_are_loaded_by_key(store: Store, clock: Clock) -> None:
     targets = [make_target(f"op_{number}") for number in (3, 1, 2)]
-    store.watch(targets, NOW)
-    store.unwatch([targets[0].key], NOW)
-    poll(store, NOW, make_observation(Phase.RUNNING, stages=(Stage("import", "running", Phase.RUNNING, 0.5),)))
+    await store.watch(targets)
+    await store.unwatch([targets[0].key])
+    await poll(
+        store, clock, NOW, make_observation(Phase.RUNNING, stages=(Stage("import", "running", Phase.RUNNING, 0.5),))
+    )
     now = Instant(NOW + 10, 7.0)
-    loaded = [stored.at(now) for one in targets[1:] if (stored := store.load_job(one.key)) is not None]
+    found = await store.load([*(target.key for target in targets[1:]), UNKNOWN])
+    loaded = [job.at(now) for job in found.values()]
     assert [job.key.id for job in loaded] == ["op_1", "op_2"]
-    assert list(store.watched(now)) == loaded
+    assert list(await store.watched(now)) == loaded
     assert loaded[0].stages[0].stage.progress == 0.5
 
 
-def test_of_the_watched_jobs_those_that_need_a_look_most_can_be_had_alone(empty: Store) -> None:
+async def test_of_the_watched_jobs_those_that_need_a_look_most_can_be_had_alone(empty: Store, clock: Clock) -> None:
     phases = {
         "op_done": Phase.SUCCEEDED,
         "op_queued": Phase.QUEUED,
@@ -124,45 +174,48 @@ def test_of_the_watched_jobs_those_that_need_a_look_most_can_be_had_alone(empty:
         "op_short": Phase.PARTIAL,
     }
     for number, (name, phase) in enumerate(phases.items()):
-        empty.watch([make_target(name)], NOW)
-        poll(empty, NOW + 10 * number * SECOND, make_observation(phase, id_=name), key=make_target(name).key)
-    empty.watch([make_target("op_new"), make_target("a" * 24, "sonarly", "prospecting")], NOW)
-    empty.annotate(make_target("op_known").key, now_us=NOW + 100 * SECOND, acknowledged=True)
+        await empty.watch([make_target(name)])
+        at_us = NOW + 10 * number * SECOND
+        await poll(empty, clock, at_us, make_observation(phase, id_=name), make_target(name).key)
+    await clock.set(NOW)
+    await empty.watch([make_target("op_new"), make_target("a" * 24, "sonarly", "prospecting")])
+    await clock.set(NOW + 100 * SECOND)
+    await empty.acknowledge([make_target("op_known").key], acknowledged=True)
     needed = ["op_failed", "op_short", "op_run", "op_queued", "op_new", "a" * 24, "op_done", "op_known"]
-    listed = [job.key.id for job in empty.watched(Instant(NOW, 1.0))]
+    in_order = [job.key.id for job in await empty.watched(Instant(NOW, 1.0))]
     for most in range(len(needed) + 1):
-        found = [job.key.id for job in empty.watched(Instant(NOW, 1.0), most)]
-        assert found == [name for name in listed if name in needed[:most]], "in the order of the list"
-    assert empty.count_watched() == {"hog": 7, "sonarly": 1}
+        found = [job.key.id for job in await empty.watched(Instant(NOW, 1.0), most)]
+        assert found == [name for name in in_order if name in needed[:most]], "in the order of the list"
+    assert await empty.count_watched() == {"hog": 7, "sonarly": 1}
 
 
-def test_of_many_jobs_those_with_a_note_are_found(store: Store) -> None:
+async def test_of_many_jobs_those_with_a_note_are_found(store: Store) -> None:
     targets = [make_target(f"op_{number}") for number in range(60)]
-    store.watch(targets, NOW)
-    store.annotate(targets[7].key, now_us=NOW, note="ask Ada")
-    found = store.annotations(one.key for one in targets)
-    assert {key.id: note.note for key, note in found.items()} == {"op_7": "ask Ada"}
+    await store.watch(targets)
+    await store.annotate([targets[7].key], "ask Ada")
+    found = await store.annotations(one.key for one in targets)
+    assert {key.id: said.note for key, said in found.items()} == {"op_7": "ask Ada"}
 
 
-def test_a_choice_is_kept_until_another_is_made(store: Store) -> None:
-    assert store.load_choice("order") is None
-    store.save_choice("order", "KIND", NOW)
-    store.save_choice("order", "-KIND\x1b[2J", NOW + 1)
-    assert store.load_choice("order") == "-KIND\\x1b[2J"
-    assert store.load_choice("database") is None
+async def test_a_preference_is_kept_until_another_is_saved(store: Store) -> None:
+    assert await store.load_preferences() == {}
+    await store.save_preference("order", "KIND")
+    await store.save_preference("order", "-KIND\x1b[2J")
+    await store.save_preference("theme", "dark")
+    assert await store.load_preferences() == {"order": "-KIND\\x1b[2J", "theme": "dark"}
 
 
-def test_everything_is_there_again_after_a_restart(open_file: Open) -> None:
-    store = open_file("yesterday")
-    store.watch([make_target()], NOW)
-    poll(store, NOW)
-    store.annotate(KEY, now_us=NOW, note="ask Ada")
-    store.save_choice("order", "KIND", NOW)
-    before = store.load_job(KEY)
-    store.close()
-    again = open_file("today")
-    assert listed(again) == (make_target(),)
-    assert again.load_job(KEY) == before
-    assert again.annotations([KEY])[KEY].actor == "yesterday"
-    assert again.load_choice("order") == "KIND"
-    assert len(again.exchanges(KEY)) == 1
+async def test_everything_is_there_again_after_a_restart(open_client: OpenClient, clock: Clock) -> None:
+    store = await open_client("yesterday")
+    await store.watch([make_target()])
+    await poll(store, clock, NOW)
+    await store.annotate([KEY], "ask Ada")
+    await store.save_preference("order", "KIND")
+    before = await saved(store)
+    await store.close()
+    again = await open_client("today")
+    assert await listed(again) == (make_target(),)
+    assert await saved(again) == before
+    assert (await again.annotations([KEY]))[KEY].client in {"yesterday", "me"}, "the client, or the person"
+    assert await again.load_preferences() == {"order": "KIND"}
+    assert len(await again.requests(KEY)) == 1

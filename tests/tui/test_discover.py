@@ -45,7 +45,7 @@ async def test_the_lists_of_a_real_api_are_shown_on_record_and_what_is_selected_
             assert len(batches) == 1
             assert batches.pop().startswith("discovered ")
             assert session._running is not None
-            recorded = {entry.url for entry in await session._running.store.read(lambda store: store.all_exchanges())}
+            recorded = {record.exchange.url for record in await session._running.store.all_requests()}
             lists = [record for record in server.requests if record.path.endswith("/prospecting")]
             assert lists
             assert {record.path for record in lists} <= {

@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from jobdeck.providers.base import Provider
     from jobdeck.recording.recorder import Recorder
     from jobdeck.store import Store
-    from jobdeck.store.aio import AsyncStore
-    from jobdeck.store.records import Annotation
+    from jobdeck.store.models import Annotation, Notice
 
 
 class ListPolicy(Enum):
@@ -58,7 +57,7 @@ class RunningEngine:
     """An engine with what it remembers in."""
 
     engine: Engine
-    store: AsyncStore
+    store: Store
     notices: tuple[str, ...]
     storage_error: str = ""
     """Why nothing is kept although it was to be, in one line."""
@@ -118,26 +117,30 @@ class AppContext:
         """Return a new engine without jobs; `saved_estimates` gives what is remembered of a profile's durations."""
         return self._factory.engine(ledger, lists, saved_estimates, registry)
 
-    def open_store(self) -> OpenedStore:
-        """Open the store, for `open`. Needs a running loop."""
+    async def open_store(self) -> OpenedStore:
+        """Open the store, for `open`."""
         from jobdeck.app import data_store  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
 
-        return data_store.open_async_store(self._env, self.settings.scopes, keep=self._keep)
+        clock = self.clock
+        return await data_store.open_own_store(self._env, self.settings, keep=self._keep, now_us=lambda: clock.now().us)
 
-    def open(
+    async def open(
         self,
         *,
         listed: bool = False,
         lists: ListPolicy = ListPolicy.ALL,
         recorder: Recorder | None = None,
         store: OpenedStore | None = None,
+        on_incident: Callable[[Notice], object] = lambda _: None,
     ) -> RunningEngine:
         """Open an engine on a store, opened now unless it was; closing it closes both, with what was learnt on disk.
 
         With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
-        is told to `recorder`, which is the caller's to close. Needs a running loop.
+        is told to `recorder`, which is the caller's to close; `on_incident` is called when something happens to the
+        store.
         """
-        return self._factory.open(store or self.open_store(), lists, recorder, listed=listed)
+        opened = store or await self.open_store()
+        return self._factory.open(opened, lists, recorder, listed=listed, on_incident=on_incident)
 
     @asynccontextmanager
     async def direct_clients(
@@ -154,23 +157,19 @@ class AppContext:
         async with self._factory.direct_clients(names, on_cooldown, store) as clients:
             yield clients
 
-    async def load_jobs(self, store: AsyncStore, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
+    async def load_jobs(self, store: Store, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
         """Return what is remembered of targets, or of the watch list of last time when there are none.
 
         With `most`, of the list only so many jobs, those that a person should look at first. Jobs of profiles that are
         no longer configured are left out.
         """
         now = self.clock.now()
-        keys = [target.key for target in targets]
-
-        # One trip to the reader's thread, and one query for a whole list: ten thousand would take seconds.
-        def load(shelf: Store) -> tuple[Job, ...]:
-            if not targets:
-                return shelf.watched(now, most)
-            found = (shelf.load_job(key) for key in keys)
-            return tuple(stored.at(now) for stored in found if stored is not None)
-
-        jobs = [job for job in await store.read(load) if job.key.profile in self.settings.profiles]
+        if targets:
+            saved = await store.load(target.key for target in targets)
+            found = [job.at(now) for job in saved.values()]
+        else:
+            found = list(await store.watched(now, most))
+        jobs = [job for job in found if job.key.profile in self.settings.profiles]
         notes = await store.annotations(job.key for job in jobs)
         return tuple(
             replace(job, acknowledged=True) if _still_acknowledged(job, notes.get(job.key)) else job for job in jobs

@@ -1,36 +1,52 @@
 """The user's own database: where it is, and opening it for commands, the screen and the engine."""
 
-from collections.abc import Mapping
+import os
+import platform
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
-from jobdeck.config import ConfigError
+from jobdeck.config import ConfigError, Settings
 from jobdeck.config.home import user_data_dir
-from jobdeck.domain.scope import Scope
 from jobdeck.files import expand_home
-from jobdeck.store import Opened, open_store
-from jobdeck.store.actors import new_actor
-from jobdeck.store.aio import AsyncStore
+from jobdeck.store import Store, open_store
+from jobdeck.store.models import Notice
+from jobdeck.store.sqlite.opening import system_now_us
 
 DATABASE = "jobdeck.db"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedStore:
-    """A store that was opened, and the newest request that was on record then."""
+    """A store that was opened, what a person must be told of that, and what an engine begins with.
 
-    opened: Opened
-    store: AsyncStore
-    newest: int
-
-
-def open_own_store(env: Mapping[str, str], scopes: Mapping[str, Scope], *, keep: bool = True) -> Opened:
-    """Open the user's database, below ``JOBDECK_DATA_DIR`` or the platform's place; in memory without `keep`.
-
-    `scopes` are those of the configured profiles: what is remembered under the same name of another server is not
-    theirs.
+    `newest` is the newest request that was on record then, `estimates` are the measured durations of profiles.
     """
-    return open_store(data_dir(env) / DATABASE if keep else None, new_actor(), scopes=scopes)
+
+    store: Store
+    notices: tuple[Notice, ...]
+    newest: int
+    estimates: Mapping[str, str]
+
+
+async def open_own_store(
+    env: Mapping[str, str],
+    settings: Settings | None,
+    *,
+    keep: bool = True,
+    now_us: Callable[[], int] = system_now_us,
+) -> OpenedStore:
+    """Open the store of the configuration; in memory without `keep`.
+
+    That is a file below ``JOBDECK_DATA_DIR`` or the platform's place. What is remembered under the name of a configured
+    profile of another server is not theirs. Raises `ConfigError` where there is no place for a file.
+    """
+    scopes = {} if settings is None else settings.scopes
+    path = data_dir(env) / DATABASE if keep else None
+    opened = open_store(path, _new_client_name(), scopes=scopes, now_us=now_us)
+    store, notices = opened.store, opened.notices
+    return OpenedStore(store, notices, await store.newest(), await store.load_estimates())
 
 
 def data_dir(env: Mapping[str, str]) -> Path:
@@ -44,7 +60,6 @@ def data_dir(env: Mapping[str, str]) -> Path:
     return place
 
 
-def open_async_store(env: Mapping[str, str], scopes: Mapping[str, Scope], *, keep: bool = True) -> OpenedStore:
-    """Open the user's database as `open_own_store` does, for an event loop that runs."""
-    opened = open_own_store(env, scopes, keep=keep)
-    return OpenedStore(opened, AsyncStore(opened.store), opened.store.newest())
+def _new_client_name() -> str:
+    """Return a name for this run: the machine, the process, and eight random digits."""
+    return f"{platform.node()}:{os.getpid()}-{uuid4().hex[:8]}"

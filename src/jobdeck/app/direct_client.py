@@ -106,7 +106,7 @@ class DirectClient:
         except BaseException:
             await self._coordinator.abandon(permit, self._clock.now())
             raise
-        await self._coordinator.record(permit, reply_of(got), None, self._clock.now())
+        await self._coordinator.record(permit, reply_of(got), self._clock.now())
         return got
 
     async def _acquire(self, action: ListPage | CancelJob, url: str) -> Permit:

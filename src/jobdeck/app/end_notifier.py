@@ -10,11 +10,9 @@ from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.app.hooks import HookRunner
 from jobdeck.app.json_shapes import job_object
 from jobdeck.domain.ending import newly_ended
-from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.store import StoreError
-from jobdeck.store.aio import AsyncStore
+from jobdeck.store import Store, StoreError
 
 CLOSE_SECONDS = 1.5
 """How long leaving the screen waits for hooks: quitting takes two seconds at most."""
@@ -31,9 +29,8 @@ _log = logging.getLogger(__name__)
 class EndNotifier:
     """Learns of ends from the engine's batches. Needs a running loop."""
 
-    def __init__(self, store: AsyncStore, clock: Clock, hooks: HookRunner) -> None:
+    def __init__(self, store: Store, hooks: HookRunner) -> None:
         self._store = store
-        self._clock = clock
         self._hooks = hooks
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: Callable[[Sequence[Job]], object] | None = None
@@ -120,9 +117,9 @@ class EndNotifier:
         Each run of an ID that is used again ends for itself; the store counts them for all processes.
         """
         try:
-            stored = await self._store.load_job(job.key)
+            stored = (await self._store.load([job.key])).get(job.key)
             run = f":{stored.last.run}" if stored is not None and stored.last.run > 1 else ""
-            return await self._store.once(job.key, f"{what}:{job.phase.value}{run}", self._clock.now().us)
+            return await self._store.claim_event(job.key, f"{what}:{job.phase.value}{run}")
         except StoreError:
             _log.exception("cannot check whether a notification was already sent")
             return True
@@ -153,4 +150,4 @@ def make_end_notifier(context: AppContext, running: RunningEngine, complain: Cal
         lambda job: job_object(job, context.clock.now()),
         complain,
     )
-    return EndNotifier(running.store, context.clock, hooks)
+    return EndNotifier(running.store, hooks)

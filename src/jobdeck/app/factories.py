@@ -24,7 +24,7 @@ from jobdeck.scheduling.estimates import ANY_KIND
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from jobdeck.scheduling.scheduled_job import PollInterval
 from jobdeck.scheduling.scheduler import Scheduler
-from jobdeck.store.records import NoticeKind
+from jobdeck.store.models import Notice, NoticeKind
 
 if TYPE_CHECKING:
     from jobdeck.recording.recorder import Recorder
@@ -120,18 +120,28 @@ class Factory:
 
         return Engine(make_worker, self._context.clock, ledger, registry)
 
-    def open(self, kept: OpenedStore, lists: ListPolicy, recorder: "Recorder | None", *, listed: bool) -> RunningEngine:
+    def open(
+        self,
+        kept: OpenedStore,
+        lists: ListPolicy,
+        recorder: "Recorder | None",
+        *,
+        listed: bool,
+        on_incident: Callable[[Notice], object],
+    ) -> RunningEngine:
         """See `AppContext.open`."""
-        opened, store = kept.opened, kept.store
+        store = kept.store
         registry = recorder.registry if recorder is not None else None
-        ledger = StoreCoordinator(store, self._context.clock, listed=listed, newest=kept.newest)
+        ledger = StoreCoordinator(
+            store, self._context.clock, listed=listed, newest=kept.newest, on_incident=on_incident
+        )
         known = self._context.estimates
-        saved = opened.store.load_estimates
-        engine = self.engine(ledger, lists, lambda name: saved(name) or known.get(name), registry)
+        saved = kept.estimates
+        engine = self.engine(ledger, lists, lambda name: saved.get(name) or known.get(name), registry)
         if recorder is not None:
             recorder.follow(engine)
-        storage_error = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
-        return RunningEngine(engine, store, tuple(notice.message for notice in opened.notices), storage_error)
+        storage_error = next((notice.message for notice in kept.notices if notice.kind is NoticeKind.IN_MEMORY), "")
+        return RunningEngine(engine, store, tuple(notice.message for notice in kept.notices), storage_error)
 
     @asynccontextmanager
     async def direct_clients(
@@ -142,7 +152,7 @@ class Factory:
     ) -> AsyncIterator[dict[str, DirectClient]]:
         """See `AppContext.direct_clients`."""
         providers = {name: self._context.provider(name) for name in names}
-        kept = store or self._context.open_store()
+        kept = store or await self._context.open_store()
         ledger = StoreCoordinator(kept.store, self._context.clock, listed=False, newest=kept.newest)
         for name in providers:
             limit = limit_of(self._context.settings_of(name).profile)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from jobdeck.engine.engine import Engine
     from jobdeck.engine.subscription import ChangeSet
     from jobdeck.recording.recorder import Recorder
-    from jobdeck.store.records import Notice
+    from jobdeck.store.models import Notice
 
 FIRST = 100
 """Remembered jobs that are shown before the others are read, and before what polls them is imported: 10,000 took 1.1 s
@@ -108,15 +108,15 @@ class LiveSession:
 
         Profiles without credentials are left out, with a notice. Raises `ConfigError` when none of them has any.
         """
-        self._store = self._context.open_store()
+        self._store = await self._context.open_store()
         store = self._store.store
-        loaded = [(choice, await store.load_choice(choice)) for choice in Preference]
-        self.preferences = {choice: value for choice, value in loaded if value is not None}
-        used = await store.load_choice(LAST_USED) or ""
+        saved = await store.load_preferences()
+        self.preferences = {choice: saved[choice] for choice in Preference if choice in saved}
+        used = saved.get(LAST_USED, "")
         self._last_used_us = int(used) if used.isdecimal() else None
         if self._targets or self._lists:
             return ()
-        counts = await store.read(lambda shelf: shelf.count_watched())
+        counts = await store.count_watched()
         self._watched = self._with_keys(name for name in counts if name in self._context.settings.profiles)
         first = await self._context.load_jobs(store, (), FIRST)
         self._first = tuple(job.as_remembered() for job in first if job.key.profile in self._watched)
@@ -144,10 +144,11 @@ class LiveSession:
         if self._store is None:
             await self.recall()
         await self._context.preload()
-        running = self._running = self._context.open(listed=True, recorder=self._recorder, store=self._store)
+        running = self._running = await self._context.open(
+            listed=True, recorder=self._recorder, store=self._store, on_incident=self._on_incident
+        )
         if self._recorder is not None:
             self._recorder.when_it_ends(self._complain)
-        running.store.on_incident = self._on_incident
         self._notifier = make_end_notifier(self._context, running, self._complain)
         self._notifier.notice(self._told)
         self.notices = (*self.notices, *running.notices)
@@ -213,9 +214,10 @@ class LiveSession:
         if self._running is None:
             return None
         try:
-            # Behind the writer's orders to take jobs off the list, also those of this moment.
+            # Behind the orders to take jobs off the list, also those of this moment: a write waits for them.
             await asyncio.sleep(0)
-            counts = await self._running.store.write(lambda store: store.count_watched())
+            await self._running.store.unwatch(())
+            counts = await self._running.store.count_watched()
         except StoreError:
             counts = {}
         saved = sum(count for name, count in counts.items() if name in self._context.settings.profiles)
@@ -288,7 +290,7 @@ class LiveSession:
         if self._running is None:
             return
         try:
-            await keep_note(self._context, self._running, keys, note, instead_of)
+            await keep_note(self._running, keys, note, instead_of)
         except StoreError as error:
             self._complain(f"the note is in the ticket but was not saved: {error}")
 
@@ -306,7 +308,7 @@ class LiveSession:
 
         async def keep() -> None:
             with suppress(StoreError):
-                await running.store.save_choice(choice, value, self.clock.now().us)
+                await running.store.save_preference(choice, value)
 
         task = asyncio.get_running_loop().create_task(keep())
         self._keeping.add(task)
@@ -348,9 +350,8 @@ class LiveSession:
         if self._notifier is not None:
             await self._notifier.close(CLOSE_SECONDS)
         if self._running is not None:
-            now_us = self.clock.now().us
             with suppress(StoreError):
-                await self._running.store.save_choice(LAST_USED, str(now_us), now_us)
+                await self._running.store.save_preference(LAST_USED, str(self.clock.now().us))
             await self._running.engine.aclose()
 
     def parse(self, text: str) -> Parsed:

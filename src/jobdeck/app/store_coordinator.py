@@ -3,21 +3,39 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.engine.coordinator import Denied, ExternalUpdate, History, Permit, RateLimits, Request
+from jobdeck.engine.coordinator import (
+    Denied,
+    External,
+    ExternalAcknowledgement,
+    ExternalSighting,
+    ExternalUpdate,
+    History,
+    Permit,
+    RateLimits,
+    Request,
+)
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import CancelJob, FetchPart, Poll
-from jobdeck.store import LIST, POLL, Store, StoreError
-from jobdeck.store.aio import AsyncStore
-from jobdeck.store.records import Change, ChangeKind, Granted, Refused
-
-LEASE_SECONDS = 45.0
-"""A lease outlives the longest request (30 s), and a killed process's job is asked again within the minute."""
+from jobdeck.store import LIST, POLL, CursorLostError, Store, StoreClosedError, StoreError
+from jobdeck.store.errors import StoreUnavailableError
+from jobdeck.store.models import (
+    Answer,
+    Change,
+    ChangeKind,
+    Cursor,
+    Grant,
+    Notice,
+    OutgoingRequest,
+    RequestRecord,
+    poll_request,
+)
+from jobdeck.store.models import Denied as StoreDenied
 
 RETENTION_DAYS = 30
 """Requests and observations older than this are forgotten, and ended jobs with them; watched ones and notes stay."""
@@ -29,6 +47,11 @@ TIDY_EVERY_SECONDS = 86_400.0
 """A screen may stay open for weeks."""
 
 UNKNOWN_RETRY_SECONDS = 1.0
+
+AWAY_SECONDS = 1.0
+"""How often it is tried to send something while the store that a team shares is away."""
+
+CHANGES_A_PAGE = 500
 
 HISTORY = 100
 """Exchanges of earlier runs that are fetched for a job somebody looks at."""
@@ -43,16 +66,25 @@ class StorePermit(Permit):
     Its place in the order of sending is that of its record, which was made before it is sent.
     """
 
-    granted: Granted | None = None
+    grant: Grant | None = None
 
 
 class StoreCoordinator:
     """Keeps the engine's record in a store. With `listed`, what is watched goes on the watch list of next time.
 
-    `newest` is the place in the order of sending of the newest request that was on record when the run began.
+    `newest` is the place in the order of sending of the newest request that was on record when the run began;
+    `on_incident` is called when something happened to the store.
     """
 
-    def __init__(self, store: AsyncStore, clock: Clock, *, listed: bool, newest: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        listed: bool,
+        newest: int,
+        on_incident: Callable[[Notice], object] = lambda _: None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._listed = listed
@@ -61,6 +93,7 @@ class StoreCoordinator:
         self._tidying: asyncio.Task[None] | None = None
         self._learnt: dict[str, str] = {}
         self._newest = newest
+        self._on_incident = on_incident
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
@@ -68,7 +101,7 @@ class StoreCoordinator:
         wanted = tuple(targets)
         self._targets.update((target.key, target) for target in wanted)
         if wanted:
-            self._soon(self._store.watch(wanted, now.us, listed=self._listed))
+            self._soon(self._store.watch(wanted, listed=self._listed))
 
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
         """Take jobs off the watch list."""
@@ -76,94 +109,108 @@ class StoreCoordinator:
         for key in gone:
             self._targets.pop(key, None)
         if gone and self._listed:
-            self._soon(self._store.unwatch(gone, now.us))
+            self._soon(self._store.unwatch(gone))
 
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
         """Annotate the job."""
-        self._soon(self._store.annotate(key, now_us=now.us, acknowledged=acknowledged))
+        self._soon(self._store.acknowledge([key], acknowledged=acknowledged))
 
     def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
         """Set the budgets that all processes share; lists are paid from that of polls unless they have their own."""
         self._apart[profile] = limits.lists is not None
-        buckets = ((POLL, limits.polls), (LIST, limits.lists))
-
-        def set_all(store: Store) -> None:
-            for bucket, per_minute in buckets:
-                if per_minute is not None and not (assumed and store.limit(profile, bucket) is not None):
-                    store.set_limit(profile, bucket, max(1, int(per_minute)), now.us)
-
-        self._soon(self._store.write(set_all))
+        buckets = {POLL: limits.polls, LIST: limits.lists}
+        per_minute = {bucket: max(1, int(limit)) for bucket, limit in buckets.items() if limit is not None}
+        self._soon(self._store.set_limits(profile, per_minute, assumed=assumed))
 
     def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Save the durations, if they are others than last time."""
         data = json.dumps(durations, sort_keys=True, allow_nan=False)
         if durations and self._learnt.get(profile) != data:
             self._learnt[profile] = data
-            self._soon(self._store.save_estimates(profile, data, now.us))
+            self._soon(self._store.save_estimates(profile, data))
 
     async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
-        """Claim a job, or spend a request on anything else; without a working store the request goes unrecorded."""
+        """Claim the request from the store; without a working one it goes unrecorded."""
+        if isinstance(request, Poll | FetchPart):
+            outgoing = poll_request(request.key, url)
+        elif isinstance(request, CancelJob):
+            outgoing = OutgoingRequest(profile, url, method=request.method, job=request.key)
+        else:
+            bucket = LIST if self._apart.get(profile) else POLL
+            outgoing = OutgoingRequest(profile, url, bucket, lease=self._listed)
         try:
-            answer: Granted | Refused
-            if isinstance(request, Poll | FetchPart):
-                answer = await self._store.claim(request.key, now.us, LEASE_SECONDS, url=url)
-            elif isinstance(request, CancelJob):
-                about = request.key
-                answer = await self._store.spend(profile, POLL, now.us, url, method=request.method, about=about)
-            else:
-                bucket = LIST if self._apart.get(profile) else POLL
-                answer = await self._store.spend(profile, bucket, now.us, url)
+            (decided,) = await self._store.claim([outgoing])
+        except StoreUnavailableError:
+            # What those who share the budget send is not known: nothing is sent until it is.
+            return Denied(now.later(AWAY_SECONDS), budget_exhausted=True)
         except StoreError:
             _log.exception("the database did not respond")
             # Sent as late as the newest that is on record, for all that anybody knows.
             return StorePermit(self._newest)
-        if not isinstance(answer, Refused):
-            self._newest = max(self._newest, answer.row)
-            return StorePermit(answer.row, answer)
-        wait = (answer.until_us - now.us) / 1e6 if answer.reason != "unknown" else UNKNOWN_RETRY_SECONDS
-        silent = answer.reason == "silence"
+        if not isinstance(decided, StoreDenied):
+            self._newest = max(self._newest, decided.sequence)
+            return StorePermit(decided.sequence, decided)
+        wait = (decided.until_us - now.us) / 1e6 if decided.reason != "unknown" else UNKNOWN_RETRY_SECONDS
+        in_cooldown = decided.reason == "cooldown"
         return Denied(
-            now.later(max(0.0, wait)), budget_exhausted=silent or answer.reason == "budget", in_cooldown=silent
+            now.later(max(0.0, wait)),
+            budget_exhausted=in_cooldown or decided.reason == "budget",
+            in_cooldown=in_cooldown,
         )
 
-    async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
+    async def record(self, permit: Permit, reply: Reply, now: Instant) -> None:
         """Complete what was granted."""
-        granted = permit.granted if isinstance(permit, StorePermit) else None
-        if granted is None:
+        grant = permit.grant if isinstance(permit, StorePermit) else None
+        if grant is None:
             return
-        next_us = None if next_poll is None else next_poll.us
         try:
-            await self._store.complete(granted, reply.exchange, reply.observations, next_us, now.us)
+            await self._store.complete([Answer(grant, reply.exchange, tuple(reply.observations))])
         except StoreError:
             _log.exception("a request was not recorded")
 
     async def abandon(self, permit: Permit, now: Instant) -> None:
-        """Abandon what was granted."""
-        if isinstance(permit, StorePermit) and permit.granted is not None:
+        """Release what was granted."""
+        if isinstance(permit, StorePermit) and permit.grant is not None:
             try:
-                await self._store.abandon(permit.granted, now.us)
+                await self._store.release([permit.grant])
             except StoreError:
                 _log.exception("a lease was not released")
 
-    async def external_updates(self) -> AsyncIterator[ExternalUpdate]:
-        """Yield what other processes learn of any job; meanwhile what is too old is forgotten, once a day."""
+    async def external_updates(self, is_watched: Callable[[JobKey], bool]) -> AsyncIterator[tuple[External, ...]]:
+        """Yield what other processes learn of watched jobs; meanwhile what is too old is forgotten, once a day."""
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
-        async for changes in self._store.watch_changes():
-            for key in await self._changed(changes):
-                heard = await self._heard(key)
-                if heard is not None:
-                    yield heard
+        cursor: Cursor | None = None
+        incident = self._store.incident
+        while True:
+            try:
+                if cursor is None:
+                    cursor = await self._store.head()
+                await self._store.wait_for_change()
+                if (happened := self._store.incident) is not None and happened is not incident:
+                    incident = happened
+                    self._on_incident(happened)
+                more = True
+                while more:
+                    changes, cursor, more = await self._changes(cursor)
+                    updates = await (self._everything() if changes is None else self._updates_of(changes, is_watched))
+                    if updates:
+                        yield updates
+            except StoreClosedError:
+                return
+            except StoreError as error:
+                # Told by the store's own incident; the cursor stays where it was.
+                _log.info("changes of others cannot be read: %s", error)
 
     async def load_history(self, key: JobKey) -> History:
         """Return the answered exchanges and the timeline."""
         try:
-            entries = await self._store.exchanges(key, HISTORY)
-            lines = await self._store.timeline(key)
+            records = await self._store.requests(key, HISTORY)
+            timeline = await self._store.timeline(key)
         except StoreError:
             return History()
         now = self._clock.now()
-        answered = tuple(exchange for entry in entries if (exchange := entry.exchange(now)) is not None)
-        return History(answered, tuple(line.moment for line in lines))
+        answered = tuple(exchange for record in records if (exchange := record.at(now)) is not None)
+        return History(answered, timeline)
 
     async def close(self) -> None:
         """Carry out every order so far, then close the store."""
@@ -181,28 +228,59 @@ class StoreCoordinator:
                 _log.exception("old data was not deleted")
             await asyncio.sleep(TIDY_EVERY_SECONDS)
 
-    async def _changed(self, changes: tuple[Change, ...]) -> Iterable[JobKey]:
-        if not changes:
-            # The database is another one now, which knows none of this run's jobs, or changes were purged before they
-            # were read: everything has to be looked at.
-            self.watch(tuple(self._targets.values()), self._clock.now())
-            return [stored.last.key for name in tuple(self._apart) for stored in await self._store.jobs(name)]
-        answered = (change for change in changes if change.kind is ChangeKind.ANSWERED)
-        return dict.fromkeys(key for change in answered for key in change.keys)
-
-    async def _heard(self, key: JobKey) -> ExternalUpdate | None:
+    async def _changes(self, after: Cursor) -> tuple[tuple[Change, ...] | None, Cursor, bool]:
+        """Return a page of changes (None: some after `after` are lost), the next cursor, and whether there are more."""
         try:
-            stored = await self._store.load_job(key)
-            newest = await self._store.exchanges(key, 1)
-        except StoreError:
-            return None
-        if stored is None:
-            return None
+            changes, cursor = await self._store.changes(after, CHANGES_A_PAGE)
+        except CursorLostError:
+            return None, await self._store.head(), False
+        return changes, cursor, len(changes) == CHANGES_A_PAGE
+
+    async def _updates_of(
+        self, changes: Sequence[Change], is_watched: Callable[[JobKey], bool]
+    ) -> tuple[External, ...]:
+        """Return what others' answers changed, read anew, what they showed as it was known, and what others said."""
+        ours = self._store.client
+        answered = [one for one in changes if one.kind is ChangeKind.ANSWERED and one.client != ours]
+        changed = {key: one.sequence for one in answered for key in one.keys if is_watched(key)}
+        seen = {key: one for one in answered for key in one.seen if is_watched(key) and key not in changed}
+        sequences = {one.sequence for one in seen.values()} | set(changed.values())
+        records = await self._store.records(number for number in sequences if number is not None)
+        updates = await self._load(changed, records)
         now = self._clock.now()
-        job = stored.at(now)
-        self._newest = max(self._newest, job.sequence)
-        exchange = newest[0].exchange(now) if newest else None
-        return ExternalUpdate(job, exchange, result_missing=stored.result_bytes is not None and job.result is None)
+        for key, change in seen.items():
+            record = records.get(change.sequence or 0)
+            exchange = record.at(now) if record is not None else None
+            if exchange is not None:
+                self._newest = max(self._newest, exchange.sequence)
+                updates.append(ExternalSighting(key, exchange, now.later((change.at_us - now.us) / 1e6)))
+        said = (one for one in changes if one.kind is ChangeKind.ANNOTATED and one.client != ours)
+        if about := {key: None for one in said for key in one.keys if is_watched(key)}:
+            notes = await self._store.annotations(about)
+            updates += (ExternalAcknowledgement(key, note.acknowledged) for key, note in notes.items())
+        return tuple(updates)
+
+    async def _everything(self) -> tuple[External, ...]:
+        """Return every job: the database is another one now, or changes were purged before they were read.
+
+        Another one knows none of this run's jobs.
+        """
+        self.watch(tuple(self._targets.values()), self._clock.now())
+        keys = [saved.last.key for name in tuple(self._apart) for saved in await self._store.jobs(name)]
+        return tuple(await self._load(dict.fromkeys(keys), {}))
+
+    async def _load(self, keys: Mapping[JobKey, int | None], records: Mapping[int, RequestRecord]) -> list[External]:
+        """Return jobs as they are saved, each with the exchange that showed it where that is among the records."""
+        saved, now = await self._store.load(keys), self._clock.now()
+        updates: list[External] = []
+        for key, found in saved.items():
+            job = found.at(now)
+            self._newest = max(self._newest, job.sequence)
+            record = records.get(keys[key] or 0)
+            exchange = record.at(now) if record is not None else None
+            missing = found.result_bytes is not None and job.result is None
+            updates.append(ExternalUpdate(job, exchange, result_missing=missing))
+        return updates
 
     def _soon(self, order: Coroutine[Any, Any, Any]) -> None:
         async def carry_out() -> None:

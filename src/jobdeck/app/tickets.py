@@ -1,7 +1,6 @@
 """What a ticket is made of: a job as it is now, joined with what is remembered of it."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from jobdeck import __version__
@@ -11,8 +10,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.report.ticket import MAX_EXCHANGES, TicketSource, tickets_markdown
 from jobdeck.store import Store
-from jobdeck.store.errors import UnknownJobError
-from jobdeck.store.records import LedgerEntry
+from jobdeck.store.models import RequestRecord
 
 LOOKED_THROUGH = 400
 """Exchanges of a job that are looked through for those that tell something; of many jobs, as many as are shown."""
@@ -37,21 +35,19 @@ async def make_ticket(
 
     No request is sent: it tells what has been seen so far, as the screen does.
     """
-    jobs = running.engine.jobs
-    known = [(key, jobs.get(key), running.engine.exchanges(key)) for key in keys]
+    watched = running.engine.jobs
     among = LOOKED_THROUGH if len(keys) <= MANY else MAX_EXCHANGES
-
-    def make(store: Store) -> list[TicketSource]:
-        sources: list[TicketSource] = []
-        for key, watched, fresh in known:
-            stored = store.load_job(key) if watched is None else None
-            job = watched or (stored.at(context.clock.now()) if stored is not None else None)
-            if job is not None:
-                source = ticket_source(context, store, job, fresh, include_result=include_result, among=among)
-                sources.append(source)
-        return sources
-
-    sources = await running.store.read(make)
+    saved = await running.store.load(key for key in keys if key not in watched)
+    sources: list[TicketSource] = []
+    for key in keys:
+        job = watched.get(key)
+        if job is None and key in saved:
+            job = saved[key].at(context.clock.now())
+        if job is not None:
+            fresh = running.engine.exchanges(key)
+            sources.append(
+                await ticket_source(context, running.store, job, fresh, include_result=include_result, among=among)
+            )
     if not sources:
         raise TicketError("no job is selected" if not keys else "no data about this job any more")
     return tickets_markdown(sources, note)
@@ -64,27 +60,12 @@ async def kept_note(running: RunningEngine, keys: Sequence[JobKey]) -> str:
     return notes.pop() if len(notes) == 1 else ""
 
 
-async def keep_note(
-    context: AppContext, running: RunningEngine, keys: Sequence[JobKey], note: str, instead_of: str
-) -> None:
+async def keep_note(running: RunningEngine, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
     """Keep a note with jobs. One about several takes no other note's place but that of `instead_of`."""
-    jobs, now_us = dict(running.engine.jobs), context.clock.now().us
-
-    def keep(store: Store) -> None:
-        kept = store.annotations(keys)
-        for key in keys:
-            before = kept[key].note if key in kept else ""
-            if len(keys) == 1 or before in {"", instead_of}:
-                # Said again because the moment of the note becomes that of the whole annotation: an acknowledgement
-                # that a later end has overtaken would look as if it had come after that.
-                acknowledged = jobs[key].acknowledged if key in jobs else None
-                with suppress(UnknownJobError):
-                    store.annotate(key, now_us=now_us, acknowledged=acknowledged, note=note)
-
-    await running.store.write(keep)
+    await running.store.annotate(keys, note, None if len(keys) == 1 else {instead_of})
 
 
-def ticket_source(
+async def ticket_source(
     context: AppContext,
     store: Store,
     job: Job,
@@ -100,26 +81,27 @@ def ticket_source(
     are looked for. Asks nobody: it reads the store.
     """
     now = context.clock.now()
-    stored = store.load_job(job.key)
+    stored = (await store.load([job.key])).get(job.key)
     if stored is not None:
         remembered = stored.at(now)
         newer = job if _is_newer(job, remembered) else remembered
         target = job.target if job.target.accepted_request_id else remembered.target
         job = replace(newer, target=target, result=_result(newer, job, remembered))
-    shown = store.shown(job.key)
+    shown = await store.phase_evidence(job.key)
     # What is kept may lag behind an answer that came this moment, and then shows another phase.
     known = stored is not None and stored.last.phase is job.phase
     ends = (shown.first, shown.last) if shown is not None and job.terminal and known else ()
-    kept = _answered(store.exchanges(job.key, among), now)
+    kept = _answered(await store.requests(job.key, among), now)
     exchanges = _joined(fresh, kept, among)
-    timeline = tuple(entry.moment for entry in store.timeline(job.key))
-    annotation = store.annotations([job.key]).get(job.key)
+    timeline = await store.timeline(job.key)
+    annotation = (await store.annotations([job.key])).get(job.key)
+    since_us = min([job.added.us, *(event.at_us for event in timeline)])
     return TicketSource(
         job=job,
         timeline=timeline,
         exchanges=exchanges,
         ends=tuple(_answered(ends, now)),
-        outage=_outage(store, job, exchanges, min([job.added.us, *(moment.at_us for moment in timeline)]), now),
+        outage=await _outage(store, job, exchanges, since_us, now),
         version=__version__,
         created_us=now.us,
         curl=context.curl(job.target),
@@ -129,18 +111,18 @@ def ticket_source(
     )
 
 
-def _outage(store: Store, job: Job, own: Sequence[Exchange], since_us: int, now: Instant) -> tuple[Exchange, ...]:
+async def _outage(store: Store, job: Job, own: Sequence[Exchange], since_us: int, now: Instant) -> tuple[Exchange, ...]:
     """Return what else failed of the profile while the job was watched and going."""
     until_us = job.ended.us if job.terminal and job.ended is not None else now.us
     known = {_mark(item) for item in own}
-    failed = _answered(store.failures(job.key.profile, since_us, until_us, MOST_FAILURES), now)
+    failed = _answered(await store.failures(job.key.profile, since_us, until_us, MOST_FAILURES), now)
     return tuple(
         item for item in failed if item.problem and item.problem.kind.affects_profile and _mark(item) not in known
     )
 
 
-def _answered(entries: Iterable[LedgerEntry], now: Instant) -> list[Exchange]:
-    return [item for entry in entries if (item := entry.exchange(now)) is not None]
+def _answered(records: Iterable[RequestRecord], now: Instant) -> list[Exchange]:
+    return [item for record in records if (item := record.at(now)) is not None]
 
 
 def _is_newer(job: Job, remembered: Job) -> bool:

@@ -49,7 +49,7 @@ async def run_headless(
 
     Raises `TimedOutError` after `time_limit` seconds (None: never), and what the engine raises when it breaks.
     """
-    running = context.open(lists=lists, recorder=recorder)
+    running = await context.open(lists=lists, recorder=recorder)
     engine = running.engine
     for notice in running.notices:
         log(notice)

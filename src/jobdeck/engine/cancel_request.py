@@ -52,5 +52,5 @@ async def send_cancel(
         await coordinator.abandon(permit, clock.now())
         raise
     reply = reply.sent_as(permit.sequence)
-    await coordinator.record(permit, reply, None, clock.now())
+    await coordinator.record(permit, reply, clock.now())
     return reply

@@ -1,7 +1,7 @@
 """The seam between the engine and the store: permits, a record of every request, updates of other processes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol, TypeAlias
@@ -52,6 +52,31 @@ class ExternalUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalSighting:
+    """That another process saw a job as it was known already, by an exchange that it took in at `observed`."""
+
+    key: JobKey
+    exchange: Exchange
+    observed: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalAcknowledgement:
+    """That somebody else said whether the trouble of a job is known."""
+
+    key: JobKey
+    acknowledged: bool
+
+    @property
+    def exchange(self) -> None:
+        """None: no request was sent for it."""
+
+
+External: TypeAlias = ExternalUpdate | ExternalSighting | ExternalAcknowledgement
+"""What comes from other processes."""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What is remembered of a job: its exchanges, newest first, and its timeline, oldest first."""
 
@@ -97,7 +122,7 @@ class Coordinator(Protocol):
         """Acquire a permit to send a request; with it the request is on record as sent to `url`."""
         ...
 
-    async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
+    async def record(self, permit: Permit, reply: Reply, now: Instant) -> None:
         """Record the reply to a request; it is on disk when this returns, and before anybody is shown it."""
         ...
 
@@ -109,8 +134,8 @@ class Coordinator(Protocol):
         """Return what earlier runs and other processes observed of a job."""
         ...
 
-    def external_updates(self) -> AsyncIterator[ExternalUpdate]:
-        """Yield what other processes observe, for as long as it is read."""
+    def external_updates(self, is_watched: Callable[[JobKey], bool]) -> AsyncIterator[tuple[External, ...]]:
+        """Yield what other processes observe of watched jobs, while it is read; what comes together is one batch."""
         ...
 
     async def close(self) -> None:
@@ -143,7 +168,7 @@ class NullCoordinator:
         """Permit."""
         return Permit(next(self._sequence))
 
-    async def record(self, permit: Permit, reply: Reply, next_poll: Instant | None, now: Instant) -> None:
+    async def record(self, permit: Permit, reply: Reply, now: Instant) -> None:
         """Do nothing."""
 
     async def abandon(self, permit: Permit, now: Instant) -> None:
@@ -156,7 +181,7 @@ class NullCoordinator:
     async def close(self) -> None:
         """Do nothing."""
 
-    async def external_updates(self) -> AsyncIterator[ExternalUpdate]:
+    async def external_updates(self, is_watched: Callable[[JobKey], bool]) -> AsyncIterator[tuple[External, ...]]:
         """Wait for ever: nobody else is there."""
         await asyncio.Event().wait()
         yield  # type: ignore[misc] # never reached: it makes this an iterator

@@ -14,8 +14,15 @@ from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.clock import Timer, detect_sleep
-from jobdeck.engine.coordinator import Coordinator, NullCoordinator, RateLimits
-from jobdeck.engine.registry import Registry
+from jobdeck.engine.coordinator import (
+    Coordinator,
+    External,
+    ExternalAcknowledgement,
+    ExternalSighting,
+    NullCoordinator,
+    RateLimits,
+)
+from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import Subscription
 from jobdeck.engine.worker import Completion, ProfileWorker
 from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage, NextPoll, QuotaSnapshot
@@ -450,20 +457,41 @@ class Engine:
 
     async def _apply_external_updates(self) -> None:
         """Apply what other processes observe of our jobs, so that none is polled twice."""
-        async for external in self._coordinator.external_updates():
+        async for updates in self._coordinator.external_updates(self.jobs.__contains__):
+            jobs: dict[JobKey, Job] = {}
+            events: list[Event] = []
+            for external in updates:
+                change = self._merge_external(external)
+                events += change.events
+                jobs.update((job.key, self.jobs[job.key]) for job in change.jobs)
+            exchanges = {one.exchange.id: one.exchange for one in updates if one.exchange is not None}
+            self._publish(jobs=jobs.values(), exchanges=exchanges.values(), events=events)
+
+    def _merge_external(self, external: External) -> RegistryChange:
+        """Merge what another process observed into the registry and the schedule."""
+        if isinstance(external, ExternalAcknowledgement):
+            touched = self._registry.acknowledge(external.key, acknowledged=external.acknowledged)
+            return RegistryChange((touched,) if touched is not None else (), (), ())
+        if isinstance(external, ExternalSighting):
+            key, change = (
+                external.key,
+                self._registry.merge_sighting(external.key, external.exchange, external.observed),
+            )
+        else:
+            key = external.job.key
             change = self._registry.merge_external(
                 external.job, external.exchange, result_missing=external.result_missing
             )
-            worker = self._workers.get(external.job.key.profile)
-            if worker is None or not change.jobs:
-                continue
-            for update in change.updates:
-                health_events = replace(update, full=not update.terminal) if self.needs_own_answers else update
-                worker.scheduler.apply_external(self._clock.now().mono, health_events)
-            worker.wake()
-            exchanges = [external.exchange] if external.exchange is not None else []
-            jobs = [self._set_forecast(worker, job) for job in change.jobs]
-            self._publish(jobs=jobs, exchanges=exchanges, events=change.events)
+        worker = self._workers.get(key.profile)
+        if worker is None or not change.jobs:
+            return change
+        for update in change.updates:
+            seen = replace(update, full=not update.terminal) if self.needs_own_answers else update
+            worker.scheduler.apply_external(self._clock.now().mono, seen)
+        worker.wake()
+        for job in change.jobs:
+            self._set_forecast(worker, job)
+        return change
 
     def _set_forecast(self, worker: ProfileWorker, job: Job) -> Job:
         forecast = worker.forecast(job)

@@ -215,6 +215,18 @@ class Registry:
         lacks_result = result_missing and known.result is None and known.evicted_result is None
         return self._mark_summary_only(applied) if lacks_result else applied
 
+    def merge_sighting(self, key: JobKey, exchange: Exchange, observed: Instant) -> RegistryChange:
+        """Merge that another process saw a watched job, at `observed`, as it is known here."""
+        known = self._jobs.get(key)
+        if known is None:
+            return RegistryChange((), (), ())
+        is_new = self._logs[key].insert_exchange(exchange)
+        if exchange.sequence <= known.sequence or known.observed is None:
+            return RegistryChange((self._touch(key),) if is_new else (), (), ())
+        in_full = exchange.job is not None and not known.summary_only
+        row = replace(observation_of(known), whole=in_full)
+        return self._observe_all(((known, row),), exchange, observed, Source.PEER)
+
     def _mark_summary_only(self, applied: RegistryChange) -> RegistryChange:
         """Note that only the end is known of the jobs just observed, if they have ended."""
         for job in applied.jobs:

@@ -317,7 +317,7 @@ class ProfileWorker:
             reply = reply.sent_as(permit.sequence)
             now = self._clock.now()
             # First on record, then shown: else a process killed in between has shown an ID that nobody finds again.
-            await self._coordinator.record(permit, reply, self._next_poll(request, reply, now), now)
+            await self._coordinator.record(permit, reply, now)
             delegate.on_completion(Completion(self, request, reply, now))
             if isinstance(request, Poll) and (wanted := self._downloads.get(request.key)) and wanted.part is None:
                 # Wanted since this request was sent, or in the answer that was polled for to find it.
@@ -387,12 +387,6 @@ class ProfileWorker:
         with suppress(Exception):
             return self._provider.url_of(subject)
         return ""
-
-    def _next_poll(self, request: Request, reply: Reply, now: Instant) -> Instant | None:
-        """Return about when the job that was asked for is due again; None when it has ended, and for a list."""
-        plan = None if isinstance(request, ListPage) else self.scheduler.next_poll(request.key)
-        ended = any(observation.phase.terminal for observation in reply.observations)
-        return None if plan is None or ended else now.later(max(plan.interval, reply.retry_after or 0.0))
 
     def _internal_error(self, subject: RequestSubject, error: Exception, started: Instant) -> Exchange:
         problem = Problem(ProblemKind.PROTOCOL, f"internal error ({type(error).__name__}): please report it")

@@ -1,12 +1,10 @@
-"""What we remember between two runs: a `Store`, and SQLite behind it.
+"""What is remembered between two runs, and shared by all that run: a `Store`, with SQLite behind it."""
 
-The asynchronous front is `jobdeck.store.aio`, imported apart because asyncio takes 30 ms.
-"""
-
-from jobdeck.store.base import LIST, POLL, Store
 from jobdeck.store.errors import CursorLostError, NewerSchemaError, StoreClosedError, StoreError, UnknownJobError
+from jobdeck.store.models import LIST, POLL
+from jobdeck.store.protocol import Store
+from jobdeck.store.saved_job import SavedJob
 from jobdeck.store.sqlite.opening import Opened, open_read_only, open_store
-from jobdeck.store.stored import StoredJob
 
 __all__ = [
     "LIST",
@@ -14,10 +12,10 @@ __all__ = [
     "CursorLostError",
     "NewerSchemaError",
     "Opened",
+    "SavedJob",
     "Store",
     "StoreClosedError",
     "StoreError",
-    "StoredJob",
     "UnknownJobError",
     "open_read_only",
     "open_store",

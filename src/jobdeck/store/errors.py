@@ -8,9 +8,9 @@ class StoreError(Exception):
 
 
 class NewerSchemaError(StoreError):
-    """The file was written by a newer jobdeck; it is neither changed nor read."""
+    """The database was written by a newer jobdeck; it is neither changed nor read."""
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
+    def __init__(self, path: Path | str, found: int, known: int) -> None:
         self.found = found
         self.known = known
         super().__init__(
@@ -40,6 +40,14 @@ class StoreUnlockableError(StoreError):
 
 class StoreIOError(StoreError):
     """The system refused to read or write the file."""
+
+
+class StoreOutdatedError(StoreError):
+    """The database has an older schema than this jobdeck needs, and is migrated only when somebody says so."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database server cannot be reached now; it is tried again."""
 
 
 class StoreClosedError(StoreError):

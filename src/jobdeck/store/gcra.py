@@ -15,15 +15,15 @@ _SPACED_US = 61_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Rate:
     """One request every `interval_us` microseconds, and `burst` of them at once after a pause."""
 
     interval_us: int
     burst: int
 
     @classmethod
-    def of(cls, per_minute: int) -> "Pace":
-        """Return the pace for a limit of `per_minute` requests in any 60 s; ValueError below one.
+    def of(cls, per_minute: int) -> "Rate":
+        """Return the rate for a limit of `per_minute` requests in any 60 s; ValueError below one.
 
         300 a minute gives a rate of 290 and a burst of 5, so 295 in the worst window: the second five are for one
         burst more when the clock is set forward, and for requests that the network brings closer together.
@@ -31,43 +31,43 @@ class Pace:
         if per_minute < 1:
             raise ValueError(f"a limit is at least one request a minute, not {per_minute}")
         burst = max(per_minute // _REQUESTS_PER_BURST, min(_SMALL_BURST, per_minute // 10), 1)
-        rate = per_minute - 2 * burst if per_minute > 2 * burst else per_minute - burst
-        return cls(-(-MINUTE_US // rate) if rate else _SPACED_US, burst)
+        even = per_minute - 2 * burst if per_minute > 2 * burst else per_minute - burst
+        return cls(-(-MINUTE_US // even) if even else _SPACED_US, burst)
 
 
 @dataclass(frozen=True, slots=True)
-class Go:
+class Admitted:
     """The request may be sent; `tat_us` is the bucket's new state."""
 
     tat_us: int
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class Delayed:
     """The request may be sent at `until_us`, if nobody takes that place first."""
 
     until_us: int
 
 
-Verdict: TypeAlias = Go | Later
+Verdict: TypeAlias = Admitted | Delayed
 
 
-def admit(tat_us: int, now_us: int, pace: Pace) -> Verdict:
+def admit(tat_us: int, now_us: int, rate: Rate) -> Verdict:
     """Decide on one request at `now_us` for a bucket in state `tat_us` (the theoretical arrival time; 0 when new).
 
     However many processes ask, and however their clocks are apart, the grants within any 60 s are at most
     burst + rate: each moves the state on by an interval, and none moves it further than a burst past its own time.
     """
-    ahead = pace.burst * pace.interval_us
-    if tat_us > now_us + _longest(pace):
+    ahead = rate.burst * rate.interval_us
+    if tat_us > now_us + _longest(rate):
         # No grant can have led this far: the clock was set back. One request goes, and the burst counts as used.
-        return Go(now_us + ahead)
-    after = max(tat_us, now_us) + pace.interval_us
-    return Go(after) if after <= now_us + ahead else Later(after - ahead)
+        return Admitted(now_us + ahead)
+    after = max(tat_us, now_us) + rate.interval_us
+    return Admitted(after) if after <= now_us + ahead else Delayed(after - ahead)
 
 
-def rescale(tat_us: int, now_us: int, before: Pace, after: Pace) -> int:
-    """Return the state of a bucket whose pace changes: as many requests count as used as did before.
+def rescale(tat_us: int, now_us: int, before: Rate, after: Rate) -> int:
+    """Return the state of a bucket whose rate changes: as many requests count as used as did before.
 
     Without it, three requests spaced for 30 a minute would block a bucket of 300 for six seconds. A state that only a
     clock set back explains stays as it is, and no change leads to one.
@@ -79,5 +79,5 @@ def rescale(tat_us: int, now_us: int, before: Pace, after: Pace) -> int:
     return now_us + min(-(-ahead * after.interval_us // before.interval_us), _longest(after))
 
 
-def _longest(pace: Pace) -> int:
-    return pace.burst * pace.interval_us + MINUTE_US
+def _longest(rate: Rate) -> int:
+    return rate.burst * rate.interval_us + MINUTE_US

@@ -13,7 +13,7 @@ from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage
 from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from jobdeck.scheduling.scheduler import Scheduler
-from jobdeck.store.gcra import Later, Pace, admit
+from jobdeck.store.gcra import Delayed, Rate, admit
 from tests.builders import make_scheduler
 from tests.support.examples import examples
 from tests.unit.scheduling.world import World, job_key, running, scheduler
@@ -26,7 +26,7 @@ class Walled(World):
 
     def __init__(self, tested: Scheduler, answer: object, per_minute: int, taken: float = 0.0) -> None:
         super().__init__(tested, answer)  # type: ignore[arg-type] - handed on as it is
-        self.pace = Pace.of(per_minute)
+        self.rate = Rate.of(per_minute)
         self.denied = 0
         self._tat = 0
         self._taken = taken
@@ -44,8 +44,8 @@ class Walled(World):
         return False
 
     def _spend(self, now_us: int) -> int | None:
-        verdict = admit(self._tat, now_us, self.pace)
-        if isinstance(verdict, Later):
+        verdict = admit(self._tat, now_us, self.rate)
+        if isinstance(verdict, Delayed):
             return verdict.until_us
         self._tat = verdict.tat_us
         return None
@@ -163,7 +163,7 @@ def test_a_limit_that_stays_and_one_that_is_used_up_let_nothing_go_sooner() -> N
         assert wait.until >= 4.0
 
 
-def test_a_raised_limit_ends_no_silence_of_the_servers() -> None:
+def test_a_raised_limit_ends_no_cooldown_of_the_servers() -> None:
     tested = scheduler(30)
     sent, _ = _held(tested)
     tested.on_result(

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from jobdeck.app.context import AppContext, ListPolicy
 from jobdeck.app.json_shapes import CancelledObject, CancelObject, job_object, rfc3339
-from jobdeck.cli.commands.status import SingleCheck
+from jobdeck.cli.commands.status import SingleCheck, recall_unasked
 from jobdeck.cli.exit_codes import CommandError, ExitCode, problem_code, worst
 from jobdeck.cli.headless import run_headless
 from jobdeck.cli.job_text import STATUS_HEADER, describe_id, describe_row
 from jobdeck.cli.log import STATUS_LINE, log
 from jobdeck.cli.output import print_json, print_table
 from jobdeck.cli.rate_limit_notices import RateLimitNotices
-from jobdeck.cli.run_async import run_printing
-from jobdeck.cli.store import open_store_for
+from jobdeck.cli.run_async import run_async, run_printing
 from jobdeck.cli.targets import open_targets
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.humanize import pluralize
@@ -43,8 +42,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     finally:
         STATUS_LINE.clear()
     if check.unasked:
-        with open_store_for(arguments, context.settings.scopes) as store:
-            check.recall(store)
+        run_async(recall_unasked(arguments, context.settings, check))
     jobs = [check.done[target.key] for target in targets]
     now = context.clock.now()
     if arguments.json:

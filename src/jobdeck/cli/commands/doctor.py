@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,7 +32,6 @@ from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.domain.scope import Scope
 from jobdeck.scheduling.actions import ListPage
 from jobdeck.store import LIST, POLL
 from jobdeck.tui import clipboard, notifications
@@ -65,19 +64,19 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if arguments.provider is not None or arguments.body is not None:
         return show_body(arguments)
     checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
-    scopes: Mapping[str, Scope] = {}
+    settings: Settings | None = None
     try:
         context = open_context(arguments)
     except ConfigError as error:
         checks.append(Check("configuration", Verdict.FAILED, str(error), ExitCode.USAGE))
     else:
-        scopes, names = context.settings.scopes, profiles_of(context, arguments.profile)
+        settings, names = context.settings, profiles_of(context, arguments.profile)
         checks.extend((_configuration(context), _apis(context)))
         for name in names:
             with suppress(ConfigError):  # which the check of the credential tells
                 context.settings.profiles[name].prompt()
         checks.extend(run_async(_profiles(context, arguments, names)))
-    checks.extend((_store(arguments, scopes), *_terminal()))
+    checks.extend((run_async(_store(arguments, settings)), *_terminal()))
     _report(checks, as_json=arguments.json)
     return next((check.code for check in checks if check.verdict is Verdict.FAILED), ExitCode.OK)
 
@@ -158,7 +157,7 @@ async def _reached(context: AppContext, arguments: argparse.Namespace, name: str
         return [_unanswered(name, origin, exchange.problem)]
     trail = f", request {exchange.support_id}" if exchange.support_id else ""
     found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
-    checks = [Check(f"{name}: request", Verdict.OK, found), _limits(context, arguments, name, windows)]
+    checks = [Check(f"{name}: request", Verdict.OK, found), await _limits(context, arguments, name, windows)]
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
     return checks
@@ -188,7 +187,9 @@ def _keyless(profile: Profile) -> bool:
     return not profile.spec.needs_secret
 
 
-def _limits(context: AppContext, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]) -> Check:
+async def _limits(
+    context: AppContext, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]
+) -> Check:
     """Tell the limits: configured, announced just now, and as all jobdecks on this machine hold to them."""
     profile = context.settings.profiles[name].profile
     configured, documented = profile.requests_per_minute, profile.spec.requests_per_minute
@@ -200,8 +201,9 @@ def _limits(context: AppContext, arguments: argparse.Namespace, name: str, windo
     ours = "not configured" if configured is None else f"{configured}/min configured"
     if configured is None and documented is not None:
         ours = f"{documented}/min documented"
-    with open_store_for(arguments, context.settings.scopes) as store:
-        learnt = {bucket: limit for bucket in (POLL, LIST) if (limit := store.limit(name, bucket)) is not None}
+    async with open_store_for(arguments, context.settings) as store:
+        limits = {bucket: await store.limit(name, bucket) for bucket in (POLL, LIST)}
+    learnt = {bucket: limit for bucket, limit in limits.items() if limit is not None}
     kept = "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in learnt.items()) if learnt else ""
     return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {told or 'no limit'}{kept}")
 
@@ -219,12 +221,12 @@ def _clock(name: str, offset: float) -> Check:
     return Check(f"{name}: clock", Verdict.OK if abs(offset) <= CLOCK_TOLERANCE else Verdict.WARNING, found)
 
 
-def _store(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> Check:
-    opened = open_own_store(os.environ, scopes, keep=not arguments.no_store)
+async def _store(arguments: argparse.Namespace, settings: Settings | None) -> Check:
+    opened = await open_own_store(os.environ, settings, keep=not arguments.no_store)
     try:
-        health = opened.store.health(check=True)
+        health = await opened.store.health(check=True)
     finally:
-        opened.store.close()
+        await opened.store.close()
     left_out = (
         f"unreadable rows, skipped: {'; '.join(health.unreadable)}. They are rebuilt from the next response"
         if health.unreadable
@@ -234,8 +236,7 @@ def _store(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> Check:
         told = (*(notice.message for notice in opened.notices), left_out)
         return Check("store", Verdict.WARNING, " ".join(filter(None, told)))
     rows = ", ".join(f"{count} {table}" for table, count in health.rows.items() if count)
-    place = f"{health.path or 'in memory'}, {health.size / 1024:.0f} KiB"
-    found = f"{place}, schema {health.schema}, SQLite {health.sqlite_version}"
+    found = f"{health.place}, {health.size / 1024:.0f} KiB, schema {health.schema}, {health.server_version}"
     if health.check not in {None, "ok"}:
         return Check("store", Verdict.FAILED, f"{found}: {health.check}", ExitCode.INTERNAL)
     if left_out:

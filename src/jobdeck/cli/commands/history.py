@@ -9,14 +9,16 @@ from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.job_text import describe_message, describe_progress, describe_state
 from jobdeck.cli.log import log, truncate_with_notice
 from jobdeck.cli.output import of_profile, print_table_of_scopes
-from jobdeck.cli.store import open_store_for, read_scopes
+from jobdeck.cli.run_async import run_async
+from jobdeck.cli.store import open_store_for, read_settings
+from jobdeck.config import Settings
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.clock import SystemClock
 from jobdeck.store import Store
-from jobdeck.store.records import Annotation
-from jobdeck.store.stored import StoredJob
+from jobdeck.store.models import Annotation
+from jobdeck.store.saved_job import SavedJob
 
 DAY_US = 86_400 * 1_000_000
 _HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE")
@@ -24,27 +26,31 @@ _HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """List remembered jobs, newest activity first, or forget old ones with ``--purge``."""
-    now = SystemClock().now()
-    form = ExportFormat.JSON if arguments.json else arguments.format
-    scopes = read_scopes(arguments)
-    with open_store_for(arguments, scopes, needed=True) as store:
-        if arguments.purge is not None:
-            return _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
-        stored = truncate_with_notice(store.jobs(arguments.profile, arguments.limit + 1), arguments.limit)
-        notes = store.annotations(item.last.key for item in stored)
-        if not stored and not form:
-            log(f"no saved jobs{of_profile(arguments, scopes)} yet")
-        elif form:
-            jobs, more = [item.at(now) for item in stored], [_saved(item, notes.get(item.last.key)) for item in stored]
-            sys.stdout.write(export_jobs(jobs, now, ExportFormat(form), more, SavedKeys.__annotations__))
-            sys.stdout.flush()
-        else:
-            named = [(item.last.key.profile, item.scope) for item in stored]
-            print_table_of_scopes(_HEADER, [_row(item.at(now), now) for item in stored], named)
+    run_async(_run(arguments, read_settings(arguments)))
     return ExitCode.OK
 
 
-def _saved(item: StoredJob, note: Annotation | None) -> SavedKeys:
+async def _run(arguments: argparse.Namespace, settings: Settings) -> None:
+    now = SystemClock().now()
+    form = ExportFormat.JSON if arguments.json else arguments.format
+    async with open_store_for(arguments, settings, needed=True) as store:
+        if arguments.purge is not None:
+            await _purge(store, now.us - round(arguments.purge * DAY_US), arguments.purge)
+            return
+        stored = truncate_with_notice(await store.jobs(arguments.profile, arguments.limit + 1), arguments.limit)
+        notes = await store.annotations(item.last.key for item in stored)
+    if not stored and not form:
+        log(f"no saved jobs{of_profile(arguments, settings.scopes)} yet")
+    elif form:
+        jobs, more = [item.at(now) for item in stored], [_saved(item, notes.get(item.last.key)) for item in stored]
+        sys.stdout.write(export_jobs(jobs, now, ExportFormat(form), more, SavedKeys.__annotations__))
+        sys.stdout.flush()
+    else:
+        named = [(item.last.key.profile, item.scope) for item in stored]
+        print_table_of_scopes(_HEADER, [_row(item.at(now), now) for item in stored], named)
+
+
+def _saved(item: SavedJob, note: Annotation | None) -> SavedKeys:
     return {
         "origin": item.scope.origin or None,
         "organization": item.scope.organization,
@@ -67,14 +73,9 @@ def _row(job: Job, now: Instant) -> tuple[str, ...]:
     )
 
 
-def _purge(store: Store, before_us: int, days: float) -> ExitCode:
-    exchanges = observations = jobs = 0
-    while True:
-        gone = store.purge(before_us)
-        exchanges += gone.exchanges
-        observations += gone.observations
-        jobs += gone.jobs
-        if not gone.more:
-            break
-    log(f"deleted {jobs} jobs, {exchanges} requests and {observations} observations older than {days:g} days")
-    return ExitCode.OK
+async def _purge(store: Store, before_us: int, days: float) -> None:
+    gone = await store.purge(before_us)
+    log(
+        f"deleted {gone.jobs} jobs, {gone.exchanges} requests and {gone.observations} observations"
+        f" older than {days:g} days"
+    )

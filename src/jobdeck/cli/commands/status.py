@@ -12,10 +12,11 @@ from jobdeck.cli.job_text import STATUS_HEADER, describe_row
 from jobdeck.cli.log import STATUS_LINE
 from jobdeck.cli.output import print_json, print_table
 from jobdeck.cli.rate_limit_notices import blocked_too_long
-from jobdeck.cli.run_async import run_printing
+from jobdeck.cli.run_async import run_async, run_printing
 from jobdeck.cli.store import open_store_for
 from jobdeck.cli.summary import log_anomalies
 from jobdeck.cli.targets import open_targets
+from jobdeck.config import Settings
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem
@@ -41,13 +42,18 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     finally:
         STATUS_LINE.clear()
     if check.unasked:
-        with open_store_for(arguments, context.settings.scopes) as store:
-            check.recall(store)
+        run_async(recall_unasked(arguments, context.settings, check))
     jobs = [check.done[target.key] for target in inputs.targets]
     if not arguments.json:
         now = context.clock.now()
         print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
     return exit_code(jobs)
+
+
+async def recall_unasked(arguments: argparse.Namespace, settings: Settings, check: "SingleCheck") -> None:
+    """Take what is remembered of the jobs that a check left unasked."""
+    async with open_store_for(arguments, settings) as store:
+        await check.recall(store)
 
 
 class SingleCheck:
@@ -89,12 +95,11 @@ class SingleCheck:
         STATUS_LINE.show(f"{len(self.done)} of {self._total} polled")
         return len(self.done) + len(self.unasked) == self._total
 
-    def recall(self, store: Store) -> None:
+    async def recall(self, store: Store) -> None:
         """Take the jobs that were not asked for in the state in which they are remembered."""
-        now = self._clock.now()
+        now, saved = self._clock.now(), await store.load(self.unasked)
         for key, job in tuple(self.unasked.items()):
-            stored = store.load_job(key)
-            self._take(job if stored is None else replace(stored.at(now), problem=job.problem))
+            self._take(replace(saved[key].at(now), problem=job.problem) if key in saved else job)
 
     def _take(self, job: Job) -> None:
         self.unasked.pop(job.key, None)

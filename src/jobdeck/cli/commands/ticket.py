@@ -21,7 +21,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.report.ticket import ticket_markdown, ticket_object
+from jobdeck.report.ticket import TicketSource, ticket_markdown, ticket_object
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -40,11 +40,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         looked_at = bool(fresh) and not engine.jobs[targets[0].key].awaits_part
         return looked_at or bool(engine.halted()) or bool(silent)
 
-    (job,) = run_async(run_headless(context, targets, looked, lists=ListPolicy.NONE))
-    with open_store_for(arguments, context.settings.scopes) as store:
-        source = ticket_source(
-            context, store, job, fresh, note=arguments.note or "", include_result=arguments.include_result
-        )
+    async def look() -> TicketSource:
+        (job,) = await run_headless(context, targets, looked, lists=ListPolicy.NONE)
+        async with open_store_for(arguments, context.settings) as store:
+            return await ticket_source(
+                context, store, job, fresh, note=arguments.note or "", include_result=arguments.include_result
+            )
+
+    source = run_async(look())
     if arguments.format == "json":
         made = ticket_object(source, job_object(source.job, context.clock.now()))
         if arguments.output is None:
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         _save(arguments.output, ticket_markdown(source))
     if source.job.observed is not None:
         return ExitCode.OK
-    return job_code(source.job if fresh or not silent else replace(source.job, problem=silent[job.key.profile]))
+    return job_code(source.job if fresh or not silent else replace(source.job, problem=silent[source.job.key.profile]))
 
 
 def _save(name: str, text: str) -> None:

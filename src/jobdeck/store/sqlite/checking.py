@@ -10,9 +10,9 @@ from typing import Any
 
 import apsw
 
+from jobdeck.store.columns import ROW_FAULTS
 from jobdeck.store.errors import StoreCorruptError
-from jobdeck.store.sqlite.faults import ROW_FAULTS
-from jobdeck.store.sqlite.sql import sql
+from jobdeck.store.sql import sql
 
 _OF_A_ROW = re.compile(r"(?:non-)?[A-Z]+ value in \S+|CHECK constraint failed in \S+")
 """What `PRAGMA integrity_check` says of a value that its column does not take: it costs a row, not the file."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import apsw
 
 from jobdeck.store.sqlite.faults import BUSY
-from jobdeck.store.sqlite.place import lock_refusal
+from jobdeck.store.sqlite.files import lock_refusal
 
 BUSY_TIMEOUT_MS = 5_000
 _FIRST_TIMEOUT_MS = 250

@@ -6,23 +6,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
 
 import apsw
 
 from jobdeck.domain.scope import Scope
+from jobdeck.store.columns import ROW_FAULTS
 from jobdeck.store.errors import (
     StoreClosedError,
     StoreError,
     StoreIOError,
     StoreReadOnlyError,
 )
-from jobdeck.store.records import Notice, NoticeKind
-from jobdeck.store.sqlite.carry import carry_over, read_usage, write_usage
-from jobdeck.store.sqlite.faults import BUSY, DAMAGED, LOST, ROW_FAULTS, cause, typed
-from jobdeck.store.sqlite.place import create_private, suspicion
+from jobdeck.store.models import Notice, NoticeKind
+from jobdeck.store.sqlite.faults import BUSY, DAMAGED, LOST, cause, translate_error
+from jobdeck.store.sqlite.files import create_private, damage_marker
+from jobdeck.store.sqlite.memory_fallback import carry_over, read_usage, write_usage
 from jobdeck.store.sqlite.scopes import add_scopes, make_views
-from jobdeck.store.uuid7 import Uuid7
 
 T = TypeVar("T")
 
@@ -35,17 +34,17 @@ _MOST_REOPENED = 3
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What an operation works with inside its transaction; `actor` is the row of who we are, `name` the name.
+    """What an operation works with inside its transaction; `client` is the row of who we are, `name` the name.
 
     `applied` are the jobs whose rows this run has read for an answer, and written: damage in a row may have left its
     digests as they were.
     """
 
     connection: apsw.Connection
-    actor: int
+    client: int
     name: str
     keep_results: bool
-    new_id: Callable[[int], UUID]
+    now_us: Callable[[], int]
     applied: set[int] = field(default_factory=set)
 
 
@@ -71,15 +70,17 @@ class Database:
         self,
         path: Path | None,
         connections: Connections,
-        actor: str,
+        client: str,
         *,
+        now_us: Callable[[], int],
         keep_results: bool,
         make_memory: Callable[[], apsw.Connection],
         scopes: Mapping[str, Scope],
         reopen: Callable[[], Connections] | None = None,
     ) -> None:
         self.path = path
-        self.actor = actor
+        self.client = client
+        self._now_us = now_us
         self.degraded: Notice | None = None
         self.incident: Notice | None = None
         self._make_memory = make_memory
@@ -87,7 +88,6 @@ class Database:
         self._reopen = reopen
         self._reopened = 0
         self._keep_results = keep_results
-        self._new_id = Uuid7().new
         self._write_lock = threading.RLock()
         self._owner: int | None = None
         self._generation = 0
@@ -117,7 +117,7 @@ class Database:
                         self._leave_file(error)
                 return self._query(work)
         except (apsw.Error, *ROW_FAULTS) as error:
-            raise typed(error, self._what) from error
+            raise translate_error(error, self._what) from error
 
     def write(self, work: Callable[[Session], T]) -> T:
         """Run work in a transaction, or as part of the one this thread is in; it may be run twice."""
@@ -138,7 +138,7 @@ class Database:
                 except LOST as error:
                     self._leave_file(error)
                 except (apsw.Error, *ROW_FAULTS) as error:
-                    raise typed(error, self._what) from error
+                    raise translate_error(error, self._what) from error
 
     def data_version(self) -> int:
         """Return a number that differs when another connection changed the database.
@@ -179,20 +179,20 @@ class Database:
         self._identity = _identity(self.path) if connections.in_file else None
         self._reader = reader
         self._read_lock = self._write_lock if reader is writer else threading.RLock()
-        self._session = Session(writer, 0, self.actor, self._keep_results, self._new_id)
+        self._session = Session(writer, 0, self.client, self._keep_results, self._now_us)
         if self._read_only:
             make_views(reader, self._scopes)
             return
         writer.execute("BEGIN IMMEDIATE")
-        writer.execute("INSERT OR IGNORE INTO actors (name) VALUES (?)", (self.actor,))
-        actor = writer.execute("SELECT id FROM actors WHERE name = ?", (self.actor,)).get
+        writer.execute("INSERT OR IGNORE INTO clients (name) VALUES (?)", (self.client,))
+        client = writer.execute("SELECT id FROM clients WHERE name = ?", (self.client,)).get
         add_scopes(writer, self._scopes)
         writer.execute("COMMIT")
         make_views(writer, self._scopes)
         if reader is not writer:
             make_views(reader, self._scopes)
             reader.pragma("query_only", True)
-        self._session = Session(writer, int(actor), self.actor, self._keep_results, self._new_id)
+        self._session = Session(writer, int(client), self.client, self._keep_results, self._now_us)
 
     def _query(self, work: Callable[[apsw.Connection], T]) -> T:
         while True:
@@ -241,7 +241,7 @@ class Database:
                 connections = self._reopen()
                 self._generation += 1
                 self._use(connections)
-                self._transaction(lambda session: write_usage(session.connection, usage, session.actor))
+                self._transaction(lambda session: write_usage(session.connection, usage, session.client))
             except (StoreError, apsw.Error, OSError, ValueError) as error:
                 self._leave_file(error)
                 return
@@ -250,12 +250,12 @@ class Database:
 
     def _leave_file(self, error: Exception) -> None:
         if self.path is None or self.degraded or self._read_only:
-            raise typed(error, self._what) from error
+            raise translate_error(error, self._what) from error
         why = cause(error, self.path)
         if isinstance(error, (*DAMAGED, apsw.SQLError)):
             # Others may be at work in the file: it is set aside when it is opened next, not under their hands.
             with suppress(OSError):
-                create_private(suspicion(self.path))
+                create_private(damage_marker(self.path))
         with self._read_lock:
             with suppress(apsw.Error):
                 self._shut()

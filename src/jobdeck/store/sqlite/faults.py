@@ -15,7 +15,7 @@ from jobdeck.store.errors import (
     StoreReadOnlyError,
     StoreUnlockableError,
 )
-from jobdeck.store.sqlite.place import is_full, lock_refusal
+from jobdeck.store.sqlite.files import is_full, lock_refusal
 
 _LOCKING = frozenset(
     {
@@ -38,9 +38,6 @@ LOST = (
 )
 """After these the file cannot be worked with, and the store goes on in memory; an SQLError is of a damaged schema."""
 
-ROW_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What is raised by a row that no jobdeck wrote: text that is no UTF-8, a value of another type, an unknown word."""
-
 
 def unlockable(what: str, reason: str) -> StoreUnlockableError:
     """Return the error of a file that cannot be locked."""
@@ -59,10 +56,10 @@ def cause(error: Exception, path: Path) -> StoreError:
         return unlockable(str(path), reason)
     if isinstance(error, apsw.IOError) and is_full(path.parent):
         return StoreFullError(f"{path} cannot grow: {os.strerror(errno.ENOSPC)}")
-    return typed(error, str(path))
+    return translate_error(error, str(path))
 
 
-def typed(error: Exception, what: str) -> StoreError:
+def translate_error(error: Exception, what: str) -> StoreError:
     """Return `error` as a `StoreError` whose message begins with `what` (the file, or "the in-memory database")."""
     match error:
         case StoreError():

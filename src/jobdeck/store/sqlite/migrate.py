@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 
 from jobdeck.store.errors import NewerSchemaError
-from jobdeck.store.sqlite.place import create_private, free_name, stamp
+from jobdeck.store.sqlite.files import create_private, free_name, stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Opening a database whatever state its file is in."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,54 +9,66 @@ import apsw
 
 from jobdeck.access import explain_access, explain_file
 from jobdeck.domain.scope import Scope
-from jobdeck.store.base import Store
 from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError, StoreReadOnlyError
-from jobdeck.store.records import Notice, NoticeKind
-from jobdeck.store.sqlite.carry import carry_over
+from jobdeck.store.models import Notice, NoticeKind
 from jobdeck.store.sqlite.checking import check, check_tables
 from jobdeck.store.sqlite.connect import connect, connect_memory, connect_read_only, connect_reader
 from jobdeck.store.sqlite.database import Connections, Database
-from jobdeck.store.sqlite.faults import DAMAGED, cause, typed
+from jobdeck.store.sqlite.faults import DAMAGED, cause, translate_error
+from jobdeck.store.sqlite.files import (
+    companions,
+    create_private,
+    damage_marker,
+    exclusive_lock,
+    prepare,
+    quarantine,
+    require_files,
+)
+from jobdeck.store.sqlite.memory_fallback import carry_over
 from jobdeck.store.sqlite.migrate import Migration, load_migrations, migrate, schema_of
-from jobdeck.store.sqlite.place import alone, companions, create_private, prepare, require_files, set_aside, suspicion
 from jobdeck.store.sqlite.store import SqliteStore
-from jobdeck.store.sqlite.watching import adopt_watches
+from jobdeck.store.sqlite.watchlist import adopt_watches
 
 _QUICK_CHECK_BYTES = 4 * 1024 * 1024
 """A file up to this size is checked whole at every start, in 10 ms. Damage in a larger one shows when it is met;
 the store then goes on in memory, and the file is checked and set aside at the next start."""
 
 
+def system_now_us() -> int:
+    """Return the system's time in microseconds since the epoch."""
+    return time.time_ns() // 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An open store, and what a person must be told about how it came to be open."""
 
-    store: Store
+    store: SqliteStore
     notices: tuple[Notice, ...] = ()
 
 
 def open_store(
     path: Path | None,
-    actor: str,
+    client: str,
     *,
     keep_results: bool = False,
     fallback: bool = True,
-    now_us: int | None = None,
+    now_us: Callable[[], int] = system_now_us,
     migrations: tuple[Migration, ...] | None = None,
     scopes: Mapping[str, Scope] | None = None,
 ) -> Opened:
     """Open the database at `path`, made when there is none; None keeps everything in memory.
 
-    `actor` says who writes and is unique to this run; `scopes` are those of the configured profiles by name. A profile
+    `client` says who writes and is unique to this run; `scopes` are those of the configured profiles by name. A profile
     that is not among them has a scope of its own name, without an origin. A damaged file is renamed aside with its
     time and a new one begun; an older schema is migrated after a copy was made. When the file cannot be used at all
     (newer, full, locked, not writable), the store is in memory with what could be read, and a notice says why;
     without `fallback` that raises `StoreError`.
     """
     opening = _Opening(
-        actor,
+        client,
         keep_results,
-        now_us if now_us is not None else time.time_ns() // 1_000,
+        now_us,
         load_migrations() if migrations is None else migrations,
         scopes or {},
     )
@@ -73,7 +85,7 @@ def open_store(
         return Opened(opening.in_memory(readable), (Notice(NoticeKind.IN_MEMORY, message, path, str(why)),))
 
 
-def open_read_only(path: Path, actor: str, scopes: Mapping[str, Scope]) -> Opened:
+def open_read_only(path: Path, client: str, scopes: Mapping[str, Scope]) -> Opened:
     """Open a database that cannot be written, as on a full or read-only disk, for reading alone; raises `StoreError`.
 
     Everything in it can be asked for, which is more than a store in memory takes along. A notice says when its newest
@@ -93,7 +105,15 @@ def open_read_only(path: Path, actor: str, scopes: Mapping[str, Scope]) -> Opene
     except (apsw.Error, OSError) as error:
         raise _explained(error, path) from error
     connections = Connections(None, reader)
-    database = Database(path, connections, actor, keep_results=False, make_memory=connect_memory, scopes=scopes)
+    database = Database(
+        path,
+        connections,
+        client,
+        now_us=system_now_us,
+        keep_results=False,
+        make_memory=connect_memory,
+        scopes=scopes,
+    )
     log = path.with_name(f"{path.name}-wal")
     if whole or not log.exists() or not log.stat().st_size:
         return Opened(SqliteStore(database))
@@ -103,13 +123,13 @@ def open_read_only(path: Path, actor: str, scopes: Mapping[str, Scope]) -> Opene
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    actor: str
+    client: str
     keep_results: bool
-    now_us: int
+    now_us: Callable[[], int]
     migrations: tuple[Migration, ...]
     scopes: Mapping[str, Scope]
 
-    def in_memory(self, path: Path | None) -> Store:
+    def in_memory(self, path: Path | None) -> SqliteStore:
         memory = self._memory()
         if path is not None:
             carry_over(memory, path)
@@ -122,10 +142,10 @@ class _Opening:
         except apsw.SQLError as error:
             # Our own statements do not fit: something else is in its schema. Checked as a whole, it is set aside.
             _close(connections)
-            create_private(suspicion(path))
+            create_private(damage_marker(path))
             connections, notices = self._connections(path)
             if not notices:
-                raise typed(error, str(path)) from error
+                raise translate_error(error, str(path)) from error
             return Opened(self._store(path, connections), tuple(notices))
         except BaseException:
             _close(connections)
@@ -134,13 +154,13 @@ class _Opening:
     def _connections(self, path: Path) -> tuple[Connections, list[Notice]]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         notices: list[Notice] = []
-        with alone(path.parent):
+        with exclusive_lock(path.parent):
             try:
                 opened = self._open(path, notices)
             except (*DAMAGED, StoreCorruptError) as error:
-                why = typed(error, str(path))
-                aside = set_aside(path, self.now_us)
-                suspicion(path).unlink(missing_ok=True)
+                why = translate_error(error, str(path))
+                aside = quarantine(path, self.now_us())
+                damage_marker(path).unlink(missing_ok=True)
                 message = f"{why}. It was renamed to {aside.name} and a new database was created."
                 notices.append(Notice(NoticeKind.CORRUPT, message, aside))
                 opened = self._open(path, notices)
@@ -152,13 +172,13 @@ class _Opening:
             notices.append(Notice(NoticeKind.PERMISSIONS, message, path))
         writer = connect(path)
         try:
-            suspected = suspicion(path).exists()
+            suspected = damage_marker(path).exists()
             if suspected or path.stat().st_size <= _QUICK_CHECK_BYTES:
                 check(writer, path)
-            backup = migrate(writer, path, self.migrations, self.now_us)
+            backup = migrate(writer, path, self.migrations, self.now_us())
             if suspected:
                 check_tables(writer, self._memory(), path)
-                suspicion(path).unlink(missing_ok=True)
+                damage_marker(path).unlink(missing_ok=True)
             reader = connect_reader(path)
         except BaseException:
             writer.close()
@@ -168,23 +188,24 @@ class _Opening:
             notices.append(Notice(NoticeKind.MIGRATED, message, backup))
         return Connections(writer, reader)
 
-    def _store(self, path: Path | None, connections: Connections) -> Store:
+    def _store(self, path: Path | None, connections: Connections) -> SqliteStore:
         database = Database(
             path,
             connections,
-            self.actor,
+            self.client,
+            now_us=self.now_us,
             keep_results=self.keep_results,
             make_memory=self._memory,
             scopes=self.scopes,
             reopen=None if path is None else lambda: self._connections(path)[0],
         )
         if path is not None:
-            database.write(lambda session: adopt_watches(session, self.now_us))
+            database.write(adopt_watches)
         return SqliteStore(database)
 
     def _memory(self) -> apsw.Connection:
         memory = connect_memory()
-        migrate(memory, None, self.migrations, self.now_us)
+        migrate(memory, None, self.migrations, self.now_us())
         return memory
 
 

@@ -1,0 +1,293 @@
+"""The columns of a saved job: each is named once, with its field and how its value is written and read.
+
+What is read is cleaned: a database is a string from outside, too. A value that cannot be read raises one of
+`ROW_FAULTS`.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+from operator import attrgetter
+from sys import intern
+from typing import Any, TypeAlias, TypeVar
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
+from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.text import clean
+from jobdeck.store.saved_job import from_epoch
+
+ToInstant: TypeAlias = Callable[[int], Instant]
+"""Makes a moment of microseconds since the epoch."""
+
+Row: TypeAlias = tuple[Any, ...]
+"""A row as the database gives it: its types are those of the columns that were selected."""
+
+T = TypeVar("T")
+
+ROW_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What is raised by a row that no jobdeck wrote: text that is no UTF-8, a value of another type, an unknown word."""
+
+_DAMAGED = "the saved value is damaged"
+
+_LARGEST = 2**62
+"""Of a number in a row: twice as large is more than a database holds, and no count or date comes near."""
+
+# An enumeration called with a word takes 7 µs; a start with 10,000 jobs asks for 40,000.
+_PHASES = {phase.value: phase for phase in Phase}
+
+encode_json = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def whole(value: Any) -> int:
+    """Return a whole number; raises ValueError for anything else, and for one that is larger than any of ours."""
+    if type(value) is not int or abs(value) > _LARGEST:
+        raise ValueError("not an integer, or too large")
+    return value
+
+
+def optional(value: Any) -> int | None:
+    """Return a whole number or None."""
+    return None if value is None else whole(value)
+
+
+def lenient(value: Any) -> int | None:
+    """Return a whole number, or None for anything else."""
+    return value if type(value) is int and abs(value) <= _LARGEST else None
+
+
+def text(value: str | None) -> str | None:
+    """Return a cleaned line or None."""
+    return None if value is None else clean(value)
+
+
+def word(value: str) -> str:
+    """Return a cleaned word that many rows share, once in memory for all of them."""
+    return intern(clean(value))
+
+
+def phase_from(value: str) -> Phase:
+    """Return a phase; a word of a later version counts as unknown."""
+    return _PHASES.get(value, Phase.UNKNOWN)
+
+
+def key_from(profile: str, account_group: str, job_id: str) -> JobKey:
+    """Return the key of a row of jobs, in which a missing account group is empty."""
+    return JobKey(word(profile), word(account_group) or None, clean(job_id))
+
+
+def problem_text(problem: Problem | None) -> str | None:
+    """Return a problem as JSON text."""
+    return None if problem is None else encode_json(astuple(problem))
+
+
+def problem_from(value: str | None) -> Problem | None:
+    """Return a problem from its JSON text; a kind of a later version counts as an unexpected answer."""
+    return _decoded(value, _problem, None, Problem(ProblemKind.PROTOCOL, _DAMAGED))
+
+
+def numbers_from(value: str) -> list[int]:
+    """Return the row numbers of a JSON list."""
+    return _decoded(value, lambda numbers: [int(number) for number in numbers], [], [])
+
+
+def numbers_text(numbers: Iterable[int]) -> str:
+    """Return row numbers as a JSON list."""
+    return encode_json(list(numbers))
+
+
+TARGET_COLUMNS = ("provider", "resource", "accepted_request_id", "accepted_trace_id", "accepted", "batch")
+"""The columns of a job that `target_from` takes after the name of its profile and its own."""
+
+
+def target_from(row: Row) -> Target:
+    """Return a target from a row: name of the profile, account group, ID, then `TARGET_COLUMNS`."""
+    profile, account_group, job_id, provider, resource, request_id, trace_id, accepted, batch = row
+    key = key_from(profile, account_group, job_id)
+    return Target(
+        key, word(provider), word(resource), text(request_id), text(trace_id), bool(accepted), batch=text(batch) or ""
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a job's state: the field of `Job` it holds, and how that is written and read."""
+
+    name: str
+    field: str
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any, ToInstant], Any]
+
+
+def _same(value: T) -> T:
+    return value
+
+
+def _us(moment: Instant | None) -> int | None:
+    return None if moment is None else moment.us
+
+
+def _instant(value: Any, moment: ToInstant) -> Instant | None:
+    return None if value is None else moment(whole(value))
+
+
+def _fraction(value: Any) -> float | None:
+    if value is not None and not (type(value) in {int, float} and 0 <= value <= 1):
+        raise ValueError("progress outside 0 to 1")
+    return None if value is None else float(value)
+
+
+def _lines(value: str | None) -> str | None:
+    return None if value is None else clean(value, lines=True)
+
+
+def _words(value: str | None, _: ToInstant) -> str | None:
+    return None if value is None else word(value)
+
+
+def _plain(name: str, decode: Callable[[Any], Any], field: str = "") -> Column:
+    return Column(name, field or name, _same, lambda value, _: decode(value))
+
+
+def _flag(name: str) -> Column:
+    return Column(name, name, int, lambda value, _: bool(value))
+
+
+def _moment(name: str, field: str = "") -> Column:
+    return Column(name, field or name.removesuffix("_us"), _us, _instant)
+
+
+def _json_list(name: str, shape: Callable[[Any], Any], damaged: object) -> Column:
+    return Column(
+        name,
+        name,
+        lambda value: encode_json(value) if value else None,
+        lambda value, _: _decoded(value, shape, (), damaged),
+    )
+
+
+def _decoded(value: str | None, shape: Callable[[Any], T], nothing: T, damaged: T) -> T:
+    """Return what a column of JSON text holds; `damaged` for what no jobdeck wrote, which costs no more than itself."""
+    if value is None:
+        return nothing
+    try:
+        return shape(json.loads(value))
+    except ROW_FAULTS:
+        return damaged
+
+
+def _problem(values: list[Any]) -> Problem:
+    kind, message, http_status, request_id, trace_id, retry_at_us = values
+    known = ProblemKind(kind) if kind in list(ProblemKind) else ProblemKind.PROTOCOL
+    return Problem(
+        known, clean(message), optional(http_status), text(request_id), text(trace_id), optional(retry_at_us)
+    )
+
+
+def _stages_from(value: str | None, moment: ToInstant) -> tuple[StageRecord, ...]:
+    return _decoded(value, lambda rows: tuple(_stage_from(row, moment) for row in rows), (), ())
+
+
+def _stage_values(record: StageRecord) -> Row:
+    stage = record.stage
+    moments = (_us(record.started), _us(record.changed), _us(record.ended))
+    return (stage.name, stage.status, stage.phase.value, stage.progress, *moments)
+
+
+def _stage_from(values: list[Any], moment: ToInstant) -> StageRecord:
+    name, status, phase, progress, *moments = values
+    known = (None if us is None else moment(whole(us)) for us in moments)
+    return StageRecord(_stage(name, status, phase, progress), *known)
+
+
+@lru_cache(maxsize=1_024)
+def _stage(name: str, status: str, phase: str, progress: float | None) -> Stage:
+    """Return a stage; jobs of one kind have the same few, and 10,000 of them would take 5 MB for their own."""
+    return Stage(word(name), word(status), phase_from(phase), _fraction(progress))
+
+
+STATE = (
+    Column("status", "status", _same, _words),
+    Column("phase", "phase", lambda phase: phase.value, lambda value, _: phase_from(value)),
+    _plain("kind", word),
+    _plain("progress", _fraction),
+    Column(
+        "stages",
+        "stages",
+        lambda stages: encode_json([_stage_values(record) for record in stages]) if stages else None,
+        _stages_from,
+    ),
+    Column(
+        "error",
+        "error",
+        lambda error: None if error is None else encode_json((error.code, error.message, error.details)),
+        lambda value, _: _decoded(value, lambda parts: JobError(*map(_lines, parts)), None, JobError(message=_DAMAGED)),
+    ),
+    _json_list("facts", lambda pairs: tuple((clean(name), _lines(value) or "") for name, value in pairs), ()),
+    _plain("created_us", optional),
+    _plain("updated_us", optional),
+    _plain("ended_us", optional),
+    _moment("observed_us"),
+    _moment("asked_us"),
+    _moment("changed_us"),
+    _moment("ended_seen_us", "ended"),
+    _flag("seen_queued"),
+    Column("problem", "problem", problem_text, lambda value, _: problem_from(value)),
+    _plain("failures", whole),
+    _plain("misses", whole),
+    _plain("http_status", optional),
+    _plain("request_id", text),
+    _plain("trace_id", text),
+    _json_list("anomalies", lambda texts: tuple(map(clean, texts)), (_DAMAGED,)),
+    _flag("summary_only"),
+    _plain("sequence", whole),
+    _plain("run", whole),
+    _moment("begun_us"),
+    _plain("attempt", text),
+    _plain("started_us", optional),
+    _moment("missing_since_us"),
+    _flag("not_found"),
+)
+"""The columns of a job's state, in the order of every statement."""
+
+STATE_NAMES = tuple(column.name for column in STATE)
+END_ID_NAMES = ("end_request_id", "end_trace_id")
+"""What a query selects after the state: the IDs of the first exchange that showed the end."""
+
+_fields_of = attrgetter(*(column.field for column in STATE))
+_ENCODERS = tuple(column.encode for column in STATE)
+_DECODERS = tuple((column.field, column.decode) for column in STATE)
+
+
+def state_values(job: Job) -> Row:
+    """Return the values of `STATE` for a job."""
+    return tuple([encode(value) for encode, value in zip(_ENCODERS, _fields_of(job), strict=True)])
+
+
+def job_from(
+    target: Target, added_us: int, state: Row, result: str | None = None, moment: ToInstant = from_epoch
+) -> Job:
+    """Return the job of a row, which has the values of `STATE`, then those of `END_ID_NAMES`.
+
+    `moment` makes its moments, counted from the epoch unless it says otherwise.
+    """
+    *values, end_request_id, end_trace_id = state
+    fields = {field: decode(value, moment) for (field, decode), value in zip(_DECODERS, values, strict=True)}
+    if not fields["failures"]:
+        fields["problem"] = None
+    return Job(
+        target=target,
+        added=moment(whole(added_us)),
+        result=result,
+        end_request_id=text(end_request_id),
+        end_trace_id=text(end_trace_id),
+        **fields,
+    )
+
+
+def is_damaged(job: Job) -> bool:
+    """Whether a part of the row that a job was made of could not be read, and is shown as such."""
+    texts = (job.error and job.error.message, job.problem and job.problem.message, *job.anomalies)
+    return _DAMAGED in texts

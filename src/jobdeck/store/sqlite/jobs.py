@@ -1,0 +1,168 @@
+"""Jobs as they are saved, and how they came to be so."""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+
+import apsw
+
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.scope import parse_scope
+from jobdeck.domain.text import clean
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
+from jobdeck.store.columns import Row, job_from, lenient, target_from, text, whole
+from jobdeck.store.saved_job import SavedJob
+from jobdeck.store.sql import sql
+from jobdeck.store.sqlite.checking import unreadable
+from jobdeck.store.sqlite.lookups import KEY_AND_TARGET, STATE_COLUMNS, first, job_row, readable
+from jobdeck.store.sqlite.scopes import NAMES
+
+_COLUMNS = sql(
+    "SELECT s.name, j.fence, c.name, j.lease_until_us,"
+    " (SELECT min(CAST(w.since_us AS INTEGER)) FROM watches w WHERE w.job = j.seq), j.result_bytes, j.added_us,"
+    " {target}, {state}",
+    target=KEY_AND_TARGET,
+    state=STATE_COLUMNS,
+)
+_JOINED = " JOIN scopes s ON s.id = j.scope LEFT JOIN clients c ON c.id = j.lease_owner"
+_ONE = sql(
+    "{columns}, (SELECT r.body FROM results r WHERE r.job = j.seq)"
+    " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope {joined}"
+    " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?",
+    columns=_COLUMNS,
+    joined=_JOINED,
+)
+_WATCHED = sql(
+    "{names} SELECT j.added_us, (SELECT r.body FROM results r WHERE r.job = j.seq), {target}, {state}"
+    " FROM watches w JOIN jobs j ON j.seq = w.job JOIN names n ON n.profile = w.profile",
+    names=NAMES,
+    target=KEY_AND_TARGET,
+    state=STATE_COLUMNS,
+)
+_IN_ORDER = " ORDER BY w.seq"
+_NEEDIEST = (
+    " WHERE w.seq IN (SELECT w.seq FROM watches w JOIN jobs j ON j.seq = w.job JOIN names n ON n.profile = w.profile"
+    " LEFT JOIN annotations a ON a.job = j.seq ORDER BY CASE"
+    " WHEN a.acknowledged AND (j.ended_seen_us IS NULL OR a.at_us >= j.ended_seen_us) THEN 5"
+    " WHEN j.phase = 'failed' THEN 0 WHEN j.phase = 'partial' THEN 1"
+    " WHEN j.observed_us IS NULL OR j.phase = 'queued' THEN 3"
+    " WHEN j.phase IN ('succeeded', 'cancelled') THEN 4 ELSE 2 END,"
+    " coalesce(j.ended_seen_us, j.changed_us, j.added_us) DESC, w.seq LIMIT ?)"
+)
+"""The order of need (`domain/attention.py`), as far as rows tell it before they are read: sorting 10,000 takes 20 ms,
+reading them 300."""
+
+_COUNTED = (
+    "SELECT n.name, c.jobs FROM (SELECT profile, count(*) AS jobs FROM watches GROUP BY profile) c"
+    " JOIN profile_names n ON n.profile = c.profile"
+)
+_MANY = NAMES + _COLUMNS + " FROM jobs j JOIN names n ON n.profile = j.profile" + _JOINED
+_ALL = _MANY + " ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
+_NAMED = _MANY + " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
+_OF_PROFILE = (
+    _COLUMNS
+    + " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope"
+    + _JOINED
+    + " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
+)
+_LINES = "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM timeline"
+_TIMELINE = f"{_LINES} WHERE job = ? ORDER BY seq"
+
+
+def load(connection: apsw.Connection, keys: Iterable[JobKey]) -> dict[JobKey, SavedJob]:
+    """See `Store.load`."""
+    found: dict[JobKey, SavedJob] = {}
+    for key in keys:
+        rows = connection.execute(_ONE, (key.profile, key.account_group or "", key.id))
+        saved = first(rows, lambda row: _saved_from(row[:-1], _optional_text(row[-1])))
+        if saved is not None:
+            found[key] = saved
+    return found
+
+
+def watched(connection: apsw.Connection, now: Instant, most: int | None = None) -> tuple[Job, ...]:
+    """See `Store.watched`."""
+
+    # Lists tell of a hundred jobs at one moment: shared, those of 10,000 jobs take 8 MB less.
+    @cache
+    def moment(us: int) -> Instant:
+        return Instant(us, now.mono + (us - now.us) / 1e6)
+
+    def make(row: Row) -> Job:
+        return job_from(target_from(row[2:11]), row[0], row[11:], _optional_text(row[1]), moment)
+
+    found: dict[JobKey, Job] = {}
+    needed, limit = ("", ()) if most is None else (_NEEDIEST, (most,))
+    for job in readable(connection.execute(_WATCHED + needed + _IN_ORDER, limit), make):
+        # Two profiles of one scope that watched it may be one by now.
+        found.setdefault(job.key, job)
+    return tuple(found.values())
+
+
+def count_watched(connection: apsw.Connection) -> dict[str, int]:
+    """See `Store.count_watched`."""
+    counts: Counter[str] = Counter()
+    for name, count in connection.execute(_COUNTED):
+        counts[clean(name)] += count
+    return counts
+
+
+def jobs(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[SavedJob, ...]:
+    """See `Store.jobs`."""
+    if profile is None:
+        rows = connection.execute(_ALL, (limit,))
+    elif connection.execute("SELECT 1 FROM profile_scopes WHERE name = ?", (profile,)).get is not None:
+        rows = connection.execute(_OF_PROFILE, (profile, limit))
+    else:
+        rows = connection.execute(_NAMED, (profile, limit))
+    return tuple(readable(rows, _saved_from))
+
+
+def timeline(connection: apsw.Connection, key: JobKey) -> tuple[TimelineEvent, ...]:
+    """See `Store.timeline`."""
+    found = job_row(connection, key)
+    if found is None:
+        return ()
+    return tuple(readable(connection.execute(_TIMELINE, found[:1]), timeline_event_from))
+
+
+def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
+    """Return which rows of jobs and of their timelines cannot be read."""
+    found = unreadable(connection, "jobs", _MANY, _saved_from, "j.seq")
+    lines = unreadable(connection, "timeline", _LINES, timeline_event_from)
+    return tuple(line for line in (found, lines) if line)
+
+
+def _saved_from(row: Row, result: str | None = None) -> SavedJob:
+    scope, fence, owner, lease_until_us, watched_us, result_bytes, added_us = row[:7]
+    return SavedJob(
+        scope=parse_scope(clean(scope)),
+        last=job_from(target_from(row[7:16]), added_us, row[16:], result),
+        fence=lenient(fence) or 0,
+        lease_owner=text(owner),
+        # How its polling stands is no reason to go without the job.
+        lease_until_us=lenient(lease_until_us),
+        watched_us=None if watched_us is None else lenient(watched_us) or 0,
+        result_bytes=lenient(result_bytes),
+    )
+
+
+def timeline_event_from(row: Row) -> TimelineEvent:
+    """Return an event of a timeline from its row; one ID is given to support, the request's or else the trace's."""
+    at_us, kind, stage, before, after, words, request_id, trace_id = row
+    return TimelineEvent(
+        at_us=whole(at_us),
+        kind=TimelineEventKind(kind),
+        text=clean(words),
+        stage=text(stage),
+        before=text(before),
+        after=text(after),
+        request_id=text(request_id) or text(trace_id),
+    )
+
+
+def _optional_text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("no text")
+    return value
