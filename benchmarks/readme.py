@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.goal import Goal, Number
 
 README = Path(__file__).parents[1] / "README.md"
-NUMBERED = ("tui_start", "tui_terminal", "tui_list", "result", "startup", "polling", "replay", "serve", "store")
+NUMBERED = ("tui_start", "tui_terminal", "tui_list", "result", "startup", "polling", "replay", "serve", "store", "team")
 """The benchmarks that have goals, in the order of the table."""
 
 BEGIN = "<!-- numbers: made by `python -m benchmarks --readme` -->"

@@ -8,6 +8,7 @@ from typing import Protocol
 from jobdeck.domain.scope import Scope
 from jobdeck.store import Store, open_store
 from tests.builders import START
+from tests.store.postgres.database import postgres
 
 
 class Clock(Protocol):
@@ -91,7 +92,7 @@ async def sqlite_memory(_: Path) -> AsyncIterator[Database]:
 
 Engine = Callable[[Path], AbstractAsyncContextManager[Database]]
 
-SHARED: dict[str, Engine] = {"file": sqlite_file}
+SHARED: dict[str, Engine] = {"file": sqlite_file, "postgres": postgres}
 """Engines whose databases several clients can open."""
 
 ENGINES: dict[str, Engine] = {**SHARED, "memory": sqlite_memory}

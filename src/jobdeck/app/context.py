@@ -68,7 +68,8 @@ class AppContext:
 
     Raises `ConfigError` from the constructor for a configuration that cannot be read, and from an engine's `add`
     for a profile whose credentials cannot be had: a profile that nobody asks for needs none. Without `keep`,
-    nothing is remembered beyond the run. `estimates` are what is known of a profile's durations before it has seen any.
+    nothing is remembered beyond the run; with `everyone`, the watch list is that of a whole team. `estimates` are what
+    is known of a profile's durations before it has seen any.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class AppContext:
         settings: Settings | None = None,
         clock: Timer | None = None,
         keep: bool = True,
+        everyone: bool = False,
         estimates: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.clock: Timer = clock or SystemClock()
         self.settings = settings if settings is not None else load_settings(env, config)
         self._env = env
         self._keep = keep
+        self._everyone = everyone
         self._redactor = Redactor()
         self.estimates = estimates
 
@@ -122,7 +125,9 @@ class AppContext:
         from jobdeck.app import data_store  # noqa: PLC0415 - 30 ms that `apis` and a refused target do without
 
         clock = self.clock
-        return await data_store.open_own_store(self._env, self.settings, keep=self._keep, now_us=lambda: clock.now().us)
+        return await data_store.open_own_store(
+            self._env, self.settings, keep=self._keep, now_us=lambda: clock.now().us, everyone=self._everyone
+        )
 
     async def open(
         self,

@@ -5,14 +5,20 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.home import user_data_dir
+from jobdeck.domain.scope import Scope
 from jobdeck.files import expand_home
-from jobdeck.store import Store, open_store
+from jobdeck.store import Store, StoreError, open_store
+from jobdeck.store.errors import StoreUnavailableError
 from jobdeck.store.models import Notice
 from jobdeck.store.sqlite.opening import system_now_us
+
+if TYPE_CHECKING:
+    from jobdeck.config.team import TeamSettings
 
 DATABASE = "jobdeck.db"
 
@@ -30,23 +36,65 @@ class OpenedStore:
     estimates: Mapping[str, str]
 
 
+class StoreUnusableError(ConfigError):
+    """The store that a team shares cannot be opened; `unreachable` says whether that may pass by itself."""
+
+    def __init__(self, message: str, *, unreachable: bool) -> None:
+        super().__init__(message)
+        self.unreachable = unreachable
+
+
 async def open_own_store(
     env: Mapping[str, str],
     settings: Settings | None,
     *,
     keep: bool = True,
     now_us: Callable[[], int] = system_now_us,
+    everyone: bool = False,
 ) -> OpenedStore:
     """Open the store of the configuration; in memory without `keep`.
 
-    That is a file below ``JOBDECK_DATA_DIR`` or the platform's place. What is remembered under the name of a configured
-    profile of another server is not theirs. Raises `ConfigError` where there is no place for a file.
+    That is the database of a team where one is configured, with the watch lists of `everyone` or one's own, else a
+    file below ``JOBDECK_DATA_DIR`` or the platform's place. What is remembered under the name of a configured profile
+    of another server is not theirs. Raises `ConfigError` where there is no place for a file, and `StoreUnusableError`.
     """
     scopes = {} if settings is None else settings.scopes
-    path = data_dir(env) / DATABASE if keep else None
-    opened = open_store(path, _new_client_name(), scopes=scopes, now_us=now_us)
-    store, notices = opened.store, opened.notices
+    if keep and settings is not None and settings.team is not None:
+        store, notices = await _open_team_store(env, settings.team, scopes, now_us, everyone=everyone)
+    else:
+        path = data_dir(env) / DATABASE if keep else None
+        opened = open_store(path, _new_client_name(), scopes=scopes, now_us=now_us)
+        store, notices = opened.store, opened.notices
     return OpenedStore(store, notices, await store.newest(), await store.load_estimates())
+
+
+async def _open_team_store(
+    env: Mapping[str, str],
+    team: "TeamSettings",
+    scopes: Mapping[str, Scope],
+    now_us: Callable[[], int],
+    *,
+    everyone: bool,
+) -> tuple[Store, tuple[Notice, ...]]:
+    url = team.url(env)
+    try:
+        from jobdeck.store.postgres.opening import open_team_store  # noqa: PLC0415 - a driver that few need
+    except ImportError:
+        message = "the store of a team needs a driver that is not installed: pipx install 'jobdeck[team]'"
+        raise StoreUnusableError(message, unreachable=False) from None
+    try:
+        opened = await open_team_store(
+            url,
+            _new_client_name(),
+            user=team.user,
+            scopes=scopes,
+            now_us=now_us,
+            everyone=everyone,
+            local_share=team.polls_while_away,
+        )
+    except StoreError as error:
+        raise StoreUnusableError(str(error), unreachable=isinstance(error, StoreUnavailableError)) from None
+    return opened.store, opened.notices
 
 
 def data_dir(env: Mapping[str, str]) -> Path:

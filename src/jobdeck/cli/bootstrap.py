@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 def open_context(arguments: argparse.Namespace) -> AppContext:
     """Return the context for a command's arguments; raises `ConfigError`, also when there is no profile at all."""
-    context = AppContext(os.environ, Path(arguments.config) if arguments.config else None, keep=not arguments.no_store)
+    context = AppContext(
+        os.environ,
+        Path(arguments.config) if arguments.config else None,
+        keep=not arguments.no_store,
+        everyone=getattr(arguments, "team", False),
+    )
+    if getattr(arguments, "team", False) and context.settings.team is None:
+        raise ConfigError("--team needs a store that a team shares: see docs/team.md")
     if not context.settings.profiles and not any(name in context.settings.profiles for name in built_in_names()):
         place = context.settings.path or default_path(os.environ)
         variables = ", or ".join(_variables(context.settings.apis.spec(name)) for name in automatic_names())

@@ -22,7 +22,9 @@ def run_command(arguments: argparse.Namespace) -> int:
     except (CommandError, ConfigError) as error:
         for line in str(error).splitlines() or [""]:
             log_if_possible(line)
-        return error.code if isinstance(error, CommandError) else ExitCode.USAGE
+        if isinstance(error, CommandError):
+            return error.code
+        return ExitCode.UNREACHABLE if error.unreachable else ExitCode.USAGE
 
 
 def _end_on_signals() -> None:

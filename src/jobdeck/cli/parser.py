@@ -25,6 +25,7 @@ targets:
   PROFILE:-                            read from stdin; bare IDs belong to PROFILE
   (none)                               your saved watch list
   --discover                           recent jobs listed by the APIs
+  --team                               what anybody of your team watches, from the store you share
   --record FILE                        record the session to a new file, for jobdeck replay
 
 examples:
@@ -146,6 +147,7 @@ def add_open(parser: argparse.ArgumentParser) -> None:
     """Add the options that go without a command."""
     _add_config(parser)
     parser.add_argument("--discover", action="store_true", help="show recent jobs listed by the APIs")
+    parser.add_argument("--team", action="store_true", help="show what anybody of your organization watches")
     _add_batch(parser, "; without targets, show only these")
     _add_record(parser)
 
@@ -366,6 +368,20 @@ def _add_doctor(commands: "Commands") -> None:
     doctor.add_argument("--json", action="store_true", help="print one JSON object per line instead of text")
 
 
+def _add_store(commands: "Commands") -> None:
+    store = _command(
+        commands,
+        "store",
+        summary="set up, describe or migrate the database that a team shares",
+        description="init sets up an empty PostgreSQL database for a team, status shows its schema and who is\n"
+        "connected, migrate brings it to the schema of this version. The database is that of [store]\n"
+        "in the configuration file, or JOBDECK_STORE_URL.",
+        example="store init",
+    )
+    store.add_argument("action", choices=("init", "status", "migrate"), metavar="init|status|migrate")
+    store.add_argument("--json", action="store_true", help="print the status as one JSON object")
+
+
 def _add_apis(commands: "Commands") -> None:
     apis = _command(
         commands,
@@ -493,6 +509,7 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "history": _add_history,
     "requests": _add_requests,
     "doctor": _add_doctor,
+    "store": _add_store,
     "apis": _add_apis,
     "serve": _add_serve,
     "simulate": _add_simulate,

@@ -29,6 +29,7 @@ from jobdeck.providers.origin import Origin, OriginError
 
 if TYPE_CHECKING:
     from jobdeck.config.hooks import Hook
+    from jobdeck.config.team import TeamSettings
     from jobdeck.config.user_keys import UserKey
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -40,6 +41,8 @@ TOP_KEYS = MappingProxyType(
         "providers": "one table per API of your own, `[providers.NAME]`; or a file `apis/NAME.toml` next to this one",
         "hooks": "programs to run when jobs finish, `[[hooks]]`",
         "keys": "programs that keys of the screen run with the selected jobs, `[keys]`",
+        "store": "the store that a team shares, `[store]`",
+        "me": "who you are in it, `[me]`",
         "mouse": "whether the screen uses the mouse (ctrl+t toggles it; default: true, except in GNU screen)",
     }
 )
@@ -65,6 +68,9 @@ PROFILE_KEYS = MappingProxyType(
 )
 """The keys of a profile, and what they are for."""
 
+
+STORE_URL = "JOBDECK_STORE_URL"
+"""Names the store that a team shares, where the file does not."""
 
 _SHORT_VARIABLES = ("project_id", "account_group")
 """Variables that a profile may give as a key of its own."""
@@ -197,6 +203,7 @@ class Settings:
     notices: tuple[str, ...] = ()
     mouse: bool | None = None
     keys: "tuple[UserKey, ...]" = ()
+    team: "TeamSettings | None" = None
 
     @property
     def scopes(self) -> Mapping[str, Scope]:
@@ -214,7 +221,8 @@ class Settings:
         refs = (ref.text.partition(":") for profile in self.profiles.values() for ref in profile.secrets)
         # Those of other pages may be a hook's own business, until a profile has read them.
         customary = frozenset[str]().union(*map(customary_variables, automatic_names()))
-        return customary | {name for scheme, _, name in refs if scheme == "env"}
+        team = () if self.team is None else (self.team.ref.text.partition(":"),)
+        return customary | {STORE_URL} | {name for scheme, _, name in (*refs, *team) if scheme == "env"}
 
 
 def profile_from_environment(name: str, library: PageLibrary, env: Mapping[str, str]) -> ProfileSettings | None:
@@ -292,7 +300,8 @@ def _without_file(env: Mapping[str, str], path: Path) -> Settings:
     found = {name: profile_from_environment(name, library, env) for name in automatic_names()}
     configured = {name: profile for name, profile in found.items() if profile is not None}
     default = next(iter(configured), None)
-    return Settings(Profiles(configured, library, env), default, None, apis=library, notices=notices)
+    team = _team({}, {}, None, env)
+    return Settings(Profiles(configured, library, env), default, None, apis=library, notices=notices, team=team)
 
 
 def default_path(env: Mapping[str, str]) -> Path:
@@ -326,7 +335,17 @@ def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
     mouse = table.get("mouse")
     if not (mouse is None or isinstance(mouse, bool)):
         raise ConfigError(f"{path}: mouse must be true or false")
-    return Settings(Profiles(configured, library, env), default, path, hooks, library, mouse=mouse, keys=keys)
+    team = _team(table.get("store", {}), table.get("me", {}), path, env)
+    profiles = Profiles(configured, library, env)
+    return Settings(profiles, default, path, hooks, library, mouse=mouse, keys=keys, team=team)
+
+
+def _team(store: object, me: object, path: Path | None, env: Mapping[str, str]) -> "TeamSettings | None":
+    if not store and not me and not env.get(STORE_URL, "").strip():
+        return None
+    from jobdeck.config.team import read_team  # noqa: PLC0415 - 2 ms that only those with a team's store need to spend
+
+    return read_team(store, me, path, env)
 
 
 def _programs(

@@ -13,7 +13,7 @@ from jobdeck import __version__
 from jobdeck.apis.pages import built_in_names
 from jobdeck.apis.profile import Profile
 from jobdeck.app.context import AppContext
-from jobdeck.app.data_store import open_own_store
+from jobdeck.app.data_store import StoreUnusableError, open_own_store
 from jobdeck.app.direct_client import RateLimitedError
 from jobdeck.app.discovery import listing_obstacle
 from jobdeck.app.json_shapes import CheckObject
@@ -222,7 +222,11 @@ def _clock(name: str, offset: float) -> Check:
 
 
 async def _store(arguments: argparse.Namespace, settings: Settings | None) -> Check:
-    opened = await open_own_store(os.environ, settings, keep=not arguments.no_store)
+    try:
+        opened = await open_own_store(os.environ, settings, keep=not arguments.no_store)
+    except StoreUnusableError as error:
+        code = ExitCode.UNREACHABLE if error.unreachable else ExitCode.USAGE
+        return Check("store", Verdict.FAILED, str(error), code)
     try:
         health = await opened.store.health(check=True)
     finally:

@@ -1,0 +1,89 @@
+"""``jobdeck store``: setting up, looking at and migrating the database that a team shares."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from jobdeck.cli.exit_codes import CommandError, ExitCode
+from jobdeck.cli.log import log
+from jobdeck.cli.output import print_json
+from jobdeck.cli.run_async import run_async
+from jobdeck.cli.store import read_settings
+from jobdeck.config import ConfigError
+from jobdeck.config.settings import default_path
+from jobdeck.domain import humanize
+from jobdeck.store.errors import StoreError, StoreUnavailableError
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Set up, migrate or describe the database of the configuration."""
+    settings = read_settings(arguments)
+    if settings.team is None:
+        place = settings.path or default_path(os.environ)
+        raise ConfigError(f"no store of a team is configured: set JOBDECK_STORE_URL, or url under [store] in {place}")
+    url = settings.team.url(os.environ)
+    action = _ACTIONS[arguments.action]
+    try:
+        return run_async(action(url, arguments))
+    except StoreError as error:
+        code = ExitCode.UNREACHABLE if isinstance(error, StoreUnavailableError) else ExitCode.INTERNAL
+        raise CommandError(str(error), code) from None
+
+
+async def _init(url: str, _: argparse.Namespace) -> ExitCode:
+    return await _migrate_from(url, new=True)
+
+
+async def _migrate(url: str, _: argparse.Namespace) -> ExitCode:
+    return await _migrate_from(url, new=False)
+
+
+async def _migrate_from(url: str, *, new: bool) -> ExitCode:
+    migrate, address = _driver(url)[:2]
+    before, after = await migrate(address, new=new)
+    where = address.described
+    if before == after:
+        log(f"{where} is up to date (schema {after})")
+    elif before == 0:
+        log(f"{where} is set up (schema {after})")
+    else:
+        log(f"{where} was migrated from schema {before} to {after}")
+    return ExitCode.OK
+
+
+async def _status(url: str, arguments: argparse.Namespace) -> ExitCode:
+    _, address, read = _driver(url)
+    found = await read(address)
+    if arguments.json:
+        print_json(found)
+    else:
+        size = "" if found["size"] is None else f", {found['size'] / 1024 / 1024:.1f} MiB"
+        sys.stdout.write(f"{address.described}: PostgreSQL {found['server']}, role {found['role']}, {found['tls']}\n")
+        sys.stdout.write(f"schema {found['schema']} of {found['known_schema']}{size}\n")
+        for client in found["clients"]:
+            seen = humanize.format_datetime(client["since_us"])
+            sys.stdout.write(f"{client['user']}  {client['name']}  since {seen}\n")
+        sys.stdout.flush()
+    if found["schema"] == found["known_schema"]:
+        return ExitCode.OK
+    todo = "run 'jobdeck store init'" if found["schema"] == 0 else "run 'jobdeck store migrate'"
+    log("upgrade jobdeck" if found["schema"] > found["known_schema"] else todo)
+    return ExitCode.INTERNAL
+
+
+def _driver(url: str) -> tuple[Any, Any, Any]:
+    try:
+        from jobdeck.store.postgres import connect, migrate  # noqa: PLC0415 - a driver that few have installed
+    except ImportError:
+        message = "the store of a team needs a driver that is not installed: pipx install 'jobdeck[team]'"
+        raise CommandError(message) from None
+    return migrate.migrate, connect.ServerAddress.parse(url), migrate.describe
+
+
+_ACTIONS: dict[str, Callable[[str, argparse.Namespace], Coroutine[Any, Any, ExitCode]]] = {
+    "init": _init,
+    "status": _status,
+    "migrate": _migrate,
+}

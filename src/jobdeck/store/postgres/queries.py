@@ -1,0 +1,319 @@
+"""What is saved of jobs and requests, read from the scopes of a client."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jobdeck.domain.exchange import Exchange
+from jobdeck.domain.instant import Instant
+from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.scope import parse_scope
+from jobdeck.domain.text import clean
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
+from jobdeck.store.columns import job_from, key_from, optional, problem_from, target_from, text, whole
+from jobdeck.store.models import Annotation, PhaseEvidence, RequestMatches, RequestRecord, RequestState, ShownJob
+from jobdeck.store.postgres.clock import ServerClock
+from jobdeck.store.postgres.complete import STATE, TARGET
+from jobdeck.store.postgres.connect import Server, storable
+from jobdeck.store.postgres.scopes import ProfileScopes
+from jobdeck.store.saved_job import SavedJob, from_epoch
+from jobdeck.store.sql import sql
+
+_SAVED = sql(
+    "SELECT j.scope, j.fence, c.name, j.lease_until_us,"
+    " (SELECT min(w.since_us) FROM jobdeck.watches w WHERE w.job = j.id AND w.user_name = $1), j.result_bytes,"
+    " j.added_us, j.profile, {target}, {state}",
+    target=TARGET,
+    state=STATE,
+)
+_OWNER = "LEFT JOIN jobdeck.clients c ON c.id = j.lease_owner"
+_LOAD = sql(
+    "{saved}, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id)"
+    " FROM unnest($2::bigint[], $3::text[], $4::text[]) AS k (scope, account_group, job_id)"
+    " JOIN jobdeck.jobs j USING (scope, account_group, job_id) {owner}",
+    saved=_SAVED,
+    owner=_OWNER,
+)
+_JOBS = sql(
+    "{saved} FROM jobdeck.jobs j {owner} WHERE j.scope = ANY($2::bigint[])"
+    " ORDER BY j.active_us DESC, j.id DESC LIMIT $3",
+    saved=_SAVED,
+    owner=_OWNER,
+)
+_MINE = "($1::text IS NULL OR w.user_name = $1) AND j.scope = ANY($2::bigint[])"
+_WATCHED = sql(
+    "SELECT j.scope, j.added_us, w.profile, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id),"
+    " {target}, {state} FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job WHERE {mine}",
+    target=TARGET,
+    state=STATE,
+    mine=_MINE,
+)
+_IN_ORDER = " ORDER BY w.seq"
+_NEEDIEST = sql(
+    " AND w.seq IN (SELECT w.seq FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
+    " LEFT JOIN jobdeck.annotations a ON a.job = j.id WHERE {mine} ORDER BY CASE"
+    " WHEN a.acknowledged AND (j.ended_seen_us IS NULL OR a.at_us >= j.ended_seen_us) THEN 5"
+    " WHEN j.phase = 'failed' THEN 0 WHEN j.phase = 'partial' THEN 1"
+    " WHEN j.observed_us IS NULL OR j.phase = 'queued' THEN 3"
+    " WHEN j.phase IN ('succeeded', 'cancelled') THEN 4 ELSE 2 END,"
+    " coalesce(j.ended_seen_us, j.changed_us, j.added_us) DESC, w.seq LIMIT $3)",
+    mine=_MINE,
+)
+_COUNTED = sql(
+    "SELECT j.scope, w.profile, count(*) FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
+    " WHERE {mine} GROUP BY 1, 2",
+    mine=_MINE,
+)
+_WHO = (
+    "SELECT j.scope, j.profile, j.account_group, j.job_id, array_agg(DISTINCT w.user_name ORDER BY w.user_name)"
+    " FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job WHERE j.scope = ANY($1::bigint[]) GROUP BY 1, 2, 3, 4"
+)
+_ONE_JOB = "(SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3)"
+_TIMELINE = sql(
+    "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM jobdeck.timeline"
+    " WHERE job = {job} ORDER BY id",
+    job=_ONE_JOB,
+)
+_EVIDENCE = sql("SELECT first_shown, last_shown FROM jobdeck.jobs WHERE id = {job}", job=_ONE_JOB)
+_REQUESTS = (
+    "SELECT e.scope, e.profile, s.name, coalesce(c.name, '?'), e.state, e.bucket, e.sent_us, j.account_group, j.job_id,"
+    " e.method, e.url, e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size,"
+    " e.problem, e.seq FROM jobdeck.exchanges e JOIN jobdeck.scopes s ON s.id = e.scope"
+    " LEFT JOIN jobdeck.clients c ON c.id = e.client LEFT JOIN jobdeck.jobs j ON j.id = e.job"
+)
+_OF_JOB = sql(
+    "WITH one AS (SELECT {job} AS id) {requests} WHERE e.seq IN ("
+    "(SELECT x.seq FROM jobdeck.exchanges x, one WHERE x.job = one.id ORDER BY x.seq DESC LIMIT $4)"
+    " UNION (SELECT o.exchange FROM jobdeck.observations o, one WHERE o.jobs @> ARRAY[one.id]"
+    " ORDER BY o.exchange DESC LIMIT $4)) ORDER BY e.seq DESC LIMIT $4",
+    job=_ONE_JOB,
+    requests=_REQUESTS,
+)
+_ALL = sql("{requests} WHERE e.scope = ANY($1::bigint[]) ORDER BY e.seq DESC LIMIT $2", requests=_REQUESTS)
+_FAILURES = sql(
+    "{requests} WHERE e.scope = ANY($1::bigint[]) AND e.problem IS NOT NULL AND e.started_us BETWEEN $2 AND $3"
+    " ORDER BY e.seq DESC LIMIT $4",
+    requests=_REQUESTS,
+)
+_BY_SEQUENCE = sql("{requests} WHERE e.seq = ANY($1::bigint[]) ORDER BY e.seq DESC", requests=_REQUESTS)
+_WITH_ID_HERE = (
+    "SELECT seq FROM (SELECT seq, scope FROM jobdeck.exchanges WHERE request_id = $1"
+    " UNION SELECT seq, scope FROM jobdeck.exchanges WHERE trace_id = $1"
+    " UNION SELECT seq, scope FROM jobdeck.exchanges WHERE body_request_id = $1"
+    " AND body_request_id IS DISTINCT FROM request_id) f WHERE scope = ANY($2::bigint[]) ORDER BY seq DESC LIMIT $3"
+)
+_ACCEPTED = (
+    "SELECT scope, profile, account_group, job_id FROM jobdeck.jobs"
+    " WHERE (accepted_request_id = $1 OR accepted_trace_id = $1) AND scope = ANY($2::bigint[])"
+)
+# What a poll showed is the job it was about; a list's row says which.
+_SHOWN = (
+    "SELECT j.scope, j.profile, j.account_group, j.job_id, st.exchange = shown.exchange, st.fields FROM ("
+    "SELECT o.exchange, unnest(o.jobs) AS job FROM jobdeck.observations o WHERE o.exchange = ANY($1::bigint[])"
+    " UNION SELECT e.seq, e.job FROM jobdeck.exchanges e WHERE e.seq = ANY($1::bigint[]) AND e.job IS NOT NULL"
+    " AND e.state = 'answered' AND e.problem IS NULL AND e.method IN ('', 'GET')) shown"
+    " JOIN jobdeck.jobs j ON j.id = shown.job"
+    " LEFT JOIN LATERAL (SELECT exchange, fields FROM jobdeck.states WHERE job = j.id AND exchange <= shown.exchange"
+    " ORDER BY exchange DESC LIMIT 1) st ON true ORDER BY shown.exchange DESC, j.id"
+)
+_ANNOTATIONS = (
+    "SELECT j.scope, j.account_group, j.job_id, a.acknowledged, a.note, a.user_name, a.at_us"
+    " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS k (scope, account_group, job_id)"
+    " JOIN jobdeck.jobs j USING (scope, account_group, job_id) JOIN jobdeck.annotations a ON a.job = j.id"
+)
+
+
+class Queries:
+    """Reads what a client may see; its moments are on our clock."""
+
+    def __init__(self, server: Server, scopes: ProfileScopes, clock: ServerClock, user: str) -> None:
+        self._server = server
+        self._scopes = scopes
+        self._clock = clock
+        self._user = user
+
+    async def load(self, keys: Iterable[JobKey]) -> dict[JobKey, SavedJob]:
+        """See `Store.load`."""
+        wanted = list(dict.fromkeys(keys))
+        await self._scopes.require(key.profile for key in wanted)
+        rows = await self._server.rows(_LOAD, self._user, *self._scopes.parts(wanted))
+        found = {(row[0], row[8], row[9]): row for row in rows}
+        saved: dict[JobKey, SavedJob] = {}
+        for key in wanted:
+            row = found.get((self._scopes.rows[key.profile], key.account_group or "", key.id))
+            if row is not None:
+                saved[key] = self._saved_from(row[:-1], row[-1], key.profile)
+        return saved
+
+    async def jobs(self, profile: str | None, limit: int) -> tuple[SavedJob, ...]:
+        """See `Store.jobs`."""
+        rows = await self._server.rows(_JOBS, self._user, self._scopes.of(profile), limit)
+        return tuple(self._saved_from(tuple(row), None, profile) for row in rows)
+
+    async def watched(self, now: Instant, most: int | None, *, everyone: bool) -> tuple[Job, ...]:
+        """See `Store.watched`; of `everyone`, or of this client's user alone."""
+        user = None if everyone else self._user
+        if most is None:
+            rows = await self._server.rows(_WATCHED + _IN_ORDER, user, self._scopes.all)
+        else:
+            rows = await self._server.rows(_WATCHED + _NEEDIEST + _IN_ORDER, user, self._scopes.all, most)
+
+        def moment(us: int) -> Instant:
+            here = self._clock.here(us)
+            return Instant(here, now.mono + (here - now.us) / 1e6)
+
+        found: dict[JobKey, Job] = {}
+        for scope, added_us, profile, result, *rest in rows:
+            name = self._scopes.name(scope, profile)
+            job = job_from(target_from((name, *rest[:8])), added_us, tuple(rest[8:]), result, moment)
+            found.setdefault(job.key, job)
+        return tuple(found.values())
+
+    async def count_watched(self, *, everyone: bool) -> dict[str, int]:
+        """See `Store.count_watched`."""
+        counts: dict[str, int] = {}
+        rows = await self._server.rows(_COUNTED, None if everyone else self._user, self._scopes.all)
+        for scope, profile, count in rows:
+            name = self._scopes.name(scope, profile)
+            counts[name] = counts.get(name, 0) + count
+        return counts
+
+    async def watchers(self) -> dict[JobKey, tuple[str, ...]]:
+        """See `Store.watchers`."""
+        rows = await self._server.rows(_WHO, self._scopes.all)
+        return {key: tuple(map(clean, users)) for *place, users in rows for key in self.keys(*place)}
+
+    async def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
+        """See `Store.timeline`."""
+        await self._scopes.require([key.profile])
+        rows = await self._server.rows(_TIMELINE, self._scopes.rows[key.profile], key.account_group or "", key.id)
+        return tuple(
+            TimelineEvent(
+                at_us=self._clock.here(at_us),
+                kind=TimelineEventKind(kind),
+                text=clean(words),
+                stage=text(stage),
+                before=text(before),
+                after=text(after),
+                request_id=text(request_id) or text(trace_id),
+            )
+            for at_us, kind, stage, before, after, words, request_id, trace_id in rows
+        )
+
+    async def requests(self, key: JobKey, limit: int) -> tuple[RequestRecord, ...]:
+        """See `Store.requests`."""
+        await self._scopes.require([key.profile])
+        scope = self._scopes.rows[key.profile]
+        rows = await self._server.rows(_OF_JOB, scope, key.account_group or "", key.id, limit)
+        return tuple(self._record_from(row, key.profile) for row in rows)
+
+    async def records(self, sequences: Iterable[int]) -> dict[int, RequestRecord]:
+        """See `Store.records`."""
+        rows = await self._server.rows(_BY_SEQUENCE, list(sequences))
+        return {row[-1]: self._record_from(row) for row in rows}
+
+    async def all_requests(self, profile: str | None, limit: int) -> tuple[RequestRecord, ...]:
+        """See `Store.all_requests`."""
+        rows = await self._server.rows(_ALL, self._scopes.of(profile), limit)
+        return tuple(self._record_from(row) for row in rows)
+
+    async def failures(self, profile: str, since_us: int, until_us: int, limit: int) -> tuple[RequestRecord, ...]:
+        """See `Store.failures`."""
+        between = (self._clock.there(since_us), self._clock.there(until_us))
+        rows = await self._server.rows(_FAILURES, self._scopes.of(profile), *between, limit)
+        return tuple(self._record_from(row) for row in rows)
+
+    async def find_request(self, id_: str, limit: int) -> RequestMatches:
+        """See `Store.find_request`; other scopes of the database are other customers', and not named."""
+        id_ = storable(id_)
+        found = [row[0] for row in await self._server.rows(_WITH_ID_HERE, id_, self._scopes.all, limit)]
+        accepted = await self._server.rows(_ACCEPTED, id_, self._scopes.all)
+        records = await self._server.rows(_BY_SEQUENCE, found) if found else []
+        shown = await self._server.rows(_SHOWN, found) if found else []
+        return RequestMatches(
+            requests=tuple(self._record_from(row) for row in records),
+            shown=tuple(
+                ShownJob(self._key(scope, profile, group, id_), bool(changed), text(fields))
+                for scope, profile, group, id_, changed, fields in shown
+            ),
+            accepted=tuple(self._key(*row) for row in accepted),
+        )
+
+    async def phase_evidence(self, key: JobKey) -> PhaseEvidence | None:
+        """See `Store.phase_evidence`."""
+        await self._scopes.require([key.profile])
+        shown = await self._server.rows(
+            _EVIDENCE,
+            self._scopes.rows[key.profile],
+            key.account_group or "",
+            key.id,
+        )
+        if not shown or None in tuple(shown[0]):
+            return None
+        first, last = shown[0]
+        records = {row["seq"]: self._record_from(row) for row in await self._server.rows(_BY_SEQUENCE, [first, last])}
+        return PhaseEvidence(records[first], records[last]) if {first, last} <= set(records) else None
+
+    async def annotations(self, keys: Iterable[JobKey]) -> dict[JobKey, Annotation]:
+        """See `Store.annotations`."""
+        wanted = list(dict.fromkeys(keys))
+        await self._scopes.require(key.profile for key in wanted)
+        rows = await self._server.rows(_ANNOTATIONS, *self._scopes.parts(wanted))
+        found = {
+            (scope, group, id_): Annotation(acknowledged, clean(note, lines=True), clean(who), self._clock.here(at_us))
+            for scope, group, id_, acknowledged, note, who, at_us in rows
+        }
+        places = {key: (self._scopes.rows[key.profile], key.account_group or "", key.id) for key in wanted}
+        return {key: found[place] for key, place in places.items() if place in found}
+
+    def keys(self, scope: int, profile: str, account_group: str, id_: str) -> tuple[JobKey, ...]:
+        """Return the keys of a job: one for each of the profiles that have its scope."""
+        return tuple(key_from(name, account_group, id_) for name in self._scopes.names.get(scope, (profile,)))
+
+    def _key(self, scope: int, profile: str, account_group: str, id_: str) -> JobKey:
+        return key_from(self._scopes.name(scope, profile), account_group, id_)
+
+    def _saved_from(self, row: Sequence[Any], result: str | None, profile: str | None) -> SavedJob:
+        scope, fence, owner, lease_until_us, watched_us, result_bytes, added_us, saved_profile = row[:8]
+        name = profile or self._scopes.name(scope, saved_profile)
+        job = job_from(
+            target_from((name, *row[8:16])),
+            added_us,
+            tuple(row[16:]),
+            result,
+            lambda us: from_epoch(self._clock.here(us)),
+        )
+        return SavedJob(
+            scope=self._scopes.scopes[scope],
+            last=job,
+            fence=fence,
+            lease_owner=text(owner),
+            lease_until_us=None if lease_until_us is None else self._clock.here(lease_until_us),
+            watched_us=None if watched_us is None else self._clock.here(watched_us),
+            result_bytes=result_bytes,
+        )
+
+    def _record_from(self, row: Sequence[Any], profile: str | None = None) -> RequestRecord:
+        (
+            scope, sent_through, scope_name, client, state, bucket, sent_us, account_group, job_id, method, url,
+            started_us, duration_us, http_status, request_id, body_request_id, trace_id, size, problem, sequence,
+        ) = row  # fmt: skip
+        name = profile or self._scopes.name(scope, sent_through)
+        sent_us = self._clock.here(sent_us)
+        exchange = Exchange(
+            profile=name,
+            method=clean(method or ""),
+            url=clean(url or ""),
+            started=from_epoch(sent_us if started_us is None else self._clock.here(whole(started_us))),
+            duration=0.0 if duration_us is None else whole(duration_us) / 1e6,
+            job=None if job_id is None else key_from(name, account_group, job_id),
+            http_status=optional(http_status),
+            request_id=text(request_id),
+            body_request_id=text(body_request_id),
+            trace_id=text(trace_id),
+            size=optional(size) or 0,
+            problem=problem_from(problem),
+            sequence=whole(sequence),
+        )
+        return RequestRecord(
+            exchange, RequestState(state), clean(client), parse_scope(clean(scope_name)), clean(bucket), sent_us
+        )
