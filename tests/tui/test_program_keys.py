@@ -100,3 +100,16 @@ async def test_the_program_gets_the_job_and_no_key(tmp_path: Path) -> None:
     assert "canary" not in json.dumps(read)
     await runner.run_program([str(tmp_path / "missing")], "open", job("op_a"))
     assert complaints == ["open: could not start: No such file or directory"]
+
+
+async def test_the_palette_shows_a_label_as_it_is_and_finds_it() -> None:
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a")]))
+    session.program_keys = (ProgramKey("x", "[/x] open [$primary] it"),)
+    async with driven(session=session, size=(100, 50)) as run:
+        await run.press("colon")
+        await run.shows("Search for commands")
+        await run.press(*"open [$pri")
+        await run.shows("[/x] open [$primary] it")
+        await run.shows("x: your own")
+        await run.press("escape", "colon", *"previous tab")
+        await run.shows("[ ←: previous tab")

@@ -6,6 +6,8 @@ from typing import Any
 
 from textual.app import App
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.fuzzy import Matcher
 from textual.types import IgnoreReturnCallbackType
 from textual.widgets import Input
 
@@ -26,7 +28,7 @@ class ActionCommands(Provider):
     async def discover(self) -> Hits:
         """Yield every command."""
         for name, text, run, _ in self._commands():
-            yield DiscoveryHit(name, run, help=text)
+            yield DiscoveryHit(Content(name), run, name, _escaped(text))
 
     async def search(self, query: str) -> Hits:
         """Yield the commands that match."""
@@ -34,9 +36,9 @@ class ActionCommands(Provider):
         for name, text, run, also in self._commands():
             score = matcher.match(name)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), run, help=text)
+                yield Hit(score, _highlighted(matcher, name), run, name, _escaped(text))
             elif wanted and all(word in f"{text} {also}".casefold() for word in wanted):
-                yield Hit(BY_HELP, name, run, help=text)
+                yield Hit(BY_HELP, Content(name), run, name, _escaped(text))
 
     def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType, str]]:
         """Yield name, help, what is to be done, and further words to be found by."""
@@ -63,6 +65,19 @@ class ActionCommands(Provider):
 
     def _run(self, action: str) -> IgnoreReturnCallbackType:
         return partial(self.screen.run_action, action)
+
+
+def _highlighted(matcher: Matcher, name: str) -> Content:
+    """Return a name with what matched of it highlighted; the matcher's own method reads a name as markup."""
+    content = Content(name)
+    for offset in matcher.fuzzy_search.match(matcher.query, name)[1]:
+        content = content.stylize(matcher.match_style, offset, offset + 1)
+    return content
+
+
+def _escaped(text: str) -> str:
+    """Return a text as markup that shows it as it is."""
+    return text.replace("[", "\\[")
 
 
 async def open_palette(app: App[Any]) -> None:
