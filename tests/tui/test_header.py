@@ -143,6 +143,26 @@ def test_an_end_that_nobody_saw_and_no_server_dates_makes_no_rate() -> None:
     assert (progress.at(later(61)).per_minute or 0) > 1
 
 
+def test_ends_from_before_we_watched_count_only_while_all_of_them_are_dated() -> None:
+    progress = OverallProgress()
+    dated = [replace(ended(f"op_{n}", 0), ended_us=ago(60).us) for n in range(12)]
+    undated = ended("op_undated", 0)
+    progress.apply([running("op_a"), *dated, undated], (), NOON)
+    assert progress.at(later(60)).per_minute == 0, "some of the ends from before are not known"
+    progress.apply([running("op_c")], (), later(60))
+    progress.apply([ended("op_c", 60)], (), later(60))
+    assert progress.at(later(60)).per_minute == pytest.approx(1)
+    progress.apply((), [undated.key], later(60))
+    assert progress.at(later(62)).per_minute == pytest.approx(13 * 60 / 122)
+
+
+def test_few_ends_from_before_we_watched_make_no_rate() -> None:
+    progress = OverallProgress()
+    dated = [replace(ended(f"op_{n}", 0), ended_us=ago(60).us) for n in range(3)]
+    progress.apply([running("op_a"), *dated], (), NOON)
+    assert progress.at(later(60)).per_minute == 0
+
+
 def test_the_whole_ends_with_the_last_of_those_that_move() -> None:
     progress = OverallProgress()
     first, last = running("op_a", eta=(10.0, 30.0)), running("op_b", eta=(100.0, 200.0))

@@ -45,11 +45,15 @@ class Progress:
 
 
 class OverallProgress:
-    """Follows when jobs end. An end counts when the server dates it, or when we saw the job unfinished before."""
+    """Follows when jobs end. An end counts when the server dates it, or when we saw the job unfinished before.
+
+    Ends from before we watched make a rate only while every one of them is dated: some of them are too few.
+    """
 
     def __init__(self) -> None:
         self._open: dict[JobKey, Job] = {}
         self._ends: dict[JobKey, int] = {}
+        self._undated: set[JobKey] = set()
         self._failed: set[JobKey] = set()
         self._since: Instant | None = None
         self._progress = Progress()
@@ -72,7 +76,9 @@ class OverallProgress:
             if end_us is None and job.ended is not None and before is not None and before.observed is not None:
                 end_us = job.ended.us
             end_us = known_end if end_us is None else end_us
-            if end_us is not None:
+            if end_us is None:
+                self._undated.add(job.key)
+            else:
                 self._ends[job.key] = end_us
                 if job.phase is Phase.FAILED:
                     self._failed.add(job.key)
@@ -96,12 +102,13 @@ class OverallProgress:
         return Progress(None if rate is None else rate * 60, self._time_left(now, ends, rate), failures, span)
 
     def _recent_ends(self, now: Instant) -> tuple[int, float]:
-        """Return how many jobs ended within the window, and its seconds, which began when we began to watch."""
-        watched = now.since(self._since) if self._since is not None else 0.0
+        """Return how many jobs ended within the window, and its seconds."""
+        since = self._since or now
+        watched = now.since(since)
         ends = [end for end in self._ends.values() if 0 <= now.us - end <= RATE_SECONDS * 1e6]
-        # Ends that the server dates may lie before that.
-        oldest = (now.us - min(ends)) / 1e6 if len(ends) >= LEAST_ENDS else 0.0
-        return len(ends), min(RATE_SECONDS, max(watched, oldest))
+        if not self._undated and len(ends) >= LEAST_ENDS:
+            return len(ends), min(RATE_SECONDS, max(watched, (now.us - min(ends)) / 1e6))
+        return sum(end >= since.us for end in ends), min(RATE_SECONDS, watched)
 
     def _time_left(self, now: Instant, ends: int, rate: float | None) -> tuple[float, float] | None:
         """Return the range in which the last of the jobs that move is likely to end; None where that is not known.
@@ -137,6 +144,7 @@ class OverallProgress:
     def _drop(self, key: JobKey) -> None:
         self._open.pop(key, None)
         self._ends.pop(key, None)
+        self._undated.discard(key)
         self._failed.discard(key)
 
 
