@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.new_failures import NewFailures, next_failure
+from jobdeck.tui.widgets.job_list import JobList
 from tests.tui.drive import driven, toasts
 from tests.tui.test_list_keys import highlighted
 from tests.tui.world import ago, job, key
@@ -54,6 +55,18 @@ async def test_failures_out_of_view_are_counted_until_they_are_looked_at() -> No
         await run.press("slash", *"op_30", "enter", "exclamation_mark")
         await run.until(lambda: highlighted(run) in ("op_00", "op_01"))
         assert toasts(run.app)[-1] == "filter cleared to show the job (u to undo)"
+
+
+async def test_the_key_leads_to_the_newest_failure_from_an_older_one_that_was_selected_otherwise() -> None:
+    jobs = [job(f"op_{n}", Phase.FAILED, ended=ago(n)) for n in (3, 6, 9)]
+    async with driven(jobs, size=(100, 24)) as run:
+        for _ in jobs:
+            run.app.query_one(JobList).select(key("op_6"))
+            await run.until(lambda: highlighted(run) == "op_6")
+            await run.press("exclamation_mark")
+            await run.until(lambda: highlighted(run) == "op_3")
+        await run.press("exclamation_mark", "exclamation_mark")
+        await run.until(lambda: highlighted(run) == "op_9")
 
 
 async def test_where_no_job_has_failed_the_key_says_so() -> None:

@@ -44,6 +44,7 @@ class DeckState:
         self._locked = locked
         self._meanings = meanings
         self._blind: dict[str, UnreachableProfile] = {}
+        self._shown_failure: JobKey | None = None
 
     @property
     def settled(self) -> bool:
@@ -81,8 +82,10 @@ class DeckState:
         return row.job if row is not None else None
 
     def next_failure(self, selected: JobKey | None) -> JobKey | None:
-        """Return the job that failed last; of the one that is `selected`, the one that failed before it."""
-        return next_failure((row.job for row in self.table.rows()), selected)
+        """Return the job that failed last; while the one returned last is `selected`, the one that failed before it."""
+        after = selected if selected == self._shown_failure else None
+        self._shown_failure = next_failure((row.job for row in self.table.rows()), after)
+        return self._shown_failure
 
     def is_watched(self, key: JobKey) -> bool:
         """Whether a job has a row."""

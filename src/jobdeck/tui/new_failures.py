@@ -39,12 +39,12 @@ class NewFailures:
                 self._unseen.pop(key, None)
 
 
-def next_failure(jobs: Iterable[Job], selected: JobKey | None) -> JobKey | None:
-    """Return the job that failed last; of the one that is `selected`, the one that failed before it."""
+def next_failure(jobs: Iterable[Job], after: JobKey | None) -> JobKey | None:
+    """Return the job that failed last; with `after` the one that failed before that one."""
     failed = sorted((job for job in jobs if job.phase is Phase.FAILED and not job.acknowledged), key=_newest_first)
     keys = [job.key for job in failed]
-    if selected in keys:
-        return keys[(keys.index(selected) + 1) % len(keys)]
+    if after in keys:
+        return keys[(keys.index(after) + 1) % len(keys)]
     return keys[0] if keys else None
 
 

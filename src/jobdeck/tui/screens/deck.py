@@ -348,7 +348,7 @@ class Deck(Screen[None]):
         await self._group_actions.open(self.app.push_screen, self._state, self._session.clock)
 
     def action_newest_failure(self) -> None:
-        """Select the job that failed last; from there, the one that failed before it."""
+        """Select the job that failed last; again, the one that failed before it."""
         key = self._state.next_failure(self._jobs.selected)
         self._say(self._job_pane.reveal(key) if key is not None else "no job has failed")
 
