@@ -1,10 +1,11 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.tui.job_filter import parse, quoted
+from jobdeck.tui.job_filter import has_term, parse, quoted, replace_term
 from jobdeck.tui.render.state import counted_state
 from tests.tui.world import NOON, ago, deck_of_every_state, job, problem, stage
 
@@ -105,3 +106,17 @@ def test_what_cannot_be_compared_is_said() -> None:
     assert parse("age>soon").complaints == parse("age:30s").complaints == ("age needs a number: age>30s",)
     assert parse("kind>4").complaints == ("kind is text: use kind:… or kind=…",)
     assert not parse("age>soon")
+
+
+@pytest.mark.parametrize(
+    ("text", "narrowed"),
+    [
+        ("", 'profile="b c"'),
+        ('a "b c" !d', 'a "b c" !d profile="b c"'),
+        ('profile:x age>3s profile="y z" !PROFILE=w', 'age>3s profile="b c"'),
+    ],
+)
+def test_a_term_takes_the_place_of_those_of_its_key(text: str, narrowed: str) -> None:
+    assert replace_term(text, "profile", 'profile="b c"') == narrowed
+    assert has_term(narrowed, 'profile="b c"')
+    assert replace_term(narrowed, "profile", "") == replace_term(text, "profile", "")

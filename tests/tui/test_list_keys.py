@@ -328,3 +328,14 @@ async def test_without_a_failure_there_is_no_error_to_show() -> None:
 def shown_keys(run: Driven) -> set[str]:
     table = run.app.deck.deck_state.table
     return {one.id for one in table.keys(0, len(table))}
+
+
+async def test_another_filter_takes_the_place_of_problems_only_too() -> None:
+    async with driven(three(), size=(120, 24)) as run:  # type: ignore[arg-type] - jobs
+        await run.press("f")
+        await run.shows("problems only  1 of 3")
+        await run.press("b", "b", "G", "enter")
+        await run.shows('kind="')
+        await run.until(lambda: "problems only  " not in run.text)
+        await run.press("u")
+        await run.shows("problems only  1 of 3")

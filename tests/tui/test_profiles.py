@@ -29,6 +29,32 @@ async def test_the_menu_shows_one_profile_and_all_again() -> None:
         await run.until(lambda: "507f1f" in run.text and "op_a" in run.text)
 
 
+async def test_a_profile_narrows_what_is_filtered_already() -> None:
+    jobs = [job("op_a"), job("op_b", Phase.FAILED), job("507f1f", Phase.FAILED, profile="sonarly")]
+    async with driven(jobs, size=(100, 24)) as run:
+        await run.press("slash", *"state:failed", "enter", "f", "P", "1")
+        await run.shows('state:failed profile="hog"')
+        await run.shows("problems only  1 of 3")
+        await run.press("P")
+        await run.shows("▸hog")
+        await run.press("2")
+        await run.shows('state:failed profile="sonarly"')
+        await run.shows("problems only  1 of 3")
+        await run.press("P", "0")
+        await run.shows("problems only  2 of 3")
+        await run.press("u")
+        await run.shows('state:failed profile="sonarly"')
+
+
+async def test_the_counts_of_the_menu_follow_the_jobs() -> None:
+    async with driven([job("op_a"), job("op_b")], size=(100, 24)) as run:
+        await run.press("P")
+        await run.shows("hog              2 jobs   ●2")
+        run.engine.put(job("op_c", Phase.FAILED), job("op_x", profile="acme"))
+        await run.shows("hog              3 jobs   ✗1  ●2")
+        await run.shows("acme              1 job   ●1")
+
+
 @pytest.mark.parametrize("width", [84, 86, 110, 120, 123, 200])
 def test_several_profiles_have_a_column_and_leave_the_reason_its_room(width: int) -> None:
     columns = columns_for(width, profiles=True)

@@ -75,6 +75,22 @@ def quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def replace_term(text: str, key: str, term: str) -> str:
+    """Return a filter with `term` in place of its terms of a key, negated ones too; the other terms stay."""
+    others = (token for token in _TOKEN.findall(text) if _key_of(token) != key)
+    return " ".join((*others, *([term] if term else ())))
+
+
+def has_term(text: str, term: str) -> bool:
+    """Whether a filter has exactly this term."""
+    return term in _TOKEN.findall(text)
+
+
+def _key_of(token: str) -> str:
+    parsed = _TERM.fullmatch(token.removeprefix("!"))
+    return parsed[1].lower() if parsed is not None else ""
+
+
 def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None, str | None]:
     if key in _MEASURES:
         return _measured(key, operator, value)

@@ -13,6 +13,7 @@ from jobdeck.domain import humanize
 from jobdeck.tui.cell_text import fit, width_of
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.grouping import profile_filter
+from jobdeck.tui.job_filter import has_term
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.render.state import ALL_STATES, State
 from jobdeck.tui.screens.dialogs import Dialog
@@ -22,6 +23,7 @@ from jobdeck.tui.widgets.static import LinesWidget
 
 ALL = "all profiles"
 NAME_CELLS = 40
+REFRESH_SECONDS = 1.0
 
 
 class ProfileList(LineView):
@@ -31,7 +33,7 @@ class ProfileList(LineView):
         """Put the cursor on a profile; an empty name stands for all of them."""
         super().__init__()
         self._state = state
-        self.names = ("", *sorted(state.table.profiles))
+        self.names = self._known_names()
         self._cursor = self.names.index(selected) if selected in self.names else 0
 
     @property
@@ -45,6 +47,8 @@ class ProfileList(LineView):
 
     def draw(self) -> None:
         """Draw how many jobs each profile has, and in which states."""
+        selected, self.names = self.selected, self._known_names()
+        self._cursor = self.names.index(selected) if selected in self.names else 0
         counts = {name: Counter[State]() for name in self.names}
         for row in self._state.table.rows():
             for name in ("", row.job.key.profile):
@@ -53,6 +57,9 @@ class ProfileList(LineView):
         lines = (profile_line(name or ALL, count, cells) for name, count in counts.items())
         self.set_lines([clip_line(line, self.line_width) for line in lines])
         self.refresh(layout=True)
+
+    def _known_names(self) -> tuple[str, ...]:
+        return "", *sorted(self._state.table.profiles)
 
     def on_resize(self) -> None:
         """Make the lines anew."""
@@ -101,7 +108,8 @@ class ProfilesScreen(Dialog[None]):
     def __init__(self, state: DeckState, pane: JobPane) -> None:
         super().__init__()
         self._pane = pane
-        now = next((name for name in state.table.profiles if pane.filter_text == profile_filter(name)), "")
+        shown = (name for name in state.table.profiles if has_term(pane.filter_text, profile_filter(name)))
+        now = next(shown, "")
         self._list = ProfileList(state, now)
 
     def compose(self) -> ComposeResult:
@@ -112,17 +120,14 @@ class ProfilesScreen(Dialog[None]):
             yield LinesWidget(self._keys)
 
     def on_mount(self) -> None:
-        """Show the profiles as they are."""
+        """Show the profiles as they are, from time to time anew."""
         self._list.draw()
+        self.set_interval(REFRESH_SECONDS, self._list.draw)
         self.set_focus(self._list)
 
     def action_choose(self) -> None:
         """Show only the jobs of the profile under the cursor, and go back."""
-        name = self._list.selected
-        if name:
-            self._pane.replace_filter(profile_filter(name))
-        elif self._pane.is_filtered:
-            self._pane.clear_filter()
+        self._pane.narrow_to_profile(self._list.selected)
         self.dismiss(None)
 
     def action_pick(self, number: int) -> None:

@@ -15,7 +15,8 @@ from jobdeck.domain.job import JobKey
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.filter_history import FilterHistory
 from jobdeck.tui.filter_suggester import FilterSuggester
-from jobdeck.tui.job_filter import FilterState, ListFilter
+from jobdeck.tui.grouping import profile_filter
+from jobdeck.tui.job_filter import FilterState, ListFilter, replace_term
 from jobdeck.tui.job_table import Order, parse_order
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.render.columns import ColumnChoice, Name, parse_columns
@@ -102,9 +103,14 @@ class JobPane(Vertical):
         self.redraw()
 
     def replace_filter(self, text: str) -> None:
-        """Show only what passes another filter; that of now comes back by undo."""
+        """Show only what passes another filter, problems or not; that of now comes back by undo."""
         self._push(self._filter.state)
-        self.filter_by(text)
+        self._set(FilterState(text))
+
+    def narrow_to_profile(self, name: str) -> None:
+        """Show only the jobs of a profile, of all with an empty name; what else is filtered by stays."""
+        self._push(self._filter.state)
+        self.filter_by(replace_term(self.filter_text, "profile", profile_filter(name) if name else ""))
 
     def clear_filter(self) -> None:
         """Show every job; the filter of now comes back by undo."""
