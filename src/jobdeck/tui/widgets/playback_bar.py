@@ -15,7 +15,7 @@ LEAST_CELLS = 10
 
 
 class PlaybackBar(LinesWidget):
-    """Draws the bar between the times of beginning and end; the time under the mouse stands in place of the end."""
+    """Draws the bar between the times of beginning and end; where a click would lead stands in place of the end."""
 
     class Chosen(Message):
         """A moment was clicked: so many seconds after the beginning."""
@@ -49,6 +49,8 @@ class PlaybackBar(LinesWidget):
     def on_click(self, event: events.Click) -> None:
         """Go to the moment under the mouse."""
         seconds = self._seconds_at(event.x)
+        self._pointed = None
+        self.show()
         if seconds is not None:
             self.post_message(self.Chosen(seconds))
 
@@ -64,7 +66,7 @@ class PlaybackBar(LinesWidget):
     def _bar_lines(self, width: int) -> Sequence[Line]:
         length = self._playback.length
         begin = f" {self._time_of(0.0)} "
-        end = f" {self._time_of(length if self._pointed is None else self._pointed)} "
+        end = f" {self._time_of(length)} " if self._pointed is None else f"→{self._time_of(self._pointed)} "
         room = max(width_of(f" {self._time_of(length)} "), width_of(end))
         cells = width - width_of(begin) - room
         if cells < LEAST_CELLS:
