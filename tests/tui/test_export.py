@@ -21,6 +21,7 @@ async def test_the_rows_that_are_shown_are_written_in_their_order_to_a_private_f
     async with driven(deck_of_every_state(), size=(100, 30)) as run:
         await run.press("ctrl+s")
         await run.shows("Export 12 jobs")
+        assert tmp_path.name[-20:] in run.text, "the folder is named"
         await run.press("escape", "f", "ctrl+s")
         table: JobTable = run.app.deck.deck_state.table
         shown = [key.id for key in table.keys(0, len(table))]
@@ -49,5 +50,8 @@ async def test_what_cannot_be_written_is_said_and_looking_is_enough(
     session.access = ReadOnly("for looking only")
     async with driven(session=session) as run:
         gone.rmdir()
-        await run.press("ctrl+s", "c")
+        await run.press("ctrl+s")
+        await run.shows("Export 1 job")
+        assert "gone" in run.text, "the home directory takes the place of one that is no more"
+        await run.press("c")
         await run.until(lambda: any(text.startswith("not exported: cannot write") for text in toasts(run.app)))

@@ -1,8 +1,10 @@
 """Texts and the bodies of answers as files that only their owner can read."""
 
 import asyncio
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -91,6 +93,15 @@ async def save(text: str, subject: str, us: int, folder: Path | None = None, *, 
     The name is made of `subject` and the moment `us`. Raises `PrivateFileError` when neither can be written to.
     """
     return await asyncio.to_thread(_save, text, file_name(subject, us, suffix), folder)
+
+
+def save_folder() -> Path:
+    """Return the folder that `save` writes to as things are now."""
+    with suppress(FileNotFoundError):  # the working directory may have been deleted
+        folder = Path.cwd()
+        if os.access(folder, os.W_OK):
+            return folder
+    return expand_home("~")
 
 
 def open_stream(subject: str, us: int, folder: Path | None = None, *, suffix: str = ".json") -> PrivateStream:

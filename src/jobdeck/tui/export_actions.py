@@ -13,7 +13,7 @@ from jobdeck.domain.instant import Clock
 from jobdeck.domain.text import one_line
 from jobdeck.tui.clipboard import Say
 from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.export import Save
+from jobdeck.tui.export import Save, save_folder
 from jobdeck.tui.screens.export import ExportScreen
 
 Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
@@ -37,7 +37,8 @@ class ExportActions:
             self._say("no jobs to export" if not total else "no matching jobs to export, esc clears the filter", False)
             return
         of = f" of {total:,}, as filtered" if shown < total else ""
-        await self._push(ExportScreen(f"{humanize.pluralize(shown, 'job')}{of}", lambda form: run(self._export(form))))
+        what = f"{humanize.pluralize(shown, 'job')}{of}"
+        await self._push(ExportScreen(what, save_folder(), lambda form: run(self._export(form))))
 
     async def _export(self, form: ExportFormat) -> None:
         now, table = self._clock.now(), self._state.table

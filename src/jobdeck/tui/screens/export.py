@@ -1,6 +1,7 @@
 """The dialog that asks in which format the jobs that are shown are written to a file."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -8,11 +9,14 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from jobdeck.app.job_export import ExportFormat
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.domain.text import one_line
+from jobdeck.tui.cell_text import middle
+from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line, line_width
 from jobdeck.tui.render.tabs import keys_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
+LONGEST_PATH = 1_024
 _FORMATS = (
     ("c", "CSV", "for spreadsheets: a row per job, without results"),
     ("j", "JSON lines", "for scripts: the objects of status --json"),
@@ -32,9 +36,10 @@ class ExportScreen(Dialog[None]):
         ("q", "leave", "back"),
     ]
 
-    def __init__(self, what: str, export: Callable[[ExportFormat], object]) -> None:
+    def __init__(self, what: str, folder: Path, export: Callable[[ExportFormat], object]) -> None:
         super().__init__()
         self._what = what
+        self._folder = one_line(str(folder), LONGEST_PATH)
         self._export = export
 
     def compose(self) -> ComposeResult:
@@ -52,5 +57,6 @@ class ExportScreen(Dialog[None]):
         lines: list[Line] = [((f" Export {self._what}", Role.STRONG),), EMPTY]
         for key, name, use in _FORMATS:
             lines.append(((f" {key}  ", Role.KEY), (f"{name:<12}", Role.TEXT), (use, Role.DIM)))
-        note = " to a new private file (mode 0600) in the working directory"
-        return tuple(clip_line(line, width) for line in (*lines, EMPTY, ((note, Role.DIM),), EMPTY))
+        to: Line = ((" to a new file (mode 0600) in ", Role.DIM),)
+        place: Line = ((middle(self._folder, max(1, width - line_width(to))), Role.TEXT),)
+        return tuple(clip_line(line, width) for line in (*lines, EMPTY, (*to, *place), EMPTY))
