@@ -29,11 +29,14 @@ async def test_the_word_or_the_number_has_to_be_typed_and_finished_jobs_are_left
         await run.press("escape")
         await run.until(lambda: run.app.screen is run.app.deck)
         assert sent(run) == []
+        assert "on 4 selected" in run.text, "nothing was confirmed"
         refused = Problem(ProblemKind.PROTOCOL, "VALIDATION_ERROR: too late", http_status=422)
         run.engine.cancel_results[key("op_b")] = CancelResult(CancelOutcome.REFUSED, refused, exchange("op_b"))
         await run.press("ctrl+x", "3", "enter")
         await run.until(lambda: len(sent(run)) == 3)
         assert set(sent(run)) == {key("op_a"), key("op_b"), key("op_d")}
+        assert "cancelling 3 jobs: one request each, within the rate limit" in toasts(run.app)
+        await run.until(lambda: "selected" not in run.text)
         await run.until(
             lambda: (
                 "3 cancel requests: 2 accepted, 1 refused · op_b: cannot be cancelled now: VALIDATION_ERROR: too late"

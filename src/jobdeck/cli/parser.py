@@ -273,7 +273,7 @@ def _add_cancel(commands: "Commands") -> None:
         description="Ask the API to cancel each target, then poll it once and print its state. Needs an API that can\n"
         'cancel, allow = ["cancel"] in the profile, and a confirmation. No request is sent twice.\n'
         "Exit code: 0 every request was accepted, 3 one was refused (already finished), 4 not allowed,\n"
-        "6 not found, 7 not known whether the server took a request.",
+        "6 not found, 7 unknown whether the server accepted a request.",
         example="cancel 507f1f77bcf86cd799439000/507f1f77bcf86cd799439011",
     )
     cancel.add_argument("--yes", action="store_true", help="don't ask for confirmation")

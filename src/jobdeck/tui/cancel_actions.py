@@ -21,18 +21,28 @@ Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 _WORDS = {
     CancelOutcome.ACCEPTED: "accepted",
     CancelOutcome.REFUSED: "refused",
-    CancelOutcome.UNKNOWN: "without a clear answer",
+    CancelOutcome.UNKNOWN: "unknown",
     CancelOutcome.NOT_SENT: "not sent",
 }
 
 
 class CancelActions:
-    """Cancels jobs that can be, once a person has confirmed it; `say` is told what came of it."""
+    """Cancels jobs that can be, once a person has confirmed it; `say` is told what came of it.
 
-    def __init__(self, state: DeckState, say: Say, push: Callable[[ModalScreen[None]], Awaitable[None]]) -> None:
+    `on_confirmed` is called when a person has.
+    """
+
+    def __init__(
+        self,
+        state: DeckState,
+        say: Say,
+        push: Callable[[ModalScreen[None]], Awaitable[None]],
+        on_confirmed: Callable[[], object],
+    ) -> None:
         self._state = state
         self._say = say
         self._push = push
+        self._on_confirmed = on_confirmed
 
     async def ask(self, keys: Sequence[JobKey], run: Run) -> None:
         """Name the jobs and have the word typed; `run` runs what is sent then."""
@@ -49,16 +59,19 @@ class CancelActions:
             return
         left_out = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         chosen = [row.job.key for row in possible]
-        await self._push(
-            CancelScreen(possible, left_out and f"left out: {left_out}", lambda: run(self._cancel_all(chosen)))
-        )
+
+        def confirmed() -> None:
+            self._on_confirmed()
+            run(self._cancel_all(chosen))
+
+        await self._push(CancelScreen(possible, left_out and f"left out: {left_out}", confirmed))
 
     async def _cancel_all(self, keys: Sequence[JobKey]) -> None:
         engine = self._state.controls
         if engine is None:
             return
         if len(keys) > 1:
-            self._say(f"sending {len(keys)} cancel requests, within the rate limit", False)
+            self._say(f"cancelling {len(keys):,} jobs: one request each, within the rate limit", False)
         results: dict[JobKey, CancelResult] = {}
         rejected: set[str] = set()
         for key in keys:

@@ -92,7 +92,6 @@ class Deck(Screen[None]):
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
         self._exporting = ExportActions(self._state, session.clock, save, self._say, self._push)
-        self._cancelling = CancelActions(self._state, self._say, self._push)
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
         keep = partial(save_preference, session)
@@ -101,6 +100,7 @@ class Deck(Screen[None]):
         self._panes = Panes(self._state, self._job_pane, session.clock.now(), partial(keep, Preference.SPLIT))
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
+        self._cancelling = CancelActions(self._state, self._say, self._push, self._job_actions.clear_marks)
         self._group_actions = GroupActions(self._job_pane, self._job_actions, self._groups, self._copy, self._say)
         self.programs = ProgramKeys(self._controls)
         self._adding = AddActions(session, self._controls, self._state, say=self._say, push=self._push)
