@@ -128,7 +128,19 @@ async def test_a_view_is_saved_shown_by_its_number_kept_and_removed() -> None:
         await run.shows("problems only")
         await run.press("u")
         assert len(shown(run)) == len(DECK)
-        await run.press("v", "x", "1")
+        await run.press("v", "x")
+        await run.shows("remove which view? 1–9")
+        await run.press("1")
+        await run.shows("No views yet.")
+        assert toasts(run.app)[-1] == "view my errors removed (u to undo)"
+        await run.press("u")
+        await run.shows("1  my errors")
+        assert parse_views(run.session.preferences[Preference.VIEWS]) == (view,)
+        await run.press("u", "x", "1", "escape", "u")
+        assert toasts(run.app)[-1] == "view my errors restored"
+        await run.press("v")
+        await run.shows("1  my errors")
+        await run.press("x", "1")
         await run.shows("No views yet.")
         assert isinstance(run.app.screen, ViewsScreen)
         assert toasts(run.app)[0] == "no view 1"

@@ -187,7 +187,14 @@ _JOB = (
         also="abort kill stop",
         changes=True,
     ),
-    Action("undo", ("u",), "u", "undo", "undo d, m, w, space, M or a cleared filter; again: earlier ones", Group.JOB),
+    Action(
+        "undo",
+        ("u",),
+        "u",
+        "undo",
+        "undo d, m, w, space, M, a cleared filter or a removed view; again: earlier ones",
+        Group.JOB,
+    ),
 )
 
 _TABS = (

@@ -366,7 +366,7 @@ class Deck(Screen[None]):
 
     async def action_views(self) -> None:
         """Ask for one of the saved views, or save this one."""
-        await self._push(ViewsScreen(self._job_pane))
+        await self._push(ViewsScreen(self._job_pane, self.action_undo))
 
     def action_wide(self) -> None:
         """Have every column, or as many as suit the width."""

@@ -1,6 +1,6 @@
 """The views: a digit shows one, and what is shown now can be saved as one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -24,19 +24,23 @@ class ViewsScreen(Dialog[None]):
     """Lists the saved views; the next digit shows one of them."""
 
     SUBJECT = "Views"
-    KEYS = (("1–9", "show"), ("s", "save this view"), ("x 1–9", "remove"), ("esc", "back"))
+    KEYS = (("1–9", "show"), ("s", "save this view"), ("x 1–9", "remove"), ("u", "undo"), ("esc", "back"))
     TEXT_KEYS: ClassVar[str] = "s"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"digit({number})", show=False) for number in range(1, MOST + 1)),
         ("s", "save", "save this view"),
         ("x", "remove", "remove"),
+        ("u", "undo", "undo"),
         ("q,v", "leave", "back"),
     ]
 
-    def __init__(self, pane: JobPane) -> None:
+    def __init__(self, pane: JobPane, undo: Callable[[], object]) -> None:
+        """List the views of `pane`; `undo` takes back what was done last."""
         super().__init__()
         self._pane = pane
+        self._undo = undo
+        self._removed = 0  # views that undo brings back
         self._removing = False
         self._input = Input(compact=True, max_length=LONGEST_NAME, placeholder="name of the view", id="view-name")
         self._input.cursor_blink = False
@@ -57,7 +61,9 @@ class ViewsScreen(Dialog[None]):
             self.notify(f"no view {number}", markup=False)
         elif self._removing:
             self._removing = False
-            self._pane.save_views([view for at, view in enumerate(views, 1) if at != number])
+            self._pane.remove_view(number)
+            self._removed += 1
+            self.notify(f"view {views[number - 1].name} removed (u to undo)", markup=False)
             self._draw()
         else:
             self._pane.show_view(views[number - 1])
@@ -67,6 +73,13 @@ class ViewsScreen(Dialog[None]):
         """Have the next digit remove a view."""
         self._removing = not self._removing
         self._draw()
+
+    def action_undo(self) -> None:
+        """Bring back the view that was removed last."""
+        if self._removed:
+            self._removed -= 1
+            self._undo()
+            self._draw()
 
     def action_save(self) -> None:
         """Ask for the name of what is shown now."""
@@ -112,7 +125,7 @@ class ViewsScreen(Dialog[None]):
         if not views:
             text = " No views yet. s saves the filter and the order that are shown now."
             return ((), clip_line(((text, Role.DIM),), width), ())
-        asked = ((("  which one is to be removed?", Role.WARN),),) if self._removing else ()
+        asked = ((("  remove which view? 1–9", Role.WARN),),) if self._removing else ()
         return ((), *(clip_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
 
 

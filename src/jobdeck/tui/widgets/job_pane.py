@@ -148,6 +148,17 @@ class JobPane(Vertical):
         self.views = tuple(views)
         self._save(Preference.VIEWS, views_text(self.views))
 
+    def remove_view(self, number: int) -> None:
+        """Remove the view of that number; undo brings it back to its place."""
+        view = self.views[number - 1]
+
+        def back() -> None:
+            others = [one for one in self.views if one.name != view.name]
+            self.save_views([*others[: number - 1], view, *others[number - 1 :]])
+
+        self._undo.push(f"view {view.name} restored", back)
+        self.save_views([*self.views[: number - 1], *self.views[number:]])
+
     def toggle_faults(self) -> None:
         """Show only jobs in trouble, or all again."""
         self._filter.toggle_faults(self._clock.now())
