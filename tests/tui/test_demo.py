@@ -8,6 +8,7 @@ from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
 from jobdeck.cli.commands.demo import HintFile, demo_estimates, demo_settings
 from jobdeck.domain.events import Event, OutageBegan
+from jobdeck.domain.phase import Phase
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.tui.app import JobdeckApp
@@ -16,6 +17,8 @@ from jobdeck.tui.render.state import FAILED, STALLED
 from jobdeck.tui.widgets.hints import GROUPS, SAME_ERROR, TICKET, HintLine
 from tests.support.clocks import FastClock
 from tests.tui.drive import Clipboard, Driven
+from tests.tui.fake import FakeEngine, FakeSession
+from tests.tui.world import clock_at_noon, job
 
 SPEED = 8.0
 
@@ -58,6 +61,28 @@ async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api
             assert counts[FAILED] >= 3
             collecting.cancel()
             await run.press("q")
+
+
+class Hints:
+    """A memory of hints that a test fills."""
+
+    def __init__(self, *done: str) -> None:
+        self.done = set(done)
+
+    def mark_done(self, action: str) -> None:
+        self.done.add(action)
+
+
+async def test_the_hint_about_the_selected_job_goes_when_another_is_selected() -> None:
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_bad", Phase.FAILED), job("op_ok", Phase.SUCCEEDED)]))
+    app = JobdeckApp(session, put=Clipboard(), hints=Hints("same_fault", "groups"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        run = Driven(app, pilot, session, Clipboard())
+        await run.shows("Tip: press Y to create the support ticket for this job")
+        await run.press("G")
+        await run.until(lambda: "Tip: press Y" not in run.text)
+        await run.press("g")
+        await run.shows("Tip: press Y to create the support ticket for this job")
 
 
 async def _collect(state: DeckState, events: list[Event]) -> None:

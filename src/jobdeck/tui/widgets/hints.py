@@ -74,7 +74,10 @@ class HintLine(LinesWidget):
             self._update()
 
     def _update(self) -> None:
-        # One stays until it is followed or dismissed, so that nothing changes under a reader's eye.
+        # One stays until it is followed or dismissed, so that nothing changes under a reader's eye; but one about the
+        # selected job must be true of it.
+        if self._shown is TICKET and not self._applies(TICKET):
+            self._shown = None
         if self._shown is None and self._left and self._applies(self._left[0]):
             self._shown = self._left[0]
         self.display = bool(self._left)
