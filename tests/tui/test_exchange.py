@@ -9,8 +9,8 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.tui.jsontree import JsonIndex, JsonTree
-from jobdeck.tui.render.exchange import missing_body
-from jobdeck.tui.render.spans import plain
+from jobdeck.tui.render.exchange import exchange_lines, exchange_title, missing_body
+from jobdeck.tui.render.spans import Role, plain
 from jobdeck.tui.render.tabs import raw_lines
 from jobdeck.tui.render.trace import ExchangeNotes, fold, fold_line
 from jobdeck.tui.screens.dialogs import ValueScreen
@@ -131,15 +131,28 @@ def test_a_failed_job_that_a_list_told_of_shows_its_row() -> None:
 
 def test_a_body_that_is_not_there_says_why() -> None:
     one = exchange("op_a", size=2_000)
-    assert "not in memory" in missing_body(one, None)
+    assert "dropped for newer ones, or received by an earlier run or another jobdeck" in missing_body(one, None)
     assert "not in the recording" in missing_body(one, None, past=True)
-    assert "only where a job changed" in missing_body(exchange("op_a", job=None), None)
+    assert "a list's body is kept only if a job's state changed" in missing_body(exchange("op_a", job=None), None)
     assert "no response came" in missing_body(exchange("op_a", http_status=None), None)
     large = exchange("op_a", size=103_000_000)
-    assert "103 MB are too large" in missing_body(large, ExchangeContent(large))
+    assert "103 MB is too large" in missing_body(large, ExchangeContent(large))
     empty = exchange("op_a", size=0)
     assert missing_body(empty, ExchangeContent(empty)) == "the response had no body"
     assert missing_body(one, ExchangeContent(one, body=b"{}")) == ""
+
+
+def test_only_what_went_wrong_is_red() -> None:
+    def role(**changes: object) -> Role:
+        title = exchange_title(exchange("op_a", **changes), NOON, 80)
+        return next(role for text, role in title if text.strip()[:3].isdigit())
+
+    assert [role(http_status=status) for status in (200, 204, 304)] == [Role.STRONG] * 3
+    assert [role(http_status=status) for status in (400, 404, 503)] == [Role.FAILED] * 3
+    assert role(http_status=200, problem=Problem(ProblemKind.PROTOCOL, "no JSON")) is Role.FAILED
+    assert "request not recorded" in plain(exchange_title(exchange("op_a", url=""), NOON, 80))
+    listed = exchange_lines(exchange("op_a", job=None), None, NOON, 80)
+    assert "a response about many jobs, including this one" in "\n".join(map(plain, listed))
 
 
 async def test_a_failed_job_without_a_body_is_fetched_once_while_its_raw_tab_is_shown() -> None:

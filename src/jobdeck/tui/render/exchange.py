@@ -27,19 +27,20 @@ def exchange_title(exchange: Exchange, now: Instant, width: int) -> Line:
     status, role = "no response", Role.BLIND
     if exchange.http_status is not None:
         status = f"{exchange.http_status} {PHRASES.get(exchange.http_status, '')}".rstrip()
-        role = Role.STRONG if 200 <= exchange.http_status < 300 else Role.FAILED
+        wrong = exchange.http_status >= 400 or exchange.problem is not None
+        role = Role.FAILED if wrong else Role.STRONG
     size = f"  {humanize.format_size(exchange.size)}" if exchange.size else ""
     tail: Line = ((f"  {status}", role), (f"  {humanize.format_latency(exchange.duration)}{size}", Role.DIM))
     at: Line = ((humanize.format_recent(exchange.started.us, now), Role.DIM), (" ", Role.TEXT))
     room = width - sum(width_of(text) for text, _ in (*tail, *at)) - len(exchange.method[:7]) - 4
-    path = short_path(exchange.url, max(10, room)) if exchange.url else "what was asked is not on record"
+    path = short_path(exchange.url, max(10, room)) if exchange.url else "request not recorded"
     return justify(((f" {clean(exchange.method[:7])} ", Role.DIM), (path, Role.STRONG), *tail), at, width)
 
 
 def exchange_lines(
     exchange: Exchange, content: ExchangeContent | None, now: Instant, width: int, notes: ExchangeNotes = NOTHING
 ) -> list[Line]:
-    """Return the lines over a body: IDs, quota, what the answer changed or what was wrong with it, and headers."""
+    """Return the lines over a body: IDs, quota, what the response changed or what was wrong with it, and headers."""
     lines: list[Line] = []
     for label, value in (
         ("request ID", exchange.request_id),
@@ -64,7 +65,7 @@ def exchange_lines(
         changed = notes.words.get(exchange.id, "")
         lines.append(_labelled("changed", changed or "nothing", width, Role.STRONG if changed else Role.DIM))
     if exchange.job is None:
-        lines.append(_labelled("list", "an answer about many jobs, this one among them", width, Role.DIM))
+        lines.append(_labelled("list", "a response about many jobs, including this one", width, Role.DIM))
     headers = () if content is None else content.headers
     label = "headers"
     for line in _flow([f"{name} {clean(value[:256])}" for name, value in headers if name != "date"], width - LABEL):
@@ -80,14 +81,14 @@ def missing_body(exchange: Exchange, content: ExchangeContent | None, *, past: b
     if exchange.http_status is None:
         return "no response came, so there is no body"
     if content is not None and content.body is None and exchange.size > LARGEST_BODY:
-        return f"body not kept: {humanize.format_size(exchange.size)} are too large"
+        return f"body not kept: {humanize.format_size(exchange.size)} is too large"
     if content is not None:
         return "body not kept" if exchange.size else "the response had no body"
     if past:
         return "the body is not in the recording"
     if exchange.job is None:
-        return "body not in memory: of a list it is kept only where a job changed its state, while there is room"
-    return "body not in memory: it had to make room for newer ones, or came to an earlier run or another jobdeck"
+        return "body not in memory: a list's body is kept only if a job's state changed"
+    return "body not in memory: dropped for newer ones, or received by an earlier run or another jobdeck"
 
 
 def body_heading(exchange: Exchange, body: bytes, *, raw: bool) -> Line:
