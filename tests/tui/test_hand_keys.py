@@ -144,6 +144,8 @@ def test_faults_are_counted_as_jobs_come_change_and_go() -> None:
     assert found is not None
     assert (found.count, found.since_us) == (2, ago(600).us)
     assert found.fingerprint.describe(2) == "2 jobs failed with UPSTREAM_TIMEOUT in enrichment"
+    no_stage = replace(found.fingerprint, stage=None)
+    assert no_stage.describe(1) == f"1 job failed with UPSTREAM_TIMEOUT in {no_stage.kind}", "the kind tells them apart"
     faults.apply([replace(failed("op_b"), phase=Phase.SUCCEEDED)], [])
     assert faults.group_of(key("op_b")) is None
     rest = faults.group_of(key("op_a"))

@@ -167,14 +167,14 @@ def test_a_ticket_about_many_says_what_they_have_in_common_and_fits_where_it_is_
         now = START.later(60 + number)
         failed = replace(make_observation(Phase.FAILED, id_=f"op_{number}"), error=JobError(code, "y" * 900, None))
         job, _ = apply_observation(make_job(f"op_{number}"), failed, make_exchange(now), now)
-        return replace(source, job=job, note="", ends=(make_exchange(now),))
+        return replace(source, job=replace(job, kind="operation"), note="", ends=(make_exchange(now),))
 
     sources = [*(one(number, "UPSTREAM_TIMEOUT") for number in range(120)), one(120, "BAD_INPUT")]
     text = tickets_markdown(sources)
     assert len(text.encode()) <= MAX_BYTES
     first, last = utc(START.later(60).us), utc(START.later(179).us)
-    assert f"- 120 jobs failed with `UPSTREAM_TIMEOUT`, from `{first}` to `{last}`" in text
-    assert "- 1 job failed with `BAD_INPUT`, at `" in text
+    assert f"- 120 jobs failed with `UPSTREAM_TIMEOUT` in `operation`, from `{first}` to `{last}`" in text
+    assert "- 1 job failed with `BAD_INPUT` in `operation`, at `" in text
     assert all(f"- `op_{number}` `failed`" in text for number in range(121))
     assert "- Job: `op_120`" in text, "one of each fault is there whole"
     whole = text.count("- Job: `")

@@ -22,9 +22,14 @@ class Fingerprint:
     stage: str | None
     kind: str
 
+    @property
+    def place(self) -> str:
+        """The stage in which they failed, else the kind of the jobs."""
+        return self.stage or self.kind
+
     def describe(self, count: int) -> str:
         """Return in one line how many jobs failed in this way."""
-        place = f" in {one_line(self.stage, 40)}" if self.stage else ""
+        place = f" in {one_line(self.place, 40)}" if self.place else ""
         return f"{count} {'job' if count == 1 else 'jobs'} failed with {one_line(self.error, MAX_MESSAGE)}{place}"
 
 
