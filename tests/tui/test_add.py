@@ -45,7 +45,7 @@ async def test_with_nothing_understood_the_sheet_stays() -> None:
         await run.press("a", *"junk", "ctrl+s")
         await run.until(lambda: bool(toasts(run.app)))
         assert "nothing was added" in toasts(run.app)[0]
-        await run.shows("Add targets")
+        await run.shows("Add targets  IDs or poll URLs, or paste 202 responses")
 
 
 async def test_escape_adds_nothing() -> None:

@@ -181,5 +181,5 @@ def hint_lines(count: int) -> Sequence[Line]:
 
 
 def _heading(width: int) -> Sequence[Line]:
-    text = " one per line: IDs, poll URLs; or paste 202 responses"
+    text = "  IDs or poll URLs, or paste 202 responses"
     return (clip_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)
