@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import events
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -14,48 +14,11 @@ from jobdeck.tui.render.columns import CHOSEN, ColumnChoice, Name
 from jobdeck.tui.render.row import DOWN, UP
 from jobdeck.tui.render.spans import Line, Role, clip_line
 from jobdeck.tui.screens.dialogs import Dialog
+from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.job_pane import JobPane
-from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import LinesWidget
 
 NAME_CELLS = 12
-
-
-class ColumnList(LineView):
-    """The columns, one of them under the cursor."""
-
-    def __init__(self, cursor: Name) -> None:
-        super().__init__()
-        self._cursor = list(Name).index(cursor)
-
-    @property
-    def selected(self) -> Name:
-        """The column under the cursor."""
-        return list(Name)[self._cursor]
-
-    def ground(self, line: int) -> Role | None:
-        """Return the background of the line under the cursor."""
-        return Role.CURSOR if line == self._cursor else None
-
-    def move_by(self, lines: int) -> None:
-        """Move the cursor."""
-        self._cursor = min(max(0, self._cursor + lines), len(Name) - 1)
-        self.scroll_to(y=max(0, self._cursor - self.page + 1), animate=False, immediate=True)
-        self.refresh()
-
-    def action_first(self) -> None:
-        """Go to the first column."""
-        self.move_by(-len(Name))
-
-    def action_last(self) -> None:
-        """Go to the last column."""
-        self.move_by(len(Name))
-
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the column under the pointer."""
-        offset = event.get_content_offset(self)
-        if offset is not None:
-            self.move_by(self.scroll_offset.y + offset.y - self._cursor)
 
 
 class ColumnsScreen(Dialog[None]):
@@ -74,7 +37,7 @@ class ColumnsScreen(Dialog[None]):
     def __init__(self, pane: JobPane) -> None:
         super().__init__()
         self._pane = pane
-        self._list = ColumnList(pane.order.by)
+        self._list = CursorList(self._column_line, lambda name: name, id="columns", cursor=pane.order.by)
 
     def compose(self) -> ComposeResult:
         """Lay out the columns over the keys."""
@@ -88,9 +51,11 @@ class ColumnsScreen(Dialog[None]):
         self._draw()
         self.set_focus(self._list)
 
+    @on(CursorList.Chosen)
     def action_sort(self) -> None:
         """Sort by the column under the cursor, and go back; by the one it is sorted by already, the other way round."""
-        self._pane.sort_by(self._list.selected)
+        if self._list.selected is not None:
+            self._pane.sort_by(self._list.selected)
         self.dismiss(None)
 
     def action_reverse(self) -> None:
@@ -101,6 +66,8 @@ class ColumnsScreen(Dialog[None]):
     def action_choose(self) -> None:
         """Have the column under the cursor always, never, or where there is room."""
         name = self._list.selected
+        if name is None:
+            return
         if name in CHOSEN:
             self._pane.choose_columns(self._pane.jobs.column_choice.next(name))
             self._draw()
@@ -113,17 +80,19 @@ class ColumnsScreen(Dialog[None]):
         self._draw()
 
     def _draw(self) -> None:
-        choice, order = self._pane.jobs.column_choice, self._pane.order
-        self._list.set_lines([_column_line(name, choice, order) for name in Name])
-        self._list.refresh(layout=True)
+        self._list.show(tuple(Name))
         self.query_one("#columns-heading", LinesWidget).show_lines(self._heading)
+
+    def _column_line(self, name: Name, _: int) -> Line:
+        return column_line(name, self._pane.jobs.column_choice, self._pane.order)
 
     def _heading(self, width: int) -> Sequence[Line]:
         wide = "  wide: every column" if self._pane.jobs.column_choice.wide else ""
         return (clip_line(((" Sort and columns", Role.STRONG), (wide, Role.DIM)), width),)
 
 
-def _column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
+def column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
+    """Return the line of a column: its name, which way round it is sorted, and whether it is shown."""
     arrow = (UP if order.reverse else DOWN) if order.by is name else " "
     if name not in CHOSEN:
         shown = ""

@@ -1,9 +1,9 @@
 """What the APIs started lately, to choose from: the jobs of each profile as its lists come in."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
-from textual import events
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -16,7 +16,7 @@ from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 from jobdeck.tui.render.state import job_state
 from jobdeck.tui.render.tabs import keys_line
 from jobdeck.tui.screens.dialogs import Dialog
-from jobdeck.tui.widgets.line_view import LineView
+from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.static import LinesWidget
 
 STATE_CELLS = 13
@@ -30,144 +30,10 @@ LEAST_WIDTH = 70
 
 WATCHED = "  watched"
 
+Entry: TypeAlias = Job | Line
+"""A line: a job, or what is said over the jobs of a profile."""
+
 Report = Callable[[Discovered], object]
-
-
-class DiscoveredList(LineView):
-    """Draws what each profile lists, with a cursor that stays with its job as lists come in."""
-
-    def __init__(self, profiles: Sequence[str], known: Callable[[JobKey], bool], clock: Clock) -> None:
-        super().__init__(id="discovered")
-        self._found = {name: Discovered(name) for name in profiles}
-        self._known = known
-        self._clock = clock
-        self._rows: list[tuple[int, Job]] = []  # the line of each job
-        self._cursor: JobKey | None = None
-        self.marks: set[JobKey] = set()
-
-    @property
-    def found(self) -> Sequence[Discovered]:
-        """What each profile lists so far."""
-        return tuple(self._found.values())
-
-    @property
-    def new(self) -> list[Job]:
-        """The jobs that are not watched yet."""
-        return [job for _, job in self._rows if not self._known(job.key)]
-
-    @property
-    def selected(self) -> Job | None:
-        """The job under the cursor."""
-        return self._rows[self._index][1] if self._rows else None
-
-    @property
-    def chosen(self) -> list[Job]:
-        """The selected jobs, else the one under the cursor; none of them is watched yet."""
-        if self.marks:
-            return [job for job in self.new if job.key in self.marks]
-        return [job for job in self.new if self.selected is not None and job.key == self.selected.key]
-
-    def take(self, found: Discovered) -> None:
-        """Draw what a profile lists by now."""
-        self._found[found.profile] = found
-        self.draw()
-
-    def mark(self) -> None:
-        """Select the job under the cursor, or clear its selection, and go on to the next."""
-        job = self.selected
-        if job is None:
-            return
-        if not self._known(job.key):
-            self.marks ^= {job.key}
-        self._go(self._index + 1)
-        self.draw()
-
-    def mark_all(self) -> None:
-        """Clear the selection, or select all that are not watched yet."""
-        self.marks = set() if self.marks else {job.key for job in self.new}
-        self.draw()
-
-    def draw(self) -> None:
-        """Make the lines anew."""
-        width = self.line_width
-        if width < 1:
-            return
-        now = self._clock.now()
-        self._rows = []
-        lines: list[Line] = []
-        for found in self._found.values():
-            lines += [EMPTY] if lines else []
-            lines.append(clip_line(profile_line(found), width))
-            lines += [clip_line(((f"  {note}", Role.WARN),), width) for note in found.notes]
-            for job in found.jobs:
-                self._rows.append((len(lines), job))
-                lines.append(
-                    discovered_line(job, width, now, marked=job.key in self.marks, watched=self._known(job.key))
-                )
-        if self._cursor is None and self._rows:
-            self._cursor = self._rows[0][1].key
-        self.set_lines(lines)
-        self.refresh()
-
-    def ground(self, line: int) -> Role | None:
-        """Return the background of the line under the cursor."""
-        return Role.CURSOR if self._rows and line == self._rows[self._index][0] else None
-
-    def on_resize(self) -> None:
-        """Make the lines anew."""
-        self.draw()
-
-    def on_click(self, event: events.Click) -> None:
-        """Go to the line under the pointer; a second click selects it."""
-        offset = event.get_content_offset(self)
-        if offset is None:
-            return
-        line = self.scroll_offset.y + offset.y
-        for index, (place, _) in enumerate(self._rows):
-            if place == line:
-                self._go(index)
-                if event.chain == 2:
-                    self.mark()
-
-    def action_cursor_down(self) -> None:
-        """Go to the next job."""
-        self._go(self._index + 1)
-
-    def action_cursor_up(self) -> None:
-        """Go to the job before."""
-        self._go(self._index - 1)
-
-    def action_page_down(self) -> None:
-        """Go one page down."""
-        self._go(self._index + self.page - 1)
-
-    def action_page_up(self) -> None:
-        """Go one page up."""
-        self._go(self._index - self.page + 1)
-
-    def action_first(self) -> None:
-        """Go to the first job."""
-        self._go(0)
-
-    def action_last(self) -> None:
-        """Go to the last job."""
-        self._go(len(self._rows) - 1)
-
-    @property
-    def _index(self) -> int:
-        return next((index for index, (_, job) in enumerate(self._rows) if job.key == self._cursor), 0)
-
-    def _go(self, index: int) -> None:
-        if not self._rows:
-            return
-        index = min(max(index, 0), len(self._rows) - 1)
-        line, job = self._rows[index]
-        self._cursor = job.key
-        # The heading over the first job comes into view with it.
-        first = 0 if index == 0 else line
-        top = min(max(self.scroll_offset.y, line - self.page + 1), first)
-        self.scroll_to(y=max(0, top), animate=False, immediate=True)
-        self.refresh()
 
 
 class DiscoverScreen(Dialog[None]):
@@ -181,7 +47,7 @@ class DiscoverScreen(Dialog[None]):
         ("space", "mark", "select"),
         ("M", "mark_all", "select all"),
     ]
-    AUTO_FOCUS = "DiscoveredList"
+    AUTO_FOCUS = "CursorList"
 
     def __init__(
         self,
@@ -194,8 +60,12 @@ class DiscoverScreen(Dialog[None]):
         """List the jobs of `profiles` by `discover`, and `add` some; those that are `known` are watched already."""
         super().__init__()
         self._discover = discover
+        self._known = known
         self._add = add
-        self._list = DiscoveredList(profiles, known, clock)
+        self._clock = clock
+        self._found = {name: Discovered(name) for name in profiles}
+        self._marks: set[JobKey] = set()
+        self._list = CursorList(self._line, entry_key, id="discovered")
 
     def compose(self) -> ComposeResult:
         """Lay out heading, jobs and keys."""
@@ -206,44 +76,79 @@ class DiscoverScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         """Begin to list; leaving the screen ends it."""
+        self._draw()
         self.run_worker(self._load(), name="discover", group="discover")
 
     def action_add(self) -> None:
         """Add the selected jobs, else the one under the cursor, and go back."""
-        if jobs := self._list.chosen:
+        selected = self._selected
+        if self._marks:
+            jobs = [job for job in self._new if job.key in self._marks]
+        else:
+            jobs = [selected] if selected is not None and not self._known(selected.key) else []
+        if jobs:
             self._add(jobs)
             self.dismiss(None)
-        elif self._list.selected is not None:
+        elif selected is not None:
             self.notify("watched already", markup=False)
 
+    @on(CursorList.Chosen)
     def action_mark(self) -> None:
-        """Select the job under the cursor."""
-        self._list.mark()
-        self._draw_frame()
+        """Select the job under the cursor, or clear its selection, and go on to the next."""
+        job = self._selected
+        if job is not None:
+            if not self._known(job.key):
+                self._marks ^= {job.key}
+            self._list.move_by(1)
+            self._draw()
 
     def action_mark_all(self) -> None:
         """Select all that are not watched yet, or clear the selection."""
-        self._list.mark_all()
-        self._draw_frame()
+        self._marks = set() if self._marks else {job.key for job in self._new}
+        self._draw()
 
     async def _load(self) -> None:
         def take(found: Discovered) -> None:
-            self._list.take(found)
-            self._draw_frame()
+            self._found[found.profile] = found
+            self._draw()
 
         await self._discover(take)
 
-    def _draw_frame(self) -> None:
+    @property
+    def _selected(self) -> Job | None:
+        """The job under the cursor."""
+        entry = self._list.selected
+        return entry if isinstance(entry, Job) else None
+
+    @property
+    def _new(self) -> list[Job]:
+        """The jobs that are not watched yet."""
+        return [job for found in self._found.values() for job in found.jobs if not self._known(job.key)]
+
+    def _draw(self) -> None:
+        entries: list[Entry] = []
+        for found in self._found.values():
+            entries += [EMPTY] if entries else []
+            entries.append(profile_line(found))
+            entries += [((f"  {note}", Role.WARN),) for note in found.notes]
+            entries += found.jobs
+        self._list.show(entries)
         for widget in self.query(LinesWidget):
             widget.on_resize()
 
+    def _line(self, entry: Entry, width: int) -> Line:
+        if not isinstance(entry, Job):
+            return entry
+        marked, watched = entry.key in self._marks, self._known(entry.key)
+        return discovered_line(entry, width, self._clock.now(), marked=marked, watched=watched)
+
     def _summary(self, width: int) -> Sequence[Line]:
-        found, marked = self._list.found, len(self._list.marks)
+        found, marked = self._found.values(), len(self._marks)
         listed = sum(len(part.jobs) for part in found)
         waiting = sum(not part.complete for part in found)
         parts = [f"{humanize.pluralize(listed, 'job')} listed" if listed or not waiting else ""]
         parts.append(f"reading {humanize.pluralize(waiting, 'profile')}…" if waiting else "")
-        watched = listed - len(self._list.new)
+        watched = listed - len(self._new)
         parts.append(f"{watched} watched already" if watched else "")
         counts = " · ".join(part for part in parts if part)
         line = ((" Discover", Role.STRONG), (f"   {counts}", Role.DIM))
@@ -251,11 +156,16 @@ class DiscoverScreen(Dialog[None]):
         return (clip_line((*line, chosen), width),)
 
     def _keys(self, width: int) -> Sequence[Line]:
-        marked = len(self._list.marks)
+        marked = len(self._marks)
         add = f"add {humanize.pluralize(marked, 'job')}" if marked else "add"
         every = "clear" if marked else "select all"
         keys = (("enter", add), ("space", "select"), ("M", every), ("esc", "back"), ("?", "help"))
         return (clip_line(keys_line(keys), width),)
+
+
+def entry_key(entry: Entry) -> JobKey | None:
+    """Return the job of a line; None for one of no job."""
+    return entry.key if isinstance(entry, Job) else None
 
 
 def profile_line(found: Discovered) -> Line:
