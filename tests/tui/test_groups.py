@@ -129,6 +129,23 @@ async def test_what_is_done_with_a_group_is_done_with_all_its_jobs() -> None:
         assert "1 job from another API skipped: select one, then press Y for their ticket" in toasts(run.app)
 
 
+async def test_on_the_line_of_a_job_keys_act_on_that_job_alone_and_are_named_so() -> None:
+    async with driven(NIGHT, size=(120, 30)) as run:
+        await grouped_deck(run)
+        assert painted(run.app)[-1].startswith(" enter show only these  Y ticket  m acknowledge all  space select all")
+        await run.press("l", "j", "j")
+        await run.shows("enter to the job  Y ticket  m acknowledge  space select  ← close")
+        await run.press("space")
+        await run.shows("on 1 selected")
+        await run.press("u", "b")
+        await run.shows("enter to the job")
+        await run.press("m")
+        await run.until(lambda: [one.key.id for one in run.engine.jobs.values() if one.acknowledged] == ["op_b"])
+        await run.press("b", "k")
+        await run.press("Y")
+        await run.shows("Ticket of op_a")
+
+
 async def test_groups_follow_the_jobs_and_nothing_is_acknowledged_where_that_is_not_allowed() -> None:
     session = FakeSession(FakeEngine(clock_at_noon(), NIGHT))
     session.access = ReadOnly("read-only")

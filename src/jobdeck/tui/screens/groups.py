@@ -29,12 +29,12 @@ JOB_CELLS = 29
 
 
 HELP = (
-    ("enter", "show only these in the list"),
+    ("enter", "show only these in the list, or go to the job"),
     ("→ ←", "open, close the group"),
     ("b B", "group by something else"),
-    ("Y", "one ticket for the group"),
-    ("m", "acknowledge all of the group"),
-    ("space", "select all of the group"),
+    ("Y", "ticket for the group, or for the job under the cursor"),
+    ("m", "acknowledge all of the group, or the job"),
+    ("space", "select all of the group, or the job"),
     ("esc", "back"),
 )
 """What its keys do."""
@@ -161,11 +161,15 @@ class GroupsScreen(ModalScreen[GroupChoice]):
         self._group_by(-1)
 
     def action_choose(self, what: str) -> None:
-        """Do something with all jobs of the group."""
+        """Do something with the job under the cursor, with all jobs of a group."""
         if self._list.selected is not None and not (self._read_only and what == "acknowledge"):
             group, row = self._list.selected
-            about = row.job.key if row is not None else None
-            self._close(GroupChoice(Chosen(what), group.keys, group.filter, about))
+            keys = group.keys if row is None else (row.job.key,)
+            self._close(GroupChoice(Chosen(what), keys, group.filter, keys[0] if row is not None else None))
+
+    @on(CursorList.Moved)
+    def _draw_keys(self) -> None:
+        self.query_one("#groups-keys", LinesWidget).show_lines(self._keys)
 
     def _close(self, choice: GroupChoice | None) -> None:
         if self._list.selected is not None:
@@ -216,10 +220,13 @@ class GroupsScreen(ModalScreen[GroupChoice]):
     def _keys(self, width: int) -> Sequence[Line]:
         every = list(GroupBy)
         following = every[(every.index(self._memory.by) + 1) % len(every)]
-        keys = [("enter", "show only these"), ("→ ←", "open, close"), ("b", f"by {following}"), ("Y", "ticket")]
+        on_job = self._list.selected is not None and self._list.selected[1] is not None
+        opened = self._list.selected is not None and self._list.selected[0].name in self._memory.opened
+        keys = [("enter", "to the job" if on_job else "show only these"), ("Y", "ticket")]
         if not self._read_only:
-            keys.append(("m", "acknowledge all"))
-        return (clip_line(keys_line((*keys, ("space", "select all"), ("esc", "back"), ("?", "help"))), width),)
+            keys.append(("m", "acknowledge" if on_job else "acknowledge all"))
+        keys += [("space", "select" if on_job else "select all"), ("←", "close") if opened else ("→", "open")]
+        return (clip_line(keys_line((*keys, ("b", f"by {following}"), ("esc", "back"), ("?", "help"))), width),)
 
 
 def entry_key(entry: Entry) -> EntryKey:
