@@ -25,7 +25,7 @@ async def test_the_word_or_the_number_has_to_be_typed_and_finished_jobs_are_left
         assert "left out: 1 already finished (succeeded)" in run.text
         assert all(one in run.text for one in ("op_a", "op_b", "op_d", "Type cancel or 3 to confirm:"))
         await run.press(*"yes", "enter")
-        await run.shows("nothing sent: type cancel or 3, or esc to go back")
+        await run.shows("Nothing sent: type cancel or 3 to confirm:")
         await run.press("escape")
         await run.until(lambda: run.app.screen is run.app.deck)
         assert sent(run) == []

@@ -73,6 +73,18 @@ def keys_line(keys: Keys) -> Line:
     return tuple(span for key, label in keys for span in ((f" {key}", Role.KEY), (f" {label} ", Role.DIM)))
 
 
+ALWAYS = 2
+"""So many of the last keys of a dialog are always named: the way out of it, and its help."""
+
+
+def fitting_keys(keys: Keys, width: int) -> Line:
+    """Return the line of keys of a dialog, the most needed first; those that do not fit go, but for the last two."""
+    keys = list(keys)
+    while len(keys) > ALWAYS and line_width(keys_line(keys)) > width:
+        del keys[-ALWAYS - 1]
+    return clip_line(keys_line(keys), width)
+
+
 Meanings = Mapping[str, Mapping[str, str]]
 """What the values of facts mean, by the fact's name."""
 

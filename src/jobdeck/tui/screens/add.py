@@ -16,7 +16,7 @@ from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
 from jobdeck.tui.cell_text import middle
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -76,6 +76,19 @@ class AddScreen(Dialog[None]):
         self._known = known
         self._parsed = Parsed()
         self._timer: Timer | None = None
+        self.key_line = AddHint(self._key_lines, id="key-line")
+
+    @property
+    def keys(self) -> Keys:
+        """The keys, and how many jobs the first of them would add."""
+        count = len(self._parsed.targets)
+        add = f"add {humanize.pluralize(count, 'job')}" if count else "add"
+        return ("ctrl+s", add), ("enter", "next line"), ("esc", "back")
+
+    @property
+    def help_key(self) -> str:
+        """The key that shows the help: a question mark is text."""
+        return "f1"
 
     def compose(self) -> ComposeResult:
         """Lay out what to do, the text, what is understood of it, and the keys."""
@@ -85,7 +98,7 @@ class AddScreen(Dialog[None]):
             text.cursor_blink = False
             yield text
             yield ParsePreview(lambda width: understood_lines(Parsed(), (), width))
-            yield AddHint(lambda _: hint_lines(0))
+            yield self.key_line
 
     def action_leave(self) -> None:
         """Go back; what is there comes again with the next time."""
@@ -126,7 +139,7 @@ class AddScreen(Dialog[None]):
         parsed = self._parsed = self._parse(self.query_one(TextArea).text)
         known = tuple(target.key for target in parsed.targets if self._known(target.key))
         self.query_one(ParsePreview).show_lines(lambda width: understood_lines(parsed, known, width))
-        self.query_one(AddHint).show_lines(lambda _: hint_lines(len(parsed.targets)))
+        self.draw_keys()
 
 
 def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Sequence[Line]:
@@ -162,22 +175,6 @@ def _reason(refused: RejectedTarget) -> str:
     named, colon, why = refused.reason.partition(": ")
     repeated = colon and refused.text.startswith(named.rstrip("…"))
     return one_line(why if repeated else refused.reason)
-
-
-def hint_lines(count: int) -> Sequence[Line]:
-    """Return the line of keys; `count` is how many jobs ctrl+s would add."""
-    add = f" add {humanize.pluralize(count, 'job')}  " if count else " add  "
-    line = (
-        (" ctrl+s", Role.KEY),
-        (add, Role.STRONG if count else Role.DIM),
-        ("enter", Role.KEY),
-        (" next line  ", Role.DIM),
-        ("esc", Role.KEY),
-        (" back  ", Role.DIM),
-        ("f1", Role.KEY),
-        (" help", Role.DIM),
-    )
-    return (line,)
 
 
 def _heading(width: int) -> Sequence[Line]:

@@ -31,22 +31,23 @@ class CancelScreen(Dialog[None]):
 
     SUBJECT = "Cancel jobs"
     KEYS = (("enter", "confirm"), ("esc", "back"))
+    AUTO_FOCUS = "#confirm"
 
     def __init__(self, rows: Sequence[Row], left_out: str, cancel: Callable[[], object]) -> None:
         super().__init__()
         self._rows = rows
         self._left_out = left_out
         self._cancel = cancel
-        self._hint = LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+        self._refused = False
 
     def compose(self) -> ComposeResult:
         """Lay out the jobs, the question, what is typed, and the keys."""
         with Vertical(classes="sheet"):
-            yield LinesWidget(self._lines)
+            yield LinesWidget(self._lines, id="cancelled")
             text = Input(compact=True, max_length=20, id="confirm")
             text.cursor_blink = False
             yield text
-            yield self._hint
+            yield self.key_line
 
     @on(Input.Submitted, "#confirm")
     def confirm(self, event: Input.Submitted) -> None:
@@ -56,12 +57,13 @@ class CancelScreen(Dialog[None]):
             self._cancel()
             self.dismiss(None)
         else:
-            warning: Line = ((f" nothing sent: type {self._accepted}, or esc to go back", Role.WARN),)
-            self._hint.show_lines(lambda width: (clip_line(warning, width),))
+            self._refused = True
+            self.query_one("#cancelled", LinesWidget).show_lines(self._lines)
 
     @property
-    def _accepted(self) -> str:
-        return f"{CONFIRMATION} or {len(self._rows)}"
+    def help_key(self) -> str:
+        """The key that shows the help: a question mark is text."""
+        return "f1"
 
     def _lines(self, width: int) -> Sequence[Line]:
         count = len(self._rows)
@@ -78,5 +80,7 @@ class CancelScreen(Dialog[None]):
             lines.append(((f" and {count - NAMED:,} more", Role.DIM),))
         if self._left_out:
             lines += [EMPTY, ((f" {self._left_out}", Role.DIM),)]
-        lines += [EMPTY, ((f" Type {self._accepted} to confirm:", Role.TEXT),)]
+        accepted = f"{CONFIRMATION} or {count}"
+        wanted: Line = ((f" Type {accepted} to confirm:", Role.TEXT),)
+        lines += [EMPTY, ((f" Nothing sent: type {accepted} to confirm:", Role.WARN),) if self._refused else wanted]
         return tuple(clip_line(line, width) for line in lines)

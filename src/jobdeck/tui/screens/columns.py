@@ -44,7 +44,7 @@ class ColumnsScreen(Dialog[None]):
         with Vertical(classes="sheet"):
             yield LinesWidget(self._heading, id="columns-heading")
             yield self._list
-            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+            yield self.key_line
 
     def on_mount(self) -> None:
         """Show the columns as they are."""

@@ -14,7 +14,7 @@ from jobdeck.domain.text import clean
 from jobdeck.tui.clipboard import ClipboardService, CopiedText, safe_text
 from jobdeck.tui.render.help import help_sections, key_section
 from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
-from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
@@ -31,20 +31,36 @@ class Dialog(ModalScreen[ResultT]):
     """What the help calls it."""
 
     KEYS: ClassVar[Keys] = ()
-    """Its keys and what they do."""
+    """Its keys and what they do, the most needed first and the way out last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key_line = LinesWidget(self._key_lines, id="key-line")
 
     def action_help(self) -> None:
         """Show what the keys do, those of this screen first."""
         self.app.push_screen(HelpScreen([key_section(self.SUBJECT, self.KEYS), *help_sections()]))
 
     @property
-    def keys_line(self) -> Line:
-        """The line that names the keys."""
-        return keys_line((*self.KEYS, ("?", "help")))
+    def keys(self) -> Keys:
+        """The keys that the line at the bottom names, as far as they fit."""
+        return self.KEYS
+
+    @property
+    def help_key(self) -> str:
+        """The key that shows the help: `f1` where `?` is text."""
+        return "?"
+
+    def draw_keys(self) -> None:
+        """Name the keys that there are now."""
+        self.key_line.show_lines(self._key_lines)
 
     def action_leave(self) -> None:
         """Go back, with no result."""
         self.dismiss(None)
+
+    def _key_lines(self, width: int) -> Sequence[Line]:
+        return (fitting_keys((*self.keys, (self.help_key, "help")), width),)
 
 
 class CopiedTextScreen(Dialog[None]):
@@ -74,7 +90,7 @@ class CopiedTextScreen(Dialog[None]):
         """Lay out what it is, the text, and the keys."""
         yield LinesWidget(self._heading)
         yield Document(id="sent")
-        yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+        yield self.key_line
 
     def on_mount(self) -> None:
         """Show the text, and release the mouse."""
@@ -117,7 +133,7 @@ class ValueScreen(Dialog[None]):
         with Vertical(classes="sheet"):
             yield LinesWidget(self._heading)
             yield Document(id="value")
-            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+            yield self.key_line
 
     def on_mount(self) -> None:
         """Show the value."""

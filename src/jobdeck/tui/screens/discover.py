@@ -12,9 +12,8 @@ from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.cell_text import clip, fit, middle
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line
 from jobdeck.tui.render.state import job_state
-from jobdeck.tui.render.tabs import keys_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.static import LinesWidget
@@ -72,7 +71,7 @@ class DiscoverScreen(Dialog[None]):
         yield LinesWidget(self._summary, id="discover-summary")
         yield LinesWidget(lambda width: (heading_line(width),), id="discover-heading")
         yield self._list
-        yield LinesWidget(self._keys, id="discover-keys")
+        yield self.key_line
 
     def on_mount(self) -> None:
         """Begin to list; leaving the screen ends it."""
@@ -155,12 +154,13 @@ class DiscoverScreen(Dialog[None]):
         chosen = (f"   {marked} selected" if marked else "", Role.KEY)
         return (clip_line((*line, chosen), width),)
 
-    def _keys(self, width: int) -> Sequence[Line]:
+    @property
+    def keys(self) -> Keys:
+        """The keys, which act on what is selected."""
         marked = len(self._marks)
         add = f"add {humanize.pluralize(marked, 'job')}" if marked else "add"
         every = "clear" if marked else "select all"
-        keys = (("enter", add), ("space", "select"), ("M", every), ("esc", "back"), ("?", "help"))
-        return (clip_line(keys_line(keys), width),)
+        return ("enter", add), ("space", "select"), ("M", every), ("esc", "back")
 
 
 def entry_key(entry: Entry) -> JobKey | None:

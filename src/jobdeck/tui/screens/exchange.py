@@ -146,7 +146,7 @@ class ExchangeScreen(Dialog[None]):
         with Vertical(classes="sheet"):
             yield LinesWidget(self._title, id="exchange-title")
             yield self._view
-            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+            yield self.key_line
 
     def on_mount(self) -> None:
         """Show the exchange."""

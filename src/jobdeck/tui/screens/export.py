@@ -11,8 +11,7 @@ from textual.containers import Vertical
 from jobdeck.app.job_export import ExportFormat
 from jobdeck.domain.text import one_line
 from jobdeck.tui.cell_text import middle
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line, line_width
-from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line, line_width
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -46,7 +45,12 @@ class ExportScreen(Dialog[None]):
         """Lay out what is exported, the formats, and the keys."""
         with Vertical(classes="sheet"):
             yield LinesWidget(self._lines)
-            yield LinesWidget(lambda width: (clip_line(keys_line((("esc", "back"), ("?", "help"))), width),))
+            yield self.key_line
+
+    @property
+    def keys(self) -> Keys:
+        """The way out; the formats stand above it."""
+        return self.KEYS[-1:]
 
     def action_choose(self, name: str) -> None:
         """Export in that format, and go back."""

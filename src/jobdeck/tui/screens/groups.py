@@ -8,7 +8,6 @@ from typing import ClassVar, TypeAlias
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import ModalScreen
 
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
@@ -17,10 +16,8 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.grouping import GroupBy, JobGroup, grouped
 from jobdeck.tui.job_table import Row
 from jobdeck.tui.render.groups import group_heading, group_line, job_line, summary_line
-from jobdeck.tui.render.help import help_sections, key_section
-from jobdeck.tui.render.spans import Line, Role, clip_line
-from jobdeck.tui.render.tabs import keys_line
-from jobdeck.tui.screens.help import HelpScreen
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -76,11 +73,11 @@ class GroupsMemory:
     cursor: EntryKey | None = None
 
 
-class GroupsScreen(ModalScreen[GroupChoice]):
+class GroupsScreen(Dialog[GroupChoice]):
     """Shows all jobs in groups, and hands back what is to be done with one of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,q", "leave", "back"),
+        ("q", "leave", "back"),
         ("enter", "filter", "show only these"),
         ("right,l,plus", "open", "open"),
         ("left,h,minus", "close", "close"),
@@ -89,9 +86,9 @@ class GroupsScreen(ModalScreen[GroupChoice]):
         ("Y", "choose('ticket')", "ticket"),
         ("m", "choose('acknowledge')", "acknowledge all"),
         ("space", "choose('select')", "select all"),
-        ("question_mark,f1", "help", "help"),
     ]
-    ALLOW_SELECT = False
+    SUBJECT = "Groups"
+    KEYS = HELP
     AUTO_FOCUS = "CursorList"
 
     def __init__(self, state: DeckState, clock: Clock, memory: GroupsMemory, *, read_only: bool = False) -> None:
@@ -113,7 +110,7 @@ class GroupsScreen(ModalScreen[GroupChoice]):
             id="groups-heading",
         )
         yield self._list
-        yield LinesWidget(self._keys, id="groups-keys")
+        yield self.key_line
 
     def on_mount(self) -> None:
         """Draw the groups now, and every second."""
@@ -123,10 +120,6 @@ class GroupsScreen(ModalScreen[GroupChoice]):
     def action_leave(self) -> None:
         """Go back to the list."""
         self._close(None)
-
-    def action_help(self) -> None:
-        """Show what the keys do, those of the groups first."""
-        self.app.push_screen(HelpScreen([key_section("Groups", HELP), *help_sections()]))
 
     def action_filter(self) -> None:
         """Show only the jobs of the group in the list, or the job under the cursor."""
@@ -168,8 +161,9 @@ class GroupsScreen(ModalScreen[GroupChoice]):
             self._close(GroupChoice(Chosen(what), keys, group.filter, keys[0] if row is not None else None))
 
     @on(CursorList.Moved)
-    def _draw_keys(self) -> None:
-        self.query_one("#groups-keys", LinesWidget).show_lines(self._keys)
+    def cursor_moved(self) -> None:
+        """Name the keys of the line under the cursor."""
+        self.draw_keys()
 
     def _close(self, choice: GroupChoice | None) -> None:
         if self._list.selected is not None:
@@ -217,7 +211,9 @@ class GroupsScreen(ModalScreen[GroupChoice]):
     def _summary(self, width: int) -> Sequence[Line]:
         return (clip_line(summary_line(self._groups, self._memory.by), width),)
 
-    def _keys(self, width: int) -> Sequence[Line]:
+    @property
+    def keys(self) -> Keys:
+        """The keys of the line under the cursor."""
         every = list(GroupBy)
         following = every[(every.index(self._memory.by) + 1) % len(every)]
         on_job = self._list.selected is not None and self._list.selected[1] is not None
@@ -226,7 +222,7 @@ class GroupsScreen(ModalScreen[GroupChoice]):
         if not self._read_only:
             keys.append(("m", "acknowledge" if on_job else "acknowledge all"))
         keys += [("space", "select" if on_job else "select all"), ("←", "close") if opened else ("→", "open")]
-        return (clip_line(keys_line((*keys, ("b", f"by {following}"), ("esc", "back"), ("?", "help"))), width),)
+        return *keys, ("b", f"by {following}"), ("esc", "back")
 
 
 def entry_key(entry: Entry) -> EntryKey:

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from jobdeck.tui.render.help import HelpSection, found_lines, help_lines
 from jobdeck.tui.render.spans import Line, Role, clip_line
-from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -86,7 +86,7 @@ class HelpScreen(ModalScreen[None]):
                 yield LinesWidget(_heading, id="help-title")
                 yield self._input
             yield self._page
-            yield LinesWidget(lambda width: (clip_line(keys_line(_KEYS), width),))
+            yield LinesWidget(lambda width: (fitting_keys(_KEYS, width),))
 
     def on_mount(self) -> None:
         """Look for what is typed from the first letter on."""

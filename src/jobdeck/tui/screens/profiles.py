@@ -1,7 +1,6 @@
 """The profile menu: the jobs of one profile, or of all."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -52,7 +51,7 @@ class ProfilesScreen(Dialog[None]):
         with Vertical(classes="sheet"):
             yield LinesWidget(lambda width: (clip_line(((" Profiles", Role.STRONG),), width),))
             yield self._list
-            yield LinesWidget(self._keys)
+            yield self.key_line
 
     def on_mount(self) -> None:
         """Show the profiles as they are, from time to time anew."""
@@ -85,9 +84,6 @@ class ProfilesScreen(Dialog[None]):
 
     def _profile_line(self, name: str, _: int) -> Line:
         return profile_line(name or ALL, self._counts[name], self._name_cells)
-
-    def _keys(self, width: int) -> Sequence[Line]:
-        return (clip_line(self.keys_line, width),)
 
 
 def profile_line(name: str, counts: Counter[State], cells: int) -> Line:

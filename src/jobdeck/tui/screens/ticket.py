@@ -12,8 +12,7 @@ from textual.widgets import TextArea
 from jobdeck.app.session import safe_error_message
 from jobdeck.domain import humanize
 from jobdeck.tui.clipboard import ClipboardService
-from jobdeck.tui.render.spans import Line, Role, clip_line
-from jobdeck.tui.render.tabs import keys_line
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
@@ -38,9 +37,6 @@ class Paper(Protocol):
     async def make(self, *, include_result: bool) -> str:
         """Return the ticket, with the jobs' results or without."""
         ...
-
-
-_NOTE_KEYS = (("esc", "finish note"), ("f1", "help"))
 
 
 class TicketScreen(Dialog[None]):
@@ -71,6 +67,22 @@ class TicketScreen(Dialog[None]):
         self._shown: asyncio.Task[None] | None = None
 
     @property
+    def keys(self) -> Keys:
+        """The keys of the ticket, or of its note while that is written."""
+        result = "without result" if self._with_result else "with result"
+        keys = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", result), ("esc", "back"))
+        return (("esc", "finish note"),) if self._writes else keys
+
+    @property
+    def help_key(self) -> str:
+        """The key that shows the help."""
+        return "f1" if self._writes else "?"
+
+    @property
+    def _writes(self) -> bool:
+        return isinstance(self.focused, TextArea)
+
+    @property
     def what(self) -> str:
         """What is handed on, in words."""
         return f"ticket of {self._subject}"
@@ -84,7 +96,7 @@ class TicketScreen(Dialog[None]):
             note.cursor_blink = False
             note.display = False
             yield note
-            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),), id="ticket-keys")
+            yield self.key_line
 
     def on_mount(self) -> None:
         """Show the ticket when it is made."""
@@ -96,6 +108,10 @@ class TicketScreen(Dialog[None]):
         self._making.cancel()
         if self._shown is not None:
             self._shown.cancel()
+
+    def on_descendant_focus(self) -> None:
+        """Name the keys of the ticket or of its note."""
+        self.draw_keys()
 
     def action_copy(self) -> None:
         """Send the ticket to the clipboard and go back to the deck."""
@@ -111,12 +127,12 @@ class TicketScreen(Dialog[None]):
         """Write a note."""
         note = self.query_one(TextArea)
         note.display = True
-        note.focus()
-        self._show_keys(keys_line(_NOTE_KEYS))
+        self.set_focus(note)
 
     def action_result(self) -> None:
         """Take the jobs' results in, or leave them out again: they may hold what is nobody else's business."""
         self._with_result = not self._with_result
+        self.draw_keys()
         self._remake()
 
     def action_leave(self) -> None:
@@ -127,8 +143,7 @@ class TicketScreen(Dialog[None]):
             self.dismiss(None)
             return
         note.display = bool(self._note)
-        self.query_one(Document).focus()
-        self._show_keys(self.keys_line)
+        self.set_focus(self.query_one(Document))
 
     def _take_note(self) -> None:
         """Keep the note if it has been changed; it may have lost the keys to a click."""
@@ -204,6 +219,3 @@ class TicketScreen(Dialog[None]):
         result = "includes the result: check it for personal data" if self._with_result else "without the result"
         line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
         return (clip_line(line, width),)
-
-    def _show_keys(self, line: Line) -> None:
-        self.query_one("#ticket-keys", LinesWidget).show_lines(lambda width: (clip_line(line, width),))

@@ -52,7 +52,7 @@ class ViewsScreen(Dialog[None]):
             yield LinesWidget(lambda _: (((" Views", Role.STRONG),),))
             yield LinesWidget(self._lines, id="views")
             yield self._input
-            yield LinesWidget(lambda width: (clip_line(self.keys_line, width),))
+            yield self.key_line
 
     def action_digit(self, number: int) -> None:
         """Show a view; after `x` remove it."""
