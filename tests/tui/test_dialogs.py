@@ -1,13 +1,20 @@
 """What all dialogs have in common: the line of their keys, their help, and the toasts over them."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from jobdeck.app.session import ReadOnly
+from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.render.spans import line_width, plain
 from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.screens.dialogs import Dialog
 from tests.tui.drive import Driven, driven, painted
-from tests.tui.world import exchange, job
+from tests.tui.fake import FakeEngine, FakeSession
+from tests.tui.recorded import replaying
+from tests.tui.world import clock_at_noon, exchange, job
 
 DIALOGS = {
     "Sort and columns": ["S"],
@@ -55,3 +62,87 @@ async def test_the_way_out_and_the_help_are_always_named(subject: str, size: tup
         await run.press("f1")
         await run.until(lambda: run.app.screen is not screen)
         await run.shows(subject)
+
+
+NAMES = {"esc": "escape", "?": "question_mark", "→": "right", "←": "left", "[": "left_square_bracket"}
+NAMES["]"] = "right_square_bracket"
+TYPED = {("Add", "enter"), ("Cancel jobs", "enter")}
+"""Keys that the input of a dialog takes in."""
+
+
+def names_of(named: str) -> Iterator[str]:
+    """The keys, as Textual names them, of what a line of keys names."""
+    for one in named.split():
+        if "–" in one:
+            yield from map(str, range(int(one[0]), int(one[-1]) + 1))
+        else:
+            yield NAMES.get(one, one)
+
+
+@pytest.mark.parametrize("subject", DIALOGS)
+async def test_every_key_that_is_named_is_there_and_the_help_has_every_key_of_the_dialog(subject: str) -> None:
+    look = exchange("op_a")
+    async with driven([job("op_a"), job("507f1f", profile="sonarly")], [look], size=(120, 40)) as run:
+        run.engine.contents[look.id] = ExchangeContent(look, body=b'{"id": "op_a"}')
+        screen = await open_dialog(run, subject)
+        for named, _ in (*screen.keys, (screen.help_key, "help")):
+            for one in names_of(named):
+                assert one in screen.active_bindings or (subject, named) in TYPED, (named, one)
+        explained = {one for named, _ in screen.help_keys for one in names_of(named)}
+        bound: dict[str, set[str]] = {}
+        for one, bindings in screen._bindings.key_to_bindings.items():
+            for binding in bindings:
+                bound.setdefault(binding.action, set()).add(one)
+        for action, keys in bound.items():
+            assert keys & explained or action in OF_EVERY_SCREEN, (action, keys)
+
+
+OF_EVERY_SCREEN = {"help", "app.focus_next", "app.focus_previous", "screen.copy_text"}
+
+
+async def test_the_keys_of_the_views_follow_what_is_asked_for() -> None:
+    async with driven([job("op_a")], size=(100, 24)) as run:
+        await run.press("v")
+        await run.shows(" s save this view  esc back  ? help")
+        await run.press("s")
+        await run.shows(" enter save  esc cancel  f1 help")
+        await run.press(*"one?", "enter")
+        await run.shows(" 1 show  s save this view  x remove  esc back  ? help")
+        await run.shows("1  one?")
+        await run.press("x")
+        await run.shows(" 1 remove  esc cancel  ? help")
+        await run.press("escape")
+        await run.shows(" 1 show  s save this view  x remove  esc back  ? help")
+        await run.press("x", "1")
+        await run.shows(" s save this view  u undo  esc back  ? help")
+
+
+async def test_the_keys_of_an_exchange_follow_what_there_is_of_it() -> None:
+    look = exchange("op_a", 1.0)
+    async with driven([job("op_a")], [look, exchange("op_a", 9.0)], size=(120, 30)) as run:
+        run.engine.contents[look.id] = ExchangeContent(look, body=b'{"id": "op_a"}')
+        await run.press("tab", "tab", "enter", "enter", "j", "enter")
+        await run.shows(" y copy value  Y copy body  c curl  [ ] older/newer  enter open  v raw  esc back  ? help")
+        await run.press("v")
+        await run.shows(" y copy ID  Y copy body  c curl  [ ] older/newer  v tree  esc back  ? help")
+        await run.press("left_square_bracket")
+        await run.shows(" y copy ID  c curl  [ ] older/newer  esc back  ? help")
+
+
+async def test_the_help_of_a_dialog_has_only_keys_that_there_are() -> None:
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a")]))
+    session.access = ReadOnly("read-only")
+    async with driven(session=session, size=(120, 60)) as run:
+        for dialog in ("b", "P"):
+            await run.press(dialog, "question_mark")
+            await run.shows("type to search:")
+            assert "stop watching it" not in run.text
+            assert "acknowledge all of the group" not in run.text
+            await run.press("escape", "escape")
+
+
+async def test_the_help_of_a_dialog_in_a_replay_has_its_keys(tmp_path: Path) -> None:
+    async with replaying(tmp_path, playing=False, at=65.0, size=(120, 60)) as (run, _):
+        await run.press("v", "question_mark")
+        await run.shows("play or pause")
+        assert "stop watching it" not in run.text

@@ -12,7 +12,7 @@ from jobdeck.tui.cell_text import fit
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import CHOSEN, ColumnChoice, Name
 from jobdeck.tui.render.row import DOWN, UP
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.job_pane import JobPane
@@ -25,7 +25,7 @@ class ColumnsScreen(Dialog[None]):
     """Sorts the list and chooses its columns; every change is seen at once."""
 
     SUBJECT = "Sort and columns"
-    KEYS = (("enter", "sort"), ("r", "reverse"), ("space", "show/hide"), ("w", "wide"), ("esc", "back"))
+    KEYS = (("enter", "sort"), ("space", "show/hide"), ("r", "reverse"), ("w", "wide"), ("esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         ("enter", "sort", "sort"),
         ("r", "reverse", "reverse"),
@@ -50,6 +50,16 @@ class ColumnsScreen(Dialog[None]):
         """Show the columns as they are."""
         self._draw()
         self.set_focus(self._list)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of the column under the cursor: some columns are always there."""
+        return tuple(one for one in self.KEYS if one[0] != "space" or self._list.selected in CHOSEN)
+
+    @on(CursorList.Moved)
+    def cursor_moved(self) -> None:
+        """Name the keys of the column under the cursor."""
+        self.draw_keys()
 
     @on(CursorList.Chosen)
     def action_sort(self) -> None:

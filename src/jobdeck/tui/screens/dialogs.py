@@ -39,7 +39,15 @@ class Dialog(ModalScreen[ResultT]):
 
     def action_help(self) -> None:
         """Show what the keys do, those of this screen first."""
-        self.app.push_screen(HelpScreen([key_section(self.SUBJECT, self.KEYS), *help_sections()]))
+        deck = self.app.screen_stack[0]
+        locked, replay = not deck.check_action("add", ()), bool(deck.check_action("play", ()))
+        own = key_section(self.SUBJECT, self.help_keys)
+        self.app.push_screen(HelpScreen([own, *help_sections(locked=locked, replay=replay)]))
+
+    @property
+    def help_keys(self) -> Keys:
+        """The keys that the help explains."""
+        return self.KEYS
 
     @property
     def keys(self) -> Keys:

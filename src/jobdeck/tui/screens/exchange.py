@@ -24,7 +24,7 @@ from jobdeck.tui.render.exchange import (
     missing_body,
     received_lines,
 )
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.render.trace import NOTHING, ExchangeNotes
 from jobdeck.tui.screens.dialogs import Dialog, ValueScreen
 from jobdeck.tui.widgets.static import LinesWidget
@@ -49,7 +49,7 @@ class ExchangeView(TreePane):
     @property
     def json_tree(self) -> JsonTree | None:
         """The body as a tree, where it is JSON and shown as one."""
-        return self._read_tree if self._is_tree else None
+        return self._read_tree if self.is_tree else None
 
     @property
     def text(self) -> str:
@@ -57,8 +57,14 @@ class ExchangeView(TreePane):
         return self._text
 
     @property
-    def _is_tree(self) -> bool:
-        return not self._raw and is_json(self._text)
+    def is_json(self) -> bool:
+        """Whether the body can be shown as a tree."""
+        return is_json(self._text)
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether the body is shown as a tree."""
+        return not self._raw and self.is_json
 
     def show(self, exchange: Exchange, content: ExchangeContent | None, notes: ExchangeNotes, now: Instant) -> None:
         """Draw an exchange from its first line."""
@@ -74,7 +80,7 @@ class ExchangeView(TreePane):
 
     def toggle_raw(self) -> bool:
         """Show the body as it was received, or as a tree again; false where there is no choice."""
-        if not is_json(self._text):
+        if not self.is_json:
             return False
         self._raw = not self._raw
         self.scroll_to(y=0, animate=False, immediate=True)
@@ -92,8 +98,8 @@ class ExchangeView(TreePane):
             self.set_lines([*head, clip_line(((missing, Role.DIM),), width)])
             return
         body = content.body if content is not None and content.body is not None else b""
-        head.append(clip_line(body_heading(exchange, body, raw=not self._is_tree), width))
-        if self._is_tree:
+        head.append(clip_line(body_heading(exchange, body, raw=not self.is_tree), width))
+        if self.is_tree:
             lines = self.lines_of_tree(self._text, width, head)
             if self._seeks_row and self._read_tree is not None:
                 self._seeks_row = False
@@ -110,8 +116,8 @@ class ExchangeScreen(Dialog[None]):
 
     SUBJECT = "Exchange"
     KEYS = (
-        ("y", "copy value"), ("Y", "copy body"), ("c", "curl"), ("v", "raw"),
-        ("[ ]", "older/newer"), ("esc", "back"),
+        ("y", "copy value"), ("Y", "copy body"), ("c", "curl"), ("[ ]", "older/newer"), ("enter", "open"),
+        ("v", "raw"), ("esc", "back"),
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         ("y", "copy_value", "copy value"),
@@ -152,6 +158,20 @@ class ExchangeScreen(Dialog[None]):
         """Show the exchange."""
         self._show(self._exchange)
 
+    @property
+    def keys(self) -> Keys:
+        """The keys of the exchange that is shown: without a body there is less to copy."""
+        view, exchange = self._view, self._exchange
+        there = {
+            "y": view.is_tree or exchange.support_id is not None,
+            "Y": bool(view.text),
+            "c": bool(exchange.url),
+            "enter": view.is_tree,
+            "v": view.is_json,
+        }
+        words = {"y": "copy value" if view.is_tree else "copy ID", "v": "raw" if view.is_tree else "tree"}
+        return tuple((key, words.get(key, label)) for key, label in self.KEYS if there.get(key, True))
+
     @on(TreePane.ValueOpened)
     async def value_opened(self, message: TreePane.ValueOpened) -> None:
         """Show a value of the body in full."""
@@ -169,7 +189,9 @@ class ExchangeScreen(Dialog[None]):
 
     def action_toggle_raw(self) -> None:
         """Show the body as it was received, or as a tree again."""
-        if not self._view.toggle_raw():
+        if self._view.toggle_raw():
+            self.draw_keys()
+        else:
             self.notify(
                 "the body is not JSON: it is shown as received" if self._view.text else "no body to show", markup=False
             )
@@ -221,6 +243,7 @@ class ExchangeScreen(Dialog[None]):
         notes = self._state.exchange_notes(self._key)
         self._view.show(exchange, self._state.content(exchange), notes, self._clock.now())
         self.query_one("#exchange-title", LinesWidget).show_lines(self._title)
+        self.draw_keys()
 
     def _title(self, width: int) -> Sequence[Line]:
         return (exchange_title(self._exchange, self._clock.now(), width),)

@@ -112,6 +112,11 @@ class GroupsScreen(Dialog[GroupChoice]):
         yield self._list
         yield self.key_line
 
+    @property
+    def help_keys(self) -> Keys:
+        """The keys that the help explains: none that changes something where nothing may be changed."""
+        return tuple((key, label) for key, label in self.KEYS if not (self._read_only and key == "m"))
+
     def on_mount(self) -> None:
         """Draw the groups now, and every second."""
         self._show()

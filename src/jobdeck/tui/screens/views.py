@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from jobdeck.domain.text import mask_keys
 from jobdeck.tui.cell_text import clip, fit
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.views import LONGEST_NAME, MOST, View
 from jobdeck.tui.widgets.job_pane import JobPane
@@ -54,6 +54,24 @@ class ViewsScreen(Dialog[None]):
             yield self._input
             yield self.key_line
 
+    @property
+    def keys(self) -> Keys:
+        """The keys of what is asked for now: a name, a view to remove, or a view to show."""
+        count = len(self._pane.views)
+        numbers = "1" if count == 1 else f"1–{count}"
+        if self._input.display:
+            return ("enter", "save"), ("esc", "cancel")
+        if self._removing:
+            return (numbers, "remove"), ("esc", "cancel")
+        there = {"1–9": count > 0, "x 1–9": count > 0, "u": self._removed > 0}
+        words = {"1–9": (numbers, "show"), "x 1–9": ("x", "remove")}
+        return tuple(words.get(key, (key, label)) for key, label in self.KEYS if there.get(key, True))
+
+    @property
+    def help_key(self) -> str:
+        """The key that shows the help: `f1` where a question mark is text."""
+        return "f1" if self._input.display else "?"
+
     def action_digit(self, number: int) -> None:
         """Show a view; after `x` remove it."""
         views = self._pane.views
@@ -71,7 +89,7 @@ class ViewsScreen(Dialog[None]):
 
     def action_remove(self) -> None:
         """Have the next digit remove a view."""
-        self._removing = not self._removing
+        self._removing = not self._removing and bool(self._pane.views)
         self._draw()
 
     def action_undo(self) -> None:
@@ -83,13 +101,18 @@ class ViewsScreen(Dialog[None]):
 
     def action_save(self) -> None:
         """Ask for the name of what is shown now."""
+        self._removing = False
         self._input.display = True
         self.set_focus(self._input)
+        self._draw()
 
     def action_leave(self) -> None:
-        """Leave the name, else the views."""
+        """Leave the name or the removal, else the views."""
         if self._input.display:
             self._hide_input()
+        elif self._removing:
+            self._removing = False
+            self._draw()
         else:
             self.dismiss(None)
 
@@ -116,16 +139,18 @@ class ViewsScreen(Dialog[None]):
         self._input.display = False
         self._input.value = ""
         self.set_focus(None)
+        self._draw()
 
     def _draw(self) -> None:
         self.query_one("#views", LinesWidget).show_lines(self._lines)
+        self.draw_keys()
 
     def _lines(self, width: int) -> Sequence[Line]:
         views = self._pane.views
         if not views:
             text = " No views yet. s saves the filter and the order that are shown now."
             return ((), clip_line(((text, Role.DIM),), width), ())
-        asked = ((("  remove which view? 1–9", Role.WARN),),) if self._removing else ()
+        asked = (((" remove which view? 1–9", Role.WARN),),) if self._removing else ()
         return ((), *(clip_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
 
 
