@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.widgets._toast import Toast
 
 from jobdeck.app.session import ReadOnly
 from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.phase import Phase
+from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.render.spans import line_width, plain
 from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.screens.dialogs import Dialog
-from tests.tui.drive import Driven, driven, painted
+from tests.tui.drive import Clipboard, Driven, driven, painted
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.recorded import replaying
 from tests.tui.world import clock_at_noon, exchange, job
@@ -146,3 +148,30 @@ async def test_the_help_of_a_dialog_in_a_replay_has_its_keys(tmp_path: Path) -> 
         await run.press("v", "question_mark")
         await run.shows("play or pause")
         assert "stop watching it" not in run.text
+
+
+@pytest.mark.parametrize("size", [(60, 14), (80, 24), (120, 40)])
+@pytest.mark.parametrize("subject", ["Views", "Groups", "Ticket", "Cancel jobs"])
+async def test_toasts_are_drawn_once_on_the_dialog_at_most_two_and_not_over_its_keys(
+    subject: str, size: tuple[int, int]
+) -> None:
+    session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a"), job("op_b")]))
+    app = JobdeckApp(session, put=Clipboard(), frame_seconds=0.01)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        run = Driven(app, pilot, session, Clipboard())
+        await run.until(lambda: "op_b" in run.text)
+        app.notify("said on the deck", timeout=900, markup=False)
+        await run.shows("said on the deck")
+        screen = await open_dialog(run, subject)
+        await run.shows("said on the deck")
+        await run.until(lambda: run.text.count("said on the deck") == 1)
+        long = " ".join(["a long story"] * 60)
+        for text in ("first of the dialog", f"second {long}", f"third {long}"):
+            app.notify(text, timeout=900, markup=False)
+        await run.until(lambda: "said on the deck" not in run.text and "story" in run.text)
+        assert "first of the dialog" not in run.text
+        help_key = "f1" if subject in ("Add", "Cancel jobs") else "?"
+        assert painted(app)[screen.key_line.region.y].strip().endswith(f"esc back  {help_key} help")
+        await run.press("escape")
+        await run.until(lambda: len(app.screen.query(Toast)) == 4)
+        assert app.screen is app.deck, "what was said in a dialog can still be read"

@@ -44,9 +44,11 @@ from textual.drivers._writer_thread import WriterThread
 from textual.geometry import Size
 from textual.keys import Keys
 from textual.message import Message
+from textual.notifications import Notifications
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
+from textual.widgets._toast import ToastRack
 
 from jobdeck.tui.input_splitter import EscapeSequence, InputSplitter, Pasted, Token, Typed
 from jobdeck.tui.multiplexer import in_gnu_screen
@@ -314,8 +316,15 @@ def release_painted_lines() -> None:
     StylesCache.get_inner_outer.cache_clear()
 
 
+TOASTS_OVER_DIALOG = 2
+"""More of them would hide what a dialog is about."""
+
+
 class TerminalApp(App[int]):
     """An app on a terminal that may be slow, and that sees nothing of a crash."""
+
+    SUSPENDED_SCREEN_CLASS = "-behind"
+    """A screen's class while another is in front of it: its toasts are drawn on that one."""
 
     @property
     def crash(self) -> Exception | None:
@@ -348,6 +357,23 @@ class TerminalApp(App[int]):
         writer = getattr(self._driver, "_writer_thread", None)
         if not (isinstance(writer, NonBlockingWriter) and writer.backlogged):
             super()._display(screen, renderable)
+
+    def _refresh_notifications(self) -> None:
+        """Draw the notices on the screen in front, of several the newest few where that is a dialog."""
+        if len(self.screen_stack) < 2:
+            super()._refresh_notifications()
+        else:
+            self.call_later(self._draw_newest_notices, self.screen)
+
+    def _draw_newest_notices(self, dialog: Screen[Any]) -> None:
+        newest = Notifications()
+        for notification in list(self._notifications)[-TOASTS_OVER_DIALOG:]:
+            newest.add(notification)
+        for rack in dialog.query_children(ToastRack):
+            shown = {rack._toast_id(notification) for notification in newest}
+            # The rack itself would leave the places of older ones free.
+            rack.remove_children([holder for holder in rack.children if holder.id not in shown])
+            rack.show(newest)
 
     def _fatal_error(self) -> None:
         """End without Textual's picture of the crash."""
