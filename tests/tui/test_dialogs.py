@@ -175,3 +175,13 @@ async def test_toasts_are_drawn_once_on_the_dialog_at_most_two_and_not_over_its_
         await run.press("escape")
         await run.until(lambda: len(app.screen.query(Toast)) == 4)
         assert app.screen is app.deck, "what was said in a dialog can still be read"
+
+
+@pytest.mark.parametrize("subject", [one for one in DIALOGS if one not in ("Groups", "Discover", "Clipboard")])
+async def test_a_sheet_has_margins_at_its_sides_only_where_there_is_room(subject: str) -> None:
+    async with driven([job("op_a"), job("507f1f", profile="sonarly")], [exchange("op_a")], size=(99, 24)) as run:
+        screen = await open_dialog(run, subject)
+        sheet = screen.query_one(".sheet")
+        assert (sheet.region.x, sheet.region.right) == (0, 99), "from the first frame on"
+        await run.resize(120, 24)
+        await run.until(lambda: sheet.region.x > 0 and sheet.region.right < 120)

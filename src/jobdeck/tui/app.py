@@ -27,7 +27,7 @@ from jobdeck.tui.multiplexer import in_gnu_screen
 from jobdeck.tui.output_filters import AsciiFallbackFilter, ControlCharFilter
 from jobdeck.tui.palette import ActionCommands
 from jobdeck.tui.screens.deck import Deck
-from jobdeck.tui.screens.dialogs import CopiedTextScreen
+from jobdeck.tui.screens.dialogs import ROOMY, CopiedTextScreen
 from jobdeck.tui.screens.replay import ReplayDeck
 from jobdeck.tui.terminal import Burst, TerminalApp, ignore_full_wakeup_pipe, stop_until_continued, why_not_suspended
 from jobdeck.tui.theme import DARK, LIGHT, THEMES, style_sheets
@@ -55,7 +55,7 @@ _SIGNALS = {
 _HANG_UP = getattr(signal, "SIGHUP", None)
 
 
-WIDTHS = [(0, "-thin"), (40, "-narrow"), (140, "-wide")]
+WIDTHS = [(0, "-thin"), (40, "-narrow"), (ROOMY, "-medium"), (140, "-wide")]
 HEIGHTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]
 """Cells from which on the styles know a screen by these classes."""
 

@@ -19,6 +19,9 @@ from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
 
+ROOMY = 100
+"""Cells of a screen from which on a dialog leaves some free at its sides."""
+
 ResultT = TypeVar("ResultT")
 
 
@@ -48,6 +51,10 @@ class Dialog(ModalScreen[ResultT]):
     def help_keys(self) -> Keys:
         """The keys that the help explains."""
         return self.KEYS
+
+    def on_mount(self) -> None:
+        """Have the width of a narrow screen from the first frame on: Textual says only after it that it is one."""
+        self.set_class(self.app.size.width < ROOMY, "-narrow")
 
     @property
     def keys(self) -> Keys:
