@@ -83,6 +83,13 @@ async def test_the_hint_about_the_selected_job_goes_when_another_is_selected() -
         await run.until(lambda: "Tip: press Y" not in run.text)
         await run.press("g")
         await run.shows("Tip: press Y to create the support ticket for this job")
+        hints = app.deck.query_one(HintLine)
+        ticking = hints._timer._task if hints._timer is not None else None
+        assert ticking is not None
+        assert not ticking.done()
+        await run.press("x")
+        await run.until(lambda: not hints.display)
+        await run.until(ticking.done)
 
 
 async def _collect(state: DeckState, events: list[Event]) -> None:

@@ -31,6 +31,8 @@ def test_a_percentage_says_neither_0_nor_100_before_it_is_true(fraction: float, 
 def test_a_moment_of_another_day_is_shown_with_its_date() -> None:
     assert humanize.format_recent(NOON.us, NOON) == "14:02:00Z"
     assert humanize.format_recent(NOON.us - 86_400_000_000, NOON) == "2026-04-27 14:02:00Z"
+    assert humanize.format_moment(NOON.us, NOON, 9) == "14:02:00Z"
+    assert humanize.format_moment(NOON.us - 86_400_000_000, NOON, 9) == f"{humanize.format_duration(86_400)} ago"
 
 
 def test_a_moment_no_calendar_knows_is_a_dash() -> None:

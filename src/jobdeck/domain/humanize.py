@@ -91,6 +91,12 @@ def format_recent(us: int, now: Instant) -> str:
     return format_time(us) if _same_day(us, now.us) else format_datetime(us)
 
 
+def format_moment(us: int, now: Instant, cells: int) -> str:
+    """Return the time of day of a moment; where its date would take more than `cells`, how long ago it was."""
+    moment = format_recent(us, now)
+    return moment if len(moment) <= cells else f"{format_duration((now.us - us) / 1e6)} ago"
+
+
 def format_rate_unit(seconds: float) -> str:
     """Return the unit of a rate: ``s``, ``min``, ``h``, ``day``, or so many of one (``10s``)."""
     names = {1: "s", _MINUTE: "min", _HOUR: "h", _DAY: "day", 7 * _DAY: "week", 30 * _DAY: "month"}

@@ -25,13 +25,12 @@ class MarkedJobs:
         """Whether a job is marked."""
         return key in self._keys
 
-    def toggle(self, key: JobKey) -> bool:
-        """Mark a job, or take its mark away; returns whether it is marked now."""
+    def toggle(self, key: JobKey) -> None:
+        """Mark a job, or take its mark away."""
         if key in self._keys:
             del self._keys[key]
-            return False
-        self._keys[key] = None
-        return True
+        else:
+            self._keys[key] = None
 
     def replace(self, keys: Iterable[JobKey]) -> None:
         """Mark these jobs and no others."""

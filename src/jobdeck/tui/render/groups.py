@@ -46,7 +46,7 @@ def group_line(group: JobGroup, by: GroupBy, width: int, *, opened: bool, now: I
     spans: list[Span] = [(head, Role.DIM), (name, role), (detail, Role.TEXT), (rest, Role.TEXT)]
     spans.append((fit(f"{len(group.rows):,}", COUNT_CELLS, right=True), Role.STRONG))
     if by is GroupBy.REASON:
-        times = (_time(moment, now) for moment in (group.first_us, group.last_us))
+        times = (humanize.format_moment(moment, now, TIME_CELLS) for moment in (group.first_us, group.last_us))
         spans += [(fit(time, TIME_CELLS + 2, right=True), Role.DIM) for time in times]
         extras = dict(zip(("KINDS", "PROFILES"), (group.kinds, group.profiles), strict=True))
         spans += [("  " + fit(extras[title], EXTRA), Role.DIM) for title in _extras(width)]
@@ -90,9 +90,3 @@ def _name_cells(by: GroupBy, width: int) -> int:
 
 def _extras(width: int) -> tuple[str, ...]:
     return ("KINDS", "PROFILES") if width >= 136 else ("KINDS",) if width >= 110 else ()
-
-
-def _time(us: int, now: Instant) -> str:
-    """Return the time of day, of another day how long ago that was."""
-    moment = humanize.format_recent(us, now)
-    return moment if len(moment) <= TIME_CELLS else f"{humanize.format_duration((now.us - us) / 1e6)} ago"

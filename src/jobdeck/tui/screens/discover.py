@@ -207,11 +207,7 @@ def _id(key: JobKey, width: int) -> str:
 
 
 def _started(job: Job, now: Instant) -> str:
-    """Return the time of day, of another day how long ago that was."""
-    if job.created_us is None:
-        return "–"
-    moment = humanize.format_recent(job.created_us, now)
-    return moment if len(moment) <= TIME_CELLS else f"{humanize.format_duration((now.us - job.created_us) / 1e6)} ago"
+    return "–" if job.created_us is None else humanize.format_moment(job.created_us, now, TIME_CELLS)
 
 
 def _kind_cells(width: int) -> int:

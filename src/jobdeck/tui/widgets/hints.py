@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
+from textual.timer import Timer
 
 from jobdeck.app.session import HintMemory
 from jobdeck.domain.job import JobKey
@@ -41,6 +42,7 @@ class HintLine(LinesWidget):
         self._selected = selected
         self._left = [hint for hint in HINTS if hint.action not in memory.done]
         self._shown: Hint | None = None
+        self._timer: Timer | None = None
 
     @property
     def shown(self) -> Hint | None:
@@ -49,8 +51,8 @@ class HintLine(LinesWidget):
 
     def on_mount(self) -> None:
         """Look for a hint now, and from time to time."""
+        self._timer = self.set_interval(REFRESH_SECONDS, self._update)
         self._update()
-        self.set_interval(REFRESH_SECONDS, self._update)
 
     def on_click(self, event: events.Click) -> None:
         """Dismiss the hint."""
@@ -81,6 +83,8 @@ class HintLine(LinesWidget):
         if self._shown is None and self._left and self._applies(self._left[0]):
             self._shown = self._left[0]
         self.display = bool(self._left)
+        if not self._left and self._timer is not None:
+            self._timer.stop()
         hint = self._shown
         self.show_lines(lambda width: (hint_line(hint, width),), (hint,))
 
