@@ -150,6 +150,19 @@ async def test_the_cursor_stays_with_its_entry_and_on_its_line() -> None:
         assert app.list.selected is None
 
 
+async def test_until_somebody_moves_it_the_cursor_is_on_the_first_entry() -> None:
+    app = ListApp()
+    async with app.run_test(size=(60, HEIGHT)) as pilot:
+        app.list.show(["#b", "b0", "b1"])
+        app.list.show(["#a", *(f"a{number}" for number in range(50)), "#b", "b0", "b1"])
+        await settle(pilot)
+        assert cursor_line(app) == (1, "a0")
+        await pilot.press("j", "k")
+        app.list.show(["#", "first", "#a", *(f"a{number}" for number in range(50))])
+        await settle(pilot)
+        assert cursor_line(app)[1] == "a0"
+
+
 async def test_half_a_page_moves_the_cursor_where_jobs_are_discovered() -> None:
     session = FakeSession(FakeEngine(clock_at_noon()))
     session.listings = [Discovered("hog", tuple(job(f"op_{n:02}") for n in range(40)), complete=True)]

@@ -132,7 +132,7 @@ async def test_what_is_done_with_a_group_is_done_with_all_its_jobs() -> None:
 async def test_on_the_line_of_a_job_keys_act_on_that_job_alone_and_are_named_so() -> None:
     async with driven(NIGHT, size=(120, 30)) as run:
         await grouped_deck(run)
-        assert painted(run.app)[-1].startswith(" enter show only these  Y ticket  m acknowledge all  space select all")
+        assert painted(run.app)[-1].startswith(" enter filter  Y ticket  m acknowledge all  space select all")
         await run.press("l", "j", "j")
         await run.shows("enter to the job  Y ticket  m acknowledge  space select  ← close")
         await run.press("space")

@@ -180,8 +180,7 @@ class GroupsScreen(Dialog[GroupChoice]):
             return
         group = self._list.selected[0]
         self._memory.opened = self._memory.opened | {group.name} if opened else self._memory.opened - {group.name}
-        if not opened:
-            self._list.go_to((group.name, None))
+        self._list.go_to(entry_key(self._list.selected) if opened else (group.name, None))
         self._list.show(self._entries())
 
     def _group_by(self, by: int) -> None:
@@ -223,7 +222,7 @@ class GroupsScreen(Dialog[GroupChoice]):
         following = every[(every.index(self._memory.by) + 1) % len(every)]
         on_job = self._list.selected is not None and self._list.selected[1] is not None
         opened = self._list.selected is not None and self._list.selected[0].name in self._memory.opened
-        keys = [("enter", "to the job" if on_job else "show only these"), ("Y", "ticket")]
+        keys = [("enter", "to the job" if on_job else "filter"), ("Y", "ticket")]
         if not self._read_only:
             keys.append(("m", "acknowledge" if on_job else "acknowledge all"))
         keys += [("space", "select" if on_job else "select all"), ("←", "close") if opened else ("→", "open")]

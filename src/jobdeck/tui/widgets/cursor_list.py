@@ -44,7 +44,8 @@ class CursorList(LineView, Generic[EntryT]):
     """Entries, a line each, with a cursor that stays with its entry, and on its line of the screen, as others come.
 
     `draw` makes the line of an entry for a width, `key` says what it is known by; an entry whose key is None is a
-    heading, which the cursor passes over. `cursor` is the key of the entry to begin with.
+    heading, which the cursor passes over. `cursor` is the key of the entry to begin with; without it the cursor is on
+    the first one until somebody moves it.
     """
 
     class Moved(Message):
@@ -67,6 +68,7 @@ class CursorList(LineView, Generic[EntryT]):
         self._entries: Sequence[EntryT] = ()
         self._index = 0
         self._cursor = cursor
+        self._touched = cursor is not None
 
     @property
     def entries(self) -> Sequence[EntryT]:
@@ -88,7 +90,7 @@ class CursorList(LineView, Generic[EntryT]):
         in_view = 0 <= self._index - self.scroll_offset.y < self.page
         before = self._index
         self._entries = entries
-        self._index = self._find()
+        self._index = self._find() if self._touched else self._nearest(0, 1)
         self._take_key()
         self._lay_out()
         if in_view:
@@ -133,6 +135,7 @@ class CursorList(LineView, Generic[EntryT]):
 
     def _go(self, index: int, step: int) -> None:
         """Put the cursor on an entry, of headings on the next one that is none in the direction of `step`."""
+        self._touched = True
         self._index = self._nearest(index, step)
         self._take_key()
         self._reveal()
