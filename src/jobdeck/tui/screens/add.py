@@ -85,6 +85,12 @@ class AddScreen(Dialog[None]):
         add = f"add {humanize.pluralize(count, 'job')}" if count else "add"
         return ("ctrl+s", add), ("enter", "next line"), ("esc", "back")
 
+    def _key_lines(self, width: int) -> Sequence[Line]:
+        """Return the line of keys; what can be added stands out."""
+        ((key, (label, role), *rest),) = super()._key_lines(width)
+        strong = self._parsed.targets and key[0].strip() == "ctrl+s"
+        return ((key, (label, Role.STRONG if strong else role), *rest),)
+
     @property
     def help_key(self) -> str:
         """The key that shows the help: a question mark is text."""
