@@ -183,8 +183,19 @@ async def test_an_open_group_of_many_jobs_makes_only_the_lines_in_view(monkeypat
         return job_line(*args)  # type: ignore[arg-type] - those of job_line
 
     monkeypatch.setattr(groups_screen, "job_line", counted)
+    grouped = groups_screen.grouped
+    groupings: list[object] = []
+    monkeypatch.setattr(groups_screen, "grouped", lambda *args: groupings.append(args) or grouped(*args))
     jobs = [job(f"op_{number:04}", Phase.RUNNING) for number in range(2_000)]
     async with driven(jobs, size=(100, 30)) as run:
         await run.press("b", "l", "G")
         await run.shows("op_1999")
         assert 0 < len(made) <= 200
+        screen = run.app.screen
+        assert isinstance(screen, groups_screen.GroupsScreen)
+        for _ in range(3):
+            screen._show()
+        assert len(groupings) == 1, "nothing has changed"
+        run.engine.put(job("op_9999", Phase.RUNNING))
+        await run.shows("2001 jobs in 1 group")
+        assert len(groupings) == 2

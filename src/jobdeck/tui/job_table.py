@@ -186,6 +186,11 @@ class JobTable:
         return len(self._rows)
 
     @property
+    def revision(self) -> tuple[int, int]:
+        """What differs once a row has come, changed or gone."""
+        return self._stamp, len(self._rows)
+
+    @property
     def counts(self) -> Mapping[State, int]:
         """How many jobs there are of each state, admitted or not."""
         return self._counts

@@ -100,6 +100,7 @@ class GroupsScreen(Dialog[GroupChoice]):
         self._now = clock.now()
         self._names = ShortIds(JOB_CELLS)
         self._groups: Sequence[JobGroup] = ()
+        self._grouped_of: tuple[GroupBy, tuple[int, int]] | None = None
         self._list = CursorList(self._line, entry_key, id="groups", cursor=memory.cursor)
 
     def compose(self) -> ComposeResult:
@@ -192,7 +193,10 @@ class GroupsScreen(Dialog[GroupChoice]):
 
     def _show(self) -> None:
         self._now = self._clock.now()
-        self._groups = grouped(self._state.table.rows(), self._memory.by)
+        grouped_of = self._memory.by, self._state.table.revision
+        if grouped_of != self._grouped_of:
+            self._grouped_of = grouped_of
+            self._groups = grouped(self._state.table.rows(), self._memory.by)
         self._list.show(self._entries())
         for widget in self.query(LinesWidget):
             widget.on_resize()
