@@ -51,10 +51,12 @@ async def open_dialog(run: Driven, subject: str) -> Dialog[object]:
     return screen
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@pytest.mark.parametrize("size", [(60, 12), (60, 20), (80, 24), (120, 40)])
 @pytest.mark.parametrize("subject", DIALOGS)
 async def test_the_way_out_and_the_help_are_always_named(subject: str, size: tuple[int, int]) -> None:
     jobs = [job("op_a", Phase.RUNNING), job("507f1f", profile="sonarly")]
+    if (subject, size) == ("Exchange", (60, 12)):
+        pytest.skip("so low a screen has no trace to open one from")
     async with driven(jobs, [exchange("op_a")], size=size) as run:
         screen = await open_dialog(run, subject)
         help_key = "f1" if subject in ("Add", "Cancel jobs") else "?"
@@ -64,6 +66,7 @@ async def test_the_way_out_and_the_help_are_always_named(subject: str, size: tup
         await run.press("f1")
         await run.until(lambda: run.app.screen is not screen)
         await run.shows(subject)
+        await run.shows(" ↑ ↓ scroll  esc back")
 
 
 NAMES = {"esc": "escape", "?": "question_mark", "→": "right", "←": "left", "[": "left_square_bracket"}

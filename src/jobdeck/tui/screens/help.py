@@ -86,7 +86,7 @@ class HelpScreen(ModalScreen[None]):
                 yield LinesWidget(_heading, id="help-title")
                 yield self._input
             yield self._page
-            yield LinesWidget(lambda width: (fitting_keys(_KEYS, width),))
+            yield LinesWidget(lambda width: (fitting_keys(_KEYS, width),), id="key-line")
 
     def on_mount(self) -> None:
         """Look for what is typed from the first letter on."""
