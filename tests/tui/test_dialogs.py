@@ -67,6 +67,8 @@ async def test_the_way_out_and_the_help_are_always_named(subject: str, size: tup
         await run.until(lambda: run.app.screen is not screen)
         await run.shows(subject)
         await run.shows(" ↑ ↓ scroll  esc back")
+        await run.press("end")
+        await run.shows("final once a job has")
 
 
 NAMES = {"esc": "escape", "?": "question_mark", "→": "right", "←": "left", "[": "left_square_bracket"}

@@ -7,6 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -17,6 +18,9 @@ from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import LinesWidget
 
 LONGEST = 100
+AROUND = 4
+"""Lines of the sheet beside the page: a blank one, what is looked for, another blank one, and the keys."""
+
 _KEYS = (("↑ ↓", "scroll"), ("esc", "back"))
 
 
@@ -28,6 +32,10 @@ class HelpPage(LineView):
         self._sections = sections
         self._query = ""
         self.set_lines(help_lines(80, sections))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines, at most as many as leave room for what is around them."""
+        return min(len(self.lines), max(1, viewport.height * 96 // 100 - AROUND))
 
     def on_resize(self) -> None:
         """Break the lines anew."""
