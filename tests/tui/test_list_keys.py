@@ -89,19 +89,24 @@ async def test_a_click_on_a_heading_sorts_by_it_and_a_second_turns_it_round() ->
 async def test_the_detail_the_trace_and_y_speak_of_the_highlighted_job_through_sort_filter_and_removal() -> None:
     async with driven(three()) as run:  # type: ignore[arg-type] - jobs
         jobs = run.app.deck.query_one(JobList)
-        for keys in (
-            ("j",),
-            ("s",),
-            ("s",),
-            ("S", "r", "escape"),
-            ("slash", *"op_o", "enter"),
-            ("escape",),
-            ("d",),
-            ("u", "f"),
+        for count, (keys, left) in enumerate(
+            (
+                (("j",), 3),
+                (("s",), 3),
+                (("s",), 3),
+                (("S", "r", "escape"), 3),
+                (("slash", *"op_o", "enter"), 1),
+                (("escape",), 3),
+                (("d",), 2),
+                (("u",), 3),
+                (("f",), 1),
+            )
         ):
             await run.press(*keys)
+            await run.until(lambda left=left: len(shown_keys(run)) == left)  # type: ignore[misc] - bound now
             run.engine.put(job("op_bad", Phase.FAILED, request_id="id-of-bad", progress=0.5, version=9))
             await run.press("y")
+            await run.until(lambda count=count: len(run.clipboard.sent) > count)  # type: ignore[misc] - bound now
             chosen = jobs.selected
             assert chosen is not None
             await run.until(lambda chosen=chosen: f"── {chosen.id} ──" in run.text)  # type: ignore[misc] - bound now

@@ -35,10 +35,9 @@ async def test_what_was_unwatched_comes_back_to_its_place_its_mark_and_the_curso
         await run.until(lambda: place not in order(run))
         assert place not in marked(run)
         assert toasts(run.app)[-1] == f"stopped watching {place.id if place else ''} (u to undo)"
-        await run.press("d", "d")
-        await run.until(lambda: len(order(run)) == 2)
-        for left in (3, 4, 5):
-            await run.press("u")
+        # Each when the list shows what the one before did: a second in the same frame is for a job that is gone.
+        for keys, left in (("d", 3), ("d", 2), ("u", 3), ("u", 4), ("u", 5)):
+            await run.press(keys)
             await run.until(lambda left=left: len(order(run)) == left)  # type: ignore[misc] - mypy knows no default here
         assert order(run) == before
         assert (selected(run), marked(run)) == (place, marks)
