@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forked import ROOT
 from tests.support.terminal import ShellTerminal
 
 INTERACTIVE = {
@@ -45,6 +46,6 @@ def _bin(home: Path) -> Path:
     folder = home / "bin"
     folder.mkdir(exist_ok=True)
     script = folder / "jobdeck"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m jobdeck "$@"\n')
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m tests.support.hurried "$@"\n')
     script.chmod(0o755)
     return folder

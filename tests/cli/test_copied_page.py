@@ -64,7 +64,7 @@ OWN_PAGES = re.compile(r"thehog \(HOME[^)]*\), sonarly \(HOME[^)]*\); ")
 """Where pages are from, which the doctor says."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def url() -> Iterator[str]:
     with ThreadedSimulator(SCENARIO) as simulator:
         yield simulator.url

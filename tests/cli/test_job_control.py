@@ -15,6 +15,7 @@ from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment
 from tests.cli.shells import Shell, shells
 from tests.processes import runs
+from tests.support.forked import ROOT
 
 PLENTY = 600
 NEVER = "/api/enrichments/en_never"
@@ -114,8 +115,8 @@ IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.
 
 def test_signals_that_were_ignored_at_the_start_stay_ignored(server: ThreadedSimulator, env: dict[str, str]) -> None:
     script = f'trap "" {" ".join(str(number.value) for number in IGNORED)}; exec "$@"'
-    command = ["sh", "-c", script, "sh", sys.executable, "-m", "jobdeck", "wait", "--json", NEVER]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
+    command = ["sh", "-c", script, "sh", sys.executable, "-m", "tests.support.hurried", "wait", "--json", NEVER]
+    process = subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         polled_while(server, 1, lambda: process.poll() is None)
         for number in IGNORED:

@@ -64,7 +64,7 @@ def path(id_: str) -> str:
         (["en_never"], ["--timeout", "1s"], 124),
         (["en_never", "en_half"], ["--any"], 3),
         (["en_never", "en_fails"], ["--fail-fast"], 1),
-        (["en_later"], ["--appear", "30s", "--timeout", "4s"], 124),
+        (["en_later"], ["--appear", "10m", "--timeout", "2s"], 124),
     ],
 )
 def test_the_exit_code_of_a_wait_tells_how_it_ended(
