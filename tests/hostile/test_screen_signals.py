@@ -11,6 +11,7 @@ from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.busyness import busyness
 from tests.cli.harness import environment, jobdeck
+from tests.support.hurried import RUN_HURRIED
 from tests.support.terminal import PATIENCE, OnTerminal
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -137,7 +138,7 @@ def test_a_terminal_that_is_not_read_holds_back_no_poll_and_no_signal(
             assert time.monotonic() < end
             time.sleep(0.02)
 
-    with OnTerminal(TARGET, env=env) as run:
+    with OnTerminal(TARGET, env=env, code=RUN_HURRIED) as run:
         run.until("en_0", "● run")
         run.press("z" * FLOOD)
         polls_go_on()

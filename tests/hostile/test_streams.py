@@ -18,6 +18,7 @@ from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource,
 from jobdeck.simulator.threaded import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 from tests.support.forked import ROOT, RUN, Forked, forked
+from tests.support.hurried import RUN_HURRIED
 
 WORDS = "häßlich \u202e\x1b]52;c;aGk=\x07 🙂"
 SCENARIO = Scenario(
@@ -156,7 +157,7 @@ def test_a_reader_who_leaves_ends_a_command_before_it_has_more_to_print(
     before = len(server.requests)
     with TemporaryFile() as other:
         streams = (0, other.fileno(), writing) if quiet else (0, writing, other.fileno())
-        process = Forked(RUN, [*command.split(), NEVER], env=env, cwd=ROOT, streams=streams)
+        process = Forked(RUN_HURRIED, [*command.split(), NEVER], env=env, cwd=ROOT, streams=streams)
         os.close(writing)
         try:
             while len(server.requests) < before + 3:  # when all there is to print has been
