@@ -21,8 +21,8 @@ from tests.tui.world import clock_at_noon
 PATIENCE = 150.0
 """Seconds until a condition is given up: the machine may be busy with something else."""
 
-STILL_SECONDS = 0.35
-"""So long nothing changes on a screen that is still: three flushes of the deck."""
+STILL_SECONDS = 0.12
+"""So long nothing changes on a screen that is still: several frames of the deck, and of Textual."""
 
 
 async def wait_until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
@@ -108,15 +108,12 @@ class Driven:
         await wait_until(self.pilot, condition)
 
     async def still(self) -> str:
-        """Return what is on the screen once it is laid out and has not changed over several flushes of the deck.
-
-        The deck draws what changed every tenth of a second, so two equal looks in a row may lie within one of them.
-        """
+        """Return what is on the screen once it is laid out and has not changed over several frames."""
         self.app.screen.refresh(layout=True)
         loop = asyncio.get_running_loop()
         before, since = "", loop.time()
         while loop.time() - since < STILL_SECONDS:
-            await self.pilot.pause(0.07)
+            await self.pilot.pause(0.03)
             if self.text != before:
                 before, since = self.text, loop.time()
         return before
