@@ -31,6 +31,7 @@ class Terminal:
     def __init__(self, size: tuple[int, int]) -> None:
         columns, lines = size
         self.data = b""
+        self._text: str | None = None
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self._master, self._slave = self._open = list(pty.openpty())
@@ -48,7 +49,9 @@ class Terminal:
     @property
     def text(self) -> str:
         """What the screen shows."""
-        return "\n".join(self.screen.display)
+        if self._text is None:
+            self._text = "\n".join(self.screen.display)
+        return self._text
 
     @property
     def restored(self) -> bool:
@@ -111,6 +114,7 @@ class Terminal:
                 return
             self.data += chunk
             self._stream.feed(chunk)
+            self._text = None
 
     def _is_on(self, mode: bytes) -> bool:
         return self.data.rfind(b"\x1b[?" + mode + b"h") > self.data.rfind(b"\x1b[?" + mode + b"l")
