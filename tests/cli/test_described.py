@@ -1,5 +1,6 @@
 """APIs of one's own on the command line: described, asked, waited for, and a description tried on an answer."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -71,15 +72,18 @@ def told(home: Path, server: Scripted | None, *arguments: str, config: str = CON
 BUSY = {"id": "1", "state": "busy", "done": 3, "of": 4, "rid": "r-1", "steps": [{"name": "load", "state": "ok"}]}
 
 
-async def test_a_screen_on_what_was_started_lately_asks_only_apis_that_can_tell(home: Path) -> None:
-    with scripted_apart({"/blue/jobs": [Say([{"id": "7", "state": "ok"}])]}) as server:
-        told(home, server, "history")
+def test_a_screen_on_what_was_started_lately_asks_only_apis_that_can_tell(home: Path) -> None:
+    async def look() -> None:
         env = {"ACME_TOKEN": "tok_canary_0123456789"}
         session = LiveSession(AppContext(env, home / "config.toml", keep=False), (), lists=True)
         engine = await session.start()
         assert [key.id for key in engine.jobs] == ["7"]
         assert session.notices == ()
         await session.close()
+
+    with scripted_apart({"/blue/jobs": [Say([{"id": "7", "state": "ok"}])]}) as server:
+        told(home, server, "history")
+        asyncio.run(look())
 
 
 def test_a_refusal_that_is_a_rate_limit_in_words_is_waited_for(home: Path) -> None:

@@ -94,9 +94,9 @@ async def test_a_disk_that_fails_meanwhile_is_told_once(
 ) -> None:
     opened = AppContext.open
 
-    def failing_soon(self: AppContext, **how: Any) -> RunningEngine:
-        running = opened(self, **how)
-        running.store._store._db._session.connection.pragma("query_only", True)  # type: ignore[attr-defined] - SQLite's own
+    async def failing_soon(self: AppContext, **how: Any) -> RunningEngine:
+        running = await opened(self, **how)
+        running.store._db._session.connection.pragma("query_only", True)  # type: ignore[attr-defined] - SQLite's own
         return running
 
     monkeypatch.setattr(AppContext, "open", failing_soon)

@@ -43,7 +43,7 @@ async def test_other_writes_come_between_the_chunks_of_a_purge(store: Store, clo
     await store.purge(LATER, chunk=2, progress=chunk_is_done)
     await asyncio.gather(*writes)
     assert len(writes) >= 10
-    assert max(left) < 10, "writes have their turn between chunks"
+    assert left[-1] < len(writes) - 1, "some were done before the last chunk"
 
 
 async def test_a_watched_job_keeps_its_state_and_timeline_however_old(store: Store, clock: Clock) -> None:

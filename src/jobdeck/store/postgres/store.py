@@ -173,6 +173,7 @@ class PostgresStore:
         self._share = share
         self._counted = 0.0
         self._writes: set[asyncio.Task[Any]] = set()
+        self._order = asyncio.Lock()
         self._leases = LeaseRenewal(self._renew)
         self._rung = asyncio.Event()
         self._rung.set()
@@ -233,8 +234,8 @@ class PostgresStore:
         if not wanted:
             return ()
         parts, profiles = self._scopes.parts(wanted), [key.profile for key in wanted]
-        rows = await self._finish(
-            self._server.rows(_UNWATCH, self._row, self._user, *parts, profiles, list(self._scopes.rows))
+        rows = await self._in_order(
+            lambda: self._server.rows(_UNWATCH, self._row, self._user, *parts, profiles, list(self._scopes.rows))
         )
         gone = {tuple(row) for row in rows}
         places = {key: (self._scopes.rows[key.profile], key.account_group or "", key.id, key.profile) for key in wanted}
@@ -242,13 +243,13 @@ class PostgresStore:
 
     async def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool) -> None:
         parts = self._scopes.parts(await self._known(keys))
-        await self._finish(self._server.rows(_ACKNOWLEDGE, self._row, self._user, *parts, acknowledged))
+        await self._in_order(lambda: self._server.rows(_ACKNOWLEDGE, self._row, self._user, *parts, acknowledged))
 
     async def annotate(self, keys: Iterable[JobKey], note: str, replaces: Collection[str] | None = None) -> None:
         parts = self._scopes.parts(await self._known(keys))
         words = clean(note, lines=True)
         before = None if replaces is None else list(replaces)
-        await self._finish(self._server.rows(_ANNOTATE, self._row, self._user, *parts, words, before))
+        await self._in_order(lambda: self._server.rows(_ANNOTATE, self._row, self._user, *parts, words, before))
 
     async def annotations(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Annotation]:
         return await self._queries.annotations(keys)
@@ -283,7 +284,9 @@ class PostgresStore:
             return tuple(self._share.claim(request) for request in requests)
 
     async def _claim(self, requests: Sequence[OutgoingRequest]) -> tuple[Grant | Denied, ...]:
-        """Claim what asks at the same time in one round trip."""
+        """Claim what asks at the same time in one round trip, after what was to be written before."""
+        async with self._order:
+            pass
         await self._scopes.require(request.profile for request in requests)
         documents = [
             {
@@ -555,7 +558,16 @@ class PostgresStore:
 
     async def _write(self, statement: str, *values: Any) -> Any:
         """Run a statement that writes, and return the first value of its first row."""
-        return await self._finish(self._server.value(statement, *values))
+        return await self._in_order(lambda: self._server.value(statement, *values))
+
+    async def _in_order(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do work as `_finish` does, after all that came before it: a connection is no queue, and there are several."""
+
+        async def turn() -> T:
+            async with self._order:
+                return await work()
+
+        return await self._finish(turn())
 
     async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do work that is done whoever goes on waiting for it, and before the store is closed."""
