@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from jobdeck.domain.job import JobKey
 from jobdeck.scheduling.actions import ListPage
-from jobdeck.scheduling.ended_pages import MIN_VALUE, EndedPages, UnlistedJobs
-from jobdeck.scheduling.list_query import PAGE_PERIOD, AgingValue, ListQuery, PageCandidate
+from jobdeck.scheduling.list_query import MIN_VALUE, PAGE_PERIOD, AgingValue, EndedPages, ListQuery, PageCandidate
 from jobdeck.scheduling.scheduled_job import ScheduledJob
 
 CURSOR_LIFE = 30.0
@@ -17,9 +16,6 @@ GRACE_GAPS = 3.0
 
 MIN_RELATIVE_VALUE = 0.5
 """A page whose jobs were nearly all observed a moment ago is not requested: it must be worth this part of its usual."""
-
-QUEUED_HAZARD = 0.25
-"""How much less likely a job has ended that was still queued when last observed."""
 
 COUNT_SECONDS = 1.0
 """Between two countings of the jobs that no unfiltered page shows."""
@@ -84,12 +80,10 @@ class ListTracker:
         self.unlisted.pop(key, None)
         self.new.pop(key, None)
         self.never_listed.pop(key, None)
-        self.ended_pages.drop(key)
 
     def mark_alive(self, key: JobKey) -> None:
         """Note that a job was observed that has not ended."""
         self.never_listed.pop(key, None)
-        self.ended_pages.drop(key)
 
     def mark_unlisted(self, key: JobKey) -> None:
         """Note that the lists have not shown a job for too long; it is polled on its own until they do again."""
@@ -132,7 +126,7 @@ class ListTracker:
             for query in self.queries
             if not query.refused and not query.in_flight and (any(query.pages) or self.unlisted)
         ]
-        if self.queries[0].pages and (end := self.ended_pages.next_worth_at(now, pace)) is not None:
+        if self.queries[0].pages and (end := self.ended_pages.next_worth_at(pace)) is not None:
             soon.append(max(end, self.not_before, self.retry_at))
         return min(soon, default=None)
 
@@ -147,12 +141,6 @@ class ListTracker:
         """Note that the request for a page was not sent after all."""
         candidate.query.in_flight = False
         candidate.query.requested_at, candidate.query.cursor = candidate.requested_at, candidate.cursor
-
-    def awaits(self, key: JobKey, now: float, pace: float) -> bool:
-        """Whether a job that has probably ended is better left to a page of ended jobs."""
-        return (
-            not self.refused and now >= max(self.not_before, self.retry_at) and self.ended_pages.awaits(key, now, pace)
-        )
 
     def apply_page(
         self, query: ListQuery, place: int, now: float, shown: Sequence[JobKey], *, full: bool, cursor: str | None
@@ -254,16 +242,11 @@ class ListTracker:
         if now < self._counted_at + COUNT_SECONDS:
             return
         self._counted_at = now
-        hidden = self.ended_pages.unlisted = UnlistedJobs(
-            since=self.ended_pages.unlisted.since if self.ended_pages.unlisted.count else now
-        )
+        if not self.ended_pages.hazards:
+            self.ended_pages.since = now
         listed = {key for page in self.queries[0].pages for key in page} if self.ended_pages.queries else self.keys
-        for key in self.keys:
-            if key not in listed and not (job := self._jobs[key]).suspected_end:
-                hidden.count += 1
-                hidden.hazards += job.hazard * (
-                    QUEUED_HAZARD if job.last_success is not None and not job.was_running else 1.0
-                )
+        hidden = (self._jobs[key] for key in self.keys if key not in listed)
+        self.ended_pages.hazards = sum(job.hazard for job in hidden if not job.suspected_end)
         running = [key for key in self.unlisted if self._jobs[key].was_running]
         self._unlisted_value = self._aging_value(running, now, ends_tell=False)
 

@@ -363,10 +363,8 @@ class ScheduleTable:
         """Apply a page of a list: what it shows, and what it should have shown and did not."""
         tracker = self.lists[candidate.page.resource, candidate.page.account_group]
         shown: list[JobKey] = []
-        told = 0
         for update in result.updates:
             if candidate.query.ended_only and update.terminal and update.key in tracker.keys:
-                told += 1
                 tracker.ended_pages.record_end(here=True)
             self.apply_update(now, sent, update, None, listed=True)
             if update.key in tracker.keys:
@@ -381,7 +379,7 @@ class ScheduleTable:
         if result.retry_after is not None:
             tracker.not_before = max(tracker.not_before, now + clamp_delay(result.retry_after))
         if candidate.query.ended_only:
-            tracker.ended_pages.apply_page(candidate, sent, told, full=full)
+            candidate.query.in_flight = False
             return
         for key in tracker.apply_page(
             candidate.query, candidate.depth, now, shown, full=full, cursor=result.next_cursor
@@ -393,9 +391,6 @@ class ScheduleTable:
                 job.suspected_end = True
                 self.suspects[key] = None
                 tracker.unlisted[key] = None
-                tracker.ended_pages.suspect(
-                    key, job.last_success if job.last_success is not None else job.added, now, sent
-                )
 
     def page_failed_at(self, candidate: PageCandidate) -> float | None:
         """Return when the newest page of a list failed; None when it was answered."""

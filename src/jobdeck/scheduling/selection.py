@@ -29,9 +29,6 @@ the selected row and of others on the screen.
 eight fetches a result), and ends are known after 2.9 s (2.2 s).
 """
 
-MAX_SUSPECTS_SEARCHED = 24
-"""Jobs that have probably ended, of which so many are searched for one that is better polled on its own."""
-
 NEW_SECONDS = 5.0
 """New jobs go first while all of them can be polled within this time.
 
@@ -40,8 +37,6 @@ A flood of them is polled by value, like the rest.
 A first poll of a job that has just begun shows little: at 60 jobs and 30 a minute ends are known after 10 s in
 the mean instead of 18 s, at 2,000 and 300 after 46 s instead of 76 s.
 """
-
-SUSPECTS_FOR_A_LIST = 2
 
 PROBED_AMONG = 8
 """Ended jobs that wait for their own answer, among which one is looked for to probe a profile with."""
@@ -171,16 +166,13 @@ class Selector:
         """Whether a page is the better way to learn about an urgent job, because it shows others like it."""
         if key in self.requested or key == self._detail_key or self._budget.wants_header_sample:
             return False
+        rows = candidate.query.pages[candidate.depth] if candidate.depth < len(candidate.query.pages) else ()
         if key == self.selected.key:
             # A page with the selected row on it is as good, and shows the others as well.
-            rows = candidate.query.pages[candidate.depth] if candidate.depth < len(candidate.query.pages) else ()
             return self._list(candidate).endpoint.full_rows and key in rows
         if not candidate.query.shows_ended:
             return False
-        if key in self._table.new:
-            return candidate.value == float("inf")
-        on_page = set(candidate.query.pages[candidate.depth]) if candidate.depth < len(candidate.query.pages) else set()
-        return sum(suspect in on_page for suspect in self._table.suspects) >= SUSPECTS_FOR_A_LIST
+        return candidate.value == float("inf") if key in self._table.new else key in rows
 
     def _urgent(self, now: float, in_flight: Container[Action]) -> JobKey | None:
         if (requested := self._first_requested(in_flight)) is not None:
@@ -190,26 +182,18 @@ class Selector:
             return self.selected.key
         if self._urgent_in_a_row >= NEW_IN_A_ROW and self._table.fair_queue.ready_count:
             return None
-        if (suspect := self._suspect(now)) is not None:
+        if (suspect := self._next_queued(self._table.suspects)) is not None:
             return suspect
         new = self._table.new
-        while new and len(new) <= NEW_SECONDS * self._budget.rate(now):
-            key = next(iter(new))
+        return self._next_queued(new) if len(new) <= NEW_SECONDS * self._budget.rate(now) else None
+
+    def _next_queued(self, queue: dict[JobKey, None]) -> JobKey | None:
+        """Return the first of a queue that may be polled."""
+        while queue:
+            key = next(iter(queue))
             if key in self._table.fair_queue:
                 return key
-            del new[key]
-        return None
-
-    def _suspect(self, now: float) -> JobKey | None:
-        """Return a job that has probably ended, unless a page of ended jobs will show it and others like it."""
-        table = self._table
-        for key in list(islice(table.suspects, MAX_SUSPECTS_SEARCHED)):
-            if key not in table.fair_queue:
-                del table.suspects[key]
-                continue
-            tracker = table.list_of(table.jobs[key])
-            if tracker is None or not tracker.awaits(key, now, table.interval_factor):
-                return key
+            del queue[key]
         return None
 
     def _first_requested(self, in_flight: Container[Action]) -> JobKey | None:
@@ -338,10 +322,8 @@ class Selector:
         if focused:
             self.selected.spend()
         job = table.jobs[key]
-        if (tracker := table.list_of(job)) is not None:
-            tracker.ended_pages.drop(key)
-            if table.fair_queue.deferred_until(key) is None:
-                tracker.mark_unlisted(key)
+        if (tracker := table.list_of(job)) is not None and table.fair_queue.deferred_until(key) is None:
+            tracker.mark_unlisted(key)
         table.fair_queue.drop(key)
         table.in_flight.add(key)
         return Selection(Poll(key), queue=origin, for_selected=focused)
