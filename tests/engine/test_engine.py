@@ -131,7 +131,10 @@ async def test_a_dead_server_makes_jobs_blind_and_a_revived_one_is_seen_again() 
         await seen.until(lambda: not any(job.failures or unreachable(job) for job in seen.jobs))
         revived = seen.clock.now()
         await seen.until(lambda: all(job.observed and job.observed.mono > revived.mono for job in seen.jobs))
-        assert sum(isinstance(event, OutageBegan) for event in seen.events) == 1
+        (began,) = (event for event in seen.events if isinstance(event, OutageBegan))
+        (ended,) = (event for event in seen.events if isinstance(event, OutageEnded))
+        assert (began.profile, began.problem.kind) == ("hog", ProblemKind.NETWORK)
+        assert ended.seconds == pytest.approx(ended.at.since(began.at))
 
 
 async def test_an_outage_that_becomes_another_is_shown_with_its_newest_reason() -> None:

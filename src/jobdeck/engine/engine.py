@@ -420,9 +420,7 @@ class Engine:
         jobs = {job.key: self._set_forecast(worker, job) for job in change.jobs}
         # A part that cannot be had says nothing of whether jobs can be seen.
         is_part_problem = problem is not None and isinstance(completion.request, FetchPart)
-        health_events, other = (
-            ([], False) if is_part_problem else worker.track_health(problem, completion.now, completion.request)
-        )
+        health_events, other = ([], False) if is_part_problem else worker.track_health(problem, completion.now)
         events += health_events
         # One that was still on its way when the key was refused is seen, and then no more.
         if other or worker.halt is not None:

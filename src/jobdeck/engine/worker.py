@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
-from jobdeck.domain.events import ProfileEvent, ProfileHalted
+from jobdeck.domain.events import OutageBegan, OutageEnded, ProfileEvent, ProfileHalted
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.humanize import format_time
 from jobdeck.domain.instant import Instant
@@ -17,7 +17,6 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.cancel_request import cooldown_problem, send_cancel
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.coordinator import Coordinator, Denied, NullCoordinator, Permit, RateLimits, Request
-from jobdeck.engine.outage import OutageDetector
 from jobdeck.providers.base import PartRequest, Provider, Reply
 from jobdeck.providers.body import SAVE_BODY
 from jobdeck.scheduling.actions import ActionResult, CancelJob, FetchPart, ListPage, Poll, Wait
@@ -83,8 +82,8 @@ class WorkerDelegate(Protocol):
 class ProfileWorker:
     """Runs one profile until cancelled.
 
-    `halt` is the problem that stopped it for good, None while it runs; `limit_assumed` says that nobody configured
-    the limit its scheduler begins with.
+    `halt` is the problem that stopped it for good, None while it runs; `outage` is the newest problem while no job can
+    be reached, else None; `limit_assumed` says that nobody configured the limit its scheduler begins with.
     """
 
     def __init__(
@@ -99,11 +98,12 @@ class ProfileWorker:
         self.scheduler = scheduler
         self.limit_assumed = limit_assumed
         self.halt: Problem | None = None
-        self.outage = OutageDetector(provider.profile_name)
+        self.outage: Problem | None = None
         self.shared_limits: RateLimits | None = None
         self._provider = provider
         self._clock = clock
         self._coordinator: Coordinator = coordinator or NullCoordinator()
+        self._outage_since: Instant | None = None
         self._in_flight = 0
         self._cancels_waiting = 0
         self._wake = asyncio.Event()
@@ -117,7 +117,7 @@ class ProfileWorker:
     @property
     def unreachable_reason(self) -> Problem | None:
         """Why no job of the profile can be reached: what halted it, else an outage; None when they can."""
-        return self.halt or self.outage.problem
+        return self.halt or self.outage
 
     def forecast(self, job: Job) -> tuple[float, tuple[float, float] | None, float | None] | None:
         """Return the forecast of a job that was just observed; None when it is not scheduled.
@@ -136,21 +136,26 @@ class ProfileWorker:
             _round_estimate(stall_after) if stall_after is not None else None,
         )
 
-    def track_health(
-        self, problem: Problem | None, now: Instant, request: Request | None = None
-    ) -> tuple[list[ProfileEvent], bool]:
+    def track_health(self, problem: Problem | None, now: Instant) -> tuple[list[ProfileEvent], bool]:
         """Apply the problem of a request (None: it succeeded) that the scheduler knows already.
 
         Returns what that began or ended for the profile, and whether the reason why it cannot be reached is another.
         """
-        reason = self.outage.reason
-        turn = self.outage.record(problem, now, request, probing=self.scheduler.probing)
-        events: list[ProfileEvent] = [] if turn is None else [turn]
-        halts = problem is not None and self.halt is None and self.scheduler.quota(now.mono).halted
-        if problem is not None and halts:
+        before = self.unreachable_reason
+        events: list[ProfileEvent] = []
+        if self.outage is not None and not self.scheduler.unreachable and self._outage_since is not None:
+            self.outage = None
+            events.append(OutageEnded(now, self.name, now.since(self._outage_since)))
+        elif problem is not None and problem.kind.affects_profile and self.scheduler.unreachable:
+            if self.outage is None:
+                self._outage_since = now
+                events.append(OutageBegan(now, self.name, problem))
+            # A server in trouble may be gone altogether a minute later.
+            self.outage = problem
+        if problem is not None and self.halt is None and self.scheduler.quota(now.mono).halted:
             self.halt = problem
             events.append(ProfileHalted(now, self.name, problem))
-        return events, halts or self.outage.reason != reason
+        return events, _reason(before) != _reason(self.unreachable_reason)
 
     def wake(self) -> None:
         """Make the loop ask its scheduler again."""
@@ -395,6 +400,10 @@ class ProfileWorker:
         part = subject.missing if isinstance(subject, PartRequest) else None
         duration = self._clock.now().mono - started.mono
         return Exchange(self.name, "GET", self._url_of(subject), started, duration, job=job, problem=problem, part=part)
+
+
+def _reason(problem: Problem | None) -> tuple[ProblemKind, int | None] | None:
+    return None if problem is None else (problem.kind, problem.http_status)
 
 
 def _resolve(wanted: _Download, reply: Reply) -> None:

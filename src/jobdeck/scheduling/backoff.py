@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import dataclass
+from collections.abc import Hashable
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import LONGEST_WAIT
@@ -12,19 +12,11 @@ MAX_DELAY = LONGEST_WAIT
 
 MAX_BACKOFF = 60.0
 FAILURES_TO_OPEN = 3
+"""Requests in a row that must fail before only probes are sent: fewer may be one broken job."""
+
 FIRST_PROBE = 2.0
 MIN_PROBE_GAP = 2.0
 """Seconds between two probes of a profile when somebody wants to know now: a key held down makes no storm."""
-
-SHARE_STEP = 0.02
-MAX_CHANCE = 0.001
-"""Failures in a row open the breaker when independent errors, as usual as they are here, make such a run this rare.
-
-Where errors are rare three in a row suffice; where one answer in five is an error it takes five. With 20 % errors, 60
-jobs with lists at 30 a minute: 95 % of ends are known within 2.5 s, and within 3.8 s when three are always enough.
-"""
-
-MAX_FAILURES = 6
 
 _PROFILE_WIDE = frozenset(
     {
@@ -37,6 +29,9 @@ _PROFILE_WIDE = frozenset(
         ProblemKind.NOT_JSON,
     }
 )
+
+_JOB_INDEPENDENT = frozenset({ProblemKind.NETWORK, ProblemKind.PAYMENT})
+"""Failures that have nothing to do with which job was polled; a single job can be slow, or break its server."""
 
 
 def clamp_delay(seconds: float) -> float:
@@ -64,55 +59,92 @@ def backoff(attempt: int, rng: random.Random) -> float:
     return clamp_delay(rng.uniform(0.0, ceiling))
 
 
-@dataclass(slots=True)
 class CircuitBreaker:
-    """Stops a profile whose requests all fail, and lets one probe through after 2, 4, … 60 s.
+    """Counts a profile's failures in a row: after three of them only one probe is sent after 2, 4, … 60 s.
 
-    `probe_at` is None while closed, else the moment (monotonic seconds) of the next probe. `share` is the part of
-    the last fifty or so answers, while closed, that were failures.
+    `probe_at` is None while closed, else the moment (monotonic seconds) of the next probe; `opened` counts the probes
+    from 1. `unreachable` says that no job of the profile can be reached: what fails is more than one job alone.
     """
 
-    share: float = 0.0
-    failures: int = 0
-    opened: int = 0
-    probe_at: float | None = None
-    failed_at: float = float("-inf")
+    def __init__(self) -> None:
+        self.opened = 0
+        self.probe_at: float | None = None
+        self.unreachable = False
+        self._failures = 0
+        self._opened_at = self._answered_at = float("-inf")
+        self._failed_at: dict[Hashable, float] = {}
+        self._failed_in_a_row: set[Hashable] = set()
+        self._subjects: set[Hashable] = set()
 
-    def record_failure(self, kind: ProblemKind, now: float, rng: random.Random, *, probe: bool) -> None:
-        """Count a failure that is not one job's own; a failed probe doubles the wait.
+    def fails_alone(self, subject: Hashable) -> bool:
+        """Whether `subject` failed before as well, and something else was answered since.
 
-        Answers to requests sent before the breaker opened are no probes and leave it as it is.
+        Its failures then say nothing of the profile.
+        """
+        return self._failed_at.get(subject, float("inf")) < self._answered_at
+
+    def record_failure(
+        self,
+        kind: ProblemKind,
+        now: float,
+        rng: random.Random,
+        subject: Hashable,
+        *,
+        probe: bool = False,
+        counts: bool = True,
+    ) -> bool:
+        """Count a failure of a request about `subject`, unless it is its own; a failed probe doubles the wait.
+
+        Answers to requests sent before the breaker opened are no probes and make nobody wait longer. A problem of one
+        job shows that the server answers. Returns whether that closed the breaker.
         """
         if kind not in _PROFILE_WIDE:
-            return
-        if self.probe_at is None:
-            self.share += SHARE_STEP * (1.0 - self.share)
-            self.failures += 1
-            rare = self.share**self.failures <= MAX_CHANCE
-            if self.failures < FAILURES_TO_OPEN or (self.failures < MAX_FAILURES and not rare):
-                return
-        elif not probe:
-            return
+            return self.record_success(now, subject)
+        alone = not counts or (self.fails_alone(subject) and not probe)
+        self._note_subject(subject)
+        self._failed_at[subject] = now
+        if alone:
+            return False
+        self._failed_in_a_row.add(subject)
+        self._failures += 1
+        if self._failures < FAILURES_TO_OPEN:
+            return False
+        several = len(self._failed_in_a_row) > 1 or len(self._subjects) == 1
+        self.unreachable = kind.affects_profile and (self.unreachable or several or kind in _JOB_INDEPENDENT)
+        if self.probe_at is not None and not probe:
+            return False
         self.opened += 1
-        self.failed_at = now
+        self._opened_at = now
         wait = min(MAX_BACKOFF, FIRST_PROBE ** min(self.opened, 10))
         # Never earlier than promised; up to a quarter later, so that two terminals do not probe together.
         self.probe_at = now + min(MAX_BACKOFF, wait * rng.uniform(1.0, 1.25))
+        return False
+
+    def record_success(self, now: float, subject: Hashable) -> bool:
+        """Note that the profile works; return whether the breaker was open until now."""
+        was_open = self.probe_at is not None
+        self._note_subject(subject)
+        self._failed_at.pop(subject, None)
+        self._failed_in_a_row.clear()
+        self._answered_at = now
+        self.unreachable = False
+        self.close()
+        return was_open
+
+    def close(self) -> None:
+        """Let requests through again, until as many fail."""
+        self._failures = self.opened = 0
+        self.probe_at = None
 
     def probe_soon(self, now: float) -> None:
         """Let the next probe through now, if the newest one failed long enough ago: somebody wants to know."""
         if self.probe_at is not None:
-            self.probe_at = min(self.probe_at, max(now, self.failed_at + MIN_PROBE_GAP))
+            self.probe_at = min(self.probe_at, max(now, self._opened_at + MIN_PROBE_GAP))
 
-    def is_job_specific(self, kind: ProblemKind) -> bool:
-        """Whether a problem of this kind shows that the profile as a whole still works."""
-        return kind not in _PROFILE_WIDE
+    def forget(self, subject: Hashable) -> None:
+        """Forget the failures of a job that is watched no more."""
+        self._failed_at.pop(subject, None)
 
-    def record_success(self) -> bool:
-        """Note that the profile works; return whether the breaker was open until now."""
-        was_open = self.probe_at is not None
-        self.share -= SHARE_STEP * self.share
-        self.failures = 0
-        self.opened = 0
-        self.probe_at = None
-        return was_open
+    def _note_subject(self, subject: Hashable) -> None:
+        if len(self._subjects) < 2:
+            self._subjects.add(subject)

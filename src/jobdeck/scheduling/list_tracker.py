@@ -58,7 +58,6 @@ class ListTracker:
         self.ended_pages = EndedPages(endpoint.ended_statuses)
         self.refused = False
         self.failures = 0
-        self.failed_at = float("-inf")
         self.retry_at = float("-inf")
         self.not_before = float("-inf")
         self._jobs = jobs

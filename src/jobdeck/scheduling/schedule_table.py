@@ -392,18 +392,12 @@ class ScheduleTable:
                 self.suspects[key] = None
                 tracker.unlisted[key] = None
 
-    def page_failed_at(self, candidate: PageCandidate) -> float | None:
-        """Return when the newest page of a list failed; None when it was answered."""
-        tracker = self.lists[candidate.page.resource, candidate.page.account_group]
-        return tracker.failed_at if tracker.failures else None
-
     def apply_page_failure(
         self, now: float, candidate: PageCandidate, problem: ProblemKind, retry_after: float | None = None
     ) -> None:
         """Note that a page was not answered; a refusal is remembered, and single polls go on."""
         tracker = self.lists[candidate.page.resource, candidate.page.account_group]
         tracker.mark_failed(candidate.query)
-        tracker.failed_at = now
         if problem in _LASTING_REFUSALS:
             if candidate.query.status is None and candidate.depth == 0:
                 tracker.refused = True

@@ -1,11 +1,21 @@
 """The scheduler of one profile: which request to send next, and when."""
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, JobUpdate, NextPoll, Poll, QuotaSnapshot, Wait
+from jobdeck.scheduling.actions import (
+    Action,
+    ActionResult,
+    FetchPart,
+    JobUpdate,
+    ListPage,
+    NextPoll,
+    Poll,
+    QuotaSnapshot,
+    Wait,
+)
 from jobdeck.scheduling.backoff import CircuitBreaker, clamp_until
 from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
@@ -97,6 +107,7 @@ class Scheduler:
         """Stop watching a job; the answer to a request on its way is ignored."""
         self._table.remove(key)
         self._selector.parts.drop(key)
+        self._breaker.forget(key)
 
     def set_selected(self, key: JobKey | None, now: float) -> None:
         """Set the selected job, which is polled about every two seconds, for at most a third of the budget."""
@@ -142,13 +153,13 @@ class Scheduler:
         self._halted = False
         self._started_at = None
         self._last_success = None
-        self._breaker.record_success()
+        self._breaker.close()
         self.poll_all_now(now)
 
     def after_sleep(self, now: float) -> None:
         """Refresh everything once after the machine slept: paced from the first request, without a burst."""
         self._budget.drop_burst(self._tick(now))
-        self._breaker.record_success()
+        self._breaker.close()
         self.poll_all_now(now)
 
     def next_action(self, now: float) -> Action:
@@ -199,11 +210,10 @@ class Scheduler:
         self._budget.update_from_headers(now, result.windows, fresh, page=page)
         if result.problem is None:
             self._budget.on_success(now, page=page)
-            self._on_success(now)
+            self._on_works(self._breaker.record_success(now, _subject_of(action)), now)
             self._last_success = now
         elif not isinstance(action, FetchPart):
-            own = not probe and self._fails_by_itself(action, selection)
-            self._on_failure(now, sent, result, probe=probe, page=page, own=own)
+            self._on_failure(now, sent, action, result.problem, result, probe=probe)
         elif result.problem is ProblemKind.RATE_LIMIT:
             # All else that keeps a part from being fetched is no reason to poll jobs less, or not at all.
             self._budget.on_rate_limited(now, sent, result.retry_after, page=False, asked=result.retry_after_unclamped)
@@ -327,6 +337,11 @@ class Scheduler:
         return self._breaker.probe_at is not None
 
     @property
+    def unreachable(self) -> bool:
+        """Whether no job can be reached: everything failed lately, and not by a fault of one job's own."""
+        return self._breaker.unreachable
+
+    @property
     def probe_at(self) -> float | None:
         """When a profile that cannot be seen is tried next; None while it can be, or nobody will."""
         if self._paused or self._halted or self._breaker.probe_at is None:
@@ -408,8 +423,8 @@ class Scheduler:
         elif isinstance(action, Poll):
             self._table.requeue(action.key, due)
 
-    def _on_success(self, now: float) -> None:
-        if self._breaker.record_success():
+    def _on_works(self, was_open: bool, now: float) -> None:
+        if was_open:
             self._table.retry_failed(now)
 
     def _must_wait(self, now: float, selection: Selection) -> bool:
@@ -433,36 +448,40 @@ class Scheduler:
                 untried += 1
         return slow + untried >= MAX_UNCERTAIN if first else slow >= MAX_SLOW
 
-    def _fails_by_itself(self, action: Action, selection: Selection) -> bool:
-        """Whether what was requested failed before as well, and something else did not in between.
-
-        Its failures then say nothing of the profile.
-        """
-        if selection.candidate is not None:
-            failed = self._table.page_failed_at(selection.candidate)
-        else:
-            job = self._table.jobs.get(action.key) if isinstance(action, Poll) else None
-            failed = job.last_failure if job is not None and job.failures else None
-        return failed is not None and self._last_success is not None and self._last_success > failed
-
-    def _on_failure(self, now: float, sent: float, result: ActionResult, *, probe: bool, page: bool, own: bool) -> None:
-        match result.problem:
+    def _on_failure(
+        self, now: float, sent: float, action: Action, problem: ProblemKind, result: ActionResult, *, probe: bool
+    ) -> None:
+        subject, page = _subject_of(action), isinstance(action, ListPage)
+        alone = not probe and self._breaker.fails_alone(subject)
+        counts = True
+        match problem:
             case ProblemKind.AUTH:
                 self._halted = True
             case ProblemKind.RATE_LIMIT:
                 self._budget.on_rate_limited(
                     now, sent, result.retry_after, page=page, asked=result.retry_after_unclamped
                 )
-            case ProblemKind.SERVER_ERROR if result.retry_after is not None and not own:
+            case ProblemKind.SERVER_ERROR if result.retry_after is not None and not alone:
                 asked = result.retry_after if result.retry_after_unclamped is None else result.retry_after_unclamped
-                self._budget.set_cooldown(now, result.retry_after, result.problem, asked)
-            case ProblemKind.PERMISSION if not page:
+                self._budget.set_cooldown(now, result.retry_after, problem, asked)
+            case ProblemKind.PERMISSION if page:
+                counts = False
+            case ProblemKind.PERMISSION:
                 since = self._last_success if self._last_success is not None else self._started_at
                 self._halted = self._halted or (since is not None and now - since >= FORBIDDEN_SECONDS)
-        if result.problem is None or self._breaker.is_job_specific(result.problem):
-            self._on_success(now)
-        elif result.problem is ProblemKind.TIMEOUT and not probe and self._table.has_never_answered():
-            # Jobs that never answer take their time: what was not tried meanwhile may be well.
-            return
-        elif not own and not (page and result.problem is ProblemKind.PERMISSION):
-            self._breaker.record_failure(result.problem, now, self._rng, probe=probe)
+            case ProblemKind.TIMEOUT:
+                # Jobs that never answer take their time: what was not tried meanwhile may be well.
+                counts = probe or not self._table.has_never_answered()
+        works = self._breaker.record_failure(problem, now, self._rng, subject, probe=probe, counts=counts)
+        self._on_works(works, now)
+
+
+def _subject_of(action: Action) -> Hashable:
+    """Return what a request is about, so that its failures can be told from those of others."""
+    match action:
+        case Poll(key) | FetchPart(key):
+            return key
+        case ListPage(resource, group):
+            return resource, group
+        case Wait():
+            return None

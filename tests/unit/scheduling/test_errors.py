@@ -5,34 +5,8 @@ import random
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Action, ActionResult, ListPage, Poll
-from jobdeck.scheduling.backoff import MAX_FAILURES, CircuitBreaker
 from tests.unit.scheduling.test_list_tracker import OPERATIONS, Server, polls, watched
 from tests.unit.scheduling.world import World, job_key, running, scheduler
-
-
-def failures_until_open(breaker: CircuitBreaker, rng: random.Random) -> int:
-    for number in range(1, 100):
-        breaker.record_failure(ProblemKind.SERVER_ERROR, 0.0, rng, probe=False)
-        if breaker.probe_at is not None:
-            return number
-    raise AssertionError
-
-
-def test_three_failures_in_a_row_open_the_breaker_where_errors_are_rare() -> None:
-    assert failures_until_open(CircuitBreaker(), random.Random(0)) == 3
-
-
-def test_where_errors_are_usual_it_takes_more_of_them_but_not_many() -> None:
-    rng = random.Random(0)
-    breaker = CircuitBreaker()
-    for _ in range(50):
-        breaker.record_failure(ProblemKind.SERVER_ERROR, 0.0, rng, probe=False)
-        for _ in range(4):
-            breaker.record_success()
-    assert 4 <= failures_until_open(breaker, rng) <= MAX_FAILURES
-    for _ in range(100):
-        breaker.record_success()
-        assert failures_until_open(breaker, rng) <= MAX_FAILURES
 
 
 def test_one_error_costs_a_job_its_back_off_and_not_its_turn() -> None:
