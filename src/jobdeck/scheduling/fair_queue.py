@@ -11,9 +11,6 @@ CANDIDATES = 8
 """Of the earliest this many, the most valuable goes; with only one, the mean delay grows by 29 %."""
 
 VISIBLE_WEIGHT = 3.0
-MIN_WEIGHT = 1 / 3
-"""The smallest weight, as a part of the mean one: the longest wait is so many mean waits, and nobody starves."""
-
 
 MAX_ROUNDS = 6.0
 """Rounds of all ready jobs after which a job goes before those that are worth more.
@@ -130,9 +127,7 @@ class FairQueue:
             self._oldest.put(key, job.unknown_since)
 
     def _weight(self, job: ScheduledJob) -> float:
-        weight = math.sqrt(job.hazard * (VISIBLE_WEIGHT if job.visible else 1.0))
-        mean = self._weight_sum / len(self._ready) if len(self._ready) else 0.0
-        return max(weight, MIN_WEIGHT * mean)
+        return math.sqrt(job.hazard * (VISIBLE_WEIGHT if job.visible else 1.0))
 
     def _remove(self, key: JobKey) -> None:
         if key in self._ready:
