@@ -1,8 +1,9 @@
 """How long jobs of a kind take, and what that says about one that is still going."""
 
-from collections.abc import Mapping, Sequence
-
-from jobdeck.scheduling.sketch import Sketch
+import math
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 
 ANY_KIND = "*"
 """In place of a kind: what the API's page says of all kinds that it does not name."""
@@ -28,6 +29,40 @@ Of durations that spread by a factor of e, 9 % exceed 1.5 times the slowest of f
 """
 
 SLOWEST_KNOWN = 40
+MAX_SAMPLES = 256
+"""The newest durations that count, so that the estimates follow a server that changes."""
+
+
+class Durations:
+    """The newest durations of one kind, in seconds."""
+
+    def __init__(self, seconds: Iterable[object] = ()) -> None:
+        self._newest: deque[float] = deque(maxlen=MAX_SAMPLES)
+        self._sorted: list[float] = []
+        for each in seconds:
+            if isinstance(each, int | float):
+                self.add(each)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._newest)
+
+    def add(self, seconds: float) -> None:
+        """Take in one duration; what is not finite is ignored, what is below 10 ms or above a year clamped."""
+        if math.isfinite(seconds):
+            self._newest.append(round(min(max(seconds, 0.01), 3.2e7), 2))
+            self._sorted = sorted(self._newest)
+
+    def quantile(self, share: float, above: float = 0.0) -> float | None:
+        """Return the duration that `share` (0–1) of those `above` some seconds stay below; None without any."""
+        first = bisect_right(self._sorted, above)
+        count = len(self._sorted) - first
+        return self._sorted[first + max(0, math.ceil(share * count) - 1)] if count else None
+
+    def export(self) -> list[float]:
+        """Return them, oldest first."""
+        return list(self._newest)
 
 
 class Estimates:
@@ -39,15 +74,15 @@ class Estimates:
 
     def __init__(self, saved: Mapping[str, object] | None = None, typical: Mapping[str, float] | None = None) -> None:
         self._documented = typical or {}
-        self._sketches: dict[str, Sketch] = {}
+        self._durations: dict[str, Durations] = {}
         self._typical: dict[str, float] = {}
         for name, data in (saved or {}).items():
-            if isinstance(data, Mapping):
-                self._sketches[name] = Sketch.load(data)
+            if isinstance(data, list):
+                self._durations[name] = Durations(data)
 
-    def export(self) -> dict[str, dict[str, float]]:
+    def export(self) -> dict[str, list[float]]:
         """Return all durations as plain data that JSON can hold."""
-        return {name: sketch.export() for name, sketch in self._sketches.items()}
+        return {name: durations.export() for name, durations in self._durations.items()}
 
     def add_sample(self, kind: str, seconds: float, stage: str | None = None, *, guessed: bool = False) -> None:
         """Take in how long a job of `kind`, or its `stage`, took from beginning to end.
@@ -55,7 +90,7 @@ class Estimates:
         A `guessed` beginning, which may have been earlier, orders polls and tells nobody of stalls or of what is left.
         """
         name = _name(kind, stage)
-        self._sketches.setdefault(GUESSED + name if guessed else name, Sketch()).add(seconds)
+        self._durations.setdefault(GUESSED + name if guessed else name, Durations()).add(seconds)
         self._typical.pop(name, None)
 
     def typical(self, kind: str) -> float:
@@ -63,11 +98,11 @@ class Estimates:
         known = self._typical.get(kind)
         if known is None:
             known = self._documented_typical(kind) or DEFAULT_TYPICAL
-            sketches = (self._sketches.get(kind), self._sketches.get(GUESSED + kind))
-            sketch = max((each for each in sketches if each), key=lambda each: each.count, default=None)
-            median = sketch.quantile(0.5) if sketch else None
-            if sketch and median is not None:
-                known = (PRIOR_WEIGHT * known + sketch.count * median) / (PRIOR_WEIGHT + sketch.count)
+            known_durations = (self._durations.get(kind), self._durations.get(GUESSED + kind))
+            durations = max((each for each in known_durations if each), key=lambda each: each.count, default=None)
+            median = durations.quantile(0.5) if durations else None
+            if durations and median is not None:
+                known = (PRIOR_WEIGHT * known + durations.count * median) / (PRIOR_WEIGHT + durations.count)
             self._typical[kind] = known
         return known
 
@@ -107,16 +142,16 @@ class Estimates:
         Its end is below zero for a job that has taken longer than every one before it: by how much it is over. Unless
         `elapsed` is `exact`, the job may have begun earlier, and without progress the range begins at zero.
         """
-        sketch = self._sketches.get(kind)
-        if sketch is None or sketch.count < SAMPLES_FOR_ETA:
+        durations = self._durations.get(kind)
+        if durations is None or durations.count < SAMPLES_FOR_ETA:
             return None
         if progress is not None and progress >= 0.1:
             left_by_progress = elapsed * (1.0 - progress) / progress
             spread = 1.0 + (1.0 - progress) / 2
             return left_by_progress / spread, left_by_progress * spread
-        low, high = sketch.quantile(0.1, elapsed), sketch.quantile(0.9, elapsed)
+        low, high = durations.quantile(0.1, elapsed), durations.quantile(0.9, elapsed)
         if low is None or high is None:
-            return 0.0, (sketch.quantile(1.0) or 0.0) - elapsed
+            return 0.0, (durations.quantile(1.0) or 0.0) - elapsed
         return low - elapsed if exact else 0.0, high - elapsed
 
     def stall_after(self, kind: str, stage: str | None = None) -> float | None:
@@ -126,10 +161,12 @@ class Estimates:
         """
         # No stage takes longer than its job, so what is known of the job will do.
         for name in dict.fromkeys((_name(kind, stage), kind)):
-            sketch = self._sketches.get(name)
-            if sketch is not None and sketch.count >= SAMPLES_FOR_ETA:
-                slowest = sketch.quantile(STALL_QUANTILE) or 0.0
-                return slowest if sketch.count >= SLOWEST_KNOWN else slowest * (1.0 + SLACK_SAMPLES / sketch.count)
+            durations = self._durations.get(name)
+            if durations is not None and durations.count >= SAMPLES_FOR_ETA:
+                slowest = durations.quantile(STALL_QUANTILE) or 0.0
+                return (
+                    slowest if durations.count >= SLOWEST_KNOWN else slowest * (1.0 + SLACK_SAMPLES / durations.count)
+                )
         if self._documented_typical(kind) is None:
             return None
         return STALL_FACTOR * self.typical(kind)
@@ -138,8 +175,8 @@ class Estimates:
         return self._documented.get(kind, self._documented.get(ANY_KIND))
 
     def _typical_stage(self, kind: str, stage: str) -> float | None:
-        sketch = self._sketches.get(_name(kind, stage))
-        return sketch.quantile(0.5) if sketch and sketch.count >= SAMPLES_FOR_ETA else None
+        durations = self._durations.get(_name(kind, stage))
+        return durations.quantile(0.5) if durations and durations.count >= SAMPLES_FOR_ETA else None
 
 
 def _name(kind: str, stage: str | None) -> str:

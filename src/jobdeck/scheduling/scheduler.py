@@ -372,7 +372,7 @@ class Scheduler:
         job = self._table.jobs.get(key)
         return None if job is None or job.terminal else job.stall_after(self._estimates)
 
-    def export_estimates(self) -> dict[str, dict[str, float]]:
+    def export_estimates(self) -> dict[str, list[float]]:
         """Return the measured durations, as plain data for the next run's constructor."""
         return self._estimates.export()
 
