@@ -310,6 +310,7 @@ def decisions(lists: bool) -> list[float]:
     while now < 240.0:
         begun = time.process_time()
         action = tested.next_action(now)
+        tested.mark_sent(action, now)
         took.append(time.process_time() - begun)
         if isinstance(action, Wait):
             now = 240.0 if action.until is None else action.until

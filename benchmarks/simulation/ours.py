@@ -72,6 +72,7 @@ class Ours:
             case _:
                 return action.until
         assert ask not in self._flying
+        self.scheduler.mark_sent(action, now)
         self._flying[ask] = action
         return ask
 

@@ -176,8 +176,12 @@ class ProfileWorker:
                     seconds = None if until is None else max(0.0, until - self._clock.now().mono)
                     await self._clock.wait(self._wake, seconds)
                     continue
-                self._in_flight += 1
-                requests.create_task(self._execute(action, delegate))
+                subject = self._subject_of(action, delegate)
+                permit = None if subject is None else await self._permit(action, subject, delegate)
+                if subject is not None and permit is not None:
+                    self._in_flight += 1
+                    self.scheduler.mark_sent(action, self._clock.now().mono)
+                    requests.create_task(self._execute(action, subject, permit, delegate))
 
     def cancel_obstacle(self, job: Job) -> str:
         """Return why a job cannot be cancelled, in one line; empty where it can."""
@@ -295,25 +299,36 @@ class ProfileWorker:
         """Close the provider's connections."""
         await self._provider.aclose()
 
-    async def _execute(self, request: Request, delegate: WorkerDelegate) -> None:
+    def _subject_of(self, request: Request, delegate: WorkerDelegate) -> RequestSubject | None:
+        """Return what the provider is to request; None for a job that is no longer watched."""
+        if isinstance(request, ListPage):
+            return request
+        target = delegate.target_of(request.key)
+        if target is None:
+            self.scheduler.remove(request.key)
+            return None
+        return PartRequest(target, request.missing) if isinstance(request, FetchPart) else target
+
+    async def _permit(self, request: Request, subject: RequestSubject, delegate: WorkerDelegate) -> Permit | None:
+        """Return leave to send a request; None where there is none now, which the scheduler then knows."""
+        limits = self.shared_limits
+        permit = await self._coordinator.acquire(self.name, request, self._url_of(subject), self._clock.now())
+        if not isinstance(permit, Denied):
+            return permit
+        mono = self._clock.now().mono
+        if not permit.budget_exhausted:
+            self.scheduler.defer(request, mono, permit.until.mono)
+        elif permit.in_cooldown or limits == self.shared_limits:
+            # Else an answer has told of another limit meanwhile, by which this request was not judged.
+            self.scheduler.block(request, mono, permit.until.mono)
+        if permit.in_cooldown and self._apply_cooldown(permit.until):
+            delegate.on_cooldown(self.name)
+        return None
+
+    async def _execute(
+        self, request: Request, subject: RequestSubject, permit: Permit, delegate: WorkerDelegate
+    ) -> None:
         try:
-            subject = _subject_of(request, delegate)
-            if subject is None:
-                # No longer watched.
-                mono = self._clock.now().mono
-                self.scheduler.reschedule(request, mono, mono)
-                return
-            limits = self.shared_limits
-            permit = await self._coordinator.acquire(self.name, request, self._url_of(subject), self._clock.now())
-            if isinstance(permit, Denied):
-                mono = self._clock.now().mono
-                put_off = self.scheduler.requeue_throttled if permit.budget_exhausted else self.scheduler.reschedule
-                # An answer may have told of another limit meanwhile, by which this one was not judged.
-                judged = limits == self.shared_limits or permit.in_cooldown or not permit.budget_exhausted
-                put_off(request, mono, permit.until.mono if judged else mono)
-                if permit.in_cooldown and self._apply_cooldown(permit.until):
-                    delegate.on_cooldown(self.name)
-                return
             try:
                 reply = await self._send(subject)
             except asyncio.CancelledError:
@@ -409,14 +424,6 @@ def _reason(problem: Problem | None) -> tuple[ProblemKind, int | None] | None:
 def _resolve(wanted: _Download, reply: Reply) -> None:
     if not wanted.done.done():
         wanted.done.set_result(reply.problem)
-
-
-def _subject_of(request: Request, delegate: WorkerDelegate) -> RequestSubject | None:
-    """Return what a provider is to request; None for a job that is no longer watched."""
-    if isinstance(request, ListPage):
-        return request
-    target = delegate.target_of(request.key)
-    return PartRequest(target, request.missing) if target and isinstance(request, FetchPart) else target
 
 
 def _round_estimate(seconds: float) -> float:

@@ -191,12 +191,12 @@ class Bucket:
             if window.left is not None:
                 window.left += 1.0
 
-    def refund_and_block(self, now: float, until: float) -> None:
-        """Take back the token of the newest request, refused by those who share the budget; none before `until`.
+    def block(self, now: float, until: float) -> None:
+        """Send nothing before `until`: those who share the budget have taken what we thought was there.
 
-        What we thought was saved up is not there: requests go on one at a time.
+        Nor is anything saved up: requests go on one at a time.
         """
-        self.refund(now)
+        self._fill(now)
         self._blocked_until = max(self._blocked_until, until)
         self._blocked_at = now
         self._tokens = min(self._tokens, 1.0 - self.rate(now) * max(0.0, until - now))

@@ -76,17 +76,13 @@ class Budget:
         if page:
             self._pages.append(now)
 
-    def refund(self, now: float, *, page: bool) -> None:
-        """Take back the token of a request that was not sent after all."""
-        self._bucket(page=page).refund(now)
-        if page and self._pages:
-            self._pages.pop()
+    def refund(self, now: float) -> None:
+        """Take back the token of a poll that was not sent after all."""
+        self._polls.refund(now)
 
-    def refund_and_block(self, now: float, until: float, *, page: bool) -> None:
-        """Take back the token of a request that those who share the budget refused; none is sent before `until`."""
-        self._bucket(page=page).refund_and_block(now, until)
-        if page and self._pages:
-            self._pages.pop()
+    def block(self, now: float, until: float, *, page: bool) -> None:
+        """Send nothing from a bucket before `until`: those who share the budget have taken what was there."""
+        self._bucket(page=page).block(now, until)
 
     def window(self, now: float) -> tuple[int, float, int] | None:
         """Return the polls' limit as the server states it, the seconds that it is for, and how many were sent in those.

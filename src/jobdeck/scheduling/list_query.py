@@ -45,17 +45,12 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class PageCandidate:
-    """A page that could be requested: what it is expected to save, in seconds of delay.
-
-    `requested_at` and `cursor` are those of its query before it was selected.
-    """
+    """A page that could be requested: what it is expected to save, in seconds of delay."""
 
     query: ListQuery
     depth: int
     page: ListPage
     value: float
-    requested_at: float | None
-    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,11 +136,6 @@ class ListTracker:
         if candidate.depth == 0:
             candidate.query.requested_at = now
 
-    def mark_unsent(self, candidate: PageCandidate) -> None:
-        """Note that the request for a page was not sent after all."""
-        candidate.query.in_flight = False
-        candidate.query.requested_at, candidate.query.cursor = candidate.requested_at, candidate.cursor
-
     def apply_page(
         self, query: ListQuery, place: int, now: float, shown: Sequence[JobKey], *, full: bool, cursor: str | None
     ) -> list[JobKey]:
@@ -277,4 +272,4 @@ class ListTracker:
     def _candidate(self, query: ListQuery, place: int, value: float) -> PageCandidate:
         cursor = query.cursor if place else None
         page = ListPage(self.endpoint.resource, self.group, query.status, cursor, self.endpoint.page_size)
-        return PageCandidate(query, place, page, value, query.requested_at, query.cursor)
+        return PageCandidate(query, place, page, value)

@@ -34,12 +34,12 @@ class PartQueue:
             self._fetched.pop(key, None)
             self._ended.put(key, now + RETRY_SECONDS * missing[0].tries)
 
-    def requeue(self, action: FetchPart, due: float, *, ended: bool) -> None:
-        """Queue a part again that was not requested after all."""
-        self._in_flight.discard(action.key)
-        self._fetched.pop(action.key, None)
-        if ended and action.key in self._missing:
-            self._ended.put(action.key, due)
+    def defer(self, key: JobKey, until: float) -> None:
+        """Leave the parts of a job alone until then."""
+        if key in self._ended:
+            self._ended.put(key, until)
+        else:
+            self._fetched[key] = until - PART_SECONDS
 
     def drop(self, key: JobKey) -> None:
         """Forget a job."""
@@ -48,12 +48,15 @@ class PartQueue:
         self._missing.pop(key, None)
         self._fetched.pop(key, None)
 
-    def pop(self, key: JobKey, now: float) -> FetchPart:
-        """Take a job's first part out of the queue."""
+    def first(self, key: JobKey) -> FetchPart:
+        """Return the request for a job's first part."""
+        return FetchPart(key, self._missing[key][0])
+
+    def mark_sent(self, key: JobKey, now: float) -> None:
+        """Note that a part of a job was requested."""
         self._ended.drop(key)
         self._fetched[key] = now
         self._in_flight.add(key)
-        return FetchPart(key, self._missing[key][0])
 
     def due_selected(self, selected: JobKey | None) -> float | None:
         """Return when a part of the selected job is due; None when it misses none, or one is on its way."""

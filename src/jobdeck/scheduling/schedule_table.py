@@ -75,6 +75,7 @@ class ScheduleTable:
         self.estimates = estimates
         self.fair_queue = FairQueue(self.jobs, estimates)
         self.lists: dict[tuple[str, str | None], ListTracker] = {}
+        self.requested: dict[JobKey, None] = {}
         self.new: dict[JobKey, None] = {}
         self.suspects: dict[JobKey, None] = {}
         self.awaiting_result: dict[JobKey, None] = {}
@@ -299,7 +300,7 @@ class ScheduleTable:
 
     def park(self, key: JobKey, now: float) -> None:
         """Leave a slow or never answered job alone until a place is free, at most for as long as a request takes."""
-        self.requeue(key, now + MAX_PARKED_SECONDS)
+        self.defer(key, now + MAX_PARKED_SECONDS)
         self.unpark(key)
         (self._parked_untried if self.jobs[key].never_answered else self._parked_slow)[key] = now
 
@@ -344,20 +345,31 @@ class ScheduleTable:
         job = self.jobs.get(key)
         return job is not None and job.never_answered
 
-    def requeue(self, key: JobKey, due: float) -> None:
-        """Queue a job again whose poll was cancelled or not sent."""
+    def mark_sent(self, key: JobKey) -> None:
+        """Note that a request about a job is on its way."""
+        self._dequeue_request(key)
+        self.unpark(key)
+        job = self.jobs.get(key)
+        tracker = None if job is None else self.list_of(job)
+        if tracker is not None and self.fair_queue.deferred_until(key) is None:
+            tracker.mark_unlisted(key)
+        self.fair_queue.drop(key)
+        self._deferred.drop(key)
+        self.in_flight.add(key)
+
+    def defer(self, key: JobKey, until: float) -> None:
+        """Leave a job alone until then, whose request is not on its way, or no more."""
+        self._dequeue_request(key)
         self.in_flight.discard(key)
         job = self.jobs.get(key)
         if job is not None and not job.terminal:
-            self.fair_queue.defer(job, due)
+            self.fair_queue.defer(job, until)
         elif job is not None and not job.complete:
-            self._deferred.put(key, due)
+            self._deferred.put(key, until)
 
-    def requeue_page(self, candidate: PageCandidate, due: float) -> None:
-        """Leave a list alone until `due`, whose page was cancelled or not sent."""
-        tracker = self.lists[candidate.page.resource, candidate.page.account_group]
-        tracker.mark_unsent(candidate)
-        tracker.not_before = max(tracker.not_before, due)
+    def _dequeue_request(self, key: JobKey) -> None:
+        for queue in (self.requested, self.new, self.suspects, self.awaiting_result):
+            queue.pop(key, None)
 
     def apply_page(self, now: float, sent: float, candidate: PageCandidate, result: ActionResult) -> None:
         """Apply a page of a list: what it shows, and what it should have shown and did not."""

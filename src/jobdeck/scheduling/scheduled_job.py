@@ -43,7 +43,8 @@ class ScheduledJob:
     `last_success` is the last good observation and `last_sent` when its request was sent; `last_polled` is the last
     good answer of the job's own, `last_full` the last with stages and result, `last_change` the last with something
     new, `last_failure` the last problem, `missing_since` the first of the newest "not found". `slow` says that the
-    newest answer took long or never came, `not_before` until when the server wants no request about the job.
+    newest answer took long or never came, `not_before` until when the server wants no request about the job, or another
+    process sends one.
     `virtual_polled` is the fair queue's virtual time of the last poll.
 
     `progress` is an estimate of how far the job has come, `known_progress` one that is good enough to be shown;

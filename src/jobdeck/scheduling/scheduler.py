@@ -78,6 +78,7 @@ class Scheduler:
         self._table = ScheduleTable(lists, self._estimates, rng, intervals or {})
         self._selector = Selector(self._table, self._budget)
         self._in_flight: dict[Action, tuple[float, bool, Selection]] = {}
+        self._proposed: tuple[bool, Selection] | None = None
         self._now = float("-inf")
         self._started_at: float | None = None
         self._last_success: float | None = None
@@ -131,7 +132,7 @@ class Scheduler:
         """
         self._breaker.probe_soon(self._tick(now))
         if key in self._table.jobs:
-            self._selector.requested[key] = None
+            self._table.requested[key] = None
 
     def poll_all_now(self, now: float) -> None:
         """Make every job that has not ended due now, and a probe where none can be seen, paced by the budget."""
@@ -163,7 +164,7 @@ class Scheduler:
         self.poll_all_now(now)
 
     def next_action(self, now: float) -> Action:
-        """Return what to do now. A request is thereby in flight and paid for; report or cancel it.
+        """Return what is worth a request now: nothing is paid, and nothing changes, before it is `mark_sent`.
 
         A `Wait` is until a moment 0.2–900 s from now, or None: until the scheduler is called.
         """
@@ -179,27 +180,49 @@ class Scheduler:
             if self._breaker.probe_at > now:
                 return Wait(clamp_until(now, self._breaker.probe_at)) if self._table.jobs else Wait(None)
         selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
-        while isinstance(selection, Selection) and not probing and self._must_wait(now, selection):
-            self._selector.park(selection, now)
+        while not probing and isinstance(selection, Selection) and isinstance(selection.action, Poll):
+            if not self._must_wait(now, selection.action.key):
+                break
+            self._table.park(selection.action.key, now)
             selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
         if not isinstance(selection, Selection):
             return Wait(None if selection is None else clamp_until(now, selection))
-        if isinstance(selection.action, Poll):
-            self._table.unpark(selection.action.key)
-        self._in_flight[selection.action] = (now, probing, selection)
-        self._started_at = now if self._started_at is None else self._started_at
+        self._proposed = probing, selection
         return selection.action
+
+    def mark_sent(self, action: Action, now: float) -> None:
+        """Note that the action that `next_action` returned last is sent: it is paid for and in flight."""
+        now = self._tick(now)
+        if self._proposed is None or self._proposed[1].action != action:
+            return
+        probing, selection = self._proposed
+        self._proposed = None
+        self._selector.mark_sent(selection, now)
+        self._in_flight[action] = now, probing, selection
+        self._started_at = now if self._started_at is None else self._started_at
+
+    def block(self, action: Action, now: float, until: float) -> None:
+        """Send nothing that is paid from the same budget as `action` before `until`: others who share it took it."""
+        now = self._tick(now)
+        self._budget.block(now, max(now, until), page=isinstance(action, ListPage))
+
+    def defer(self, action: Action, now: float, until: float) -> None:
+        """Leave what an action is about alone until then: another process requests it."""
+        if not isinstance(action, Wait):
+            self._selector.defer(action, max(self._tick(now), until))
 
     def on_result(self, now: float, action: Action, result: ActionResult) -> None:
         """Apply the result of an action; one that is not in flight (any more) changes nothing.
 
-        A poll without a problem and without a row means that nothing was sent: as if it had been cancelled.
+        A poll without a problem and without a row shows nothing: its job is due again, its token stays spent.
         """
         now = self._tick(now)
         if action not in self._in_flight:
             return
         if isinstance(action, Poll) and result.problem is None and not result.updates:
-            self.cancel(action, now)
+            del self._in_flight[action]
+            self._table.defer(action.key, now)
+            self._table.unpark_next(now, slow=True)
             return
         sent, probe, selection = self._in_flight.pop(action)
         if isinstance(action, Poll):
@@ -257,10 +280,9 @@ class Scheduler:
         With `until`, because the shared budget had no room for it before then.
         """
         now = self._tick(now)
-        if until is None:
-            self._budget.refund(now, page=False)
-        else:
-            self._budget.refund_and_block(now, max(now, until), page=False)
+        self._budget.refund(now)
+        if until is not None:
+            self._budget.block(now, max(now, until), page=False)
 
     def on_acquired_result(self, now: float, sent: float, result: ActionResult) -> None:
         """Take in what the answer to a request by `acquire` says of the budget; of jobs it says nothing."""
@@ -270,37 +292,6 @@ class Scheduler:
             self._budget.on_rate_limited(now, sent, result.retry_after, page=False, asked=result.retry_after_unclamped)
         elif result.problem is None:
             self._budget.on_success(now, page=False)
-
-    def cancel(self, action: Action, now: float) -> None:
-        """Note that an action was cancelled: its job is due again, its token stays spent."""
-        now = self._tick(now)
-        flight = self._in_flight.pop(action, None)
-        if flight is None:
-            return
-        self._requeue(action, flight[2], now)
-        self._table.unpark_next(now, slow=True)
-
-    def reschedule(self, action: Action, now: float, until: float) -> None:
-        """Note that an action was not sent after all: its token comes back, and it is due again at `until`."""
-        now = self._tick(now)
-        flight = self._in_flight.pop(action, None)
-        if flight is None:
-            return
-        self._budget.refund(now, page=flight[2].candidate is not None)
-        self._requeue(action, flight[2], max(now, until))
-
-    def requeue_throttled(self, action: Action, now: float, until: float) -> None:
-        """Note that the shared budget had no room for an action: nothing that is paid from it is sent before `until`.
-
-        The action has its old place then. Only that keeps the order: were it due again at `until` alone, whatever is
-        next would be tried at once and refused as well, down to the last job, and the first to wake would win.
-        """
-        now = self._tick(now)
-        flight = self._in_flight.pop(action, None)
-        if flight is None:
-            return
-        self._budget.refund_and_block(now, max(now, until), page=flight[2].candidate is not None)
-        self._selector.restore(flight[2], now)
 
     def set_cooldown(self, now: float, until: float) -> None:
         """Send nothing before `until`: the server asked another process for it that shares the budget."""
@@ -415,25 +406,17 @@ class Scheduler:
             return False
         return bool(self._table.lists) or self._table.fair_queue.ready_count > LONG_WAIT * rate
 
-    def _requeue(self, action: Action, selection: Selection, due: float) -> None:
-        if selection.candidate is not None:
-            self._table.requeue_page(selection.candidate, due)
-        elif isinstance(action, FetchPart):
-            self._selector.requeue_part(action, due)
-        elif isinstance(action, Poll):
-            self._table.requeue(action.key, due)
-
     def _on_works(self, was_open: bool, now: float) -> None:
         if was_open:
             self._table.retry_failed(now)
 
-    def _must_wait(self, now: float, selection: Selection) -> bool:
-        """Whether a request must not take a place at once with others like it.
+    def _must_wait(self, now: float, key: JobKey) -> bool:
+        """Whether a request about a job must not take a place at once with others like it.
 
         Slow jobs take half of all; two places stay free for jobs that answer while others are tried for the first time.
         """
-        job = self._table.jobs.get(selection.action.key) if isinstance(selection.action, Poll) else None
-        if job is None or self._table.parked_since(job.key) == now:
+        job = self._table.jobs.get(key)
+        if job is None or self._table.parked_since(key) == now:
             # One that comes up again at once is wanted for something that no other job can give.
             return False
         first = job.never_answered and self._last_success is not None

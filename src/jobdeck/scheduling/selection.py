@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from jobdeck.domain.job import JobKey
-from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, Poll
+from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, ListPage, Poll
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.list_query import PAGE_PERIOD, PageCandidate
 from jobdeck.scheduling.list_tracker import ListTracker
@@ -70,10 +70,6 @@ class SelectedJob:
         paid = now if missing <= 1e-9 else now + missing / max(rate * self._share, 1e-6)
         return paid if looked is None else max(paid, looked + SELECTED_SECONDS * pace)
 
-    def refund(self) -> None:
-        """Get back what was paid for a request that was not sent."""
-        self._credit = min(1.0, self._credit + 1.0)
-
     def spend(self) -> None:
         """Pay for one request."""
         self._credit = max(0.0, self._credit - 1.0)
@@ -81,22 +77,22 @@ class SelectedJob:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """An action with the candidate behind it, when it is a list page; else with the queue it came from, if from one.
+    """An action that is worth a request now, with the candidate behind it when it is a list page.
 
-    `for_selected` says that it was paid from the share of the selected job.
+    `for_selected` says that it is paid from the share of the selected job, `detail` that it fetches what only a
+    request about one job shows.
     """
 
-    action: Action
+    action: Poll | FetchPart | ListPage
     candidate: PageCandidate | None = None
-    queue: dict[JobKey, None] | None = None
     for_selected: bool = False
+    detail: bool = False
 
 
 class Selector:
     """Selects one request when there is a token for it, else when to select again. Times are monotonic."""
 
     def __init__(self, table: ScheduleTable, budget: Budget) -> None:
-        self.requested: dict[JobKey, None] = {}
         self.selected = SelectedJob()
         self.parts = PartQueue()
         self._table = table
@@ -107,7 +103,7 @@ class Selector:
         self._result_last = False
 
     def select(self, now: float, in_flight: Container[Action], *, probe: int) -> Selection | float | None:
-        """Return a request, paid for and taken out of its queue; else when to select again; None: after the next call.
+        """Return a request that is worth to be sent now; else when to select again; None: after the next call.
 
         `probe` is the how-manieth probe of a profile that fails this would be, 0 while it works.
         """
@@ -119,10 +115,10 @@ class Selector:
             return selection
         candidate = self._best_candidate(now) if min(poll_at, page_at) <= now else None
         if candidate is not None and page_at <= now and self._budget.has_list_bucket:
-            return self._select_page(candidate, now)
+            return Selection(candidate.page, candidate)
         if poll_at <= now:
             if not probe and (part := self._part_in_turn(now)) is not None:
-                return self._select_part(part, now)
+                return self._select_part(part)
             key = self._urgent(now, in_flight) or self._header_sample(now) or self._detail_in_turn(now)
             if key is None or (candidate is not None and self._covered_by(candidate, key)):
                 best = self._table.fair_queue.best(now)
@@ -133,16 +129,16 @@ class Selector:
                     and not self._budget.has_list_bucket
                     and candidate.value >= worth
                 ):
-                    if key is not None and key == self.selected.key:
-                        self.selected.spend()
-                    return self._select_page(candidate, now)
+                    return Selection(
+                        candidate.page, candidate, for_selected=key is not None and key == self.selected.key
+                    )
                 if key is None and best is not None:
                     key = best.key
             key = key or self._next_awaiting_result()
             if key is not None:
-                return self._select_poll(key, now)
+                return self._select_poll(key)
             if (at := self.parts.due_ended()) is not None and at <= now:
-                return self._select_part(self.parts.first_ended(), now)
+                return self._select_part(self.parts.first_ended())
             return self._idle_until(now)
         return self._wait_until(now, poll_at, page_at)
 
@@ -164,7 +160,7 @@ class Selector:
 
     def _covered_by(self, candidate: PageCandidate, key: JobKey) -> bool:
         """Whether a page is the better way to learn about an urgent job, because it shows others like it."""
-        if key in self.requested or key == self._detail_key or self._budget.wants_header_sample:
+        if key in self._table.requested or key == self._detail_key or self._budget.wants_header_sample:
             return False
         rows = candidate.query.pages[candidate.depth] if candidate.depth < len(candidate.query.pages) else ()
         if key == self.selected.key:
@@ -197,11 +193,11 @@ class Selector:
         return None
 
     def _first_requested(self, in_flight: Container[Action]) -> JobKey | None:
-        while self.requested:
-            key = next(iter(self.requested))
+        while self._table.requested:
+            key = next(iter(self._table.requested))
             if key in self._table.jobs and Poll(key) not in in_flight:
                 return key
-            del self.requested[key]
+            del self._table.requested[key]
         return None
 
     def _selected_due(self, now: float) -> float | None:
@@ -236,16 +232,17 @@ class Selector:
         if requested is None and number % 2 and page_at <= now:
             candidate = self._best_candidate(now, probing=True)
             if candidate is not None:
-                return self._select_page(candidate, now)
+                return Selection(candidate.page, candidate)
         if poll_at > now:
             return None
         # One whose end a list showed waits for its own answer, and may be the one that works.
         tried = [self._table.jobs[each] for each in islice(self._table.awaiting_result, PROBED_AMONG)]
         if (single := self._table.fair_queue.oldest_attempt(now)) is not None:
             tried.append(single)
+        tried = [job for job in tried if job.not_before <= now]
         job = min(tried, key=lambda each: each.last_attempt, default=None)
         key = requested or (None if job is None else job.key)
-        return None if key is None else self._select_poll(key, now)
+        return None if key is None else self._select_poll(key)
 
     def _header_sample(self, now: float) -> JobKey | None:
         """Return any job while a poll is wanted for its headers alone, and none is on its way."""
@@ -286,73 +283,50 @@ class Selector:
             return self.parts.first_ended()
         return None
 
-    def _select_part(self, key: JobKey, now: float) -> Selection:
-        self._budget.acquire(now)
-        self._since_detail = self._urgent_in_a_row = 0
-        focused = not self.parts.has_ended(key)
-        if focused:
-            self.selected.spend()
-        # No poll meanwhile: whichever is answered last would hide the other.
-        self._table.fair_queue.drop(key)
-        self._table.in_flight.add(key)
-        return Selection(self.parts.pop(key, now), for_selected=focused)
+    def _select_part(self, key: JobKey) -> Selection:
+        return Selection(self.parts.first(key), for_selected=not self.parts.has_ended(key), detail=True)
 
-    def _select_page(self, candidate: PageCandidate, now: float) -> Selection:
-        self._budget.acquire(now, page=True)
-        self._list(candidate).mark_sent(candidate, now)
-        self._since_detail += 1
-        self._urgent_in_a_row = 0
-        return Selection(candidate.page, candidate)
+    def _select_poll(self, key: JobKey) -> Selection:
+        detail = key in self._table.awaiting_result or key == self._detail_key
+        return Selection(Poll(key), for_selected=key == self.selected.key, detail=detail)
 
     def _list(self, candidate: PageCandidate) -> ListTracker:
         return self._table.lists[candidate.page.resource, candidate.page.account_group]
 
-    def _select_poll(self, key: JobKey, now: float) -> Selection:
-        table = self._table
-        self._budget.acquire(now)
-        self._urgent_in_a_row = self._urgent_in_a_row + 1 if key in table.new or key in table.suspects else 0
-        self._since_detail = 0 if key in table.awaiting_result or key == self._detail_key else self._since_detail + 1
-        if self._since_detail == 0:
-            self._result_last = key in table.awaiting_result
-        queues = (self.requested, table.new, table.suspects, table.awaiting_result)
-        origin = next((queue for queue in queues if key in queue), None)
-        for queue in queues:
-            queue.pop(key, None)
-        focused = key == self.selected.key
-        if focused:
+    def mark_sent(self, selection: Selection, now: float) -> None:
+        """Pay for a request that is sent, and take it out of its queue."""
+        table, action = self._table, selection.action
+        self._budget.acquire(now, page=selection.candidate is not None)
+        if selection.for_selected:
             self.selected.spend()
-        job = table.jobs[key]
-        if (tracker := table.list_of(job)) is not None and table.fair_queue.deferred_until(key) is None:
-            tracker.mark_unlisted(key)
-        table.fair_queue.drop(key)
-        table.in_flight.add(key)
-        return Selection(Poll(key), queue=origin, for_selected=focused)
-
-    def park(self, selection: Selection, now: float) -> None:
-        """Refund a poll that must wait for a place; its job waits with it."""
-        self._budget.refund(now, page=False)
-        if selection.for_selected:
-            self.selected.refund()
-        if isinstance(selection.action, Poll):
-            self._table.park(selection.action.key, now)
-
-    def restore(self, selection: Selection, now: float) -> None:
-        """Put a request that was not sent back in the place it had."""
-        if selection.for_selected:
-            self.selected.refund()
+        self._since_detail = 0 if selection.detail else self._since_detail + 1
         if selection.candidate is not None:
-            self._table.requeue_page(selection.candidate, now)
-        elif isinstance(selection.action, FetchPart):
-            self.requeue_part(selection.action, now)
-        elif isinstance(selection.action, Poll):
-            key = selection.action.key
-            self._table.requeue(key, now)
-            self._table.promote_due(now)
-            if selection.queue is not None and key in self._table.jobs:
-                others = dict(selection.queue)
-                others.pop(key, None)
-                selection.queue.clear()
-                selection.queue.update({key: None, **others})
+            self._list(selection.candidate).mark_sent(selection.candidate, now)
+            self._urgent_in_a_row = 0
+        elif isinstance(action, FetchPart):
+            self._urgent_in_a_row = 0
+            self.parts.mark_sent(action.key, now)
+            # No poll meanwhile: whichever is answered last would hide the other.
+            table.fair_queue.drop(action.key)
+            table.in_flight.add(action.key)
+        elif isinstance(action, Poll):
+            urgent = action.key in table.new or action.key in table.suspects
+            self._urgent_in_a_row = self._urgent_in_a_row + 1 if urgent else 0
+            if selection.detail:
+                self._result_last = action.key in table.awaiting_result
+            table.mark_sent(action.key)
+
+    def defer(self, action: Poll | FetchPart | ListPage, until: float) -> None:
+        """Leave what an action is about alone until then."""
+        if isinstance(action, ListPage):
+            tracker = self._table.lists[action.resource, action.account_group]
+            tracker.not_before = max(tracker.not_before, until)
+            return
+        if (job := self._table.jobs.get(action.key)) is not None:
+            job.not_before = max(job.not_before, until)
+        self._table.defer(action.key, until)
+        if isinstance(action, FetchPart):
+            self.parts.defer(action.key, until)
 
     def apply_missing_parts(self, now: float, key: JobKey, result: ActionResult) -> None:
         """Apply which parts a job misses."""
@@ -366,14 +340,7 @@ class Selector:
         self.apply_missing_parts(now, action.key, result)
         if (job := table.jobs.get(action.key)) is not None:
             last = now if job.last_success is None else job.last_success
-            table.requeue(action.key, max(now, last + job.min_interval(now, table.estimates)))
-
-    def requeue_part(self, action: FetchPart, due: float) -> None:
-        """Queue a part again that was cancelled or not sent."""
-        job = self._table.jobs.get(action.key)
-        if job is not None:
-            self._table.requeue(action.key, due)
-            self.parts.requeue(action, due, ended=job.terminal)
+            table.defer(action.key, max(now, last + job.min_interval(now, table.estimates)))
 
     def _idle_until(self, now: float) -> float | None:
         """Nothing is worth a request now: return when something may be."""
@@ -390,7 +357,11 @@ class Selector:
         table = self._table
         part = self.parts.due_ended()
         something = (
-            self.requested or table.new or table.suspects or table.awaiting_result or table.fair_queue.ready_count
+            self._table.requested
+            or table.new
+            or table.suspects
+            or table.awaiting_result
+            or table.fair_queue.ready_count
         )
         something = something or (part is not None and part <= now)
         idle = self._idle_until(now)

@@ -14,7 +14,7 @@ from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key
+from tests.unit.scheduling.world import World, job_key, send
 
 OPERATIONS = ListEndpoint(
     "operation",
@@ -197,15 +197,15 @@ def test_a_page_held_back_by_the_shared_budget_keeps_its_place_in_the_list() -> 
     tested = make_scheduler(Limit(60), random.Random(0), (PROSPECTING,))
     for key in keys:
         tested.add(key, "prospecting", 0.0)
-    first = tested.next_action(0.0)
+    first = send(tested, 0.0)
     assert isinstance(first, ListPage)
     tested.on_result(0.1, first, server.answer(0.1, first))
-    poll = tested.next_action(0.2)
+    poll = send(tested, 0.2)
     tested.on_result(0.3, poll, server.answer(0.3, poll))
     second = tested.next_action(0.4)
     assert isinstance(second, ListPage)
     assert second.cursor == "100"
-    tested.requeue_throttled(second, 0.4, 3.0)
+    tested.block(second, 0.4, 3.0)
     assert tested.next_action(4.0) == second
 
 

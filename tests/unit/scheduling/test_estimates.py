@@ -11,7 +11,7 @@ from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.estimates import ANY_KIND, MAX_SAMPLES, SAMPLES_FOR_ETA, Durations, Estimates
 from jobdeck.scheduling.scheduler import Scheduler
 from tests.builders import TYPICAL, make_scheduler
-from tests.unit.scheduling.world import job_key, scheduler
+from tests.unit.scheduling.world import job_key, scheduler, send
 
 
 def test_a_quantile_is_that_of_the_newest_durations() -> None:
@@ -138,7 +138,7 @@ def knowing(learnt: dict[str, dict[str, float]]) -> Scheduler:
 
 def look(tested: Scheduler, at: float, seen: JobUpdate) -> tuple[float, float] | None:
     tested.poll_now(seen.key, at)
-    tested.on_result(at, tested.next_action(at), ActionResult(updates=(seen,)))
+    tested.on_result(at, send(tested, at), ActionResult(updates=(seen,)))
     return tested.eta(seen.key, at)
 
 
@@ -203,7 +203,7 @@ def test_a_scheduler_learns_from_ends_and_hands_it_on() -> None:
         tested.add(key, "search", 100.0 * name)
         for at, over in ((0.0, False), (40.0, True)):
             tested.poll_now(key, 100.0 * name + at)
-            action = tested.next_action(100.0 * name + at)
+            action = send(tested, 100.0 * name + at)
             assert action == Poll(key)
             phase = Phase.SUCCEEDED if over else Phase.QUEUED
             tested.on_result(
@@ -220,12 +220,12 @@ def test_a_failure_teaches_no_duration() -> None:
     tested = scheduler(600)
     key = job_key("a")
     tested.add(key, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(
         0.1, action, ActionResult(updates=(JobUpdate(key, "search", terminal=False, progress=None, changed=True),))
     )
     tested.poll_now(key, 5.0)
-    action = tested.next_action(5.0)
+    action = send(tested, 5.0)
     failed = JobUpdate(key, "search", terminal=True, progress=None, changed=True, phase=Phase.FAILED)
     tested.on_result(5.1, action, ActionResult(updates=(failed,)))
     assert tested.export_estimates() == {}
@@ -235,7 +235,7 @@ def test_a_job_without_change_for_much_longer_than_its_kind_is_stalled() -> None
     tested = scheduler(600)
     key = job_key("a")
     tested.add(key, "enrichment", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(
         0.1, action, ActionResult(updates=(JobUpdate(key, "enrichment", terminal=False, progress=0.3, changed=True),))
     )

@@ -6,7 +6,7 @@ from itertools import pairwise
 from jobdeck.domain.job import MissingPart, Part
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, Poll, Wait
-from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler
+from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler, send
 
 RESULT, STAGES = MissingPart(Part.RESULT), MissingPart(Part.STAGES)
 KEY = job_key("a")
@@ -15,30 +15,30 @@ KEY = job_key("a")
 def test_parts_of_an_ended_job_are_fetched_one_after_the_other_and_not_again() -> None:
     tested = scheduler()
     tested.add(KEY, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(0.1, action, replace(ended(action), missing=(STAGES, RESULT)))
-    first = tested.next_action(0.1)
+    first = send(tested, 0.1)
     assert first == FetchPart(KEY, STAGES)
-    assert tested.next_action(0.1) == Wait(None)
+    assert send(tested, 0.1) == Wait(None)
     tested.on_result(0.2, first, ActionResult(missing=(RESULT,)))
-    second = tested.next_action(0.2)
+    second = send(tested, 0.2)
     assert second == FetchPart(KEY, RESULT)
     tested.on_result(0.3, second, ActionResult())
-    assert tested.next_action(900.0) == Wait(None)
+    assert send(tested, 900.0) == Wait(None)
 
 
 def test_one_that_failed_is_asked_for_a_little_later_and_halts_nothing() -> None:
     tested = scheduler()
     tested.add(KEY, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(0.1, action, replace(ended(action), missing=(RESULT,)))
     again = replace(RESULT, tries=1)
     now = 10.0
     for kind in (ProblemKind.AUTH, ProblemKind.PERMISSION, ProblemKind.SERVER_ERROR, ProblemKind.NETWORK):
-        part = tested.next_action(now)
+        part = send(tested, now)
         assert isinstance(part, FetchPart)
         tested.on_result(now, part, ActionResult(problem=kind, missing=(again,), retry_after=600.0))
-        assert tested.next_action(now) == Wait(now + 2.0)
+        assert send(tested, now) == Wait(now + 2.0)
         assert (tested.quota(now).halted, tested.quota(now).blocked_until, tested.probing) == (False, None, False)
         now += 2.0
 
@@ -46,9 +46,9 @@ def test_one_that_failed_is_asked_for_a_little_later_and_halts_nothing() -> None
 def test_a_rate_limit_of_a_part_holds_for_all() -> None:
     tested = scheduler()
     tested.add(KEY, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(0.1, action, replace(ended(action), missing=(RESULT,)))
-    part = tested.next_action(0.1)
+    part = send(tested, 0.1)
     tested.on_result(0.2, part, ActionResult(problem=ProblemKind.RATE_LIMIT, retry_after=30.0))
     assert tested.quota(0.2).blocked_until == 30.2
 
@@ -56,20 +56,32 @@ def test_a_rate_limit_of_a_part_holds_for_all() -> None:
 def test_a_part_that_was_not_sent_is_due_again_and_one_of_a_removed_job_is_not() -> None:
     tested = scheduler()
     tested.add(KEY, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(0.1, action, replace(ended(action), missing=(RESULT,)))
-    part = tested.next_action(0.1)
-    for now, give_back in ((1.0, tested.reschedule), (10.0, tested.requeue_throttled)):
-        give_back(part, now, now + 5.0)
-        assert tested.next_action(now) == Wait(now + 5.0)
-        part = tested.next_action(now + 5.0)
+    for now, put_off in ((1.0, tested.defer), (10.0, tested.block)):
+        part = tested.next_action(now)
         assert part == FetchPart(KEY, RESULT)
-    tested.cancel(part, 20.0)
-    part = tested.next_action(20.0)
-    assert part == FetchPart(KEY, RESULT)
-    tested.cancel(part, 20.0)
+        put_off(part, now, now + 5.0)
+        assert tested.next_action(now) == Wait(now + 5.0)
+    assert tested.next_action(15.0) == FetchPart(KEY, RESULT)
     tested.remove(KEY)
     assert tested.next_action(900.0) == Wait(None)
+
+
+def test_a_part_of_the_selected_job_that_another_process_fetches_is_left_to_it() -> None:
+    tested = scheduler(600)
+    tested.add(KEY, "search", 0.0)
+    tested.set_selected(KEY, 0.0)
+    action = send(tested, 0.0)
+    tested.on_result(0.1, action, replace(running(action), missing=(STAGES,)))
+    now, part = 0.1, tested.next_action(0.1)
+    while isinstance(part, Wait):
+        assert part.until is not None
+        now, part = part.until, tested.next_action(part.until)
+    assert part == FetchPart(KEY, STAGES)
+    tested.defer(part, now, now + 45.0)
+    assert tested.next_action(now) == Wait(now + 45.0)
+    assert tested.next_action(now + 45.0) != Wait(now + 45.0)
 
 
 def test_stages_of_a_job_that_goes_on_are_fetched_every_ten_seconds_while_it_is_selected() -> None:
@@ -126,17 +138,19 @@ def test_a_part_probes_a_profile_that_fails_when_nothing_else_is_left() -> None:
     now = 0.0
     while not tested.probing:
         action = tested.next_action(now)
+        if isinstance(action, FetchPart):
+            tested.defer(action, now, 10_000.0)
+            continue
+        tested.mark_sent(action, now)
         if isinstance(action, Wait):
             assert action.until is not None
             now = action.until
-        elif isinstance(action, FetchPart):
-            tested.reschedule(action, now, 10_000.0)
         elif isinstance(action, Poll) and action.key == KEY:
             tested.on_result(now, action, replace(ended(action), missing=(RESULT,)))
         else:
             tested.on_result(now, action, ActionResult(problem=ProblemKind.NETWORK))
     tested.remove(job_key("b"))
-    part = tested.next_action(10_000.0)
+    part = send(tested, 10_000.0)
     assert part == FetchPart(KEY, RESULT)
     tested.on_result(10_000.0, part, ActionResult())
     assert not tested.probing

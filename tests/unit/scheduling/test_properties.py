@@ -12,7 +12,7 @@ from jobdeck.scheduling.bucket import NO_HEADER_UTILIZATION, Limit, LimitSource
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
+from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler, send
 
 LISTS = (
     ListEndpoint(
@@ -137,8 +137,8 @@ def test_a_wait_is_never_for_the_present() -> None:
     tested = scheduler(1)
     for name in range(3):
         tested.add(job_key(name), "search", 1e9)
-    assert isinstance(tested.next_action(1e9), Poll | ListPage)
-    waited = tested.next_action(1e9)
+    assert isinstance(send(tested, 1e9), Poll | ListPage)
+    waited = send(tested, 1e9)
     assert isinstance(waited, Wait)
     assert waited.until is not None
     assert waited.until > 1e9

@@ -6,7 +6,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, Poll, Wait
 from jobdeck.scheduling.bucket import LimitSource
-from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler
+from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler, send
 
 
 def test_nothing_to_watch_waits_until_told() -> None:
@@ -16,22 +16,22 @@ def test_nothing_to_watch_waits_until_told() -> None:
 def test_a_new_target_is_asked_at_once() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 5.0)
-    assert tested.next_action(5.0) == Poll(job_key("a"))
-    assert tested.next_action(5.0) == Wait(None)
+    assert send(tested, 5.0) == Poll(job_key("a"))
+    assert send(tested, 5.0) == Wait(None)
 
 
 def test_an_ended_job_leaves_the_schedule_and_can_still_be_asked() -> None:
     tested = scheduler()
     key = job_key("a")
     tested.add(key, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(0.1, action, ended(action))
     assert tested.next_poll(key) is None
-    assert tested.next_action(100.0) == Wait(None)
+    assert send(tested, 100.0) == Wait(None)
     tested.poll_now(key, 100.0)
-    assert tested.next_action(100.0) == Poll(key)
+    assert send(tested, 100.0) == Poll(key)
     tested.on_result(100.1, Poll(key), ended(Poll(key)))
-    assert tested.next_action(200.0) == Wait(None)
+    assert send(tested, 200.0) == Wait(None)
 
 
 def test_no_minute_sees_more_than_95_percent_of_the_limit() -> None:
@@ -89,22 +89,22 @@ def test_a_pause_spends_nothing_and_ends() -> None:
     tested.add(job_key("a"), "search", 0.0)
     tested.pause()
     tested.poll_now(job_key("a"), 1.0)
-    assert tested.next_action(1.0) == Wait(None)
+    assert send(tested, 1.0) == Wait(None)
     assert tested.quota(1.0).paused
     tested.resume(2.0)
-    assert tested.next_action(2.0) == Poll(job_key("a"))
+    assert send(tested, 2.0) == Poll(job_key("a"))
 
 
 def test_a_refused_key_halts_the_profile_until_released() -> None:
     tested = scheduler()
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
-    first = tested.next_action(0.0)
+    first = send(tested, 0.0)
     tested.on_result(0.1, first, ActionResult(ProblemKind.AUTH))
     assert tested.quota(0.1).halted
-    assert tested.next_action(500.0) == Wait(None)
+    assert send(tested, 500.0) == Wait(None)
     tested.resume_after_auth(500.0)
-    assert isinstance(tested.next_action(500.0), Poll)
+    assert isinstance(send(tested, 500.0), Poll)
 
 
 def test_one_forbidden_job_slows_down_and_a_minute_of_them_halts() -> None:
@@ -146,9 +146,9 @@ def test_retry_after_silences_the_profile() -> None:
     tested = scheduler()
     for name in range(10):
         tested.add(job_key(name), "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(0.1, action, ActionResult(ProblemKind.RATE_LIMIT, retry_after=30.0))
-    assert tested.next_action(0.1) == Wait(30.1)
+    assert send(tested, 0.1) == Wait(30.1)
     assert tested.quota(0.1).blocked_until == 30.1
     world = World(tested, lambda _, action: running(action))
     world.now = 0.2
@@ -159,9 +159,9 @@ def test_retry_after_silences_the_profile() -> None:
 def test_a_refusal_without_a_date_is_quiet_for_ten_seconds() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.on_result(0.1, action, ActionResult(ProblemKind.RATE_LIMIT))
-    assert tested.next_action(0.1) == Wait(10.1)
+    assert send(tested, 0.1) == Wait(10.1)
 
 
 def test_a_job_that_is_not_found_slows_to_a_minute() -> None:
@@ -226,14 +226,14 @@ def test_announced_windows_slow_down_and_a_configured_limit_is_a_ceiling() -> No
     for source, expected in ((LimitSource.DOCUMENTED, 600.0), (LimitSource.CONFIGURED, 60.0)):
         tested = scheduler(60, source)
         tested.add(job_key("a"), "search", 0.0)
-        action = tested.next_action(0.0)
+        action = send(tested, 0.0)
         announced = RateWindow(limit=600, remaining=590, reset_after=60.0)
         tested.on_result(0.1, action, ActionResult(updates=running(action).updates, windows=(announced,)))
         assert tested.quota(0.1).limit == pytest.approx(expected)
     tested = scheduler(600)
     for name in range(50):
         tested.add(job_key(name), "enrichment", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     nothing_left = RateWindow(limit=600, remaining=0, reset_after=20.0)
     tested.on_result(0.1, action, ActionResult(updates=running(action).updates, windows=(nothing_left,)))
     world = World(tested, lambda _, action: running(action))
@@ -242,13 +242,13 @@ def test_announced_windows_slow_down_and_a_configured_limit_is_a_ceiling() -> No
     assert world.sent[0][0] >= 20.1
 
 
-def test_an_abandoned_action_frees_its_job_and_keeps_its_token_spent() -> None:
+def test_an_answer_that_shows_nothing_frees_its_job_and_keeps_its_token_spent() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
-    action = tested.next_action(0.0)
-    tested.cancel(action, 1.0)
+    action = send(tested, 0.0)
+    tested.on_result(1.0, action, ActionResult())
     tested.on_result(1.0, action, ended(action))
-    assert tested.next_action(1.0) == action
+    assert send(tested, 1.0) == action
     assert tested.quota(1.0).used == 2
 
 
@@ -256,21 +256,21 @@ def test_an_older_answer_never_overwrites_a_newer_one() -> None:
     tested = scheduler()
     key = job_key("a")
     tested.add(key, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     tested.remove(key)
     tested.on_result(0.1, action, ended(action))
     assert tested.next_poll(key) is None
-    assert tested.next_action(1.0) == Wait(None)
+    assert send(tested, 1.0) == Wait(None)
 
 
 def test_a_request_that_was_not_sent_costs_nothing_and_comes_later() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
     action = tested.next_action(0.0)
-    tested.reschedule(action, 0.1, 7.0)
+    tested.defer(action, 0.1, 7.0)
     assert tested.quota(0.1).used == 0
-    assert tested.next_action(0.2) == Wait(7.0)
-    assert tested.next_action(7.0) == action
+    assert send(tested, 0.2) == Wait(7.0)
+    assert send(tested, 7.0) == action
 
 
 def test_what_others_observed_counts_as_a_look() -> None:
@@ -278,9 +278,9 @@ def test_what_others_observed_counts_as_a_look() -> None:
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
     tested.apply_external(0.0, JobUpdate(job_key("a"), "search", terminal=True, progress=1.0, changed=True))
-    assert tested.next_action(0.1) == Poll(job_key("b"))
+    assert send(tested, 0.1) == Poll(job_key("b"))
     assert tested.next_poll(job_key("a")) is None
-    assert tested.next_action(0.1) == Wait(None)
+    assert send(tested, 0.1) == Wait(None)
 
 
 def test_without_anybody_looking_everything_is_asked_less_often() -> None:

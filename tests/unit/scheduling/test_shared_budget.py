@@ -16,7 +16,7 @@ from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store.gcra import Delayed, Rate, admit
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key, running, scheduler
+from tests.unit.scheduling.world import World, job_key, running, scheduler, send
 
 LISTS = (ListEndpoint("operation", frozenset({"operation"}), active_statuses=("processing",), full_rows=False),)
 
@@ -40,7 +40,7 @@ class Walled(World):
         if verdict is None:
             return True
         self.denied += 1
-        self.tested.requeue_throttled(action, self.now, verdict / 1e6)
+        self.tested.block(action, self.now, verdict / 1e6)
         return False
 
     def _spend(self, now_us: int) -> int | None:
@@ -58,11 +58,11 @@ def test_what_the_shared_budget_refused_has_its_old_place_when_there_is_room() -
     tested.poll_now(job_key("c"), 0.0)
     action = tested.next_action(0.0)
     assert action == Poll(job_key("c"))
-    tested.requeue_throttled(action, 0.1, 5.0)
+    tested.block(action, 0.1, 5.0)
     assert tested.quota(0.1).used == 0
-    assert tested.next_action(0.2) == Wait(5.0), "others are not tried in its place: they would be refused as well"
-    assert tested.next_action(5.0) == action
-    later = tested.next_action(5.0)
+    assert send(tested, 0.2) == Wait(5.0), "others are not tried in its place: they would be refused as well"
+    assert send(tested, 5.0) == action
+    later = send(tested, 5.0)
     assert isinstance(later, Wait), "nothing is saved up behind a wall"
 
 
@@ -82,14 +82,31 @@ def test_a_result_that_somebody_else_is_fetching_is_waited_for() -> None:
     tested = scheduler(600)
     key = job_key("a")
     tested.add(key, "search", 0.0)
-    action = tested.next_action(0.0)
+    action = send(tested, 0.0)
     row = JobUpdate(key, "search", terminal=True, progress=None, changed=True, full=False, phase=Phase.SUCCEEDED)
     tested.on_result(0.1, action, ActionResult(updates=(row,)))
     action = tested.next_action(1.0)
     assert action == Poll(key), "its result is still missing"
-    tested.reschedule(action, 1.0, 46.0)
-    assert tested.next_action(1.1) == Wait(46.0)
-    assert tested.next_action(46.0) == Poll(key)
+    tested.defer(action, 1.0, 46.0)
+    assert send(tested, 1.1) == Wait(46.0)
+    assert send(tested, 46.0) == Poll(key)
+
+
+def test_a_probe_that_another_process_sends_is_left_to_it() -> None:
+    tested = scheduler(600)
+    for name in "ab":
+        tested.add(job_key(name), "search", 0.0)
+    world = World(tested, lambda *_: ActionResult(problem=ProblemKind.NETWORK))
+    world.run(30.0)
+    assert tested.probe_at is not None
+    at = tested.probe_at
+    deferred = {}
+    while isinstance(action := tested.next_action(at), Poll):
+        assert action.key not in deferred, "it would be asked for again and again"
+        tested.defer(action, at, at + 45.0)
+        deferred[action.key] = at
+    assert set(deferred) == {job_key("a"), job_key("b")}
+    assert isinstance(tested.next_action(at + 45.0), Poll)
 
 
 @examples(8)
@@ -139,9 +156,9 @@ def _held(tested: Scheduler) -> tuple[Action, Action]:
     """Return what is on its way, and what those who share the budget refused until 4.0."""
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
-    sent, refused = tested.next_action(0.0), tested.next_action(0.0)
-    tested.requeue_throttled(refused, 0.1, 4.0)
-    assert tested.next_action(0.2) == Wait(4.0)
+    sent, refused = send(tested, 0.0), tested.next_action(0.0)
+    tested.block(refused, 0.1, 4.0)
+    assert send(tested, 0.2) == Wait(4.0)
     return sent, refused
 
 
@@ -149,7 +166,7 @@ def test_what_was_refused_under_a_limit_goes_at_once_when_headers_raise_it() -> 
     tested = scheduler(30)
     sent, refused = _held(tested)
     tested.on_result(0.5, sent, _told(sent, 300, 299))
-    assert tested.next_action(0.5) == refused
+    assert send(tested, 0.5) == refused
 
 
 def test_a_limit_that_stays_and_one_that_is_used_up_let_nothing_go_sooner() -> None:
@@ -157,7 +174,7 @@ def test_a_limit_that_stays_and_one_that_is_used_up_let_nothing_go_sooner() -> N
         tested = scheduler(30)
         sent, _ = _held(tested)
         tested.on_result(0.5, sent, _told(sent, limit, remaining))
-        wait = tested.next_action(0.5)
+        wait = send(tested, 0.5)
         assert isinstance(wait, Wait)
         assert wait.until is not None
         assert wait.until >= 4.0
@@ -169,4 +186,4 @@ def test_a_raised_limit_ends_no_cooldown_of_the_servers() -> None:
     tested.on_result(
         0.5, sent, ActionResult(problem=ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),))
     )
-    assert tested.next_action(0.5) == Wait(9.5)
+    assert send(tested, 0.5) == Wait(9.5)

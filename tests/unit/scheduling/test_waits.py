@@ -15,7 +15,7 @@ from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 from tests.unit.scheduling.test_list_tracker import OPERATIONS, Server, polls, watched
-from tests.unit.scheduling.world import World, job_key, running, scheduler
+from tests.unit.scheduling.world import World, job_key, running, scheduler, send
 
 BUSY = ActionResult(ProblemKind.SERVER_ERROR, retry_after=30.0, retry_after_unclamped=30.0)
 
@@ -187,6 +187,6 @@ def test_a_seed_changes_no_wait() -> None:
     for seed in range(5):
         tested = scheduler(seed=random.Random(seed).randrange(100))
         tested.add(job_key(1), "search", 0.0)
-        action = tested.next_action(0.0)
+        action = send(tested, 0.0)
         tested.on_result(0.1, action, BUSY)
         assert tested.quota(0.1).blocked_until == pytest.approx(30.1)

@@ -32,6 +32,13 @@ def ended(action: Action) -> ActionResult:
     return ActionResult(updates=(JobUpdate(action.key, "enrichment", terminal=True, progress=1.0, changed=True),))
 
 
+def send(tested: Scheduler, now: float) -> Action:
+    """Return the scheduler's next action, which is then in flight."""
+    action = tested.next_action(now)
+    tested.mark_sent(action, now)
+    return action
+
+
 class World:
     """Simulated time: asks the scheduler, answers after `latency`, and keeps what was sent and when."""
 
@@ -68,11 +75,12 @@ class World:
                 return
             if not self.permits(action):
                 continue
+            self.tested.mark_sent(action, self.now)
             self.sent.append((self.now, action))
             self._flying.append((self.now + self.latency, action))
 
     def permits(self, action: Action) -> bool:
-        """Whether an action may be sent; one that may not has been handed back to the scheduler."""
+        """Whether an action may be sent; of one that may not, the scheduler knows until when."""
         return True
 
     def _wake_at(self) -> float:
