@@ -53,11 +53,6 @@ class Budget:
         """Whether list pages are paid from a bucket of their own."""
         return self._lists is not None
 
-    @property
-    def wants_header_sample(self) -> bool:
-        """Whether one poll would show if pages, whose limit is known, are metered apart."""
-        return not self._configured and True in self._stated and False not in self._stated
-
     def rate(self, now: float) -> float:
         """Polls a second that may be sent from `now` on."""
         return self._polls.rate(now)

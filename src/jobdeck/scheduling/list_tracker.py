@@ -14,9 +14,6 @@ MAX_EMPTY_BACKOFF = 300.0
 GRACE_GAPS = 3.0
 """Times the usual gap between two list pages after which a listed job is polled on its own."""
 
-MIN_RELATIVE_VALUE = 0.5
-"""A page whose jobs were nearly all observed a moment ago is not requested: it must be worth this part of its usual."""
-
 COUNT_SECONDS = 1.0
 """Between two countings of the jobs that no unfiltered page shows."""
 
@@ -103,11 +100,11 @@ class ListTracker:
             if query.refused or query.in_flight:
                 continue
             if query.requested_at is None or now >= query.requested_at + PAGE_PERIOD * pace:
-                value = self._value(query, 0, now, pace) + self._expected_new(query, now, 1 if cheap else 2)
+                value = self._value(query, 0, now) + self._expected_new(query, now, 1 if cheap else 2)
                 if value > 0:
                     found.append(self._candidate(query, 0, value))
             if query.cursor is not None and now < query.cursor_at + CURSOR_LIFE:
-                value = self._value(query, query.depth, now, pace) + self._expected_deeper(query, now)
+                value = self._value(query, query.depth, now) + self._expected_deeper(query, now)
                 if value > 0:
                     found.append(self._candidate(query, query.depth, value))
         if self.queries[0].pages:
@@ -198,7 +195,7 @@ class ListTracker:
             query.empty_pages += 1
             query.not_before = now + min(MAX_EMPTY_BACKOFF, MIN_EMPTY_BACKOFF * 2.0 ** min(query.empty_pages - 1, 5))
 
-    def _value(self, query: ListQuery, place: int, now: float, pace: float) -> float:
+    def _value(self, query: ListQuery, place: int, now: float) -> float:
         if place >= len(query.pages):
             return 0.0
         if len(query.values) != len(query.pages):
@@ -208,8 +205,6 @@ class ListTracker:
             sums = query.values[place] = self._aging_value(query.pages[place], now, ends_tell=query.shows_ended)
         worth = sums.at(now)
         if not query.shows_ended and self.ended_pages.recall_rate and not sums.any_visible and worth < MIN_VALUE:
-            return 0.0
-        if worth < MIN_RELATIVE_VALUE * sums.zero * (PAGE_PERIOD * pace) ** 2 / 2:
             return 0.0
         # An end observed on a filtered page is only a hole in it: it takes a second request to know.
         return worth if query.shows_ended else worth * 0.5

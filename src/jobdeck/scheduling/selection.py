@@ -119,7 +119,7 @@ class Selector:
         if poll_at <= now:
             if not probe and (part := self._part_in_turn(now)) is not None:
                 return self._select_part(part)
-            key = self._urgent(now, in_flight) or self._header_sample(now) or self._detail_in_turn(now)
+            key = self._urgent(now, in_flight) or self._detail_in_turn(now)
             if key is None or (candidate is not None and self._covered_by(candidate, key)):
                 best = self._table.fair_queue.best(now)
                 worth = best.simple_value(now) if best is not None else 0.0
@@ -160,7 +160,7 @@ class Selector:
 
     def _covered_by(self, candidate: PageCandidate, key: JobKey) -> bool:
         """Whether a page is the better way to learn about an urgent job, because it shows others like it."""
-        if key in self._table.requested or key == self._detail_key or self._budget.wants_header_sample:
+        if key in self._table.requested or key == self._detail_key:
             return False
         rows = candidate.query.pages[candidate.depth] if candidate.depth < len(candidate.query.pages) else ()
         if key == self.selected.key:
@@ -243,13 +243,6 @@ class Selector:
         job = min(tried, key=lambda each: each.last_attempt, default=None)
         key = requested or (None if job is None else job.key)
         return None if key is None else self._select_poll(key)
-
-    def _header_sample(self, now: float) -> JobKey | None:
-        """Return any job while a poll is wanted for its headers alone, and none is on its way."""
-        if not self._budget.wants_header_sample or self._table.in_flight:
-            return None
-        first = self._table.fair_queue.oldest_attempt(now)
-        return None if first is None or first.not_before > now else first.key
 
     def _next_awaiting_result(self) -> JobKey | None:
         """Return an ended job whose end only a list has shown: the selected one, one that failed, any."""

@@ -200,8 +200,6 @@ def test_a_page_held_back_by_the_shared_budget_keeps_its_place_in_the_list() -> 
     first = send(tested, 0.0)
     assert isinstance(first, ListPage)
     tested.on_result(0.1, first, server.answer(0.1, first))
-    poll = send(tested, 0.2)
-    tested.on_result(0.3, poll, server.answer(0.3, poll))
     second = tested.next_action(0.4)
     assert isinstance(second, ListPage)
     assert second.cursor == "100"
