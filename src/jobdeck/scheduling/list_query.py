@@ -16,7 +16,7 @@ SUCCESS_SHARE = 0.8
 MAX_RECALL = 0.9
 RECALL_STEP = 0.05
 MIN_VALUE = 1.0
-"""Seconds of delay that a page of ended jobs must be expected to save, or it is not worth a request."""
+"""Seconds of delay that a page must be expected to save, or it is not worth a request."""
 
 
 @dataclass(slots=True)
@@ -70,6 +70,13 @@ class AgingValue:
         """Seconds of delay that observing all these jobs `now` is expected to save."""
         since = now - self.base
         return max(0.0, self.zero * since * since - 2 * self.one * since + self.two) / 2
+
+    def reaches(self, value: float) -> float:
+        """Return when it will be `value`; infinite for never."""
+        if self.zero <= 0.0:
+            return math.inf
+        root = math.sqrt(max(0.0, self.one * self.one - self.zero * (self.two - 2 * value)))
+        return self.base + (self.one + root) / self.zero
 
 
 class EndedPages:

@@ -117,13 +117,19 @@ class ListTracker:
         """Return when there may be a page worth a request, if there is none now."""
         if self.refused or len(self.keys) < (1 if cheap else 2):
             return None
-        soon = [
-            max((query.requested_at or now) + PAGE_PERIOD * pace, self.not_before, self.retry_at)
-            for query in self.queries
-            if not query.refused and not query.in_flight and (any(query.pages) or self.unlisted)
-        ]
+        blocked_until = max(self.not_before, self.retry_at)
+        soon: list[float] = []
+        for query in self.queries:
+            if query.refused or query.in_flight:
+                continue
+            earliest = max((query.requested_at or now) + PAGE_PERIOD * pace, blocked_until)
+            if query.pages:
+                sums = self._aging_value(query, 0, now)
+                soon.append(earliest if sums.any_visible else max(earliest, sums.reaches(MIN_VALUE)))
+            if self.unlisted:
+                soon.append(max(earliest, query.not_before))
         if self.queries[0].pages and (end := self.ended_pages.next_worth_at(pace)) is not None:
-            soon.append(max(end, self.not_before, self.retry_at))
+            soon.append(max(end, blocked_until))
         return min(soon, default=None)
 
     def mark_sent(self, candidate: PageCandidate, now: float) -> None:
@@ -196,20 +202,25 @@ class ListTracker:
             query.not_before = now + min(MAX_EMPTY_BACKOFF, MIN_EMPTY_BACKOFF * 2.0 ** min(query.empty_pages - 1, 5))
 
     def _value(self, query: ListQuery, place: int, now: float) -> float:
-        if place >= len(query.pages):
-            return 0.0
-        if len(query.values) != len(query.pages):
-            query.values = [None] * len(query.pages)
-        sums = query.values[place]
-        if sums is None:
-            sums = query.values[place] = self._aging_value(query.pages[place], now, ends_tell=query.shows_ended)
+        sums = self._aging_value(query, place, now)
         worth = sums.at(now)
-        if not query.shows_ended and self.ended_pages.recall_rate and not sums.any_visible and worth < MIN_VALUE:
+        if worth < MIN_VALUE and not sums.any_visible:
             return 0.0
         # An end observed on a filtered page is only a hole in it: it takes a second request to know.
         return worth if query.shows_ended else worth * 0.5
 
-    def _aging_value(self, keys: Sequence[JobKey], now: float, *, ends_tell: bool) -> AgingValue:
+    def _aging_value(self, query: ListQuery, place: int, now: float) -> AgingValue:
+        """Return what a page is worth that shows the same jobs as last time."""
+        if place >= len(query.pages):
+            return AgingValue(now)
+        if len(query.values) != len(query.pages):
+            query.values = [None] * len(query.pages)
+        known = query.values[place]
+        if known is None:
+            known = query.values[place] = self._sum(query.pages[place], now, ends_tell=query.shows_ended)
+        return known
+
+    def _sum(self, keys: Sequence[JobKey], now: float, *, ends_tell: bool) -> AgingValue:
         zero = one = two = 0.0
         looked_at = False
         for key in keys:
@@ -237,7 +248,7 @@ class ListTracker:
         hidden = (self._jobs[key] for key in self.keys if key not in listed)
         self.ended_pages.hazards = sum(job.hazard for job in hidden if not job.suspected_end)
         running = [key for key in self.unlisted if self._jobs[key].was_running]
-        self._unlisted_value = self._aging_value(running, now, ends_tell=False)
+        self._unlisted_value = self._sum(running, now, ends_tell=False)
 
     def _expected_new(self, query: ListQuery, now: float, least: int) -> float:
         """What a first page may bring beyond the jobs it showed last time."""

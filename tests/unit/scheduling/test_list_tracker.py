@@ -76,8 +76,23 @@ def test_one_page_refreshes_many_jobs_and_spares_their_polls() -> None:
     world = watched(server, 30)
     world.run(60.0)
     assert isinstance(world.sent[0][1], ListPage)
-    assert len(polls(world)) <= 3
+    assert len(polls(world)) <= 4
     assert len(world.pages()) >= 15
+
+
+def test_a_page_that_can_show_little_waits_and_one_of_rows_on_the_screen_does_not() -> None:
+    server = Server([job_key(name) for name in range(3)], OPERATIONS, own_limit=True)
+    world = watched(server)
+    world.run(200.0)
+    world.sent.clear()
+    world.steps = 0
+    world.run(300.0)
+    assert 5 <= len(world.pages()) <= 20
+    assert world.steps <= 4 * len(world.sent), "nothing is decided meanwhile"
+    world.tested.set_visible(server.keys)
+    world.sent.clear()
+    world.run(400.0)
+    assert len(world.pages()) >= 40
 
 
 def test_a_single_job_is_polled_alone() -> None:
@@ -137,7 +152,7 @@ def test_a_list_that_fails_for_a_while_backs_off() -> None:
     assert set(polls(world)) == set(server.keys)
     server.refused = None
     world.run(300.0)
-    assert len([at for at, _ in world.pages() if at > 200.0]) > 20
+    assert len([at for at, _ in world.pages() if at > 200.0]) > 15
 
 
 def test_a_cursor_is_followed_as_far_as_the_watched_jobs_go() -> None:
