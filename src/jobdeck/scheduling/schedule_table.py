@@ -9,10 +9,8 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import ActionResult, JobUpdate
 from jobdeck.scheduling.backoff import MAX_BACKOFF, backoff, clamp_delay
 from jobdeck.scheduling.estimates import Estimates
-from jobdeck.scheduling.fair_queue import FairQueue
-from jobdeck.scheduling.list_query import PageCandidate
-from jobdeck.scheduling.list_tracker import GRACE_GAPS, MAX_GRACE, MIN_GRACE, ListEndpoint, ListTracker
-from jobdeck.scheduling.queue import DueQueue
+from jobdeck.scheduling.fair_queue import DueQueue, FairQueue
+from jobdeck.scheduling.list_tracker import GRACE_GAPS, MAX_GRACE, MIN_GRACE, ListEndpoint, ListTracker, PageCandidate
 from jobdeck.scheduling.scheduled_job import MIN_INTERVAL, TRANSIENT_FAILURES, PollInterval, ScheduledJob
 
 NOT_FOUND_SECONDS = 60.0
@@ -35,15 +33,6 @@ MAX_PARKED_SECONDS = 30.0
 
 MAX_SECONDS_WITHOUT_STAGES = 25.0
 """The longest such a job is left without a poll, when pages are always worth more."""
-
-MAX_FIRST_PROGRESS = 0.25
-"""A job first observed with more progress than this was not watched from its start, and teaches no duration."""
-
-JUST_STARTED = 0.05
-"""A job first observed with less progress than this has just begun, as far as its end is concerned."""
-
-MIN_PROGRESS_MOVE = 0.1
-"""So much progress since the first observation shows how fast a job goes."""
 
 _ENDS_WITH_REASON = frozenset({Phase.FAILED, Phase.PARTIAL})
 """Ends that have a reason, which somebody wants to know."""
@@ -190,12 +179,12 @@ class ScheduleTable:
             return
         if job.terminal and not update.terminal:
             self._reopen(job, now)
-        self._learn_durations(job, now, update)
+        job.learn_durations(now, update, self.estimates)
         job.last_success, job.last_sent = now, sent if job.last_sent is None else max(sent, job.last_sent)
         job.kind = update.kind or job.kind
         if update.full:
             job.last_full = now
-            self._update_progress(job, now, update)
+            job.update_progress(now, update, self.estimates)
             job.last_polled = job.last_polled if listed else now
         if update.changed or job.last_change is None:
             job.last_change = now
@@ -490,47 +479,3 @@ class ScheduleTable:
             return max(0.0, told + STAGES_SECONDS * self.interval_factor - now)
         gap = sent - job.last_listed if job.last_listed is not None else 0.0
         return max(wait, min(MAX_GRACE, max(MIN_GRACE * self.interval_factor, GRACE_GAPS * gap)))
-
-    def _update_progress(self, job: ScheduledJob, now: float, update: JobUpdate) -> None:
-        """Apply how far a job has come; where its start is not known, it is estimated from the progress since then."""
-        job.progress = job.known_progress = update.progress
-        if update.progress is None and update.stages:
-            job.progress = self.estimates.completed_fraction(job.kind, update.stages, guess=True)
-            job.known_progress = self.estimates.completed_fraction(job.kind, update.stages, guess=False)
-        if job.start_exact or job.progress is None:
-            job.start_known = True
-            return
-        if job.first_progress is None:
-            job.first_progress = now, job.progress
-            job.start_known = job.progress <= JUST_STARTED
-        at, first = job.first_progress
-        moved = job.progress - first
-        if first > JUST_STARTED and moved >= MIN_PROGRESS_MOVE:
-            job.started, job.start_known = now - job.progress * (now - at) / moved, True
-
-    def _learn_durations(self, job: ScheduledJob, now: float, update: JobUpdate) -> None:
-        job.start_exact = update.elapsed is not None
-        if update.elapsed is not None:
-            job.started = now - max(0.0, update.elapsed)
-            job.from_start = True
-            job.start_guessed = False
-        elif job.last_success is None:
-            job.from_start = not ((update.progress or 0.0) > MAX_FIRST_PROGRESS or update.terminal)
-            job.start_guessed = (
-                update.progress is None and update.phase is not Phase.QUEUED and job.started >= job.added
-            )
-        if update.stage != job.stage:
-            if job.stage is not None and job.stage_since is not None and update.phase in {None, Phase.RUNNING}:
-                self.estimates.add_sample(job.kind, now - job.stage_since, job.stage)
-            # A stage that was already going on when first seen has no beginning that we could know.
-            job.stage_since = now if job.last_success is not None else None
-            job.stage = update.stage
-        if (
-            update.terminal
-            and not job.terminal
-            and job.from_start
-            and update.phase in {None, Phase.SUCCEEDED, Phase.PARTIAL}
-        ):
-            seen_before = job.last_success if job.last_success is not None else now
-            ended = now if update.elapsed is not None else (seen_before + now) / 2
-            self.estimates.add_sample(update.kind or job.kind, max(0.0, ended - job.started), guessed=job.start_guessed)

@@ -1,9 +1,11 @@
-"""The state of one job in the scheduler."""
+"""The state of one job in the scheduler, and what each observation says of its beginning and progress."""
 
 import math
 from dataclasses import dataclass
 
 from jobdeck.domain.job import JobKey
+from jobdeck.domain.phase import Phase
+from jobdeck.scheduling.actions import JobUpdate
 from jobdeck.scheduling.estimates import Estimates
 
 AGE_PART = 3.0
@@ -19,6 +21,15 @@ TRANSIENT_FAILURES = 2
 Jobs that fail more often wait like those just polled, or they would take every token from those that answer. With
 20 % errors, 300 jobs at 300 a minute: the mean delay is 6.8 s, and 7.9 s when every failure counts as a poll.
 """
+
+MAX_FIRST_PROGRESS = 0.25
+"""A job first observed with more progress than this was not watched from its start, and teaches no duration."""
+
+JUST_STARTED = 0.05
+"""A job first observed with less progress than this has just begun, as far as its end is concerned."""
+
+MIN_PROGRESS_MOVE = 0.1
+"""So much progress since the first observation shows how fast a job goes."""
 
 STALLED_FACTOR = 3.0
 VISIBLE_FACTOR = 10.0
@@ -121,6 +132,51 @@ class ScheduledJob:
         if self.advised_interval.young_sooner:
             floor = min(floor, max(0.0, now - self.started) / AGE_PART)
         return max(MIN_INTERVAL, min(floor, self.remaining(now, estimates) / REMAINING_PART))
+
+    def update_progress(self, now: float, update: JobUpdate, estimates: Estimates) -> None:
+        """Apply how far a job has come; where its start is not known, it is estimated from the progress since then."""
+        self.progress = self.known_progress = update.progress
+        if update.progress is None and update.stages:
+            self.progress = estimates.completed_fraction(self.kind, update.stages, guess=True)
+            self.known_progress = estimates.completed_fraction(self.kind, update.stages, guess=False)
+        if self.start_exact or self.progress is None:
+            self.start_known = True
+            return
+        if self.first_progress is None:
+            self.first_progress = now, self.progress
+            self.start_known = self.progress <= JUST_STARTED
+        at, first = self.first_progress
+        moved = self.progress - first
+        if first > JUST_STARTED and moved >= MIN_PROGRESS_MOVE:
+            self.started, self.start_known = now - self.progress * (now - at) / moved, True
+
+    def learn_durations(self, now: float, update: JobUpdate, estimates: Estimates) -> None:
+        """Take in when the job and its stage began, and how long they took once they are over."""
+        self.start_exact = update.elapsed is not None
+        if update.elapsed is not None:
+            self.started = now - max(0.0, update.elapsed)
+            self.from_start = True
+            self.start_guessed = False
+        elif self.last_success is None:
+            self.from_start = not ((update.progress or 0.0) > MAX_FIRST_PROGRESS or update.terminal)
+            self.start_guessed = (
+                update.progress is None and update.phase is not Phase.QUEUED and self.started >= self.added
+            )
+        if update.stage != self.stage:
+            if self.stage is not None and self.stage_since is not None and update.phase in {None, Phase.RUNNING}:
+                estimates.add_sample(self.kind, now - self.stage_since, self.stage)
+            # A stage that was already going on when first seen has no beginning that we could know.
+            self.stage_since = now if self.last_success is not None else None
+            self.stage = update.stage
+        if (
+            update.terminal
+            and not self.terminal
+            and self.from_start
+            and update.phase in {None, Phase.SUCCEEDED, Phase.PARTIAL}
+        ):
+            seen_before = self.last_success if self.last_success is not None else now
+            ended = now if update.elapsed is not None else (seen_before + now) / 2
+            estimates.add_sample(update.kind or self.kind, max(0.0, ended - self.started), guessed=self.start_guessed)
 
     def poll_value(self, now: float) -> float:
         """Return the seconds of delay that a poll now is expected to save: (e^hτ − 1 − hτ)/h after τ seconds.

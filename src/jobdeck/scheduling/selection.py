@@ -9,12 +9,11 @@ from collections.abc import Container
 from dataclasses import dataclass
 from itertools import islice
 
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.job import JobKey, MissingPart
 from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, ListPage, Poll
 from jobdeck.scheduling.budget import Budget
-from jobdeck.scheduling.list_query import PAGE_PERIOD, PageCandidate
-from jobdeck.scheduling.list_tracker import ListTracker
-from jobdeck.scheduling.parts import PartQueue
+from jobdeck.scheduling.fair_queue import DueQueue
+from jobdeck.scheduling.list_tracker import PAGE_PERIOD, ListTracker, PageCandidate
 from jobdeck.scheduling.schedule_table import ScheduleTable
 from jobdeck.scheduling.scheduled_job import TRANSIENT_FAILURES
 
@@ -46,6 +45,81 @@ SELECTED_SHARE = 1 / 3
 CROWDED_SHARE = 1 / 6
 """When the others wait long: with a third, 60 jobs at 30 a minute are known after 24 s in the mean, with a sixth
 after 15 s."""
+
+
+PART_SECONDS = 10.0
+"""Between two requests for a part of the selected job while it goes on."""
+
+RETRY_SECONDS = 2.0
+
+
+class PartQueue:
+    """The parts that jobs miss. Those of ended jobs are due at once, others while their job is selected.
+
+    Times are monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self._missing: dict[JobKey, tuple[MissingPart, ...]] = {}
+        self._ended: DueQueue[JobKey] = DueQueue()
+        self._fetched: dict[JobKey, float] = {}
+        self._in_flight: set[JobKey] = set()
+
+    def put(self, key: JobKey, missing: tuple[MissingPart, ...], now: float, *, ended: bool) -> None:
+        """Queue the parts that a job misses after an answer; one that failed before is due a little later."""
+        self._in_flight.discard(key)
+        self._ended.drop(key)
+        if not missing:
+            self._missing.pop(key, None)
+            return
+        self._missing[key] = missing
+        if ended:
+            self._fetched.pop(key, None)
+            self._ended.put(key, now + RETRY_SECONDS * missing[0].tries)
+
+    def defer(self, key: JobKey, until: float) -> None:
+        """Leave the parts of a job alone until then."""
+        if key in self._ended:
+            self._ended.put(key, until)
+        else:
+            self._fetched[key] = until - PART_SECONDS
+
+    def drop(self, key: JobKey) -> None:
+        """Forget a job."""
+        self._in_flight.discard(key)
+        self._ended.drop(key)
+        self._missing.pop(key, None)
+        self._fetched.pop(key, None)
+
+    def first(self, key: JobKey) -> FetchPart:
+        """Return the request for a job's first part."""
+        return FetchPart(key, self._missing[key][0])
+
+    def mark_sent(self, key: JobKey, now: float) -> None:
+        """Note that a part of a job was requested."""
+        self._ended.drop(key)
+        self._fetched[key] = now
+        self._in_flight.add(key)
+
+    def due_selected(self, selected: JobKey | None) -> float | None:
+        """Return when a part of the selected job is due; None when it misses none, or one is on its way."""
+        if selected is None or selected not in self._missing or selected in self._in_flight:
+            return None
+        if selected in self._ended:
+            return self._ended.due(selected)
+        return self._fetched.get(selected, float("-inf")) + PART_SECONDS
+
+    def due_ended(self) -> float | None:
+        """Return when the first part of an ended job is due; None when there is none."""
+        return self._ended.first_due()
+
+    def first_ended(self) -> JobKey:
+        """Return the ended job whose part is due first; raises IndexError when there is none."""
+        return self._ended.earliest(1)[0]
+
+    def has_ended(self, key: JobKey) -> bool:
+        """Whether a part is awaited of a job that has ended."""
+        return key in self._ended
 
 
 class SelectedJob:
