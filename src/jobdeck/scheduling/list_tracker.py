@@ -72,7 +72,6 @@ class ListQuery:
     cursor: str | None = None
     cursor_at: float = float("-inf")
     depth: int = 0
-    deeper_not_before: float = float("-inf")
     in_flight: bool = False
     complete: bool = False
 
@@ -223,7 +222,7 @@ class ListTracker:
                 if value > 0:
                     found.append(self._candidate(query, 0, value))
             if query.cursor is not None and now < query.cursor_at + CURSOR_LIFE:
-                value = self._value(query, query.depth, now) + self._expected_deeper(query, now)
+                value = self._value(query, query.depth, now) + self._expected_deeper(query)
                 if value > 0:
                     found.append(self._candidate(query, query.depth, value))
         if self.queries[0].pages:
@@ -298,7 +297,8 @@ class ListTracker:
             vanished.extend(key for key in self.unlisted if self._jobs[key].was_running)
         self.new.clear()
         self._count_unlisted(now)
-        self._backoff_if_empty(query, now, fruitful=bool(shown), place=place)
+        if place == 0:
+            self._backoff_if_empty(query, now, fruitful=bool(shown))
         return vanished
 
     def mark_failed(self, query: ListQuery) -> None:
@@ -311,10 +311,8 @@ class ListTracker:
         self.failures = 0
         self.retry_at = float("-inf")
 
-    def _backoff_if_empty(self, query: ListQuery, now: float, *, fruitful: bool, place: int) -> None:
-        if place:
-            query.deeper_not_before = float("-inf") if fruitful else now + MIN_EMPTY_BACKOFF
-        elif fruitful:
+    def _backoff_if_empty(self, query: ListQuery, now: float, *, fruitful: bool) -> None:
+        if fruitful:
             query.empty_pages = 0
         else:
             query.empty_pages += 1
@@ -388,11 +386,9 @@ class ListTracker:
         # The last page had room to spare, so the next one will show them, unless they wait for their beginning.
         return self._unlisted_value.at(now)
 
-    def _expected_deeper(self, query: ListQuery, now: float) -> float:
+    def _expected_deeper(self, query: ListQuery) -> float:
         explored = query.depth < len(query.pages) and bool(query.pages[query.depth])
-        if now < query.deeper_not_before or (not self.never_listed and (explored or len(self.unlisted) < 2)):
-            return 0.0
-        return float("inf")
+        return float("inf") if self.never_listed or (not explored and len(self.unlisted) >= 2) else 0.0
 
     def _candidate(self, query: ListQuery, place: int, value: float) -> PageCandidate:
         cursor = query.cursor if place else None
