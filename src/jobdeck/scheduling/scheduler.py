@@ -16,7 +16,7 @@ from jobdeck.scheduling.actions import (
     QuotaSnapshot,
     Wait,
 )
-from jobdeck.scheduling.backoff import CircuitBreaker, clamp_until
+from jobdeck.scheduling.backoff import MIN_DELAY, CircuitBreaker, clamp_until
 from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.estimates import Estimates
@@ -39,6 +39,9 @@ MAX_UNCERTAIN = 6
 
 SLOW_SECONDS = 5.0
 """An answer that takes so long is slow."""
+
+MAX_PARKED = 16
+"""Jobs that one decision leaves aside because no place is free for them, of which there may be thousands."""
 
 LONG_WAIT = 15.0
 """Seconds that the last in the queue may wait before the selected job takes less."""
@@ -180,9 +183,12 @@ class Scheduler:
             if self._breaker.probe_at > now:
                 return Wait(clamp_until(now, self._breaker.probe_at)) if self._table.jobs else Wait(None)
         selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
+        parked = 0
         while not probing and isinstance(selection, Selection) and isinstance(selection.action, Poll):
             if not self._must_wait(now, selection.action.key):
                 break
+            if (parked := parked + 1) > MAX_PARKED:
+                return Wait(now + MIN_DELAY)
             self._table.park(selection.action.key, now)
             selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
         if not isinstance(selection, Selection):

@@ -1,6 +1,7 @@
 """How long the server wants to be left alone, about whom, and whose wish it is."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -147,6 +148,19 @@ def test_many_jobs_that_were_never_polled_take_their_places_one_after_another() 
     world = deck(40, lambda _, action: replace(running(action), windows=windows), 600)
     world.run(10.0)
     assert all(world.times(job_key(name)) for name in range(40))
+
+
+def test_of_thousands_of_jobs_that_were_never_polled_one_decision_leaves_few_aside() -> None:
+    windows = (RateWindow(limit=6_000, remaining=5_900, reset_after=50.0, exact=True),)
+    tested = scheduler(6_000)
+    for name in range(10_000):
+        tested.add(job_key(name), "enrichment", 0.0)
+    first = send(tested, 0.0)
+    tested.on_result(0.1, first, replace(running(first), windows=windows))
+    begun = time.process_time()
+    while isinstance(send(tested, 0.2), Poll):
+        pass
+    assert time.process_time() - begun < 0.1, "with all of them left aside it is 0.7 s"
 
 
 def test_a_server_that_answers_nothing_at_all_is_probed_before_long() -> None:
