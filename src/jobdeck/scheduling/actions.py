@@ -94,6 +94,11 @@ class ActionResult:
     retry_after_unclamped: float | None = None
     missing: tuple[MissingPart, ...] = ()
 
+    @property
+    def retry_asked(self) -> float | None:
+        """What the server asked for in seconds; None where it named no time."""
+        return self.retry_after if self.retry_after_unclamped is None else self.retry_after_unclamped
+
 
 @dataclass(frozen=True, slots=True)
 class NextPoll:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
+from jobdeck.scheduling.actions import ActionResult, QuotaSnapshot
 from jobdeck.scheduling.backoff import clamp_delay
 from jobdeck.scheduling.bucket import Bucket, Limit, LimitSource
 from jobdeck.scheduling.server_window import MINUTE
@@ -44,11 +45,6 @@ class Budget:
         return self._polls.limit
 
     @property
-    def list_limit(self) -> float | None:
-        """List pages a minute that hold now, None while they are paid from the polls' bucket."""
-        return self._lists.limit if self._lists is not None else None
-
-    @property
     def has_list_bucket(self) -> bool:
         """Whether list pages are paid from a bucket of their own."""
         return self._lists is not None
@@ -79,27 +75,30 @@ class Budget:
         """Send nothing from a bucket before `until`: those who share the budget have taken what was there."""
         self._bucket(page=page).block(now, until)
 
-    def window(self, now: float) -> tuple[int, float, int] | None:
-        """Return the polls' limit as the server states it, the seconds that it is for, and how many were sent in those.
-
-        None when that is a minute, like all else here.
-        """
-        found = self._polls.window()
-        return None if found is None else (*found, self._polls.used_within(now, found[1]))
-
     def used(self, now: float) -> int:
         """Return how many requests were sent in the last minute from the polls' bucket."""
         return self._polls.used(now)
 
-    def resets(self, now: float) -> float | None:
-        """Return when the polls' budget is whole again, as the server stated it; None when that is not known."""
-        return self._polls.resets(now)
-
-    def pages(self, now: float) -> int:
-        """Return how many list pages were sent in the last minute, from whichever bucket."""
-        while self._pages and self._pages[0] <= now - 60.0:
+    def snapshot(self, now: float) -> QuotaSnapshot:
+        """Return the budget for the screen; of jobs and of whether anything is sent at all it says nothing."""
+        while self._pages and self._pages[0] <= now - MINUTE:
             self._pages.popleft()
-        return len(self._pages)
+        cooldown = self.cooldown_until(now)
+        kind, asked = (None, None) if cooldown is None else self._cooldown_cause
+        limit, seconds = self._polls.window() or (0, None)
+        return QuotaSnapshot(
+            limit=self._polls.limit,
+            used=self._polls.used(now),
+            blocked_until=cooldown,
+            blocked_by=kind,
+            blocked_asked=asked,
+            resets=self._polls.resets(now),
+            list_limit=None if self._lists is None else self._lists.limit,
+            pages=len(self._pages),
+            window=seconds,
+            window_limit=limit,
+            window_used=0 if seconds is None else self._polls.used_within(now, seconds),
+        )
 
     def drop_burst(self, now: float) -> None:
         """Forbid a burst: what follows is paced from the first request on."""
@@ -120,24 +119,14 @@ class Budget:
             return
         self._bucket(page=page).update_from_headers(now, windows, in_flight)
 
-    def on_success(self, now: float, *, page: bool) -> None:
-        """Note that a request was not refused."""
-        self._rate_limited = 0
-        self._bucket(page=page).on_success(now)
-
-    def on_rate_limited(
-        self, now: float, sent: float, retry_after: float | None, *, page: bool, asked: float | None = None
-    ) -> None:
-        """Apply a 429: a cooldown of `retry_after` seconds, and half the pace once per round trip.
-
-        `asked` is what the server said before that was clamped; where it said nothing, the cooldown is ours.
-        """
-        if sent >= (self._cooldown_until or sent):
-            self._rate_limited += 1
-        ours = min(MAX_COOLDOWN, COOLDOWN_SECONDS * 2.0 ** min(max(self._rate_limited - 1, 0), 10))
-        quiet = ours if retry_after is None else clamp_delay(retry_after)
-        self._bucket(page=page).on_rate_limited(now, sent, quiet)
-        self.set_cooldown(now, quiet, ProblemKind.RATE_LIMIT, retry_after if asked is None else asked)
+    def on_result(self, now: float, sent: float, result: ActionResult, in_flight: int, *, page: bool) -> None:
+        """Apply the headers of an answer, in which `in_flight` requests may not be counted yet, and a refusal."""
+        self.update_from_headers(now, result.windows, in_flight, page=page)
+        if result.problem is None:
+            self._rate_limited = 0
+            self._bucket(page=page).on_success(now)
+        elif result.problem is ProblemKind.RATE_LIMIT:
+            self._on_rate_limited(now, sent, result, page=page)
 
     def set_cooldown(
         self, now: float, seconds: float, kind: ProblemKind | None = None, asked: float | None = None
@@ -147,9 +136,14 @@ class Budget:
         if self.cooldown_until(now) is None or until > (self._cooldown_until or until):
             self._cooldown_until, self._cooldown_cause = until, (kind, asked)
 
-    def cooldown_cause(self, now: float) -> tuple[ProblemKind | None, float | None]:
-        """Return the kind of problem that forbids requests now, and the seconds that the server asked for."""
-        return (None, None) if self.cooldown_until(now) is None else self._cooldown_cause
+    def _on_rate_limited(self, now: float, sent: float, result: ActionResult, *, page: bool) -> None:
+        """Apply a 429: a cooldown, which is ours where the server names none, and half the pace once per round trip."""
+        if sent >= (self._cooldown_until or sent):
+            self._rate_limited += 1
+        ours = min(MAX_COOLDOWN, COOLDOWN_SECONDS * 2.0 ** min(max(self._rate_limited - 1, 0), 10))
+        quiet = ours if result.retry_after is None else clamp_delay(result.retry_after)
+        self._bucket(page=page).on_rate_limited(now, sent, quiet)
+        self.set_cooldown(now, quiet, ProblemKind.RATE_LIMIT, result.retry_asked)
 
     def _bucket(self, *, page: bool) -> Bucket:
         return self._lists if page and self._lists is not None else self._polls

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import replace
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
@@ -233,19 +234,15 @@ class Scheduler:
         sent, probe, selection = self._in_flight.pop(action)
         if isinstance(action, Poll):
             self._track_latency(action.key, now, sent, result)
-        page = selection.candidate is not None
         # One that has been under way for long was counted when it came; it keeps no other waiting for its headers.
         fresh = sum(now - sent < SLOW_SECONDS for sent, _, _ in self._in_flight.values())
-        self._budget.update_from_headers(now, result.windows, fresh, page=page)
+        self._budget.on_result(now, sent, result, fresh, page=isinstance(action, ListPage))
         if result.problem is None:
-            self._budget.on_success(now, page=page)
             self._on_works(self._breaker.record_success(now, _subject_of(action)), now)
             self._last_success = now
         elif not isinstance(action, FetchPart):
-            self._on_failure(now, sent, action, result.problem, result, probe=probe)
-        elif result.problem is ProblemKind.RATE_LIMIT:
-            # All else that keeps a part from being fetched is no reason to poll jobs less, or not at all.
-            self._budget.on_rate_limited(now, sent, result.retry_after, page=False, asked=result.retry_after_unclamped)
+            # All that keeps a part from being fetched, but a rate limit, is no reason to poll jobs less, or not at all.
+            self._on_failure(now, action, result.problem, result, probe=probe)
         self._apply(now, sent, action, selection, result)
 
     def _track_latency(self, key: JobKey, now: float, sent: float, result: ActionResult) -> None:
@@ -293,11 +290,7 @@ class Scheduler:
     def on_acquired_result(self, now: float, sent: float, result: ActionResult) -> None:
         """Take in what the answer to a request by `acquire` says of the budget; of jobs it says nothing."""
         now = self._tick(now)
-        self._budget.update_from_headers(now, result.windows, len(self._in_flight), page=False)
-        if result.problem is ProblemKind.RATE_LIMIT:
-            self._budget.on_rate_limited(now, sent, result.retry_after, page=False, asked=result.retry_after_unclamped)
-        elif result.problem is None:
-            self._budget.on_success(now, page=False)
+        self._budget.on_result(now, sent, result, len(self._in_flight), page=False)
 
     def set_cooldown(self, now: float, until: float) -> None:
         """Send nothing before `until`: the server asked another process for it that shares the budget."""
@@ -376,26 +369,9 @@ class Scheduler:
     def quota(self, now: float) -> QuotaSnapshot:
         """Return the budget for the screen."""
         now = self._tick(now)
-        cooldown, (kind, asked) = self._budget.cooldown_until(now), self._budget.cooldown_cause(now)
         covered, alone = self._table.coverage()
-        window = self._budget.window(now)
-        return QuotaSnapshot(
-            limit=self._budget.limit,
-            used=self._budget.used(now),
-            blocked_until=cooldown,
-            resets=self._budget.resets(now),
-            paused=self._paused,
-            halted=self._halted,
-            list_limit=self._budget.list_limit,
-            pages=self._budget.pages(now),
-            covered=covered,
-            alone=alone,
-            window=window[1] if window is not None else None,
-            window_limit=window[0] if window is not None else 0,
-            window_used=window[2] if window is not None else 0,
-            blocked_by=kind,
-            blocked_asked=asked,
-        )
+        snapshot = self._budget.snapshot(now)
+        return replace(snapshot, paused=self._paused, halted=self._halted, covered=covered, alone=alone)
 
     def _tick(self, now: float) -> float:
         elapsed = now - self._now
@@ -438,7 +414,7 @@ class Scheduler:
         return slow + untried >= MAX_UNCERTAIN if first else slow >= MAX_SLOW
 
     def _on_failure(
-        self, now: float, sent: float, action: Action, problem: ProblemKind, result: ActionResult, *, probe: bool
+        self, now: float, action: Action, problem: ProblemKind, result: ActionResult, *, probe: bool
     ) -> None:
         subject, page = _subject_of(action), isinstance(action, ListPage)
         alone = not probe and self._breaker.fails_alone(subject)
@@ -446,13 +422,8 @@ class Scheduler:
         match problem:
             case ProblemKind.AUTH:
                 self._halted = True
-            case ProblemKind.RATE_LIMIT:
-                self._budget.on_rate_limited(
-                    now, sent, result.retry_after, page=page, asked=result.retry_after_unclamped
-                )
             case ProblemKind.SERVER_ERROR if result.retry_after is not None and not alone:
-                asked = result.retry_after if result.retry_after_unclamped is None else result.retry_after_unclamped
-                self._budget.set_cooldown(now, result.retry_after, problem, asked)
+                self._budget.set_cooldown(now, result.retry_after, problem, result.retry_asked)
             case ProblemKind.PERMISSION if page:
                 counts = False
             case ProblemKind.PERMISSION:

@@ -68,12 +68,12 @@ def test_what_another_process_was_asked_for_is_nobodys_wish_that_we_know() -> No
 def test_refusals_in_a_row_that_name_no_time_are_waited_for_longer_each_time() -> None:
     budget, now, waits = Budget(Limit(60)), 0.0, []
     for _ in range(6):
-        budget.on_rate_limited(now + 0.1, now, None, page=False)
+        budget.on_result(now + 0.1, now, ActionResult(ProblemKind.RATE_LIMIT), 0, page=False)
         now = budget.cooldown_until(now + 0.1) or 0.0
         waits.append(now)
     assert [later - at for at, later in pairwise([0.0, *waits])] == pytest.approx([10.1, 20.1, 40.1, 60.1, 60.1, 60.1])
-    budget.on_success(now, page=False)
-    budget.on_rate_limited(now + 0.1, now, None, page=False)
+    budget.on_result(now, now, ActionResult(), 0, page=False)
+    budget.on_result(now + 0.1, now, ActionResult(ProblemKind.RATE_LIMIT), 0, page=False)
     assert budget.cooldown_until(now + 0.1) == pytest.approx(now + 10.1)
 
 
