@@ -321,19 +321,6 @@ class ScheduleTable:
             elif key in self._deferred:
                 self._deferred.put(key, now)
 
-    def note_latency(self, key: JobKey, *, slow: bool) -> bool:
-        """Note whether a job's newest answer took long, or never came; return whether it did the time before."""
-        job = self.jobs.get(key)
-        if job is None:
-            return False
-        before, job.slow = job.slow, slow
-        return before
-
-    def is_never_answered(self, key: JobKey) -> bool:
-        """Whether there is such a job, and it was never answered."""
-        job = self.jobs.get(key)
-        return job is not None and job.never_answered
-
     def mark_sent(self, key: JobKey) -> None:
         """Note that a request about a job is on its way."""
         self._dequeue_request(key)

@@ -246,12 +246,15 @@ class Scheduler:
         self._apply(now, sent, action, selection, result)
 
     def _track_latency(self, key: JobKey, now: float, sent: float, result: ActionResult) -> None:
+        """Note whether the answer took long, or never came; one that did gives its place to another such job."""
         self._table.in_flight.discard(key)
         slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
-        untried = self._table.is_never_answered(key)
-        slow |= self._table.note_latency(key, slow=slow)
-        if slow or untried:
-            self._table.unpark_next(now, slow=slow)
+        job = self._table.jobs.get(key)
+        was_slow, untried = (job.slow, job.never_answered) if job is not None else (False, False)
+        if job is not None:
+            job.slow = slow
+        if slow or was_slow or untried:
+            self._table.unpark_next(now, slow=slow or was_slow)
 
     def _apply(self, now: float, sent: float, action: Action, selection: Selection, result: ActionResult) -> None:
         """Apply what an action observed of jobs."""
@@ -322,11 +325,6 @@ class Scheduler:
         return NextPoll(due, interval, job.failures)
 
     @property
-    def probing(self) -> bool:
-        """Whether everything failed lately, so that only single probes are sent."""
-        return self._breaker.probe_at is not None
-
-    @property
     def unreachable(self) -> bool:
         """Whether no job can be reached: everything failed lately, and not by a fault of one job's own."""
         return self._breaker.unreachable
@@ -351,11 +349,6 @@ class Scheduler:
         )
         since = max(0.0, now - job.last_success)
         return None if range_ is None else (max(0.0, range_[0] - since), range_[1] - since)
-
-    def stalled(self, key: JobKey, now: float) -> bool:
-        """Whether nothing has changed about a job for longer than 99 % of its kind (or stage) take."""
-        job = self._table.jobs.get(key)
-        return job is not None and job.stalled(now, self._estimates)
 
     def stall_after(self, key: JobKey) -> float | None:
         """Return the seconds without a change after which a job is a stall; None where that is not known."""

@@ -39,7 +39,7 @@ def test_one_that_failed_is_asked_for_a_little_later_and_halts_nothing() -> None
         assert isinstance(part, FetchPart)
         tested.on_result(now, part, ActionResult(problem=kind, missing=(again,), retry_after=600.0))
         assert send(tested, now) == Wait(now + 2.0)
-        assert (tested.quota(now).halted, tested.quota(now).blocked_until, tested.probing) == (False, None, False)
+        assert (tested.quota(now).halted, tested.quota(now).blocked_until, tested.probe_at) == (False, None, None)
         now += 2.0
 
 
@@ -136,7 +136,7 @@ def test_a_part_probes_a_profile_that_fails_when_nothing_else_is_left() -> None:
     for name in ("a", "b"):
         tested.add(job_key(name), "search", 0.0)
     now = 0.0
-    while not tested.probing:
+    while tested.probe_at is None:
         action = tested.next_action(now)
         if isinstance(action, FetchPart):
             tested.defer(action, now, 10_000.0)
@@ -153,4 +153,4 @@ def test_a_part_probes_a_profile_that_fails_when_nothing_else_is_left() -> None:
     part = send(tested, 10_000.0)
     assert part == FetchPart(KEY, RESULT)
     tested.on_result(10_000.0, part, ActionResult())
-    assert not tested.probing
+    assert tested.probe_at is None

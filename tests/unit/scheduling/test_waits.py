@@ -168,7 +168,7 @@ def test_a_server_that_answers_nothing_at_all_is_probed_before_long() -> None:
     for name in range(22):
         world.tested.add(job_key(name), "enrichment", 0.0)
     world.run(400.0)
-    assert world.tested.probing
+    assert world.tested.probe_at is not None
     assert sum(at > 200.0 for at, _ in world.sent) <= 6
 
 
