@@ -236,19 +236,28 @@ class ListTracker:
         if self.refused or len(self.keys) < (1 if cheap else 2):
             return None
         blocked_until = max(self.not_before, self.retry_at)
-        soon: list[float] = []
-        for query in self.queries:
-            if query.refused or query.in_flight:
-                continue
-            earliest = max((query.requested_at or now) + PAGE_PERIOD * pace, blocked_until)
-            if query.pages:
-                sums = self._aging_value(query, 0, now)
-                soon.append(earliest if sums.any_visible else max(earliest, sums.reaches(MIN_VALUE)))
-            if self.unlisted:
-                soon.append(max(earliest, query.not_before))
+        soon = [
+            max((query.requested_at or now) + PAGE_PERIOD * pace, query.not_before, blocked_until)
+            for query in self.queries
+            if self.unlisted and not query.refused and not query.in_flight
+        ]
         if self.queries[0].pages and (end := self.ended_pages.next_worth_at(pace)) is not None:
             soon.append(max(end, blocked_until))
-        return min(soon, default=None)
+        return min([*soon, max(self._next_worth_at(now, pace), blocked_until)])
+
+    def next_refresh_at(self, now: float, pace: float) -> float:
+        """Return about when a page, or else a poll, will show again the jobs that pages have shown."""
+        return min(max(self._next_worth_at(now, pace), self.not_before, self.retry_at), now + MAX_GRACE)
+
+    def _next_worth_at(self, now: float, pace: float) -> float:
+        """Return when a first page will be worth a request that shows the same jobs as last time."""
+        times = [math.inf]
+        for query in self.queries:
+            if query.pages and not query.refused and not query.in_flight:
+                sums = self._aging_value(query, 0, now)
+                earliest = (query.requested_at or now) + PAGE_PERIOD * pace
+                times.append(earliest if sums.any_visible else max(earliest, sums.reaches(MIN_VALUE)))
+        return min(times)
 
     def mark_sent(self, candidate: PageCandidate, now: float) -> None:
         """Note that a page was requested."""
@@ -288,8 +297,7 @@ class ListTracker:
         if not full and query.status is None:
             # The whole list was shown: what is not in it will not be seen by reading on.
             self.never_listed.clear()
-        for each in self.queries:
-            each.values = [None] * len(each.pages)
+        self.value_anew()
         for key in shown:
             self.unlisted.pop(key, None)
         if not full and query.status is not None and query.status == self.endpoint.active_statuses[0]:
@@ -300,6 +308,11 @@ class ListTracker:
         if place == 0:
             self._backoff_if_empty(query, now, fruitful=bool(shown))
         return vanished
+
+    def value_anew(self) -> None:
+        """Sum up again what pages are worth: which jobs they show, or which of them are on the screen, is new."""
+        for query in self.queries:
+            query.values = [None] * len(query.pages)
 
     def mark_failed(self, query: ListQuery) -> None:
         """Note that a page was not answered."""

@@ -151,6 +151,8 @@ class ScheduleTable:
         for key in self._visible ^ keys:
             if job := self.jobs.get(key):
                 job.visible = key in keys or key == self._selected
+        if keys != self._visible:
+            self._value_pages_anew()
         self._visible = keys
 
     def set_selected(self, key: JobKey | None) -> None:
@@ -158,7 +160,13 @@ class ScheduleTable:
         for each in (self._selected, key):
             if each is not None and (job := self.jobs.get(each)):
                 job.visible = each == key or each in self._visible
+        if key != self._selected:
+            self._value_pages_anew()
         self._selected = key
+
+    def _value_pages_anew(self) -> None:
+        for tracker in self.lists.values():
+            tracker.value_anew()
 
     def list_of(self, job: ScheduledJob) -> ListTracker | None:
         """Return the list that can show a job; None when there is none or the server refused it."""

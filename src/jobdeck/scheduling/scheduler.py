@@ -318,8 +318,11 @@ class Scheduler:
         if key in queue and job.last_success is not None:
             due = max(self._now, job.last_success + interval, queue.deferred_until(key) or 0.0)
         if (tracker := self._table.list_of(job)) is not None and key not in tracker.unlisted:
+            last = self._now if job.last_success is None else job.last_success
             interval = self._selector.page_period(now=self._now)
-            due = (job.last_success or self._now) + interval
+            if not job.visible:
+                interval = max(interval, tracker.next_refresh_at(self._now, self._table.interval_factor) - last)
+            due = last + interval
         blocked = (self._breaker.probe_at, self._budget.cooldown_until(self._now))
         due = max(due, self._now, *(until for until in blocked if until is not None))
         return NextPoll(due, interval, job.failures)

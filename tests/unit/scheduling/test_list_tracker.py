@@ -1,6 +1,7 @@
 import itertools
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
@@ -89,10 +90,18 @@ def test_a_page_that_can_show_little_waits_and_one_of_rows_on_the_screen_does_no
     world.run(300.0)
     assert 5 <= len(world.pages()) <= 20
     assert world.steps <= 4 * len(world.sent), "nothing is decided meanwhile"
+    plan = world.tested.next_poll(server.keys[0])
+    assert plan is not None
+    gaps = [later - at for (at, _), (later, _) in pairwise(world.pages())]
+    assert min(gaps) / 2 <= plan.interval <= max(gaps) * 2, "or it would be called stale"
     world.tested.set_visible(server.keys)
     world.sent.clear()
     world.run(400.0)
-    assert len(world.pages()) >= 40
+    assert world.pages()[0][0] <= 302.1
+    assert len(world.pages()) >= 48
+    plan = world.tested.next_poll(server.keys[0])
+    assert plan is not None
+    assert plan.interval == 2.0
 
 
 def test_a_single_job_is_polled_alone() -> None:
