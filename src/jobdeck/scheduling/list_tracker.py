@@ -16,7 +16,7 @@ SUCCESS_SHARE = 0.8
 
 MAX_RECALL = 0.9
 RECALL_STEP = 0.05
-MIN_VALUE = 1.0
+MIN_VALUE = 1.2
 """Seconds of delay that a page must be expected to save, or it is not worth a request."""
 
 CURSOR_LIFE = 30.0
