@@ -304,7 +304,8 @@ class Bucket:
             return 1 if now - self._headers_at > STALE_HEADERS_SECONDS else float("inf")
         if self._is_searching and not self._inferred.active:
             return 1
-        if self.used(now) < self._peak:
+        # Where one was refused, what went through before is no proof: a bucket may have been fuller then.
+        if self.used(now) < self._peak and now - self._reduced_at > FORGET_SECONDS:
             return float("inf")
         return 2 if self._peak < FEW_REQUESTS else 1 + self._peak // SENT_PER_EXTRA_IN_FLIGHT
 

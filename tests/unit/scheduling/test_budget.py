@@ -160,3 +160,21 @@ def test_a_configured_limit_is_for_everything_that_is_sent() -> None:
         budget.update_from_headers(0.0, [RateWindow(30, 20, 60.0)], 0, page=False)
         budget.update_from_headers(0.0, [RateWindow(600, 590, 60.0)], 0, page=True)
     assert not budget.has_list_bucket
+
+
+def test_after_a_refusal_that_no_header_explains_one_request_is_under_way_at_once() -> None:
+    bucket = Bucket(Limit(300, LimitSource.CONFIGURED))
+    now = 0.0
+    for _ in range(60):
+        now = bucket.ready(now)
+        bucket.acquire(now)
+        bucket.update_from_headers(now, (), 0)
+        bucket.on_success(now)
+    assert bucket.ready(now + 120.0) == now + 120.0
+    bucket.acquire(now + 120.0)
+    assert bucket.ready(now + 120.0) == now + 120.0, "so many went through in a minute before"
+    bucket.on_rate_limited(now + 120.1, now + 120.0, quiet=10.0)
+    bucket.update_from_headers(now + 120.1, (), 0)
+    at = bucket.ready(now + 240.0)
+    bucket.acquire(at)
+    assert bucket.ready(at) > at
