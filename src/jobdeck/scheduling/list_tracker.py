@@ -16,7 +16,7 @@ SUCCESS_SHARE = 0.8
 
 MAX_RECALL = 0.9
 RECALL_STEP = 0.05
-MIN_VALUE = 1.2
+MIN_VALUE = 0.75
 """Seconds of delay that a page must be expected to save, or it is not worth a request."""
 
 CURSOR_LIFE = 30.0
@@ -334,10 +334,7 @@ class ListTracker:
     def _value(self, query: ListQuery, place: int, now: float) -> float:
         sums = self._aging_value(query, place, now)
         worth = sums.at(now)
-        if worth < MIN_VALUE and not sums.any_visible:
-            return 0.0
-        # An end observed on a filtered page is only a hole in it: it takes a second request to know.
-        return worth if query.shows_ended else worth * 0.5
+        return worth if worth >= MIN_VALUE or sums.any_visible else 0.0
 
     def _aging_value(self, query: ListQuery, place: int, now: float) -> AgingValue:
         """Return what a page is worth that shows the same jobs as last time."""
