@@ -29,23 +29,6 @@ async def test_a_purge_takes_old_rows_in_chunks_and_leaves_new_ones(store: Store
     assert (rows["observations"], rows["states"]) == (1, 0)
 
 
-async def test_other_writes_come_between_the_chunks_of_a_purge(store: Store, clock: Clock) -> None:
-    for n in range(20):
-        await poll(store, clock, NOW + n * SECOND)
-    writes: list[asyncio.Task[None]] = []
-    left: list[int] = []
-
-    def chunk_is_done(_: Purged) -> None:
-        left.append(len([write for write in writes if not write.done()]))
-        writes.append(asyncio.create_task(store.annotate([KEY], f"note {len(writes)}")))
-
-    await clock.set(LATER)
-    await store.purge(LATER, chunk=2, progress=chunk_is_done)
-    await asyncio.gather(*writes)
-    assert len(writes) >= 10
-    assert left[-1] < len(writes) - 1, "some were done before the last chunk"
-
-
 async def test_a_watched_job_keeps_its_state_and_timeline_however_old(store: Store, clock: Clock) -> None:
     await poll(store, clock, NOW, make_observation(Phase.FAILED))
     before = await saved(store)

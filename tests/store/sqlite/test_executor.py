@@ -12,7 +12,7 @@ import pytest
 
 from jobdeck.domain.phase import Phase
 from jobdeck.store import UnknownJobError
-from jobdeck.store.models import RequestState, poll_request
+from jobdeck.store.models import Purged, RequestState, poll_request
 from jobdeck.store.sqlite import claims
 from jobdeck.store.sqlite.executor import MAX_BATCH, Executor, Outcome
 from jobdeck.store.sqlite.store import SqliteStore
@@ -266,3 +266,21 @@ async def test_an_idle_client_renews_nothing(
         return bool(renewed)
 
     await until(has_renewed)
+
+
+async def test_other_writes_come_between_the_chunks_of_a_purge(store: SqliteStore, clock: LocalClock) -> None:
+    for n in range(20):
+        await poll(store, clock, NOW + n * SECOND)
+    writes: list[asyncio.Task[None]] = []
+    left: list[int] = []
+
+    def chunk_is_done(_: Purged) -> None:
+        left.append(len([write for write in writes if not write.done()]))
+        writes.append(asyncio.create_task(store.annotate([KEY], f"note {len(writes)}")))
+
+    later = NOW + 3_600 * SECOND
+    await clock.set(later)
+    await store.purge(later, chunk=2, progress=chunk_is_done)
+    await asyncio.gather(*writes)
+    assert len(writes) >= 10
+    assert max(left) <= 1, "each write had its turn before the next chunk but one"
