@@ -15,6 +15,8 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store
 from jobdeck.store.models import Answer, ChangeKind, Denied, Grant, OutgoingRequest, poll_request
+from jobdeck.store.postgres.connect import ServerAddress
+from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
 from jobdeck.store.protocol import LEASE_SECONDS
 from tests.builders import START, make_observation, make_target
@@ -30,6 +32,8 @@ import asyncio, sys
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import Scope
 from jobdeck.store.models import Answer, poll_request
+from jobdeck.store.postgres.connect import ServerAddress
+from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
 from tests.builders import make_observation
 from tests.store.steps import KEY, an_exchange
@@ -236,3 +240,11 @@ async def test_twenty_clients_take_no_more_than_the_limit_and_never_one_job_twic
     assert 1 <= len(grants) <= 5
     assert len({grant.request.job for grant in grants}) == len(grants)
     assert len({grant.sequence for grant in grants}) == len(grants)
+
+
+async def test_a_database_is_migrated_while_people_are_connected(client: Clients, url: str) -> None:
+    for number in range(3):
+        await client(f"u{number}")
+    async with asyncio.timeout(PATIENCE):
+        before, after = await migrate(ServerAddress.parse(url), new=False)
+    assert before == after

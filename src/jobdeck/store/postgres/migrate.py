@@ -10,9 +10,11 @@ from jobdeck.store.errors import NewerSchemaError, StoreIOError, StoreOutdatedEr
 from jobdeck.store.postgres.connect import OLDEST_SERVER, ServerAddress, close_connection, connect, translate_error
 
 LOCK_CLASS = 1_785_684_580
-"""First part of the keys of our advisory locks; it stands in the SQL as well."""
+"""First part of the keys of the locks that clients hold while they live, the second is the client's row; it stands in
+the SQL as well."""
 
-_MIGRATION_LOCK = 1
+_WORK_CLASS = LOCK_CLASS + 1
+"""The same of what one client does at a time: 0 is a purge, in the SQL, and 1 a migration."""
 
 MIGRATION_SECONDS = 600.0
 """How long one step of a migration may take."""
@@ -108,7 +110,7 @@ async def migrate(address: ServerAddress, *, new: bool) -> tuple[int, int]:
         if state.found > state.known or (state.found == 0 and not new):
             require_current(state, address)
         async with connection.transaction():
-            await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {_MIGRATION_LOCK})")
+            await connection.execute(f"SELECT pg_advisory_xact_lock({_WORK_CLASS}, 1)")
             await connection.execute("CREATE SCHEMA IF NOT EXISTS jobdeck")
             await connection.execute("SET LOCAL search_path = jobdeck, pg_temp")
             before = (await read_state(connection)).found

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -104,17 +105,16 @@ _CLAIM_EVENT = (
     " SELECT id, $4, $5, jobdeck.now_us() FROM one ON CONFLICT DO NOTHING RETURNING job)"
     " SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM new)"
 )
-_CHANGES = (
-    "SELECT l.seq, l.at_us, l.kind, l.scope, coalesce(c.name, '?'), l.jobs, l.seen, l.exchange"
-    " FROM jobdeck.change_log l"
-    " LEFT JOIN jobdeck.clients c ON c.id = l.client"
-    " WHERE l.seq > $1 AND (l.scope IS NULL OR l.scope = ANY($2::bigint[])) ORDER BY l.seq LIMIT $3"
-)
 _KEYS = "SELECT id, scope, profile, account_group, job_id FROM jobdeck.jobs WHERE id = ANY($1::bigint[])"
-_HEAD = (
-    "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), (SELECT newest FROM jobdeck.change_counter),"
-    " (SELECT min(seq) FROM jobdeck.change_log)"
+# One round trip, and no more for one job after the other: fifty people read it five times a second.
+_CHANGES = (
+    "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), k.newest,"
+    " (SELECT min(seq) FROM jobdeck.change_log), l.seq, l.at_us, l.kind, l.scope, c.name, l.jobs, l.seen, l.exchange"
+    " FROM jobdeck.change_counter k LEFT JOIN LATERAL (SELECT * FROM jobdeck.change_log WHERE seq > $1"
+    " AND (scope IS NULL OR scope = ANY($2::bigint[])) ORDER BY seq LIMIT $3) l ON true"
+    " LEFT JOIN jobdeck.clients c ON c.id = l.client ORDER BY l.seq"
 )
+_HEAD = "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), (SELECT newest FROM jobdeck.change_counter)"
 _RECORD_SENT = (
     "INSERT INTO jobdeck.exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
     " SELECT $1, $4, $5, (SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3), $6,"
@@ -122,7 +122,7 @@ _RECORD_SENT = (
     " RETURNING seq"
 )
 _LIVE_CLIENTS = sql(
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {lock_class} AND objid > 1 AND granted"
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {lock_class} AND granted"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
     lock_class=str(LOCK_CLASS),
 )
@@ -171,7 +171,9 @@ class PostgresStore:
             lambda answers: self._completion.complete(self._row, answers)
         )
         self._share = share
+        self._keys: dict[int, tuple[JobKey, ...]] = {}
         self._counted = 0.0
+        self._clients = 1
         self._writes: set[asyncio.Task[Any]] = set()
         self._order = asyncio.Lock()
         self._leases = LeaseRenewal(self._renew)
@@ -287,6 +289,8 @@ class PostgresStore:
         """Claim what asks at the same time in one round trip, after what was to be written before."""
         async with self._order:
             pass
+        if time.monotonic() - self._counted > CHECK_SECONDS:
+            await self._count_clients()
         await self._scopes.require(request.profile for request in requests)
         documents = [
             {
@@ -306,9 +310,7 @@ class PostgresStore:
         values = (self._row, to_json(documents), rate.interval_us, rate.burst, _LEASE_US, _MAX_COOLDOWN_US)
         decided = json.loads(await self._server.value("SELECT jobdeck.claim($1, $2::jsonb, $3, $4, $5, $6)", *values))
         outcomes = tuple(
-            Denied(one["reason"], self._clock.here(one["until"]) if one["until"] else 0)
-            if "reason" in one
-            else Grant(request, one["sequence"], one["fence"])
+            self._denied(one) if "reason" in one else Grant(request, one["sequence"], one["fence"])
             for request, one in zip(requests, decided, strict=True)
         )
         grants = [one for one in outcomes if isinstance(one, Grant)]
@@ -317,6 +319,13 @@ class PostgresStore:
             for grant in grants:
                 self._share.note_sent(grant.sequence)
         return outcomes
+
+    def _denied(self, one: dict[str, Any]) -> Denied:
+        """Return a refusal. Clients do not all ask again for the next request that the budget allows, but in turns."""
+        until_us = one["until"]
+        if one["reason"] == "budget":
+            until_us += round(one["interval"] * random.uniform(0.0, 0.5) * self._clients)  # noqa: S311 - no secret
+        return Denied(one["reason"], self._clock.here(until_us) if until_us else 0)
 
     def _release_unwanted(self, deciding: "asyncio.Task[tuple[Grant | Denied, ...]]") -> None:
         if deciding.cancelled() or deciding.exception() is not None or self._closed:
@@ -425,36 +434,42 @@ class PostgresStore:
         return bool(new)
 
     async def head(self) -> Cursor:
-        database, newest, _ = (await self._server.rows(_HEAD))[0]
+        database, newest = (await self._server.rows(_HEAD))[0]
         return Cursor(f"{database}:{newest}")
 
     async def changes(self, after: Cursor, limit: int = 500) -> tuple[tuple[Change, ...], Cursor]:
         database, _, number = after.partition(":")
-        here, newest, oldest = (await self._server.rows(_HEAD))[0]
-        place = int(number) if number.isascii() and number.isdigit() else -1
+        place = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
+        rows = await self._server.rows(_CHANGES, place, self._scopes.all, limit)
+        here, newest, oldest = rows[0][:3]
         if database != here or not 0 <= place <= newest:
             raise CursorLostError("the change cursor belongs to another database")
         if place < newest and (oldest is None or place < oldest - 1):
             raise CursorLostError("changes after the cursor have been purged")
-        rows = await self._server.rows(_CHANGES, place, self._scopes.all, limit)
-        ids = list({id_ for row in rows for id_ in (*row["jobs"], *row["seen"])})
-        known = await self._server.rows(_KEYS, ids) if ids else []
-        keys = {row[0]: self._queries.keys(*row[1:]) for row in known}
+        page = [row[3:] for row in rows if row[3] is not None]
+        await self._read_keys({id_ for *_, jobs, seen, _ in page for id_ in (*jobs, *seen)})
         found = tuple(
             Change(
                 at_us=self._clock.here(at_us),
                 kind=ChangeKind(kind),
                 profile=next(iter(self._scopes.names.get(scope, ())), None),
-                client=clean(client),
-                keys=tuple(key for id_ in jobs for key in keys.get(id_, ())),
-                seen=tuple(key for id_ in seen for key in keys.get(id_, ())),
+                client=clean(client or "?"),
+                keys=tuple(key for id_ in jobs for key in self._keys.get(id_, ())),
+                seen=tuple(key for id_ in seen for key in self._keys.get(id_, ())),
                 sequence=sequence,
             )
-            for _, at_us, kind, scope, client, jobs, seen, sequence in rows
+            for _, at_us, kind, scope, client, jobs, seen, sequence in page
         )
         # Changes of other scopes are passed over with those of the page; all that there are, where it is the last.
-        place = rows[-1][0] if len(rows) == limit else max(newest, rows[-1][0] if rows else place)
-        return found, Cursor(f"{here}:{place}")
+        last = page[-1][0] if page else place
+        return found, Cursor(f"{database}:{last if len(page) == limit else max(newest, last)}")
+
+    async def _read_keys(self, ids: set[int]) -> None:
+        """Know which jobs these rows are; that never changes."""
+        unknown = ids - self._keys.keys()
+        if unknown:
+            known = await self._server.rows(_KEYS, list(unknown))
+            self._keys.update((row[0], self._queries.keys(*row[1:])) for row in known)
 
     async def wait_for_change(self) -> None:
         if self._closed:
@@ -462,8 +477,6 @@ class PostgresStore:
         with suppress(TimeoutError):
             async with asyncio.timeout(FALLBACK_SECONDS):
                 await self._rung.wait()
-        if self._share is not None and time.monotonic() - self._counted > CHECK_SECONDS:
-            await self._count_clients(self._share)
         if self._rung.is_set():
             await asyncio.sleep(DEBOUNCE_SECONDS)
         self._rung.clear()
@@ -551,10 +564,12 @@ class PostgresStore:
             exchange = replace(answer.exchange, sequence=sequence)
             await self.complete([replace(answer, grant=Grant(request, sequence), exchange=exchange)])
 
-    async def _count_clients(self, share: LocalShare) -> None:
+    async def _count_clients(self) -> None:
         with suppress(StoreUnavailableError):
-            share.clients = max(1, int(await self._server.value(_LIVE_CLIENTS)))
+            self._clients = max(1, int(await self._server.value(_LIVE_CLIENTS)))
             self._counted = time.monotonic()
+            if self._share is not None:
+                self._share.clients = self._clients
 
     async def _write(self, statement: str, *values: Any) -> Any:
         """Run a statement that writes, and return the first value of its first row."""

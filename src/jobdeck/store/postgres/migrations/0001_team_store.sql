@@ -327,7 +327,8 @@ BEGIN
     ELSE
       after_ := greatest(a_budget.tat_us, now_) + a_budget.interval_us;
       IF after_ > now_ + ahead THEN
-        decided := decided || jsonb_build_object('reason', 'budget', 'until', after_ - ahead);
+        decided := decided || jsonb_build_object('reason', 'budget', 'until', after_ - ahead,
+                                                 'interval', a_budget.interval_us);
         CONTINUE;
       END IF;
     END IF;
@@ -563,7 +564,7 @@ DECLARE
   gone_changes bigint;
   gone_jobs bigint;
 BEGIN
-  IF NOT pg_try_advisory_xact_lock(1785684580, 0) THEN
+  IF NOT pg_try_advisory_xact_lock(1785684581, 0) THEN
     RETURN NULL;
   END IF;
   DELETE FROM exchanges WHERE seq IN (
