@@ -4,7 +4,9 @@ import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -76,14 +78,9 @@ async def _open_team_store(
     *,
     everyone: bool,
 ) -> tuple[Store, tuple[Notice, ...]]:
-    url = team.url(env)
+    url, postgres = team.url(env), load_postgres()
     try:
-        from jobdeck.store.postgres.opening import open_team_store  # noqa: PLC0415 - a driver that few need
-    except ImportError:
-        message = "the store of a team needs a driver that is not installed: pipx install 'jobdeck[team]'"
-        raise StoreUnusableError(message, unreachable=False) from None
-    try:
-        opened = await open_team_store(
+        opened = await postgres.open_team_store(
             url,
             _new_client_name(),
             user=team.user,
@@ -95,6 +92,15 @@ async def _open_team_store(
     except StoreError as error:
         raise StoreUnusableError(str(error), unreachable=isinstance(error, StoreUnavailableError)) from None
     return opened.store, opened.notices
+
+
+def load_postgres() -> ModuleType:
+    """Return `jobdeck.store.postgres`, with the driver that few need; raises `StoreUnusableError` without it."""
+    try:
+        return import_module("jobdeck.store.postgres")
+    except ImportError:
+        message = "the store of a team needs a driver that is not installed: pipx install 'jobdeck[team]'"
+        raise StoreUnusableError(message, unreachable=False) from None
 
 
 def data_dir(env: Mapping[str, str]) -> Path:

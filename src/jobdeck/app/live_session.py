@@ -23,6 +23,8 @@ from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
 from jobdeck.config.errors import ConfigError
 from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
+from jobdeck.providers.redactor import Redactor
+from jobdeck.providers.secret import secrets_seen
 from jobdeck.store import StoreError
 
 if TYPE_CHECKING:
@@ -300,10 +302,8 @@ class LiveSession:
 
     def save_preference(self, choice: Preference, value: str) -> None:
         """Keep what is chosen, unless an API key is in it; needs a running loop."""
-        from jobdeck.providers import redactor, secret  # noqa: PLC0415 - long after the first frame
-
         running = self._running
-        if running is None or redactor.Redactor(secret.secrets_seen()).text(value) != value:
+        if running is None or Redactor(secrets_seen()).text(value) != value:
             return
 
         async def keep() -> None:

@@ -300,7 +300,7 @@ def _without_file(env: Mapping[str, str], path: Path) -> Settings:
     found = {name: profile_from_environment(name, library, env) for name in automatic_names()}
     configured = {name: profile for name, profile in found.items() if profile is not None}
     default = next(iter(configured), None)
-    team = _team({}, {}, None, env)
+    team = _read_optional({}, None, env, ()).team
     return Settings(Profiles(configured, library, env), default, None, apis=library, notices=notices, team=team)
 
 
@@ -328,38 +328,39 @@ def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
     default = table.get("default_profile", next(iter(configured), None))
     if default is not None and not (isinstance(default, str) and default in configured):
         raise ConfigError(f"{path}: default_profile is not a profile: {one_line(str(default), 80)}")
-    hooks: tuple[Hook, ...] = ()
-    keys: tuple[UserKey, ...] = ()
-    if "hooks" in table or "keys" in table:
-        hooks, keys = _programs(table.get("hooks", []), table.get("keys", {}), path, configured)
+    optional = _read_optional(table, path, env, configured)
     mouse = table.get("mouse")
     if not (mouse is None or isinstance(mouse, bool)):
         raise ConfigError(f"{path}: mouse must be true or false")
-    team = _team(table.get("store", {}), table.get("me", {}), path, env)
     profiles = Profiles(configured, library, env)
-    return Settings(profiles, default, path, hooks, library, mouse=mouse, keys=keys, team=team)
+    return Settings(
+        profiles, default, path, optional.hooks, library, mouse=mouse, keys=optional.keys, team=optional.team
+    )
 
 
-def _team(store: object, me: object, path: Path | None, env: Mapping[str, str]) -> "TeamSettings | None":
-    if not store and not me and not env.get(STORE_URL, "").strip():
-        return None
-    from jobdeck.config.team import read_team  # noqa: PLC0415 - 2 ms that only those with a team's store need to spend
+@dataclass(frozen=True, slots=True)
+class _Optional:
+    """What few have configured: programs to run, and the store of a team."""
 
-    return read_team(store, me, path, env)
+    hooks: "tuple[Hook, ...]" = ()
+    keys: "tuple[UserKey, ...]" = ()
+    team: "TeamSettings | None" = None
 
 
-def _programs(
-    hooks_table: object, keys_table: object, path: Path, profiles: Iterable[str]
-) -> "tuple[tuple[Hook, ...], tuple[UserKey, ...]]":
-    from jobdeck.config import hooks, user_keys  # noqa: PLC0415 - 8 ms that only those with hooks or keys need to spend
+def _read_optional(
+    table: Mapping[str, object], path: Path | None, env: Mapping[str, str], profiles: Iterable[str]
+) -> _Optional:
+    if not table.keys() & {"hooks", "keys", "store", "me"} and not env.get(STORE_URL, "").strip():
+        return _Optional()
+    from jobdeck.config import hooks, team, user_keys  # noqa: PLC0415 - 10 ms that only those with any of it spend
 
-    found = hooks.read_hooks(hooks_table, f"{path}", profiles)
-    if found:
+    found = hooks.read_hooks(table.get("hooks", []), f"{path}", profiles)
+    if found and path is not None:
         require_trusted_owner(path, "hooks")
-    keys = user_keys.read_user_keys(keys_table, f"{path}")
-    if keys:
+    keys = user_keys.read_user_keys(table.get("keys", {}), f"{path}")
+    if keys and path is not None:
         require_trusted_owner(path, "keys, which run programs")
-    return found, keys
+    return _Optional(found, keys, team.read_team(table.get("store", {}), table.get("me", {}), path, env))
 
 
 def _profile_settings(name: str, body: object, path: Path, library: PageLibrary) -> ProfileSettings:

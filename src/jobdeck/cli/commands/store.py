@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from jobdeck.app.data_store import load_postgres
 from jobdeck.cli.exit_codes import CommandError, ExitCode
 from jobdeck.cli.log import log
 from jobdeck.cli.output import print_json
@@ -41,8 +42,9 @@ async def _migrate(url: str, _: argparse.Namespace) -> ExitCode:
 
 
 async def _migrate_from(url: str, *, new: bool) -> ExitCode:
-    migrate, address = _driver(url)[:2]
-    before, after = await migrate(address, new=new)
+    postgres = load_postgres()
+    address = postgres.ServerAddress.parse(url)
+    before, after = await postgres.migrate(address, new=new)
     where = address.described
     if before == after:
         log(f"{where} is up to date (schema {after})")
@@ -54,8 +56,9 @@ async def _migrate_from(url: str, *, new: bool) -> ExitCode:
 
 
 async def _status(url: str, arguments: argparse.Namespace) -> ExitCode:
-    _, address, read = _driver(url)
-    found = await read(address)
+    postgres = load_postgres()
+    address = postgres.ServerAddress.parse(url)
+    found = await postgres.describe(address)
     if arguments.json:
         print_json(found)
     else:
@@ -71,15 +74,6 @@ async def _status(url: str, arguments: argparse.Namespace) -> ExitCode:
     todo = "run 'jobdeck store init'" if found["schema"] == 0 else "run 'jobdeck store migrate'"
     log("upgrade jobdeck" if found["schema"] > found["known_schema"] else todo)
     return ExitCode.INTERNAL
-
-
-def _driver(url: str) -> tuple[Any, Any, Any]:
-    try:
-        from jobdeck.store.postgres import connect, migrate  # noqa: PLC0415 - a driver that few have installed
-    except ImportError:
-        message = "the store of a team needs a driver that is not installed: pipx install 'jobdeck[team]'"
-        raise CommandError(message) from None
-    return migrate.migrate, connect.ServerAddress.parse(url), migrate.describe
 
 
 _ACTIONS: dict[str, Callable[[str, argparse.Namespace], Coroutine[Any, Any, ExitCode]]] = {

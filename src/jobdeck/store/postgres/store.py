@@ -49,6 +49,8 @@ from jobdeck.store.sql import sql
 
 T = TypeVar("T")
 
+_dice = random.SystemRandom()
+
 DEBOUNCE_SECONDS = 0.1
 """Changes that come together are read together."""
 
@@ -324,7 +326,7 @@ class PostgresStore:
         """Return a refusal. Clients do not all ask again for the next request that the budget allows, but in turns."""
         until_us = one["until"]
         if one["reason"] == "budget":
-            until_us += round(one["interval"] * random.uniform(0.0, 0.5) * self._clients)  # noqa: S311 - no secret
+            until_us += round(one["interval"] * _dice.uniform(0.0, 0.5) * self._clients)
         return Denied(one["reason"], self._clock.here(until_us) if until_us else 0)
 
     def _release_unwanted(self, deciding: "asyncio.Task[tuple[Grant | Denied, ...]]") -> None:
