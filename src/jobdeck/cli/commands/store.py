@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     try:
         return run_async(action(url, arguments))
     except StoreError as error:
-        code = ExitCode.UNREACHABLE if isinstance(error, StoreUnavailableError) else ExitCode.INTERNAL
+        code = ExitCode.UNREACHABLE if isinstance(error, StoreUnavailableError) else ExitCode.USAGE
         raise CommandError(str(error), code) from None
 
 
@@ -73,7 +73,7 @@ async def _status(url: str, arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.OK
     todo = "run 'jobdeck store init'" if found["schema"] == 0 else "run 'jobdeck store migrate'"
     log("upgrade jobdeck" if found["schema"] > found["known_schema"] else todo)
-    return ExitCode.INTERNAL
+    return ExitCode.USAGE
 
 
 _ACTIONS: dict[str, Callable[[str, argparse.Namespace], Coroutine[Any, Any, ExitCode]]] = {
