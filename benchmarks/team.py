@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -222,7 +222,8 @@ async def far_away(url: str) -> AsyncIterator[Number]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(delayed(reader, far_writer), delayed(far_reader, writer), return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(delayed(reader, far_writer), delayed(far_reader, writer), return_exceptions=True)
 
     proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
     through = url.replace(f":{port}/", f":{proxy.sockets[0].getsockname()[1]}/")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store
 from jobdeck.store.models import Answer, ChangeKind, Denied, Grant, OutgoingRequest, poll_request
+from jobdeck.store.postgres.coalesce import AT_ONCE, Coalescer
 from jobdeck.store.postgres.connect import ServerAddress
 from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
@@ -32,6 +33,7 @@ import asyncio, sys
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import Scope
 from jobdeck.store.models import Answer, poll_request
+from jobdeck.store.postgres.coalesce import AT_ONCE, Coalescer
 from jobdeck.store.postgres.connect import ServerAddress
 from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
@@ -248,3 +250,33 @@ async def test_a_database_is_migrated_while_people_are_connected(client: Clients
     async with asyncio.timeout(PATIENCE):
         before, after = await migrate(ServerAddress.parse(url), new=False)
     assert before == after
+
+
+async def test_calls_that_wait_together_are_one_and_each_gets_its_own_results() -> None:
+    calls: list[list[int]] = []
+    release = asyncio.Event()
+
+    async def call(items: Sequence[int]) -> list[int]:
+        calls.append(list(items))
+        await release.wait()
+        if 13 in items:
+            raise ValueError("unlucky")
+        return [item * 10 for item in items]
+
+    coalescer: Coalescer[int, int] = Coalescer(call)
+    waiting = [asyncio.create_task(coalescer.submit(items)) for items in ([1], [2], [3, 4], [], [5])]
+    while not calls:
+        await asyncio.sleep(0)
+    more = [asyncio.create_task(coalescer.submit([number])) for number in (6, 7, 8)]
+    while len(calls) < AT_ONCE:
+        await asyncio.sleep(0)
+    waiting[3].cancel()
+    release.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [results[n] for n in (0, 1, 2, 4)] == [(10,), (20,), (30, 40), (50,)]
+    assert await asyncio.gather(*more) == [(60,), (70,), (80,)]
+    assert [item for items in calls for item in items] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert len(calls) < 8
+    with pytest.raises(ValueError, match="unlucky"):
+        await coalescer.submit([13])
+    assert await coalescer.submit([6]) == (60,)
