@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from jobdeck.engine.coordinator import (
     Denied,
     External,
     ExternalAcknowledgement,
+    ExternalFocus,
     ExternalSighting,
     ExternalUpdate,
     History,
@@ -52,6 +53,11 @@ AWAY_SECONDS = 1.0
 """How often it is tried to send something while the store that a team shares is away."""
 
 CHANGES_A_PAGE = 500
+
+FOCUS_SECONDS = 2.0
+"""How often what is on the screens is exchanged, and how often it is said again."""
+
+FOCUS_AGAIN_SECONDS = 10.0
 
 HISTORY = 100
 """Exchanges of earlier runs that are fetched for a job somebody looks at."""
@@ -94,6 +100,10 @@ class StoreCoordinator:
         self._learnt: dict[str, str] = {}
         self._newest = newest
         self._on_incident = on_incident
+        self._focus: frozenset[JobKey] = frozenset()
+        self._focus_shared: frozenset[JobKey] = frozenset()
+        self._focus_of_others: frozenset[JobKey] = frozenset()
+        self._focus_shared_at = self._focus_due = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
@@ -114,6 +124,10 @@ class StoreCoordinator:
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
         """Annotate the job."""
         self._soon(self._store.acknowledge([key], acknowledged=acknowledged))
+
+    def set_focus(self, keys: Collection[JobKey]) -> None:
+        """Have the store told soon."""
+        self._focus = frozenset(keys)
 
     def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
         """Set the budgets that all processes share; lists are paid from that of polls unless they have their own."""
@@ -189,6 +203,8 @@ class StoreCoordinator:
                 if (happened := self._store.incident) is not None and happened is not incident:
                     incident = happened
                     self._on_incident(happened)
+                if focus := await self._exchange_focus():
+                    yield focus
                 more = True
                 while more:
                     changes, cursor, more = await self._changes(cursor)
@@ -200,6 +216,22 @@ class StoreCoordinator:
             except StoreError as error:
                 # Told by the store's own incident; the cursor stays where it was.
                 _log.info("changes of others cannot be read: %s", error)
+
+    async def _exchange_focus(self) -> tuple[External, ...]:
+        """Say what is on the screen here, and return what is on those of others where that has changed."""
+        now = self._clock.now().mono
+        if now < self._focus_due:
+            return ()
+        self._focus_due = now + FOCUS_SECONDS
+        if self._focus != self._focus_shared or now - self._focus_shared_at >= FOCUS_AGAIN_SECONDS:
+            if self._focus or self._focus_shared:
+                await self._store.set_focus(self._focus)
+            self._focus_shared, self._focus_shared_at = self._focus, now
+        others = await self._store.focus()
+        if others == self._focus_of_others:
+            return ()
+        self._focus_of_others = others
+        return (ExternalFocus(others),)
 
     async def load_history(self, key: JobKey) -> History:
         """Return the answered exchanges and the timeline."""

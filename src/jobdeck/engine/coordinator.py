@@ -1,7 +1,7 @@
 """The seam between the engine and the store: permits, a record of every request, updates of other processes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol, TypeAlias
@@ -72,7 +72,18 @@ class ExternalAcknowledgement:
         """None: no request was sent for it."""
 
 
-External: TypeAlias = ExternalUpdate | ExternalSighting | ExternalAcknowledgement
+@dataclass(frozen=True, slots=True)
+class ExternalFocus:
+    """Which jobs are on the screens of others."""
+
+    keys: frozenset[JobKey]
+
+    @property
+    def exchange(self) -> None:
+        """None: no request was sent for it."""
+
+
+External: TypeAlias = ExternalUpdate | ExternalSighting | ExternalAcknowledgement | ExternalFocus
 """What comes from other processes."""
 
 
@@ -105,6 +116,10 @@ class Coordinator(Protocol):
 
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
         """Save whether a person has acknowledged a job."""
+        ...
+
+    def set_focus(self, keys: Collection[JobKey]) -> None:
+        """Note which jobs are on the screen here: others poll them sooner."""
         ...
 
     def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
@@ -156,6 +171,9 @@ class NullCoordinator:
         """Do nothing."""
 
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
+        """Do nothing."""
+
+    def set_focus(self, keys: Collection[JobKey]) -> None:
         """Do nothing."""
 
     def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:

@@ -18,6 +18,7 @@ from jobdeck.engine.coordinator import (
     Coordinator,
     External,
     ExternalAcknowledgement,
+    ExternalFocus,
     ExternalSighting,
     NullCoordinator,
     RateLimits,
@@ -54,6 +55,8 @@ class Engine:
         self._subscriptions: list[Subscription] = []
         self._group: asyncio.TaskGroup | None = None
         self._selected: JobKey | None = None
+        self._visible: frozenset[JobKey] = frozenset()
+        self._focus: frozenset[JobKey] = frozenset()
         self._history_loaded: set[JobKey] = set()
         self._last_tick = self._last_saved = clock.now()
         self._user_present = True
@@ -209,6 +212,7 @@ class Engine:
             return
         self._selected = key
         self._registry.set_selected(key)
+        self._share_focus()
         self._load_selected_history()
         mono = self._clock.now().mono
         for name, worker in self._workers.items():
@@ -217,8 +221,18 @@ class Engine:
 
     def set_visible(self, keys: Collection[JobKey]) -> None:
         """Set the rows on the screen; they go before those that are not."""
+        self._visible = frozenset(keys)
+        self._share_focus()
+        self._show_to_schedulers()
+
+    def _share_focus(self) -> None:
+        selected = set() if self._selected is None else {self._selected}
+        self._coordinator.set_focus(self._visible | selected)
+
+    def _show_to_schedulers(self) -> None:
+        """Have what is on the screen polled before what is not, here or at somebody else's."""
         for name, worker in self._workers.items():
-            worker.scheduler.set_visible([key for key in keys if key.profile == name])
+            worker.scheduler.set_visible([key for key in self._visible | self._focus if key.profile == name])
             worker.wake()
 
     def poll_now(self, key: JobKey) -> None:
@@ -470,6 +484,10 @@ class Engine:
         if isinstance(external, ExternalAcknowledgement):
             touched = self._registry.acknowledge(external.key, acknowledged=external.acknowledged)
             return RegistryChange((touched,) if touched is not None else (), (), ())
+        if isinstance(external, ExternalFocus):
+            self._focus = external.keys
+            self._show_to_schedulers()
+            return RegistryChange((), (), ())
         if isinstance(external, ExternalSighting):
             key, change = (
                 external.key,

@@ -128,6 +128,14 @@ class Store(Protocol):
         """End the leases of requests that were cancelled; their records stay and say so."""
         ...
 
+    async def set_focus(self, keys: Collection[JobKey]) -> None:
+        """Say which jobs are on this client's screen, so that others poll them sooner; it is forgotten by itself."""
+        ...
+
+    async def focus(self) -> frozenset[JobKey]:
+        """Return the jobs that are on the screens of a team's other clients now; none where the store is one's own."""
+        ...
+
     async def newest(self) -> int:
         """Return the place in the order of sending of the newest request on record; 0 when none ever was."""
         ...

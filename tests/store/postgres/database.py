@@ -25,7 +25,7 @@ _CLOCK = (
 )
 _TABLES = (
     *("annotations", "notifications", "results", "timeline", "states", "watches", "observations", "exchanges"),
-    *("list_leases", "budgets", "estimates", "preferences", "change_log", "jobs", "scopes", "clients"),
+    *("focus", "list_leases", "budgets", "estimates", "preferences", "change_log", "jobs", "scopes", "clients"),
 )
 # Emptied and used again: a new database takes half a second.
 _EMPTY = "; ".join(

@@ -280,3 +280,16 @@ async def test_calls_that_wait_together_are_one_and_each_gets_its_own_results() 
     with pytest.raises(ValueError, match="unlucky"):
         await coalescer.submit([13])
     assert await coalescer.submit([6]) == (60,)
+
+
+async def test_what_is_on_one_screen_is_known_to_the_others(client: Clients) -> None:
+    ann, bob, eve = await client("ann"), await client("bob"), await client("eve", OTHERS)
+    targets = [make_target(f"op_{number}") for number in range(3)]
+    await ann.watch(targets)
+    await eve.watch(targets)
+    await ann.set_focus([targets[0].key, targets[1].key])
+    assert await bob.focus() == {targets[0].key, targets[1].key}
+    assert await ann.focus() == frozenset(), "one's own screen is no news"
+    assert await eve.focus() == frozenset(), "nor is that of another customer"
+    await ann.set_focus([])
+    assert await bob.focus() == frozenset()

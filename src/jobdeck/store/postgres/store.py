@@ -57,6 +57,9 @@ DEBOUNCE_SECONDS = 0.1
 FALLBACK_SECONDS = 2.0
 """How often it is looked for changes where no notification came: one may have been lost."""
 
+FOCUS_US = 30_000_000
+"""What a client said of its screen counts for so long; it is said again sooner."""
+
 _LEASE_US = round(LEASE_SECONDS * 1e6)
 _MAX_COOLDOWN_US = round(MAX_COOLDOWN_SECONDS * 1e6)
 _PURGE_RETRY_SECONDS = 1.0
@@ -115,6 +118,16 @@ _CHANGES = (
     " FROM jobdeck.change_counter k LEFT JOIN LATERAL (SELECT * FROM jobdeck.change_log WHERE seq > $1"
     " AND (scope IS NULL OR scope = ANY($2::bigint[])) ORDER BY seq LIMIT $3) l ON true"
     " LEFT JOIN jobdeck.clients c ON c.id = l.client ORDER BY l.seq"
+)
+_SET_FOCUS = (
+    "INSERT INTO jobdeck.focus SELECT $1, coalesce(array_agg(j.id), '{}'), jobdeck.now_us()"
+    " FROM unnest($2::bigint[], $3::text[], $4::text[]) AS k (scope, account_group, job_id)"
+    " JOIN jobdeck.jobs j USING (scope, account_group, job_id)"
+    " ON CONFLICT (client) DO UPDATE SET jobs = excluded.jobs, at_us = excluded.at_us"
+)
+_FOCUS = (
+    "SELECT DISTINCT f.job FROM (SELECT unnest(jobs) AS job FROM jobdeck.focus WHERE client <> $1"
+    " AND at_us > jobdeck.now_us() - $3) f JOIN jobdeck.jobs j ON j.id = f.job WHERE j.scope = ANY($2::bigint[])"
 )
 _HEAD = "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), (SELECT newest FROM jobdeck.change_counter)"
 _RECORD_SENT = (
@@ -361,6 +374,15 @@ class PostgresStore:
         sequences, fences = [grant.sequence for grant in grants], [grant.fence for grant in grants]
         statement = "SELECT jobdeck.release($1, $2::bigint[], $3::bigint[])"
         await self._write(statement, self._row, sequences, fences)
+
+    async def set_focus(self, keys: Collection[JobKey]) -> None:
+        await self._server.value(_SET_FOCUS, self._row, *self._scopes.parts(keys))
+
+    async def focus(self) -> frozenset[JobKey]:
+        rows = await self._server.rows(_FOCUS, self._row, self._scopes.all, FOCUS_US)
+        ids = {row[0] for row in rows}
+        await self._read_keys(ids)
+        return frozenset(key for id_ in ids for key in self._keys.get(id_, ()))
 
     async def newest(self) -> int:
         found = await self._server.value(

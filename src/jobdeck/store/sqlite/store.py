@@ -117,6 +117,12 @@ class SqliteStore:
         self._leases.remove(grants)
         await self._write(lambda session: claims.release(session, grants))
 
+    async def set_focus(self, keys: Collection[JobKey]) -> None:
+        """Do nothing: the screens of one machine are one person's."""
+
+    async def focus(self) -> frozenset[JobKey]:
+        return frozenset()
+
     async def newest(self) -> int:
         return await self._read(newest_request)
 

@@ -214,6 +214,13 @@ CREATE TABLE list_leases (
   PRIMARY KEY (scope, url)
 );
 
+-- What is on the screens of clients: jobs that others poll sooner.
+CREATE TABLE focus (
+  client integer PRIMARY KEY,
+  jobs   bigint[] NOT NULL,
+  at_us  bigint   NOT NULL
+);
+
 CREATE TABLE estimates (
   scope     bigint NOT NULL REFERENCES scopes (id),
   user_name text   NOT NULL,
@@ -579,6 +586,7 @@ BEGIN
   DELETE FROM change_log WHERE seq IN (
     SELECT seq FROM (SELECT seq, at_us FROM change_log ORDER BY seq LIMIT chunk) old WHERE at_us < before_us);
   GET DIAGNOSTICS gone_changes = ROW_COUNT;
+  DELETE FROM focus WHERE at_us < before_us;
   DELETE FROM jobs WHERE id IN (
     SELECT j.id FROM jobs j WHERE j.active_us < before_us AND coalesce(j.observed_us, 0) < before_us
       AND NOT EXISTS (SELECT 1 FROM watches w WHERE w.job = j.id)
