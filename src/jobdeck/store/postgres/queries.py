@@ -180,7 +180,7 @@ class Queries:
     async def watchers(self) -> dict[JobKey, tuple[str, ...]]:
         """See `Store.watchers`."""
         rows = await self._server.rows(_WHO, self._scopes.all)
-        return {key: tuple(map(clean, users)) for *place, users in rows for key in self.keys(*place)}
+        return {key: tuple(map(clean, users)) for *place, users in rows for key in self._scopes.keys(*place)}
 
     async def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         """See `Store.timeline`."""
@@ -264,10 +264,6 @@ class Queries:
         }
         places = {key: (self._scopes.rows[key.profile], key.account_group or "", key.id) for key in wanted}
         return {key: found[place] for key, place in places.items() if place in found}
-
-    def keys(self, scope: int, profile: str, account_group: str, id_: str) -> tuple[JobKey, ...]:
-        """Return the keys of a job: one for each of the profiles that have its scope."""
-        return tuple(key_from(name, account_group, id_) for name in self._scopes.names.get(scope, (profile,)))
 
     def _key(self, scope: int, profile: str, account_group: str, id_: str) -> JobKey:
         return key_from(self._scopes.name(scope, profile), account_group, id_)

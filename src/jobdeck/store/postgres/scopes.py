@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import Scope, format_scope
+from jobdeck.store.columns import key_from
 from jobdeck.store.postgres.connect import Server
 
 _ADD = (
@@ -83,3 +84,7 @@ class ProfileScopes:
             [key.account_group or "" for key in known],
             [key.id for key in known],
         )
+
+    def keys(self, scope: int, profile: str, account_group: str, id_: str) -> tuple[JobKey, ...]:
+        """Return the keys of a job: one for each of the profiles that have its scope."""
+        return tuple(key_from(name, account_group, id_) for name in self.names.get(scope, (profile,)))

@@ -13,14 +13,13 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.store.errors import CursorLostError, StoreClosedError, StoreError, StoreUnavailableError, UnknownJobError
+from jobdeck.store.errors import StoreClosedError, StoreError, StoreUnavailableError, UnknownJobError
 from jobdeck.store.gcra import Rate
 from jobdeck.store.leases import LeaseRenewal
 from jobdeck.store.models import (
     Annotation,
     Answer,
     Change,
-    ChangeKind,
     Completed,
     Cursor,
     Denied,
@@ -35,6 +34,7 @@ from jobdeck.store.models import (
     RequestRecord,
 )
 from jobdeck.store.postgres.away import CHECK_SECONDS, LocalShare
+from jobdeck.store.postgres.change_feed import ChangeFeed
 from jobdeck.store.postgres.clock import ServerClock
 from jobdeck.store.postgres.coalesce import Coalescer
 from jobdeck.store.postgres.complete import Completion
@@ -56,9 +56,6 @@ DEBOUNCE_SECONDS = 0.1
 
 FALLBACK_SECONDS = 2.0
 """How often it is looked for changes where no notification came: one may have been lost."""
-
-FOCUS_US = 30_000_000
-"""What a client said of its screen counts for so long; it is said again sooner."""
 
 _LEASE_US = round(LEASE_SECONDS * 1e6)
 _MAX_COOLDOWN_US = round(MAX_COOLDOWN_SECONDS * 1e6)
@@ -110,26 +107,6 @@ _CLAIM_EVENT = (
     " SELECT id, $4, $5, jobdeck.now_us() FROM one ON CONFLICT DO NOTHING RETURNING job)"
     " SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM new)"
 )
-_KEYS = "SELECT id, scope, profile, account_group, job_id FROM jobdeck.jobs WHERE id = ANY($1::bigint[])"
-# One round trip, and no more for one job after the other: fifty people read it five times a second.
-_CHANGES = (
-    "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), k.newest,"
-    " (SELECT min(seq) FROM jobdeck.change_log), l.seq, l.at_us, l.kind, l.scope, c.name, l.jobs, l.seen, l.exchange"
-    " FROM jobdeck.change_counter k LEFT JOIN LATERAL (SELECT * FROM jobdeck.change_log WHERE seq > $1"
-    " AND (scope IS NULL OR scope = ANY($2::bigint[])) ORDER BY seq LIMIT $3) l ON true"
-    " LEFT JOIN jobdeck.clients c ON c.id = l.client ORDER BY l.seq"
-)
-_SET_FOCUS = (
-    "INSERT INTO jobdeck.focus SELECT $1, coalesce(array_agg(j.id), '{}'), jobdeck.now_us()"
-    " FROM unnest($2::bigint[], $3::text[], $4::text[]) AS k (scope, account_group, job_id)"
-    " JOIN jobdeck.jobs j USING (scope, account_group, job_id)"
-    " ON CONFLICT (client) DO UPDATE SET jobs = excluded.jobs, at_us = excluded.at_us"
-)
-_FOCUS = (
-    "SELECT DISTINCT f.job FROM (SELECT unnest(jobs) AS job FROM jobdeck.focus WHERE client <> $1"
-    " AND at_us > jobdeck.now_us() - $3) f JOIN jobdeck.jobs j ON j.id = f.job WHERE j.scope = ANY($2::bigint[])"
-)
-_HEAD = "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), (SELECT newest FROM jobdeck.change_counter)"
 _RECORD_SENT = (
     "INSERT INTO jobdeck.exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
     " SELECT $1, $4, $5, (SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3), $6,"
@@ -180,13 +157,13 @@ class PostgresStore:
         self._everyone = everyone
         self._clock = ServerClock(now_us)
         self._queries = Queries(server, scopes, self._clock, user)
+        self._feed = ChangeFeed(server, scopes, self._clock)
         self._completion = Completion(server, scopes, self._clock, keep_results=keep_results)
         self._claims: Coalescer[OutgoingRequest, Grant | Denied] = Coalescer(self._claim)
         self._completions: Coalescer[Answer, Completed] = Coalescer(
             lambda answers: self._completion.complete(self._row, answers)
         )
         self._share = share
-        self._keys: dict[int, tuple[JobKey, ...]] = {}
         self._counted = 0.0
         self._clients = 1
         self._writes: set[asyncio.Task[Any]] = set()
@@ -376,13 +353,10 @@ class PostgresStore:
         await self._write(statement, self._row, sequences, fences)
 
     async def set_focus(self, keys: Collection[JobKey]) -> None:
-        await self._server.value(_SET_FOCUS, self._row, *self._scopes.parts(keys))
+        await self._feed.set_focus(self._row, keys)
 
     async def focus(self) -> frozenset[JobKey]:
-        rows = await self._server.rows(_FOCUS, self._row, self._scopes.all, FOCUS_US)
-        ids = {row[0] for row in rows}
-        await self._read_keys(ids)
-        return frozenset(key for id_ in ids for key in self._keys.get(id_, ()))
+        return await self._feed.focus(self._row)
 
     async def newest(self) -> int:
         found = await self._server.value(
@@ -458,42 +432,10 @@ class PostgresStore:
         return bool(new)
 
     async def head(self) -> Cursor:
-        database, newest = (await self._server.rows(_HEAD))[0]
-        return Cursor(f"{database}:{newest}")
+        return await self._feed.head()
 
     async def changes(self, after: Cursor, limit: int = 500) -> tuple[tuple[Change, ...], Cursor]:
-        database, _, number = after.partition(":")
-        place = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
-        rows = await self._server.rows(_CHANGES, place, self._scopes.all, limit)
-        here, newest, oldest = rows[0][:3]
-        if database != here or not 0 <= place <= newest:
-            raise CursorLostError("the change cursor belongs to another database")
-        if place < newest and (oldest is None or place < oldest - 1):
-            raise CursorLostError("changes after the cursor have been purged")
-        page = [row[3:] for row in rows if row[3] is not None]
-        await self._read_keys({id_ for *_, jobs, seen, _ in page for id_ in (*jobs, *seen)})
-        found = tuple(
-            Change(
-                at_us=self._clock.here(at_us),
-                kind=ChangeKind(kind),
-                profile=next(iter(self._scopes.names.get(scope, ())), None),
-                client=clean(client or "?"),
-                keys=tuple(key for id_ in jobs for key in self._keys.get(id_, ())),
-                seen=tuple(key for id_ in seen for key in self._keys.get(id_, ())),
-                sequence=sequence,
-            )
-            for _, at_us, kind, scope, client, jobs, seen, sequence in page
-        )
-        # Changes of other scopes are passed over with those of the page; all that there are, where it is the last.
-        last = page[-1][0] if page else place
-        return found, Cursor(f"{database}:{last if len(page) == limit else max(newest, last)}")
-
-    async def _read_keys(self, ids: set[int]) -> None:
-        """Know which jobs these rows are; that never changes."""
-        unknown = ids - self._keys.keys()
-        if unknown:
-            known = await self._server.rows(_KEYS, list(unknown))
-            self._keys.update((row[0], self._queries.keys(*row[1:])) for row in known)
+        return await self._feed.changes(after, limit)
 
     async def wait_for_change(self) -> None:
         if self._closed:

@@ -1,0 +1,96 @@
+"""What other clients changed, read by cursor, and what they look at."""
+
+from collections.abc import Collection
+
+from jobdeck.domain.job import JobKey
+from jobdeck.domain.text import clean
+from jobdeck.store.errors import CursorLostError
+from jobdeck.store.models import Change, ChangeKind, Cursor
+from jobdeck.store.postgres.clock import ServerClock
+from jobdeck.store.postgres.connect import Server
+from jobdeck.store.postgres.scopes import ProfileScopes
+
+FOCUS_US = 30_000_000
+"""What a client said of its screen counts for so long; it is said again sooner."""
+
+_KEYS = "SELECT id, scope, profile, account_group, job_id FROM jobdeck.jobs WHERE id = ANY($1::bigint[])"
+# One round trip, and no more for one job after the other: fifty people read it five times a second.
+_CHANGES = (
+    "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), k.newest,"
+    " (SELECT min(seq) FROM jobdeck.change_log), l.seq, l.at_us, l.kind, l.scope, c.name, l.jobs, l.seen, l.exchange"
+    " FROM jobdeck.change_counter k LEFT JOIN LATERAL (SELECT * FROM jobdeck.change_log WHERE seq > $1"
+    " AND (scope IS NULL OR scope = ANY($2::bigint[])) ORDER BY seq LIMIT $3) l ON true"
+    " LEFT JOIN jobdeck.clients c ON c.id = l.client ORDER BY l.seq"
+)
+_SET_FOCUS = (
+    "INSERT INTO jobdeck.focus SELECT $1, coalesce(array_agg(j.id), '{}'), jobdeck.now_us()"
+    " FROM unnest($2::bigint[], $3::text[], $4::text[]) AS k (scope, account_group, job_id)"
+    " JOIN jobdeck.jobs j USING (scope, account_group, job_id)"
+    " ON CONFLICT (client) DO UPDATE SET jobs = excluded.jobs, at_us = excluded.at_us"
+)
+_FOCUS = (
+    "SELECT DISTINCT f.job FROM (SELECT unnest(jobs) AS job FROM jobdeck.focus WHERE client <> $1"
+    " AND at_us > jobdeck.now_us() - $3) f JOIN jobdeck.jobs j ON j.id = f.job WHERE j.scope = ANY($2::bigint[])"
+)
+_HEAD = "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), (SELECT newest FROM jobdeck.change_counter)"
+
+
+class ChangeFeed:
+    """Reads the change log of a client's scopes, and what is on the screens of others."""
+
+    def __init__(self, server: Server, scopes: ProfileScopes, clock: ServerClock) -> None:
+        self._server = server
+        self._scopes = scopes
+        self._clock = clock
+        self._keys: dict[int, tuple[JobKey, ...]] = {}
+
+    async def head(self) -> Cursor:
+        """See `Store.head`."""
+        database, newest = (await self._server.rows(_HEAD))[0]
+        return Cursor(f"{database}:{newest}")
+
+    async def changes(self, after: Cursor, limit: int = 500) -> tuple[tuple[Change, ...], Cursor]:
+        """See `Store.changes`."""
+        database, _, number = after.partition(":")
+        place = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
+        rows = await self._server.rows(_CHANGES, place, self._scopes.all, limit)
+        here, newest, oldest = rows[0][:3]
+        if database != here or not 0 <= place <= newest:
+            raise CursorLostError("the change cursor belongs to another database")
+        if place < newest and (oldest is None or place < oldest - 1):
+            raise CursorLostError("changes after the cursor have been purged")
+        page = [row[3:] for row in rows if row[3] is not None]
+        await self._read_keys({id_ for *_, jobs, seen, _ in page for id_ in (*jobs, *seen)})
+        found = tuple(
+            Change(
+                at_us=self._clock.here(at_us),
+                kind=ChangeKind(kind),
+                profile=next(iter(self._scopes.names.get(scope, ())), None),
+                client=clean(client or "?"),
+                keys=tuple(key for id_ in jobs for key in self._keys.get(id_, ())),
+                seen=tuple(key for id_ in seen for key in self._keys.get(id_, ())),
+                sequence=sequence,
+            )
+            for _, at_us, kind, scope, client, jobs, seen, sequence in page
+        )
+        # Changes of other scopes are passed over with those of the page; all that there are, where it is the last.
+        last = page[-1][0] if page else place
+        return found, Cursor(f"{database}:{last if len(page) == limit else max(newest, last)}")
+
+    async def _read_keys(self, ids: set[int]) -> None:
+        """Know which jobs these rows are; that never changes."""
+        unknown = ids - self._keys.keys()
+        if unknown:
+            known = await self._server.rows(_KEYS, list(unknown))
+            self._keys.update((row[0], self._scopes.keys(*row[1:])) for row in known)
+
+    async def set_focus(self, client: int, keys: Collection[JobKey]) -> None:
+        """See `Store.set_focus`."""
+        await self._server.value(_SET_FOCUS, client, *self._scopes.parts(keys))
+
+    async def focus(self, client: int) -> frozenset[JobKey]:
+        """See `Store.focus`."""
+        rows = await self._server.rows(_FOCUS, client, self._scopes.all, FOCUS_US)
+        ids = {row[0] for row in rows}
+        await self._read_keys(ids)
+        return frozenset(key for id_ in ids for key in self._keys.get(id_, ()))
