@@ -282,9 +282,11 @@ token = "env:HOG"
     [
         ('[[hooks]]\nrun = "notify-slack"', "run must be a list of strings"),
         ("[[hooks]]\nrun = []", "run must be a program and its arguments"),
-        ('[[hooks]]\nrun = ["x"]\nshell = true', "unknown key shell (known: run, on, profiles)"),
+        ('[[hooks]]\nrun = ["x"]\nshell = true', "unknown key shell (known: run, on, profiles, once)"),
         ('[[hooks]]\nrun = ["x"]\non = ["done"]', "on must be one of succeeded, partial, failed, cancelled, not done"),
         ('[[hooks]]\nrun = ["x"]\nprofiles = ["cow"]', "unknown profile in profiles: cow"),
+        ('[[hooks]]\nrun = ["x"]\nonce = "everybody"', "once must be one of me, team, not everybody"),
+        ("[[hooks]]\nrun = ['x']\nonce = true", "once must be one of me, team, not True"),
         ('[hooks]\nrun = ["x"]', "hooks must be tables such as [[hooks]]"),
     ],
 )
@@ -294,6 +296,14 @@ def test_a_hook_that_is_wrong_is_refused_by_name(tmp_path: Path, hooks: str, com
     with pytest.raises(ConfigError, match="hooks") as caught:
         load_settings({}, path)
     assert complaint in str(caught.value)
+
+
+def test_a_hook_is_run_once_for_each_person_unless_the_team_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    words = ("", 'once = "me"\n', 'once = "team"\n')
+    path.write_text(CONFIG + "".join(f'[[hooks]]\nrun = ["x"]\n{one}' for one in words))
+    path.chmod(0o600)
+    assert [one.team for one in load_settings({}, path).hooks] == [False, False, True]
 
 
 @pytest.mark.posix

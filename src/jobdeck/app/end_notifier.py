@@ -1,4 +1,4 @@
-"""Being told: when a watched job ends, hooks are run and notices given, once among all processes."""
+"""Being told: when a watched job ends, hooks are run and notices given, once among all processes of a person."""
 
 import asyncio
 import logging
@@ -63,8 +63,9 @@ class EndNotifier:
                 self._notify(job, wanted=is_wanted)
 
     def _notify(self, job: Job, *, wanted: bool) -> None:
-        if self._hooks.wants(job):
-            self._begin(self._run_hooks(job))
+        for team in (False, True):
+            if self._hooks.wants(job, team=team):
+                self._begin(self._run_hooks(job, team=team))
         if self._told is not None and wanted:
             self._waiting.append(job)
             if len(self._waiting) == 1:
@@ -90,9 +91,9 @@ class EndNotifier:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run_hooks(self, job: Job) -> None:
-        if await self._first("hooks", job):
-            await self._hooks.run(self._newest(job))
+    async def _run_hooks(self, job: Job, *, team: bool) -> None:
+        if await self._first("team hooks" if team else "hooks", job, team=team):
+            await self._hooks.run(self._newest(job), team=team)
 
     def _newest(self, job: Job) -> Job:
         """Return the job as it is known by now; as it ended, if it is no longer watched or another end is told."""
@@ -111,15 +112,16 @@ class EndNotifier:
         if first:
             told(first)
 
-    async def _first(self, what: str, job: Job) -> bool:
-        """Whether no process has told this yet; without a working store it is told rather than lost.
+    async def _first(self, what: str, job: Job, *, team: bool = False) -> bool:
+        """Whether no process of this person, or of the `team`, has told this yet.
 
-        Each run of an ID that is used again ends for itself; the store counts them for all processes.
+        Without a working store it is told rather than lost. Each run of an ID that is used again ends for itself; the
+        store counts them for all processes.
         """
         try:
             stored = (await self._store.load([job.key])).get(job.key)
             run = f":{stored.last.run}" if stored is not None and stored.last.run > 1 else ""
-            return await self._store.claim_event(job.key, f"{what}:{job.phase.value}{run}")
+            return await self._store.claim_event(job.key, f"{what}:{job.phase.value}{run}", team=team)
         except StoreError:
             _log.exception("cannot check whether a notification was already sent")
             return True

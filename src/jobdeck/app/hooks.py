@@ -45,14 +45,14 @@ class HookRunner:
         self._complain = complain
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    def wants(self, job: Job) -> bool:
-        """Whether any hook is to be run for a job that has ended."""
-        return any(hook.wants(job) for hook in self._hooks)
+    def wants(self, job: Job, *, team: bool = False) -> bool:
+        """Whether any hook of a person, or of the `team`, is to be run for a job that has ended."""
+        return any(hook.wants(job) for hook in self._hooks if hook.team is team)
 
-    async def run(self, job: Job) -> None:
-        """Run the hooks that want a job that has ended, one after the other. Never raises."""
+    async def run(self, job: Job, *, team: bool = False) -> None:
+        """Run the hooks of a person, or of the `team`, that want a job, one after the other. Never raises."""
         for hook in self._hooks:
-            if hook.wants(job):
+            if hook.team is team and hook.wants(job):
                 await self.run_program(hook.run, f"hook {hook.name}", job)
 
     async def run_program(self, run: Sequence[str], name: str, job: Job) -> None:

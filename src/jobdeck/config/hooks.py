@@ -16,20 +16,29 @@ KEYS = MappingProxyType(
         "run": "the program and its arguments, as a list (no shell is involved; `~` in the program path is expanded)",
         "on": "the outcomes it runs for: `succeeded`, `partial`, `failed`, `cancelled` (default: all)",
         "profiles": "the profiles it runs for (default: all)",
+        "once": (
+            "`me` (default): once for each person who watches the job; `team`: once for all who share a [database]"
+            "(team.md), by whoever's jobdeck sees the end first. Give such a hook to everyone"
+        ),
     }
 )
 """The keys of a hook, and what they are for."""
 
 MAX_HOOKS = 16
+ONCE = ("me", "team")
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A program and its arguments, run as they are, on some ends of jobs of some profiles (None: of all)."""
+    """A program and its arguments, run as they are, on some ends of jobs of some profiles (None: of all).
+
+    One of a `team` is run once for everybody, another once for each person.
+    """
 
     run: tuple[str, ...]
     on: frozenset[Phase]
     profiles: frozenset[str] | None = None
+    team: bool = False
 
     @property
     def name(self) -> str:
@@ -65,7 +74,11 @@ def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> H
     for profile in chosen or ():
         if profile not in profiles:
             raise ConfigError(f"{where}: unknown profile in profiles: {one_line(profile, 80)}")
-    return Hook(run, frozenset(Phase(end) for end in named), None if chosen is None else frozenset(chosen))
+    once = item.get("once", ONCE[0])
+    if once not in ONCE:
+        raise ConfigError(f"{where}: once must be one of {', '.join(ONCE)}, not {one_line(str(once), 40)}")
+    ends = frozenset(Phase(end) for end in named)
+    return Hook(run, ends, None if chosen is None else frozenset(chosen), team=once == "team")
 
 
 def read_program(item: Mapping[str, object], where: str) -> tuple[str, ...]:
