@@ -10,6 +10,7 @@ import pytest
 from jobdeck.app.live_session import LiveSession
 from jobdeck.config.hooks import Hook
 from jobdeck.domain.phase import Phase
+from jobdeck.engine.engine import Engine
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from tests.engine.running import until
@@ -47,3 +48,47 @@ async def test_a_hook_of_the_team_is_run_once_for_all_and_another_once_for_each(
         await until(lambda: len(lines()) >= 6)
     # Closing waits for hooks that run: what would have been run twice is there by now.
     assert lines() == sorted(f"{name} {one.key.id}" for name in ("ann", "bob", "team") for one in targets)
+
+
+def watched_by(engine: Engine) -> dict[str, tuple[str, ...]]:
+    return {key.id: job.target.watched_by for key, job in engine.jobs.items()}
+
+
+async def test_the_lists_of_all_come_and_go_while_one_looks_at_them(team: Team) -> None:
+    ended, running_, added, own = team.targets(*(f"/api/enrichments/en_{number}" for number in (0, 2, 3, 1)))
+    async with (
+        running(LiveSession(team.context("ann"), (ended, running_))) as ann,
+        running(LiveSession(team.context("eve", organization="umbrella"), (added,))),
+    ):
+        await until(lambda: ann.jobs[ended.key].terminal and ann.jobs[running_.key].observed is not None)
+        async with running(LiveSession(team.context("bob", everyone=True), ())) as bob:
+            assert watched_by(bob) == {"en_0": ("ann",), "en_2": ("ann",)}
+            ann.add([added])
+            await until(lambda: "en_3" in watched_by(bob))
+            assert bob.jobs[added.key].target.watched_by == ("ann",), "and nothing of another organization"
+            bob.add([own, added])
+            await until(
+                lambda: (
+                    watched_by(bob) == {"en_0": ("ann",), "en_1": ("bob",), "en_2": ("ann",), "en_3": ("ann", "bob")}
+                )
+            )
+            ann.remove([ended.key, running_.key, added.key])
+            await until(lambda: watched_by(bob) == {"en_0": (), "en_1": ("bob",), "en_3": ("bob",)})
+        assert not ann.jobs, "one's own list is not that of the others"
+    async with running(LiveSession(team.context("bob"), ())) as bob:
+        assert set(watched_by(bob)) == {"en_1", "en_3"}, "what one adds goes on one's own list"
+
+
+async def test_what_is_taken_off_the_screen_and_comes_back_stays_on_the_list_it_was_on(team: Team) -> None:
+    theirs, own = team.targets("/api/enrichments/en_2", "/api/enrichments/en_3")
+    async with (
+        running(LiveSession(team.context("ann"), (theirs,))),
+        running(LiveSession(team.context("bob", everyone=True), (own,))) as bob,
+    ):
+        await until(lambda: watched_by(bob) == {"en_2": ("ann",), "en_3": ("bob",)})
+        jobs = list(bob.jobs.values())
+        bob.remove([job.key for job in jobs])
+        bob.restore(jobs)
+        await until(lambda: len(bob.jobs) == 2)
+    async with running(LiveSession(team.context("bob"), ())) as bob:
+        assert set(watched_by(bob)) == {"en_3"}

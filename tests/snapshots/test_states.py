@@ -139,3 +139,18 @@ async def test_marks(album: Album) -> None:
         run.app.deck._jobs.select(key(deck_of_every_state()[1].key.id))
         await run.shows("2 selected")
         await album.take(run, "marked")
+
+
+async def test_a_team(album: Album) -> None:
+    names = (("ann",), ("ann", "bob"), ("bernadette",), ())
+    jobs = [one for one in deck_of_every_state() if one.key.profile == "hog"]
+    jobs = [
+        replace(one, target=replace(one.target, watched_by=names[number % len(names)]))
+        for number, one in enumerate(jobs)
+    ]
+    async with driven(session=frozen(jobs)) as run:
+        # WHO between KIND and PROGRESS, `watched by ann` in the pane; no such column where there is no room for it.
+        await album.take(run, "whose jobs", ((80, 24), (120, 40)))
+        # What is typed completes a name; the jobs that she watches.
+        await run.press("slash", *"who:ber")
+        await album.take(run, "a name being typed", WIDE)

@@ -55,5 +55,6 @@ async def running(session: LiveSession) -> AsyncIterator[Engine]:
         yield engine
     finally:
         tasks[1].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(tasks[1], return_exceptions=True)
         await session.close()
+        await tasks[0]

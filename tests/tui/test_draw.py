@@ -62,14 +62,28 @@ def test_every_glyph_takes_one_cell() -> None:
     assert all(cell_len(state.glyph) == 1 for state in ALL_STATES)
 
 
-@given(st.integers(0, 260), st.booleans())
-def test_columns_never_overlap_and_stay_inside(width: int, profiles: bool) -> None:
+@given(st.integers(0, 260), st.booleans(), st.booleans())
+def test_columns_never_overlap_and_stay_inside(width: int, profiles: bool, who: bool) -> None:
     x = 0
-    for column in columns_for(width, profiles=profiles).columns:
+    columns = columns_for(width, profiles=profiles, who=who)
+    for column in columns.columns:
         assert column.x >= x
         x = column.x + column.width
     assert x <= max(width, 2)
-    assert line_width(heading_spans(columns_for(width, profiles=profiles))) <= max(width, 2)
+    assert line_width(heading_spans(columns)) <= max(width, 2)
+
+
+@given(st.integers(0, 260), st.booleans())
+def test_who_watches_a_job_gives_way_before_its_kind_and_its_reason(width: int, profiles: bool) -> None:
+    without, columns = columns_for(width, profiles=profiles), columns_for(width, profiles=profiles, who=True)
+    assert without.get(Name.WHO) is None
+    if columns.get(Name.WHO) is None:
+        assert columns == without
+    else:
+        assert columns.get(Name.KIND) is not None
+        reason = columns.get(Name.REASON)
+        assert reason is not None
+        assert reason.width >= 27
 
 
 @pytest.mark.parametrize("width", [27, 40, 60, 79, 100, 120, 200])
@@ -119,7 +133,7 @@ def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_bef
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("name", Name)
 def test_the_heading_that_is_sorted_by_is_whole_beside_its_arrow(name: Name, reverse: bool) -> None:
-    columns = columns_for(200, profiles=True)
+    columns = columns_for(200, profiles=True, who=True)
     line = plain(heading_spans(columns, Order(name, reverse)))
     arrow = UP if reverse else DOWN
     assert f"{arrow}{name}" in line or f"{name}{arrow}" in line

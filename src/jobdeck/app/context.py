@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from jobdeck.providers.base import Provider
     from jobdeck.recording.recorder import Recorder
     from jobdeck.store import Store
-    from jobdeck.store.models import Annotation, Notice
+    from jobdeck.store.models import Notice
 
 
 class ListPolicy(Enum):
@@ -97,6 +97,12 @@ class AppContext:
         from jobdeck.app.factories import Factory  # noqa: PLC0415 - 400 ms that `apis` and `history` do without
 
         return Factory(self)
+
+    @property
+    def whole_team(self) -> str | None:
+        """Who looks at the watch lists of a whole team; None where one's own list is shown."""
+        team = self.settings.team
+        return team.user if self._everyone and self._keep and team is not None else None
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -176,9 +182,7 @@ class AppContext:
             found = list(await store.watched(now, most))
         jobs = [job for job in found if job.key.profile in self.settings.profiles]
         notes = await store.annotations(job.key for job in jobs)
-        return tuple(
-            replace(job, acknowledged=True) if _still_acknowledged(job, notes.get(job.key)) else job for job in jobs
-        )
+        return tuple(notes[job.key].applied_to(job) if job.key in notes else job for job in jobs)
 
     def profile(self, name: str) -> Profile:
         """Return a profile with its credentials; raises `ConfigError` when they cannot be had.
@@ -252,10 +256,3 @@ class _WithoutSecrets(Mapping[str, Profile]):
 
     def __len__(self) -> int:
         return len(self._settings)
-
-
-def _still_acknowledged(job: Job, note: Annotation | None) -> bool:
-    """Whether a person acknowledged the job as it is: an end that came later is news."""
-    if note is None or not note.acknowledged:
-        return False
-    return job.ended is None or note.at_us >= job.ended.us

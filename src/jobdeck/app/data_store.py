@@ -16,7 +16,7 @@ from jobdeck.domain.scope import Scope
 from jobdeck.files import expand_home
 from jobdeck.store import Store, StoreError, open_store
 from jobdeck.store.errors import StoreUnavailableError
-from jobdeck.store.models import Notice
+from jobdeck.store.models import Cursor, Notice
 from jobdeck.store.sqlite.opening import system_now_us
 
 if TYPE_CHECKING:
@@ -29,13 +29,15 @@ DATABASE = "jobdeck.db"
 class OpenedStore:
     """A store that was opened, what a person must be told of that, and what an engine begins with.
 
-    `newest` is the newest request that was on record then, `estimates` are the measured durations of profiles.
+    `newest` is the newest request that was on record then, `estimates` are the measured durations of profiles;
+    `cursor` is where its changes stood, in a list of everyone's.
     """
 
     store: Store
     notices: tuple[Notice, ...]
     newest: int
     estimates: Mapping[str, str]
+    cursor: Cursor | None = None
 
 
 class StoreUnusableError(ConfigError):
@@ -67,7 +69,8 @@ async def open_own_store(
         path = data_dir(env) / DATABASE if keep else None
         opened = open_store(path, _new_client_name(), scopes=scopes, now_us=now_us)
         store, notices = opened.store, opened.notices
-    return OpenedStore(store, notices, await store.newest(), await store.load_estimates())
+    cursor = await store.head() if everyone else None
+    return OpenedStore(store, notices, await store.newest(), await store.load_estimates(), cursor)
 
 
 async def _open_team_store(

@@ -12,7 +12,8 @@ from jobdeck.apis.spec import UNKNOWN_LIMIT, ApiSpec
 from jobdeck.app.context import AppContext, ListPolicy, RunningEngine
 from jobdeck.app.data_store import OpenedStore
 from jobdeck.app.direct_client import DirectClient
-from jobdeck.app.store_coordinator import StoreCoordinator
+from jobdeck.app.store_coordinator import StoreCoordinator, WholeTeam
+from jobdeck.config import ConfigError
 from jobdeck.domain.instant import Instant
 from jobdeck.engine.coordinator import Coordinator, RateLimits
 from jobdeck.engine.engine import Engine
@@ -132,8 +133,10 @@ class Factory:
         """See `AppContext.open`."""
         store = kept.store
         registry = recorder.registry if recorder is not None else None
+        user = self._context.whole_team
+        team = None if user is None else WholeTeam(user, kept.cursor, self._has_credentials)
         ledger = StoreCoordinator(
-            store, self._context.clock, listed=listed, newest=kept.newest, on_incident=on_incident
+            store, self._context.clock, listed=listed, newest=kept.newest, on_incident=on_incident, team=team
         )
         known = self._context.estimates
         saved = kept.estimates
@@ -142,6 +145,13 @@ class Factory:
             recorder.follow(engine)
         storage_error = next((notice.message for notice in kept.notices if notice.kind is NoticeKind.IN_MEMORY), "")
         return RunningEngine(engine, store, tuple(notice.message for notice in kept.notices), storage_error)
+
+    def _has_credentials(self, profile: str) -> bool:
+        try:
+            self._context.profile(profile)
+        except ConfigError:
+            return False
+        return True
 
     @asynccontextmanager
     async def direct_clients(

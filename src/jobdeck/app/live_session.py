@@ -106,7 +106,9 @@ class LiveSession:
         return tuple(self._context.settings.profiles)
 
     async def recall(self) -> tuple[Job, ...]:
-        """Return the `FIRST` of the watch list, as they are remembered; none when targets or lists were asked for.
+        """Return the `FIRST` of the watch list, as they are remembered.
+
+        None when targets or lists were asked for, unless the list is that of a whole team.
 
         Profiles without credentials are left out, with a notice. Raises `ConfigError` when none of them has any.
         """
@@ -116,7 +118,7 @@ class LiveSession:
         self.preferences = {choice: saved[choice] for choice in Preference if choice in saved}
         used = saved.get(LAST_USED, "")
         self._last_used_us = int(used) if used.isdecimal() else None
-        if self._targets or self._lists:
+        if (self._targets or self._lists) and self._context.whole_team is None:
             return ()
         counts = await store.count_watched()
         self._watched = self._with_keys(name for name in counts if name in self._context.settings.profiles)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobdeck.domain.instant import Clock, Instant
-from jobdeck.domain.job import JobKey, Target
+from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.engine.coordinator import (
     Denied,
     External,
@@ -16,6 +16,7 @@ from jobdeck.engine.coordinator import (
     ExternalFocus,
     ExternalSighting,
     ExternalUpdate,
+    ExternalWatchers,
     History,
     Permit,
     RateLimits,
@@ -75,11 +76,24 @@ class StorePermit(Permit):
     grant: Grant | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WholeTeam:
+    """That the watch lists of a whole team are shown to `user`; `since` is where they were read.
+
+    `can_poll` says whether a profile has credentials.
+    """
+
+    user: str
+    since: Cursor | None = None
+    can_poll: Callable[[str], bool] = lambda _: True
+
+
 class StoreCoordinator:
     """Keeps the engine's record in a store. With `listed`, what is watched goes on the watch list of next time.
 
     `newest` is the place in the order of sending of the newest request that was on record when the run began;
-    `on_incident` is called when something happened to the store.
+    `on_incident` is called when something happened to the store. With a `team`, what others begin to watch, or watch
+    no more, is told.
     """
 
     def __init__(
@@ -90,6 +104,7 @@ class StoreCoordinator:
         listed: bool,
         newest: int,
         on_incident: Callable[[Notice], object] = lambda _: None,
+        team: WholeTeam | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -104,14 +119,22 @@ class StoreCoordinator:
         self._focus_shared: frozenset[JobKey] = frozenset()
         self._focus_of_others: frozenset[JobKey] = frozenset()
         self._focus_shared_at = self._focus_due = float("-inf")
+        self._team = team
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
         """Make targets known; the writer takes its orders in turn, so a later `acquire` finds them."""
-        wanted = tuple(targets)
+        wanted: list[Target] = []
+        others: list[Target] = []
+        for target in targets:
+            # What another's list showed, and was taken off the screen, comes back as that other's.
+            theirs = self._team is not None and target.watched_by and self._team.user not in target.watched_by
+            (others if theirs else wanted).append(target)
         self._targets.update((target.key, target) for target in wanted)
         if wanted:
             self._soon(self._store.watch(wanted, listed=self._listed))
+        if others:
+            self._soon(self._store.watch(others, listed=False))
 
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
         """Take jobs off the watch list."""
@@ -193,7 +216,7 @@ class StoreCoordinator:
     async def external_updates(self, is_watched: Callable[[JobKey], bool]) -> AsyncIterator[tuple[External, ...]]:
         """Yield what other processes learn of watched jobs; meanwhile what is too old is forgotten, once a day."""
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
-        cursor: Cursor | None = None
+        cursor = None if self._team is None else self._team.since
         incident = self._store.incident
         while True:
             try:
@@ -208,7 +231,10 @@ class StoreCoordinator:
                 more = True
                 while more:
                     changes, cursor, more = await self._changes(cursor)
-                    updates = await (self._everything() if changes is None else self._updates_of(changes, is_watched))
+                    if changes is None:
+                        updates = await self._everything()
+                    else:
+                        updates = await self._updates_of(changes, is_watched)
                     if updates:
                         yield updates
             except StoreClosedError:
@@ -290,7 +316,36 @@ class StoreCoordinator:
         if about := {key: None for one in said for key in one.keys if is_watched(key)}:
             notes = await self._store.annotations(about)
             updates += (ExternalAcknowledgement(key, note.acknowledged) for key, note in notes.items())
+        if self._team is not None:
+            updates += await self._watchers_of(self._team, changes, is_watched)
         return tuple(updates)
+
+    async def _watchers_of(
+        self, team: WholeTeam, changes: Sequence[Change], is_watched: Callable[[JobKey], bool]
+    ) -> list[External]:
+        """Return who watches by now what anybody began to watch, or watches no more."""
+        lists = [one for one in changes if one.kind in {ChangeKind.WATCHED, ChangeKind.UNWATCHED}]
+        shown = {key: None for one in lists for key in one.keys if is_watched(key)}
+        begun = [one for one in lists if one.kind is ChangeKind.WATCHED and one.client != self._store.client]
+        new = {key: None for one in begun for key in one.keys if not is_watched(key) and team.can_poll(key.profile)}
+        if not shown and not new:
+            return []
+        found = {job.key: job for job in await self._watched_now({*shown, *new})}
+        updates: list[External] = [
+            ExternalWatchers(key, found[key].target.watched_by, found[key]) for key in new if key in found
+        ]
+        # What one has just added is not yet on anybody's list, perhaps.
+        gone = (key for key in shown if key not in found and key not in self._targets)
+        updates += (ExternalWatchers(key, ()) for key in gone)
+        updates += (ExternalWatchers(key, found[key].target.watched_by) for key in shown if key in found)
+        return updates
+
+    async def _watched_now(self, of: Collection[JobKey] | None = None) -> list[Job]:
+        """Return watched jobs as they are saved, acknowledged where that is noted."""
+        jobs = await self._store.watched(self._clock.now(), of=of)
+        notes = await self._store.annotations(job.key for job in jobs)
+        self._newest = max((self._newest, *(job.sequence for job in jobs)))
+        return [notes[job.key].applied_to(job) if job.key in notes else job for job in jobs]
 
     async def _everything(self) -> tuple[External, ...]:
         """Return every job: the database is another one now, or changes were purged before they were read.
@@ -299,7 +354,11 @@ class StoreCoordinator:
         """
         self.watch(tuple(self._targets.values()), self._clock.now())
         keys = [saved.last.key for name in tuple(self._apart) for saved in await self._store.jobs(name)]
-        return tuple(await self._load(dict.fromkeys(keys), {}))
+        updates = await self._load(dict.fromkeys(keys), {})
+        if self._team is not None:
+            begun = (job for job in await self._watched_now() if self._team.can_poll(job.key.profile))
+            updates += (ExternalWatchers(job.key, job.target.watched_by, job) for job in begun)
+        return tuple(updates)
 
     async def _load(self, keys: Mapping[JobKey, int | None], records: Mapping[int, RequestRecord]) -> list[External]:
         """Return jobs as they are saved, each with the exchange that showed it where that is among the records."""

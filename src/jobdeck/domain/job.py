@@ -68,7 +68,8 @@ class Target:
 
     `accepted` says that there was such an answer; `retry_after` is how many seconds it asked to wait before the first
     poll. `batch` is the name of what it was added with, empty where it was added alone; `replaces_batch` says that a
-    person gave that name, so that it takes the place of another.
+    person gave that name, so that it takes the place of another. `watched_by` names who of a team watches it, empty
+    where that is not known, as in a list of one's own.
     """
 
     key: JobKey
@@ -80,6 +81,7 @@ class Target:
     retry_after: float | None = field(default=None, compare=False)
     batch: str = field(default="", compare=False)
     replaces_batch: bool = field(default=False, compare=False)
+    watched_by: tuple[str, ...] = field(default=(), compare=False)
 
     def in_batch(self, known: str) -> "Target":
         """Return the target of a job that was in the batch `known`: there it stays, unless another replaces it."""

@@ -83,7 +83,22 @@ class ExternalFocus:
         """None: no request was sent for it."""
 
 
-External: TypeAlias = ExternalUpdate | ExternalSighting | ExternalAcknowledgement | ExternalFocus
+@dataclass(frozen=True, slots=True)
+class ExternalWatchers:
+    """Who of a team watches a job by now; `job` is what is known of it where somebody else began to watch it."""
+
+    key: JobKey
+    names: tuple[str, ...]
+    job: Job | None = None
+
+    @property
+    def exchange(self) -> None:
+        """None: no request was sent for it."""
+
+
+External: TypeAlias = (
+    ExternalUpdate | ExternalSighting | ExternalAcknowledgement | ExternalWatchers | ExternalFocus
+)
 """What comes from other processes."""
 
 

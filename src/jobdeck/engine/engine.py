@@ -20,6 +20,7 @@ from jobdeck.engine.coordinator import (
     ExternalAcknowledgement,
     ExternalFocus,
     ExternalSighting,
+    ExternalWatchers,
     NullCoordinator,
     RateLimits,
 )
@@ -173,6 +174,10 @@ class Engine:
 
     def remove(self, keys: Iterable[JobKey]) -> None:
         """Stop watching jobs; nothing is sent to the API, and unknown keys are ignored."""
+        self._coordinator.unwatch(self._remove(keys), self._clock.now())
+
+    def _remove(self, keys: Iterable[JobKey]) -> list[JobKey]:
+        """Stop watching jobs, and return those that were watched."""
         now = self._clock.now()
         removed_keys: list[JobKey] = []
         events: list[Event] = []
@@ -184,10 +189,10 @@ class Engine:
                 self._history_loaded.discard(key)
                 self._workers[key.profile].scheduler.remove(key)
                 self._workers[key.profile].cancel_download(key)
-        self._coordinator.unwatch(removed_keys, now)
         if self._selected in removed_keys:
             self._selected = None
         self._publish(removed=removed_keys, events=events)
+        return removed_keys
 
     def stop_polling(self, key: JobKey) -> None:
         """Stop polling a job, but keep what is known of it."""
@@ -470,12 +475,17 @@ class Engine:
     async def _apply_external_updates(self) -> None:
         """Apply what other processes observe of our jobs, so that none is polled twice."""
         async for updates in self._coordinator.external_updates(self.jobs.__contains__):
-            jobs: dict[JobKey, Job] = {}
+            watchers = [one for one in updates if isinstance(one, ExternalWatchers)]
+            # Of the coordinator's own list, as what it begins with.
+            self.restore([one.job for one in watchers if one.job is not None], listed=True)
+            touched: dict[JobKey, None] = {}
             events: list[Event] = []
             for external in updates:
                 change = self._merge_external(external)
                 events += change.events
-                jobs.update((job.key, self.jobs[job.key]) for job in change.jobs)
+                touched.update((job.key, None) for job in change.jobs)
+            self._remove([one.key for one in watchers if not one.names and not self._has_ended(one.key)])
+            jobs = {key: self.jobs[key] for key in touched if key in self.jobs}
             exchanges = {one.exchange.id: one.exchange for one in updates if one.exchange is not None}
             self._publish(jobs=jobs.values(), exchanges=exchanges.values(), events=events)
 
@@ -488,6 +498,9 @@ class Engine:
             self._focus = external.keys
             self._show_to_schedulers()
             return RegistryChange((), (), ())
+        if isinstance(external, ExternalWatchers):
+            touched = self._registry.set_watchers(external.key, external.names)
+            return RegistryChange((touched,) if touched is not None else (), (), ())
         if isinstance(external, ExternalSighting):
             key, change = (
                 external.key,
@@ -508,6 +521,10 @@ class Engine:
         for job in change.jobs:
             self._set_forecast(worker, job)
         return change
+
+    def _has_ended(self, key: JobKey) -> bool:
+        job = self.jobs.get(key)
+        return job is not None and job.terminal
 
     def _set_forecast(self, worker: ProfileWorker, job: Job) -> Job:
         forecast = worker.forecast(job)

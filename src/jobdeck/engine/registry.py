@@ -179,6 +179,14 @@ class Registry:
         self._jobs[key] = replace(job, acknowledged=acknowledged)
         return self._touch(key)
 
+    def set_watchers(self, key: JobKey, names: tuple[str, ...]) -> Job | None:
+        """Set who watches a job; None when that is nothing new."""
+        job = self._jobs.get(key)
+        if job is None or job.target.watched_by == names:
+            return None
+        self._jobs[key] = replace(job, target=replace(job.target, watched_by=names))
+        return self._touch(key)
+
     def _touch(self, key: JobKey) -> Job:
         job = self._jobs[key]
         self._jobs[key] = replace(job, version=job.version + 1)

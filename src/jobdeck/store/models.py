@@ -7,7 +7,7 @@ from typing import Literal, NewType
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey, Observation
+from jobdeck.domain.job import Job, JobKey, Observation
 from jobdeck.domain.scope import Scope
 
 POLL = "poll"
@@ -154,6 +154,11 @@ class Annotation:
     note: str
     client: str
     at_us: int
+
+    def applied_to(self, job: Job) -> Job:
+        """Return a job, acknowledged where it is acknowledged as it is: an end that came later is news."""
+        overtaken = job.ended is not None and self.at_us < job.ended.us
+        return replace(job, acknowledged=True) if self.acknowledged and not overtaken else job
 
 
 class ChangeKind(StrEnum):

@@ -151,19 +151,18 @@ class Store(Protocol):
         """
         ...
 
-    async def watched(self, now: Instant, most: int | None = None) -> tuple[Job, ...]:
+    async def watched(
+        self, now: Instant, most: int | None = None, *, of: Collection[JobKey] | None = None
+    ) -> tuple[Job, ...]:
         """Return the watched jobs in the order of the list, with results that are kept; their moments go with `now`.
 
-        With `most`, only so many, those that a person should look at first.
+        With `most`, only so many, those that a person should look at first; with `of`, only those among these. Opened
+        with the watch lists of everyone, it names in each target who watches the job.
         """
         ...
 
     async def count_watched(self) -> dict[str, int]:
         """Return how many jobs each profile watches, for those that watch any."""
-        ...
-
-    async def watchers(self) -> Mapping[JobKey, tuple[str, ...]]:
-        """Return who watches each job that anybody of a team watches; nothing where the store is one's own."""
         ...
 
     async def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:

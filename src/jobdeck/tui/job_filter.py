@@ -204,6 +204,7 @@ _TEXTS: dict[str, Callable[[Job, str], tuple[str, ...]]] = {
     "kind": lambda job, _: (job.kind,),
     "profile": lambda job, _: (job.key.profile,),
     "stage": _stages,
+    "who": lambda job, _: job.target.watched_by,
     "batch": lambda job, _: (job.target.batch,),
     "status": lambda job, _: (job.status or "",),
     "error": _errors,

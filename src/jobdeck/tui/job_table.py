@@ -74,6 +74,8 @@ def _value(job: Job, by: Name, now: Instant) -> float | str | None:
             return _text(job.key.profile)
         case Name.KIND:
             return _text(job.kind)
+        case Name.WHO:
+            return _text(", ".join(job.target.watched_by))
         case Name.STAGE:
             stage = job.current_stage
             return _text(stage.stage.name) if stage is not None else None
@@ -173,6 +175,7 @@ class JobTable:
         self._profiles: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._blind: Counter[str] = Counter()
+        self._with_watchers = 0
         self._returning: dict[JobKey, Rank] = {}
         self._stamp = 0
 
@@ -199,6 +202,11 @@ class JobTable:
     def profiles(self) -> frozenset[str]:
         """The profiles of which there are jobs."""
         return frozenset(self._profiles)
+
+    @property
+    def knows_watchers(self) -> bool:
+        """Whether it is known of any job who watches it."""
+        return self._with_watchers > 0
 
     def sight(self) -> dict[str, ProfileVisibility]:
         """Return how well each profile is seen, for those with unfinished jobs."""
@@ -293,6 +301,7 @@ class JobTable:
         """Forget every row; order and filter stay."""
         self._rows, self._placed, self._returning = {}, {}, {}
         self._places, self._keys = [], []
+        self._with_watchers = 0
         for count in (self._counts, self._profiles, self._open, self._blind):
             count.clear()
 
@@ -311,6 +320,7 @@ class JobTable:
 
     def _count(self, row: Row, by: int) -> None:
         self._counts[row.counted] += by
+        self._with_watchers += by if row.job.target.watched_by else 0
         profile = row.job.key.profile
         self._profiles[profile] += by
         if not self._profiles[profile]:

@@ -17,6 +17,7 @@ from jobdeck.tui.program_keys import ProgramKeys
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.theme import THEMES
+from jobdeck.tui.widgets.job_list import JobList
 
 BY_HELP = 0.1
 """The score of what is found by its help: less than what is found by its name."""
@@ -51,12 +52,17 @@ class ActionCommands(Provider):
             yield one.label, f"{one.key}: your own", self._run(f"program('{one.key}')"), ""
         for number, tab in enumerate(Tab, 1):
             yield f"{tab} tab".lower(), f"{number}: of the selected job", self._run(f"tab('{number}')"), ""
-        for column in Name:
+        for column in self._columns:
             text = "sort by urgency" if column is Name.STATE else "sort by this column; again: reverse"
             yield f"sort by {column}", text, self._run(f"sort_by('{column}')"), ""
         yield "reverse", "reverse the sort order", self._run("reverse"), "sort order"
         for name, theme in THEMES.items():
             yield name, "the colors of the screen", self._run(f"use_theme('{theme.name}')"), ""
+
+    @property
+    def _columns(self) -> Iterable[Name]:
+        found = self.screen.query(JobList)
+        return found.first().possible_columns if found else ()
 
     @property
     def _program_keys(self) -> Iterable[ProgramKey]:

@@ -1,6 +1,7 @@
 """What is saved of jobs and requests, read from the scopes of a client."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobdeck.domain.exchange import Exchange
@@ -40,12 +41,18 @@ _JOBS = sql(
     owner=_OWNER,
 )
 _MINE = "($1::text IS NULL OR w.user_name = $1) AND j.scope = ANY($2::bigint[])"
+_WATCHERS = "(SELECT array_agg(DISTINCT x.user_name ORDER BY x.user_name) FROM jobdeck.watches x WHERE x.job = j.id)"
 _WATCHED = sql(
-    "SELECT j.scope, j.added_us, w.profile, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id),"
+    "SELECT {watchers}, j.scope, j.added_us, w.profile, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id),"
     " {target}, {state} FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job WHERE {mine}",
     target=TARGET,
     state=STATE,
+    watchers=_WATCHERS,
     mine=_MINE,
+)
+_OF = (
+    " AND (j.scope, j.account_group, j.job_id) IN (SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[]))"
+    " ORDER BY w.seq"
 )
 _IN_ORDER = " ORDER BY w.seq"
 _NEEDIEST = sql(
@@ -59,13 +66,9 @@ _NEEDIEST = sql(
     mine=_MINE,
 )
 _COUNTED = sql(
-    "SELECT j.scope, w.profile, count(*) FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
+    "SELECT j.scope, w.profile, count(DISTINCT j.id) FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
     " WHERE {mine} GROUP BY 1, 2",
     mine=_MINE,
-)
-_WHO = (
-    "SELECT j.scope, j.profile, j.account_group, j.job_id, array_agg(DISTINCT w.user_name ORDER BY w.user_name)"
-    " FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job WHERE j.scope = ANY($1::bigint[]) GROUP BY 1, 2, 3, 4"
 )
 _ONE_JOB = "(SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3)"
 _TIMELINE = sql(
@@ -149,10 +152,14 @@ class Queries:
         rows = await self._server.rows(_JOBS, self._user, self._scopes.of(profile), limit)
         return tuple(self._saved_from(tuple(row), None, profile) for row in rows)
 
-    async def watched(self, now: Instant, most: int | None, *, everyone: bool) -> tuple[Job, ...]:
+    async def watched(
+        self, now: Instant, most: int | None, of: Collection[JobKey] | None, *, everyone: bool
+    ) -> tuple[Job, ...]:
         """See `Store.watched`; of `everyone`, or of this client's user alone."""
         user = None if everyone else self._user
-        if most is None:
+        if of is not None:
+            rows = await self._server.rows(_WATCHED + _OF, user, self._scopes.all, *self._scopes.parts(of))
+        elif most is None:
             rows = await self._server.rows(_WATCHED + _IN_ORDER, user, self._scopes.all)
         else:
             rows = await self._server.rows(_WATCHED + _NEEDIEST + _IN_ORDER, user, self._scopes.all, most)
@@ -162,11 +169,13 @@ class Queries:
             return Instant(here, now.mono + (here - now.us) / 1e6)
 
         found: dict[JobKey, Job] = {}
-        for scope, added_us, profile, result, *rest in rows:
-            name = self._scopes.name(scope, profile)
-            job = job_from(target_from((name, *rest[:8])), added_us, tuple(rest[8:]), result, moment)
+        for watchers, scope, added_us, profile, result, *rest in rows:
+            target = target_from((self._scopes.name(scope, profile), *rest[:8]))
+            if everyone:
+                target = replace(target, watched_by=tuple(map(clean, watchers)))
+            job = job_from(target, added_us, tuple(rest[8:]), result, moment)
             found.setdefault(job.key, job)
-        return tuple(found.values())
+        return tuple(job for key, job in found.items() if of is None or key in of)
 
     async def count_watched(self, *, everyone: bool) -> dict[str, int]:
         """See `Store.count_watched`."""
@@ -176,11 +185,6 @@ class Queries:
             name = self._scopes.name(scope, profile)
             counts[name] = counts.get(name, 0) + count
         return counts
-
-    async def watchers(self) -> dict[JobKey, tuple[str, ...]]:
-        """See `Store.watchers`."""
-        rows = await self._server.rows(_WHO, self._scopes.all)
-        return {key: tuple(map(clean, users)) for *place, users in rows for key in self._scopes.keys(*place)}
 
     async def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         """See `Store.timeline`."""

@@ -370,14 +370,13 @@ class PostgresStore:
     async def jobs(self, profile: str | None = None, limit: int = 10_000) -> tuple[SavedJob, ...]:
         return await self._queries.jobs(profile, limit)
 
-    async def watched(self, now: Instant, most: int | None = None) -> tuple[Job, ...]:
-        return await self._queries.watched(now, most, everyone=self._everyone)
+    async def watched(
+        self, now: Instant, most: int | None = None, *, of: Collection[JobKey] | None = None
+    ) -> tuple[Job, ...]:
+        return await self._queries.watched(now, most, of, everyone=self._everyone)
 
     async def count_watched(self) -> dict[str, int]:
         return await self._queries.count_watched(everyone=self._everyone)
-
-    async def watchers(self) -> Mapping[JobKey, tuple[str, ...]]:
-        return await self._queries.watchers()
 
     async def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         return await self._queries.timeline(key)

@@ -133,14 +133,14 @@ class SqliteStore:
     async def jobs(self, profile: str | None = None, limit: int = 10_000) -> tuple[SavedJob, ...]:
         return await self._read(lambda connection: jobs.jobs(connection, profile, limit))
 
-    async def watched(self, now: Instant, most: int | None = None) -> tuple[Job, ...]:
-        return await self._read(lambda connection: jobs.watched(connection, now, most))
+    async def watched(
+        self, now: Instant, most: int | None = None, *, of: Collection[JobKey] | None = None
+    ) -> tuple[Job, ...]:
+        found = await self._read(lambda connection: jobs.watched(connection, now, most))
+        return found if of is None else tuple(job for job in found if job.key in of)
 
     async def count_watched(self) -> dict[str, int]:
         return await self._read(jobs.count_watched)
-
-    async def watchers(self) -> Mapping[JobKey, tuple[str, ...]]:
-        return {}
 
     async def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
         return await self._read(lambda connection: jobs.timeline(connection, key))

@@ -13,6 +13,7 @@ SHORT_ID = 16
 """Cells of an ID that is shortened in its middle, where whole ones have no room."""
 
 LEAST_REASON = 8
+WHO_WIDTH = 8
 
 
 class Name(StrEnum):
@@ -22,6 +23,7 @@ class Name(StrEnum):
     JOB = "JOB"
     PROFILE = "PROFILE"
     KIND = "KIND"
+    WHO = "WHO"
     STAGE = "STAGE"
     PROGRESS = "PROGRESS"
     ELAPSED = "ELAPSED"
@@ -106,6 +108,7 @@ _FROM = {
     Name.PROFILE: 84,
     Name.ELAPSED: 80,
     Name.KIND: 96,
+    Name.WHO: 112,
     Name.ETA: 122,
     Name.STAGE: 160,
 }
@@ -125,14 +128,18 @@ SUGGESTED = ColumnChoice()
 
 
 @lru_cache(maxsize=16)
-def columns_for(width: int, *, profiles: bool = False, choice: ColumnChoice = SUGGESTED) -> Columns:
-    """Return the columns for a list `width` cells wide; `profiles` when the jobs are of more than one."""
+def columns_for(width: int, *, profiles: bool = False, who: bool = False, choice: ColumnChoice = SUGGESTED) -> Columns:
+    """Return the columns for a list `width` cells wide.
+
+    `profiles` when the jobs are of more than one, `who` when it is known of any who watches it.
+    """
     least_job = 8 if width < 40 else 10 if width < _FROM[Name.PROGRESS] else SHORT_ID
     widths = {
         Name.STATE: 13 if width >= _FULL_STATE_FROM else 9,
-        Name.JOB: LONGEST_ID if width >= _WHOLE_ID_FROM else least_job,
+        Name.JOB: LONGEST_ID if width - (WHO_WIDTH + GAP) * (profiles and who) >= _WHOLE_ID_FROM else least_job,
         Name.PROFILE: 8,
         Name.KIND: 13 if width >= 150 else 11,
+        Name.WHO: WHO_WIDTH,
         Name.STAGE: 11,
         Name.PROGRESS: 11 if width >= _BAR_FROM else 5,
         Name.ELAPSED: 7,
@@ -142,15 +149,16 @@ def columns_for(width: int, *, profiles: bool = False, choice: ColumnChoice = SU
     shown: dict[Name, int] = {}
     left = width - MARKER
     # In a list too narrow for all of them the age of what is shown outlasts the reason.
-    wanted = [name for name in _FROM if choice.wants(name) and (profiles or name is not Name.PROFILE)]
+    needless = {Name.PROFILE: not profiles, Name.WHO: not who}
+    wanted = [name for name in _FROM if choice.wants(name) and not needless.get(name)]
     for name in (Name.STATE, Name.JOB, Name.UPDATED, *wanted, *(name for name in _FROM if name not in wanted)):
         gap = GAP if shown else 0
         if name in wanted:
             if left - gap - widths[name] - GAP < LEAST_REASON:
                 continue
         else:
-            taken = sum(widths[one] + GAP for one in shown if one is Name.PROFILE or one in choice.always)
-            if width - taken < _FROM.get(name, 0) or name in choice.never or (name is Name.PROFILE and not profiles):
+            taken = sum(widths[one] + GAP for one in shown if one in needless or one in choice.always)
+            if width - taken < _FROM.get(name, 0) or name in choice.never or needless.get(name):
                 continue
         if widths[name] + gap > left:
             if name is not Name.UPDATED and left > gap:

@@ -257,6 +257,8 @@ def _over_time(job: Job, samples: Sequence[tuple[float, float]], now: Instant, w
 
 def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Line]:
     facts: list[tuple[str, str]] = [("job", str(job.key)), ("kind", job.kind)]
+    if job.target.watched_by:
+        facts.append(("watched by", ", ".join(job.target.watched_by)))
     for label, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         if us is not None:
             facts.append((label, humanize.format_datetime(us)))

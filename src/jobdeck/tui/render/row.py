@@ -177,6 +177,8 @@ def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
             return ((fit(job.key.profile, width), Role.DIM),)
         case Name.KIND:
             return ((fit(job.kind, width), Role.DIM),)
+        case Name.WHO:
+            return ((fit(", ".join(job.target.watched_by), width), Role.DIM),)
         case Name.STAGE:
             current = job.current_stage if not (job.terminal and job.summary_only) else None
             return ((fit(current.stage.name if current else "", width), Role.TEXT),)

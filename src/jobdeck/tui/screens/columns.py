@@ -90,7 +90,7 @@ class ColumnsScreen(Dialog[None]):
         self._draw()
 
     def _draw(self) -> None:
-        self._list.show(tuple(Name))
+        self._list.show(self._pane.jobs.possible_columns)
         self.query_one("#columns-heading", LinesWidget).show_lines(self._heading)
 
     def _column_line(self, name: Name, _: int) -> Line:

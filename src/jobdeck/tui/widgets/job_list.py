@@ -14,7 +14,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.cell_text import ShortIds
 from jobdeck.tui.job_table import JobTable, Order, Row
-from jobdeck.tui.render.columns import ColumnChoice, Columns, columns_for
+from jobdeck.tui.render.columns import ColumnChoice, Columns, Name, columns_for
 from jobdeck.tui.render.row import ACKNOWLEDGED, Ticks, faded, steady_spans, ticking_spans, ticks
 from jobdeck.tui.render.spans import EMPTY, Line, Role
 from jobdeck.tui.terminal import set_virtual_height
@@ -69,7 +69,7 @@ class JobList(LineView):
         super().__init__(id=id)
         self._model = model
         self._now = now
-        self._several = False
+        self._several = self._who = False
         self._columns = columns_for(0)
         self._choice = ColumnChoice()
         self._names = ShortIds(0)
@@ -105,6 +105,11 @@ class JobList(LineView):
         self._lay_out()
 
     @property
+    def possible_columns(self) -> tuple[Name, ...]:
+        """The columns that a list of these jobs may have, at some width."""
+        return tuple(name for name in Name if name is not Name.WHO or self._who)
+
+    @property
     def wanted_height(self) -> int:
         """The lines that show every row, or what is said while there is none."""
         return max(len(self._model), EMPTY_LINES)
@@ -138,9 +143,9 @@ class JobList(LineView):
         """
         self._now = now
         count = len(self._model)
-        several = len(self._model.profiles) > 1
-        if several != self._several:
-            self._several = several
+        several, who = len(self._model.profiles) > 1, self._model.knows_watchers
+        if (several, who) != (self._several, self._who):
+            self._several, self._who = several, who
             self._lay_out()
         line = self._index - self.scroll_offset.y
         index = self._model.index(self._selected) if self._selected is not None else None
@@ -293,7 +298,7 @@ class JobList(LineView):
 
     def _lay_out(self) -> None:
         width = self.line_width
-        columns = columns_for(width, profiles=self._several, choice=self._choice)
+        columns = columns_for(width, profiles=self._several, who=self._who, choice=self._choice)
         if columns is not self._columns:
             self._columns = columns
             if columns.job_width != self._names.width:
