@@ -7,7 +7,9 @@ from pathlib import Path
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.parser import COMMANDS, build_parser
-from jobdeck.config.settings import load_settings
+from jobdeck.config.hooks import read_hooks
+from jobdeck.config.settings import STORE_URL, load_settings
+from jobdeck.config.team import STORE_KEYS
 from jobdeck.tui.job_filter import parse as understand
 from jobdeck.tui.render.state import ALL_STATES
 
@@ -70,3 +72,16 @@ def test_the_configuration_is_accepted_as_it_stands(tmp_path: Path) -> None:
     assert settings.profiles.keys() == tomllib.loads(text)["profiles"].keys()
     assert settings.default_profile == "hog"
     assert settings.hooks[0].run == ("notify-slack", "--channel", "imports")
+
+
+def test_what_a_team_needs_is_named_as_it_is() -> None:
+    (section,) = re.findall(r"^## A team's deck\n\n(.*?)\n\n## ", README, re.MULTILINE | re.DOTALL)
+    assert {"JOBDECK_STORE_URL", "url", "[store]", "jobdeck --team", 'once = "team"'} <= set(
+        re.findall(r"`([^`]+)`", section)
+    )
+    assert STORE_URL == "JOBDECK_STORE_URL"
+    assert "url" in STORE_KEYS
+    assert "  --team " in HELP
+    assert read_hooks([{"run": ["x"], "once": "team"}], "a test", ())[0].team
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert "team" in extras
