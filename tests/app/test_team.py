@@ -1,6 +1,7 @@
 """Several people on one database: what happens once for each of them, and what once for all."""
 
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.engine.engine import Engine
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
+from tests.builders import make_target
 from tests.engine.running import until
 from tests.store.postgres.database import new_database
 from tests.support.team import Team, running
@@ -92,3 +94,49 @@ async def test_what_is_taken_off_the_screen_and_comes_back_stays_on_the_list_it_
         await until(lambda: len(bob.jobs) == 2)
     async with running(LiveSession(team.context("bob"), ())) as bob:
         assert set(watched_by(bob)) == {"en_3"}
+
+
+async def test_who_acknowledged_a_job_is_named_to_the_others(team: Team) -> None:
+    (target,) = team.targets("/api/enrichments/en_2")
+    async with running(LiveSession(team.context("bob"), (target,))) as bob:
+        async with running(LiveSession(team.context("ann"), (target,))) as ann:
+            ann.acknowledge([target.key])
+            await until(lambda: bob.jobs[target.key].acknowledged)
+            assert ann.jobs[target.key].acknowledged_by is None, "oneself needs no name"
+        named = bob.jobs[target.key].acknowledged_by
+        assert named is not None
+        assert named.name == "ann"
+        assert abs(named.at_us / 1e6 - time.time()) < 60
+    for user, name in (("bob", "ann"), ("ann", None)):
+        async with running(LiveSession(team.context(user), ())) as engine:
+            remembered = engine.jobs[target.key]
+            assert remembered.acknowledged
+            assert (remembered.acknowledged_by.name if remembered.acknowledged_by else None) == name
+
+
+async def test_jobs_of_a_profile_that_one_has_no_key_for_are_left_to_the_others(team: Team) -> None:
+    first, second = team.targets("/api/enrichments/en_2", "/api/enrichments/en_3")
+    foreign = [make_target(id_ * 24, "sonarly", "prospecting") for id_ in "ab"]
+    context = team.context("bob", everyone=True, without_key="sonarly")
+    async with running(LiveSession(team.context("ann"), (first, foreign[0]))) as ann:
+        await until(lambda: len(ann.jobs) == 2)
+        session = LiveSession(context, ())
+        async with running(session) as bob:
+            assert set(bob.jobs) == {first.key}
+            assert any("profile sonarly skipped" in notice for notice in session.notices)
+            ann.add([foreign[1]])
+            ann.add([second])
+            await until(lambda: set(bob.jobs) == {first.key, second.key})
+
+
+async def test_what_was_missed_is_read_anew_when_the_changes_are_gone(team: Team) -> None:
+    (target,) = team.targets("/api/enrichments/en_2")
+    session = LiveSession(team.context("bob", everyone=True), ())
+    assert await session.recall() == ()
+    async with running(LiveSession(team.context("ann"), (target,))) as ann:
+        await until(lambda: ann.jobs[target.key].observed is not None)
+        store = (await team.context("cara").open_store()).store
+        await store.purge(time.time_ns() // 1_000 + 10**9)
+        await store.close()
+        async with running(session) as bob:
+            await until(lambda: watched_by(bob) == {"en_2": ("ann",)})

@@ -24,17 +24,25 @@ class Team:
         self._database = database
         self._server = server
 
-    def settings(self, user: str, *hooks: Hook, organization: str = "acme") -> Settings:
+    def settings(self, user: str, *hooks: Hook, organization: str = "acme", without_key: str = "") -> Settings:
         settings = settings_for(self._server)
+        missing = {"token": SecretRef("env:NOT_SET", "a test")}
         profiles = {
-            name: replace(one, profile=replace(one.profile, organization=organization))
+            name: replace(
+                one,
+                profile=replace(one.profile, organization=organization),
+                secret_refs=missing if name == without_key else one.secret_refs,
+            )
             for name, one in settings.profiles.items()
         }
         team = TeamSettings(SecretRef(self._database, "a test"), WhenAway.WAIT, user)
         return replace(settings, profiles=profiles, team=team, hooks=hooks)
 
-    def context(self, user: str, *hooks: Hook, everyone: bool = False, organization: str = "acme") -> AppContext:
-        return AppContext({}, settings=self.settings(user, *hooks, organization=organization), everyone=everyone)
+    def context(
+        self, user: str, *hooks: Hook, everyone: bool = False, organization: str = "acme", without_key: str = ""
+    ) -> AppContext:
+        settings = self.settings(user, *hooks, organization=organization, without_key=without_key)
+        return AppContext({}, settings=settings, everyone=everyone)
 
     def targets(self, *texts: str) -> tuple[Target, ...]:
         registry = self.context("nobody").registry

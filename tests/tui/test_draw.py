@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from jobdeck.cli.job_text import describe_message
-from jobdeck.domain.job import Job, JobError
+from jobdeck.domain.job import Acknowledger, Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
@@ -406,3 +406,13 @@ def test_a_titled_line_is_as_wide_as_its_pane_whatever_its_title_is_written_in()
 )
 def test_escapes_in_a_result_are_letters_where_they_can_be_seen(piece: str, shown: str) -> None:
     assert readable(piece) == shown
+
+
+def test_another_person_of_a_team_is_named_in_the_detail() -> None:
+    one = job("op_a", Phase.FAILED, acknowledged=True, acknowledged_by=Acknowledger("bob", NOON.us))
+    one = replace(one, target=replace(one.target, watched_by=("ann", "bob")))
+    detail = texts(detail_lines(one, ScheduleInfo(), NOON, 100))
+    assert "watched by   ann, bob" in detail
+    assert "acknowledged by bob, 14:02:00Z" in detail
+    for other in (replace(one, acknowledged=False), replace(one, acknowledged_by=None)):
+        assert "acknowledged by" not in texts(detail_lines(other, ScheduleInfo(), NOON, 100))

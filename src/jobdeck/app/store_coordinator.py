@@ -315,7 +315,9 @@ class StoreCoordinator:
         said = (one for one in changes if one.kind is ChangeKind.ANNOTATED and one.client != ours)
         if about := {key: None for one in said for key in one.keys if is_watched(key)}:
             notes = await self._store.annotations(about)
-            updates += (ExternalAcknowledgement(key, note.acknowledged) for key, note in notes.items())
+            updates += (
+                ExternalAcknowledgement(key, note.acknowledged, note.acknowledger) for key, note in notes.items()
+            )
         if self._team is not None:
             updates += await self._watchers_of(self._team, changes, is_watched)
         return tuple(updates)

@@ -90,6 +90,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledger:
+    """Who of a team acknowledged a job, and when."""
+
+    name: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A named part of a job as the server reports it; `progress` is None or a fraction within 0–1."""
 
@@ -169,7 +177,7 @@ class Job:
     the exchanges since the last good one and `misses` how many of them said "not found", the first at `missing_since`;
     `not_found` is whether they have said so for long enough to believe it. `outage` is set
     while every request of the job's profile meets a problem, whether or not the job itself was asked for.
-    `acknowledged` says that a person knows of its trouble.
+    `acknowledged` says that a person knows of its trouble, `acknowledged_by` who of a team that is, if it is another.
     `summary_only` says that its status comes from a list row, and that no answer of the job's own has come since;
     `doubt` is the status that a later row gives to a job whose own answer told an end, `disputed_end` the status and
     the moment (microseconds since the epoch) of a remembered end that a row denies. `whole` is the moment of the last
@@ -226,6 +234,7 @@ class Job:
     anomalies: tuple[str, ...] = ()
     outage: Problem | None = None
     acknowledged: bool = False
+    acknowledged_by: Acknowledger | None = None
     interval: float = 5.0
     eta: tuple[float, float] | None = None
     stall_after: float | None = None

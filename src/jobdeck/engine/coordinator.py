@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.job import Acknowledger, Job, JobKey, Target
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.providers.base import Reply
 from jobdeck.scheduling.actions import CancelJob, FetchPart, ListPage, Poll
@@ -62,10 +62,11 @@ class ExternalSighting:
 
 @dataclass(frozen=True, slots=True)
 class ExternalAcknowledgement:
-    """That somebody else said whether the trouble of a job is known."""
+    """That somebody else said whether the trouble of a job is known; `by` whom, where that is another person."""
 
     key: JobKey
     acknowledged: bool
+    by: Acknowledger | None = None
 
     @property
     def exchange(self) -> None:

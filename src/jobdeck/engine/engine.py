@@ -492,7 +492,7 @@ class Engine:
     def _merge_external(self, external: External) -> RegistryChange:
         """Merge what another process observed into the registry and the schedule."""
         if isinstance(external, ExternalAcknowledgement):
-            touched = self._registry.acknowledge(external.key, acknowledged=external.acknowledged)
+            touched = self._registry.acknowledge(external.key, acknowledged=external.acknowledged, by=external.by)
             return RegistryChange((touched,) if touched is not None else (), (), ())
         if isinstance(external, ExternalFocus):
             self._focus = external.keys

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation, Source, Stage, Target
+from jobdeck.domain.job import Acknowledger, Job, JobKey, Observation, Source, Stage, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
@@ -171,12 +171,12 @@ class Registry:
                 touched.append(self._jobs[key])
         return tuple(touched)
 
-    def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
-        """Set whether a person has acknowledged a job; None when that is nothing new."""
+    def acknowledge(self, key: JobKey, *, acknowledged: bool, by: Acknowledger | None = None) -> Job | None:
+        """Set whether a person has acknowledged a job, `by` another than oneself; None when that is nothing new."""
         job = self._jobs.get(key)
         if job is None or job.acknowledged == acknowledged:
             return None
-        self._jobs[key] = replace(job, acknowledged=acknowledged)
+        self._jobs[key] = replace(job, acknowledged=acknowledged, acknowledged_by=by)
         return self._touch(key)
 
     def set_watchers(self, key: JobKey, names: tuple[str, ...]) -> Job | None:

@@ -10,7 +10,7 @@ from jobdeck import __version__
 from jobdeck.domain.events import Event, OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock, Instant
-from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.job import Acknowledger, Job, JobKey, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
 from jobdeck.domain.timeline import TimelineEvent
@@ -142,10 +142,10 @@ class RecordedRegistry(Registry):
         self._record(e.OutageChanged(self._clock.now(), profile, outage))
         return super().mark_unreachable(profile, outage)
 
-    def acknowledge(self, key: JobKey, *, acknowledged: bool) -> Job | None:
+    def acknowledge(self, key: JobKey, *, acknowledged: bool, by: Acknowledger | None = None) -> Job | None:
         """Record and acknowledge."""
         self._record(e.Acknowledged(self._clock.now(), key, acknowledged))
-        return super().acknowledge(key, acknowledged=acknowledged)
+        return super().acknowledge(key, acknowledged=acknowledged, by=by)
 
     def merge_external(self, heard: Job, exchange: Exchange | None, *, result_missing: bool = False) -> RegistryChange:
         """Record and merge."""

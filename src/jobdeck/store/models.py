@@ -7,7 +7,7 @@ from typing import Literal, NewType
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Job, JobKey, Observation
+from jobdeck.domain.job import Acknowledger, Job, JobKey, Observation
 from jobdeck.domain.scope import Scope
 
 POLL = "poll"
@@ -148,17 +148,28 @@ class PhaseEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a person said about a job: `client` and `at_us` are those of the acknowledgement, else of the note."""
+    """What a person said about a job: `client` and `at_us` are those of the acknowledgement, else of the note.
+
+    `person` is the name of who of a team acknowledged it, empty where that is oneself.
+    """
 
     acknowledged: bool
     note: str
     client: str
     at_us: int
+    person: str = ""
+
+    @property
+    def acknowledger(self) -> Acknowledger | None:
+        """Who of a team acknowledged the job, if it is another than oneself."""
+        return Acknowledger(self.person, self.at_us) if self.acknowledged and self.person else None
 
     def applied_to(self, job: Job) -> Job:
         """Return a job, acknowledged where it is acknowledged as it is: an end that came later is news."""
         overtaken = job.ended is not None and self.at_us < job.ended.us
-        return replace(job, acknowledged=True) if self.acknowledged and not overtaken else job
+        if not self.acknowledged or overtaken:
+            return job
+        return replace(job, acknowledged=True, acknowledged_by=self.acknowledger)
 
 
 class ChangeKind(StrEnum):

@@ -263,7 +263,13 @@ class Queries:
         await self._scopes.require(key.profile for key in wanted)
         rows = await self._server.rows(_ANNOTATIONS, *self._scopes.parts(wanted))
         found = {
-            (scope, group, id_): Annotation(acknowledged, clean(note, lines=True), clean(who), self._clock.here(at_us))
+            (scope, group, id_): Annotation(
+                acknowledged,
+                clean(note, lines=True),
+                clean(who),
+                self._clock.here(at_us),
+                "" if who == self._user else clean(who),
+            )
             for scope, group, id_, acknowledged, note, who, at_us in rows
         }
         places = {key: (self._scopes.rows[key.profile], key.account_group or "", key.id) for key in wanted}

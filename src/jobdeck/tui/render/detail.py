@@ -259,6 +259,8 @@ def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Li
     facts: list[tuple[str, str]] = [("job", str(job.key)), ("kind", job.kind)]
     if job.target.watched_by:
         facts.append(("watched by", ", ".join(job.target.watched_by)))
+    if job.acknowledged and (who := job.acknowledged_by) is not None:
+        facts.append(("acknowledged", f"by {who.name}, {humanize.format_recent(who.at_us, now)}"))
     for label, us in (("created", job.created_us), ("updated", job.updated_us), ("ended", job.ended_us)):
         if us is not None:
             facts.append((label, humanize.format_datetime(us)))
