@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,16 @@ WORDS = st.sampled_from(
 def passing(text: str, jobs: list[Job] | None = None) -> list[Job]:
     found = parse(text)
     return [one for one in jobs or DECK if found.admits(one, counted_state(one, NOON).word, NOON)]
+
+
+def test_jobs_are_found_by_who_watches_them() -> None:
+    jobs = [
+        replace(one, target=replace(one.target, watched_by=names))
+        for one, names in zip(DECK, (("ann",), ("ann", "bob"), ("bob",), ()), strict=False)
+    ]
+    assert passing("who:ann", jobs) == jobs[:2]
+    assert passing("who:ann !who:bob", jobs) == jobs[:1]
+    assert passing('who=""', jobs) == jobs[3:]
 
 
 @given(st.text(max_size=60))

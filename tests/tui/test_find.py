@@ -1,5 +1,7 @@
 """Finding and filtering: shortened IDs, what was typed before, what is likely meant, and views that are kept."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +67,9 @@ def test_what_is_no_history_and_no_view_is_passed_over(text: str) -> None:
 
 async def test_what_is_likely_meant_is_suggested() -> None:
     table = JobTable()
-    table.update([*DECK, job("op_x", Phase.FAILED, error=LIMITED)], (), NOON)
+    theirs = job("op_y")
+    theirs = replace(theirs, target=replace(theirs.target, watched_by=("bernadette", "ann")))
+    table.update([*DECK, job("op_x", Phase.FAILED, error=LIMITED), theirs], (), NOON)
     suggester = FilterSuggester(table.rows)
     for typed, meant in (
         ("st", "state:"),
@@ -76,6 +80,8 @@ async def test_what_is_likely_meant_is_suggested() -> None:
         ("error:UPST", "error:UPSTREAM_TIMEOUT"),
         ("reason:rate_l", "reason:RATE_LIMITED"),
         ("kind:dee", None),
+        ("!wh", "!who:"),
+        ("who:ann,b", "who:ann,bernadette"),
         ("s", None),
         ("zz", None),
         ("age>3", None),

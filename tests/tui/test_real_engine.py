@@ -9,11 +9,13 @@ from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
 from jobdeck.app.session import Preference
 from jobdeck.simulator.demo import demo_scenario, demo_targets
-from jobdeck.simulator.scenario import Scenario
+from jobdeck.simulator.scenario import JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.tui.app import JobdeckApp
-from tests.engine.running import settings_for
+from tests.engine.running import settings_for, until
+from tests.store.postgres.database import new_database
 from tests.support.clocks import FastClock
+from tests.support.team import Team, running
 from tests.tui.drive import Clipboard, Driven, toasts
 
 SPEED = 20.0
@@ -115,3 +117,27 @@ async def test_a_mistyped_id_is_not_found_and_its_profile_stays_reachable() -> N
         await run.shows("? not found")
         assert run.app.deck.deck_state.unreachable_profiles() == ()
         assert "no data" not in run.text
+
+
+async def test_what_others_watch_comes_onto_the_screen_of_a_team_and_goes() -> None:
+    jobs = tuple(JobScript(id=f"en_{number}", resource=Resource.ENRICHMENT, duration=600.0) for number in range(2))
+    async with new_database() as url, SimulatorServer(Scenario(jobs=jobs)) as server:
+        team = Team(url, server.url)
+        first, second = team.targets("/api/enrichments/en_0", "/api/enrichments/en_1")
+        async with running(LiveSession(team.context("ann"), (first,))) as ann:
+            await until(lambda: ann.jobs[first.key].observed is not None)
+            app = JobdeckApp(LiveSession(team.context("bob", everyone=True), ()), put=Clipboard(), frame_seconds=0.02)
+            async with app.run_test(size=(120, 36)) as pilot:
+                run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
+                await run.shows("en_0")
+                assert "WHO" in run.text
+                await run.shows("watched by ann")
+                ann.add([second])
+                await run.shows("en_1")
+                # On one's own list, too.
+                await run.press("a", *"/api/enrichments/en_1", "enter", "ctrl+s")
+                await run.shows("ann, bob")
+                ann.remove([first.key, second.key])
+                await run.until(lambda: "en_0" not in run.text)
+                await run.shows("watched by bob")
+                await run.press("q")
