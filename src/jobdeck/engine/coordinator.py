@@ -97,9 +97,7 @@ class ExternalWatchers:
         """None: no request was sent for it."""
 
 
-External: TypeAlias = (
-    ExternalUpdate | ExternalSighting | ExternalAcknowledgement | ExternalWatchers | ExternalFocus
-)
+External: TypeAlias = ExternalUpdate | ExternalSighting | ExternalAcknowledgement | ExternalWatchers | ExternalFocus
 """What comes from other processes."""
 
 
