@@ -15,7 +15,7 @@ from jobdeck.recording.entries import Added, Replied
 from jobdeck.recording.reader import read_recording
 from tests.cli.harness import Ran, environment, jobdeck
 from tests.scripted_server import Say, Scripted, scripted_apart
-from tests.unit.providers.shapes import OPERATION, operation, run
+from tests.unit.http.shapes import OPERATION, operation, run
 
 CONFIG = """
 default_profile = "own"

@@ -16,7 +16,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.coordinator import Denied, NullCoordinator, Permit, Request
 from jobdeck.engine.engine import Engine
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.recorder import Recorder
 from jobdeck.recording.replay import ReplayEngine
@@ -172,7 +172,7 @@ async def test_a_provider_that_raises_leaves_it_open_and_on_record(tmp_path: Pat
     context = AppContext({"JOBDECK_DATA_DIR": str(tmp_path)}, settings=settings_for("http://127.0.0.1:9"))
     target = parse_target(f"sonarly:{GROUP}/{IDS[0]}", context.registry)
 
-    async def broken(_: Target) -> Reply:
+    async def broken(_: Target) -> PollResult:
         raise ZeroDivisionError
 
     store = await context.open_store()

@@ -19,7 +19,7 @@ from tests.builders import APIS, make_profile
 from tests.engine.running import PATIENCE
 from tests.scripted_server import Say, Scripted, scripted
 from tests.support.clocks import FastClock
-from tests.unit.providers.shapes import AZURE_ERROR, AZURE_ID, OPERATION, OPERATION_ID, azure, operation, run
+from tests.unit.http.shapes import AZURE_ERROR, AZURE_ID, OPERATION, OPERATION_ID, azure, operation, run
 
 TOKEN = "tok_canary_0123456789"
 RUN = "/repos/octocat/Hello-World/actions/runs/30433642"

@@ -20,7 +20,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.coordinator import Denied, NullCoordinator, Permit, RateLimits, Request
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.worker import MAX_IN_FLIGHT, ProfileWorker
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.simulator.demo import demo_scenario
 from jobdeck.simulator.scenario import (
     Api,
@@ -275,10 +275,10 @@ class BrokenProvider:
     def url_of(self, asked: object) -> str:
         raise ZeroDivisionError
 
-    async def poll(self, target: Target) -> Reply:
+    async def poll(self, target: Target) -> PollResult:
         raise ZeroDivisionError(target.key.id)
 
-    async def list_page(self, page: object) -> Reply:
+    async def list_page(self, page: object) -> PollResult:
         raise ZeroDivisionError
 
     async def aclose(self) -> None: ...

@@ -9,7 +9,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.engine import memory
 from jobdeck.engine.memory import ResultBudget
 from jobdeck.engine.registry import Registry
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from tests.builders import START, make_exchange, make_observation, make_target
 
 LARGE = '"' + "x" * 10_000 + '"'
@@ -35,7 +35,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 def answer(registry: Registry, name: str, seconds: float = 0.0, result: str | None = LARGE) -> None:
     exchange = replace(make_exchange(START.later(seconds)), job=key(name))
-    registry.apply(key(name), Reply(exchange, (ended(name, result),)), exchange.started)
+    registry.apply(key(name), PollResult(exchange, (ended(name, result),)), exchange.started)
 
 
 def test_the_oldest_and_largest_go_first_and_never_the_newest_or_the_one_that_is_looked_at() -> None:
@@ -72,7 +72,7 @@ def test_what_is_said_again_of_a_job_whose_result_had_to_go_changes_nothing(regi
     for name in ("op_1", "op_2", "op_3"):
         answer(registry, name)
     before = registry.jobs[key("op_1")]
-    page = Reply(replace(make_exchange(START.later(2.0)), job=None), (ended("op_1"),))
+    page = PollResult(replace(make_exchange(START.later(2.0)), job=None), (ended("op_1"),))
     assert registry.apply(None, page, START.later(2.0)).jobs == ()
     heard = replace(before, facts=(), sequence=before.sequence + 10)
     applied = registry.merge_external(heard, None, result_missing=True)
@@ -94,7 +94,7 @@ def test_a_former_state_keeps_no_large_result(registry: Registry) -> None:
     answer(registry, "op_1")
     running = replace(make_observation(Phase.RUNNING, 0.1), result=None)
     now = START.later(5.0)
-    registry.apply(key("op_1"), Reply(make_exchange(now), (running,)), now)
+    registry.apply(key("op_1"), PollResult(make_exchange(now), (running,)), now)
     previous = registry.log_of(key("op_1")).previous
     assert previous is not None
     assert (previous.result, previous.evicted_result) == (None, len(LARGE))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cleanness import is_clean
-from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
+from tests.unit.http.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 EVIL = "\x1b]52;c;aGk=\x07\u202e\u2066\x9b2J\u200b\x7f[@click=app.quit]x[/]\r\n\x00"
 

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import ListPage
 from tests.cleanness import is_clean
 from tests.support.examples import examples
-from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
+from tests.unit.http.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 
-def check(reply: Reply) -> None:
+def check(reply: PollResult) -> None:
     problem = reply.problem
     if problem is None:
         assert reply.exchange.http_status is not None
@@ -29,10 +29,10 @@ def check(reply: Reply) -> None:
     assert reply.retry_after is None or 0.2 <= reply.retry_after <= 900.0
 
 
-def replies_to(raw: bytes) -> list[Reply]:
+def replies_to(raw: bytes) -> list[PollResult]:
     """Have both providers ask a server that answers `raw` to everything, and hangs up."""
 
-    async def ask() -> list[Reply]:
+    async def ask() -> list[PollResult]:
         async with (
             serve(raw) as wire,
             the_hog(wire.base_url, deadline=60) as hog,

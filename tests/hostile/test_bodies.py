@@ -9,10 +9,10 @@ import pytest
 
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.text import clean
-from jobdeck.providers import http
-from jobdeck.providers.base import Reply
-from jobdeck.providers.inflate import EncodingError, Inflater, TooBigError
-from tests.unit.providers.wire import Wire, answer, hog_target, serve, the_hog
+from jobdeck.http import client
+from jobdeck.http.base import PollResult
+from jobdeck.http.inflate import EncodingError, Inflater, TooBigError
+from tests.unit.http.wire import Wire, answer, hog_target, serve, the_hog
 
 BODY = json.dumps({"id": "op_1", "status": "queued"}).encode()
 GZIP = {"Content-Encoding": "gzip"}
@@ -20,7 +20,7 @@ MEMBER = gzip.compress(BODY, mtime=0)
 """Without the time in it: a test is called by it, and has to be called alike in every worker."""
 
 
-async def poll(raw: bytes) -> Reply:
+async def poll(raw: bytes) -> PollResult:
     async with serve(raw) as wire, the_hog(wire.base_url) as hog:
         return await hog.poll(hog_target("op_1"))
 
@@ -96,7 +96,7 @@ def test_a_name_of_an_encoding_is_cut() -> None:
     assert len(str(caught.value)) < 200
 
 
-async def stalled(raw: bytes) -> tuple[Reply, Wire]:
+async def stalled(raw: bytes) -> tuple[PollResult, Wire]:
     async with serve(raw, stall=True) as wire, the_hog(wire.base_url, deadline=0.2) as hog:
         reply = await hog.poll(hog_target("op_1"))
         await asyncio.wait_for(wire.left.wait(), 60)
@@ -178,7 +178,7 @@ async def test_an_id_and_a_message_of_megabytes_are_looked_at_no_further_than_th
         sizes.append(len(text))
         return clean(text)
 
-    monkeypatch.setattr(http, "clean", noting)
+    monkeypatch.setattr(client, "clean", noting)
     long = "%41" * 700_000
     said = {"error": {"message": long}, "meta": {"requestId": long}, "traceId": "\x1b" * 100_000}
     reply = await poll(answer(json.dumps(said).encode(), 500))

@@ -11,15 +11,15 @@ import httpx
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.base import Reply
-from jobdeck.providers.credentials import Credentials
-from jobdeck.providers.http import Address, HttpLayer
-from jobdeck.providers.redactor import Redactor
-from jobdeck.providers.secret import Secret
-from jobdeck.providers.transport import ForeignOriginError, authorize, open_client
+from jobdeck.http.base import PollResult
+from jobdeck.http.client import HttpClient, RequestSpec
+from jobdeck.http.credentials import Credentials
+from jobdeck.http.redactor import Redactor
+from jobdeck.http.secret import Secret
+from jobdeck.http.transport import ForeignOriginError, authorize, open_client
 from tests.builders import make_profile
 from tests.support.clocks import SteppingClock
-from tests.unit.providers.wire import (
+from tests.unit.http.wire import (
     ACCESS,
     NOON,
     SECRET,
@@ -131,8 +131,8 @@ def test_credentials_are_given_to_their_own_origin_however_it_is_spelt(url: str)
 
 async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
     async with serve(answer()) as wire:
-        http = HttpLayer(profile_at(wire.base_url).http, SteppingClock(NOON))
-        reply = await http.get(Address("@localhost/api/operations/op_1"))
+        http = HttpClient(profile_at(wire.base_url).http, SteppingClock(NOON))
+        reply = await http.get(RequestSpec("@localhost/api/operations/op_1"))
         await http.aclose()
     assert wire.connections == 0
     problem = reply.exchange.problem
@@ -149,8 +149,8 @@ async def test_the_client_itself_holds_no_credentials() -> None:
 async def test_each_kind_of_credentials_sends_its_own_headers_and_the_project() -> None:
     async with serve(answer(), keep=True) as wire:
         profile = make_profile("hog", "thehog", base_url=wire.base_url, credentials=bearer(), project_id="proj_1")
-        http = HttpLayer(profile.http, SteppingClock(NOON))
-        await http.get(Address("/x"))
+        http = HttpClient(profile.http, SteppingClock(NOON))
+        await http.get(RequestSpec("/x"))
         await http.aclose()
     request = wire.requests[0].decode()
     assert f"Authorization: Bearer {TOKEN}\r\n" in request
@@ -158,7 +158,7 @@ async def test_each_kind_of_credentials_sends_its_own_headers_and_the_project() 
     assert "x-access-key" not in request.lower()
 
 
-async def echoes(status: int) -> Reply:
+async def echoes(status: int) -> PollResult:
     """Have a server say our keys back in every place it can write to."""
     forms = " ".join(spellings(ACCESS) + spellings(SECRET))
     body = {
@@ -201,10 +201,10 @@ async def test_a_malformed_key_is_not_in_the_message_about_it() -> None:
     bad = object.__new__(Secret)
     bad._value = f"{TOKEN}\r\nX-Evil: 1"
     async with serve(answer()) as wire:
-        http = HttpLayer(
+        http = HttpClient(
             profile_at(wire.base_url, "sonarly", Credentials({"token": bad}, BEARER)).http, SteppingClock(NOON)
         )
-        reply = await http.get(Address("/x"))
+        reply = await http.get(RequestSpec("/x"))
         await http.aclose()
     assert wire.requests == []
     assert reply.exchange.problem is not None

@@ -17,12 +17,12 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.transitions import apply_observation
-from jobdeck.providers.base import Reply
-from jobdeck.providers.repair import repair
+from jobdeck.http.base import PollResult
+from jobdeck.http.repair import repair
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS
 from tests.cleanness import is_clean
-from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
+from tests.unit.http.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 HEAD = b'{"id": "op_1", "status": "failed", "error": {"code": "X", "message": "'
 TAIL = b'"}, "result": {"a": 1}}'
@@ -34,7 +34,7 @@ ENVELOPE = (
 )
 
 
-async def poll(body: bytes, headers: dict[str, str] | None = None) -> Reply:
+async def poll(body: bytes, headers: dict[str, str] | None = None) -> PollResult:
     async with serve(answer(body, headers=headers)) as wire, the_hog(wire.base_url) as hog:
         return await hog.poll(hog_target("op_1"))
 

@@ -24,17 +24,17 @@ from jobdeck.apis.url_template import is_piece
 from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.base import Reply
-from jobdeck.providers.credentials import Credentials
-from jobdeck.providers.secret import Secret
-from jobdeck.providers.transport import ForeignOriginError, authorize
+from jobdeck.http.base import PollResult
+from jobdeck.http.credentials import Credentials
+from jobdeck.http.secret import Secret
+from jobdeck.http.transport import ForeignOriginError, authorize
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS, describe, make_profile
 from tests.cleanness import is_clean
 from tests.support.clocks import SteppingClock
 from tests.support.examples import examples
-from tests.unit.providers.shapes import AZURE, GITHUB, GOOGLE
-from tests.unit.providers.wire import NOON, NOON_DATE, SECRET, Wire, answer, serve
+from tests.unit.http.shapes import AZURE, GITHUB, GOOGLE
+from tests.unit.http.wire import NOON, NOON_DATE, SECRET, Wire, answer, serve
 
 EVERYTHING = describe(
     "everything",
@@ -225,7 +225,7 @@ def target(job_id: str = "1", group: str | None = "blue") -> Target:
     return Target(JobKey("own", group, job_id), "everything", "job")
 
 
-async def poll(raw: bytes, credentials: Credentials | None = None, **key: str) -> tuple[Reply, Wire]:
+async def poll(raw: bytes, credentials: Credentials | None = None, **key: str) -> tuple[PollResult, Wire]:
     async with serve(raw) as wire:
         provider = ApiClient(profile_at(wire, credentials), SteppingClock(NOON), deadline=60)
         try:

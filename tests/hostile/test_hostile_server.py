@@ -33,7 +33,7 @@ from tests.hostile.server import GROUP, HostileServer
 from tests.support.clocks import FastClock
 from tests.tui.drive import Clipboard, Driven
 from tests.tui.test_hostile import assert_harmless
-from tests.unit.providers.wire import hog_target, serve, sonarly, sonarly_target, the_hog
+from tests.unit.http.wire import hog_target, serve, sonarly, sonarly_target, the_hog
 
 APIS: tuple[str, ...] = ("thehog", "sonarly")
 SPEED = 2.5

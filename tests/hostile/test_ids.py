@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from jobdeck.apis.ids import is_id
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.providers.http import path_of
-from tests.unit.providers.wire import answer, serve, sonarly, the_hog
+from jobdeck.http.client import path_of
+from tests.unit.http.wire import answer, serve, sonarly, the_hog
 from tests.unit.test_targets import BOTH, parse_target, refusal
 
 AIRFLOW = "manual__2026-11-28T09:40:00.745000+00:00"

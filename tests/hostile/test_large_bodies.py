@@ -10,11 +10,11 @@ import pytest
 from jobdeck.domain.job import DROPPED_RESULT, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers import body, inflate
-from jobdeck.providers.base import Reply
-from jobdeck.providers.prune import Pruner
+from jobdeck.http import body, inflate
+from jobdeck.http.base import PollResult
+from jobdeck.http.prune import Pruner
 from jobdeck.scheduling.actions import ListPage
-from tests.unit.providers.wire import SECRET, answer, hog_target, serve, sonarly, sonarly_target, the_hog
+from tests.unit.http.wire import SECRET, answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 LIMIT = 64 * 1024
 """What is kept whole here, so that a large answer need not be one of 8 MiB."""
@@ -28,7 +28,7 @@ def _small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pruner.__init__, "__defaults__", (LIMIT,))
 
 
-async def poll(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
+async def poll(value: object, status: int = 200, headers: dict[str, str] | None = None) -> PollResult:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     assert len(raw) > LIMIT or headers
     async with serve(answer(raw, status, headers)) as wire, the_hog(wire.base_url) as hog:

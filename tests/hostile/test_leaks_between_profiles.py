@@ -10,8 +10,8 @@ import pytest
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
-from jobdeck.providers import escapes
-from jobdeck.providers.redactor import Redactor
+from jobdeck.http import escapes
+from jobdeck.http.redactor import Redactor
 from jobdeck.tui.app import JobdeckApp
 from tests.cli.harness import HOST, jobdeck
 from tests.hostile.canaries import ACCESS, BEARER, SECRET, SONARLY, Gossip, leaking_files, leaks

@@ -15,10 +15,10 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.transitions import apply_failure, apply_observation
 from jobdeck.engine.registry import Registry
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from tests.builders import START, make_exchange, make_job, make_observation, make_target
 from tests.support.examples import examples
-from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
+from tests.unit.http.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 KEY = make_target().key
 STATE = ("status", "phase", "progress", "stages", "error", "result", "observed", "asked", "changed", "ended")
@@ -76,14 +76,14 @@ class LifeOfAJob(RuleBasedStateMachine):
     def answered(self, asked: Asked, row: Observation, foreign: bool) -> None:
         before = self.job
         seen = (replace(row, whole=True),) if asked.alone else (row, *((replace(row, id="other"),) if foreign else ()))
-        self.registry.apply(KEY if asked.alone else None, Reply(asked.exchange(), seen), self.now)
+        self.registry.apply(KEY if asked.alone else None, PollResult(asked.exchange(), seen), self.now)
         assert set(self.registry.jobs) == {KEY}, "a list adds nothing of its own"
         self.believe(asked, row, before, own=asked.alone)
 
     @rule(asked=consumes(flying), kind=st.sampled_from(ProblemKind))
     def failed(self, asked: Asked, kind: ProblemKind) -> None:
         before, problem = self.job, Problem(kind, "x")
-        reply = Reply(asked.exchange(problem))
+        reply = PollResult(asked.exchange(problem))
         applied = self.registry.apply(KEY if asked.alone else None, reply, self.now)
         assert all(getattr(self.job, name) == getattr(before, name) for name in STATE)
         assert not any(isinstance(event, PhaseChanged) for event in applied.events)
@@ -199,7 +199,7 @@ def test_a_first_answer_that_contradicts_itself_ends_nothing_twice() -> None:
     registry.add(make_target(), START)
     twice = (make_observation(Phase.SUCCEEDED), make_observation(Phase.RUNNING))
     page = replace(make_exchange(START.later(1)), job=None)
-    applied = registry.apply(None, Reply(page, twice), START.later(2))
+    applied = registry.apply(None, PollResult(page, twice), START.later(2))
     job = registry.jobs[KEY]
     assert (job.phase, job.anomalies, job.run) == (Phase.RUNNING, (), 1)
     assert newly_ended(applied.events, registry.jobs) == ()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.apis.targets import ProfileRegistry, TargetError, parse_target
-from jobdeck.providers.origin import OriginError
+from jobdeck.http.origin import OriginError
 from tests.builders import make_profile
 from tests.cleanness import is_clean
 from tests.unit.test_targets import BOTH, hog, refusal

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.domain.phase import Phase
-from jobdeck.providers.base import Reply
-from jobdeck.providers.redactor import Redactor
+from jobdeck.http.base import PollResult
+from jobdeck.http.redactor import Redactor
 from tests.support.clocks import SteppingClock
-from tests.unit.providers.wire import NOON, answer, bearer, hog_target, profile_at, serve
+from tests.unit.http.wire import NOON, answer, bearer, hog_target, profile_at, serve
 
 LONG = 'sk_live/Canary+Kx7Lm4Wq9=Rz3\\Vb8&Jc"4'
 SHORT = "Kx7/m4Wq"
@@ -149,7 +149,7 @@ def test_a_key_that_may_be_a_word_is_taken_out_as_a_word(secret: str, text: str,
     assert Redactor([secret]).text(text) == cut
 
 
-async def poll(key: str, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
+async def poll(key: str, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> PollResult:
     async with serve(answer(body, status, headers)) as wire:
         provider = ApiClient(profile_at(wire.base_url, credentials=bearer(key)), SteppingClock(NOON))
         try:

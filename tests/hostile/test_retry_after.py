@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.providers.retry_after import find_in_body, parse_retry_after
-from tests.unit.providers.wire import NOON_DATE, NOON_US, answer, hog_target, serve, the_hog
+from jobdeck.http.retry_after import find_in_body, parse_retry_after
+from tests.unit.http.wire import NOON_DATE, NOON_US, answer, hog_target, serve, the_hog
 from tests.unit.scheduling.world import World, job_key, running, scheduler
 
 NOW = NOON_US / 1e6

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.transport import TransportError, choose_proxy, open_client, tls_context
-from tests.unit.providers.wire import SECRET, Wire, answer, hog_target, profile_at, serve, the_hog
+from jobdeck.http.transport import TransportError, choose_proxy, open_client, tls_context
+from tests.unit.http.wire import SECRET, Wire, answer, hog_target, profile_at, serve, the_hog
 
 GOOD = {"id": "op_1", "status": "queued"}
 REMOTE = profile_at("https://api.example")

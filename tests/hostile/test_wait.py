@@ -14,7 +14,7 @@ from jobdeck.domain.job import Job, JobKey, Observation, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.registry import Registry
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from tests.builders import START, make_exchange, make_observation, make_target
 from tests.support.clocks import ManualClock
 from tests.support.examples import examples
@@ -115,18 +115,20 @@ class Waiting:
                 self.begin()
                 return
             case "failure":
-                self.registry.apply(KEY, Reply(replace(exchange, problem=Problem(step.kind, "x", 404))), self.clock.at)
+                self.registry.apply(
+                    KEY, PollResult(replace(exchange, problem=Problem(step.kind, "x", 404))), self.clock.at
+                )
                 return
             case "answer":
                 row = replace(step.row, whole=True)
-                self.registry.apply(KEY, Reply(exchange, (row,)), self.clock.at)
+                self.registry.apply(KEY, PollResult(exchange, (row,)), self.clock.at)
                 self.answers[place] = row.phase
             case "row":
-                self.registry.apply(None, Reply(replace(exchange, job=None), (step.row,)), self.clock.at)
+                self.registry.apply(None, PollResult(replace(exchange, job=None), (step.row,)), self.clock.at)
             case "peer":
                 theirs = Registry()
                 theirs.add(make_target(), self.clock.at)
-                theirs.apply(KEY, Reply(exchange, (replace(step.row, whole=True),)), self.clock.at)
+                theirs.apply(KEY, PollResult(exchange, (replace(step.row, whole=True),)), self.clock.at)
                 self.registry.merge_external(replace(theirs.jobs[KEY], source=Source.NONE), None)
         if place >= self.newest[0]:
             self.newest = (place, step.row.phase)

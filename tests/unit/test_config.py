@@ -10,7 +10,7 @@ from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.hooks import KEYS as HOOK_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS, default_path
 from jobdeck.domain.scope import Scope, format_scope, parse_scope
-from jobdeck.providers.credentials import Credentials
+from jobdeck.http.credentials import Credentials
 
 Write = Callable[..., Path]
 HOG = {"THE_HOG_ACCESS_KEY": "ak_canary_0123456789", "THE_HOG_SECRET_KEY": "sk_canary_0123456789"}

@@ -10,7 +10,7 @@ from jobdeck.apis import target_input
 from jobdeck.apis.target_input import MAX_INPUT, Parsed, parse_input
 from jobdeck.apis.targets import ProfileRegistry
 from tests.cleanness import is_clean
-from tests.unit.providers.samples import HOG_ACCEPTED, HOG_RATE_LIMITED, JOB, OP, SONARLY_ACCEPTED, sonarly_error
+from tests.unit.http.samples import HOG_ACCEPTED, HOG_RATE_LIMITED, JOB, OP, SONARLY_ACCEPTED, sonarly_error
 from tests.unit.test_targets import BARE_SONARLY, BOTH, GROUP, HOG, SONARLY, directory, hog, prospecting
 
 ACCEPTED = replace(hog(OP), accepted_request_id="3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a")

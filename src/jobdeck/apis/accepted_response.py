@@ -21,9 +21,9 @@ from jobdeck.apis.targets import (
 )
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line, safe_excerpt
-from jobdeck.providers.delays import parse_http_date
-from jobdeck.providers.http_head import Head
-from jobdeck.providers.retry_after import parse_retry_after
+from jobdeck.http.delays import parse_http_date
+from jobdeck.http.http_head import Head
+from jobdeck.http.retry_after import parse_retry_after
 
 _LOCATIONS = ("operation-location", "azure-asyncoperation", "content-location", "location")
 """Headers with the poll URL of an accepted job, the most telling first: a location may be that of its result."""

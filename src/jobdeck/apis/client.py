@@ -15,13 +15,13 @@ from jobdeck.apis.url_template import ID
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey, Observation, Part, Target
-from jobdeck.providers.base import CancelRequest, PartRequest, Reply, ValuePage
-from jobdeck.providers.http import DEADLINE, IN_THREAD, Address, Answer, HttpLayer
-from jobdeck.providers.http_head import headers_that_matter
-from jobdeck.providers.json_pieces import LargeJson
-from jobdeck.providers.json_text import json_text
-from jobdeck.providers.problems import not_json
-from jobdeck.providers.redactor import Redactor
+from jobdeck.http.base import CancelRequest, PartRequest, PollResult, ValuePage
+from jobdeck.http.client import DEADLINE, IN_THREAD, HttpClient, RequestSpec, Response
+from jobdeck.http.http_head import headers_that_matter
+from jobdeck.http.json_pieces import LargeJson
+from jobdeck.http.json_text import json_text
+from jobdeck.http.problems import not_json
+from jobdeck.http.redactor import Redactor
 from jobdeck.scheduling.actions import ListPage
 
 
@@ -36,7 +36,7 @@ class ApiClient:
     ) -> None:
         self._profile = profile
         self._spec = profile.spec
-        self._http = HttpLayer(profile.http, clock, deadline=deadline, redactor=redactor)
+        self._http = HttpClient(profile.http, clock, deadline=deadline, redactor=redactor)
         self._extractor: Extractor | None = None
 
     @property
@@ -58,11 +58,11 @@ class ApiClient:
         found = (self._address(target), *(() if cancelling is None else (cancelling,)))
         return tuple(map(self._as_told, found))
 
-    def _as_told(self, where: Address | str) -> tuple[str, str, str]:
+    def _as_told(self, where: RequestSpec | str) -> tuple[str, str, str]:
         method, body = ("GET", "") if isinstance(where, str) else (where.method, where.body)
         return method, self._http.url_of(where), self._http.shown(body)
 
-    async def poll(self, target: Target) -> Reply:
+    async def poll(self, target: Target) -> PollResult:
         """Ask for one job; the reply has one observation, of that job, or a problem."""
 
         def parse(body: ResponseBody) -> ParsedBody:
@@ -78,7 +78,7 @@ class ApiClient:
         resource = self._spec.resources.get(target.resource)
         return resource is not None and part in resource.parts
 
-    async def fetch_part(self, request: PartRequest) -> Reply:
+    async def fetch_part(self, request: PartRequest) -> PollResult:
         """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""
         target, missing = request.target, request.missing
 
@@ -95,11 +95,11 @@ class ApiClient:
             return str(where)
         return CancelRequest(where.method, self._http.url_of(where), action.phases)
 
-    async def cancel(self, target: Target) -> Reply:
+    async def cancel(self, target: Target) -> PollResult:
         """Have a job cancelled, by one request; the reply has no observation, whatever its body says."""
         return await self._send(self._cancel_address(target), self._extract.action, target.key, lenient=False)
 
-    async def list_page(self, page: ListPage) -> Reply:
+    async def list_page(self, page: ListPage) -> PollResult:
         """Ask for one page of jobs: of the page's place, else of the profile's."""
         listed = self._spec.list_showing(page.resource)
 
@@ -137,14 +137,14 @@ class ApiClient:
         return self._extractor
 
     async def _send(
-        self, where: Address | str, parse: Parse, job: JobKey | None = None, *, lenient: bool = True
-    ) -> Reply:
+        self, where: RequestSpec | str, parse: Parse, job: JobKey | None = None, *, lenient: bool = True
+    ) -> PollResult:
         """Send a request, and join a good answer with what its body says; one that is no JSON `lenient`ly.
 
         `where` may be the reason why there is nothing to send, which is the reply's problem then.
         """
         if isinstance(where, str):
-            return Reply(self._http.refuse(where, job).exchange)
+            return PollResult(self._http.refuse(where, job).exchange)
         answer = await self._http.get(where, job)
         if answer.body is None:
             error_body = answer.error_body
@@ -186,7 +186,7 @@ class ApiClient:
         known: Mapping[str, str] = {} if asked.account_group else self._profile.variables
         return resource.parse_scope(asked.account_group, known)
 
-    def _address(self, asked: Target | ListPage) -> Address | str:
+    def _address(self, asked: Target | ListPage) -> RequestSpec | str:
         """Return where a request goes, or why there is none to send."""
         resource, place, title = self._spec.resources.get(asked.resource), self._place(asked), self._spec.title
         if isinstance(asked, Target):
@@ -208,7 +208,7 @@ class ApiClient:
         }
         return self._filled(listed.url.path(place), listed.query, asking)
 
-    def _part_address(self, request: PartRequest) -> Address | str:
+    def _part_address(self, request: PartRequest) -> RequestSpec | str:
         """Return where a request for a part goes, or why there is none to send."""
         target, missing = request.target, request.missing
         resource, place = self._spec.resources.get(target.resource), self._place(target)
@@ -219,17 +219,17 @@ class ApiClient:
             path = source.url.path({**place, ID: target.key.id})
             return self._filled(path, source.query, {}, {**place, ID: target.key.id})
         try:
-            return Address(path_of_link(missing.url, self._profile), below_base=False)
+            return RequestSpec(path_of_link(missing.url, self._profile), below_base=False)
         except LinkError as error:
             return str(error)
 
-    def _cancel_address(self, target: Target) -> Address | str:
+    def _cancel_address(self, target: Target) -> RequestSpec | str:
         """Return where a request to cancel a job goes, or why none may be sent."""
         if obstacle := self._profile.cancel_obstacle(target.resource):
             return obstacle
         return self._address_of_cancel(target) or f"not a job of {self._spec.title}"
 
-    def _address_of_cancel(self, target: Target) -> Address | None:
+    def _address_of_cancel(self, target: Target) -> RequestSpec | None:
         """Return where a request to cancel a job goes, whether or not the profile allows one; None for no such job."""
         action, place = self._spec.cancel_of(target.resource), self._place(target)
         if action is None or place is None:
@@ -250,7 +250,7 @@ class ApiClient:
         known = {**self._profile.variables, **place, ID: job_id}
         return fill(body, {name: json_text(value)[1:-1] for name, value in known.items()})
 
-    def _values_address(self, name: str, variable: Variable | None, cursor: str | None) -> Address | str:
+    def _values_address(self, name: str, variable: Variable | None, cursor: str | None) -> RequestSpec | str:
         if variable is None or variable.url is None:
             return f"{self._spec.title} has no list of {name.replace('_', ' ')}s"
         asking = {variable.limit_parameter: str(variable.page), variable.cursor_parameter: cursor}
@@ -262,10 +262,10 @@ class ApiClient:
         query: tuple[tuple[str, str], ...],
         asking: Mapping[str, str | None],
         known: Mapping[str, str] | None = None,
-    ) -> Address:
+    ) -> RequestSpec:
         variables = {**self._profile.variables, **(known or {})}
         named = {name: value for name, value in asking.items() if name}
-        return Address.of(path, {**{name: fill(value, variables) for name, value in query}, **named})
+        return RequestSpec.of(path, {**{name: fill(value, variables) for name, value in query}, **named})
 
 
 def parse_in_pieces(parse: Parse, body: ResponseBody) -> ParsedBody:
@@ -300,13 +300,13 @@ def _without_collection() -> Iterator[None]:
 
 def _reply(
     exchange: Exchange,
-    answer: Answer,
+    answer: Response,
     observations: tuple[Observation, ...] = (),
     body: bytes | None = None,
     parsed: ParsedBody | None = None,
-) -> Reply:
+) -> PollResult:
     wait = answer.wait
-    return Reply(
+    return PollResult(
         exchange,
         observations,
         answer.windows,

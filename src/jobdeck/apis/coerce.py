@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from jobdeck.apis.spec import ProgressUnit, TimeUnit
 from jobdeck.domain.text import CELL_LIMIT, clean
-from jobdeck.providers.marker import is_partial
+from jobdeck.http.marker import is_partial
 
 MAX_CURSOR = 2_048
 MAX_TIME = 40

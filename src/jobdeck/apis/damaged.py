@@ -7,9 +7,9 @@ from jobdeck.apis.extract import ParsedBody, ResponseBody
 from jobdeck.domain.job import DROPPED_RESULT, JobError, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.fault import Fault as ProblemDraft
-from jobdeck.providers.marker import Marker
-from jobdeck.providers.repair import Repaired
+from jobdeck.http.marker import Marker
+from jobdeck.http.problem_draft import ProblemDraft
+from jobdeck.http.repair import Repaired
 
 Parse = Callable[[ResponseBody], ParsedBody]
 

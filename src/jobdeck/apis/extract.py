@@ -12,11 +12,11 @@ from jobdeck.apis.spec import ApiSpec, ListSpec, Paths, Resource
 from jobdeck.domain.job import Observation, Part
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean, one_line
-from jobdeck.providers.fault import Fault as ProblemDraft
-from jobdeck.providers.json_pieces import LargeJson
-from jobdeck.providers.json_text import read_json
-from jobdeck.providers.marker import is_partial
-from jobdeck.providers.problems import describe_error, kind_of_code, not_json
+from jobdeck.http.json_pieces import LargeJson
+from jobdeck.http.json_text import read_json
+from jobdeck.http.marker import is_partial
+from jobdeck.http.problem_draft import ProblemDraft
+from jobdeck.http.problems import describe_error, kind_of_code, not_json
 
 _NO_OBJECT = "unexpected response: not a JSON object"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from jobdeck.apis import coerce
 from jobdeck.apis.jsonpath import Finder, Getter, Key, Match, compile_all, compile_first, compile_values, leads_through
 from jobdeck.apis.spec import Paths
-from jobdeck.providers.json_pieces import LargeJson
-from jobdeck.providers.json_text import json_text
-from jobdeck.providers.marker import is_partial
+from jobdeck.http.json_pieces import LargeJson
+from jobdeck.http.json_text import json_text
+from jobdeck.http.marker import is_partial
 
 HEADER = "header:"
 _FIRST_NAME = re.compile(r"\$\.([A-Za-z_][A-Za-z0-9_]*)")

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from jobdeck.apis.profile import Profile
 from jobdeck.domain.job import MissingPart, Observation
-from jobdeck.providers.origin import Origin, OriginError
+from jobdeck.http.origin import Origin, OriginError
 
 MAX_LINK = 2_048
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")

@@ -24,8 +24,8 @@ from jobdeck.apis.tables import PageError, Raw, StrictTable, overlay
 from jobdeck.apis.url_template import ID
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import did_you_mean, one_line
-from jobdeck.providers.origin import OriginError, origin_of_base
-from jobdeck.providers.throttling import RateLimitWords
+from jobdeck.http.origin import OriginError, origin_of_base
+from jobdeck.http.throttling import RateLimitWords
 
 MAX_REQUESTS_PER_MINUTE = 60_000
 MAX_RESOURCES = 20

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from jobdeck.apis.loader import load_page, merge
 from jobdeck.apis.spec import ApiSpec, fill
 from jobdeck.apis.tables import PageError, Raw
-from jobdeck.providers.origin import Origin, origin_of_base
+from jobdeck.http.origin import Origin, origin_of_base
 
 _ENV_TABLE = re.compile(r"^env = \{(.*)\}$", re.MULTILINE)
 _ENV_NAME = re.compile(r'= "([A-Z][A-Z0-9_]*)"')

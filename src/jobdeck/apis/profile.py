@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from jobdeck.apis.spec import ApiSpec, fill, placeholders
 from jobdeck.domain.scope import Scope
-from jobdeck.providers.credentials import Credentials, HttpProfile
-from jobdeck.providers.origin import Origin, OriginError, origin_of_base
+from jobdeck.http.credentials import Credentials, HttpProfile
+from jobdeck.http.origin import Origin, OriginError, origin_of_base
 
 CANCEL = "cancel"
 ACTIONS = (CANCEL,)

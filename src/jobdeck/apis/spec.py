@@ -13,7 +13,7 @@ from typing import TypeAlias
 from jobdeck.apis.url_template import ID, UrlTemplate, is_piece
 from jobdeck.domain.job import Part
 from jobdeck.domain.phase import Phase
-from jobdeck.providers.throttling import RateLimitWords
+from jobdeck.http.throttling import RateLimitWords
 
 MAX_PARTS = 64
 """Parts of a path that may say where a job is."""

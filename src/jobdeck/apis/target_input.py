@@ -10,9 +10,9 @@ from jobdeck.apis.targets import ProfileRegistry, TargetError, is_absolute, name
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import safe_excerpt
 from jobdeck.files import as_utf8
-from jobdeck.providers.http_head import Head, read_head
-from jobdeck.providers.repair import repair
-from jobdeck.providers.skip import MAX_DEPTH
+from jobdeck.http.http_head import Head, read_head
+from jobdeck.http.repair import repair
+from jobdeck.http.skip import MAX_DEPTH
 
 MAX_INPUT = 8 * 1024 * 1024
 """Bytes of one input."""
@@ -227,7 +227,7 @@ def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]
     if depth > MAX_DEPTH:
         yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
         return
-    from jobdeck.providers.json_text import read_json  # noqa: PLC0415 - 30 ms, and most targets are no JSON
+    from jobdeck.http.json_text import read_json  # noqa: PLC0415 - 30 ms, and most targets are no JSON
 
     try:
         value = read_json(raw)

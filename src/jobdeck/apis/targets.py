@@ -12,7 +12,7 @@ from jobdeck.apis.spec import ApiSpec, Resource
 from jobdeck.apis.url_template import ID, PieceError
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, safe_excerpt
-from jobdeck.providers.origin import Origin, OriginError
+from jobdeck.http.origin import Origin, OriginError
 
 MAX_URL = 2_048
 MAX_QUERY = 8_192

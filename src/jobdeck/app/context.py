@@ -23,7 +23,7 @@ from jobdeck.config.settings import Profiles
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, Target
 from jobdeck.engine.clock import SystemClock
-from jobdeck.providers.redactor import Redactor
+from jobdeck.http.redactor import Redactor
 from jobdeck.report.curl import curl_line
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from jobdeck.engine.coordinator import Coordinator
     from jobdeck.engine.engine import Engine
     from jobdeck.engine.registry import Registry
-    from jobdeck.providers.base import Provider
+    from jobdeck.http.base import Provider
     from jobdeck.recording.recorder import Recorder
     from jobdeck.store import Store
     from jobdeck.store.models import Notice

@@ -13,7 +13,7 @@ from jobdeck.domain.ratelimit import describe_requested_wait
 from jobdeck.engine.cancel_request import cooldown_problem, send_cancel
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.coordinator import Coordinator, Denied, Permit
-from jobdeck.providers.base import Provider, Reply, ValuePage
+from jobdeck.http.base import PollResult, Provider, ValuePage
 from jobdeck.scheduling.actions import CancelJob, ListPage
 
 SHORT_WAIT_SECONDS = 30.0
@@ -43,7 +43,7 @@ def rate_limit_problem(until: Instant, kind: ProblemKind | None = None, asked: f
     return Problem(kind or ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
 
 
-T = TypeVar("T", Reply, ValuePage)
+T = TypeVar("T", PollResult, ValuePage)
 
 
 class DirectClient:
@@ -65,7 +65,7 @@ class DirectClient:
         self._clock = clock
         self._on_cooldown = on_cooldown
 
-    async def list_page(self, page: ListPage) -> Reply:
+    async def list_page(self, page: ListPage) -> PollResult:
         """Request one page of recent jobs."""
         url = self._provider.url_of(page)
         return await self._send(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
@@ -74,7 +74,7 @@ class DirectClient:
         """Request one page of the values that a variable may have."""
         page = ListPage(variable, cursor=cursor)
         return await self._send(
-            page, "", lambda: self._provider.list_values(variable, cursor), lambda got: Reply(got.exchange)
+            page, "", lambda: self._provider.list_values(variable, cursor), lambda got: PollResult(got.exchange)
         )
 
     async def cancel(self, target: Target) -> CancelResult:
@@ -98,7 +98,7 @@ class DirectClient:
         await self._provider.aclose()
 
     async def _send(
-        self, page: ListPage, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], Reply]
+        self, page: ListPage, url: str, send: Callable[[], Awaitable[T]], reply_of: Callable[[T], PollResult]
     ) -> T:
         permit = await self._acquire(page, url)
         try:

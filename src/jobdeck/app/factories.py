@@ -19,7 +19,7 @@ from jobdeck.engine.coordinator import Coordinator, RateLimits
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.registry import Registry
 from jobdeck.engine.worker import ProfileWorker
-from jobdeck.providers.redactor import Redactor
+from jobdeck.http.redactor import Redactor
 from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.estimates import ANY_KIND
 from jobdeck.scheduling.list_tracker import ListEndpoint

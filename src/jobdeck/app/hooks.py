@@ -13,8 +13,8 @@ from typing import Any
 from jobdeck.config.hooks import Hook
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
-from jobdeck.providers.redactor import Redactor
-from jobdeck.providers.secret import secrets_seen
+from jobdeck.http.redactor import Redactor
+from jobdeck.http.secret import secrets_seen
 
 HOOK_SECONDS = 30.0
 AT_ONCE = 4

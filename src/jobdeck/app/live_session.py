@@ -23,8 +23,8 @@ from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
 from jobdeck.config.errors import ConfigError
 from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
-from jobdeck.providers.redactor import Redactor
-from jobdeck.providers.secret import secrets_seen
+from jobdeck.http.redactor import Redactor
+from jobdeck.http.secret import secrets_seen
 from jobdeck.store import StoreError
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from jobdeck.engine.coordinator import (
     RateLimits,
     Request,
 )
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import CancelJob, FetchPart, Poll
 from jobdeck.store import LIST, POLL, CursorLostError, Store, StoreClosedError, StoreError
 from jobdeck.store.errors import StoreUnavailableError
@@ -195,7 +195,7 @@ class StoreCoordinator:
             in_cooldown=in_cooldown,
         )
 
-    async def record(self, permit: Permit, reply: Reply, now: Instant) -> None:
+    async def record(self, permit: Permit, reply: PollResult, now: Instant) -> None:
         """Complete what was granted."""
         grant = permit.grant if isinstance(permit, StorePermit) else None
         if grant is None:

@@ -25,14 +25,14 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
 from jobdeck.files import as_utf8
-from jobdeck.providers.charset import charset_of
-from jobdeck.providers.fault import Fault
-from jobdeck.providers.http_head import Head, read_head
-from jobdeck.providers.json_text import json_text
-from jobdeck.providers.problems import fault_of_status, kind_of_status, read_error
-from jobdeck.providers.redirects import describe_redirect
-from jobdeck.providers.repair import repair
-from jobdeck.providers.throttling import is_throttled
+from jobdeck.http.charset import charset_of
+from jobdeck.http.http_head import Head, read_head
+from jobdeck.http.json_text import json_text
+from jobdeck.http.problem_draft import ProblemDraft
+from jobdeck.http.problems import fault_of_status, kind_of_status, read_error
+from jobdeck.http.redirects import describe_redirect
+from jobdeck.http.repair import repair
+from jobdeck.http.throttling import is_throttled
 
 _ORDER = (
     *("item", "id", "kind", "status", "outcome", "done", "failures", "progress", "progress_total"),
@@ -120,7 +120,7 @@ def _parted(data: bytes) -> tuple[Head | None, bytes]:
     return (None, data) if found is None else (found[0], data[found[1] :])
 
 
-def _refusal(spec: ApiSpec, head: Head | None, body: bytes) -> Fault | None:
+def _refusal(spec: ApiSpec, head: Head | None, body: bytes) -> ProblemDraft | None:
     """Return what a status that is no success is taken for, whatever the body says; None for a good one."""
     kind = kind_of_status(head.status) if head is not None else None
     if head is None or kind is None or head.status in spec.phases.by_http_status:
@@ -137,7 +137,7 @@ def _throttled(spec: ApiSpec, body: bytes, read: ParsedBody) -> ParsedBody:
     said = read_error(body)
     if not is_throttled(problem.kind, said.value, said.message, spec.rate_limit):
         return read
-    return replace(read, problem=Fault(ProblemKind.RATE_LIMIT, said.message or problem.message))
+    return replace(read, problem=ProblemDraft(ProblemKind.RATE_LIMIT, said.message or problem.message))
 
 
 def _with_ids_of(head: Head | None, spec: ApiSpec, read: ParsedBody) -> ParsedBody:
@@ -279,6 +279,6 @@ def _job(read: ParsedBody, job: Observation) -> dict[str, Any]:
     }
 
 
-def _faults(read: ParsedBody) -> Iterator[Fault]:
+def _faults(read: ParsedBody) -> Iterator[ProblemDraft]:
     if read.problem is not None:
         yield read.problem

@@ -24,8 +24,8 @@ from jobdeck.documents import MAX_TOML, DocumentError, parse_toml
 from jobdeck.domain.scope import Scope
 from jobdeck.domain.text import did_you_mean, mask_keys, one_line
 from jobdeck.files import as_utf8, expand_home, is_inherited_pipe, read_pipe, read_regular
-from jobdeck.providers.credentials import Credentials
-from jobdeck.providers.origin import Origin, OriginError
+from jobdeck.http.credentials import Credentials
+from jobdeck.http.origin import Origin, OriginError
 
 if TYPE_CHECKING:
     from jobdeck.config.hooks import Hook

@@ -1,1 +1,1 @@
-"""The loop that joins scheduling and providers, and tells what changed."""
+"""The loop that joins scheduling and requests, and tells what changed."""

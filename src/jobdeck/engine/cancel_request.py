@@ -8,7 +8,7 @@ from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Target
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.coordinator import Coordinator, Permit
-from jobdeck.providers.base import CancelRequest, Provider, Reply
+from jobdeck.http.base import CancelRequest, PollResult, Provider
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ async def send_cancel(
     target: Target,
     request: CancelRequest,
     permit: Permit,
-) -> Reply:
+) -> PollResult:
     """Send the request that `permit` has put on record, and put on record what came of it.
 
     Whatever ends it before there is an answer is on record as such: cancellation, and a provider that raises.
@@ -47,7 +47,7 @@ async def send_cancel(
             job=target.key,
             problem=Problem(ProblemKind.PROTOCOL, message),
         )
-        reply = Reply(exchange)
+        reply = PollResult(exchange)
     except BaseException:
         await coordinator.abandon(permit, clock.now())
         raise

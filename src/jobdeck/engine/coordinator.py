@@ -10,7 +10,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Acknowledger, Job, JobKey, Target
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import CancelJob, FetchPart, ListPage, Poll
 
 Request: TypeAlias = Poll | FetchPart | ListPage
@@ -151,7 +151,7 @@ class Coordinator(Protocol):
         """Acquire a permit to send a request; with it the request is on record as sent to `url`."""
         ...
 
-    async def record(self, permit: Permit, reply: Reply, now: Instant) -> None:
+    async def record(self, permit: Permit, reply: PollResult, now: Instant) -> None:
         """Record the reply to a request; it is on disk when this returns, and before anybody is shown it."""
         ...
 
@@ -200,7 +200,7 @@ class NullCoordinator:
         """Permit."""
         return Permit(next(self._sequence))
 
-    async def record(self, permit: Permit, reply: Reply, now: Instant) -> None:
+    async def record(self, permit: Permit, reply: PollResult, now: Instant) -> None:
         """Do nothing."""
 
     async def abandon(self, permit: Permit, now: Instant) -> None:

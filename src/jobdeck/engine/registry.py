@@ -15,7 +15,7 @@ from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.domain.transitions import apply_failure, apply_observation, is_new_run
 from jobdeck.engine.job_log import JobLog
 from jobdeck.engine.memory import BodyCache, ResultBudget
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import JobUpdate
 
 _EPOCH = Instant(0, 0.0)
@@ -138,7 +138,7 @@ class Registry:
         """
         self._remembered.update((job.key, job.as_remembered()) for job in jobs if job.observed is not None)
 
-    def restore_remembered(self, asked: JobKey | None, reply: Reply, now: Instant) -> None:
+    def restore_remembered(self, asked: JobKey | None, reply: PollResult, now: Instant) -> None:
         """Restore what is remembered of the jobs that a reply is the first about."""
         if not self._remembered:
             return
@@ -266,7 +266,7 @@ class Registry:
             job = self._jobs[key] = changed
         return job
 
-    def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> RegistryChange:
+    def apply(self, asked: JobKey | None, reply: PollResult, now: Instant) -> RegistryChange:
         """Apply a reply to the job that was `asked` for, or to every watched job of a list (`asked` is None)."""
         self.restore_remembered(asked, reply, now)
         if asked is not None:
@@ -292,14 +292,14 @@ class Registry:
             self._keep_content(reply, turned)
         return applied
 
-    def _keep_content(self, reply: Reply, newest_of: Iterable[JobKey]) -> None:
+    def _keep_content(self, reply: PollResult, newest_of: Iterable[JobKey]) -> None:
         if reply.body is not None or reply.headers:
             self._bodies.put(ExchangeContent(reply.exchange, reply.headers, reply.windows, reply.body), newest_of)
             return
         for key in newest_of:
             self._bodies.drop(key)
 
-    def note_action(self, key: JobKey, reply: Reply) -> Job | None:
+    def note_action(self, key: JobKey, reply: PollResult) -> Job | None:
         """Keep the exchange of a request that acts on a job; None when it is not watched.
 
         It says nothing of how the job is: only an answer to the question does.

@@ -17,8 +17,8 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.cancel_request import cooldown_problem, send_cancel
 from jobdeck.engine.clock import Timer
 from jobdeck.engine.coordinator import Coordinator, Denied, NullCoordinator, Permit, RateLimits, Request
-from jobdeck.providers.base import PartRequest, Provider, Reply
-from jobdeck.providers.body import SAVE_BODY
+from jobdeck.http.base import PartRequest, PollResult, Provider
+from jobdeck.http.body import SAVE_BODY
 from jobdeck.scheduling.actions import ActionResult, CancelJob, FetchPart, ListPage, Poll, Wait
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 
@@ -59,7 +59,7 @@ class Completion:
 
     worker: "ProfileWorker"
     request: Request
-    reply: Reply
+    reply: PollResult
     now: Instant
 
 
@@ -193,7 +193,7 @@ class ProfileWorker:
         early = job.phase in {Phase.QUEUED, Phase.RUNNING} and job.phase not in request.phases
         return f"cannot be cancelled while {job.phase.value}" if early else ""
 
-    async def cancel(self, target: Target) -> Reply | Problem:
+    async def cancel(self, target: Target) -> PollResult | Problem:
         """Have a job cancelled, by one request that is never sent again; or return why it was not sent.
 
         It goes before the next poll, and waits for the budget, but not for long: nobody expects it to be sent a quarter
@@ -355,7 +355,7 @@ class ProfileWorker:
         self.scheduler.set_cooldown(mono, until.mono)
         return True
 
-    async def _send(self, subject: RequestSubject) -> Reply:
+    async def _send(self, subject: RequestSubject) -> PollResult:
         started = self._clock.now()
         try:
             if isinstance(subject, Target):
@@ -365,9 +365,9 @@ class ProfileWorker:
             return await self._provider.list_page(subject)
         except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not stop every job
             _log.exception("the provider of profile %s raised", self.name)
-            return Reply(self._internal_error(subject, error, started))
+            return PollResult(self._internal_error(subject, error, started))
 
-    async def _poll(self, target: Target) -> Reply:
+    async def _poll(self, target: Target) -> PollResult:
         """Poll a job; a body of it that is wanted is that of its result, which may have a URL of its own."""
         wanted = self._downloads.get(target.key)
         if wanted is None:
@@ -383,14 +383,14 @@ class ProfileWorker:
             _resolve(wanted, reply)
         return reply
 
-    async def _fetch_part(self, request: PartRequest) -> Reply:
+    async def _fetch_part(self, request: PartRequest) -> PollResult:
         wanted = self._downloads.get(request.target.key)
         if wanted is None or wanted.part is None or wanted.part.part is not request.missing.part:
             return await self._provider.fetch_part(request)
         del self._downloads[request.target.key]
         return await self._download(wanted, self._provider.fetch_part(request))
 
-    async def _download(self, wanted: _Download, sending: Coroutine[Any, Any, Reply]) -> Reply:
+    async def _download(self, wanted: _Download, sending: Coroutine[Any, Any, PollResult]) -> PollResult:
         token = SAVE_BODY.set(wanted.write)
         try:
             reply = await sending
@@ -421,7 +421,7 @@ def _reason(problem: Problem | None) -> tuple[ProblemKind, int | None] | None:
     return None if problem is None else (problem.kind, problem.http_status)
 
 
-def _resolve(wanted: _Download, reply: Reply) -> None:
+def _resolve(wanted: _Download, reply: PollResult) -> None:
     if not wanted.done.done():
         wanted.done.set_result(reply.problem)
 

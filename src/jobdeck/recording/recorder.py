@@ -18,7 +18,7 @@ from jobdeck.engine.clock import Timer
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import Subscription
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.recording import entries as e
 from jobdeck.recording.writer import Writer
 
@@ -153,7 +153,7 @@ class RecordedRegistry(Registry):
             self._record(e.PeerUpdate(self._clock.now(), heard, exchange, result_missing))
         return super().merge_external(heard, exchange, result_missing=result_missing)
 
-    def note_action(self, key: JobKey, reply: Reply) -> Job | None:
+    def note_action(self, key: JobKey, reply: PollResult) -> Job | None:
         """Record and keep the exchange, as one that another process might have had: it changed nothing."""
         if key in self.jobs:
             self._record(e.PeerUpdate(self._clock.now(), self.jobs[key].without_result(), reply.exchange))
@@ -169,7 +169,7 @@ class RecordedRegistry(Registry):
             self._record(e.ForecastChanged(self._clock.now(), key, interval, eta, stall_after))
         return after
 
-    def apply(self, asked: JobKey | None, reply: Reply, now: Instant) -> RegistryChange:
+    def apply(self, asked: JobKey | None, reply: PollResult, now: Instant) -> RegistryChange:
         """Record and apply; what is remembered is recorded before the reply that makes it count."""
         self.restore_remembered(asked, reply, now)
         if asked is None:

@@ -11,7 +11,7 @@ from jobdeck.domain.job import Job, JobKey, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.recording import entries as e
 
 STEP_SECONDS = 0.05
@@ -136,7 +136,7 @@ class ReplayState:
             self._settle(asked, changes)
             self._rows.pop(asked, None)
             body = entry.body.encode("utf-8", "replace") if entry.body is not None else None
-            applied = self.registry.apply(asked, Reply(exchange, entry.observations, body=body), entry.at)
+            applied = self.registry.apply(asked, PollResult(exchange, entry.observations, body=body), entry.at)
             changes.apply(applied, exchange)
 
     def _apply_list(self, entry: e.Replied, changes: FrameChanges) -> None:
@@ -155,7 +155,7 @@ class ReplayState:
             else:
                 self._settle(key, changes)
                 changed[key] = row
-        changes.apply(registry.apply(None, Reply(exchange, tuple(changed.values())), entry.at), exchange)
+        changes.apply(registry.apply(None, PollResult(exchange, tuple(changed.values())), entry.at), exchange)
         for key, row in changed.items():
             # One that an answer to a later request had overtaken is not what is known now.
             if registry.jobs[key].sequence == exchange.sequence:

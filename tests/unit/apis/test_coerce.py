@@ -11,7 +11,7 @@ from jobdeck.apis.coerce import next_link, progress, rfc3339, text
 from jobdeck.apis.job_fields import job_error
 from jobdeck.apis.spec import ProgressUnit
 from jobdeck.domain.job import JobError
-from jobdeck.providers.json_text import json_text
+from jobdeck.http.json_text import json_text
 from tests.cleanness import is_clean
 
 ANY_JSON = st.recursive(

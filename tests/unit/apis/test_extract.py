@@ -8,9 +8,9 @@ from jobdeck.apis.spec import ApiSpec
 from jobdeck.domain.job import JobError, Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.prune import SLICE, Pruner
+from jobdeck.http.prune import SLICE, Pruner
 from tests.builders import APIS, describe
-from tests.unit.providers.shapes import AZURE, AZURE_ID, GITHUB, GOOGLE, OPERATION_ID, azure, operation, run
+from tests.unit.http.shapes import AZURE, AZURE_ID, GITHUB, GOOGLE, OPERATION_ID, azure, operation, run
 
 
 def read_job(

@@ -10,11 +10,11 @@ from jobdeck.apis.tables import PageError
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import describe, make_profile
 from tests.support.clocks import SteppingClock
-from tests.unit.providers.wire import NOON, Wire, answer, bearer, serve
+from tests.unit.http.wire import NOON, Wire, answer, bearer, serve
 
 PAGE: dict[str, Any] = {
     "job": {"url": "/jobs/{id}"},
@@ -37,7 +37,7 @@ GRAPH = {
 }
 
 
-async def poll(raw: bytes, page: dict[str, Any] | None = None, job_id: str = "7") -> tuple[Reply, Wire]:
+async def poll(raw: bytes, page: dict[str, Any] | None = None, job_id: str = "7") -> tuple[PollResult, Wire]:
     spec = describe("own", {"own": page or PAGE})
     async with serve(raw) as wire:
         profile = make_profile("own", spec, base_url=wire.base_url, credentials=bearer())

@@ -10,8 +10,8 @@ from jobdeck.apis.client import parse_in_pieces
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
 from jobdeck.domain.job import Part
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.http import IN_THREAD
-from jobdeck.providers.json_text import json_text
+from jobdeck.http.client import IN_THREAD
+from jobdeck.http.json_text import json_text
 from tests.builders import describe
 
 PAGE = {

@@ -9,7 +9,7 @@ import pytest
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.providers.ratelimit import parse_windows
+from jobdeck.http.ratelimit import parse_windows
 from jobdeck.scheduling.actions import Action, ActionResult
 from jobdeck.scheduling.bucket import LimitSource
 from jobdeck.scheduling.server_window import ServerWindow

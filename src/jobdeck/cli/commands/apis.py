@@ -15,7 +15,7 @@ from jobdeck.cli.output import print_table
 from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.apis import read_page_text, read_spec
 from jobdeck.domain.text import did_you_mean, one_line
-from jobdeck.providers.origin import origin_of_base
+from jobdeck.http.origin import origin_of_base
 
 _HEADER = ("NAME", "TITLE", "ORIGIN", "FROM")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jobdeck.providers.problems import read_error
+from jobdeck.http.problems import read_error
 
 
 @pytest.mark.parametrize(

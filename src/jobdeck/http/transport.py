@@ -15,9 +15,9 @@ import httpx
 
 from jobdeck import __version__
 from jobdeck.domain.text import one_line
-from jobdeck.providers.credentials import HttpProfile
-from jobdeck.providers.origin import DEFAULT_PORTS, Origin, is_localhost, is_loopback
-from jobdeck.providers.pieces import BoundedTransport
+from jobdeck.http.credentials import HttpProfile
+from jobdeck.http.origin import DEFAULT_PORTS, Origin, is_localhost, is_loopback
+from jobdeck.http.pieces import BoundedTransport
 
 MAX_CONNECTIONS = 10
 """httpcore's cost of a request grows with its pool: 2.8 ms of CPU at 10 connections, 12.9 at 50, 32 at 100."""
@@ -144,7 +144,7 @@ def open_client(
         trust_env=False,
         cookies=_NoCookies(),
         event_hooks={"response": [_stop_at_redirect]},
-        timeout=None,  # noqa: S113 - the total deadline of `HttpLayer` is around every request
+        timeout=None,  # noqa: S113 - the total deadline of `HttpClient` is around every request
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from jobdeck.providers.charset import Narrower
-from jobdeck.providers.inflate import TooBigError
-from jobdeck.providers.marker import Marker
-from jobdeck.providers.prune import SLICE, Pruner
-from jobdeck.providers.redactor import RedactedStream
+from jobdeck.http.charset import Narrower
+from jobdeck.http.inflate import TooBigError
+from jobdeck.http.marker import Marker
+from jobdeck.http.prune import SLICE, Pruner
+from jobdeck.http.redactor import RedactedStream
 
 MAX_BODY = 8 * 1024 * 1024
 """Decoded bytes of a body that is kept whole."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from jobdeck.providers.delays import DAY
+from jobdeck.http.delays import DAY
 
 Kind: TypeAlias = Literal["limit", "remaining", "used", "reset", "window", "plain"]
 

@@ -7,40 +7,42 @@ from collections.abc import Iterator
 import httpx
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.fault import Fault
-from jobdeck.providers.origin import Origin
+from jobdeck.http.origin import Origin
+from jobdeck.http.problem_draft import ProblemDraft
 
 _MAX_CAUSES = 20
 
 
-def explain(error: Exception, origin: Origin, proxy_variable: str | None) -> Fault:
+def explain(error: Exception, origin: Origin, proxy_variable: str | None) -> ProblemDraft:
     """Return what an exception of httpx, or of anything below it, means to a person; never an empty message."""
     through = f" through the proxy of {proxy_variable}" if proxy_variable else ""
     match error:
         case httpx.ConnectTimeout():
-            return Fault(ProblemKind.TIMEOUT, f"connecting to {origin}{through} timed out")
+            return ProblemDraft(ProblemKind.TIMEOUT, f"connecting to {origin}{through} timed out")
         case httpx.TimeoutException():
-            return Fault(ProblemKind.TIMEOUT, f"{origin}{through} did not respond in time")
+            return ProblemDraft(ProblemKind.TIMEOUT, f"{origin}{through} did not respond in time")
         case httpx.ProxyError():
-            return Fault(
+            return ProblemDraft(
                 ProblemKind.NETWORK,
                 f"the proxy of {proxy_variable or 'the environment'} refused the connection: {error}",
             )
         case httpx.ConnectError():
-            return Fault(ProblemKind.NETWORK, f"cannot connect to {origin}{through}: {_reason(error)}")
+            return ProblemDraft(ProblemKind.NETWORK, f"cannot connect to {origin}{through}: {_reason(error)}")
         case httpx.NetworkError():
-            return Fault(ProblemKind.NETWORK, f"lost the connection to {origin}{through}: {_reason(error)}")
+            return ProblemDraft(ProblemKind.NETWORK, f"lost the connection to {origin}{through}: {_reason(error)}")
         case httpx.RemoteProtocolError() if "disconnect" in str(error) or "closed connection" in str(error):
-            return Fault(ProblemKind.NETWORK, f"{origin} closed the connection before its response was complete")
+            return ProblemDraft(ProblemKind.NETWORK, f"{origin} closed the connection before its response was complete")
         case httpx.RemoteProtocolError():
-            return Fault(ProblemKind.PROTOCOL, f"{origin} sent invalid HTTP: {error}")
+            return ProblemDraft(ProblemKind.PROTOCOL, f"{origin} sent invalid HTTP: {error}")
         case httpx.LocalProtocolError():
             # h11's text repeats the header it refused, and a header may be a key.
-            return Fault(ProblemKind.PROTOCOL, f"cannot send a request to {origin}: malformed header")
+            return ProblemDraft(ProblemKind.PROTOCOL, f"cannot send a request to {origin}: malformed header")
         case OSError():
-            return Fault(ProblemKind.NETWORK, f"cannot reach {origin}{through}: {_reason(error)}")
+            return ProblemDraft(ProblemKind.NETWORK, f"cannot reach {origin}{through}: {_reason(error)}")
         case _:
-            return Fault(ProblemKind.PROTOCOL, f"cannot read the response from {origin} ({type(error).__name__})")
+            return ProblemDraft(
+                ProblemKind.PROTOCOL, f"cannot read the response from {origin} ({type(error).__name__})"
+            )
 
 
 def _reason(error: BaseException) -> str:

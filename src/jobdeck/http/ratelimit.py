@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.providers.delays import MONTH, NUMBER, parse_length, parse_moment, seconds_to_epoch
-from jobdeck.providers.limit_names import LimitName, parse_name, parse_unit
-from jobdeck.providers.retry_after import answered_at
+from jobdeck.http.delays import MONTH, NUMBER, parse_length, parse_moment, seconds_to_epoch
+from jobdeck.http.limit_names import LimitName, parse_name, parse_unit
+from jobdeck.http.retry_after import answered_at
 
 _ITEM = re.compile(r'(?:[^",;]|"(?:[^"\\]|\\.)*")+|[,;]')
 _WORD = re.compile(r'"?([A-Za-z0-9_.:/-]{1,64})"?', re.ASCII)

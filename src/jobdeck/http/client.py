@@ -16,24 +16,24 @@ from jobdeck.domain.job import JobError, JobKey, Observation
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import clean, one_line, utf8_size
-from jobdeck.providers.body import SAVE_BODY, BodyReader
-from jobdeck.providers.charset import charset_of
-from jobdeck.providers.credentials import HttpProfile
-from jobdeck.providers.delays import parse_http_date
-from jobdeck.providers.fault import Fault
-from jobdeck.providers.inflate import EncodingError, Inflater, TooBigError
-from jobdeck.providers.marker import Marker
-from jobdeck.providers.origin import Origin
-from jobdeck.providers.pieces import MOST_HEADERS, TooManyPiecesError, bounded
-from jobdeck.providers.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, not_json, read_error
-from jobdeck.providers.ratelimit import parse_windows
-from jobdeck.providers.redactor import REDACTED, Redactor
-from jobdeck.providers.redirects import describe_redirect
-from jobdeck.providers.repair import Repaired, repair_in_slices
-from jobdeck.providers.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
-from jobdeck.providers.skip import NotJsonError
-from jobdeck.providers.throttling import is_throttled
-from jobdeck.providers.transport import (
+from jobdeck.http.body import SAVE_BODY, BodyReader
+from jobdeck.http.charset import charset_of
+from jobdeck.http.credentials import HttpProfile
+from jobdeck.http.delays import parse_http_date
+from jobdeck.http.inflate import EncodingError, Inflater, TooBigError
+from jobdeck.http.marker import Marker
+from jobdeck.http.origin import Origin
+from jobdeck.http.pieces import MOST_HEADERS, TooManyPiecesError, bounded
+from jobdeck.http.problem_draft import ProblemDraft
+from jobdeck.http.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, not_json, read_error
+from jobdeck.http.ratelimit import parse_windows
+from jobdeck.http.redactor import REDACTED, Redactor
+from jobdeck.http.redirects import describe_redirect
+from jobdeck.http.repair import Repaired, repair_in_slices
+from jobdeck.http.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
+from jobdeck.http.skip import NotJsonError
+from jobdeck.http.throttling import is_throttled
+from jobdeck.http.transport import (
     MAX_CONNECTIONS,
     ForeignOriginError,
     RedirectedError,
@@ -42,7 +42,7 @@ from jobdeck.providers.transport import (
     choose_proxy,
     open_client,
 )
-from jobdeck.providers.transport_faults import explain
+from jobdeck.http.transport_faults import explain
 
 DEADLINE = 30.0
 """Seconds for a whole request. httpx's timeouts are per read: a byte every half second never meets one."""
@@ -64,7 +64,7 @@ MAX_ERROR = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RequestSpec:
     """Where a request goes: a path below the profile's base URL, made by `path_of` or a template, and its query.
 
     One that is not `below_base` is below the profile's origin, and may have a query in it.
@@ -80,13 +80,13 @@ class Address:
     below_base: bool = True
 
     @classmethod
-    def of(cls, path: str, query: Mapping[str, str | None]) -> "Address":
+    def of(cls, path: str, query: Mapping[str, str | None]) -> "RequestSpec":
         """Return an address with those parameters that have a value."""
         return cls(path, {name: value for name, value in query.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What one request gave: `body` is the decoded body of a good answer, None whenever the exchange has a problem.
 
     `charset` is what the headers say it is in, and `notes` what was wrong with its encoding.
@@ -114,7 +114,7 @@ class _Attempt:
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     size: int = 0
-    fault: Fault | None = None
+    fault: ProblemDraft | None = None
     notes: tuple[str, ...] = ()
     marker: Marker | None = None
 
@@ -130,7 +130,7 @@ def path_of(*pieces: str) -> str:
     return "".join(f"/{quote(piece, safe='')}" for piece in pieces)
 
 
-class HttpLayer:
+class HttpClient:
     """Sends requests for one profile, at most 10 at once.
 
     The client is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
@@ -159,7 +159,7 @@ class HttpLayer:
         """The profile that is asked for."""
         return self._profile
 
-    async def get(self, where: Address, job: JobKey | None = None) -> Answer:
+    async def get(self, where: RequestSpec, job: JobKey | None = None) -> Response:
         """Send a request, about `job` if it is about one; raises nothing but cancellation.
 
         The deadline counts from when a connection slot is free: waiting for our own requests is no fault of the
@@ -173,27 +173,27 @@ class HttpLayer:
                 async with asyncio.timeout(self._deadline):
                     await self._send(where, url, attempt)
             except TimeoutError:
-                attempt.fault = Fault(
+                attempt.fault = ProblemDraft(
                     ProblemKind.TIMEOUT, f"no complete response from {self._profile.origin} within {self._deadline:g} s"
                 )
             except (TransportError, ForeignOriginError) as error:
-                attempt.fault = Fault(ProblemKind.NETWORK, str(error))
+                attempt.fault = ProblemDraft(ProblemKind.NETWORK, str(error))
             except TooBigError as error:
-                attempt.fault = Fault(ProblemKind.TOO_BIG, str(error))
+                attempt.fault = ProblemDraft(ProblemKind.TOO_BIG, str(error))
             except TooManyPiecesError as error:
-                attempt.fault = Fault(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
+                attempt.fault = ProblemDraft(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
             except EncodingError as error:
-                attempt.fault = Fault(ProblemKind.PROTOCOL, str(error))
+                attempt.fault = ProblemDraft(ProblemKind.PROTOCOL, str(error))
             except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
                 attempt.fault = explain(error, self._profile.origin, self._proxy_variable)
             return self._answer(where, job, started, attempt)
 
-    def refuse(self, reason: str, job: JobKey | None = None) -> Answer:
+    def refuse(self, reason: str, job: JobKey | None = None) -> Response:
         """Return the answer of a request that is not sent, because it makes no sense: a protocol problem."""
-        attempt = _Attempt(fault=Fault(ProblemKind.PROTOCOL, reason))
+        attempt = _Attempt(fault=ProblemDraft(ProblemKind.PROTOCOL, reason))
         return self._answer(None, job, self._clock.now(), attempt)
 
-    def url_of(self, where: Address | str) -> str:
+    def url_of(self, where: RequestSpec | str) -> str:
         """Return the URL of an address as exchanges tell it; of what is not sent at all, the base URL."""
         url = self._profile.base_url if isinstance(where, str) else self._url(where)
         return self._clean(url, MAX_URL)
@@ -203,7 +203,7 @@ class HttpLayer:
         return self._clean(body, MAX_URL)
 
     def finish(
-        self, answer: Answer, fault: Fault | None, ids: tuple[str | None, str | None] = (None, None)
+        self, answer: Response, fault: ProblemDraft | None, ids: tuple[str | None, str | None] = (None, None)
     ) -> Exchange:
         """Return the exchange of a 2xx once its body is read: with the IDs in the body, and a fault if it had one."""
         exchange = self._with_ids(answer.exchange, *ids)
@@ -219,7 +219,7 @@ class HttpLayer:
         async with self._one_large:
             return await asyncio.to_thread(parse)
 
-    def refusal(self, answer: Answer, fault: Fault) -> tuple[Fault, Answer]:
+    def refusal(self, answer: Response, fault: ProblemDraft) -> tuple[ProblemDraft, Response]:
         """Return what is wrong with a 2xx that is not the answer asked for: it may be a rate limit by its words."""
         body = answer.body or b""
         if fault.kind is not ProblemKind.PROTOCOL or len(body) > MAX_ERROR:
@@ -229,9 +229,9 @@ class HttpLayer:
             return fault, answer
         ended = answer.exchange.started.later(answer.exchange.duration)
         wait = answer.wait or find_in_body(said.value, ended.us / 1e6)
-        return Fault(ProblemKind.RATE_LIMIT, said.message or fault.message), replace(answer, wait=wait)
+        return ProblemDraft(ProblemKind.RATE_LIMIT, said.message or fault.message), replace(answer, wait=wait)
 
-    async def repaired(self, answer: Answer) -> Repaired | None:
+    async def repaired(self, answer: Response) -> Repaired | None:
         """Return what can be made of a good answer's body that is no strict JSON; None where nothing can."""
         found = None
         for step in repair_in_slices(answer.body or b"", answer.charset):
@@ -282,7 +282,7 @@ class HttpLayer:
         if client is not None:
             await client.aclose()
 
-    def _url(self, where: Address) -> str:
+    def _url(self, where: RequestSpec) -> str:
         pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in where.query.items())
         base = self._profile.base_url if where.below_base else str(self._profile.origin)
         return base + where.path + (f"?{pairs}" if pairs else "")
@@ -298,7 +298,7 @@ class HttpLayer:
             self._client = open_client(self._profile, proxy)
         return self._client
 
-    async def _send(self, where: Address, url: str, attempt: _Attempt) -> None:
+    async def _send(self, where: RequestSpec, url: str, attempt: _Attempt) -> None:
         client = self._open()
         headers, content = dict(self._profile.headers), where.body.encode() if where.body else None
         if content is not None:
@@ -354,7 +354,7 @@ class HttpLayer:
                 await asyncio.sleep(0)
         return b"".join(slices)
 
-    def _answer(self, where: Address | None, job: JobKey | None, started: Instant, attempt: _Attempt) -> Answer:
+    def _answer(self, where: RequestSpec | None, job: JobKey | None, started: Instant, attempt: _Attempt) -> Response:
         """Return what came of a request; of one that was not sent, `where` is None."""
         ended = self._clock.now()
         url = self._profile.base_url if where is None else self._url(where)
@@ -380,7 +380,7 @@ class HttpLayer:
         wait = find_retry_after(attempt.headers, now)
         if kind is None and attempt.fault is None:
             charset = charset_of(attempt.header("content-type"))
-            return Answer(
+            return Response(
                 exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers, attempt.marker
             )
         fault, said = attempt.fault, ErrorBody()
@@ -393,12 +393,12 @@ class HttpLayer:
             destination = describe_redirect(attempt.header("location"), url)
             fault = fault_of_status(attempt.status, kind, attempt.body, destination, said)
             if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
-                fault = Fault(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
+                fault = ProblemDraft(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
         exchange = self._with_ids(exchange, said.request_id, said.trace_id)
-        problem = self._problem(fault or Fault(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
+        problem = self._problem(fault or ProblemDraft(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
         error_body = None if attempt.marker is not None else attempt.body[:MAX_ERROR] or None
         exchange = replace(exchange, problem=problem)
-        return Answer(exchange, None, windows, wait, headers=attempt.headers, error_body=error_body)
+        return Response(exchange, None, windows, wait, headers=attempt.headers, error_body=error_body)
 
     def _kind(self, attempt: _Attempt, windows: Sequence[RateWindow]) -> ProblemKind | None:
         kind = None if attempt.status is None else kind_of_status(attempt.status)
@@ -407,7 +407,7 @@ class HttpLayer:
             return ProblemKind.RATE_LIMIT if spent else kind
         return kind
 
-    def _is_state(self, attempt: _Attempt, where: Address, url: str) -> bool:
+    def _is_state(self, attempt: _Attempt, where: RequestSpec, url: str) -> bool:
         """Whether an answer that is no 2xx says by its status how a job is, as the API's page says.
 
         A redirect does where it stays within the origin: one that leads elsewhere may lead to a login.
@@ -424,7 +424,7 @@ class HttpLayer:
         return not is_throttled(ProblemKind.PROTOCOL, said.value, said.message, self._profile.rate_limit)
 
     def _problem(
-        self, fault: Fault, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
+        self, fault: ProblemDraft, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
     ) -> Problem:
         message = self._redactor.text(one_line(self._redactor.start(fault.message), size=utf8_size(fault.message)))
         if wait is not None and wait.note is not None:

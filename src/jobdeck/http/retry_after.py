@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from jobdeck.providers.delays import MONTH, NUMBER, parse_delay, parse_http_date, seconds_to_epoch
+from jobdeck.http.delays import MONTH, NUMBER, parse_delay, parse_http_date, seconds_to_epoch
 from jobdeck.scheduling.backoff import clamp_delay
 
 _HEADER = re.compile(r"(?:[a-z0-9]{1,40}-){0,5}?retry-?(?:after|in)(?:-(.{1,64}))?", re.ASCII)

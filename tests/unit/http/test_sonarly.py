@@ -5,15 +5,15 @@ import pytest
 from jobdeck.domain.job import Observation, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import ListPage
-from tests.unit.providers.samples import JOB, SONARLY_ACCEPTED, SONARLY_JOB, sonarly_error
-from tests.unit.providers.wire import TOKEN, answer, hog_target, serve, sonarly, sonarly_target
+from tests.unit.http.samples import JOB, SONARLY_ACCEPTED, SONARLY_JOB, sonarly_error
+from tests.unit.http.wire import TOKEN, answer, hog_target, serve, sonarly, sonarly_target
 
 CREATED_US = 1_777_390_200_000_000
 
 
-async def poll(body: object, status: int = 200) -> Reply:
+async def poll(body: object, status: int = 200) -> PollResult:
     async with serve(answer(body, status)) as wire, sonarly(wire.base_url) as provider:
         return await provider.poll(sonarly_target(JOB))
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from jobdeck.providers.escapes import LONGEST, Decoder, View
+from jobdeck.http.escapes import LONGEST, Decoder, View
 
 REDACTED = "[redacted]"
 _LEAST = 4

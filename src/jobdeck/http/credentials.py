@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from jobdeck.providers.origin import Origin
-from jobdeck.providers.secret import Secret
-from jobdeck.providers.throttling import RateLimitWords
+from jobdeck.http.origin import Origin
+from jobdeck.http.secret import Secret
+from jobdeck.http.throttling import RateLimitWords
 
 _NAME = re.compile(r"\{([a-z][a-z0-9_]{0,31})\}")
 

@@ -8,7 +8,7 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS, make_profile
 from tests.support.clocks import SteppingClock
-from tests.unit.providers.wire import NOON, answer, hog_target, profile_at, serve, sonarly_target
+from tests.unit.http.wire import NOON, answer, hog_target, profile_at, serve, sonarly_target
 
 GITHUB = {"owner": "octocat", "repo": "hello"}
 

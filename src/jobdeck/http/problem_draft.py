@@ -6,7 +6,7 @@ from jobdeck.domain.problem import ProblemKind
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ProblemDraft:
     """A kind and a message in words; the message need not be clean yet."""
 
     kind: ProblemKind

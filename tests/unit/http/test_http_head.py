@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobdeck.providers.http_head import Head, read_head
+from jobdeck.http.http_head import Head, read_head
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.providers.json_pieces import LargeJson
-from jobdeck.providers.json_text import json_text, read_json
+from jobdeck.http.json_pieces import LargeJson
+from jobdeck.http.json_text import json_text, read_json
 
 VALUES = st.recursive(
     st.none()

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from jobdeck.providers.charset import decode
-from jobdeck.providers.skip import MAX_DEPTH
+from jobdeck.http.charset import decode
+from jobdeck.http.skip import MAX_DEPTH
 
 _TOKEN = re.compile(
     r'(?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+")|(?P<mark>[{}\[\],:])|(?P<space>[\s\0]++)'

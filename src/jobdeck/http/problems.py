@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.fault import Fault
-from jobdeck.providers.json_text import read_json
-from jobdeck.providers.repair import repair
-from jobdeck.providers.throttling import is_throttling_code
+from jobdeck.http.json_text import read_json
+from jobdeck.http.problem_draft import ProblemDraft
+from jobdeck.http.repair import repair
+from jobdeck.http.throttling import is_throttling_code
 
 MAX_REFERENCE = 200
 _MAX_ITEMS = 20
@@ -68,16 +68,16 @@ def kind_of_code(code: str) -> ProblemKind:
     return ProblemKind.PROTOCOL
 
 
-def fault_of_status(status: int, kind: ProblemKind, body: bytes, destination: str, said: ErrorBody) -> Fault:
+def fault_of_status(status: int, kind: ProblemKind, body: bytes, destination: str, said: ErrorBody) -> ProblemDraft:
     """Return the fault of a status that is no success, in the server's words where there are any.
 
     `destination` is where a redirect leads, in words.
     """
     if kind is ProblemKind.REDIRECT:
-        return Fault(kind, f"unexpected redirect {destination}")
+        return ProblemDraft(kind, f"unexpected redirect {destination}")
     if said.message is not None:
-        return Fault(kind, said.message)
-    return Fault(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an error message")
+        return ProblemDraft(kind, said.message)
+    return ProblemDraft(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an error message")
 
 
 def read_error(body: bytes, charset: str | None = None) -> ErrorBody:
@@ -112,11 +112,11 @@ def describe_error(error: object) -> str | None:
     return _nested(error) if isinstance(error, dict) else _text(error)
 
 
-def not_json(body: bytes, status: int) -> Fault:
+def not_json(body: bytes, status: int) -> ProblemDraft:
     """Return the fault of a body that should have been JSON and is not."""
     kind = _kind_of_body(body)
     found = "damaged JSON" if kind == _JSON_VALUE else f"{kind} instead of JSON"
-    return Fault(ProblemKind.NOT_JSON, f"{_status_words(status)}, with {found}")
+    return ProblemDraft(ProblemKind.NOT_JSON, f"{_status_words(status)}, with {found}")
 
 
 def _nested(error: Mapping[str, object]) -> str | None:

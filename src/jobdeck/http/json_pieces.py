@@ -9,8 +9,8 @@ import re
 from itertools import islice
 from typing import TypeAlias
 
-from jobdeck.providers.json_text import json_text, read_json
-from jobdeck.providers.skip import MAX_DEPTH
+from jobdeck.http.json_text import json_text, read_json
+from jobdeck.http.skip import MAX_DEPTH
 
 PIECE = 64 * 1024
 """Bytes that are parsed at once, which takes one or two milliseconds."""

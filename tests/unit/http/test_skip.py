@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.providers.skip import NotJsonError, Skipper, StringSkipper
+from jobdeck.http.skip import NotJsonError, Skipper, StringSkipper
 from tests.support.examples import examples
 
 VALUES = st.recursive(

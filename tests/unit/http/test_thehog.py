@@ -5,10 +5,10 @@ import pytest
 from jobdeck.domain.job import Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.base import Reply
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import ListPage
-from tests.unit.providers.samples import HOG_ACCEPTED, HOG_INVALID, HOG_RATE_LIMITED, OP, hog_error
-from tests.unit.providers.wire import ACCESS, NOON_US, SECRET, answer, hog_target, serve, the_hog
+from tests.unit.http.samples import HOG_ACCEPTED, HOG_INVALID, HOG_RATE_LIMITED, OP, hog_error
+from tests.unit.http.wire import ACCESS, NOON_US, SECRET, answer, hog_target, serve, the_hog
 
 SEARCH = {
     "id": "s1",
@@ -23,7 +23,7 @@ SEARCH = {
 }
 
 
-async def poll(body: object, job_id: str = "op_1", resource: str = "operation") -> Reply:
+async def poll(body: object, job_id: str = "op_1", resource: str = "operation") -> PollResult:
     async with serve(answer(body)) as wire, the_hog(wire.base_url) as hog:
         return await hog.poll(hog_target(job_id, resource))
 

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from jobdeck.providers import prune
-from jobdeck.providers.marker import is_partial
-from jobdeck.providers.prune import Pruner
-from jobdeck.providers.skip import NotJsonError
+from jobdeck.http import prune
+from jobdeck.http.marker import is_partial
+from jobdeck.http.prune import Pruner
+from jobdeck.http.skip import NotJsonError
 from tests.support.examples import examples
 
 

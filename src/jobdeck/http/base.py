@@ -12,7 +12,7 @@ from jobdeck.scheduling.actions import ListPage
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PollResult:
     """All that one request gave: the exchange for the ledger, and observations unless there was a problem.
 
     `retry_after` is in seconds, parsed and clamped to 0.2–900: silence after a problem, and with a good answer how
@@ -36,7 +36,7 @@ class Reply:
         """Why there is no observation; None when the exchange was good."""
         return self.exchange.problem
 
-    def sent_as(self, sequence: int) -> "Reply":
+    def sent_as(self, sequence: int) -> "PollResult":
         """Return the reply to the request that has this place in the order of sending."""
         return replace(self, exchange=replace(self.exchange, sequence=sequence))
 
@@ -84,7 +84,7 @@ class Provider(Protocol):
         """Return where the request for that goes; the base URL, where none would be sent."""
         ...
 
-    async def poll(self, target: Target) -> Reply:
+    async def poll(self, target: Target) -> PollResult:
         """Ask for one job; the reply has exactly one observation, of that job, or a problem."""
         ...
 
@@ -92,7 +92,7 @@ class Provider(Protocol):
         """Whether such a job may have a part at a URL of its own."""
         ...
 
-    async def fetch_part(self, request: PartRequest) -> Reply:
+    async def fetch_part(self, request: PartRequest) -> PollResult:
         """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""
         ...
 
@@ -100,11 +100,11 @@ class Provider(Protocol):
         """Return the request that cancels a job; or why there is none through this profile, in one line."""
         ...
 
-    async def cancel(self, target: Target) -> Reply:
+    async def cancel(self, target: Target) -> PollResult:
         """Have a job cancelled, by one request. The reply has a problem, or none, and no observation."""
         ...
 
-    async def list_page(self, page: ListPage) -> Reply:
+    async def list_page(self, page: ListPage) -> PollResult:
         """Ask for one page of recent jobs; the reply has any number of observations, or a problem."""
         ...
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from jobdeck.providers.marker import Marker
-from jobdeck.providers.skip import NotJsonError, Skipper, StringSkipper
+from jobdeck.http.marker import Marker
+from jobdeck.http.skip import NotJsonError, Skipper, StringSkipper
 
 KEPT = 1024 * 1024
 """Bytes of what is kept, and so of what is parsed: some 10 MB of objects at the worst, and 25 ms."""

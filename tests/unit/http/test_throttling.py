@@ -5,9 +5,9 @@ import json
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.providers.problems import kind_of_status, read_error
-from jobdeck.providers.throttling import RateLimitWords, is_throttled
-from tests.unit.providers.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
+from jobdeck.http.problems import kind_of_status, read_error
+from jobdeck.http.throttling import RateLimitWords, is_throttled
+from tests.unit.http.wire import answer, hog_target, serve, sonarly, sonarly_target, the_hog
 
 NO_WORDS = RateLimitWords()
 SECONDARY = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}

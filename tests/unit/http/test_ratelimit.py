@@ -3,9 +3,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.providers.delays import parse_http_date
-from jobdeck.providers.ratelimit import parse_windows
-from tests.unit.providers.wire import NOON_DATE, NOON_US
+from jobdeck.http.delays import parse_http_date
+from jobdeck.http.ratelimit import parse_windows
+from tests.unit.http.wire import NOON_DATE, NOON_US
 
 NOW = NOON_US / 1e6
 
