@@ -53,7 +53,7 @@ def _server() -> Iterator[str]:
 async def _polled(env: dict[str, str]) -> float:
     from jobdeck.app.context import AppContext, ListPolicy
 
-    running = AppContext(env).open(lists=ListPolicy.NONE)
+    running = await AppContext(env).open(lists=ListPolicy.NONE)
     engine = running.engine
     engine.add([Target(JobKey("hog", None, f"en_{n}"), "thehog", "enrichment") for n in range(JOBS)])
     task = asyncio.create_task(engine.run())
