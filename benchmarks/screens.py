@@ -87,7 +87,7 @@ async def viewers(count: int) -> None:
     output, pid = sys.stdout, os.getpid()
     jobs = [job(f"op_{number:05d}", observed=now, added=now, created_us=now.us) for number in range(100)]
     engine = FakeEngine(clock, jobs)  # type: ignore[arg-type] - real time instead of a frozen one
-    viewers = ViewerGroup(engine)
+    viewers = ViewerGroup(engine, engine)
     views = [RemoteView(ReadOnlySession(FakeSession(engine), viewers), lambda _: None, 120, 40) for _ in range(count)]
     running = [asyncio.ensure_future(view.run()) for view in views]
     await asyncio.sleep(3.0)
