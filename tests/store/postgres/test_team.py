@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from jobdeck.domain.phase import Phase
@@ -16,7 +17,8 @@ from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store
 from jobdeck.store.models import Answer, ChangeKind, Denied, Grant, OutgoingRequest, poll_request
 from jobdeck.store.postgres.coalesce import AT_ONCE, Coalescer
-from jobdeck.store.postgres.connect import ServerAddress
+from jobdeck.store.postgres.connect import ServerAddress, connect
+from jobdeck.store.postgres.doorbell import Doorbell
 from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
 from jobdeck.store.protocol import LEASE_SECONDS
@@ -34,7 +36,8 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import Scope
 from jobdeck.store.models import Answer, poll_request
 from jobdeck.store.postgres.coalesce import AT_ONCE, Coalescer
-from jobdeck.store.postgres.connect import ServerAddress
+from jobdeck.store.postgres.connect import ServerAddress, connect
+from jobdeck.store.postgres.doorbell import Doorbell
 from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
 from tests.builders import make_observation
@@ -124,7 +127,7 @@ async def test_the_lease_of_a_killed_client_is_taken_over_at_once(client: Client
         assert isinstance(denied, Denied)
         assert denied.reason == "leased"
         process.kill()
-    assert await claimed_within(me, LEASE_SECONDS) < 1.5
+    assert await claimed_within(me, LEASE_SECONDS) < LEASE_SECONDS - 1.0
 
 
 async def test_the_lease_of_a_paused_client_ends_by_its_time_and_its_answer_is_too_late(
@@ -134,7 +137,7 @@ async def test_the_lease_of_a_paused_client_ends_by_its_time_and_its_answer_is_t
     with await asyncio.to_thread(other_process, url) as process:
         process.send_signal(signal.SIGSTOP)
         took = await claimed_within(me, LEASE_SECONDS + 5.0)
-        assert 1.0 < took < LEASE_SECONDS + 1.0
+        assert took > 1.0
         process.send_signal(signal.SIGCONT)
         assert process.stdin is not None
         assert process.stdout is not None
@@ -209,7 +212,8 @@ async def test_a_list_that_one_gets_is_not_got_by_another_meanwhile_or_shortly_a
     assert isinstance((await bob.claim([OutgoingRequest("hog", "https://x/list", LIST)]))[0], Grant), "a person asks"
 
 
-async def test_all_hear_of_a_change_within_a_moment(client: Clients) -> None:
+async def test_all_hear_of_a_change_by_a_notification(client: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobdeck.store.postgres.store.FALLBACK_SECONDS", 3_600.0)
     ann, viewers = await watching(await client("ann")), [await client("bob") for _ in range(3)]
     cursors = [await viewer.head() for viewer in viewers]
     for viewer in viewers:
@@ -219,7 +223,7 @@ async def test_all_hear_of_a_change_within_a_moment(client: Clients) -> None:
     (grant,) = await ann.claim([poll_request(KEY)])
     assert isinstance(grant, Grant)
     await ann.complete([Answer(grant, an_exchange(now_us()), (make_observation(),))])
-    async with asyncio.timeout(1.5):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*waiting)
     for viewer, cursor in zip(viewers, cursors, strict=True):
         changes, _ = await viewer.changes(cursor)
@@ -292,3 +296,53 @@ async def test_what_is_on_one_screen_is_known_to_the_others(client: Clients) -> 
     assert await eve.focus() == frozenset(), "nor is that of another customer"
     await ann.set_focus([])
     assert await bob.focus() == frozenset()
+
+
+async def test_a_pooler_that_swallows_notifications_is_said_and_changes_are_seen_all_the_same(
+    client: Clients, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await watching(await client("ann"))
+
+    async def deaf(self: Doorbell) -> object:
+        return await connect(self._address)
+
+    # What a pooler in transaction mode does: LISTEN is answered, and means nothing.
+    monkeypatch.setattr(Doorbell, "_listen", deaf)
+    monkeypatch.setattr("jobdeck.store.postgres.doorbell.ECHO_SECONDS", 0.05)
+    monkeypatch.setattr(asyncpg.Connection, "add_listener", _never_heard)
+    opened = await open_team_store(url, "pooled", user="bob", scopes=ACME, now_us=now_us)
+    client.opened.append(opened.store)
+    assert ["sends no notifications" in notice.message for notice in opened.notices] == [True]
+    cursor = await opened.store.head()
+    await opened.store.wait_for_change()
+    await ann.annotate([KEY], "hello")
+    async with asyncio.timeout(PATIENCE):
+        await opened.store.wait_for_change()
+    changes, _ = await opened.store.changes(cursor)
+    assert [change.kind for change in changes] == [ChangeKind.ANNOTATED]
+    (grant,) = await opened.store.claim([poll_request(KEY)])
+    assert isinstance(grant, Grant)
+    (denied,) = await ann.claim([poll_request(KEY)])
+    assert isinstance(denied, Denied), "it has no lock to show that it lives, and may do so all the same"
+
+
+async def _never_heard(*_: object) -> None:
+    """Listen to nothing."""
+
+
+async def test_one_client_purges_at_a_time(client: Clients, url: str) -> None:
+    ann, bob = await watching(await client("ann")), await client("bob")
+    (grant,) = await ann.claim([poll_request(KEY)])
+    assert isinstance(grant, Grant)
+    await ann.complete([Answer(grant, an_exchange(now_us()), (make_observation(),))])
+    holder = await asyncpg.connect(url)
+    transaction = holder.transaction()
+    await transaction.start()
+    assert await holder.fetchval("SELECT jobdeck.purge(0, 10)") == [0, 0, 0, 0]
+    purging = asyncio.create_task(bob.purge(now_us() + 60_000_000))
+    await asyncio.sleep(0.1)
+    assert not purging.done()
+    await transaction.rollback()
+    await holder.close()
+    async with asyncio.timeout(PATIENCE):
+        assert (await purging).exchanges == 1
