@@ -27,7 +27,7 @@ DATABASE = "jobdeck.db"
 
 @dataclass(frozen=True, slots=True)
 class OpenedStore:
-    """A store that was opened, what a person must be told of that, and what an engine begins with.
+    """A store that was opened, its notices for a person, and what an engine begins with.
 
     `newest` is the newest request that was on record then, `estimates` are the measured durations of profiles;
     `cursor` is where its changes stood, in a list of everyone's.

@@ -1,4 +1,4 @@
-"""Being told: when a watched job ends, hooks are run and notices given, once among all processes of a person."""
+"""When a watched job ends: hooks are run and notices given, once among all processes of a person."""
 
 import asyncio
 import logging
@@ -113,9 +113,9 @@ class EndNotifier:
             told(first)
 
     async def _first(self, what: str, job: Job, *, team: bool = False) -> bool:
-        """Whether no process of this person, or of the `team`, has told this yet.
+        """Whether no process of this person, or of the `team`, has given this notice yet.
 
-        Without a working store it is told rather than lost. Each run of an ID that is used again ends for itself; the
+        Without a working store it is given rather than lost. Each run of an ID that is used again ends for itself; the
         store counts them for all processes.
         """
         try:

@@ -123,7 +123,7 @@ class Factory:
 
     def open(
         self,
-        kept: OpenedStore,
+        opened: OpenedStore,
         lists: ListPolicy,
         recorder: "Recorder | None",
         *,
@@ -131,20 +131,20 @@ class Factory:
         on_incident: Callable[[Notice], object],
     ) -> RunningEngine:
         """See `AppContext.open`."""
-        store = kept.store
+        store = opened.store
         registry = recorder.registry if recorder is not None else None
         user = self._context.whole_team
-        team = None if user is None else WholeTeam(user, kept.cursor, self._has_credentials)
+        team = None if user is None else WholeTeam(user, opened.cursor, self._has_credentials)
         ledger = StoreCoordinator(
-            store, self._context.clock, listed=listed, newest=kept.newest, on_incident=on_incident, team=team
+            store, self._context.clock, listed=listed, newest=opened.newest, on_incident=on_incident, team=team
         )
         known = self._context.estimates
-        saved = kept.estimates
+        saved = opened.estimates
         engine = self.engine(ledger, lists, lambda name: saved.get(name) or known.get(name), registry)
         if recorder is not None:
             recorder.follow(engine)
-        storage_error = next((notice.message for notice in kept.notices if notice.kind is NoticeKind.IN_MEMORY), "")
-        return RunningEngine(engine, store, tuple(notice.message for notice in kept.notices), storage_error)
+        storage_error = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
+        return RunningEngine(engine, store, tuple(notice.message for notice in opened.notices), storage_error)
 
     def _has_credentials(self, profile: str) -> bool:
         try:
@@ -162,8 +162,8 @@ class Factory:
     ) -> AsyncIterator[dict[str, DirectClient]]:
         """See `AppContext.direct_clients`."""
         providers = {name: self._context.provider(name) for name in names}
-        kept = store or await self._context.open_store()
-        ledger = StoreCoordinator(kept.store, self._context.clock, listed=False, newest=kept.newest)
+        opened = store or await self._context.open_store()
+        ledger = StoreCoordinator(opened.store, self._context.clock, listed=False, newest=opened.newest)
         for name in providers:
             limit = limit_of(self._context.settings_of(name).profile)
             # An engine that runs on this store knows the limit better.

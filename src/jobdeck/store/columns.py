@@ -6,17 +6,20 @@ What is read is cleaned: a database is a string from outside, too. A value that 
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from operator import attrgetter
 from sys import intern
 from typing import Any, TypeAlias, TypeVar
 
+from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
+from jobdeck.store.models import RequestRecord, RequestState
 from jobdeck.store.saved_job import from_epoch
 
 ToInstant: TypeAlias = Callable[[int], Instant]
@@ -83,9 +86,12 @@ def problem_text(problem: Problem | None) -> str | None:
     return None if problem is None else encode_json(astuple(problem))
 
 
-def problem_from(value: str | None) -> Problem | None:
+def problem_from(value: str | None, moment: ToInstant = from_epoch) -> Problem | None:
     """Return a problem from its JSON text; a kind of a later version counts as an unexpected answer."""
-    return _decoded(value, _problem, None, Problem(ProblemKind.PROTOCOL, _DAMAGED))
+    problem = _decoded(value, _problem, None, Problem(ProblemKind.PROTOCOL, _DAMAGED))
+    if problem is None or problem.retry_at_us is None:
+        return problem
+    return replace(problem, retry_at_us=moment(problem.retry_at_us).us)
 
 
 def numbers_from(value: str) -> list[int]:
@@ -234,7 +240,7 @@ STATE = (
     _moment("changed_us"),
     _moment("ended_seen_us", "ended"),
     _flag("seen_queued"),
-    Column("problem", "problem", problem_text, lambda value, _: problem_from(value)),
+    Column("problem", "problem", problem_text, problem_from),
     _plain("failures", whole),
     _plain("misses", whole),
     _plain("http_status", optional),
@@ -291,3 +297,34 @@ def is_damaged(job: Job) -> bool:
     """Whether a part of the row that a job was made of could not be read, and is shown as such."""
     texts = (job.error and job.error.message, job.problem and job.problem.message, *job.anomalies)
     return _DAMAGED in texts
+
+
+def record_from(row: Row, moment: ToInstant = from_epoch) -> RequestRecord:
+    """Return a request on record from its row, whose moments `moment` makes.
+
+    That is the name of its profile, its scope, client, state, bucket, when it was granted, account group and ID of its
+    job, method, URL, when it began and how long it took (microseconds), status, IDs, size, problem and sequence.
+    """
+    (
+        profile, scope, client, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
+        http_status, request_id, body_request_id, trace_id, size, problem, sequence,
+    ) = row  # fmt: skip
+    sent = moment(whole(sent_us))
+    exchange = Exchange(
+        profile=clean(profile),
+        method=clean(method or ""),
+        url=clean(url or ""),
+        started=sent if started_us is None else moment(whole(started_us)),
+        duration=0.0 if duration_us is None else whole(duration_us) / 1e6,
+        job=None if job_id is None else key_from(profile, account_group, job_id),
+        http_status=optional(http_status),
+        request_id=text(request_id),
+        body_request_id=text(body_request_id),
+        trace_id=text(trace_id),
+        size=optional(size) or 0,
+        problem=problem_from(problem, moment),
+        sequence=whole(sequence),
+    )
+    return RequestRecord(
+        exchange, RequestState(state), clean(client), parse_scope(clean(scope)), clean(bucket), sent.us
+    )

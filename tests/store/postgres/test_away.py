@@ -10,8 +10,8 @@ from jobdeck.domain.scope import Scope
 from jobdeck.store import POLL
 from jobdeck.store.errors import StoreUnavailableError
 from jobdeck.store.models import Answer, Grant, NoticeKind, RequestState, poll_request
-from jobdeck.store.postgres.away import LocalShare
 from jobdeck.store.postgres.connect import ServerAddress
+from jobdeck.store.postgres.local_share import LocalShare
 from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
 from jobdeck.store.postgres.store import PostgresStore

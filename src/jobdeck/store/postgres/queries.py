@@ -4,14 +4,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.store.columns import job_from, key_from, optional, problem_from, target_from, text, whole
-from jobdeck.store.models import Annotation, PhaseEvidence, RequestMatches, RequestRecord, RequestState, ShownJob
+from jobdeck.store.columns import job_from, key_from, record_from, target_from, text
+from jobdeck.store.models import Annotation, PhaseEvidence, RequestMatches, RequestRecord, ShownJob
 from jobdeck.store.postgres.clock import ServerClock
 from jobdeck.store.postgres.complete import STATE, TARGET
 from jobdeck.store.postgres.connect import Server, storable
@@ -299,27 +297,6 @@ class Queries:
         )
 
     def _record_from(self, row: Sequence[Any], profile: str | None = None) -> RequestRecord:
-        (
-            scope, sent_through, scope_name, client, state, bucket, sent_us, account_group, job_id, method, url,
-            started_us, duration_us, http_status, request_id, body_request_id, trace_id, size, problem, sequence,
-        ) = row  # fmt: skip
+        scope, sent_through, *rest = row
         name = profile or self._scopes.name(scope, sent_through)
-        sent_us = self._clock.here(sent_us)
-        exchange = Exchange(
-            profile=name,
-            method=clean(method or ""),
-            url=clean(url or ""),
-            started=from_epoch(sent_us if started_us is None else self._clock.here(whole(started_us))),
-            duration=0.0 if duration_us is None else whole(duration_us) / 1e6,
-            job=None if job_id is None else key_from(name, account_group, job_id),
-            http_status=optional(http_status),
-            request_id=text(request_id),
-            body_request_id=text(body_request_id),
-            trace_id=text(trace_id),
-            size=optional(size) or 0,
-            problem=problem_from(problem),
-            sequence=whole(sequence),
-        )
-        return RequestRecord(
-            exchange, RequestState(state), clean(client), parse_scope(clean(scope_name)), clean(bucket), sent_us
-        )
+        return record_from((name, *rest), lambda us: from_epoch(self._clock.here(us)))

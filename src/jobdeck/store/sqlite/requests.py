@@ -5,13 +5,11 @@ from dataclasses import replace
 
 import apsw
 
-from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import Row, key_from, optional, problem_from, text, whole
-from jobdeck.store.models import PhaseEvidence, RequestMatches, RequestRecord, RequestState, ShownJob
-from jobdeck.store.saved_job import from_epoch
+from jobdeck.store.columns import Row, key_from, record_from, text
+from jobdeck.store.models import PhaseEvidence, RequestMatches, RequestRecord, ShownJob
 from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.lookups import first, job_row, readable
@@ -81,7 +79,7 @@ def requests(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[Requ
     found = job_row(connection, key)
     if found is None:
         return ()
-    records = readable(connection.execute(_OF_JOB, (found[0], limit)), _record_from)
+    records = readable(connection.execute(_OF_JOB, (found[0], limit)), record_from)
     # Sent through another profile of the same scope, they are about the same job.
     return tuple(
         record if record.exchange.job is None else replace(record, exchange=replace(record.exchange, job=key))
@@ -96,7 +94,7 @@ def records(connection: apsw.Connection, sequences: Iterable[int]) -> dict[int, 
 
 def all_requests(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[RequestRecord, ...]:
     """See `Store.all_requests`."""
-    return tuple(readable(connection.execute(_ALL, (profile, limit)), _record_from))
+    return tuple(readable(connection.execute(_ALL, (profile, limit)), record_from))
 
 
 def failures(
@@ -104,7 +102,7 @@ def failures(
 ) -> tuple[RequestRecord, ...]:
     """See `Store.failures`."""
     rows = connection.execute(_FAILURES, (profile, *between, limit, FAILURES_AMONG))
-    return tuple(readable(rows, _record_from))
+    return tuple(readable(rows, record_from))
 
 
 def find_request(connection: apsw.Connection, id_: str, limit: int) -> RequestMatches:
@@ -133,38 +131,12 @@ def phase_evidence(connection: apsw.Connection, key: JobKey) -> PhaseEvidence | 
 
 def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
     """Return which requests on record cannot be read."""
-    found = unreadable(connection, "exchanges", _REQUESTS, _record_from, "e.seq")
+    found = unreadable(connection, "exchanges", _REQUESTS, record_from, "e.seq")
     return (found,) if found else ()
 
 
 def _record(connection: apsw.Connection, sequence: int) -> RequestRecord | None:
-    return first(connection.execute(_BY_SEQUENCE, (sequence,)), _record_from)
-
-
-def _record_from(row: Row) -> RequestRecord:
-    (
-        profile, scope, client, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
-        http_status, request_id, body_request_id, trace_id, size, problem, sequence,
-    ) = row  # fmt: skip
-    sent_us = whole(sent_us)
-    exchange = Exchange(
-        profile=clean(profile),
-        method=clean(method or ""),
-        url=clean(url or ""),
-        started=from_epoch(sent_us if started_us is None else whole(started_us)),
-        duration=0.0 if duration_us is None else whole(duration_us) / 1e6,
-        job=None if job_id is None else key_from(profile, account_group, job_id),
-        http_status=optional(http_status),
-        request_id=text(request_id),
-        body_request_id=text(body_request_id),
-        trace_id=text(trace_id),
-        size=optional(size) or 0,
-        problem=problem_from(problem),
-        sequence=whole(sequence),
-    )
-    return RequestRecord(
-        exchange, RequestState(state), clean(client), parse_scope(clean(scope)), clean(bucket), sent_us
-    )
+    return first(connection.execute(_BY_SEQUENCE, (sequence,)), record_from)
 
 
 def _shown_from(row: Row) -> ShownJob:
