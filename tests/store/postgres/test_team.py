@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from jobdeck.domain.phase import Phase
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store
 from jobdeck.store.models import Answer, ChangeKind, Denied, Grant, OutgoingRequest, poll_request
@@ -346,3 +347,26 @@ async def test_one_client_purges_at_a_time(client: Clients, url: str) -> None:
     await holder.close()
     async with asyncio.timeout(PATIENCE):
         assert (await purging).exchanges == 1
+
+
+async def test_a_client_whose_clock_is_off_sees_every_moment_on_its_own_clock(client: Clients, url: str) -> None:
+    ann = await watching(await client("ann"))
+
+    def an_hour_ahead() -> int:
+        return now_us() + 3_600_000_000
+
+    opened = await open_team_store(url, "ahead", user="bob", scopes=ACME, now_us=an_hour_ahead)
+    client.opened.append(opened.store)
+    (grant,) = await opened.store.claim([poll_request(KEY)])
+    assert isinstance(grant, Grant)
+    at_us = an_hour_ahead()
+    problem = Problem(ProblemKind.SERVER_ERROR, "down", 500, retry_at_us=at_us + 60_000_000)
+    await opened.store.complete([Answer(grant, an_exchange(at_us, problem), ())])
+    for store, hour in ((opened.store, 0), (ann, -3_600_000_000)):
+        (record,) = await store.requests(KEY)
+        saved = (await store.load([KEY]))[KEY].last
+        assert record.exchange.problem is not None
+        assert saved.problem is not None
+        moments = (record.exchange.started.us, record.exchange.problem.retry_at_us, saved.problem.retry_at_us)
+        for found, expected in zip(moments, (at_us, at_us + 60_000_000, at_us + 60_000_000), strict=True):
+            assert abs((found or 0) - expected - hour) < 2_000_000
