@@ -130,7 +130,7 @@ class _Merged:
         self._shown: dict[JobKey, bool] = {}
         self._versions: set[int] = set()
         self._asked = None if request.job is None else saved.get((self._scope, _in_scope(request.job)))
-        problem = answer.exchange.problem
+        problem = self._merge.answer.exchange.problem
         if problem is None:
             self._observe_all()
         elif self._asked is not None and request.job is not None and request.lease:
