@@ -94,8 +94,8 @@ async def test_it_waits_for_the_budget_but_not_for_a_quarter_of_an_hour() -> Non
 def drain(seen: Sight) -> float:
     """Spend what the profile may send now; returns when there is more."""
     scheduler = seen.engine._workers["sonarly"].scheduler
-    while (ready := scheduler.acquire(seen.clock.now().mono)) is None:
-        pass
+    while (ready := scheduler.ready(now := seen.clock.now().mono)) <= now:
+        scheduler.mark_cancel_sent(now)
     return ready
 
 
@@ -153,7 +153,40 @@ class PausingCoordinator(NullCoordinator):
         self.abandoned.append(permit)
 
 
-async def test_what_was_paid_for_a_request_that_is_not_sent_is_given_back() -> None:
+class SlowCoordinator(NullCoordinator):
+    """Takes a moment for each permit, and notes whether there is still room for it afterwards."""
+
+    def __init__(self, clock: FastClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.engine: Engine | None = None
+        self.had_room: list[bool] = []
+
+    async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
+        await asyncio.sleep(0)
+        assert self.engine is not None
+        later = self.clock.now().mono
+        self.had_room.append(self.engine._workers[profile].scheduler.ready(later) <= later)
+        return await super().acquire(profile, request, url, now)
+
+
+async def test_several_at_once_are_not_paid_with_the_same_token() -> None:
+    clock = FastClock(40.0)
+    coordinator = SlowCoordinator(clock)
+    async with SimulatorServer(Scenario(jobs=JOBS), clock=lambda: clock.now().us / 1e6) as server:
+        context = AppContext({}, settings=settings_for(server.url, 60), clock=clock, keep=False)
+        engine = coordinator.engine = context.engine(coordinator)
+        engine.add([Target(key(id_), "sonarly", "prospecting") for id_ in IDS])
+        scheduler = engine._workers["sonarly"].scheduler
+        while scheduler.ready(now := clock.now().mono) <= now:
+            scheduler.mark_cancel_sent(now)
+        await asyncio.gather(*(engine.cancel(key(id_)) for id_ in IDS))
+        assert posts(server) == 3
+        await engine.aclose()
+    assert coordinator.had_room == [True] * 3
+
+
+async def test_nothing_is_paid_for_a_request_that_is_not_sent() -> None:
     clock, coordinator = FastClock(40.0), PausingCoordinator()
     async with SimulatorServer(Scenario(jobs=JOBS[:1]), clock=lambda: clock.now().us / 1e6) as server:
         context = AppContext({}, settings=settings_for(server.url), clock=clock, keep=False)

@@ -106,6 +106,8 @@ class ProfileWorker:
         self._outage_since: Instant | None = None
         self._in_flight = 0
         self._cancels_waiting = 0
+        # Between asking whether there is room and paying, nobody else may ask.
+        self._one_permit = asyncio.Lock()
         self._wake = asyncio.Event()
         self._downloads: dict[JobKey, _Download] = {}
 
@@ -177,10 +179,14 @@ class ProfileWorker:
                     await self._clock.wait(self._wake, seconds)
                     continue
                 subject = self._subject_of(action, delegate)
-                permit = None if subject is None else await self._permit(action, subject, delegate)
-                if subject is not None and permit is not None:
-                    self._in_flight += 1
-                    self.scheduler.mark_sent(action, self._clock.now().mono)
+                if subject is None:
+                    continue
+                async with self._one_permit:
+                    permit = await self._permit(action, subject, delegate)
+                    if permit is not None:
+                        self._in_flight += 1
+                        self.scheduler.mark_sent(action, self._clock.now().mono)
+                if permit is not None:
                     requests.create_task(self._execute(action, subject, permit, delegate))
 
     def cancel_obstacle(self, job: Job) -> str:
@@ -218,48 +224,45 @@ class ProfileWorker:
         result = ActionResult(
             kind, retry_after=reply.retry_after, windows=reply.windows, retry_after_unclamped=reply.retry_asked
         )
-        self.scheduler.on_acquired_result(self._clock.now().mono, sent.mono, result)
+        self.scheduler.on_cancel_result(self._clock.now().mono, sent.mono, result)
         return reply
 
     async def _acquire(self, request: CancelJob, url: str) -> Permit | Problem:
         """Return leave to send what a person asks for; or why there is none, at once where that will not pass soon."""
         latest = self._clock.now().later(LONGEST_WAIT)
         while True:
-            now = self._clock.now()
-            if (obstacle := self._sending_obstacle(now)) is not None:
-                return obstacle
-            ready = self.scheduler.acquire(now.mono)
-            until = now if ready is None else now.later(ready - now.mono)
-            if ready is None:
-                permit = await self._acquire_shared(request, url, now)
-                if not isinstance(permit, Denied):
-                    return permit
-                if permit.in_cooldown:
-                    self._apply_cooldown(permit.until)
-                    continue
-                until = permit.until
-            if until.since(latest) > 0:
-                message = f"the rate limit allows no request before {format_time(until.us)}: cancel again then"
-                return Problem(ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
-            # Not to `until` at once: polling may be paused meanwhile, which a person should be told of at once.
-            await self._clock.wait(asyncio.Event(), min(max(0.05, until.since(now)), OBSTACLE_SECONDS))
+            async with self._one_permit:
+                permit = await self._try_acquire(request, url)
+            if not isinstance(permit, Instant):
+                return permit
+            if permit.since(latest) > 0:
+                message = f"the rate limit allows no request before {format_time(permit.us)}: cancel again then"
+                return Problem(ProblemKind.RATE_LIMIT, message, retry_at_us=permit.us)
+            # Not to that moment at once: polling may be paused meanwhile, which a person should be told of at once.
+            seconds = min(max(0.05, permit.since(self._clock.now())), OBSTACLE_SECONDS)
+            await self._clock.wait(asyncio.Event(), seconds)
 
-    async def _acquire_shared(self, request: CancelJob, url: str, now: Instant) -> Permit | Denied | Problem:
-        """Acquire a permit for a request that is paid for here, and give back what was paid where there is none."""
-        try:
-            permit = await self._coordinator.acquire(self.name, request, url, now)
-        except BaseException:
-            self.scheduler.refund(now.mono)
-            raise
-        if isinstance(permit, Denied):
-            self.scheduler.refund(now.mono, permit.until.mono)
-            return permit
+    async def _try_acquire(self, request: CancelJob, url: str) -> Permit | Problem | Instant:
+        """Return leave to send a request now, why nothing is sent at all, or when to try again."""
+        now = self._clock.now()
+        if (obstacle := self._sending_obstacle(now)) is not None:
+            return obstacle
+        if (ready := self.scheduler.ready(now.mono)) > now.mono:
+            return now.later(ready - now.mono)
+        permit = await self._coordinator.acquire(self.name, request, url, now)
         later = self._clock.now()
-        if (obstacle := self._sending_obstacle(later)) is None:
-            return permit
-        self.scheduler.refund(later.mono)
-        await self._coordinator.abandon(permit, later)
-        return obstacle
+        obstacle = self._sending_obstacle(later)
+        if isinstance(permit, Denied):
+            if permit.in_cooldown:
+                self._apply_cooldown(permit.until)
+                return self._sending_obstacle(later) or permit.until
+            self.scheduler.block(request, later.mono, permit.until.mono)
+            return permit.until
+        if obstacle is not None:
+            await self._coordinator.abandon(permit, later)
+            return obstacle
+        self.scheduler.mark_cancel_sent(later.mono)
+        return permit
 
     def _sending_obstacle(self, now: Instant) -> Problem | None:
         """Return why nothing is sent to the profile for as long as nobody does something about it, or the server asked.

@@ -180,17 +180,6 @@ class Bucket:
             if window.left is not None:
                 window.left -= 1.0
 
-    def refund(self, now: float) -> None:
-        """Take back the token of the newest request, which was not sent after all."""
-        self._fill(now)
-        self._tokens = min(self._burst, self._tokens + 1.0)
-        self._in_flight = max(0, self._in_flight - 1)
-        if self._sent:
-            self._sent.pop()
-        for window in self._windows.values():
-            if window.left is not None:
-                window.left += 1.0
-
     def block(self, now: float, until: float) -> None:
         """Send nothing before `until`: those who share the budget have taken what we thought was there.
 

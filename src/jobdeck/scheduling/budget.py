@@ -67,10 +67,6 @@ class Budget:
         if page:
             self._pages.append(now)
 
-    def refund(self, now: float) -> None:
-        """Take back the token of a poll that was not sent after all."""
-        self._polls.refund(now)
-
     def block(self, now: float, until: float, *, page: bool) -> None:
         """Send nothing from a bucket before `until`: those who share the budget have taken what was there."""
         self._bucket(page=page).block(now, until)

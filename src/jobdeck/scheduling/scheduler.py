@@ -9,6 +9,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import (
     Action,
     ActionResult,
+    CancelJob,
     FetchPart,
     JobUpdate,
     ListPage,
@@ -208,7 +209,7 @@ class Scheduler:
         self._in_flight[action] = now, probing, selection
         self._started_at = now if self._started_at is None else self._started_at
 
-    def block(self, action: Action, now: float, until: float) -> None:
+    def block(self, action: Action | CancelJob, now: float, until: float) -> None:
         """Send nothing that is paid from the same budget as `action` before `until`: others who share it took it."""
         now = self._tick(now)
         self._budget.block(now, max(now, until), page=isinstance(action, ListPage))
@@ -271,27 +272,17 @@ class Scheduler:
             self._table.reschedule_after(now, action.key, result, self._budget.cooldown_until(now))
             self._selector.apply_missing_parts(now, action.key, result)
 
-    def acquire(self, now: float) -> float | None:
-        """Pay for a request that a person asks for; None when it is paid for, else when to ask again."""
+    def ready(self, now: float) -> float:
+        """Return when a request that a person asks for may be sent: `now` or later."""
         now = self._tick(now)
-        ready = self._budget.ready(now)
-        if ready > now:
-            return ready
-        self._budget.acquire(now)
-        return None
+        return self._budget.ready(now)
 
-    def refund(self, now: float, until: float | None = None) -> None:
-        """Take back what was paid by `acquire` for a request that was not sent.
+    def mark_cancel_sent(self, now: float) -> None:
+        """Note that a request to cancel a job is sent: it is paid for."""
+        self._budget.acquire(self._tick(now))
 
-        With `until`, because the shared budget had no room for it before then.
-        """
-        now = self._tick(now)
-        self._budget.refund(now)
-        if until is not None:
-            self._budget.block(now, max(now, until), page=False)
-
-    def on_acquired_result(self, now: float, sent: float, result: ActionResult) -> None:
-        """Take in what the answer to a request by `acquire` says of the budget; of jobs it says nothing."""
+    def on_cancel_result(self, now: float, sent: float, result: ActionResult) -> None:
+        """Take in what the answer to a request to cancel says of the budget; of jobs it says nothing."""
         now = self._tick(now)
         self._budget.on_result(now, sent, result, len(self._in_flight), page=False)
 
