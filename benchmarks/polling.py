@@ -18,7 +18,7 @@ JOBS = 200
 POLLS = 600
 SERVER = f"""
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, RateLimit, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 import sys
 jobs = tuple(JobScript(id=f"en_{{n}}", resource=Resource.ENRICHMENT, outcome=Outcome.NEVER, duration=1e6)
     for n in range({JOBS}))

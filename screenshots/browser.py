@@ -9,7 +9,7 @@ from tests.serve.browser import CHROMIUM, chromium
 from tests.serve.test_browser import DRAWN, serving
 
 from jobdeck.simulator.demo import demo_scenario, demo_targets
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 
 HERE = Path(__file__).parent
 SECONDS = 12.0

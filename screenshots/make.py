@@ -7,7 +7,7 @@ from pathlib import Path
 from jobdeck.app.live_session import LiveSession
 from jobdeck.cli.commands.demo import open_demo
 from jobdeck.simulator.demo import demo_scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.theme import DARK, LIGHT
 

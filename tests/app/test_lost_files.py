@@ -12,7 +12,7 @@ from jobdeck.app.data_store import DATABASE
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.engine import Engine
 from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from jobdeck.store.models import Notice, NoticeKind
 from tests.builders import make_target
 from tests.cli.harness import environment, jobdeck

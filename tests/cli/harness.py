@@ -14,7 +14,7 @@ from unittest import mock
 
 from jobdeck.cli.main import main
 from jobdeck.simulator.scenario import Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 
 GROUP = "507f1f77bcf86cd799439011"
 

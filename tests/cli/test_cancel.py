@@ -13,7 +13,7 @@ from jobdeck.cli.commands import cancel
 from jobdeck.cli.exit_codes import CommandError
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, JobScript, Resource, Scenario, StageScript
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import GROUP, Ran, environment, jobdeck
 
 RUNNING, DONE, DENIED, LOST, CUT, LIMITED = (letter * 24 for letter in "abcdef")

@@ -10,7 +10,7 @@ import pytest
 
 from jobdeck.apis.pages import built_in_text
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck
 
 SCENARIO = Scenario(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, RateLimit, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment
 from tests.cli.shells import Shell, shells
 from tests.processes import runs

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, RateLimit, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 from tests.support.forked import Piped
 

@@ -24,7 +24,7 @@ from jobdeck.simulator.scenario import (
     Scenario,
     StageScript,
 )
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from jobdeck.store import open_store
 from tests.cli.harness import GROUP, environment, jobdeck
 from tests.scripted_server import Say, scripted_apart

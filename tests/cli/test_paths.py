@@ -10,7 +10,7 @@ from jobdeck.app.data_store import data_dir
 from jobdeck.cli.parser import parse
 from jobdeck.config import load_settings
 from jobdeck.files import as_utf8
-from jobdeck.simulator.loading import load_scenario
+from jobdeck.simulator.scenario import load_scenario
 from tests.cli.harness import jobdeck
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]

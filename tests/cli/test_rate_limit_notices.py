@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.simulator.scenario import Fault, FaultKind, JobScript, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 
 PATIENCE = 150.0

@@ -10,7 +10,7 @@ import pytest
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.simulator.scenario import JobScript, Outcome, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 
 DONE = JobScript(id="op_1", arrival=-60.0, duration=10.0)

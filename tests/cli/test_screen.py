@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.simulator.scenario import JobScript, Outcome, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment
 from tests.support.terminal import OnTerminal, ShellTerminal
 

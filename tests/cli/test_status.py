@@ -22,7 +22,7 @@ from jobdeck.simulator.scenario import (
     Scenario,
     StageScript,
 )
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 from tests.store.postgres.database import server
 

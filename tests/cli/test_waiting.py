@@ -17,7 +17,7 @@ from jobdeck.cli.commands import wait
 from jobdeck.domain import humanize
 from jobdeck.engine import memory
 from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, JobScript, Outcome, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.builders import make_job
 from tests.cli.harness import GROUP, environment, jobdeck
 from tests.support.forked import Piped

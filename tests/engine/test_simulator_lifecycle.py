@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.simulator.lifecycle import JobState, State, state_at
+from jobdeck.simulator.lifecycle import JobState, SimulatedJobs, State, state_at
 from jobdeck.simulator.scenario import Api, JobScript, Outcome, Resource, Scenario, StageScript, Stall
-from jobdeck.simulator.world import World
 from tests.simulator_fixture import START
 from tests.support.clocks import EpochClock
 
@@ -120,7 +119,7 @@ def test_time_never_takes_anything_back(
 
 def test_speed_shortens_jobs_by_every_clock_a_client_has() -> None:
     clock = EpochClock(START)
-    world = World(Scenario(speed=10.0, jobs=(JobScript(id="op_a", arrival=-20.0, duration=60.0),)), clock)
+    world = SimulatedJobs(Scenario(speed=10.0, jobs=(JobScript(id="op_a", arrival=-20.0, duration=60.0),)), clock)
     state = world.find(Api.THEHOG, "op_a")
     assert state is not None
     assert world.iso(state.created) == "2025-06-15T15:06:38.000Z"

@@ -8,7 +8,6 @@ from jobdeck.cli.commands.demo import demo_estimates
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.simulator.demo import demo_batch, demo_scenario, demo_targets
 from jobdeck.simulator.lifecycle import State, state_at
-from jobdeck.simulator.loading import load_scenario, read_scenario
 from jobdeck.simulator.scenario import (
     Api,
     Fault,
@@ -21,6 +20,8 @@ from jobdeck.simulator.scenario import (
     ScenarioError,
     StageScript,
     Stall,
+    load_scenario,
+    read_scenario,
 )
 
 TOML = """

@@ -14,8 +14,7 @@ import pytest
 from jobdeck.simulator.demo import demo_scenario, demo_targets
 from jobdeck.simulator.http_server import MAX_BODY
 from jobdeck.simulator.scenario import Api, Fault, FaultKind, JobScript, Scenario
-from jobdeck.simulator.server import SimulatorServer
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import SimulatorServer, ThreadedSimulator
 from tests.simulator_fixture import BEARER, client_of, playing
 
 ONE = Scenario(jobs=(JobScript(id="op_a", duration=100.0),))
@@ -176,7 +175,7 @@ def test_in_a_thread_it_can_be_paused_killed_and_revived_too() -> None:
         simulator.start()
         assert client.get(PATH).status_code == 200
         assert simulator.stats.requests == len(simulator.requests)
-        assert simulator.world.find(Api.THEHOG, "op_a") is not None
+        assert simulator.jobs.find(Api.THEHOG, "op_a") is not None
 
 
 def test_a_thread_that_cannot_listen_says_why() -> None:
@@ -273,7 +272,7 @@ async def test_a_body_may_come_in_chunks_and_the_client_may_wait_to_be_asked_for
             b'5\r\nhy?"}\r\n0\r\n\r\n',
         )
         assert b" 202 " in answers
-        (job,) = [state.script for state in play.server.world.states(Api.THEHOG) if state.script.id != "op_a"]
+        (job,) = [state.script for state in play.server.jobs.states(Api.THEHOG) if state.script.id != "op_a"]
         assert job.query == "why?"
 
 

@@ -82,7 +82,7 @@ async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone
         )
         asked = len(server.requests)
         # What was under way may still arrive: on a busy machine a second is forty of this clock's.
-        await until(lambda: server.world.now - server.requests[-1].at > 40)
+        await until(lambda: server.jobs.now - server.requests[-1].at > 40)
         own = [record for record in server.requests[asked:] if record.endpoint != "list"]
         # An end that a list told is asked for once more, by each that saw the list.
         assert len(own) <= 2 * len(JOBS), own

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.conftest import _time_passes_faster  # noqa: F401 - commands here are hurried too
 from tests.cli.harness import environment, jobdeck
 

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 from tests.support.forked import forked
 

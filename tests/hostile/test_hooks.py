@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 from tests.processes import members
 

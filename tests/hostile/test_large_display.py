@@ -15,7 +15,7 @@ from jobdeck.domain.exchange import ExchangeContent
 from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, wrap
 from jobdeck.tui.render.detail import ScheduleInfo, detail_lines
 from jobdeck.tui.render.spans import plain

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 import pytest
 
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment, jobdeck
 from tests.support.forked import ROOT, RUN, Forked, forked
 from tests.support.hurried import RUN_HURRIED

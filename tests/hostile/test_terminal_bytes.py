@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jobdeck.domain.text import clean
 from jobdeck.simulator.scenario import Api, JobFailure, JobScript, Outcome, Resource, Scenario, StageScript
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment
 from tests.support.terminal import OnTerminal
 

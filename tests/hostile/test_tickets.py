@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from jobdeck.tui.clipboard import OSC52_BYTES, ClipboardService, clipboard
 from tests.cleanness import is_clean
 from tests.cli.harness import environment, jobdeck

@@ -14,7 +14,7 @@ import pytest
 
 from jobdeck.access import explain_access
 from jobdeck.simulator.scenario import JobScript, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import Ran, environment, jobdeck
 
 NOBODY = 65_534

@@ -16,7 +16,7 @@ import pytest
 from jobdeck.app.json_shapes import HistoryObject, JobObject, RequestObject
 from jobdeck.cli.parser import COMMANDS
 from jobdeck.simulator.scenario import Api, JobScript, Resource, Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import GROUP, environment, jobdeck
 from tests.support.terminal import OnTerminal
 

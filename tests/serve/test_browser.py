@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.simulator.demo import demo_scenario, demo_targets
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import environment
 from tests.serve.browser import CHROMIUM, Tab, chromium
 

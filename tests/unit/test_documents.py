@@ -12,8 +12,7 @@ from jobdeck.config import ConfigError, load_settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.documents import MAX_DEPTH, MAX_TOML, DocumentError, parse_json, parse_toml
 from jobdeck.files import NotAFileError, is_inherited_pipe, open_regular, read_pipe, read_regular
-from jobdeck.simulator.loading import load_scenario
-from jobdeck.simulator.scenario import ScenarioError
+from jobdeck.simulator.scenario import ScenarioError, load_scenario
 
 PARTS = "more than 32 parts"
 DIGITS = "too many digits"

@@ -11,7 +11,7 @@ from aiohttp.web import Server
 
 from jobdeck.serve.access_control import AccessControl
 from jobdeck.serve.connections import Connections
-from jobdeck.serve.view import MakeView
+from jobdeck.serve.viewer import MakeView
 from jobdeck.serve.web import WebApp
 
 CLOSE_SECONDS = 2.0

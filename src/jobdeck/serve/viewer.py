@@ -3,12 +3,43 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Protocol
 
 from aiohttp.web import WebSocketResponse
 
-from jobdeck.serve.view import MakeView, View
+Write = Callable[[str], None]
+"""Takes what a terminal would be sent. Must not block."""
+
+
+class View(Protocol):
+    """One viewer's screen."""
+
+    async def run(self) -> None:
+        """Draw until the viewer quits, `close` is called, or the screen fails, which raises."""
+        ...
+
+    def type(self, text: str) -> None:
+        """Take what a terminal sends: keys, mouse reports, pasted text."""
+        ...
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw for another size, in cells."""
+        ...
+
+    def attend(self, *, present: bool) -> None:
+        """Note whether somebody looks."""
+        ...
+
+    async def close(self) -> None:
+        """End, within two seconds; harmless when it has ended."""
+        ...
+
+
+MakeView = Callable[[Write, int, int], View]
+"""Makes a screen of some width and height that writes to a viewer."""
+
 
 LONGEST_LAG = 2_000_000
 """Characters that may wait for a browser; past it the view ends, for a screen must not wait for a connection."""

@@ -8,8 +8,7 @@ from aiohttp.web import BaseRequest, Response, StreamResponse, WebSocketResponse
 from jobdeck.serve.access_control import AccessControl
 from jobdeck.serve.connections import Connections
 from jobdeck.serve.page import FILES, HEADERS, STATIC, asset, terminal_page, words_page
-from jobdeck.serve.view import MakeView
-from jobdeck.serve.viewer import CLOSE_SECONDS, LARGEST_MESSAGE, TRY_AGAIN_LATER, Viewer
+from jobdeck.serve.viewer import CLOSE_SECONDS, LARGEST_MESSAGE, TRY_AGAIN_LATER, MakeView, Viewer
 
 MOST_VIEWERS = 4
 PATIENCE_SECONDS = 2.0

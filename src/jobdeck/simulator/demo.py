@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
 
-from jobdeck.simulator.ids import seeded_random
 from jobdeck.simulator.scenario import (
     AccountGroup,
     Api,
@@ -24,6 +23,7 @@ from jobdeck.simulator.scenario import (
     StageScript,
     Stall,
     check_minimum,
+    seeded_random,
 )
 
 _RESEARCH = JobScript(

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from jobdeck.simulator.lifecycle import JobState
+from jobdeck.simulator.lifecycle import JobState, SimulatedJobs
 from jobdeck.simulator.scenario import Api, Endpoint
-from jobdeck.simulator.world import World
 
 JsonObject: TypeAlias = dict[str, object]
 
@@ -51,7 +50,7 @@ class ApiError(Exception):
         self.details = details
 
 
-Handler = Callable[[World, ApiRequest], ApiResponse]
+Handler = Callable[[SimulatedJobs, ApiRequest], ApiResponse]
 
 
 @dataclass(frozen=True, slots=True)

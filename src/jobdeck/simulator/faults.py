@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from jobdeck.simulator.dialect import ApiError, ApiRequest, ApiResponse, Dialect, JsonObject
-from jobdeck.simulator.ids import seeded_random
-from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, Scenario
+from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, Scenario, seeded_random
 
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 _HTML = (

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from jobdeck.simulator.dialect import ApiRequest
-from jobdeck.simulator.ids import seeded_random
-from jobdeck.simulator.scenario import Api, JobScript, Outcome, ProgressForm, Resource, ResultKind
+from jobdeck.simulator.scenario import Api, JobScript, Outcome, ProgressForm, Resource, ResultKind, seeded_random
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 import random
 
 from jobdeck.simulator.dialect import JsonObject
-from jobdeck.simulator.ids import seeded_random
-from jobdeck.simulator.scenario import JobScript, Outcome, Resource, ResultKind
+from jobdeck.simulator.scenario import JobScript, Outcome, Resource, ResultKind, seeded_random
 
 _FIRST = (
     "Amara",

@@ -1,17 +1,72 @@
 """One simulation: how a request goes through credentials, rate limits, faults and its route to a response."""
 
+import asyncio
 import json
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 
 from jobdeck.simulator.dialect import ApiError, ApiRequest, ApiResponse, Dialect, JsonObject, Route
 from jobdeck.simulator.faults import AppliedFaults, FaultPlan, RawResponse, Scope, as_json, corrupt
-from jobdeck.simulator.http_server import Request
+from jobdeck.simulator.http_server import Connection, Request
+from jobdeck.simulator.lifecycle import Clock, SimulatedJobs
 from jobdeck.simulator.limits import Limiter
-from jobdeck.simulator.request_log import RequestRecord, Stats
-from jobdeck.simulator.scenario import Api, Scenario
-from jobdeck.simulator.world import Clock, World
+from jobdeck.simulator.scenario import Api, Endpoint, Scenario
+from jobdeck.simulator.sonarly import Sonarly
+from jobdeck.simulator.thehog import TheHog
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request. `at` is simulated seconds since the start, `status` None when the connection was reset.
+
+    `bucket` is the rate bucket it was counted in, None when its credentials were refused. `refused`: the
+    bucket was empty, so it was answered 429. Header values are not kept.
+    """
+
+    at: float
+    api: str
+    method: str
+    path: str
+    query: str
+    endpoint: str
+    bucket: str | None
+    status: int | None
+    request_id: str
+    header_names: frozenset[str]
+    fault: str | None = None
+    refused: bool = False
+
+
+@dataclass(slots=True)
+class Stats:
+    """Running counts. Buckets are named `thehog/polling`; `refused` counts the 429s by bucket."""
+
+    requests: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+    connections: int = 0
+    by_bucket: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    by_status: Counter[int] = field(default_factory=Counter)
+    by_fault: Counter[str] = field(default_factory=Counter)
+    by_endpoint: Counter[str] = field(default_factory=Counter)
+
+    def count(self, record: RequestRecord) -> None:
+        """Count one request."""
+        self.requests += 1
+        self.by_endpoint[f"{record.api}/{record.endpoint}"] += 1
+        if record.bucket is not None:
+            self.by_bucket[record.bucket] += 1
+            if record.refused:
+                self.refused[record.bucket] += 1
+        if record.status is not None:
+            self.by_status[record.status] += 1
+        if record.fault is not None:
+            self.by_fault[record.fault] += 1
+
 
 _LOG_LENGTH = 100_000
 
@@ -20,7 +75,7 @@ class Simulation:
     """All state of one simulation; servers may stop and start over it. `clock`: real epoch seconds, never falling."""
 
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
-        self.world = World(scenario, clock)
+        self.jobs = SimulatedJobs(scenario, clock)
         self.stats = Stats()
         self.log: deque[RequestRecord] = deque(maxlen=_LOG_LENGTH)
         self._clock = clock
@@ -37,13 +92,13 @@ class Simulation:
         """
         self._number += 1
         number = self._number
-        trace = dialect.trace(f"{self.world.scenario.seed}/request/{number}")
+        trace = dialect.trace(f"{self.jobs.scenario.seed}/request/{number}")
         api_request = ApiRequest(
             method=request.method,
             path=request.path,
             trace=trace,
             origin=request.origin,
-            at=self.world.iso(),
+            at=self.jobs.iso(),
             params=params,
             query=request.query,
             idempotency_key=request.headers.get("idempotency-key"),
@@ -63,12 +118,12 @@ class Simulation:
                 response = dialect.error(api_request, ApiError(429))
             else:
                 scope = Scope(dialect.api, route.endpoint, params.get("id"))
-                faults = self._faults.faults_of(number, scope, self.world.now)
+                faults = self._faults.faults_of(number, scope, self.jobs.now)
                 response = self._route(dialect, route, api_request, request.body, faults)
         response = replace(response, headers=(*headers, *response.headers))
         raw = corrupt(response, faults.fault, dialect, api_request) if faults.fault else as_json(response)
         record = RequestRecord(
-            at=self.world.now,
+            at=self.jobs.now,
             api=dialect.api.value,
             method=request.method,
             path=request.path,
@@ -89,7 +144,7 @@ class Simulation:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else ""
         access, secret = headers.get("x-access-key", ""), headers.get("x-secret-key", "")
-        accepted = [one for one in self.world.scenario.credentials if one.api is api]
+        accepted = [one for one in self.jobs.scenario.credentials if one.api is api]
         pair_allowed = api is Api.THEHOG
         if not accepted:
             return bool(token or (pair_allowed and access and secret))
@@ -104,7 +159,7 @@ class Simulation:
         if faults.fault is not None and faults.fault.refuses:
             return ApiResponse(200, None)
         try:
-            return route.handler(self.world, replace(request, body=_parse_body(body)))
+            return route.handler(self.jobs, replace(request, body=_parse_body(body)))
         except ApiError as error:
             return dialect.error(request, error)
 
@@ -119,3 +174,80 @@ def _parse_body(body: bytes) -> JsonObject:
     if not isinstance(parsed, dict):
         raise ApiError(400, "The body must be a JSON object.")
     return parsed
+
+
+Sleep = Callable[[float], Awaitable[object]]
+
+
+def _not_found(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
+    raise ApiError(404, f"Cannot {request.method} {request.path}")
+
+
+_UNKNOWN = Route("*", "*", Endpoint.OTHER, "general", _not_found)
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledRoute:
+    method: str
+    path: re.Pattern[str]
+    dialect: Dialect
+    route: Route
+
+
+class RequestHandler:
+    """Handles requests to both APIs: every documented route, and the documented 404 for every other path.
+
+    Requests wait while `running` is not set; `clock` gives the Date of responses.
+    """
+
+    def __init__(self, simulation: Simulation, running: asyncio.Event, clock: Clock, sleep: Sleep) -> None:
+        self._simulation = simulation
+        self._running = running
+        self._clock = clock
+        self._sleep = sleep
+        self._thehog, self._sonarly = TheHog(), Sonarly()
+        self._routes = [
+            _CompiledRoute(route.method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)), dialect, route)
+            for dialect in (self._thehog, self._sonarly)
+            for route in dialect.routes
+        ]
+
+    async def __call__(self, request: Request, connection: Connection) -> None:
+        """Respond to one request."""
+        stats = self._simulation.stats
+        stats.in_flight += 1
+        stats.max_in_flight = max(stats.max_in_flight, stats.in_flight)
+        try:
+            await self._running.wait()
+            response, delay = self._simulation.respond(*self._route(request), request)
+            if delay:
+                await self._sleep(delay)
+            await self._send(response, connection)
+        finally:
+            stats.in_flight -= 1
+
+    def _route(self, request: Request) -> tuple[Dialect, Route, Mapping[str, str]]:
+        method = "GET" if request.method == "HEAD" else request.method
+        for compiled in self._routes:
+            found = compiled.path.fullmatch(request.path) if compiled.method == method else None
+            if found is not None:
+                return compiled.dialect, compiled.route, found.groupdict()
+        return self._sonarly if request.path.startswith("/v1/") else self._thehog, _UNKNOWN, {}
+
+    async def _send(self, response: RawResponse, connection: Connection) -> None:
+        if response.reset_after == 0:
+            connection.reset()
+            return
+        headers = [*response.headers, ("Date", formatdate(self._clock(), usegmt=True))]
+        if response.status != 204:
+            headers.append(("Content-Length", str(response.length)))
+        await connection.begin(response.status, headers)
+        if response.reset_after is not None:
+            await connection.write(b"".join(response.pieces)[: response.reset_after])
+            connection.reset()
+            return
+        for piece in response.pieces:
+            await connection.write(piece)
+            if response.interval:
+                await self._sleep(response.interval)
+        await connection.end()

@@ -10,11 +10,9 @@ from jobdeck.simulator.dialect import (
     page_after,
     validation_error,
 )
-from jobdeck.simulator.ids import object_id
 from jobdeck.simulator.job_templates import prospecting_script
-from jobdeck.simulator.lifecycle import JobState, State
-from jobdeck.simulator.scenario import Api, Endpoint, JobFailure
-from jobdeck.simulator.world import World
+from jobdeck.simulator.lifecycle import JobState, SimulatedJobs, State
+from jobdeck.simulator.scenario import Api, Endpoint, JobFailure, object_id
 
 _STATUSES = ("queued", "running", "completed", "failed", "cancelled")
 _ERRORS = {
@@ -63,31 +61,30 @@ class Sonarly:
         return ApiResponse(error.status, {"success": False, "data": None, "error": body, "traceId": request.trace})
 
 
-def list_accounts(world: World, request: ApiRequest) -> ApiResponse:
+def list_accounts(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET /v1/accounts`: the account groups a key can see."""
     items: list[JsonObject] = [
-        {"id": group.id, "name": group.name, "createdAt": world.iso(-86_400.0)}
-        for group in world.scenario.account_groups
+        {"id": group.id, "name": group.name, "createdAt": jobs.iso(-86_400.0)} for group in jobs.scenario.account_groups
     ]
     return _success(request, {"items": items, "nextCursor": None, "hasMore": False})
 
 
-def list_jobs(world: World, request: ApiRequest) -> ApiResponse:
+def list_jobs(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET …/prospecting`: newest first, without stages; `limit` up to 100, `cursor`, `status`."""
     limit = integer_parameter(request, "limit", default=20, most=100, clamp=True)
     status = request.query.get("status")
     if status is not None and status not in _STATUSES:
         raise validation_error("query.status", f"status must be one of {', '.join(_STATUSES)}", "isEnum")
-    states = [state for state in _in_group(world, request) if status in {None, _status_of(state.state)}]
+    states = [state for state in _in_group(jobs, request) if status in {None, _status_of(state.state)}]
     page, cursor = page_after(states, request.query.get("cursor"), limit)
-    items = [_row(world, state) for state in page]
+    items = [_row(jobs, state) for state in page]
     return _success(request, {"items": items, "nextCursor": cursor, "hasMore": cursor is not None})
 
 
-def get_job(world: World, request: ApiRequest) -> ApiResponse:
+def get_job(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET …/prospecting/{id}`: the job with its stages in order."""
-    state = _find(world, request)
-    data: JsonObject = _row(world, state)
+    state = _find(jobs, request)
+    data: JsonObject = _row(jobs, state)
     data["stages"] = {
         stage.name: {"status": _status_of(stage.state), "progress": round(stage.done, 4) if stage.done else 0}
         for stage in state.stages
@@ -104,20 +101,20 @@ def get_job(world: World, request: ApiRequest) -> ApiResponse:
     return _success(request, data)
 
 
-def start_job(world: World, request: ApiRequest) -> ApiResponse:
+def start_job(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`POST …/prospecting`: 202, or 200 when the idempotency key is known."""
-    _in_group(world, request)
-    state, replayed = world.start(prospecting_script(world.scenario.seed, request), request.idempotency_key)
-    data: JsonObject = {"jobId": state.script.id, "status": "queued", "createdAt": world.iso(state.created)}
+    _in_group(jobs, request)
+    state, replayed = jobs.start(prospecting_script(jobs.scenario.seed, request), request.idempotency_key)
+    data: JsonObject = {"jobId": state.script.id, "status": "queued", "createdAt": jobs.iso(state.created)}
     return _success(request, data, 200 if replayed else 202)
 
 
-def cancel_job(world: World, request: ApiRequest) -> ApiResponse:
+def cancel_job(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`POST …/cancel`: only queued and running jobs, else 422."""
-    state = _find(world, request)
+    state = _find(jobs, request)
     if state.state.ended:
         raise ApiError(422, f"Only queued or running jobs can be cancelled; this one is {_status_of(state.state)}.")
-    world.cancel(state.script.id)
+    jobs.cancel(state.script.id)
     return _success(request, {"jobId": state.script.id, "status": "cancelled"})
 
 
@@ -125,27 +122,27 @@ def _success(request: ApiRequest, data: JsonObject, status: int = 200) -> ApiRes
     return ApiResponse(status, {"success": True, "data": data, "error": None, "traceId": request.trace})
 
 
-def _in_group(world: World, request: ApiRequest) -> list[JobState]:
+def _in_group(jobs: SimulatedJobs, request: ApiRequest) -> list[JobState]:
     group = request.params["group"]
-    if group not in {known.id for known in world.scenario.account_groups}:
+    if group not in {known.id for known in jobs.scenario.account_groups}:
         raise ApiError(404, "There is no such account group.")
-    return [state for state in world.states(Api.SONARLY) if state.script.account_group == group]
+    return [state for state in jobs.states(Api.SONARLY) if state.script.account_group == group]
 
 
-def _find(world: World, request: ApiRequest) -> JobState:
-    state = world.find(Api.SONARLY, request.params["id"])
+def _find(jobs: SimulatedJobs, request: ApiRequest) -> JobState:
+    state = jobs.find(Api.SONARLY, request.params["id"])
     if state is None or state.script.account_group != request.params["group"]:
         raise ApiError(404)
     return state
 
 
-def _row(world: World, state: JobState) -> JsonObject:
+def _row(jobs: SimulatedJobs, state: JobState) -> JsonObject:
     return {
         "jobId": state.script.id,
         "type": "prospecting",
         "status": _status_of(state.state),
-        "createdAt": world.iso(state.created),
-        "updatedAt": world.iso(state.updated),
+        "createdAt": jobs.iso(state.created),
+        "updatedAt": jobs.iso(state.updated),
     }
 
 

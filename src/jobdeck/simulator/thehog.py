@@ -12,12 +12,10 @@ from jobdeck.simulator.dialect import (
     page_after,
     validation_error,
 )
-from jobdeck.simulator.ids import request_id
 from jobdeck.simulator.job_templates import JobTemplate, thehog_templates
-from jobdeck.simulator.lifecycle import JobState, State
+from jobdeck.simulator.lifecycle import JobState, SimulatedJobs, State
 from jobdeck.simulator.results import result_of, search_results
-from jobdeck.simulator.scenario import Api, Endpoint, JobFailure, PollUrlForm, ProgressForm, Resource
-from jobdeck.simulator.world import World
+from jobdeck.simulator.scenario import Api, Endpoint, JobFailure, PollUrlForm, ProgressForm, Resource, request_id
 
 _STATUSES = ("queued", "processing", "succeeded", "failed", "partial_success", "cancelled")
 _MESSAGES = {
@@ -84,20 +82,20 @@ class _StartJob:
     def __init__(self, template: JobTemplate) -> None:
         self._template = template
 
-    def __call__(self, world: World, request: ApiRequest) -> ApiResponse:
+    def __call__(self, jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
         """Start the job and respond in the endpoint's own shape."""
         template = self._template
         for name in template.texts:
             value = request.body.get(name)
             if value is not None and not isinstance(value, str):
                 raise validation_error(f"body.{name}", f"{name} must be a string", "isString")
-        state, _ = world.start(template.script(world.scenario.seed, request), request.idempotency_key)
-        return ApiResponse(202, _accepted_body(world, request, template, state.script.id))
+        state, _ = jobs.start(template.script(jobs.scenario.seed, request), request.idempotency_key)
+        return ApiResponse(202, _accepted_body(jobs, request, template, state.script.id))
 
 
-def _accepted_body(world: World, request: ApiRequest, template: JobTemplate, job_id: str) -> JsonObject:
+def _accepted_body(jobs: SimulatedJobs, request: ApiRequest, template: JobTemplate, job_id: str) -> JsonObject:
     relative = template.poll_path.format(id=job_id)
-    form = world.scenario.poll_urls
+    form = jobs.scenario.poll_urls
     absolute = template.absolute if form is PollUrlForm.MIXED else form is PollUrlForm.ABSOLUTE
     url = f"{request.origin}{relative}" if absolute else relative
     if template.snake_case:
@@ -109,46 +107,46 @@ def _accepted_body(world: World, request: ApiRequest, template: JobTemplate, job
     return {**body, "meta": meta} if template.meta else body
 
 
-def get_operation(world: World, request: ApiRequest) -> ApiResponse:
+def get_operation(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET /api/operations/{id}`, for every job: enrichments and searches are operations too."""
-    return ApiResponse(200, _operation(_find(world, request)))
+    return ApiResponse(200, _operation(_find(jobs, request)))
 
 
-def get_enrichment(world: World, request: ApiRequest) -> ApiResponse:
+def get_enrichment(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET /api/enrichments/{id}`."""
-    return ApiResponse(200, _operation(_find(world, request, Resource.ENRICHMENT)))
+    return ApiResponse(200, _operation(_find(jobs, request, Resource.ENRICHMENT)))
 
 
-def get_search(world: World, request: ApiRequest) -> ApiResponse:
+def get_search(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET /api/v1/search/{id}`."""
-    return ApiResponse(200, _search(world, _find(world, request, Resource.SEARCH)))
+    return ApiResponse(200, _search(jobs, _find(jobs, request, Resource.SEARCH)))
 
 
-def list_operations(world: World, request: ApiRequest) -> ApiResponse:
+def list_operations(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET /api/operations`: newest first, `limit` 1–100, and an optional `status`; a bare array."""
     limit = integer_parameter(request, "limit", default=20, most=100, clamp=False)
     status = request.query.get("status")
     if status is not None and status not in _STATUSES:
         raise validation_error("query.status", f"status must be one of {', '.join(_STATUSES)}", "isEnum")
-    states = [state for state in world.states(Api.THEHOG) if state.script.resource is not Resource.SEARCH]
+    states = [state for state in jobs.states(Api.THEHOG) if state.script.resource is not Resource.SEARCH]
     return ApiResponse(200, [_operation(state) for state in states if status in {None, _status_of(state)}][:limit])
 
 
-def list_searches(world: World, request: ApiRequest) -> ApiResponse:
+def list_searches(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
     """`GET /api/v1/search`: newest first, `limit` up to 200, `cursor`, and an optional `type`."""
     limit = integer_parameter(request, "limit", default=20, most=200, clamp=True)
     wanted = request.query.get("type")
     states = [
         state
-        for state in world.states(Api.THEHOG)
+        for state in jobs.states(Api.THEHOG)
         if state.script.resource is Resource.SEARCH and wanted in {None, state.script.search_type}
     ]
     page, cursor = page_after(states, request.query.get("cursor"), limit)
-    return ApiResponse(200, {"data": [_search(world, state) for state in page], "next_cursor": cursor})
+    return ApiResponse(200, {"data": [_search(jobs, state) for state in page], "next_cursor": cursor})
 
 
-def _find(world: World, request: ApiRequest, resource: Resource | None = None) -> JobState:
-    state = world.find(Api.THEHOG, request.params["id"])
+def _find(jobs: SimulatedJobs, request: ApiRequest, resource: Resource | None = None) -> JobState:
+    state = jobs.find(Api.THEHOG, request.params["id"])
     if state is None or resource not in {None, state.script.resource}:
         raise ApiError(404)
     return state
@@ -190,7 +188,7 @@ def _percent(form: ProgressForm, done: float) -> float | None:
             return round(done * 100, 2)
 
 
-def _search(world: World, state: JobState) -> JsonObject:
+def _search(jobs: SimulatedJobs, state: JobState) -> JsonObject:
     script = state.script
     results = search_results(script) if state.state is State.SUCCEEDED else None
     error = script.error or JobFailure()
@@ -202,6 +200,6 @@ def _search(world: World, state: JobState) -> JsonObject:
         "results": results,
         "total_results": None if results is None else len(results),
         "error": {"message": error.message, "retryable": error.retryable} if state.state is State.FAILED else None,
-        "created_at": world.iso(state.created),
-        "completed_at": None if state.ended is None else world.iso(state.ended),
+        "created_at": jobs.iso(state.created),
+        "completed_at": None if state.ended is None else jobs.iso(state.ended),
     }

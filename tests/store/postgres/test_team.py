@@ -17,9 +17,9 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store
 from jobdeck.store.models import Answer, ChangeKind, Denied, Grant, OutgoingRequest, poll_request
+from jobdeck.store.postgres.change_feed import Doorbell
 from jobdeck.store.postgres.coalesce import AT_ONCE, Coalescer
 from jobdeck.store.postgres.connect import ServerAddress, connect
-from jobdeck.store.postgres.doorbell import Doorbell
 from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
 from jobdeck.store.protocol import LEASE_SECONDS
@@ -38,7 +38,7 @@ from jobdeck.domain.scope import Scope
 from jobdeck.store.models import Answer, poll_request
 from jobdeck.store.postgres.coalesce import AT_ONCE, Coalescer
 from jobdeck.store.postgres.connect import ServerAddress, connect
-from jobdeck.store.postgres.doorbell import Doorbell
+from jobdeck.store.postgres.change_feed import Doorbell
 from jobdeck.store.postgres.migrate import migrate
 from jobdeck.store.postgres.opening import open_team_store
 from tests.builders import make_observation
@@ -309,7 +309,7 @@ async def test_a_pooler_that_swallows_notifications_is_said_and_changes_are_seen
 
     # What a pooler in transaction mode does: LISTEN is answered, and means nothing.
     monkeypatch.setattr(Doorbell, "_listen", deaf)
-    monkeypatch.setattr("jobdeck.store.postgres.doorbell.ECHO_SECONDS", 0.05)
+    monkeypatch.setattr("jobdeck.store.postgres.change_feed.ECHO_SECONDS", 0.05)
     monkeypatch.setattr(asyncpg.Connection, "add_listener", _never_heard)
     opened = await open_team_store(url, "pooled", user="bob", scopes=ACME, now_us=now_us)
     client.opened.append(opened.store)

@@ -23,7 +23,7 @@ from jobdeck.domain.job import Target
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.simulator.demo import DEMO_PROFILES, demo_batch, demo_durations, demo_scenario, demo_targets
 from jobdeck.simulator.scenario import Scenario
-from jobdeck.simulator.threaded import ThreadedSimulator
+from jobdeck.simulator.server import ThreadedSimulator
 
 DEMO_LIMIT = 300
 """Requests a minute: what the vendor's newer pages give for polling."""

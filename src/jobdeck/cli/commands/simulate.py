@@ -11,8 +11,7 @@ from jobdeck.apis.spec import ApiSpec
 from jobdeck.cli.exit_codes import LISTEN_ERRORS, CommandError, ExitCode
 from jobdeck.domain.text import one_line
 from jobdeck.simulator.demo import DEMO_PROFILES, DemoProfile, demo_scenario, demo_targets
-from jobdeck.simulator.loading import load_scenario
-from jobdeck.simulator.scenario import Scenario, ScenarioError
+from jobdeck.simulator.scenario import Scenario, ScenarioError, load_scenario
 from jobdeck.simulator.server import serve_forever
 
 

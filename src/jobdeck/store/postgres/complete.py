@@ -7,33 +7,17 @@ from typing import Any
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.store.columns import END_ID_NAMES, STATE_NAMES, TARGET_COLUMNS, problem_text
+from jobdeck.store.columns import problem_text
 from jobdeck.store.errors import StoreIOError
 from jobdeck.store.merge import BESIDE_STATE, WRITTEN, JobHead, JobState, Merge, Step, Update, observation_digest
 from jobdeck.store.models import Answer, Completed
-from jobdeck.store.postgres.clock import ServerClock
-from jobdeck.store.postgres.connect import Server, to_json
-from jobdeck.store.postgres.scopes import ProfileScopes
+from jobdeck.store.postgres.connect import Server, ServerClock, to_json
+from jobdeck.store.postgres.queries import STATE, TARGET, ProfileScopes
 from jobdeck.store.protocol import COOLDOWN_SECONDS, LIST_SECONDS
 from jobdeck.store.sql import sql
 
 _TRIES = 10
 """How often answers are merged anew because another client wrote to one of the jobs meanwhile."""
-
-_END_IDS = (
-    sql(
-        "CASE WHEN j.ended_seen_us IS NOT NULL THEN coalesce((SELECT e.{name} FROM jobdeck.exchanges e"
-        " WHERE e.seq = j.first_shown), (SELECT t.{name} FROM jobdeck.timeline t WHERE t.job = j.id"
-        " AND t.kind = 'phase' AND t.phase_after = j.phase ORDER BY t.id DESC LIMIT 1)) END",
-        name=name.removeprefix("end_"),
-    )
-    for name in END_ID_NAMES
-)
-STATE = ", ".join((*(f"j.{name}" for name in STATE_NAMES), *_END_IDS))
-"""What a query selects for `job_from`."""
-
-TARGET = ", ".join(("j.account_group", "j.job_id", *(f"j.{name}" for name in TARGET_COLUMNS)))
-"""What a query selects for `target_from` after the name of the profile."""
 
 _READ = sql(
     "SELECT jobdeck.now_us(), j.id, j.scope, j.version, EXISTS (SELECT 1 FROM jobdeck.watches w WHERE w.job = j.id),"

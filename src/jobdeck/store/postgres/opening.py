@@ -8,11 +8,11 @@ import asyncpg
 from jobdeck.domain.scope import Scope
 from jobdeck.store.errors import StoreError
 from jobdeck.store.models import Notice, NoticeKind
+from jobdeck.store.postgres.change_feed import Doorbell
 from jobdeck.store.postgres.connect import Server, ServerAddress, close_connection, connect, translate_error
-from jobdeck.store.postgres.doorbell import Doorbell
 from jobdeck.store.postgres.local_share import LocalShare
 from jobdeck.store.postgres.migrate import read_state, require_current
-from jobdeck.store.postgres.scopes import ProfileScopes
+from jobdeck.store.postgres.queries import ProfileScopes
 from jobdeck.store.postgres.store import PostgresStore
 
 _ADD_CLIENT = (

@@ -1,21 +1,122 @@
 """What is saved of jobs and requests, read from the scopes of a client."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
+from jobdeck.domain.scope import Scope, format_scope
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.store.columns import job_from, key_from, record_from, target_from, text
+from jobdeck.store.columns import (
+    END_ID_NAMES,
+    STATE_NAMES,
+    TARGET_COLUMNS,
+    job_from,
+    key_from,
+    record_from,
+    target_from,
+    text,
+)
 from jobdeck.store.models import Annotation, PhaseEvidence, RequestMatches, RequestRecord, ShownJob
-from jobdeck.store.postgres.clock import ServerClock
-from jobdeck.store.postgres.complete import STATE, TARGET
-from jobdeck.store.postgres.connect import Server, storable
-from jobdeck.store.postgres.scopes import ProfileScopes
+from jobdeck.store.postgres.connect import Server, ServerClock, storable
 from jobdeck.store.saved_job import SavedJob, from_epoch
 from jobdeck.store.sql import sql
+
+_END_IDS = (
+    sql(
+        "CASE WHEN j.ended_seen_us IS NOT NULL THEN coalesce((SELECT e.{name} FROM jobdeck.exchanges e"
+        " WHERE e.seq = j.first_shown), (SELECT t.{name} FROM jobdeck.timeline t WHERE t.job = j.id"
+        " AND t.kind = 'phase' AND t.phase_after = j.phase ORDER BY t.id DESC LIMIT 1)) END",
+        name=name.removeprefix("end_"),
+    )
+    for name in END_ID_NAMES
+)
+STATE = ", ".join((*(f"j.{name}" for name in STATE_NAMES), *_END_IDS))
+"""What a query selects for `job_from`."""
+
+TARGET = ", ".join(("j.account_group", "j.job_id", *(f"j.{name}" for name in TARGET_COLUMNS)))
+"""What a query selects for `target_from` after the name of the profile."""
+
+_ADD = (
+    "WITH named AS (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS budget),"
+    " budgets AS (INSERT INTO jobdeck.scopes (name) SELECT DISTINCT budget FROM named"
+    "  ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id, name)"
+    " SELECT id, name FROM budgets"
+)
+_ADD_SCOPES = (
+    "INSERT INTO jobdeck.scopes (name, budget) SELECT * FROM unnest($1::text[], $2::bigint[])"
+    " ON CONFLICT (name) DO UPDATE SET budget = excluded.budget RETURNING id, name"
+)
+
+
+@dataclass(slots=True)
+class ProfileScopes:
+    """The scopes of the configured profiles: their rows, and those of the scopes whose budgets they spend.
+
+    A profile that is not configured has a scope of its own name.
+    """
+
+    server: Server
+    configured: Mapping[str, Scope]
+    rows: dict[str, int] = field(default_factory=dict)
+    budgets: dict[str, int] = field(default_factory=dict)
+    names: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    scopes: dict[int, Scope] = field(default_factory=dict)
+
+    async def require(self, profiles: Iterable[str]) -> None:
+        """Have a row for each of these profiles' scopes."""
+        new = {
+            name: self.configured.get(name) or Scope("", name)
+            for name in dict.fromkeys(profiles)
+            if name not in self.rows
+        }
+        if not new:
+            return
+        budgets = {name: format_scope(scope.budget) for name, scope in new.items()}
+        ids = {
+            row["name"]: int(row["id"]) for row in await self.server.rows(_ADD, list(budgets), list(budgets.values()))
+        }
+        own = {format_scope(scope): ids[budgets[name]] for name, scope in new.items() if format_scope(scope) not in ids}
+        if own:
+            added = await self.server.rows(_ADD_SCOPES, list(own), list(own.values()))
+            ids |= {row["name"]: int(row["id"]) for row in added}
+        for name, scope in new.items():
+            row = ids[format_scope(scope)]
+            self.rows[name], self.budgets[name] = row, ids[budgets[name]]
+            self.names[row] = (*self.names.get(row, ()), name)
+            self.scopes[row] = scope
+
+    @property
+    def all(self) -> list[int]:
+        """The rows of every scope."""
+        return list(self.names)
+
+    def of(self, profile: str | None) -> list[int]:
+        """Return the row of a profile's scope, or (None) of all."""
+        if profile is None:
+            return self.all
+        return [self.rows[profile]] if profile in self.rows else []
+
+    def name(self, scope: int, saved: str) -> str:
+        """Return the name under which something of a scope is shown, `saved` with another person's name for it."""
+        names = self.names.get(scope, ())
+        return saved if saved in names or not names else names[0]
+
+    def parts(self, keys: Iterable[JobKey]) -> tuple[list[int], list[str], list[str]]:
+        """Return scopes, account groups and IDs of jobs, for a query by `unnest`, without those of unknown profiles."""
+        known = [key for key in keys if key.profile in self.rows]
+        return (
+            [self.rows[key.profile] for key in known],
+            [key.account_group or "" for key in known],
+            [key.id for key in known],
+        )
+
+    def keys(self, scope: int, profile: str, account_group: str, id_: str) -> tuple[JobKey, ...]:
+        """Return the keys of a job: one for each of the profiles that have its scope."""
+        return tuple(key_from(name, account_group, id_) for name in self.names.get(scope, (profile,)))
+
 
 _SAVED = sql(
     "SELECT j.scope, j.fence, c.name, j.lease_until_us,"

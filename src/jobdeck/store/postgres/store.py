@@ -33,16 +33,13 @@ from jobdeck.store.models import (
     RequestMatches,
     RequestRecord,
 )
-from jobdeck.store.postgres.change_feed import ChangeFeed
-from jobdeck.store.postgres.clock import ServerClock
+from jobdeck.store.postgres.change_feed import ChangeFeed, Doorbell
 from jobdeck.store.postgres.coalesce import Coalescer
 from jobdeck.store.postgres.complete import Completion
-from jobdeck.store.postgres.connect import Server, storable, to_json
-from jobdeck.store.postgres.doorbell import Doorbell
+from jobdeck.store.postgres.connect import Server, ServerClock, storable, to_json
 from jobdeck.store.postgres.local_share import CHECK_SECONDS, LocalShare
 from jobdeck.store.postgres.migrate import LOCK_CLASS, SIZE
-from jobdeck.store.postgres.queries import Queries
-from jobdeck.store.postgres.scopes import ProfileScopes
+from jobdeck.store.postgres.queries import ProfileScopes, Queries
 from jobdeck.store.protocol import DEFAULT_PER_MINUTE, LEASE_SECONDS, MAX_COOLDOWN_SECONDS
 from jobdeck.store.saved_job import SavedJob
 from jobdeck.store.sql import sql

@@ -18,7 +18,7 @@ from jobdeck.store.errors import (
     StoreReadOnlyError,
 )
 from jobdeck.store.models import Notice, NoticeKind
-from jobdeck.store.sqlite.faults import BUSY, DAMAGED, LOST, cause, translate_error
+from jobdeck.store.sqlite.connect import BUSY, DAMAGED, LOST, cause, translate_error
 from jobdeck.store.sqlite.files import create_private, damage_marker
 from jobdeck.store.sqlite.memory_fallback import carry_over, read_usage, write_usage
 from jobdeck.store.sqlite.scopes import add_scopes, make_views

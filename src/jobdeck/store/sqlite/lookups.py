@@ -28,7 +28,7 @@ from jobdeck.store.sqlite.scopes import add_scopes
 
 T = TypeVar("T")
 
-KEY_AND_TARGET = ", ".join(("n.name", "j.account_group", "j.job_id", *(f"j.{name}" for name in TARGET_COLUMNS)))
+KEY_AND_TARGET: str = ", ".join(("n.name", "j.account_group", "j.job_id", *(f"j.{name}" for name in TARGET_COLUMNS)))
 """What a query selects for `target_from`; `n.name` is the name that the job's profile is shown as."""
 
 # A place in the order of sending behind every request on record, which only damage gives, would let no answer count.

@@ -12,9 +12,16 @@ from jobdeck.domain.scope import Scope
 from jobdeck.store.errors import NewerSchemaError, StoreCorruptError, StoreError, StoreReadOnlyError
 from jobdeck.store.models import Notice, NoticeKind
 from jobdeck.store.sqlite.checking import check, check_tables
-from jobdeck.store.sqlite.connect import connect, connect_memory, connect_read_only, connect_reader
+from jobdeck.store.sqlite.connect import (
+    DAMAGED,
+    cause,
+    connect,
+    connect_memory,
+    connect_read_only,
+    connect_reader,
+    translate_error,
+)
 from jobdeck.store.sqlite.database import Connections, Database
-from jobdeck.store.sqlite.faults import DAMAGED, cause, translate_error
 from jobdeck.store.sqlite.files import (
     companions,
     create_private,

@@ -32,9 +32,9 @@ from jobdeck.store.models import (
 )
 from jobdeck.store.saved_job import SavedJob
 from jobdeck.store.sqlite import change_feed, claims, complete, jobs, maintenance, requests, watchlist
+from jobdeck.store.sqlite.connect import LOST, translate_error
 from jobdeck.store.sqlite.database import Database, Session
 from jobdeck.store.sqlite.executor import Executor, Outcome, Undo
-from jobdeck.store.sqlite.faults import LOST, translate_error
 from jobdeck.store.sqlite.memory_fallback import newest_request
 
 T = TypeVar("T")
