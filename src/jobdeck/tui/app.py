@@ -184,9 +184,12 @@ class JobdeckApp(TerminalApp):
             self.deck.fail(f"the engine stopped: {safe_error_message(worker.error)}")
 
     async def on_event(self, event: events.Event) -> None:
-        """Carry out what is typed in the order in which it came: no key is looked at before the last is done.
+        """Carry out keys strictly in order: the next is looked at when the one before has been handled.
 
-        Textual gives all that comes in one burst to whoever has the focus when the first of it comes.
+        Textual hands a whole burst to the widget that had the focus at its start, so that the letters of a `/text` from
+        tmux or a macro would run as keys, and a key after an enter would go into the input that it closes: priority
+        bindings cure the first and not the second (`test_what_is_typed_in_one_burst_is_for_the_input_that_its_first_
+        key_opens`, `test_a_long_text_and_the_keys_after_it_arrive_in_their_order`).
         """
         if isinstance(event, Burst):
             if self.screen_stack:
