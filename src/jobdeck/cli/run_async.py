@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import sys
@@ -26,12 +27,20 @@ def run_async(command: Coroutine[Any, Any, T]) -> T:
     of a plain signal handler would be raised inside whichever task runs just then, and be taken for its fault.
     SIGINT raises KeyboardInterrupt, likewise after a cancellation. A signal that was ignored stays ignored.
     """
+    start_collecting()
     try:
         with asyncio.Runner() as runner:
             runner.get_loop().set_default_executor(_LeavingExecutor())
             return runner.run(_until_signalled(command))
     finally:
         command.close()  # where no loop could be had for it, Python would complain
+
+
+def start_collecting() -> None:
+    """Look for cycles from now on, where the console script put that off, but not among what the start imported."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def run_printing(command: Coroutine[Any, Any, T]) -> T:

@@ -9,6 +9,7 @@ from pathlib import Path
 from jobdeck.apis.pages import PageLibrary
 from jobdeck.apis.spec import ApiSpec
 from jobdeck.cli.exit_codes import LISTEN_ERRORS, CommandError, ExitCode
+from jobdeck.cli.run_async import start_collecting
 from jobdeck.domain.text import one_line
 from jobdeck.simulator.demo import DEMO_PROFILES, DemoProfile, demo_scenario, demo_targets
 from jobdeck.simulator.scenario import Scenario, ScenarioError, load_scenario
@@ -19,6 +20,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Serve until a signal; what to type in another terminal is said once the port is open."""
     scenario = _scenario(arguments)
     targets = demo_targets(scenario)
+    start_collecting()
     try:
         serve_forever(scenario, port=arguments.port, on_ready=lambda url: _explain(url, targets))
     except OSError as error:
