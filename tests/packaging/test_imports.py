@@ -32,12 +32,13 @@ def test_the_screen_imports_no_client_before_its_first_frame() -> None:
 def test_what_polls_is_imported_after_the_first_jobs_are_on_the_screen() -> None:
     loaded = modules_after("import jobdeck.tui.app, jobdeck.cli.commands.open, jobdeck.app.data_store")
     assert "jobdeck.app.live_session" in loaded
-    assert not loaded & {"jobdeck.engine.engine", "jobdeck.scheduling.scheduler", "jobdeck.app.factories"}
+    later = {"jobdeck.engine.engine", "jobdeck.scheduling.scheduler", "jobdeck.app.factories"}
+    assert not loaded & (later | {"jobdeck.app.discovery", "jobdeck.apis.target_input", "jobdeck.http.base"})
 
 
 def test_a_headless_command_imports_no_screen() -> None:
-    loaded = modules_after("import jobdeck.cli.commands.status")
-    assert not loaded & {"textual", "rich", "aiohttp"}
+    loaded = modules_after("import jobdeck.cli.commands.status, jobdeck.app.factories")
+    assert not loaded & {"textual", "rich", "aiohttp", "jobdeck.app.live_session", "jobdeck.apis.target_input"}
 
 
 def test_a_page_is_read_without_what_walks_filters() -> None:

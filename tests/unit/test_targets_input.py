@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.apis import target_input
-from jobdeck.apis.target_input import MAX_INPUT, Parsed, parse_input
-from jobdeck.apis.targets import ProfileRegistry
+from jobdeck.apis.target_input import Parsed, parse_input
+from jobdeck.apis.targets import MAX_INPUT, ProfileRegistry
 from tests.cleanness import is_clean
 from tests.unit.http.samples import HOG_ACCEPTED, HOG_RATE_LIMITED, JOB, OP, SONARLY_ACCEPTED, sonarly_error
 from tests.unit.test_targets import BARE_SONARLY, BOTH, GROUP, HOG, SONARLY, directory, hog, prospecting

@@ -6,16 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from jobdeck.apis.accepted_response import rows_of, target_of_body, target_of_response
-from jobdeck.apis.targets import ProfileRegistry, TargetError, is_absolute, name_of, parse_target
+from jobdeck.apis.targets import MAX_INPUT, ProfileRegistry, TargetError, is_absolute, name_of, parse_target
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import safe_excerpt
 from jobdeck.files import as_utf8
 from jobdeck.http.http_head import Head, read_head
 from jobdeck.http.repair import repair
 from jobdeck.http.skip import MAX_DEPTH
-
-MAX_INPUT = 8 * 1024 * 1024
-"""Bytes of one input."""
 
 MAX_TARGETS = 100_000
 MAX_REFUSED = 1_000

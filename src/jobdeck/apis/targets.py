@@ -14,6 +14,9 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, safe_excerpt
 from jobdeck.http.origin import Origin, OriginError
 
+MAX_INPUT = 8 * 1024 * 1024
+"""Bytes of one input."""
+
 MAX_URL = 2_048
 MAX_QUERY = 8_192
 """Characters of a query, which is never sent: Azure signs its URLs with some thousand of them."""

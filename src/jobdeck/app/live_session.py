@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from jobdeck.apis.target_input import parse_input
-from jobdeck.app.discovery import Found, discover, list_jobs, listing_obstacle
 from jobdeck.app.end_notifier import CLOSE_SECONDS, EndNotifier, make_end_notifier
 from jobdeck.app.session import (
-    Discovered,
     OpenEngine,
-    Parsed,
     Preference,
     ProgramKey,
-    RejectedTarget,
     WatchListSummary,
-    safe_error_message,
 )
 from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
 from jobdeck.config.errors import ConfigError
-from jobdeck.domain import humanize
-from jobdeck.domain.text import one_line
 from jobdeck.http.redactor import Redactor
 from jobdeck.http.secret import secrets_seen
 from jobdeck.store import StoreError
@@ -32,8 +25,10 @@ if TYPE_CHECKING:
 
     from jobdeck.app.context import AppContext, RunningEngine
     from jobdeck.app.data_store import OpenedStore
+    from jobdeck.app.live_sources import LiveSources
+    from jobdeck.app.session import Discovered, Parsed
     from jobdeck.domain.exchange import Exchange
-    from jobdeck.domain.instant import Clock, Instant
+    from jobdeck.domain.instant import Clock
     from jobdeck.domain.job import Job, JobKey, Target
     from jobdeck.engine.engine import Engine
     from jobdeck.engine.subscription import ChangeSet
@@ -46,9 +41,6 @@ of processor time until the first line was there."""
 
 AT_ONCE = 250
 """Remembered jobs that are restored before keys and the screen have their turn: about 10 ms."""
-
-LISTED = 100
-"""Jobs of each list that are discovered."""
 
 LAST_USED = "last used"
 """Names in the store when a screen was closed last, in microseconds since the epoch."""
@@ -86,6 +78,12 @@ class LiveSession:
         self.preferences: Mapping[Preference, str] = {}
         self.batch = ""
         self._keeping: set[asyncio.Task[None]] = set()
+
+    @cached_property
+    def _sources(self) -> LiveSources:
+        from jobdeck.app.live_sources import LiveSources  # noqa: PLC0415 - 15 ms that the first rows do without
+
+        return LiveSources(self._context)
 
     @property
     def clock(self) -> Clock:
@@ -243,37 +241,12 @@ class LiveSession:
 
     async def discover(self, report: Callable[[Discovered], object]) -> None:
         """List the newest jobs of every profile, side by side."""
-        await asyncio.gather(*(self._discover(name, report) for name in self.profiles))
-
-    async def _discover(self, name: str, report: Callable[[Discovered], object]) -> None:
-        obstacle = listing_obstacle(self._context.settings.profiles[name].profile)
-        if obstacle is not None or self._store is None:
-            report(Discovered(name, notes=(obstacle or "still starting",), complete=True))
-            return
-
-        def progress(found: Found) -> None:
-            report(Discovered(name, found.jobs, _notes(found)))
-
-        def wait(_: str, until: Instant) -> None:
-            report(Discovered(name, notes=(f"rate limit: waiting until {humanize.format_time(until.us)}",)))
-
-        report(Discovered(name))
-        try:
-            async with self._context.direct_clients([name], wait, self._store) as clients:
-                found = await list_jobs(self._context, name, clients[name], LISTED, progress=progress)
-        except (ConfigError, StoreError) as error:
-            report(Discovered(name, notes=(safe_error_message(error),), complete=True))
-        else:
-            report(Discovered(name, found.jobs, _notes(found), complete=True))
+        await self._sources.discover(self.profiles, self._store, report)
 
     async def _listed(self) -> list[Job]:
-        profiles = self._context.settings.profiles
-        listing = (name for name, settings in profiles.items() if listing_obstacle(settings.profile) is None)
-        names = self._with_keys(listing)
-        found = await discover(self._context, names, LISTED, None)
-        for name, part in found.items():
-            self.notices = (*self.notices, *(f"{name}: {note}" for note in _notes(part)))
-        return [job for part in found.values() for job in part.jobs]
+        jobs, notes = await self._sources.newest(self._with_keys(self._sources.listing))
+        self.notices = (*self.notices, *notes)
+        return jobs
 
     def curl(self, asked: Exchange | Target) -> str:
         """Return a request, or one about a job, as a line for a shell."""
@@ -358,11 +331,4 @@ class LiveSession:
 
     def parse(self, text: str) -> Parsed:
         """Understand pasted text in every form that the command line takes."""
-        parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._context.registry)
-        return Parsed(parsed.targets, tuple(RejectedTarget(text, reason) for text, reason in parsed.refused))
-
-
-def _notes(found: Found) -> tuple[str, ...]:
-    """Return what could not be listed, and why, in one line each."""
-    problems = (one_line(f"{problem.kind.label}: {problem.message}") for problem in found.problems)
-    return (*problems, *map(one_line, found.gaps))
+        return self._sources.parse(text)

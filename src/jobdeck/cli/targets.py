@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobdeck.apis.mistakes import is_file_name
-from jobdeck.apis.target_input import MAX_INPUT, parse_input
-from jobdeck.apis.targets import ProfileRegistry, TargetError, is_absolute, parse_target
+from jobdeck.apis.targets import MAX_INPUT, ProfileRegistry, TargetError, is_absolute, parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.cli.bootstrap import open_context
 from jobdeck.cli.exit_codes import CommandError
@@ -21,6 +21,9 @@ from jobdeck.cli.streams import is_piped
 from jobdeck.domain.job import Target
 from jobdeck.domain.text import one_line
 from jobdeck.files import expand_home
+
+if TYPE_CHECKING:
+    from jobdeck.apis.target_input import Parsed
 
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$")
 _SIGNS_OF_AN_ID = re.compile(r"[0-9_~:-]")
@@ -78,7 +81,7 @@ def gather_targets(arguments: Sequence[str], registry: ProfileRegistry, batch: s
         except TargetError as error:
             refused.append(str(error))
             continue
-        parsed = parse_input(_read(source), replace(registry, default=source.profile or registry.default))
+        parsed = _parse(_read(source), replace(registry, default=source.profile or registry.default))
         name = _batch_name(source) if len(parsed.targets) > 1 else ""
         for target in parsed.targets:
             found.setdefault(target.key, replace(target, batch=name))
@@ -90,6 +93,12 @@ def gather_targets(arguments: Sequence[str], registry: ProfileRegistry, batch: s
         raise CommandError("\n".join(refused[:20]) + more)
     targets = (replace(target, batch=batch, replaces_batch=True) if batch else target for target in found.values())
     return TargetInputs(tuple(targets), any(map(is_piped, arguments)))
+
+
+def _parse(data: bytes, registry: ProfileRegistry) -> "Parsed":
+    from jobdeck.apis.target_input import parse_input  # noqa: PLC0415 - 10 ms, and most targets are in arguments
+
+    return parse_input(data, registry)
 
 
 def _batch_name(source: Source) -> str:
