@@ -272,6 +272,7 @@ class JobdeckApp(TerminalApp):
 
     async def _run_engine(self) -> None:
         self._deck.show_remembered(await self._session.recall())
+        await self._painted()
         engine = await self._session.open()
         changes = engine.view.subscribe()
         # In a worker of its own: what fails there is a crash of the screen, and no fault of the engine.
@@ -284,6 +285,12 @@ class JobdeckApp(TerminalApp):
         finally:
             changes.close()
             await _close(self._session)
+
+    async def _painted(self) -> None:
+        """Wait until what was drawn is on the screen: beside what `open` imports in a thread, that takes 20 ms more."""
+        painted = asyncio.Event()
+        self.call_after_refresh(painted.set)
+        await painted.wait()
 
     async def _draw(self, engine: OpenEngine, changes: ChangeStream) -> None:
         """Draw every batch of changes; the stream merges those that come in between two frames."""
