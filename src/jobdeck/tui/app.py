@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.actions import ActionParseResult, parse
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -110,6 +111,9 @@ class JobdeckApp(TerminalApp):
         self._engine_fault: BaseException | None = None
         for one in THEMES.values():
             self.register_theme(one)
+        # As what was there from the first: a change has every style sheet parsed again, 10 ms of the first frame.
+        self.set_reactive(App.theme, DARK.name)
+        self.stylesheet.set_variables(self.get_css_variables())
         self.theme = theme
         ways = put or clipboard(self.write), self.write, save
         self._deck = Deck(session, *ways) if playback is None else ReplayDeck(playback, session, *ways)

@@ -74,7 +74,7 @@ class Deck(Screen[None]):
     def __init__(
         self, session: Session, put: ClipboardWriter, write: Callable[[str], object], save: Save = save
     ) -> None:
-        super().__init__()
+        super().__init__(classes="-empty")  # as it begins: else all widgets are styled twice, 5 ms
         self._session = session
         self._read_only = session.access.reason if isinstance(session.access, ReadOnly) else ""
         self._controls: SessionControls | None = None if isinstance(session.access, ReadOnly) else session.access
