@@ -52,11 +52,14 @@ _NOTE = (
 
 _WITHOUT_ORIGIN = sql(
     "SELECT w.seq, coalesce(x.note, ''), {target} FROM configured n JOIN scopes s ON s.name = n.unplaced"
-    " JOIN jobs j ON j.scope = s.id JOIN watches w ON w.job = j.seq LEFT JOIN annotations x ON x.job = j.seq"
+    " CROSS JOIN jobs j ON j.scope = s.id JOIN watches w ON w.job = j.seq LEFT JOIN annotations x ON x.job = j.seq"
     " ORDER BY w.seq",
     target=KEY_AND_TARGET,
 )
-"""Watched jobs of scopes that have no origin, as all were once."""
+"""Watched jobs of scopes that have no origin, as all were once.
+
+There are hardly ever such scopes, so they come first (CROSS JOIN): all watches are gone through else, at every start.
+"""
 
 _ESTIMATES = (
     "SELECT n.name, e.data FROM profile_scopes n JOIN profiles p ON p.scope = n.scope"
