@@ -32,7 +32,7 @@ def test_the_screen_imports_no_client_before_its_first_frame() -> None:
 def test_what_polls_is_imported_after_the_first_jobs_are_on_the_screen() -> None:
     loaded = modules_after("import jobdeck.tui.app, jobdeck.cli.commands.open, jobdeck.app.data_store")
     assert "jobdeck.app.live_session" in loaded
-    later = {"jobdeck.engine.engine", "jobdeck.scheduling.scheduler", "jobdeck.app.factories"}
+    later = {"jobdeck.engine.engine", "jobdeck.scheduling.actions", "jobdeck.app.factories"}
     assert not loaded & (later | {"jobdeck.app.discovery", "jobdeck.apis.target_input", "jobdeck.http.base"})
 
 

@@ -22,7 +22,7 @@ from jobdeck.recording import entries as e
 from jobdeck.recording.codec import MAX_LINE
 from jobdeck.recording.entries import RecordingError
 from jobdeck.recording.reader import Allowance, read_recording
-from jobdeck.scheduling.actions import QuotaSnapshot
+from jobdeck.scheduling.outlook import QuotaSnapshot
 from tests.builders import make_target
 from tests.cleanness import is_clean
 from tests.recording.making import at, lines_of, write, write_lines

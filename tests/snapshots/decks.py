@@ -7,7 +7,7 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
+from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.test_pages import FACTS, MOMENTS
 from tests.tui.world import NOON, ago, clock_at_noon, deck_of_every_state, exchange, problem

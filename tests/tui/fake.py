@@ -25,7 +25,7 @@ from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.subscription import ChangeSet, Subscription
 from jobdeck.report.curl import curl_line
 from jobdeck.report.ticket import TicketSource, tickets_markdown
-from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
+from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 from tests.support.clocks import ManualClock
 from tests.tui.world import NOON
 from tests.tui.world import exchange as world_exchange

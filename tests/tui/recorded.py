@@ -15,7 +15,7 @@ from jobdeck.recording import entries as e
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.reader import read_recording
 from jobdeck.recording.replay import ReplayEngine
-from jobdeck.scheduling.actions import QuotaSnapshot
+from jobdeck.scheduling.outlook import QuotaSnapshot
 from jobdeck.tui.app import JobdeckApp
 from tests.builders import make_target
 from tests.recording.making import at, write

@@ -11,7 +11,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
+from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.job_list import JobList

@@ -11,7 +11,7 @@ from jobdeck.domain.job import Acknowledger, Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.scheduling.actions import NextPoll
+from jobdeck.scheduling.outlook import NextPoll
 from jobdeck.tui.job_filter import parse
 from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name, columns_for

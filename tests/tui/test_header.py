@@ -8,7 +8,7 @@ import pytest
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
-from jobdeck.scheduling.actions import QuotaSnapshot
+from jobdeck.scheduling.outlook import QuotaSnapshot
 from jobdeck.tui.job_table import JobTable
 from jobdeck.tui.overall_progress import OverallProgress, Progress
 from jobdeck.tui.render.header import Overview, header_line, levels

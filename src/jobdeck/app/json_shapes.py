@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from jobdeck.domain.instant import Instant, date_of, utc
 from jobdeck.domain.job import Job
 from jobdeck.domain.problem import Problem
-from jobdeck.scheduling.actions import QuotaSnapshot
+from jobdeck.scheduling.outlook import QuotaSnapshot
 
 Time = str
 """RFC 3339 in UTC, such as ``2026-04-28T14:02:00.000Z``."""

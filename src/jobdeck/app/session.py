@@ -14,7 +14,7 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.text import one_line
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
+from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 
 
 class Preference(StrEnum):

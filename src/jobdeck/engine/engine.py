@@ -27,7 +27,8 @@ from jobdeck.engine.coordinator import (
 from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import Subscription
 from jobdeck.engine.worker import Completion, ProfileWorker
-from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage, NextPoll, QuotaSnapshot
+from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage
+from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 
 TICK_SECONDS = 1.0
 SAVE_SECONDS = 60.0

@@ -10,7 +10,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Target
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.scheduling.actions import QuotaSnapshot
+from jobdeck.scheduling.outlook import QuotaSnapshot
 
 
 class RecordingError(Exception):

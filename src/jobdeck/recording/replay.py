@@ -17,7 +17,7 @@ from jobdeck.engine.subscription import ChangeSet
 from jobdeck.recording.entries import Recording
 from jobdeck.recording.replay_state import FrameChanges, ReplayState, failure_times, poll_times, step_times
 from jobdeck.recording.times import TIME_HINT, RecordingClock
-from jobdeck.scheduling.actions import NextPoll, QuotaSnapshot
+from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 
 FRAME_SECONDS = 0.1
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.scheduling.actions import ActionResult, QuotaSnapshot
+from jobdeck.scheduling.actions import ActionResult
 from jobdeck.scheduling.backoff import clamp_delay
 from jobdeck.scheduling.bucket import Bucket, Limit, LimitSource
+from jobdeck.scheduling.outlook import QuotaSnapshot
 from jobdeck.scheduling.server_window import MINUTE
 
 COOLDOWN_SECONDS = 10.0

@@ -13,9 +13,7 @@ from jobdeck.scheduling.actions import (
     FetchPart,
     JobUpdate,
     ListPage,
-    NextPoll,
     Poll,
-    QuotaSnapshot,
     Wait,
 )
 from jobdeck.scheduling.backoff import MIN_DELAY, CircuitBreaker, clamp_until
@@ -23,6 +21,7 @@ from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.list_tracker import ListEndpoint
+from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 from jobdeck.scheduling.schedule_table import FORBIDDEN_SECONDS, ScheduleTable
 from jobdeck.scheduling.scheduled_job import PollInterval
 from jobdeck.scheduling.selection import Selection, Selector

@@ -18,7 +18,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.scheduling.actions import QuotaSnapshot
+from jobdeck.scheduling.outlook import QuotaSnapshot
 
 BUDGET_SECONDS = 10.0
 

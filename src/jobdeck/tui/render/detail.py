@@ -11,7 +11,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
-from jobdeck.scheduling.actions import NextPoll
+from jobdeck.scheduling.outlook import NextPoll
 from jobdeck.tui.cell_text import DETAIL_LIMIT, clip, fit, width_of, wrap
 from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, line_width, sparkline
 from jobdeck.tui.render.state import FAILED, LOST, PARTIAL, job_state, stage_state

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
-from jobdeck.scheduling.actions import QuotaSnapshot
+from jobdeck.scheduling.outlook import QuotaSnapshot
 from jobdeck.tui.cell_text import clip
 from jobdeck.tui.overall_progress import Progress
 from jobdeck.tui.render.spans import LEVELS, Line, Role, Span, bar, clip_line, line_width
