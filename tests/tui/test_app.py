@@ -61,6 +61,37 @@ async def test_the_engine_is_opened_after_the_first_frame() -> None:
         assert "opening" not in run.text
 
 
+async def test_the_first_frame_shows_what_is_remembered() -> None:
+    session = FakeSession(FakeEngine(clock_at_noon()))
+    session.remembered = (job("op_a"),)
+    frames: list[int] = []
+
+    class Watched(JobdeckApp):
+        def on_ready(self) -> None:
+            frames.append(self.deck.deck_state.table.total)
+
+    async with Watched(session).run_test():
+        pass
+    assert frames == [1]
+
+
+async def test_a_slow_store_does_not_hold_up_the_first_frame() -> None:
+    found = asyncio.Event()
+
+    class Slow(FakeSession):
+        async def recall(self) -> tuple[Job, ...]:
+            await found.wait()
+            return await super().recall()
+
+    session = Slow(FakeEngine(clock_at_noon()))
+    session.remembered = (job("op_a"),)
+    session.gate.clear()
+    async with driven(session=session, ready=False) as run:
+        assert run.app.deck.deck_state.table.total == 0
+        found.set()
+        await run.shows("op_a")
+
+
 async def test_what_is_remembered_is_there_before_the_engine_and_keeps_the_selection() -> None:
     jobs = [job(f"op_{name}") for name in "abcde"]
     session = FakeSession(FakeEngine(clock_at_noon(), jobs))

@@ -340,7 +340,8 @@ class Session(Protocol):
     async def recall(self) -> Sequence[Job]:
         """Return what is to be shown until the engine is there: a screenful of the jobs it will have, as remembered.
 
-        Called once, after the first frame and before `open`. What it raises is shown as what `open` raises.
+        Called once, before the first frame, which shows it unless it takes long. What it raises is shown as what `open`
+        raises.
         """
         ...
 

@@ -43,6 +43,10 @@ FRAME_SECONDS = 0.1
 CLOSE_SECONDS = 2.0
 """Quitting takes at most this long, whatever a connection does."""
 
+RECALL_SECONDS = 0.1
+"""So long the first frame waits for what is remembered, which is read in 30 ms: a frame without it is styled, laid out
+and painted for nothing, 50 ms. A slow store of a team does not hold it up."""
+
 TICK_SECONDS = 1.0
 ENGINE_GROUP = "engine"
 INTERRUPTED = 130
@@ -146,6 +150,14 @@ class JobdeckApp(TerminalApp):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters with the wall behind them."""
         return [*super().get_line_filters(), *self._walls]
+
+    async def on_load(self) -> None:
+        """Read what is remembered; the first frame shows it unless that takes long."""
+        self._recalling = asyncio.create_task(self._session.recall())
+        await asyncio.wait([self._recalling], timeout=RECALL_SECONDS)
+        if self._recalling.done() and self._recalling.exception() is None:
+            self._deck.remembered = self._recalling.result()
+            self._deck.set_class(not self._deck.remembered, "-empty", update=False)  # before anything is styled by it
 
     def on_mount(self) -> None:
         """Answer to signals."""
@@ -275,7 +287,9 @@ class JobdeckApp(TerminalApp):
         return self._deck.query_one(JobList).selected
 
     async def _run_engine(self) -> None:
-        self._deck.show_remembered(await self._session.recall())
+        jobs = await self._recalling
+        if self._deck.remembered is None:
+            self._deck.show_remembered(jobs)
         await self._painted()
         engine = await self._session.open()
         changes = engine.view.subscribe()

@@ -88,6 +88,7 @@ class Deck(Screen[None]):
             self._controls.on_jobs_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
         self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
         self._failure: str | None = None
+        self.remembered: Sequence[Job] | None = None  # what the first frame shows; None when that is not yet known
         self._notices = SessionNotices(self, session)
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
@@ -117,15 +118,13 @@ class Deck(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out header, panes and footer."""
-        yield self._header
-        yield self._strip
-        yield self._banner
-        yield self._panes
-        yield self._footer
+        yield from (self._header, self._strip, self._banner, self._panes, self._footer)
 
     def on_mount(self) -> None:
         """Draw the deck as it is before the engine is there."""
         self._jobs.when_empty(self._empty_lines)
+        if self.remembered is not None:
+            self.show_remembered(self.remembered)
         self._draw_frame()
         self._draw_selected()
         self._notices.show()
