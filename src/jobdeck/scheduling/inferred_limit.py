@@ -7,7 +7,6 @@ A limit that others share refuses at any level of ours, but at high ones far mor
 
 import math
 from collections import deque
-from statistics import median
 
 MINUTE = 60.0
 INFINITE = float("inf")
@@ -238,7 +237,9 @@ class HighUse:
         by_chance = math.exp(-total) * sum(total**power / math.factorial(power) for power in range(count))
         if count < FEWEST_REFUSALS or len(self._usual) < FEWEST_REQUESTS or by_chance > BY_CHANCE:
             return INFINITE
-        return SHARED_UTILIZATION * median(level for _, level in self._refused)
+        levels = sorted(level for _, level in self._refused)
+        # Their median; `statistics` would take 2 ms to import.
+        return SHARED_UTILIZATION * (levels[(count - 1) // 2] + levels[count // 2]) / 2
 
 
 class InferredLimit:
