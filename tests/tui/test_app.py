@@ -16,6 +16,7 @@ from jobdeck.tui.app import JobdeckApp
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.panes import Panes
+from jobdeck.tui.widgets.static import GroupStrip
 from jobdeck.tui.widgets.trace import Trace
 from tests.tui.drive import driven, painted, toasts
 from tests.tui.fake import FakeEngine, FakeSession
@@ -463,6 +464,23 @@ async def test_a_terminal_that_changes_its_size_keeps_the_selected_job_in_view()
             await run.resize(*size)
             await run.until(lambda: any(line.startswith("▸") for line in painted(run.app)))
             assert run.app.deck.query_one(JobList).selected == chosen
+
+
+async def test_states_and_errors_have_their_own_line_as_soon_as_the_terminal_has_room_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobdeck.tui.app.TICK_SECONDS", 3_600.0)
+    async with driven(deck_of_every_state()) as run:
+        strip = run.app.deck.query_one(GroupStrip)
+        await run.until(lambda: strip.display)
+        await run.resize(80, 12)
+        await run.until(lambda: not strip.display)
+        await run.resize(80, 24)
+        await run.until(lambda: strip.display)
+        await run.press("question_mark")
+        await run.resize(80, 12)
+        await run.press("escape")
+        await run.until(lambda: not strip.display)
 
 
 async def test_a_stage_moves_in_the_job_pane() -> None:

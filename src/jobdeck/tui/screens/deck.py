@@ -98,7 +98,8 @@ class Deck(Screen[None]):
         keep = partial(save_preference, session)
         self._job_pane = JobPane(self._state, session.clock, undo, keep)
         self._groups = ErrorGroups(self._state, self._job_pane)
-        self._panes = Panes(self._state, self._job_pane, session.clock.now(), partial(keep, Preference.SPLIT))
+        now, keep_split = session.clock.now(), partial(keep, Preference.SPLIT)
+        self._panes = Panes(self._state, self._job_pane, now, keep_split, self._draw_frame)
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
         self._cancelling = CancelActions(self._state, self._say, self._push, self._job_actions.clear_marks)

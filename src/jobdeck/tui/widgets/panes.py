@@ -40,11 +40,16 @@ class Panes(Container):
     """Lays out the three panes, moves the keys between them, and gives one the whole screen."""
 
     def __init__(
-        self, state: DeckState, pane: JobPane, now: Instant, save_split: Callable[[str], object] = lambda _: None
+        self,
+        state: DeckState,
+        pane: JobPane,
+        now: Instant,
+        save_split: Callable[[str], object] = lambda _: None,
+        when_resized: Callable[[], object] = lambda: None,
     ) -> None:
         """Lay them out; `save_split` is given how somebody wants them to share the screen the next time."""
         super().__init__(id="panes")
-        self._save_split = save_split
+        self._save_split, self._when_resized = save_split, when_resized
         self._split = Split()
         self._dragging = False
         self._side = Side()
@@ -132,6 +137,7 @@ class Panes(Container):
     def on_resize(self) -> None:
         """Share the screen anew, and take the keys from a pane for which there is no room any more."""
         self._apply_split()
+        self._when_resized()
         self.call_after_refresh(self._keep_in_sight)
 
     def step(self, by: int) -> None:
