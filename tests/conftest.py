@@ -99,7 +99,7 @@ def _every_sheet_is_read_once() -> None:
 
     def read_once(self: Stylesheet, *given: Any, **named: Any) -> list[RuleSet]:
         # A theme's colours are in the rules, so they are part of what tells one reading from another.
-        key = (*given, *sorted(named.items()), *sorted(self._variables.items()))
+        key = (*given, *named.items(), *self._variables.items())
         if key not in kept:
             kept[key] = parse_rules(self, *given, **named)
         return kept[key]
