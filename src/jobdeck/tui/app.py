@@ -1,4 +1,4 @@
-"""The application: the deck on one engine, in one worker that the app owns."""
+"""The Textual app: the deck, and one worker that runs the engine."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ from jobdeck.tui.widgets.painted import ROLE_CLASSES
 from jobdeck.tui.widgets.static import Footer
 
 FRAME_SECONDS = 0.1
-"""At most ten frames a second: a person reads no more, and 500 changes a second then cost 13–15 % of a core."""
+"""At most ten frames a second: nobody reads faster, and 500 changes a second then cost 13–15 % of a core."""
 
 CLOSE_SECONDS = 2.0
 """Quitting takes at most this long, whatever a connection does."""
@@ -50,22 +50,22 @@ _SIGNALS = {
     for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129))
     if sys.platform != "win32"
 }
-"""Signals that end the screen in order; on Windows an event loop takes none."""
+"""Exit codes of the signals that quit cleanly; on Windows an event loop handles none."""
 
 _HANG_UP = getattr(signal, "SIGHUP", None)
 
 
 WIDTHS = [(0, "-thin"), (40, "-narrow"), (ROOMY, "-medium"), (140, "-wide")]
 HEIGHTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]
-"""Cells from which on the styles know a screen by these classes."""
+"""Minimum cells for each class that the style sheets use."""
 
 
 class JobdeckApp(TerminalApp):
-    """The screen on a session.
+    """The app on one session.
 
-    `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed
-    (`fault` then is the error, and nothing was printed of it), 130 after ctrl+c, 128 + n after signal n. `put` stands
-    in for the way to the clipboard. Without `mouse` the mouse is left to the terminal until a key says otherwise.
+    `run` returns, and `return_code` is: 0 when the user quits, 1 after the engine failed or the screen crashed (`fault`
+    is then the error; it was not printed), 130 after ctrl+c, 128 + n after signal n. `put` replaces the clipboard. With
+    `mouse` False the terminal keeps the mouse until ctrl+t is pressed.
     """
 
     TITLE = "jobdeck"
@@ -93,14 +93,14 @@ class JobdeckApp(TerminalApp):
         mouse: bool = True,
         hints: HintMemory | None = None,
     ) -> None:
-        """Take the screen; with `playback` the session is a recording that is played back, at its own pace.
+        """Create the app; with `playback` the session is a recording that plays at its own pace.
 
-        With `hints` a line names keys when there is use for them, until they have been used.
+        With `hints` a line suggests keys where they are useful, until they have been used.
         """
         super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
         self._frame_seconds = frame_seconds if playback is None else 0.0
-        # A driver of another kind has a terminal of its own kind at its other end.
+        # A custom driver writes to a terminal of its own, which is UTF-8.
         encoding = "utf-8" if driver_class is not None else getattr(sys.__stderr__, "encoding", None) or "utf-8"
         self._walls: list[LineFilter] = [ControlCharFilter()]
         if not encoding.lower().startswith("utf"):
@@ -117,7 +117,7 @@ class JobdeckApp(TerminalApp):
 
     @property
     def mouse(self) -> bool:
-        """Whether the mouse is used, as far as nothing lends it to the terminal."""
+        """Whether the user wants the mouse reported to jobdeck; a dialog may still release it to the terminal."""
         return self._mouse_wanted
 
     @property
@@ -127,7 +127,7 @@ class JobdeckApp(TerminalApp):
 
     @property
     def fault(self) -> BaseException | None:
-        """The error that made the screen crash, else the one that stopped the engine; None when nothing did."""
+        """The error that crashed the screen, or else the one that stopped the engine; None if neither happened."""
         error = self.crash or self._engine_fault
         return error.error if isinstance(error, WorkerFailed) else error
 
@@ -136,26 +136,26 @@ class JobdeckApp(TerminalApp):
         return self._deck
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Return our colours for themes that do not know them."""
+        """Return our colors for themes that do not define them."""
         return (DARK if self.current_theme.dark else LIGHT).variables
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's filters with the wall behind them."""
+        """Return Textual's filters, followed by the output filters."""
         return [*super().get_line_filters(), *self._walls]
 
     def on_mount(self) -> None:
-        """Answer to signals."""
-        # In a browser the process is not this screen's own.
+        """Install the signal handlers."""
+        # Served to a browser, this process is not the screen's own.
         if not (self.is_headless or self.is_web):
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
-                # One that was ignored stays so, but for the hang-up: a screen does not outlive its terminal.
+                # An ignored signal stays ignored, except SIGHUP: the app must not outlive its terminal.
                 if number is _HANG_UP or signal.getsignal(number) is not signal.SIG_IGN:
                     loop.add_signal_handler(number, self._on_signal, number)
             ignore_full_wakeup_pipe(loop)
 
     def on_ready(self) -> None:
-        """Let time pass and open the engine, now that the first frame is on the screen."""
+        """Start the clock and open the engine, once the first frame is on the screen."""
         if self._hints is not None:
             self._deck.mount(self._hints, before=self._deck.query_one(Footer))
         self.set_interval(TICK_SECONDS, self._deck.tick)
@@ -164,7 +164,7 @@ class JobdeckApp(TerminalApp):
         )
 
     def on_app_focus(self) -> None:
-        """Poll as often as somebody who looks wants to know."""
+        """Poll at full speed while the terminal has the focus."""
         self._deck.attend(present=True)
 
     def on_app_blur(self) -> None:
@@ -172,21 +172,22 @@ class JobdeckApp(TerminalApp):
         self._deck.attend(present=False)
 
     def on_copied_text_screen_mouse_released(self, message: CopiedTextScreen.MouseReleased) -> None:
-        """Let the terminal have the mouse, or take it back."""
+        """Release the mouse to the terminal, or take it back."""
         self._mouse_released = message.released
         self._update_mouse()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Say on the screen that the engine has failed; what is there stays, for its IDs are still good."""
+        """Show that the engine failed; the screen stays open, because its IDs are still useful."""
         worker = event.worker
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
             self._engine_fault = worker.error
             self.deck.fail(f"the engine stopped: {safe_error_message(worker.error)}")
 
     async def on_event(self, event: events.Event) -> None:
-        """Carry out what is typed in the order in which it came: no key is looked at before the last is done.
+        """Process keys strictly in order: each is dispatched after the previous one was handled.
 
-        Textual gives all that comes in one burst to whoever has the focus when the first of it comes.
+        Textual sends a whole burst to the widget that had the focus when its first key arrived. See `keyboard` for the
+        way of a key.
         """
         if isinstance(event, Burst):
             if self.screen_stack:
@@ -194,7 +195,7 @@ class JobdeckApp(TerminalApp):
                     await self.on_event(one)
         elif not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif self.screen_stack:  # none: the app is being closed
+        elif self.screen_stack:  # empty while the app closes
             await self._type(event)
 
     async def _type(self, event: events.Key | events.Paste) -> None:
@@ -219,7 +220,7 @@ class JobdeckApp(TerminalApp):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
+        """Run the action of a key, a click or the palette on the job that is selected now."""
         name = (parse(action) if isinstance(action, str) else action)[1]
         self._deck.pin_selection(name)
         if self._hints is not None:
@@ -227,16 +228,16 @@ class JobdeckApp(TerminalApp):
         return await super().run_action(action, default_namespace, namespaces)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the key that hides a hint to others where no hint is shown."""
+        """Let `x` through to other bindings while no hint is shown."""
         return action != "dismiss_hint" or (self._hints is not None and self._hints.shown is not None)
 
     def action_dismiss_hint(self) -> None:
-        """Take the hint on the screen away for good."""
+        """Hide the current hint for good."""
         if self._hints is not None:
             self._hints.dismiss()
 
     def action_mouse(self) -> None:
-        """Use the mouse, or leave it to the terminal, which can then select text with it."""
+        """Take the mouse, or leave it to the terminal for selecting text."""
         self._mouse_wanted = not self._mouse_wanted
         self._update_mouse()
         if not self._mouse_wanted:
@@ -248,11 +249,15 @@ class JobdeckApp(TerminalApp):
         self.notify(note, timeout=3, markup=False)
 
     async def action_quit(self) -> None:
-        """Quit, with the engine closed and the terminal as it was."""
+        """Quit: close the engine and restore the terminal."""
         await self._leave(1 if self._engine_fault else 0)
 
     def action_suspend(self) -> None:
-        """Go back to the shell until it brings the screen back, or say why that cannot be."""
+        """Suspend to the shell until `fg`, or say why that is impossible.
+
+        Textual's own action would stop a process that no shell can bring back (`why_not_suspended`), and leave a script
+        that started jobdeck running (`stop_until_continued`).
+        """
         reason = why_not_suspended(remote=self.is_headless or self.is_web)
         if reason:
             self.notify(reason, markup=False)
@@ -261,7 +266,7 @@ class JobdeckApp(TerminalApp):
                 stop_until_continued()
 
     async def action_interrupt(self) -> None:
-        """Quit as on an interrupt."""
+        """Quit with the exit code of an interrupt."""
         await self._leave(INTERRUPTED)
 
     def _selected(self) -> JobKey | None:
@@ -271,7 +276,7 @@ class JobdeckApp(TerminalApp):
         self._deck.show_remembered(await self._session.recall())
         engine = await self._session.open()
         changes = engine.view.subscribe()
-        # In a worker of its own: what fails there is a crash of the screen, and no fault of the engine.
+        # A separate worker: an error here is a crash of the screen, not of the engine.
         drawing = self.run_worker(self._draw(engine, changes), name="draw", group="draw")
         try:
             if engine.run is not None:
@@ -283,7 +288,7 @@ class JobdeckApp(TerminalApp):
             await _close(self._session)
 
     async def _draw(self, engine: OpenEngine, changes: ChangeStream) -> None:
-        """Draw every batch of changes; the stream merges those that come in between two frames."""
+        """Draw each batch of changes; the stream merges batches that arrive between two frames."""
         self._deck.attach(engine)
         async for batch in changes:
             self._deck.draw(batch)
@@ -299,7 +304,7 @@ class JobdeckApp(TerminalApp):
         self.exit(code, return_code=code)
 
     def _on_signal(self, number: signal.Signals) -> None:
-        # The handlers stay until the loop is closed: by default a second signal would leave the terminal raw.
+        # The handlers stay until the loop is closed: by default a second signal would leave the terminal in raw mode.
         if self.is_running:
             self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
 

@@ -1,4 +1,4 @@
-"""What the cancel key does: ask, send one request for each job, and say what came of it."""
+"""The cancel key: confirm, send one request per job, report the results."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -27,9 +27,9 @@ _WORDS = {
 
 
 class CancelActions:
-    """Cancels jobs that can be, once a person has confirmed it; `say` is told what came of it.
+    """Cancels jobs after the user confirmed; `say` reports the result.
 
-    `on_confirmed` is called when a person has.
+    `on_confirmed` is called as soon as the user confirms.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class CancelActions:
         self._on_confirmed = on_confirmed
 
     async def ask(self, keys: Sequence[JobKey], run: Run) -> None:
-        """Name the jobs and have the word typed; `run` runs what is sent then."""
+        """Open the dialog that confirms the cancelling; `run` starts the coroutine that sends the requests."""
         engine = self._state.controls
         if engine is None or self._state.paused:
             self._say(NOT_OPEN if engine is None else "polling is paused: p resumes it, then cancel", True)
@@ -86,7 +86,7 @@ class CancelActions:
         return any(result.outcome is not CancelOutcome.ACCEPTED for result in results.values())
 
     def _summary(self, results: dict[JobKey, CancelResult], skipped: int) -> str:
-        """Return what came of all: counts, and the words of the first that was not accepted."""
+        """Return a summary: counts, and the message of the first request that was not accepted."""
         if len(results) == 1 and not skipped:
             ((key, result),) = results.items()
             return f"{middle(key.id, 40)}: {result.describe()}"

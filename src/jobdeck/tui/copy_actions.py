@@ -1,4 +1,4 @@
-"""What `y`, `c`, `Y` and `C` send: IDs, curl lines and tickets, of what is selected or marked."""
+"""The keys `y`, `c`, `Y` and `C`: request IDs, curl commands, tickets, and the clipboard view."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ from jobdeck.tui.screens.ticket import TicketScreen
 
 @dataclass(frozen=True, slots=True)
 class Copyable:
-    """One line for the clipboard, and what it is."""
+    """One text for the clipboard, and what it is."""
 
     text: str
     what: str
@@ -29,13 +29,13 @@ class Copyable:
 
 @dataclass(frozen=True, slots=True)
 class NothingToCopy:
-    """There is no ID, and why."""
+    """Why there is nothing to copy."""
 
     reason: str
 
 
 def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
-    """Return the ID of the answer that showed how a job ended, else of its newest exchange, and say which."""
+    """Return the ID of the response that showed a job's end, or else of its newest exchange, and say which it is."""
     if job is None:
         return NothingToCopy("no job is selected")
     if job.support_id is None:
@@ -54,7 +54,7 @@ def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
 
 
 def ids_of_jobs(jobs: Sequence[Job]) -> Copyable | NothingToCopy:
-    """Return the ID of each job for support, one a line; how many have none is said."""
+    """Return each job's ID for support, one per line; the description counts the jobs without one."""
     if len(jobs) == 1:
         return id_of_job(jobs[0])
     found = [one.text for job in jobs if isinstance(one := id_of_job(job), Copyable)]
@@ -79,7 +79,7 @@ def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
 
 
 def curl_of(asked: Exchange | Target | None, curl: str) -> Copyable | NothingToCopy:
-    """Return a request, or one about a job, as a line for a shell; `curl` is that of `asked`, empty if not known."""
+    """Return the curl command of an exchange, or of a poll of a target; `curl` is empty if the request is unknown."""
     if asked is None:
         return NothingToCopy("no curl command: no job selected")
     if not curl or (isinstance(asked, Exchange) and not asked.url):
@@ -90,11 +90,11 @@ def curl_of(asked: Exchange | Target | None, curl: str) -> Copyable | NothingToC
 
 
 Push = Callable[[ModalScreen[None]], Awaitable[None]]
-"""Puts a sheet in front of the deck."""
+"""Opens a dialog in front of the deck."""
 
 
 class TicketDraft:
-    """The ticket of some jobs, with the note that is kept with them."""
+    """The ticket for some jobs, with the note that is saved with them."""
 
     def __init__(self, session: Session, keys: tuple[JobKey, ...]) -> None:
         self._session = session
@@ -103,14 +103,14 @@ class TicketDraft:
         self._keeping: asyncio.Task[None] | None = None
 
     async def note(self) -> str:
-        """Return the kept note."""
+        """Return the saved note."""
         kept = await self._session.note(self._keys)
         if self._keeping is None:
             self._note = kept
         return kept
 
     def keep(self, note: str) -> None:
-        """Keep another note, whether or not anybody still looks at the ticket."""
+        """Save a new note, in the background: closing the ticket does not lose it."""
         before, self._note = self._note, note
         earlier = self._keeping
 
@@ -123,14 +123,14 @@ class TicketDraft:
         self._keeping = asyncio.get_running_loop().create_task(keep(), name="save a note")
 
     async def make(self, *, include_result: bool) -> str:
-        """Return the ticket."""
+        """Return the text of the ticket."""
         if self._keeping is not None:
             await asyncio.shield(self._keeping)
         return await self._session.ticket(self._keys, self._note, include_result=include_result)
 
 
 class CopyActions:
-    """Does what the keys `y`, `c`, `Y` and `C` ask for. What it hands on is what it is given: never a row's number."""
+    """Runs the actions of `y`, `c`, `Y` and `C`. Arguments are jobs and exchanges, not row numbers, which may move."""
 
     def __init__(self, session: Session, copier: ClipboardService, say: Say, push: Push) -> None:
         self._session = session
@@ -139,7 +139,7 @@ class CopyActions:
         self._push = push
 
     async def request_ids(self, jobs: Sequence[Job], exchange: Exchange | None) -> None:
-        """Send the ID of an exchange, or that of each job for support when none is selected."""
+        """Send the ID of an exchange, or, if none is selected, each job's ID for support."""
         found = id_of_exchange(exchange) if exchange is not None else ids_of_jobs(jobs)
         if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
@@ -147,7 +147,7 @@ class CopyActions:
             await self._copier.send(found.text, found.what)
 
     async def curl(self, asked: Exchange | Target | None) -> None:
-        """Send an exchange's request, or one about a job, as a line for a shell."""
+        """Send a request as a curl command."""
         found = curl_of(asked, self._session.curl(asked) if asked is not None else "")
         if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
@@ -155,7 +155,7 @@ class CopyActions:
             await self._copier.send(found.text, found.what)
 
     async def ticket(self, keys: Sequence[JobKey]) -> None:
-        """Show one ticket about jobs."""
+        """Open one ticket for these jobs."""
         if not keys:
             self._say("no ticket: no job selected", True)
             return
@@ -172,11 +172,11 @@ class CopyActions:
         await self._push(ValueScreen(self._copier, label, text))
 
     async def exchange(self, state: DeckState, key: JobKey, exchange: Exchange) -> None:
-        """Show an exchange of a job."""
+        """Show one exchange of a job."""
         await self._push(ExchangeScreen(state, key, exchange, self._session, self._copier))
 
     async def sent(self) -> None:
-        """Show what was sent last."""
+        """Show the text that was sent last."""
         last = self._copier.last
         if last is None:
             self._say("nothing sent to the clipboard yet", False)

@@ -1,4 +1,4 @@
-"""What the footer has at the moment: the keys of the pane that has them, and of what is selected."""
+"""What the footer shows at the moment."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from jobdeck.tui.widgets.panes import Panes
 
 
 def footer_view(panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, locked: bool, replay: bool) -> FooterView:
-    """Return what decides the footer's keys; `labels` are what some actions are called at the moment."""
+    """Return the state that determines the footer's keys; `labels` renames actions by state (pause, resume)."""
     marked, hidden = jobs.count_marked()
     pane = panes.focused
     absent: set[str] = set()

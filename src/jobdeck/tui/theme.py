@@ -1,4 +1,4 @@
-"""The themes, and where the style sheets are."""
+"""The themes, and the paths of the style sheets."""
 
 from pathlib import Path, PurePath
 from typing import Any
@@ -68,7 +68,7 @@ LIGHT = Theme(
 
 
 def _safe(base: Theme, name: str, states: dict[str, str]) -> Theme:
-    """Return a theme with hues that people who confuse red and green tell apart (after Okabe and Ito)."""
+    """Return a theme in hues that red-green color-blind people can tell apart (after Okabe and Ito)."""
     return Theme(
         name=name,
         dark=base.dark,
@@ -118,36 +118,36 @@ THEMES = {
     "color-blind safe dark theme": SAFE,
     "color-blind safe light theme": SAFE_LIGHT,
 }
-"""Every theme by what a person calls it, in the order in which `t` goes through them."""
+"""Every theme by its name on the screen, in the order of `t`."""
 
 
 def after(name: str) -> Theme:
-    """Return the theme that follows the one called `name`."""
+    """Return the theme after the one called `name`."""
     themes = list(THEMES.values())
     at = next((number for number, theme in enumerate(themes) if theme.name == name), -1)
     return themes[(at + 1) % len(themes)]
 
 
 class ThemePreference:
-    """The theme of a screen's app, as somebody chose it and will find it the next time."""
+    """The user's theme, which is saved for the next run."""
 
     def __init__(self, screen: Screen[Any], session: Session) -> None:
         self._screen = screen
         self._session = session
 
     def use(self, name: str) -> None:
-        """Show everything in the theme of that name, next time too."""
+        """Switch to a theme, and save the choice."""
         self._screen.app.theme = name
         save_preference(self._session, Preference.THEME, name)
 
     def use_next(self) -> str:
-        """Show everything in the next theme, and return what a person calls it."""
+        """Switch to the next theme, and return its name on the screen."""
         chosen = after(self._screen.app.theme)
         self.use(chosen.name)
         return next(name for name, theme in THEMES.items() if theme is chosen)
 
     def restore(self) -> None:
-        """Show everything in the theme of last time, unless another has been asked for by now."""
+        """Restore the saved theme, unless the command line asked for another."""
         chosen = self._session.preferences.get(Preference.THEME)
         if self._screen.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
             self._screen.app.theme = str(chosen)
@@ -157,7 +157,7 @@ SHEETS = ("roles.tcss", "frame.tcss", "deck.tcss", "modal.tcss")
 
 
 def style_sheets() -> list[str | PurePath]:
-    """Return the paths of style sheets in the order they apply; raises FileNotFoundError when one is missing."""
+    """Return the paths of the style sheets in the order they apply; raises FileNotFoundError if one is missing."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "styles", package.parents[1] / "styles"):
         if folder.is_dir():
