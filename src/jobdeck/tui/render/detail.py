@@ -1,4 +1,4 @@
-"""Everything known of one job, as lines: what went wrong first, then stages, then the small print."""
+"""Everything about one job as lines: problems first, then stages, then details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,38 +20,38 @@ from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, layout, meaning_of
 LABEL = 10
 LONGEST_LABEL = 26
 MESSAGE_LINES = 12
-"""Lines that one message may take before the rest of the job would be pushed off the pane."""
+"""Lines of one message: more would push the rest of the job off the pane."""
 
 FACT_LINES = 60
 MESSAGE_CELLS = MESSAGE_LIMIT + 64
-"""What a message was cut to, with the words that tell how long it was: they are not cut again."""
+"""The limit of a message plus the note about its full length, which is not cut again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleInfo:
-    """What the engine will do about a job: `plan` is None when it is not scheduled.
-
-    `locked` where no key changes what is asked; `past` in a recording, where what came next is known. `meanings`
-    explain the values of the job's facts.
-    """
+    """What the engine is going to do about a job."""
 
     plan: NextPoll | None = None
+    """None if the job is not scheduled."""
     paused: bool = False
     halted: Problem | None = None
     blocked_until: float | None = None
     blocked_by: ProblemKind | None = None
     blocked_asked: float | None = None
     locked: bool = False
+    """The session is read-only: no key changes what is polled."""
     past: bool = False
+    """It is a recording, in which the next poll is known."""
     meanings: Meanings = field(default_factory=lambda: NO_MEANINGS)
+    """Explanations of the values of the job's facts."""
 
 
 def detail_lines(
     job: Job, outlook: ScheduleInfo, now: Instant, width: int, samples: Sequence[tuple[float, float]] = ()
 ) -> list[Line]:
-    """Return the lines about a job, none wider than `width`; the result is not among them.
+    """Return the lines about a job, except its result, at most `width` cells wide.
 
-    `samples` are (monotonic seconds, fraction) of its progress each time it moved.
+    `samples` are (monotonic seconds, fraction) for each change of its progress.
     """
     lines = [_headline(job, now)]
     lines.extend(_reason(job, width))
@@ -67,7 +67,7 @@ def detail_lines(
 
 
 def result_lines(result: str, width: int) -> list[Line]:
-    """Return a result's first lines under its size; the size is that of the whole."""
+    """Return the size of a result and its first lines."""
     count = len(result)
     head: list[Span] = [("result".ljust(LABEL), Role.DIM), (humanize.format_size(count), Role.TEXT)]
     body = wrap(layout(result), width - 1)
@@ -77,7 +77,7 @@ def result_lines(result: str, width: int) -> list[Line]:
 
 
 def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
-    """Return in words what happens next about a job; empty when nothing will."""
+    """Return what happens next to a job, in words; empty if nothing will."""
     if job.terminal:
         return ""
     if outlook.halted is not None:
@@ -107,7 +107,7 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
 
 
 def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
-    """Return the ID that support asks for, or what there is instead; under it the newest and the accepting one."""
+    """Return the ID that support asks for, or why there is none; then the latest ID and that of the 202 response."""
     if job.support_id is None:
         if job.http_status is not None:
             text = "unknown: the latest response had none"
@@ -127,14 +127,14 @@ def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
 
 
 def _when(job: Job, now: Instant) -> str:
-    """Return which exchange the ID for support is of: ``failed at 17:35:01Z`` or the newest, with its HTTP status."""
+    """Return the origin of the ID for support: ``failed at 17:35:01Z``, or the latest exchange with its HTTP status."""
     if job.end_id is not None and job.ended is not None:
         return f"{job.phase.value} at {humanize.format_recent(job.ended.us, now)}"
     return "latest" if job.http_status is None else f"latest, HTTP {job.http_status}"
 
 
 def _id_lines(ids: tuple[str | None, str | None], note: str, width: int) -> list[Line]:
-    """Return a line with the request ID, or with the trace ID where there is no other; a long one's note goes below."""
+    """Return a line with the request ID, or else the trace ID; the note gets its own line if there is no room."""
     request_id, trace_id = ids
     label = "request" if request_id else "trace"
     shown = clean((request_id or trace_id or "none: no response")[:256])
@@ -194,7 +194,7 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
 
 
 def _pressing(job: Job, outlook: ScheduleInfo) -> bool:
-    """Whether what happens next stands above the rest: something is in the way of seeing the job."""
+    """Whether the next step is shown at the top, because the job cannot be seen."""
     troubled = job.trouble is not None or job.observed is None
     return not job.terminal and (troubled or outlook.paused or outlook.halted is not None)
 

@@ -1,4 +1,4 @@
-"""What stands around the panes under the header: banner, footer; and what an empty list says."""
+"""The banner, and the text of an empty list."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
 
 @dataclass(frozen=True, slots=True)
 class UnreachableProfile:
-    """A profile of which no unfinished job can be seen; `since` is the last good look, None when there was none.
-
-    `job` is one of those that cannot be seen, `problem` the newest reason, `next_try` when it is asked again, in
-    monotonic seconds.
-    """
+    """A profile none of whose unfinished jobs can be polled."""
 
     profile: str
     job: JobKey | None
+    """One of these jobs."""
     since: Instant | None
+    """The last successful poll; None if there was none."""
     problem: Problem | None = None
+    """The latest problem."""
     next_try: float | None = None
+    """When it is polled next, in monotonic seconds."""
 
 
 def banner_lines(
@@ -37,7 +37,7 @@ def banner_lines(
     storage_error: str = "",
     locked: bool = False,
 ) -> list[Line]:
-    """Return a line for each of them. `storage_error` is why nothing is kept; with `locked` no key changes anything."""
+    """Return a line for each problem of the whole deck; `storage_error` is why persistence is off, or empty."""
     lines: list[Line] = []
     if failure is not None:
         lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
@@ -70,16 +70,17 @@ def _reason(problem: Problem) -> str:
 
 
 OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))
-"""What is said until the engine is there."""
+"""Shown until the engine is open."""
 
 NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs yet.", Role.STRONG),))
 
 
 @dataclass(frozen=True, slots=True)
 class EmptyDeck:
-    """What a deck without jobs offers: the profiles whose jobs can be discovered, and the last watch list."""
+    """What an empty deck offers."""
 
     profiles: Sequence[str] = ()
+    """Profiles whose jobs can be discovered."""
     last: WatchListSummary | None = None
 
 
@@ -106,9 +107,9 @@ NOTHING_PASSES: tuple[Line, ...] = (
 def empty_lines(
     failure: str | None, total: int, now: Instant, *, opened: bool, offers: EmptyDeck | None
 ) -> tuple[Line, ...]:
-    """Return what a list without rows says, of a deck of `total` jobs; nothing beside a failure, which says it all.
+    """Return the text of a list without rows; `total` counts hidden jobs too. A failure is shown elsewhere.
 
-    `offers` is None where nothing can be added.
+    `offers` is None if nothing can be added.
     """
     if failure is not None:
         return ()

@@ -1,4 +1,4 @@
-"""The grouped view: a line for each group, and under an open one a line for each of its jobs."""
+"""The grouped view: a line for each group, and for each job of an open group."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ TIME_CELLS = 9
 BAR_CELLS = 10
 LEAST_NAME = 24
 EXTRA = 20
-"""Cells of the kinds and of the profiles, each where it leaves the name enough."""
+"""Cells of the columns of kinds and of profiles, which are shown if enough is left for the name."""
 
 
 def group_heading(by: GroupBy, width: int) -> Line:
-    """Return the headings over the groups."""
+    """Return the column headings of the groups."""
     cells = [(f"  {by.upper()}", _name_cells(by, width), False), ("JOBS", COUNT_CELLS, True)]
     if by is GroupBy.REASON:
         cells += [("FIRST", TIME_CELLS + 2, True), ("LAST", TIME_CELLS + 2, True)]
@@ -60,7 +60,7 @@ def group_line(group: JobGroup, by: GroupBy, width: int, *, opened: bool, now: I
 
 
 def job_line(row: Row, name: str, width: int, now: Instant) -> Line:
-    """Return the line of a job under its group; `name` is its short ID."""
+    """Return the line of a job in a group; `name` is its short ID."""
     reason, role = why(row.job, row.state, now)
     elapsed, _, age, _ = ticks(row.job, now)
     spans: list[Span] = [
@@ -76,7 +76,7 @@ def job_line(row: Row, name: str, width: int, now: Instant) -> Line:
 
 
 def summary_line(groups: Sequence[JobGroup], by: GroupBy) -> Line:
-    """Return what the whole view says of itself."""
+    """Return the summary of the view."""
     jobs = sum(len(group.rows) for group in groups)
     counted = f"{humanize.pluralize(jobs, 'job')} in {humanize.pluralize(len(groups), 'group')}"
     return ((" Groups by ", Role.STRONG), (str(by), Role.STRONG), (f"   {counted}", Role.DIM))

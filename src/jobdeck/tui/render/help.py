@@ -1,4 +1,4 @@
-"""The help page: what the keys do, from the one table of actions; what is typed after /; and the legend."""
+"""The help page: keys from the table of actions, filter syntax, and the legend."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ MARKS = (
     ("+2m", "time over the longest similar job"),
     ("UPDATED", "age of the last successful response; final once a job has finished"),
 )
-"""Signs beside a state, and what they mean."""
+"""Marks in a row, and their meanings."""
 
 TERMS = (
     ("text  !text", "contains this anywhere, or nowhere; terms are combined with AND"),
@@ -49,30 +49,33 @@ TERMS = (
     ("age>30s elapsed>5m", "a time: s m h d, with < > <= >="),
     ("progress>=50%", "a fraction of the total"),
 )
-"""What may be typed after /."""
+"""Filter syntax."""
 
 KEY_CELLS = 10
-"""Cells of a key; longer ones take a line more."""
+"""Cells of a key; a longer one is wrapped."""
 
 SIGN_CELLS = 15
 TERM_CELLS = 25
 GUTTER = 2
 TWO_COLUMNS_FROM = 60
 FULL_TEXT_FROM = 50
-"""Cells of a column from which a key is explained; a narrower one has only what it is called."""
+"""Minimum cells of a column for the full explanations; a narrower one shows only the labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class HelpRow:
-    """One key and what it does: in a word or two, at length, and in further words that it may be looked for by."""
+    """One key and its explanation."""
 
     key: str
     label: str
+    """In a word or two."""
     text: str = ""
+    """In full."""
     also: str = ""
+    """More words for the search."""
 
     def matches(self, query: str) -> bool:
-        """Whether every word of a query is in it; one letter alone is a key."""
+        """Whether it contains every word of a query; a single letter matches a key."""
         if len(query) == 1:
             return query in self.key.split()
         texts = f"{self.key} {self.label} {self.text} {self.also}".casefold()
@@ -88,14 +91,14 @@ class HelpSection:
 
 
 def key_section(title: str, keys: Keys) -> HelpSection:
-    """Return a section of keys that are not in the table of actions: those of a dialog, or a person's own."""
+    """Return a section for keys outside of the table of actions: those of a dialog, or the user's own."""
     return HelpSection(title, tuple(HelpRow(key, label) for key, label in keys))
 
 
 def help_sections(pane: Pane = Pane.LIST, *, locked: bool = False, replay: bool = False) -> list[HelpSection]:
-    """Return the keys by group, those of a pane first.
+    """Return the keys by group, starting with the groups of a pane.
 
-    `locked` where nothing may be changed, `replay` where a recording is played.
+    `locked`: the session is read-only. `replay`: it plays a recording.
     """
     actions = actions_when(locked=locked, replay=replay)
     first = (*((Group.REPLAY,) if replay else ()), *HELP_FIRST[pane])
@@ -109,7 +112,7 @@ def _rows(actions: Iterable[Action]) -> tuple[HelpRow, ...]:
 
 
 def help_lines(width: int, sections: Sequence[HelpSection]) -> list[Line]:
-    """Return the help page, no line wider than `width`: the keys in two columns, the filter, and the legend."""
+    """Return the help page, at most `width` cells wide: keys in two columns, filter syntax, legend."""
     lines = _stacked(sections, width) if width < TWO_COLUMNS_FROM else _beside(sections, width)
     lines += [EMPTY, (("Filter", Role.HEAD),)]
     for term, meaning in TERMS:
@@ -122,7 +125,7 @@ def help_lines(width: int, sections: Sequence[HelpSection]) -> list[Line]:
 
 
 def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list[Line]:
-    """Return what of the help holds `query`, each with its full text."""
+    """Return the lines of the help that match `query`, with full explanations."""
     lines: list[Line] = []
     for section in sections:
         rows = [row for row in section.rows if row.matches(query)]
@@ -142,7 +145,7 @@ def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list
 
 
 def _beside(sections: Sequence[HelpSection], width: int) -> list[Line]:
-    """Return sections in two columns, each under the shorter one: they are read from the top."""
+    """Return sections in two columns, each added to the shorter one, so that the order is top to bottom."""
     half = (width - GUTTER) // 2
     columns: tuple[list[Line], list[Line]] = [], []
     for section in sections:

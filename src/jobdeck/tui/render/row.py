@@ -1,4 +1,4 @@
-"""One line of the list and the headings over it: cells that change with the job, and those that change with time."""
+"""A row of the list and the headings: cells that change with the job, and cells that change with time."""
 
 from typing import TypeAlias
 
@@ -15,16 +15,16 @@ from jobdeck.tui.render.spans import Line, Role, Span, bar
 from jobdeck.tui.render.state import LOST, NEW, STALLED, TROUBLE, State
 
 INDENT = " "
-"""Keeps the words of the last column off the ages beside it."""
+"""Separates REASON from the ages beside it."""
 
 UP, DOWN = "▴", "▾"
 
 PERCENT = 5
-"""Cells of a number of percent: a column of no more has no bar."""
+"""Cells of a percentage: a column this narrow has no bar."""
 
 
 def heading_spans(columns: Columns, order: Order | None = None) -> Line:
-    """Return the line of column headings; an arrow stands at the column that the list is sorted by."""
+    """Return the column headings; an arrow marks the sorted column."""
     spans: list[Span] = [(" " * MARKER, Role.HEAD)]
     x = MARKER
     for column in columns.columns:
@@ -33,7 +33,7 @@ def heading_spans(columns: Columns, order: Order | None = None) -> Line:
         heading = _heading(column)
         gap, width = column.x - x, column.width
         if column.name in TICKING:
-            # These fill their columns from the right: the arrow stands before them, in the gap if need be.
+            # These columns are right-aligned: the arrow precedes the heading, in the gap if necessary.
             gap, width = gap - GAP, width + GAP
             text = fit(arrow + heading[: column.width], width, right=True)
         else:
@@ -55,10 +55,10 @@ def _heading(column: Column) -> str:
 
 NOT_FOUND = "not found (404)"
 ACKNOWLEDGED = "~"
-"""Stands before the state of a job whose trouble a person has acknowledged."""
+"""Precedes the state of an acknowledged job."""
 
 Ticks: TypeAlias = tuple[str, str, str, Role]
-"""The elapsed time, what is left, the age, and the role of the age, as they read at one moment."""
+"""Elapsed time, time left, age, and the role of the age."""
 
 
 def ticks(job: Job, now: Instant) -> Ticks:
@@ -81,9 +81,9 @@ def ticks(job: Job, now: Instant) -> Ticks:
 
 
 def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
-    """Return the spans before and after the ticking cells; `name` is the job's short name.
+    """Return the spans before and after the ticking cells; `name` is the job's short ID.
 
-    A job that goes its way has its stages for a reason, where they have no column.
+    Without a STAGE column, REASON shows the stages of a job that has no problem.
     """
     before: list[Span] = []
     after: list[Span] = []
@@ -93,14 +93,14 @@ def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
         spans = before if column.x < columns.tick_x else after
         cell = _cell(row, column, name, stages=columns.get(Name.STAGE) is None)
         if spans or spans is after:
-            # The gap takes the role of what follows: one segment less for the terminal.
+            # The gap takes the role of the next cell, which saves the terminal a segment.
             spans.append((" " * GAP, cell[0][1]))
         spans.extend(cell)
     return tuple(before), tuple(after)
 
 
 def faded(spans: Line) -> Line:
-    """Return a row's spans after its state as those of a past that we cannot vouch for."""
+    """Return a row's spans dimmed, because its data is old."""
     return tuple((text, role if role is Role.FAINT else Role.DIM) for text, role in spans)
 
 
@@ -118,7 +118,7 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
 
 
 def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
-    """Return in one line why a job needs a look; empty for one that goes its way."""
+    """Return in one line why a job needs attention; empty if it does not."""
     role = Role.DIM if job.acknowledged or state not in TROUBLE else state.role
     if job.reason:
         return _folded("  ", *job.reason), role
@@ -138,7 +138,7 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
 
 
 def stage_path(job: Job) -> str:
-    """Return the stage that a job is in, after the one that it came from: ``import → enrichment``."""
+    """Return a job's stage after the previous one: ``import → enrichment``."""
     current = job.current_stage
     if current is None or (job.terminal and job.summary_only):
         return ""
@@ -148,13 +148,13 @@ def stage_path(job: Job) -> str:
 
 
 def _trouble(problem: Problem) -> str:
-    """Return why a job could not be seen in a few words; the server's own are in the job's pane."""
+    """Return a short reason why a job could not be polled; the job's pane has the server's message."""
     status = problem.http_status
     match problem.kind:
         case ProblemKind.NETWORK:
             return "cannot reach the server"
         case ProblemKind.PROTOCOL:
-            # These words alone would send nobody anywhere.
+            # The label alone would help nobody.
             return _folded(": ", problem.kind.label, problem.message)
         case ProblemKind.SERVER_ERROR if status is not None:
             return f"HTTP {status}"
@@ -196,7 +196,7 @@ def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
 def _progress(job: Job, state: State, width: int) -> Line:
     progress = job.displayed_progress
     if job.terminal and (progress is None or job.summary_only):
-        # What a list has told to have ended has its last progress from before that.
+        # The progress of a job that a list reported as finished is from before its end.
         return ((" " * width, Role.FAINT),)
     number = fit(humanize.format_percent(progress) if progress is not None else "", PERCENT, right=True)
     role = Role.DONE if job.phase is Phase.SUCCEEDED else state.role

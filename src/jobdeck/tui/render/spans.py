@@ -1,4 +1,4 @@
-"""Lines as data: pieces of clean text, each with the role it plays, and bars. Widgets turn roles into colours."""
+"""Lines as data: pieces of clean text with roles, and bars. Widgets turn roles into colors."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -8,7 +8,7 @@ from jobdeck.tui.cell_text import clip, width_of
 
 
 class Role(StrEnum):
-    """What a piece of text is; each value is a component class that `styles/roles.tcss` gives a colour."""
+    """The meaning of a piece of text; each value is a component class with a color in `styles/roles.tcss`."""
 
     TEXT = "role--text"
     STRONG = "role--strong"
@@ -35,18 +35,18 @@ class Role(StrEnum):
 Span: TypeAlias = tuple[str, Role]
 Line: TypeAlias = tuple[Span, ...]
 Keys: TypeAlias = Sequence[tuple[str, str]]
-"""Keys and what each does, in their order."""
+"""Keys and their explanations, in order."""
 
 EMPTY: Line = ()
 
 
 def line_width(line: Sequence[Span]) -> int:
-    """Return the cells that a line takes."""
+    """Return the width of a line in cells."""
     return sum(width_of(text) for text, _ in line)
 
 
 def clip_line(line: Sequence[Span], width: int) -> Line:
-    """Return as much of a line as fits into `width` cells; what was cut shows as an ellipsis."""
+    """Return a line truncated to `width` cells; an ellipsis marks the cut."""
     if line_width(line) <= width:
         return tuple(line)
     kept: list[Span] = []
@@ -61,7 +61,7 @@ def clip_line(line: Sequence[Span], width: int) -> Line:
 
 
 def justify(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
-    """Return one line with `left` at its left and `right` at its right; `right` gives way."""
+    """Return one line with `left` and `right` at its ends; without room for both, `right` is dropped."""
     gap = width - line_width(left) - line_width(right)
     if gap < 1:
         return clip_line(left, width)
@@ -69,7 +69,7 @@ def justify(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
 
 
 def plain(line: Sequence[Span]) -> str:
-    """Return a line's text alone."""
+    """Return the text of a line."""
     return "".join(text for text, _ in line)
 
 
@@ -77,9 +77,9 @@ FULL, HALF, TRACK = "━", "╸", "─"
 
 
 def bar(progress: float | None, width: int, role: Role) -> Line:
-    """Return a bar of exactly `width` cells; None is an empty track.
+    """Return a bar of exactly `width` cells; for None, an empty track.
 
-    It looks full only at 1 and empty only at 0: the last half cell is kept back until it is true.
+    It looks full only at 1 and empty only at 0: half a cell is reserved for either.
     """
     if width <= 0:
         return ()
@@ -101,9 +101,9 @@ LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(samples: Sequence[tuple[float, float]], until: float, width: int) -> str:
-    """Return how a fraction grew from its first sample to the moment `until`, in `width` cells.
+    """Return the growth of a fraction from its first sample to the time `until`, in `width` cells.
 
-    Each cell shows the last value known at its end; empty with fewer than two samples or no time between.
+    Each cell shows the last value known at its end. Empty with fewer than two samples, or without time between.
     """
     if len(samples) < 2 or width < 1 or until <= samples[0][0]:
         return ""
