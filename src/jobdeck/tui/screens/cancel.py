@@ -1,4 +1,4 @@
-"""The dialog before jobs are cancelled: it names them, and a word has to be typed."""
+"""The confirmation before jobs are cancelled: it lists them, and a word must be typed."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,16 +17,16 @@ from jobdeck.tui.widgets.static import LinesWidget
 
 CONFIRMATION = "cancel"
 NAMED = 10
-"""Jobs that are named; of more it says how many."""
+"""The number of jobs that are listed by ID."""
 
 _STATE_CELLS = 14
 _ID_CELLS = 34
 
 
 class CancelScreen(Dialog[None]):
-    """Names the jobs that would be cancelled, and calls `cancel` once their number or the word is typed.
+    """Lists the jobs that would be cancelled, and calls `cancel` after their number or the word was typed.
 
-    `left_out` says which of the selected ones would not be, and why; it is empty for none.
+    `left_out` says which selected jobs would not be cancelled, and why; empty if none.
     """
 
     SUBJECT = "Cancel jobs"
@@ -41,7 +41,7 @@ class CancelScreen(Dialog[None]):
         self._refused = False
 
     def compose(self) -> ComposeResult:
-        """Lay out the jobs, the question, what is typed, and the keys."""
+        """Lay out the jobs, the question, the input and the keys."""
         with Vertical(classes="sheet"):
             yield LinesWidget(self._lines, id="cancelled")
             text = Input(compact=True, max_length=20, id="confirm")
@@ -51,7 +51,7 @@ class CancelScreen(Dialog[None]):
 
     @on(Input.Submitted, "#confirm")
     def confirm(self, event: Input.Submitted) -> None:
-        """Cancel the jobs, or say what has to be typed."""
+        """Cancel the jobs, or show what has to be typed."""
         event.stop()
         if event.value.strip() in {CONFIRMATION, str(len(self._rows))}:
             self._cancel()
@@ -62,7 +62,7 @@ class CancelScreen(Dialog[None]):
 
     @property
     def help_key(self) -> str:
-        """The key that shows the help: a question mark is text."""
+        """The key of the help: a question mark is text here."""
         return "f1"
 
     def _lines(self, width: int) -> Sequence[Line]:

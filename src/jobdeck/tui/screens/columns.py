@@ -1,4 +1,4 @@
-"""The sort menu: by which column, which way round, and which columns there are."""
+"""The sort menu: sort column, order, and visible columns."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -22,7 +22,7 @@ NAME_CELLS = 12
 
 
 class ColumnsScreen(Dialog[None]):
-    """Sorts the list and chooses its columns; every change is seen at once."""
+    """Sorts the list and chooses its columns; changes are visible at once."""
 
     SUBJECT = "Sort and columns"
     KEYS = (("enter", "sort"), ("space", "show/hide"), ("r", "reverse"), ("w", "wide"), ("esc", "back"))
@@ -40,41 +40,41 @@ class ColumnsScreen(Dialog[None]):
         self._list = CursorList(self._column_line, lambda name: name, id="columns", cursor=pane.order.by)
 
     def compose(self) -> ComposeResult:
-        """Lay out the columns over the keys."""
+        """Lay out the columns and the keys."""
         with Vertical(classes="sheet"):
             yield LinesWidget(self._heading, id="columns-heading")
             yield self._list
             yield self.key_line
 
     def on_mount(self) -> None:
-        """Show the columns as they are."""
+        """Show the columns."""
         self._draw()
         self.set_focus(self._list)
 
     @property
     def keys(self) -> Keys:
-        """The keys of the column under the cursor: some columns are always there."""
+        """The keys for the column under the cursor: some columns cannot be hidden."""
         return tuple(one for one in self.KEYS if one[0] != "space" or self._list.selected in CHOSEN)
 
     @on(CursorList.Moved)
     def cursor_moved(self) -> None:
-        """Name the keys of the column under the cursor."""
+        """Update the keys for the column under the cursor."""
         self.draw_keys()
 
     @on(CursorList.Chosen)
     def action_sort(self) -> None:
-        """Sort by the column under the cursor, and go back; by the one it is sorted by already, the other way round."""
+        """Sort by the column under the cursor, or reverse the order if it is the current one, and close."""
         if self._list.selected is not None:
             self._pane.sort_by(self._list.selected)
         self.dismiss(None)
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
+        """Reverse the sort order."""
         self._pane.reverse()
         self._draw()
 
     def action_choose(self) -> None:
-        """Have the column under the cursor always, never, or where there is room."""
+        """Show the column under the cursor always, never, or if there is room."""
         name = self._list.selected
         if name is None:
             return
@@ -85,7 +85,7 @@ class ColumnsScreen(Dialog[None]):
             self.notify(f"{name} is always shown", markup=False)
 
     def action_wide(self) -> None:
-        """Have every column, or as many as suit the width."""
+        """Toggle between every column and the columns that suit the width."""
         self._pane.toggle_wide()
         self._draw()
 
@@ -102,7 +102,7 @@ class ColumnsScreen(Dialog[None]):
 
 
 def column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
-    """Return the line of a column: its name, which way round it is sorted, and whether it is shown."""
+    """Return the line of a column: name, sort direction, visibility."""
     arrow = (UP if order.reverse else DOWN) if order.by is name else " "
     if name not in CHOSEN:
         shown = ""

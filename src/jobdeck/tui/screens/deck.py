@@ -1,4 +1,4 @@
-"""The main screen: the list, the selected job and its trace in step with the engine, and all that keys do there."""
+"""The main screen: the list, the selected job and its trace, kept up to date with the engine, and its keys."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -52,21 +52,21 @@ from jobdeck.tui.widgets.trace import Trace
 from jobdeck.tui.widgets.tree_pane import TreePane
 
 STRIP_FROM = 16
-"""Lines of a screen from which on states and errors have a line of their own."""
+"""Minimum screen height for a line of states and errors."""
 
 OWN_KEYS = {Group.MOVE, Group.REPLAY}
-"""The groups whose keys others bind: what they move in, and a replay."""
+"""Groups whose keys are bound elsewhere: by the panes, and by the replay."""
 
 THEME_SECONDS = 1.5
-"""Gone before the next but one: who goes through all themes looks at the screen, not at a pile of notices."""
+"""Short, so that cycling through the themes does not pile up notifications."""
 
 
 class Deck(Screen[None]):
-    """Draws what the engine tells, and does what the keys ask for."""
+    """Draws the engine's changes, and runs the actions of keys."""
 
     AUTO_FOCUS = "JobList"
     TEXT_KEYS: ClassVar[str] = "/:a"
-    """The keys that ask for a text, so that what comes together with one may be typed."""
+    """Keys that open an input, so that a burst after one may be text."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings(*(group for group in Group if group not in OWN_KEYS))
@@ -107,12 +107,12 @@ class Deck(Screen[None]):
 
     @property
     def profile_names(self) -> Sequence[str]:
-        """The names that a target may begin with."""
+        """The names that may start a target."""
         return self._session.profiles
 
     @property
     def deck_state(self) -> DeckState:
-        """What the deck knows."""
+        """The state behind the deck."""
         return self._state
 
     def compose(self) -> ComposeResult:
@@ -124,22 +124,22 @@ class Deck(Screen[None]):
         yield self._footer
 
     def on_mount(self) -> None:
-        """Draw the deck as it is before the engine is there."""
+        """Draw the deck before the engine is open."""
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
         self._draw_selected()
         self._notices.show()
 
-    # What the app tells the deck.
+    # Called by the app.
 
     def show_remembered(self, jobs: Sequence[Job]) -> None:
-        """Draw jobs as they are remembered, until the engine tells of all."""
+        """Show saved jobs until the engine reports all jobs."""
         self._restore_choices()
         if jobs:
             self.draw(ChangeSet(tuple(jobs)))
 
     def attach(self, engine: OpenEngine) -> None:
-        """Take the engine that has been opened."""
+        """Connect the engine after it was opened."""
         self._state.engine, self._state.controls = engine.view, engine.controls
         self._attention = engine.attention
         self._notices.show()
@@ -165,57 +165,57 @@ class Deck(Screen[None]):
         self._adding.check_empty(self._jobs, self._empty_lines)
 
     def tick(self) -> None:
-        """Draw what reads differently because a second has passed."""
+        """Update what changed because a second passed."""
         self._draw_moment()
         if not (self.app.is_headless or self.app.is_web):
             self._title.show(*self._state.totals, paused=self._state.paused)
 
     def attend(self, *, present: bool) -> None:
-        """Say whether somebody looks."""
+        """Set whether the terminal has the focus."""
         if self._attention is not None:
             self._attention.set_user_present(present=present)
         self._state.unfocused = not present
         self._draw_frame()
 
     def fail(self, reason: str) -> None:
-        """Say that the engine has stopped: what is on the screen is the past."""
+        """Show that the engine stopped, and that the data is old."""
         self._failure = reason
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
 
     def pin_selection(self, action: str) -> None:
-        """Keep the job selected that is selected now, whatever needs a look more: `action` is meant for it."""
+        """Make the selection stick to its job, whatever becomes more urgent: `action` is meant for that job."""
         self._jobs.hold()
 
-    # What widgets tell the deck.
+    # Messages of widgets.
 
     @on(JobList.Selected)
     def job_selected(self, message: JobList.Selected) -> None:
-        """Show the job that is selected, and have it polled more often."""
+        """Show the selected job, and poll it more often."""
         if self._attention is not None:
             self._attention.set_selected(message.key)
         self._draw_selected()
 
     @on(JobList.Viewed)
     def rows_viewed(self, message: JobList.Viewed) -> None:
-        """Have the rows on the screen polled before the others."""
+        """Poll the rows on the screen before the others."""
         if self._attention is not None:
             self._attention.set_visible(message.keys)
         self._see_failures()
 
     @on(JobList.Opened)
     def job_opened(self) -> None:
-        """Go into the job."""
+        """Move to the job."""
         self._panes.open_next()
 
     @on(GroupStrip.Chosen)
     def group_chosen(self, message: GroupStrip.Chosen) -> None:
-        """Show only the jobs of the state or the error that was clicked; all again when those are shown."""
+        """Filter by the clicked state or error, or clear that filter."""
         self._say(self._groups.toggle(message.filter))
 
     @on(TabRule.Chosen)
     def tab_chosen(self, message: TabRule.Chosen) -> None:
-        """Show the tab that was clicked."""
+        """Show the clicked tab."""
         self._panes.detail.turn_to(message.tab)
         self._draw_tab()
 
@@ -233,15 +233,15 @@ class Deck(Screen[None]):
 
     @on(Footer.Chosen)
     async def key_chosen(self, message: Footer.Chosen) -> None:
-        """Do the action that was clicked."""
+        """Run the clicked action."""
         await self.run_action(message.action)
 
     def on_descendant_focus(self) -> None:
-        """Show which pane the keys are for, and what they do there."""
+        """Update the titles and the footer for the focused pane."""
         self._draw_marks()
 
     async def on_key(self, event: events.Key) -> None:
-        """Do what a key of the user's own is for, or say why a key does nothing here."""
+        """Run the user's own key, or say why a key is unavailable."""
         if event.key in self.programs.keys:
             await self.run_action(f"program('{event.key}')")
         missing = any(event.key in action.keys for action in ACTIONS if action.changes)
@@ -249,7 +249,7 @@ class Deck(Screen[None]):
             self._say(self._read_only)
 
     async def on_paste(self, event: events.Paste) -> None:
-        """Offer to add what was pasted where there is no input for it."""
+        """Offer to add targets that were pasted outside of an input."""
         event.stop()
         if self._read_only or self._state.replay:
             self._say(self._read_only or "not available in replay")
@@ -257,25 +257,25 @@ class Deck(Screen[None]):
             await self._adding.ask(event.text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave out what changes something where nothing can be changed, and what is only for a replay."""
+        """Disable actions that change something in a read-only session, and those of a replay outside of one."""
         return is_available(action, locked=bool(self._read_only), replay=bool(self._state.replay))
 
-    # Keys of the panes.
+    # Panes.
 
     def action_next_pane(self) -> None:
-        """Go to the next pane."""
+        """Focus the next pane."""
         self._panes.step(1)
 
     def action_previous_pane(self) -> None:
-        """Go to the pane before."""
+        """Focus the previous pane."""
         self._panes.step(-1)
 
     def action_open(self) -> None:
-        """Go from the list into the job, and from the job to its trace."""
+        """Move from the list to the job, or from the job to its trace."""
         self._panes.open_next()
 
     def action_back(self) -> None:
-        """Go back to the list, and give every pane its place again; from the list clear the filter, then the marks."""
+        """Return to the list and end a zoom; on the list, clear the filter, then the marks."""
         if self._panes.zoomed is None and self.focused is self._jobs:
             if self._job_pane.is_filtered:
                 self._job_pane.clear_filter()
@@ -285,7 +285,7 @@ class Deck(Screen[None]):
         self._panes.focus_pane(self._jobs)
 
     def action_zoom(self) -> None:
-        """Give the whole screen to the pane of the keys, and take it back."""
+        """Zoom the focused pane, or restore all panes."""
         self._panes.toggle_zoom()
 
     def action_next_tab(self) -> None:
@@ -293,37 +293,37 @@ class Deck(Screen[None]):
         self.action_tab()
 
     def action_previous_tab(self) -> None:
-        """Show the tab before."""
+        """Show the previous tab."""
         self._panes.turn(-1)
         self._draw_tab()
 
     def action_tab(self, key: str = "") -> None:
-        """Show a tab by its number; without one the next."""
+        """Show a tab by its number, or the next one."""
         self._panes.turn_to(int(key)) if key else self._panes.turn(1)
         self._draw_tab()
 
     def action_grow(self) -> None:
-        """Give the list more of the screen."""
+        """Enlarge the list."""
         self._panes.resize_list(STEP)
 
     def action_shrink(self) -> None:
-        """Give the list less of the screen."""
+        """Shrink the list."""
         self._panes.resize_list(-STEP)
 
     def action_next_match(self) -> None:
-        """Go to the next place that was looked for."""
+        """Go to the next match of the search."""
         self._panes.find_next()
 
     def action_save_body(self) -> None:
-        """Save the last body whole."""
+        """Save the latest response body in full."""
         job = self._state.job(self._jobs.selected)
         saving = self._saver.save(job, self._panes.detail.body, self._state.controls)
         self.run_worker(saving, name="save", group=f"save {job.key if job is not None else ''}", exclusive=True)
 
-    # Keys of the list.
+    # The list.
 
     def action_filter(self) -> None:
-        """Ask for a filter of the list where it can be seen, or in a result for what to look for."""
+        """Edit the filter of the list, or, in a result, the search."""
         if self._panes.searches_result:
             self._panes.search_bar.open()
             return
@@ -332,23 +332,23 @@ class Deck(Screen[None]):
         self._job_pane.open_filter()
 
     def action_faults(self) -> None:
-        """Show only jobs in trouble, or all again."""
+        """Toggle between only problems and all jobs."""
         self._job_pane.toggle_faults()
 
     def action_same_fault(self) -> None:
-        """Show only the jobs that failed like the selected one."""
+        """Show only the jobs with the same error as the selected one."""
         self._say(self._groups.show_same(self._jobs.selected))
 
     def action_next_error(self) -> None:
-        """Show only the jobs that failed with the most common error, then with the next one, then all again."""
+        """Show only the jobs with the most common error, then those with the next one, finally all again."""
         self._say(self._groups.show_next())
 
     async def action_groups(self) -> None:
-        """Show the jobs in groups, and do what is chosen there."""
+        """Show the jobs in groups."""
         await self._group_actions.open(self.app.push_screen, self._state, self._session.clock)
 
     def action_newest_failure(self) -> None:
-        """Select the job that failed last; again, the one that failed before it."""
+        """Select the job that failed last, or, if it is selected, the one that failed before it."""
         key = self._state.next_failure(self._jobs.selected)
         self._say(self._job_pane.reveal(key) if key is not None else "no job has failed")
 
@@ -357,46 +357,46 @@ class Deck(Screen[None]):
         self._job_pane.sort_by_next()
 
     def action_sort_by(self, column: str) -> None:
-        """Sort by a column of that name; by the one it is sorted by already, the other way round."""
+        """Sort by a column; if it is the current one, reverse the order."""
         self._job_pane.sort_by(Name(column))
 
     async def action_columns(self) -> None:
-        """Ask by which column to sort, and which columns there are to be."""
+        """Open the sort menu."""
         await self._push(ColumnsScreen(self._job_pane))
 
     async def action_views(self) -> None:
-        """Ask for one of the saved views, or save this one."""
+        """Open the saved views."""
         await self._push(ViewsScreen(self._job_pane, self.action_undo))
 
     def action_wide(self) -> None:
-        """Have every column, or as many as suit the width."""
+        """Toggle between every column and the columns that suit the width."""
         wide = self._job_pane.toggle_wide()
         self._say("every column, as far as there is room" if wide else "as many columns as suit the width")
 
     async def action_export(self) -> None:
-        """Ask for a format, and write the jobs that are shown to a file."""
+        """Ask for a format, and export the listed jobs to a file."""
         await self._exporting.ask(self.run_worker)
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
+        """Reverse the sort order."""
         self._job_pane.reverse()
 
     async def action_profiles(self) -> None:
-        """Show only the jobs of one profile, or those of all."""
+        """Open the profile menu."""
         await self._push(ProfilesScreen(self._state, self._job_pane))
 
     def action_mark(self) -> None:
-        """Mark the selected job, or take its mark away, and go on to the next."""
+        """Toggle the mark of the selected job, and move to the next."""
         self._job_actions.mark()
 
     def action_mark_all(self) -> None:
-        """Take every mark away, or, when there is none, mark every job that is shown."""
+        """Clear all marks, or, if there are none, mark every job shown."""
         self._job_actions.mark_all()
 
-    # Keys that hand on what is known of the selected and the marked jobs.
+    # Clipboard, tickets and notifications.
 
     def action_copy_id(self) -> None:
-        """Send the selected value, the ID of the selected exchange, or those of the marked or the selected jobs."""
+        """Copy the selected value, the selected exchange's ID, or the IDs of the marked or selected jobs."""
         if (value := self._panes.selected_value) is not None:
             self.run_worker(self._copy.value(*value), group="clipboard")
             return
@@ -405,35 +405,35 @@ class Deck(Screen[None]):
         )
 
     def action_copy_curl(self) -> None:
-        """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
+        """Copy the request of the selected exchange, or a poll of the selected job, as a curl command."""
         job = self._state.job(self._jobs.selected)
         about = self._panes.selected_exchange or (job.target if job is not None else None)
         self.run_worker(self._copy.curl(about), group="clipboard")
 
     async def action_ticket(self) -> None:
-        """Show one ticket of the marked jobs, else of the error that is shown alone, else of the selected job."""
+        """Create one ticket for the marked jobs, or the jobs with the shown error, or the selected job."""
         keys, message = self._groups.jobs_for_ticket(self._job_actions.marks)
         self._say(message)
         await self._copy.ticket(keys)
 
     async def action_show_sent(self) -> None:
-        """Show what was sent to the clipboard last."""
+        """Show the text that was sent to the clipboard last."""
         await self._copy.sent()
 
     def action_call(self) -> None:
-        """Be notified when the marked jobs, else the selected one, end."""
+        """Toggle notifications for the marked jobs, or else the selected one."""
         self._say(self._job_actions.notify())
         self._draw_titles()
 
     def action_call_all(self) -> None:
-        """Be notified of every job that ends."""
+        """Toggle notifications for every job."""
         self._say(self._job_actions.notify_all())
         self._draw_titles()
 
-    # Keys that change what is watched and polled.
+    # Polling, and the watch list.
 
     def action_refresh(self) -> None:
-        """Poll the marked jobs, else the selected one, now."""
+        """Poll the marked jobs, or else the selected one, now."""
         self._say(self._engine.poll_now(self._job_actions.marked_or_selected))
 
     def action_refresh_all(self) -> None:
@@ -441,46 +441,46 @@ class Deck(Screen[None]):
         self._say(self._engine.poll_all_now())
 
     def action_pause(self) -> None:
-        """Send nothing more, or go on."""
+        """Pause or resume polling."""
         self._say(self._engine.toggle_pause())
         self._draw_selected()
         self._draw_frame()
 
     async def action_add(self) -> None:
-        """Ask for targets, and watch them."""
+        """Add targets."""
         await self._adding.ask()
 
     async def action_discover(self) -> None:
-        """List what the APIs started lately, and watch what is chosen of it."""
+        """List the jobs that the APIs started recently, and add the chosen ones."""
         await self._adding.discover()
 
     async def action_last_list(self) -> None:
-        """Watch the last watch list."""
+        """Add the jobs of the last watch list."""
         await self._adding.open_last()
         self._notices.show()
 
     def action_remove(self) -> None:
-        """Stop watching the marked jobs, else the selected one."""
+        """Stop watching the marked jobs, or else the selected one."""
         self._say(self._job_actions.remove())
 
     async def action_cancel_jobs(self) -> None:
-        """Ask whether to cancel the marked jobs, else the selected one, at the server."""
+        """Confirm, then cancel the marked jobs, or else the selected one, at the server."""
         await self._cancelling.ask(self._job_actions.marked_or_selected, self.run_worker)
 
     def action_acknowledge(self) -> None:
-        """Acknowledge the problems of the marked jobs, else of the selected one, or raise them again."""
+        """Acknowledge or unacknowledge the marked jobs, or else the selected one."""
         self._say(self._job_actions.acknowledge())
 
     def action_undo(self) -> None:
-        """Undo what a key did last."""
+        """Undo the latest change."""
         self._say(*self._job_actions.undo())
 
     def action_theme(self) -> None:
-        """Show everything in the next theme."""
+        """Switch to the next theme."""
         self.notify(self._theme.use_next(), timeout=THEME_SECONDS, markup=False)
 
     def action_use_theme(self, name: str) -> None:
-        """Show everything in the theme of that name, next time too."""
+        """Switch to a theme, and save the choice."""
         self._theme.use(name)
 
     async def action_help(self) -> None:
@@ -489,19 +489,19 @@ class Deck(Screen[None]):
         await self._push(HelpScreen([*sections[:2], *self.programs.help, *sections[2:]]))
 
     def action_program(self, key: str) -> None:
-        """Run a program of the user's own with the marked jobs, else with the selected one."""
+        """Run the user's program for the marked jobs, or else for the selected one."""
         self._say(self.programs.run(key, self._job_actions.chosen_jobs))
 
     async def action_palette(self) -> None:
-        """Show the palette."""
+        """Show the command palette."""
         await open_palette(self.app)
 
     async def action_mouse(self) -> None:
-        """Use the mouse, or leave it to the terminal."""
+        """Take the mouse, or leave it to the terminal."""
         await self.app.run_action("mouse")
 
     async def action_suspend(self) -> None:
-        """Go back to the shell."""
+        """Suspend to the shell."""
         await self.app.run_action("suspend")
 
     async def action_quit(self) -> None:
@@ -515,7 +515,7 @@ class Deck(Screen[None]):
         self._engine.fetch_shown(self._jobs.selected, self._panes.detail.tab)
 
     def _see_failures(self) -> None:
-        """Note which failures are in view: they are news no more."""
+        """Mark the failures in view as seen."""
         if self._panes.zoomed in (None, self._jobs) and not self._state.unfocused:
             self._state.new_failures.mark_seen(self._jobs.viewed)
 
@@ -559,7 +559,7 @@ class Deck(Screen[None]):
             self._footer.show(footer_view(self._panes, self._job_actions, self._labels, locked=locked, replay=replay))
 
     def _draw_moment(self, *, resort: bool = False) -> None:
-        """Draw the present moment; with `resort` rows go where they belong now, however short a while they stood."""
+        """Draw everything that depends on the time; with `resort`, re-sort the rows now, not every few seconds."""
         self._job_pane.tick(resort=resort)
         self._draw_selected()
         self._draw_frame()
@@ -576,21 +576,21 @@ class Deck(Screen[None]):
 
     @property
     def _bars(self) -> tuple[FilterBar, ...]:
-        """The lines in which something may be typed."""
+        """The input lines."""
         return self._job_pane.filter_bar, self._panes.search_bar
 
     @property
     def _actions(self) -> tuple[Action, ...]:
-        """The actions that there are here."""
+        """The actions that are available in this session."""
         return actions_when(locked=bool(self._read_only), replay=bool(self._state.replay))
 
     @property
     def _labels(self) -> dict[str, str]:
-        """What some actions are called at the moment."""
+        """Actions that have another name at the moment."""
         return {"pause": "resume"} if self._state.paused else {}
 
     def _restore_choices(self) -> None:
-        """Have all as somebody chose it last time, saying so where that is not the order of need."""
+        """Restore the saved view of the deck, with a message if the order is not by urgency."""
         self._say(self._job_pane.restore(self._session.preferences))
         self._panes.restore_split(self._session.preferences.get(Preference.SPLIT, ""))
         self._theme.restore()

@@ -1,4 +1,4 @@
-"""The dialog that asks in which format the jobs that are shown are written to a file."""
+"""The dialog that asks for the format of an export."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ _FORMATS = (
 
 
 class ExportScreen(Dialog[None]):
-    """Says what would be exported, and gives the format that is chosen to `export`."""
+    """Shows what would be exported, and calls `export` with the chosen format."""
 
     SUBJECT = "Export"
     KEYS = (*((key, name) for key, name, _ in _FORMATS), ("esc", "back"))
@@ -42,18 +42,18 @@ class ExportScreen(Dialog[None]):
         self._export = export
 
     def compose(self) -> ComposeResult:
-        """Lay out what is exported, the formats, and the keys."""
+        """Lay out the formats and the keys."""
         with Vertical(classes="sheet"):
             yield LinesWidget(self._lines)
             yield self.key_line
 
     @property
     def keys(self) -> Keys:
-        """The way out; the formats stand above it."""
+        """The way out; the formats are listed above."""
         return self.KEYS[-1:]
 
     def action_choose(self, name: str) -> None:
-        """Export in that format, and go back."""
+        """Export in a format, and close."""
         self._export(ExportFormat(name))
         self.dismiss(None)
 
