@@ -1,4 +1,4 @@
-"""``jobdeck doctor``: whether everything is there that jobdeck depends on."""
+"""``jobdeck doctor``: check everything that jobdeck depends on."""
 
 import argparse
 import os
@@ -38,11 +38,11 @@ from jobdeck.tui import clipboard, notifications
 from jobdeck.tui.multiplexer import in_gnu_screen
 
 CLOCK_TOLERANCE = 5.0
-"""Seconds by which our clock may differ from a server's before ages and Retry-After dates mislead."""
+"""Seconds of clock difference to a server above which ages and Retry-After dates mislead."""
 
 
 class Verdict(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -51,16 +51,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was looked at, how it came out, what was found, and the code the command ends with."""
+    """One check."""
 
     name: str
+    """What was checked."""
     verdict: Verdict
     found: str
+    """What was found."""
     code: ExitCode = ExitCode.OK
+    """The exit code if the check failed."""
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Check and report; the exit code is that of the first check that failed."""
+    """Run and report all checks; the exit code is that of the first failed check."""
     if arguments.provider is not None or arguments.body is not None:
         return show_body(arguments)
     checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
@@ -73,7 +76,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         settings, names = context.settings, profiles_of(context, arguments.profile)
         checks.extend((_configuration(context), _apis(context)))
         for name in names:
-            with suppress(ConfigError):  # which the check of the credential tells
+            with suppress(ConfigError):  # reported by the check of the credential
                 context.settings.profiles[name].prompt()
         checks.extend(run_async(_profiles(context, arguments, names)))
     checks.extend((run_async(_store(arguments, settings)), *_terminal()))
@@ -91,7 +94,7 @@ def _configuration(context: AppContext) -> Check:
 
 
 def _named(settings: Settings, name: str) -> str:
-    """Return a profile's name with what is to be known of it: that it is the default one, and its organization."""
+    """Return a profile's name with notes: whether it is the default, and its organization."""
     organization = settings.profiles[name].profile.organization
     notes = ["default"] if name == settings.default_profile else []
     notes += [f"organization {organization}"] if organization is not None else []
@@ -99,7 +102,7 @@ def _named(settings: Settings, name: str) -> str:
 
 
 def _apis(context: AppContext) -> Check:
-    """Name the user's own pages, and those built-in ones that they replace."""
+    """List the user's own API definitions, and which built-in ones they override."""
     library = context.settings.apis
     ours = ", ".join(
         f"{name} ({page.file}{', overrides the built-in one' if library.replaces(name) else ''})"
@@ -110,7 +113,7 @@ def _apis(context: AppContext) -> Check:
 
 
 async def _profiles(context: AppContext, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
-    # All before the first request: an answer to one profile may hold the key of another.
+    # Load all credentials before the first request: a response to one profile may contain the key of another.
     credentials = {name: _credentials(context, name) for name in names}
     checks: list[Check] = []
     for name, found in credentials.items():
@@ -121,7 +124,7 @@ async def _profiles(context: AppContext, arguments: argparse.Namespace, names: I
 
 
 def _credentials(context: AppContext, name: str) -> list[Check]:
-    """Check that a profile's credentials can be had."""
+    """Check that a profile's credentials can be loaded."""
     settings = context.settings.profiles[name]
     checks: list[Check] = []
     for ref in settings.secrets:
@@ -137,13 +140,13 @@ def _credentials(context: AppContext, name: str) -> list[Check]:
     elif not settings.secrets:
         checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none configured", ExitCode.USAGE))
     if not any(check.verdict is Verdict.FAILED for check in checks):
-        with suppress(ConfigError):  # which the request tells
+        with suppress(ConfigError):  # reported by the request
             context.profile(name)
     return checks
 
 
 async def _reached(context: AppContext, arguments: argparse.Namespace, name: str) -> list[Check]:
-    """Ask one authenticated request."""
+    """Send one authenticated request."""
     settings = context.settings.profiles[name]
     if (reason := listing_obstacle(settings.profile)) is not None:
         found = f"not sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
@@ -164,7 +167,7 @@ async def _reached(context: AppContext, arguments: argparse.Namespace, name: str
 
 
 async def _request(context: AppContext, profile: Profile) -> tuple[Exchange, tuple[RateWindow, ...]]:
-    """Ask one authenticated request; returns it with the limits that its answer announced."""
+    """Send one authenticated request; returns the exchange, and the rate limits of the response."""
     async with context.direct_clients([profile.name], RateLimitNotices(context.clock).notify) as clients:
         client = clients[profile.name]
         variable = next((name for name, known in profile.spec.variables.items() if known.url is not None), None)
@@ -190,7 +193,7 @@ def _keyless(profile: Profile) -> bool:
 async def _limits(
     context: AppContext, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]
 ) -> Check:
-    """Tell the limits: configured, announced just now, and as all jobdecks on this machine hold to them."""
+    """Report the rate limits: configured, announced by the server, and shared by all jobdecks on this machine."""
     profile = context.settings.profiles[name].profile
     configured, documented = profile.requests_per_minute, profile.spec.requests_per_minute
     told = "; ".join(

@@ -1,4 +1,4 @@
-"""``jobdeck wait``: block until the jobs have ended; the exit code tells how."""
+"""``jobdeck wait``: block until the jobs have finished; the exit code is the outcome."""
 
 import argparse
 import tempfile
@@ -25,13 +25,13 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet
 
 IN_MEMORY = 8 * 1024 * 1024
-"""Bytes of results that need no file until they are printed: 300 results of 1 MB took 412 MB of memory."""
+"""Bytes of results kept in memory before a file is used: 300 results of 1 MB took 412 MB of memory."""
 
 
 class ResultFile:
-    """Keeps the newest result of each job in a temporary file without a name, which no other user can open.
+    """Stores the newest result of each job in an unnamed temporary file, which no other user can open.
 
-    Where that cannot be written, `fault` says why, and the results of later jobs are not kept.
+    If it cannot be written, `fault` is the error, and later results are dropped.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class ResultFile:
         self._end = 0
 
     def put(self, job: Job) -> None:
-        """Keep the result of a job, if it has one."""
+        """Store the result of a job, if it has one."""
         if job.result is None or self.fault is not None:
             return
         digest = hash(job.result)
@@ -59,7 +59,7 @@ class ResultFile:
         self._end += len(body)
 
     def whole(self, job: Job) -> Job:
-        """Return the job with its result, if that is no longer in memory and was kept here."""
+        """Return the job with its result, if that was evicted from memory and is stored here."""
         place = self._places.get(job.key)
         if job.evicted_result is None or place is None:
             return job
@@ -72,7 +72,7 @@ class ResultFile:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Wait for all targets, or one with ``--any``; returns 124 when the time given is over first."""
+    """Wait for all targets, or for one with ``--any``; returns 124 after the time limit."""
     with closing(ResultFile()) as results:
         return _run(arguments, results)
 
@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace, results: ResultFile) -> ExitCode:
 
 
 def wait_code(jobs: Sequence[Job], *, by_any: bool) -> ExitCode:
-    """Return the code of a wait that is over; OK only when every job that counts has ended."""
+    """Return the exit code of a finished wait; OK only if every relevant job has finished."""
     code = exit_code([job for job in jobs if has_ended(job)] if by_any else jobs)
     if code is ExitCode.OK and not by_any and not all(map(has_ended, jobs)):
         return ExitCode.UNREACHABLE
@@ -115,7 +115,7 @@ def wait_code(jobs: Sequence[Job], *, by_any: bool) -> ExitCode:
 
 
 class Waiting:
-    """Decides when a wait is over. A failed look never ends it: only outcomes do, and what can never be seen."""
+    """Decides when a wait is over: when jobs finished, or can never be polled. A failed poll does not end it."""
 
     def __init__(self, arguments: argparse.Namespace, clock: Clock, results: ResultFile) -> None:
         self.ended_by_any = False
@@ -127,7 +127,7 @@ class Waiting:
         self._printer = None if live else ChangePrinter(clock, as_json=False)
 
     def __call__(self, engine: Engine, batch: ChangeSet) -> bool:
-        """Narrate a batch; True when the wait is over."""
+        """Show a batch's changes; returns whether the wait is over."""
         jobs = tuple(engine.jobs.values())
         if self._arguments.json:
             for job in batch.jobs:
@@ -147,12 +147,12 @@ class Waiting:
 
 
 def has_ended(job: Job) -> bool:
-    """Whether a job's own answer to a request of this run says that it has ended."""
+    """Whether a job's own response in this run says that it has finished."""
     return job.terminal and job.confirmed
 
 
 def describe_rest(jobs: tuple[Job, ...]) -> str:
-    """How many have not ended, how many of those were never seen, and how many ends no answer of the job confirmed."""
+    """Return how many jobs are unfinished, how many of them have no data, and how many ends are unconfirmed."""
     going = [job for job in jobs if not job.terminal]
     unseen = [job for job in going if job.observed is None]
     unconfirmed = [job for job in jobs if job.terminal and not job.confirmed]
@@ -170,7 +170,7 @@ def _why_unseen(job: Job) -> str:
 
 
 def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
-    """Counts by state, the job that has been going longest, and the oldest last answer."""
+    """Return the counts by state, the slowest job, and the age of the oldest data."""
     going = [job for job in jobs if not job.terminal]
     counts = [(sum(job.phase is phase for job in jobs), phase.value) for phase in Phase]
     unseen = sum(job.observed is None for job in jobs)

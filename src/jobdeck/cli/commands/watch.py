@@ -1,4 +1,4 @@
-"""``jobdeck watch``: a line for every change until all jobs have ended."""
+"""``jobdeck watch``: print a line for every change until all jobs have finished."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ BUDGET_SECONDS = 10.0
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Print changes until every job has ended or nothing more is to be learnt; returns the code for all."""
+    """Print changes until every job has finished or cannot be polled; returns the exit code."""
     context, inputs = open_targets(arguments, arguments.targets)
     printer = ChangePrinter(context.clock, as_json=arguments.json)
     settled = Settled(context.clock, arguments.appear)
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 class ChangePrinter:
-    """Writes changes to standard output: lines for a person, or one JSON object a change."""
+    """Prints changes as lines of text, or as one JSON object each."""
 
     def __init__(self, clock: Clock, *, as_json: bool) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class ChangePrinter:
         self._owed: set[JobKey] = set()
 
     def show(self, engine: Engine, batch: ChangeSet) -> None:
-        """Write what a batch tells."""
+        """Print the events of a batch."""
         for event in batch.events:
             if self._as_json:
                 self._object(engine, event)
@@ -76,7 +76,7 @@ class ChangePrinter:
             self._owed.add(job.key)
 
     def _reasons(self, batch: ChangeSet) -> None:
-        """Tell why jobs ended whose end a list had told without a reason."""
+        """Print the reason once it arrives for jobs whose end came from a list."""
         for job in batch.jobs:
             if job.key in self._owed and not job.summary_only:
                 self._owed.discard(job.key)
@@ -86,7 +86,7 @@ class ChangePrinter:
                     )
 
     def _budgets(self, engine: Engine) -> None:
-        """Tell what the budgets are spent on, when that changed and at most every ten seconds."""
+        """Print the use of the rate limits when it changed, at most every ten seconds."""
         now = self._clock.now()
         if now.since(self._told) < BUDGET_SECONDS:
             return
@@ -99,7 +99,7 @@ class ChangePrinter:
                 print_json(line)
 
     def _object(self, engine: Engine, event: Event) -> None:
-        """A job's own object, whole, with what changed in ``change``; an event of no job stands alone."""
+        """Print a job's JSON object with ``change``; an event without a job stands alone."""
         key = _key_of(event)
         change = event_object(event)
         if key is None:
