@@ -1,4 +1,4 @@
-"""Which moment of a recording a person means: by its clock, from where they are, or as a part of the whole."""
+"""Parses times in a recording: clock times, offsets and percentages."""
 
 import math
 import re
@@ -10,10 +10,10 @@ from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 
 TIME_HINT = "14:02, 14:02:30, +5m, -30s, 50%"
-"""What a person may type, by example; also a date before the time, and a time since the beginning (5m)."""
+"""Examples of what the user may type; also a date before the time, and an offset from the start (5m)."""
 
 JITTER_US = 2_000
-"""The two clocks of a moment are read one after the other: so much between them is no change of either."""
+"""The two clocks are read one after the other: a difference up to this is not a change of either."""
 
 _DAY = 86_400.0
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -25,14 +25,14 @@ _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%", re.ASCII)
 
 
 class TimeParseError(ValueError):
-    """There is no such moment; the message says why in one line, and repeats nothing of what was typed."""
+    """The time is invalid; the message says why in one line, and does not repeat the input."""
 
 
 class RecordingClock:
-    """The dates of a recording by its seconds, which go on while the machine sleeps or its clock is set."""
+    """Converts a recording's seconds into dates, even if the machine slept or its clock was changed."""
 
     def __init__(self, started: Instant, moments: Iterable[tuple[float, Instant]], seconds: float) -> None:
-        """Take what both clocks showed, with the place of each moment, in order, and how long the recording is."""
+        """Take the readings of both clocks, in order, with their positions, and the length in seconds."""
         self.seconds = seconds
         self._from: list[float] = [0.0]
         self._zeros: list[int] = [started.us]
@@ -43,22 +43,22 @@ class RecordingClock:
                 self._zeros.append(zero)
 
     def timestamp_at(self, place: float) -> int:
-        """Return the date at a place, in microseconds since the epoch."""
+        """Return the date at a position, in microseconds since the epoch."""
         return self._zeros[max(0, bisect_right(self._from, place) - 1)] + round(place * 1e6)
 
     @property
     def spans_days(self) -> bool:
-        """Whether a time of day alone does not tell which moment is meant."""
+        """Whether a time of day is ambiguous."""
         return (
             humanize.format_datetime(self.timestamp_at(0.0))[:10]
             != humanize.format_datetime(self.timestamp_at(self.seconds))[:10]
         )
 
     def parse(self, text: str, shown: float | None = None) -> float:
-        """Return the place that a person means while `shown` is on the screen, None before anything is.
+        """Parse a time into a position, given the position `shown` on the screen, if any.
 
-        Of a time of day that came more than once, the nearest. A span from here ends at the ends of the recording;
-        with nothing shown, ``-30s`` counts from its end. Raises `TimeParseError`.
+        Of a time of day that occurs more than once, the nearest is returned. A relative offset is limited to the
+        recording; with nothing shown, ``-30s`` counts from its end. Raises `TimeParseError`.
         """
         text = text.strip()
         if len(text) <= 64:
@@ -90,26 +90,26 @@ class RecordingClock:
     def _by_clock(self, match: re.Match[str], shown: float) -> float:
         day, hours, minutes, rest = match.groups()
         time_of_day = int(hours) * 3_600 + int(minutes) * 60 + float(rest or 0.0)
-        # 14:02 is all of that minute: a recording that begins in the middle of it has its rest.
+        # 14:02 is the whole minute: a recording that begins within it has the rest of it.
         unit = 60.0 if rest is None else 1.0
         try:
             found = list(self._places(time_of_day, unit, date.fromisoformat(day).toordinal() - _EPOCH if day else None))
         except ValueError:
-            found = []  # as with 2026-02-31
+            found = []  # for example 2026-02-31
         if not found:
             raise self._outside()
         return min(found, key=lambda place: abs(place - shown))
 
     def _places(self, time_of_day: float, unit: float, only: int | None) -> Iterator[float]:
-        """Yield every place at which the clock showed a time, on day `only` since the epoch if there is one.
+        """Yield every position at which the clock showed a time, optionally only on day `only` since the epoch.
 
-        One that it leapt over is where it went on.
+        A time that the clock skipped maps to the position after the jump.
         """
         for number, (place, zero) in enumerate(zip(self._from, self._zeros, strict=True)):
             end = self._from[number + 1] if number + 1 < len(self._from) else self.seconds
             begun, ended = zero / 1e6 + place, zero / 1e6 + end
             leapt = max(ended, self.timestamp_at(end) / 1e6)
-            # Of the days that it leapt over the first will do, for all lead to the same place.
+            # One of the skipped days is enough, because all of them map to the same position.
             last = min(math.floor(leapt / _DAY), math.floor(ended / _DAY) + 1)
             for day in range(math.floor(begun / _DAY) - 1, last + 1) if only is None else (only,):
                 at = day * _DAY + time_of_day
