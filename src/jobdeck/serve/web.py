@@ -1,4 +1,4 @@
-"""The routes: the page, what it loads, and the socket of its terminal."""
+"""The routes: the page, its files, and the socket of its terminal."""
 
 import asyncio
 from typing import cast
@@ -12,17 +12,17 @@ from jobdeck.serve.viewer import CLOSE_SECONDS, LARGEST_MESSAGE, TRY_AGAIN_LATER
 
 MOST_VIEWERS = 4
 PATIENCE_SECONDS = 2.0
-"""How long somebody waits for a place: a page that is loaded again asks for one before its old one has been left."""
+"""How long a viewer waits for a slot: a reloaded page connects before its old connection is closed."""
 
 FULL = f"\x1b[2J\x1b[H{MOST_VIEWERS} browsers are already connected; close one of them first.\r\n"
 UNAUTHORIZED = "Open the URL printed by jobdeck serve: it contains the access token."
 
 HEARTBEAT_SECONDS = 40.0
-"""A browser that has sent nothing for so long is pinged, and has half of it to answer."""
+"""A browser that was silent this long is pinged, and has half of it to respond."""
 
 
 class WebApp:
-    """Answers requests to one port, and counts the viewers."""
+    """Handles the requests to one port, and counts the viewers."""
 
     def __init__(self, access: AccessControl, make_view: MakeView, connections: Connections) -> None:
         self._access = access
@@ -33,11 +33,11 @@ class WebApp:
 
     @property
     def viewers(self) -> int:
-        """How many browsers have a view."""
+        """The number of browsers with a view."""
         return len(self._views)
 
     async def __call__(self, request: BaseRequest) -> StreamResponse:
-        """Answer one request."""
+        """Handle one request."""
         if not self._access.own_host(request.headers):
             return _page(words_page(self._access.explain_host(request.headers)), 421)
         if request.method not in {"GET", "HEAD"}:
@@ -49,7 +49,7 @@ class WebApp:
         return self._static(request, request.path.removeprefix("/static/"))
 
     async def close_views(self, seconds: float) -> None:
-        """End every view; those that take longer than `seconds` are left to end."""
+        """Close every view, waiting for at most `seconds`."""
         views = list(self._views)
         for view in views:
             view.cancel()
@@ -60,7 +60,7 @@ class WebApp:
         token = request.query.get("token")
         if token is not None and self._access.knows_token(token):
             response = Response(status=303, headers={**HEADERS, "Location": "/"})
-            # Not "strict": a link that was clicked in another program would arrive without it.
+            # Not "strict", because a link clicked in another program would then arrive without the cookie.
             response.set_cookie(self._access.cookie, self._access.session_cookie, httponly=True, samesite="lax")
             self._let_stay(request)
             return response
@@ -88,7 +88,7 @@ class WebApp:
             timeout=CLOSE_SECONDS,
             heartbeat=HEARTBEAT_SECONDS,
             compress=False,
-            # Larger ones end the view; those between are read and ignored.
+            # Larger messages end the view; those between the two limits are read and ignored.
             max_msg_size=4 * LARGEST_MESSAGE,
         )
         if not socket.can_prepare(request):
@@ -115,7 +115,7 @@ class WebApp:
         self._connections.admit(_address_of(request))
 
     async def _acquire_slot(self) -> bool:
-        """Wait for a place; the caller takes it at once."""
+        """Wait for a slot; the caller takes it at once."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while self.viewers >= MOST_VIEWERS:
