@@ -1,4 +1,4 @@
-"""What the list costs in process: an order painted, a row, a frame of 50 changes among 10,000 rows."""
+"""The cost of the list within the process: sorting and painting, a row, a frame of 50 changes among 10,000 rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ GOALS = (SORTED, VISIBLE, HIDDEN, SPANS, TICKING)
 
 
 def measure() -> Iterator[Number]:
-    """Drive the list in this process, with times as its clock tells them."""
+    """Drive the list in this process."""
 
     async def all_of() -> list[Number]:
         return [number async for number in _measure()]
