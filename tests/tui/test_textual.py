@@ -1,5 +1,6 @@
 """Textual's private parts, which are touched in one file: each test names what breaks when one of them changes."""
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -9,11 +10,14 @@ from textual import events
 from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 import jobdeck.tui
 
@@ -26,7 +30,6 @@ TOUCHED = [
     (App, "def _print_error_renderables(self) -> None", "the same"),
     (MessagePump, "def _close_messages_no_wait(self) -> None", "the end after a crash"),
     (Driver, "self._mouse = mouse", "the mouse left to the terminal"),
-    (Driver, "self._size = size", "the first size"),
     (WriterThread, "def run(self) -> None", "a terminal that is not read"),
     (WriterThread, "def stop(self) -> None", "the last of what is drawn"),
     (WriterThread, "self._queue", "a terminal that is not read"),
@@ -69,3 +72,23 @@ def test_only_one_file_imports_private_parts() -> None:
         if re.search(r"(from|import) textual\S*\._", path.read_text("utf-8"))
     }
     assert touching == {"terminal.py"}
+
+
+def test_only_one_file_uses_private_attributes() -> None:
+    bases = (App, Screen, Widget, Driver, MessagePump, DOMNode, Input, TextArea)
+    private = {name for base in bases for name in re.findall(r"(?:self\.|def )(_[a-z]\w*)", inspect.getsource(base))}
+    for path in Path(next(iter(jobdeck.tui.__path__))).rglob("*.py"):
+        module = ast.parse(path.read_text("utf-8"))
+        for part in (module, *(node for node in module.body if isinstance(node, ast.ClassDef))):
+            # Of a class what it reads of itself, of a module what it reads of anything else.
+            attributes = [node for node in ast.walk(part) if isinstance(node, ast.Attribute)]
+            functions = [node for node in ast.walk(part) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+            own = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)} | {
+                one.name for one in functions
+            }
+            used = {node.attr for node in attributes if _is_self(node) is (part is not module)} & private
+            assert path.name == "terminal.py" or used <= own, f"{path}: {used - own}"
+
+
+def _is_self(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "self"

@@ -186,8 +186,11 @@ class JobdeckApp(TerminalApp):
     async def on_event(self, event: events.Event) -> None:
         """Process keys strictly in order: each is dispatched after the previous one was handled.
 
-        Textual sends a whole burst to the widget that had the focus when its first key arrived. See `keyboard` for the
-        way of a key.
+        Textual sends a whole burst to the widget that had the focus when its first key arrived: the letters of a
+        `/text` from tmux or a macro would run as keys, and a key after an enter would go into the input that it closes.
+        Priority bindings cure the first and not the second (`test_what_is_typed_in_one_burst_is_for_the_input_that_its_
+        first_key_opens`, `test_a_long_text_and_the_keys_after_it_arrive_in_their_order`). See `keyboard` for the way of
+        a key.
         """
         if isinstance(event, Burst):
             if self.screen_stack:

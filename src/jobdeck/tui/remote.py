@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textual import events
+from textual.app import App
 from textual.driver import Driver
 from textual.geometry import Size
 from textual.message import Message
@@ -38,6 +39,13 @@ class RemoteDriver(Driver):
     _reader: KeyReader
     _waiting: asyncio.TimerHandle | None = None
 
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        """Create the driver; `size` is the initial size of the terminal."""
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._first_size = size or (80, 24)
+
     def write(self, data: str) -> None:
         """Send what is drawn."""
         self.sink(pin_clusters(data))
@@ -46,7 +54,7 @@ class RemoteDriver(Driver):
         """Set up the terminal at the other end."""
         self._reader = KeyReader()
         self.write(_START)
-        self.resize(*(self._size or (80, 24)))
+        self.resize(*self._first_size)
 
     def disable_input(self) -> None:
         """Do nothing: input comes from the other end."""
