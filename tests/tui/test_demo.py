@@ -56,7 +56,7 @@ async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api
             await run.press("x")
             await run.until(lambda: not hints.display)
             assert "Tip:" not in run.text
-            assert HintFile(env).done == {"same_fault", "groups", "ticket"}, "none of them comes in the next run"
+            assert HintFile(env).done == {"same_error", "groups", "ticket"}, "none of them comes in the next run"
             await run.until(lambda: counts[STALLED] > 0 and any(isinstance(event, OutageBegan) for event in events))
             assert counts[FAILED] >= 3
             collecting.cancel()
@@ -75,7 +75,7 @@ class Hints:
 
 async def test_the_hint_about_the_selected_job_goes_when_another_is_selected() -> None:
     session = FakeSession(FakeEngine(clock_at_noon(), [job("op_bad", Phase.FAILED), job("op_ok", Phase.SUCCEEDED)]))
-    app = JobdeckApp(session, put=Clipboard(), hints=Hints("same_fault", "groups"))
+    app = JobdeckApp(session, put=Clipboard(), hints=Hints("same_error", "groups"))
     async with app.run_test(size=(100, 30)) as pilot:
         run = Driven(app, pilot, session, Clipboard())
         await run.shows("Tip: press Y to create the support ticket for this job")

@@ -87,12 +87,12 @@ def test_what_a_person_acknowledged_sinks_below_all_and_comes_back() -> None:
 
 def test_faults_are_what_a_person_should_look_into() -> None:
     triage = ListFilter(model := filled(*deck_of_every_state()))
-    triage.toggle_faults(NOON)
+    triage.toggle_problems(NOON)
     assert [model.row_at(index).counted.word for index in range(len(model))] == [
         "failed", "stalled", "unreachable", "not found", "partial",
     ]  # fmt: skip
     assert plain(triage.summary()).startswith("problems only  5 of 12")
-    triage.toggle_faults(NOON)
+    triage.toggle_problems(NOON)
     assert len(model) == 12
 
 

@@ -117,8 +117,8 @@ def _kept(error: BaseException, command: str) -> str:
 
     try:
         path = crash_report.write_crash(error, os.environ, command)
-    except private_file.PrivateFileError as fault:
-        return f"The details could not be saved: {fault}"
+    except private_file.PrivateFileError as unsaved:
+        return f"The details could not be saved: {unsaved}"
     return f"Details for a bug report: {one_line(str(path), 400)}"
 
 

@@ -79,10 +79,10 @@ def run_screen(
     # GNU screen delays Esc until the next key while the mouse is used.
     app = JobdeckApp(session, playback=playback, mouse=not in_screen if mouse is None else mouse, hints=hints)
     run_async(app.run_async(mouse=app.mouse))
-    if isinstance(app.fault, ConfigError):
-        raise app.fault
-    if app.fault is not None:
-        return report_crash(app.fault, command)
+    if isinstance(app.error, ConfigError):
+        raise app.error
+    if app.error is not None:
+        return report_crash(app.error, command)
     return app.return_code or 0
 
 

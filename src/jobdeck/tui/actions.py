@@ -59,7 +59,7 @@ _LIST = (
         "filter", ("slash",), "/", "filter", "filter: text, !text, state:failed, age>30s", Group.LIST, "search find"
     ),
     Action(
-        "faults",
+        "problems",
         ("f",),
         "f",
         "problems only",
@@ -67,7 +67,7 @@ _LIST = (
         Group.LIST,
         also="errors problems",
     ),
-    Action("same_fault", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.LIST),
+    Action("same_error", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.LIST),
     Action(
         "next_error",
         ("e",),
@@ -165,9 +165,9 @@ _JOB = (
         also="mute snooze",
         changes=True,
     ),
-    Action("call", ("w",), "w", "notify", "notify when it finishes (bell and desktop)", Group.JOB, changes=True),
+    Action("notify_end", ("w",), "w", "notify", "notify when it finishes (bell and desktop)", Group.JOB, changes=True),
     Action(
-        "call_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, also="bell", changes=True
+        "notify_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, also="bell", changes=True
     ),
     Action(
         "remove",
@@ -249,7 +249,7 @@ _GENERAL = (
     ),
     Action("pause", ("p",), "p", "pause", "pause or resume polling", Group.GENERAL, changes=True),
     Action(
-        "show_sent",
+        "show_clipboard",
         ("C",),
         "C",
         "clipboard",
@@ -314,19 +314,19 @@ FOOTERS: dict[Pane, tuple[str, ...]] = {
             "ticket",
             "open",
             "filter",
-            "same_fault",
+            "same_error",
             "mark",
             "groups",
             "next_error",
             "add",
-            "faults",
+            "problems",
             "columns",
         ),
-        *("refresh", "acknowledge", "remove", "call", "copy_curl", "pause", "zoom", "quit"),
+        *("refresh", "acknowledge", "remove", "notify_end", "copy_curl", "pause", "zoom", "quit"),
     ),
     Pane.JOB: (
         *("copy_id", "back", "tab", "filter", "next_match", "save_body", "ticket", "zoom", "open", "refresh"),
-        *("copy_curl", "acknowledge", "call", "remove", "pause", "quit"),
+        *("copy_curl", "acknowledge", "notify_end", "remove", "pause", "quit"),
     ),
     Pane.TRACE: (
         "copy_id",
@@ -337,14 +337,14 @@ FOOTERS: dict[Pane, tuple[str, ...]] = {
         "zoom",
         "refresh",
         "acknowledge",
-        "call",
+        "notify_end",
         "pause",
         "quit",
     ),
 }
 """The footer of each pane, most important first: a narrow screen drops the last ones. Help is always shown."""
 
-ON_MARKS = ("copy_id", "ticket", "acknowledge", "refresh", "call", "remove", "mark_all")
+ON_MARKS = ("copy_id", "ticket", "acknowledge", "refresh", "notify_end", "remove", "mark_all")
 """Actions that apply to every selected job; the footer starts with them, in this order, while jobs are selected."""
 
 IN_REPLAY = ("play", "step", "step_back", "go_to", "slower", "faster")

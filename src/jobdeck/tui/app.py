@@ -63,7 +63,7 @@ HEIGHTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]
 class JobdeckApp(TerminalApp):
     """The app on one session.
 
-    `run` returns, and `return_code` is: 0 when the user quits, 1 after the engine failed or the screen crashed (`fault`
+    `run` returns, and `return_code` is: 0 when the user quits, 1 after the engine failed or the screen crashed (`error`
     is then the error; it was not printed), 130 after ctrl+c, 128 + n after signal n. `put` replaces the clipboard. With
     `mouse` False the terminal keeps the mouse until ctrl+t is pressed.
     """
@@ -102,12 +102,12 @@ class JobdeckApp(TerminalApp):
         self._frame_seconds = frame_seconds if playback is None else 0.0
         # A custom driver writes to a terminal of its own, which is UTF-8.
         encoding = "utf-8" if driver_class is not None else getattr(sys.__stderr__, "encoding", None) or "utf-8"
-        self._walls: list[LineFilter] = [ControlCharFilter()]
+        self._output_filters: list[LineFilter] = [ControlCharFilter()]
         if not encoding.lower().startswith("utf"):
-            self._walls.append(AsciiFallbackFilter(encoding))
+            self._output_filters.append(AsciiFallbackFilter(encoding))
         self._mouse_wanted, self._mouse_released = mouse, False
         self._engine_worker: Worker[None] | None = None
-        self._engine_fault: BaseException | None = None
+        self._engine_error: BaseException | None = None
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
@@ -126,9 +126,9 @@ class JobdeckApp(TerminalApp):
         return self._deck
 
     @property
-    def fault(self) -> BaseException | None:
+    def error(self) -> BaseException | None:
         """The error that crashed the screen, or else the one that stopped the engine; None if neither happened."""
-        error = self.crash or self._engine_fault
+        error = self.crash or self._engine_error
         return error.error if isinstance(error, WorkerFailed) else error
 
     def get_default_screen(self) -> Screen[Any]:
@@ -141,7 +141,7 @@ class JobdeckApp(TerminalApp):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters, followed by the output filters."""
-        return [*super().get_line_filters(), *self._walls]
+        return [*super().get_line_filters(), *self._output_filters]
 
     def on_mount(self) -> None:
         """Install the signal handlers."""
@@ -180,7 +180,7 @@ class JobdeckApp(TerminalApp):
         """Show that the engine failed; the screen stays open, because its IDs are still useful."""
         worker = event.worker
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
-            self._engine_fault = worker.error
+            self._engine_error = worker.error
             self.deck.fail(f"the engine stopped: {safe_error_message(worker.error)}")
 
     async def on_event(self, event: events.Event) -> None:
@@ -253,7 +253,7 @@ class JobdeckApp(TerminalApp):
 
     async def action_quit(self) -> None:
         """Quit: close the engine and restore the terminal."""
-        await self._leave(1 if self._engine_fault else 0)
+        await self._shut_down(1 if self._engine_error else 0)
 
     def action_suspend(self) -> None:
         """Suspend to the shell until `fg`, or say why that is impossible.
@@ -270,7 +270,7 @@ class JobdeckApp(TerminalApp):
 
     async def action_interrupt(self) -> None:
         """Quit with the exit code of an interrupt."""
-        await self._leave(INTERRUPTED)
+        await self._shut_down(INTERRUPTED)
 
     def _selected(self) -> JobKey | None:
         return self._deck.query_one(JobList).selected
@@ -297,7 +297,7 @@ class JobdeckApp(TerminalApp):
             self._deck.draw(batch)
             await asyncio.sleep(self._frame_seconds)
 
-    async def _leave(self, code: int) -> None:
+    async def _shut_down(self, code: int) -> None:
         worker = self._engine_worker
         if worker is not None and not worker.is_finished:
             worker.cancel()
@@ -309,7 +309,7 @@ class JobdeckApp(TerminalApp):
     def _on_signal(self, number: signal.Signals) -> None:
         # The handlers stay until the loop is closed: by default a second signal would leave the terminal in raw mode.
         if self.is_running:
-            self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
+            self.run_worker(self._shut_down(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
 
     def _update_mouse(self) -> None:
         self.use_mouse(wanted=self._mouse_wanted and not self._mouse_released)

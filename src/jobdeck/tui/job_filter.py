@@ -279,7 +279,7 @@ class ListFilter:
         self._filter = parse(text)
         self._apply(now)
 
-    def toggle_faults(self, now: Instant) -> None:
+    def toggle_problems(self, now: Instant) -> None:
         """Toggle between only problems and all jobs."""
         self._faults = not self._faults
         self._apply(now)

@@ -108,8 +108,8 @@ class RemoteView:
         finally:
             self._ended.set()
             _release_memory()
-        if self._app.fault is not None:
-            raise self._app.fault
+        if self._app.error is not None:
+            raise self._app.error
 
     def type(self, text: str) -> None:
         """Process what the terminal sends."""

@@ -31,18 +31,18 @@ IN_MEMORY = 8 * 1024 * 1024
 class ResultFile:
     """Stores the newest result of each job in an unnamed temporary file, which no other user can open.
 
-    If it cannot be written, `fault` is the error, and later results are dropped.
+    If it cannot be written, `error` is the error, and later results are dropped.
     """
 
     def __init__(self) -> None:
-        self.fault: OSError | None = None
+        self.error: OSError | None = None
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by `close`
         self._places: dict[JobKey, tuple[int, int, int]] = {}
         self._end = 0
 
     def put(self, job: Job) -> None:
         """Store the result of a job, if it has one."""
-        if job.result is None or self.fault is not None:
+        if job.result is None or self.error is not None:
             return
         digest = hash(job.result)
         if job.key in self._places and self._places[job.key][2] == digest:
@@ -53,7 +53,7 @@ class ResultFile:
             self._file.write(body)
             self._file.flush()
         except OSError as error:
-            self.fault = error
+            self.error = error
             return
         self._places[job.key] = self._end, len(body), digest
         self._end += len(body)
@@ -96,8 +96,8 @@ def _run(arguments: argparse.Namespace, results: ResultFile) -> ExitCode:
             whole = results.whole(job)
             print_json(job_object(whole, now))
             log_anomalies([whole])
-        if (fault := results.fault) is not None:
-            log(f"some large results are missing: cannot write a temporary file: {fault.strerror}")
+        if (unwritten := results.error) is not None:
+            log(f"some large results are missing: cannot write a temporary file: {unwritten.strerror}")
     else:
         if outcome := "\n".join(describe_summary(jobs, brief=not STATUS_LINE.possible or code is ExitCode.TIMED_OUT)):
             log(outcome)

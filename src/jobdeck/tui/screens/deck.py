@@ -331,11 +331,11 @@ class Deck(Screen[None]):
             self._panes.zoom(None)
         self._job_pane.open_filter()
 
-    def action_faults(self) -> None:
+    def action_problems(self) -> None:
         """Toggle between only problems and all jobs."""
-        self._job_pane.toggle_faults()
+        self._job_pane.toggle_problems()
 
-    def action_same_fault(self) -> None:
+    def action_same_error(self) -> None:
         """Show only the jobs with the same error as the selected one."""
         self._say(self._groups.show_same(self._jobs.selected))
 
@@ -416,16 +416,16 @@ class Deck(Screen[None]):
         self._say(message)
         await self._copy.ticket(keys)
 
-    async def action_show_sent(self) -> None:
+    async def action_show_clipboard(self) -> None:
         """Show the text that was sent to the clipboard last."""
         await self._copy.sent()
 
-    def action_call(self) -> None:
+    def action_notify_end(self) -> None:
         """Toggle notifications for the marked jobs, or else the selected one."""
         self._say(self._job_actions.notify())
         self._draw_titles()
 
-    def action_call_all(self) -> None:
+    def action_notify_all(self) -> None:
         """Toggle notifications for every job."""
         self._say(self._job_actions.notify_all())
         self._draw_titles()

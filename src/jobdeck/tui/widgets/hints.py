@@ -25,7 +25,7 @@ class Hint:
     text: str
 
 
-SAME_ERROR = Hint("same_fault", "=", "on a failed job to see what failed alike")
+SAME_ERROR = Hint("same_error", "=", "on a failed job to see what failed alike")
 GROUPS = Hint("groups", "b", "to group all jobs by reason")
 TICKET = Hint("ticket", "Y", "to create the support ticket for this job")
 HINTS = (SAME_ERROR, GROUPS, TICKET)

@@ -159,9 +159,9 @@ class JobPane(Vertical):
         self._undo.push(f"view {view.name} restored", back)
         self.save_views([*self.views[: number - 1], *self.views[number:]])
 
-    def toggle_faults(self) -> None:
+    def toggle_problems(self) -> None:
         """Toggle between only problems and all jobs."""
-        self._filter.toggle_faults(self._clock.now())
+        self._filter.toggle_problems(self._clock.now())
         self.redraw()
 
     def sort_by_next(self) -> None:
