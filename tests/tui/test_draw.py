@@ -230,7 +230,7 @@ def test_what_happens_next_is_said_in_words() -> None:
     assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next poll in 6s"
     assert next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON) == "waiting 8s as asked, until 14:02:08Z"
     assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused (p resumes)"
-    assert next_step(one, ScheduleInfo(plan, paused=True, locked=True), NOON) == "paused"
+    assert next_step(one, ScheduleInfo(plan, paused=True, read_only=True), NOON) == "paused"
     assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next poll came 6s later"
     assert "jobdeck doctor" in next_step(one, ScheduleInfo(halted=problem(ProblemKind.AUTH)), NOON)
     assert "no request before 14:02:30Z" in next_step(one, ScheduleInfo(plan, blocked_until=NOON.mono + 30), NOON)

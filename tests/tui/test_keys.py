@@ -33,7 +33,7 @@ def test_no_key_has_two_meanings_and_every_footer_names_actions() -> None:
     assert set(names) <= set(BY_NAME)
     live = [key for action in ACTIONS if action.name not in IN_REPLAY for key in action.keys]
     assert len(live) == len(set(live))
-    assert [action.name for action in footer_actions(Pane.JOB, locked=True)][:3] == ["copy_id", "back", "tab"]
+    assert [action.name for action in footer_actions(Pane.JOB, read_only=True)][:3] == ["copy_id", "back", "tab"]
 
 
 @pytest.mark.parametrize("pane", Pane)
@@ -100,7 +100,7 @@ def test_no_line_of_the_help_is_wider_than_the_page(width: int) -> None:
     assert all(line_width(line) <= width for line in help_lines(width, sections))
     assert all(line_width(line) <= width for line in found_lines(width, sections, "e"))
     assert plain(found_lines(90, sections, "y")[1]).split()[:3] == ["y", "copy", "ID:"]
-    assert "locked" not in {section.title for section in help_sections(locked=True)}
+    assert "locked" not in {section.title for section in help_sections(read_only=True)}
 
 
 async def test_half_pages_and_arrows_move_the_list() -> None:

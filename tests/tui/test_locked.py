@@ -34,5 +34,5 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
 
 
 def test_what_only_reads_is_there_when_locked() -> None:
-    left = {action.name for action in actions_when(locked=True)}
+    left = {action.name for action in actions_when(read_only=True)}
     assert {"copy_id", "ticket", "filter", "sort", "help", "quit"} <= left

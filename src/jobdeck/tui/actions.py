@@ -358,21 +358,21 @@ HELP_FIRST: dict[Pane, tuple[Group, ...]] = {
 """The groups at the top of the help, by the pane it was opened from."""
 
 
-def is_available(name: str, *, locked: bool, replay: bool = False) -> bool:
+def is_available(name: str, *, read_only: bool, replay: bool = False) -> bool:
     """Whether an action is available; a name that is not in the table always is, because it belongs to a widget."""
-    return name not in BY_NAME or name in _names_when(locked, replay)
+    return name not in BY_NAME or name in _names_when(read_only, replay)
 
 
 @cache
-def _names_when(locked: bool, replay: bool) -> frozenset[str]:
+def _names_when(read_only: bool, replay: bool) -> frozenset[str]:
     # Every key press checks every action: comparing them one by one took a fifth of the time a key takes.
-    return frozenset(action.name for action in actions_when(locked=locked, replay=replay))
+    return frozenset(action.name for action in actions_when(read_only=read_only, replay=replay))
 
 
-def actions_when(*, locked: bool, replay: bool = False) -> tuple[Action, ...]:
+def actions_when(*, read_only: bool, replay: bool = False) -> tuple[Action, ...]:
     """Return the available actions, in the order of the table."""
     there = (action for action in ACTIONS if replay or action.group is not Group.REPLAY)
-    return tuple(action for action in there if not (locked and action.changes))
+    return tuple(action for action in there if not (read_only and action.changes))
 
 
 def bindings(*groups: Group) -> list[BindingType]:
@@ -394,9 +394,9 @@ def _bound(action: Action) -> Iterator[tuple[str, str]]:
 
 
 def footer_actions(
-    pane: Pane = Pane.LIST, *, locked: bool = False, replay: bool = False, marks: bool = False
+    pane: Pane = Pane.LIST, *, read_only: bool = False, replay: bool = False, marks: bool = False
 ) -> list[Action]:
     """Return the actions of a pane's footer, most important first; with `marks`, those for all selected jobs lead."""
-    there = {action.name: action for action in actions_when(locked=locked, replay=replay)}
+    there = {action.name: action for action in actions_when(read_only=read_only, replay=replay)}
     names = [*(IN_REPLAY if replay else ()), *(ON_MARKS if marks else ()), *FOOTERS[pane]]
     return [there[name] for name in dict.fromkeys(names) if name in there]

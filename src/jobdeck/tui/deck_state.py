@@ -28,7 +28,7 @@ class DeckState:
         self,
         profiles: tuple[str, ...],
         *,
-        locked: bool = False,
+        read_only: bool = False,
         meanings: Callable[[str], Meanings] = lambda _: NO_MEANINGS,
     ) -> None:
         self.table = JobTable()
@@ -41,7 +41,7 @@ class DeckState:
         self.new_failures = NewFailures()
         self._progress = OverallProgress()
         self._profiles = profiles
-        self._locked = locked
+        self._read_only = read_only
         self._meanings = meanings
         self._blind: dict[str, UnreachableProfile] = {}
         self._shown_failure: JobKey | None = None
@@ -129,7 +129,7 @@ class DeckState:
             blocked_until=budget.blocked_until if budget is not None else None,
             blocked_by=budget.blocked_by if budget is not None else None,
             blocked_asked=budget.blocked_asked if budget is not None else None,
-            locked=self._locked,
+            read_only=self._read_only,
             past=bool(self.replay),
             meanings=meanings,
         )

@@ -8,7 +8,9 @@ from jobdeck.tui.render.footer import FooterView
 from jobdeck.tui.widgets.panes import Panes
 
 
-def footer_view(panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, locked: bool, replay: bool) -> FooterView:
+def footer_view(
+    panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, read_only: bool, replay: bool
+) -> FooterView:
     """Return the state that determines the footer's keys; `labels` renames actions by state (pause, resume)."""
     marked, hidden = jobs.count_marked()
     pane = panes.focused
@@ -22,7 +24,7 @@ def footer_view(panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, lo
         labels={**labels, "mark_all": "clear"} if marked else labels,
         words={} if pane is Pane.LIST else {"filter": "search", "back": "list"},
         absent=frozenset(absent),
-        locked=locked,
+        read_only=read_only,
         replay=replay,
         marked=marked,
         hidden=hidden,

@@ -38,7 +38,7 @@ class ScheduleInfo:
     blocked_until: float | None = None
     blocked_by: ProblemKind | None = None
     blocked_asked: float | None = None
-    locked: bool = False
+    read_only: bool = False
     """The session is read-only: no key changes what is polled."""
     past: bool = False
     """It is a recording, in which the next poll is known."""
@@ -56,7 +56,7 @@ def detail_lines(
     lines = [_headline(job, now)]
     lines.extend(_reason(job, width))
     lines.extend(_problem(job, outlook, now, width))
-    lines.extend(_stages(job, now, width, locked=outlook.locked))
+    lines.extend(_stages(job, now, width, read_only=outlook.read_only))
     lines.extend(support_lines(job, now, width))
     lines.extend(_over_time(job, samples, now, width))
     for anomaly in job.anomalies:
@@ -83,7 +83,7 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
     if outlook.halted is not None:
         return f"polling of {job.key.profile} stopped until its API key is fixed: run jobdeck doctor"
     if outlook.paused:
-        return "paused" if outlook.locked else "paused (p resumes)"
+        return "paused" if outlook.read_only else "paused (p resumes)"
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
@@ -199,7 +199,7 @@ def _pressing(job: Job, outlook: ScheduleInfo) -> bool:
     return not job.terminal and (troubled or outlook.paused or outlook.halted is not None)
 
 
-def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
+def _stages(job: Job, now: Instant, width: int, *, read_only: bool) -> list[Line]:
     if not job.stages:
         return []
     longest = max(width_of(clean(record.stage.name[:64])) for record in job.stages)
@@ -212,7 +212,7 @@ def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
             if job.whole is not None
             else "the last known stages"
         )
-        ask = "" if locked else ": r fetches them"
+        ask = "" if read_only else ": r fetches them"
         lines.insert(0, ((f"{seen}, before it finished{ask}", Role.DIM),))
     return lines
 

@@ -28,7 +28,7 @@ class FooterView:
     """Renames actions in this pane."""
     absent: frozenset[str] = frozenset()
     """Actions that are hidden because they make no sense now."""
-    locked: bool = False
+    read_only: bool = False
     replay: bool = False
     marked: int = 0
     """The number of selected jobs."""
@@ -39,7 +39,7 @@ class FooterView:
 def footer(width: int, view: FooterView) -> Footer:
     """Return as many keys as fit, ending with the help."""
     words = {**view.words, **view.labels}
-    actions = footer_actions(view.pane, locked=view.locked, replay=view.replay, marks=bool(view.marked))
+    actions = footer_actions(view.pane, read_only=view.read_only, replay=view.replay, marks=bool(view.marked))
     actions = [action for action in actions if action.name not in view.absent]
     head = _marked(view)
     room = width - width_of(head) - _width((BY_NAME["help"],), words)

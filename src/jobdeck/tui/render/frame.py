@@ -35,7 +35,7 @@ def banner_lines(
     failure: str | None,
     *,
     storage_error: str = "",
-    locked: bool = False,
+    read_only: bool = False,
 ) -> list[Line]:
     """Return a line for each problem of the whole deck; `storage_error` is why persistence is off, or empty."""
     lines: list[Line] = []
@@ -45,23 +45,23 @@ def banner_lines(
     for name, problem in halted.items():
         at = since.get(name)
         seen = f"  no data since {humanize.format_recent(at.us, now)}" if at is not None else ""
-        then = "jobdeck doctor" if locked else "jobdeck doctor, then R"
+        then = "jobdeck doctor" if read_only else "jobdeck doctor, then R"
         text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
         lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
-    lines += [_blind_line(one, now, locked=locked) for one in blind if one.profile not in halted]
+    lines += [_blind_line(one, now, read_only=read_only) for one in blind if one.profile not in halted]
     if storage_error:
         lines.append(((" ! nothing is being saved", Role.WARN), (f"  {clip(storage_error, 200)}", Role.TEXT)))
     return [clip_line(line, width) for line in lines]
 
 
-def _blind_line(one: UnreachableProfile, now: Instant, *, locked: bool) -> Line:
+def _blind_line(one: UnreachableProfile, now: Instant, *, read_only: bool) -> Line:
     since = f"since {humanize.format_recent(one.since.us, now)}" if one.since is not None else "yet"
     head = (f" ? {clip(one.profile, 40)}: no data {since}", Role.BLIND)
     if one.problem is None:
         return (head, ("  no response", Role.TEXT))
     again = ""
     if one.next_try is not None:
-        again = f", next try in {humanize.format_duration(one.next_try - now.mono)}{'' if locked else ', R: now'}"
+        again = f", next try in {humanize.format_duration(one.next_try - now.mono)}{'' if read_only else ', R: now'}"
     return (head, (f"  {_reason(one.problem)}{again}", Role.TEXT), (f"  {one.problem.message}", Role.DIM))
 
 

@@ -95,12 +95,12 @@ def key_section(title: str, keys: Keys) -> HelpSection:
     return HelpSection(title, tuple(HelpRow(key, label) for key, label in keys))
 
 
-def help_sections(pane: Pane = Pane.LIST, *, locked: bool = False, replay: bool = False) -> list[HelpSection]:
+def help_sections(pane: Pane = Pane.LIST, *, read_only: bool = False, replay: bool = False) -> list[HelpSection]:
     """Return the keys by group, starting with the groups of a pane.
 
-    `locked`: the session is read-only. `replay`: it plays a recording.
+    `read_only`: the session is read-only. `replay`: it plays a recording.
     """
-    actions = actions_when(locked=locked, replay=replay)
+    actions = actions_when(read_only=read_only, replay=replay)
     first = (*((Group.REPLAY,) if replay else ()), *HELP_FIRST[pane])
     groups = [*first, *(group for group in Group if group not in first)]
     found = (HelpSection(group.value, _rows(action for action in actions if action.group is group)) for group in groups)

@@ -76,7 +76,7 @@ class Deck(Screen[None]):
     ) -> None:
         super().__init__()
         self._session = session
-        self._read_only = session.access.reason if isinstance(session.access, ReadOnly) else ""
+        self._read_only_reason = session.access.reason if isinstance(session.access, ReadOnly) else ""
         self._controls: SessionControls | None = None if isinstance(session.access, ReadOnly) else session.access
         self._attention: Attention | None = None
         self._saver = BodySaver(session.clock, save, self._say)
@@ -86,7 +86,7 @@ class Deck(Screen[None]):
         self._title = TerminalTitle(write)
         if self._controls is not None:
             self._controls.on_jobs_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
-        self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
+        self._state = DeckState(session.profiles, read_only=bool(self._read_only_reason), meanings=session.meanings)
         self._failure: str | None = None
         self._notices = SessionNotices(self, session)
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
@@ -245,20 +245,20 @@ class Deck(Screen[None]):
         if event.key in self.programs.keys:
             await self.run_action(f"program('{event.key}')")
         missing = any(event.key in action.keys for action in ACTIONS if action.changes)
-        if self._read_only and missing and not any(event.key in action.keys for action in self._actions):
-            self._say(self._read_only)
+        if self._read_only_reason and missing and not any(event.key in action.keys for action in self._actions):
+            self._say(self._read_only_reason)
 
     async def on_paste(self, event: events.Paste) -> None:
         """Offer to add targets that were pasted outside of an input."""
         event.stop()
-        if self._read_only or self._state.replay:
-            self._say(self._read_only or "not available in replay")
+        if self._read_only_reason or self._state.replay:
+            self._say(self._read_only_reason or "not available in replay")
         elif event.text.strip():
             await self._adding.ask(event.text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable actions that change something in a read-only session, and those of a replay outside of one."""
-        return is_available(action, locked=bool(self._read_only), replay=bool(self._state.replay))
+        return is_available(action, read_only=bool(self._read_only_reason), replay=bool(self._state.replay))
 
     # Panes.
 
@@ -485,7 +485,9 @@ class Deck(Screen[None]):
 
     async def action_help(self) -> None:
         """Show the help."""
-        sections = help_sections(self._panes.focused, locked=bool(self._read_only), replay=bool(self._state.replay))
+        sections = help_sections(
+            self._panes.focused, read_only=bool(self._read_only_reason), replay=bool(self._state.replay)
+        )
         await self._push(HelpScreen([*sections[:2], *self.programs.help, *sections[2:]]))
 
     def action_program(self, key: str) -> None:
@@ -535,9 +537,9 @@ class Deck(Screen[None]):
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, error = self._failure, one_line(self._session.storage_error)
-        fixed = bool(self._read_only or self._state.replay)
+        fixed = bool(self._read_only_reason or self._state.replay)
         self._banner.show_lines(
-            lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, locked=fixed)
+            lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, read_only=fixed)
         )
         self._draw_footer()
 
@@ -555,8 +557,10 @@ class Deck(Screen[None]):
         if typed is not None:
             self._footer.say(typed.keys)
         else:
-            locked, replay = bool(self._read_only), bool(self._state.replay)
-            self._footer.show(footer_view(self._panes, self._job_actions, self._labels, locked=locked, replay=replay))
+            read_only, replay = bool(self._read_only_reason), bool(self._state.replay)
+            self._footer.show(
+                footer_view(self._panes, self._job_actions, self._labels, read_only=read_only, replay=replay)
+            )
 
     def _draw_moment(self, *, resort: bool = False) -> None:
         """Draw everything that depends on the time; with `resort`, re-sort the rows now, not every few seconds."""
@@ -582,7 +586,7 @@ class Deck(Screen[None]):
     @property
     def _actions(self) -> tuple[Action, ...]:
         """The actions that are available in this session."""
-        return actions_when(locked=bool(self._read_only), replay=bool(self._state.replay))
+        return actions_when(read_only=bool(self._read_only_reason), replay=bool(self._state.replay))
 
     @property
     def _labels(self) -> dict[str, str]:

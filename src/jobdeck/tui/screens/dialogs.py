@@ -43,9 +43,9 @@ class Dialog(ModalScreen[ResultT]):
     def action_help(self) -> None:
         """Show the help, with the keys of this dialog first."""
         deck = self.app.screen_stack[0]
-        locked, replay = not deck.check_action("add", ()), bool(deck.check_action("play", ()))
+        read_only, replay = not deck.check_action("add", ()), bool(deck.check_action("play", ()))
         own = key_section(self.SUBJECT, self.help_keys)
-        self.app.push_screen(HelpScreen([own, *help_sections(locked=locked, replay=replay)]))
+        self.app.push_screen(HelpScreen([own, *help_sections(read_only=read_only, replay=replay)]))
 
     @property
     def help_keys(self) -> Keys:

@@ -112,7 +112,7 @@ def _missing_body(job: Job, outlook: ScheduleInfo) -> str:
     """Return why there is no body to show."""
     if outlook.past:
         return "no response about this job is in the recording up to here"
-    what = "" if outlook.locked else ": it is being fetched" if job.terminal else ": r refreshes"
+    what = "" if outlook.read_only else ": it is being fetched" if job.terminal else ": r refreshes"
     return f"no response about this job has come in this run{what}"
 
 
