@@ -12,7 +12,7 @@ from jobdeck.tui.clipboard import Say
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import NOT_OPEN, EngineActions
 from jobdeck.tui.render.frame import EmptyDeck, empty_lines
-from jobdeck.tui.render.spans import Line, clip_line
+from jobdeck.tui.render.spans import Line, truncate_line
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.discover import DiscoverScreen
 from jobdeck.tui.widgets.job_list import JobList
@@ -81,7 +81,7 @@ class AddActions:
         offers = EmptyDeck(self._session.profiles, self._last) if self._controls is not None else None
         opened, total = self._state.engine is not None, self._state.table.total
         lines = empty_lines(failure, total, self._session.clock.now(), opened=opened, offers=offers)
-        return tuple(clip_line(line, width) for line in lines)
+        return tuple(truncate_line(line, width) for line in lines)
 
     async def _find_last(self, jobs: JobList, lines: Callable[[int], Sequence[Line]]) -> None:
         self._last = await self._controls.last_watch_list() if self._controls is not None else None

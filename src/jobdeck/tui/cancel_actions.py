@@ -10,7 +10,7 @@ from jobdeck.domain import humanize
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.clipboard import Say
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import NOT_OPEN
@@ -89,11 +89,11 @@ class CancelActions:
         """Return a summary: counts, and the message of the first request that was not accepted."""
         if len(results) == 1 and not skipped:
             ((key, result),) = results.items()
-            return f"{middle(key.id, 40)}: {result.describe()}"
+            return f"{elide_middle(key.id, 40)}: {result.describe()}"
         counts = Counter(result.outcome for result in results.values())
         if skipped:
             counts[CancelOutcome.NOT_SENT] += skipped
         told = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
         bad = next(((key, one) for key, one in results.items() if one.outcome is not CancelOutcome.ACCEPTED), None)
-        first = f" · {middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
+        first = f" · {elide_middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
         return f"{humanize.pluralize(counts.total(), 'cancel request')}: {told}{first}"

@@ -23,7 +23,7 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-def shown(text: str, *, lines: bool = False) -> str:
+def displayable(text: str, *, lines: bool = False) -> str:
     """Return `text` without unsafe characters, such that its measured width is the drawn width.
 
     Rich ignores the letter after a joiner, as if a joiner always joined two emoji: it counts one of the two cells of
@@ -38,33 +38,33 @@ def _with_room(word: re.Match[str]) -> str:
     return word[0] + " " * sum(unicodedata.category(char) == "Mc" for char in word[0])
 
 
-def clip(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """Return `text` clean and truncated to `width` cells; an ellipsis marks the cut."""
-    text = shown(text[: CELL_LIMIT + 1])
+    text = displayable(text[: CELL_LIMIT + 1])
     if width_of(text) <= width:
         return text
     # Cutting between joined letters leaves a joiner that is unsafe by itself.
     return without_unsafe(set_cell_size(text, width - 1)) + "…" if width > 0 else ""
 
 
-def fit(text: str, width: int, *, right: bool = False) -> str:
+def pad(text: str, width: int, *, right: bool = False) -> str:
     """Return `text` clean, truncated or padded to exactly `width` cells, aligned left or `right`."""
-    text = clip(text, width)
-    pad = " " * (width - width_of(text))
-    return pad + text if right else text + pad
+    text = truncate(text, width)
+    padding = " " * (width - width_of(text))
+    return padding + text if right else text + padding
 
 
-def middle(text: str, width: int, head: int | None = None) -> str:
+def elide_middle(text: str, width: int, head: int | None = None) -> str:
     """Return `text` clean and shortened in the middle to at most `width` cells.
 
     `head` is the number of characters kept at the front: by default a little less than half, because IDs differ at
     their ends more often than at their beginnings.
     """
-    text = shown(text[: CELL_LIMIT + 1])
+    text = displayable(text[: CELL_LIMIT + 1])
     if width_of(text) <= width:
         return text
     if width < 3 or not text.isascii():
-        return clip(text, width)
+        return truncate(text, width)
     keep = width - 1
     front = keep // 2 if head is None else min(head, keep - 1)
     return f"{text[:front]}…{text[len(text) - (keep - front) :]}"
@@ -77,14 +77,14 @@ def wrap(text: str, width: int, *, limit: int = DETAIL_LIMIT, most: int = LINE_L
     """
     width = max(width, 8)
     lines: list[str] = []
-    for raw in shown(text[:limit], lines=True).split("\n", most):
+    for raw in displayable(text[:limit], lines=True).split("\n", most):
         # The last of at most `most` + 1 pieces contains all further lines.
         lines.extend(_wrap_line(raw.partition("\n")[0], width))
         if len(lines) > most:
             break
     if len(text) > limit or len(lines) > most:
         total = len(text.encode("utf-8", "surrogatepass"))
-        return [*lines[: most - 1], clip(f"… (truncated, {total} bytes)", width)]
+        return [*lines[: most - 1], truncate(f"… (truncated, {total} bytes)", width)]
     return lines
 
 
@@ -128,18 +128,18 @@ class ShortIds:
         return name
 
     def _choose(self, id_: str) -> str:
-        name = middle(id_, self.width)
+        name = elide_middle(id_, self.width)
         if name not in self._owners:
             return name
         for head in range(1, self.width - 1):
-            other = middle(id_, self.width, head)
+            other = elide_middle(id_, self.width, head)
             if other not in self._owners:
                 return other
         # Both ends are taken by other jobs: append a running number.
         number = 2
         while True:
             mark = f"#{number}"
-            other = middle(id_, max(3, self.width - len(mark))) + mark
+            other = elide_middle(id_, max(3, self.width - len(mark))) + mark
             if other not in self._owners:
                 return other
             number += 1

@@ -13,7 +13,7 @@ from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.text import clean
-from jobdeck.tui.cell_text import clip
+from jobdeck.tui.cell_text import truncate
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.multiplexer import in_gnu_screen, passed_through
 
@@ -230,5 +230,7 @@ def safe_text(text: str) -> str:
 def _shown(text: str) -> str:
     first, *rest = text.strip().split("\n", 1)
     return (
-        f"{clip(first.lstrip('# '), 60)} … {humanize.format_size(len(text.encode()))}" if rest else clip(first, SHOWN)
+        f"{truncate(first.lstrip('# '), 60)} … {humanize.format_size(len(text.encode()))}"
+        if rest
+        else truncate(first, SHOWN)
     )

@@ -11,7 +11,7 @@ from jobdeck.domain import humanize
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import CELL_LIMIT, one_line
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.clipboard import ClipboardService, Say, safe_text
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.screens.dialogs import CopiedTextScreen, ValueScreen
@@ -50,7 +50,7 @@ def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
     which = "latest poll"
     if job.end_id is not None and job.ended is not None:
         which = f"{job.phase.value} at {humanize.format_time(job.ended.us)}"
-    return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {middle(job.key.id, 16)} ({which})")
+    return Copyable(one_line(job.support_id, CELL_LIMIT), f"{kind} of {elide_middle(job.key.id, 16)} ({which})")
 
 
 def ids_of_jobs(jobs: Sequence[Job]) -> Copyable | NothingToCopy:
@@ -85,7 +85,7 @@ def curl_of(asked: Exchange | Target | None, curl: str) -> Copyable | NothingToC
     if not curl or (isinstance(asked, Exchange) and not asked.url):
         return NothingToCopy("no curl command: the request is not known")
     if isinstance(asked, Target):
-        return Copyable(one_line(curl), f"curl command for {middle(asked.key.id, 16)}")
+        return Copyable(one_line(curl), f"curl command for {elide_middle(asked.key.id, 16)}")
     return Copyable(one_line(curl), f"curl command for the poll at {humanize.format_time(asked.started.us)}")
 
 
@@ -160,12 +160,14 @@ class CopyActions:
             self._say("no ticket: no job selected", True)
             return
         chosen = tuple(keys)
-        subject = one_line(middle(chosen[0].id, 40)) if len(chosen) == 1 else humanize.pluralize(len(chosen), "job")
+        subject = (
+            one_line(elide_middle(chosen[0].id, 40)) if len(chosen) == 1 else humanize.pluralize(len(chosen), "job")
+        )
         await self._push(TicketScreen(TicketDraft(self._session, chosen), self._copier, subject))
 
     async def value(self, label: str, text: str) -> None:
         """Send a value of a result."""
-        await self._copier.send(safe_text(text), f"value of {one_line(middle(label, 40))}" if label else "result")
+        await self._copier.send(safe_text(text), f"value of {one_line(elide_middle(label, 40))}" if label else "result")
 
     async def show_value(self, label: str, text: str) -> None:
         """Show a value of a result in full."""

@@ -7,7 +7,7 @@ from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.render.tabs import Tab
 
@@ -99,7 +99,7 @@ class EngineActions:
             if one.next_try is not None and (profiles is None or one.profile in profiles)
         ]
         when = (
-            f"{middle(name, 40)} {f'in {humanize.format_duration(left)}' if left >= 1 else 'now'}"
+            f"{elide_middle(name, 40)} {f'in {humanize.format_duration(left)}' if left >= 1 else 'now'}"
             for name, left in tries
         )
         return f"next try: {', '.join(when)}" if tries else ""

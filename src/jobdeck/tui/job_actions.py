@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.marks import MarkedJobs, UndoStack
 from jobdeck.tui.notifications import EndNotifications, NotifyState
@@ -198,4 +198,4 @@ class JobActions:
 
 def _subject(keys: Sequence[JobKey]) -> str:
     """Return how a message names these jobs."""
-    return middle(keys[0].id, 40) if len(keys) == 1 else humanize.pluralize(len(keys), "job")
+    return elide_middle(keys[0].id, 40) if len(keys) == 1 else humanize.pluralize(len(keys), "job")

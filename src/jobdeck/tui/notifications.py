@@ -16,7 +16,7 @@ from jobdeck.domain.ending import describe_ends
 from jobdeck.domain.humanize import pluralize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.clipboard import Say, over_ssh
 from jobdeck.tui.multiplexer import passed_through
 
@@ -148,7 +148,7 @@ class EndNotifications:
         """Toggle notifications of these jobs, off if they are on for all of them; returns the message to show."""
         if self.state.all:
             return "you'll be notified of every job: W turns that off"
-        subject = middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
+        subject = elide_middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
         chosen = set(keys)
         if chosen <= self.state.wanted:
             self.state = replace(self.state, wanted=self.state.wanted - chosen)

@@ -6,7 +6,7 @@ from jobdeck.app.session import ProgramKey, SessionControls
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job
 from jobdeck.tui.actions import ACTIONS
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.render.help import HelpSection, key_section
 
 RESERVED = frozenset({"ctrl+c", "ctrl+q", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m"})
@@ -42,5 +42,5 @@ class ProgramKeys:
             return "no job is selected"
         if not self._controls.run_program(key, jobs):
             return "still opening: try again in a moment"
-        subject = middle(jobs[0].key.id, 40) if len(jobs) == 1 else humanize.pluralize(len(jobs), "job")
+        subject = elide_middle(jobs[0].key.id, 40) if len(jobs) == 1 else humanize.pluralize(len(jobs), "job")
         return f"{one.label}: started for {subject}"

@@ -12,8 +12,8 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import NextPoll
-from jobdeck.tui.cell_text import DETAIL_LIMIT, clip, fit, width_of, wrap
-from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, line_width, sparkline
+from jobdeck.tui.cell_text import DETAIL_LIMIT, pad, truncate, width_of, wrap
+from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, line_width, sparkline, truncate_line
 from jobdeck.tui.render.state import FAILED, LOST, PARTIAL, job_state, stage_state
 from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, layout, meaning_of
 
@@ -63,7 +63,7 @@ def detail_lines(
         lines.extend(_paragraph("! ", anomaly, width, Role.WARN))
     lines.append(EMPTY)
     lines.extend(_facts(job, outlook, now, width))
-    return [clip_line(line, width) for line in lines]
+    return [truncate_line(line, width) for line in lines]
 
 
 def result_lines(result: str, width: int) -> list[Line]:
@@ -73,7 +73,7 @@ def result_lines(result: str, width: int) -> list[Line]:
     body = wrap(layout(result), width - 1)
     if count > DETAIL_LIMIT:
         head.append((f"  (truncated, {count} bytes: the first 64 kB are shown)", Role.WARN))
-    return [EMPTY, clip_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
+    return [EMPTY, truncate_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
 
 
 def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
@@ -225,11 +225,11 @@ def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -
     if record.started is not None:
         elapsed = humanize.format_elapsed((record.ended or now).since(record.started))
     spans: list[Span] = [
-        (fit(stage.name, name_width) + " ", Role.TEXT),
-        (fit(state.label(9), 9) + " ", state.role),
+        (pad(stage.name, name_width) + " ", Role.TEXT),
+        (pad(state.label(9), 9) + " ", state.role),
         *bar(stage.progress, bar_width, state.role),
-        (fit(percent, 5, right=True), Role.TEXT),
-        (fit(elapsed, 8, right=True), Role.DIM if elapsed == "–" else Role.TEXT),
+        (pad(percent, 5, right=True), Role.TEXT),
+        (pad(elapsed, 8, right=True), Role.DIM if elapsed == "–" else Role.TEXT),
     ]
     if record.changed is not None and not stage.phase.terminal:
         spans.append((f"  changed {humanize.format_duration(now.since(record.changed))} ago", Role.DIM))
@@ -281,13 +281,13 @@ def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Li
         facts.append((name, f"{value}: {meaning}" if meaning else value))
     if job.error is not None and job.error.details:
         facts.append(("details", layout(job.error.details)))
-    longest = max(width_of(clip(label, LONGEST_LABEL)) for label, _ in facts)
+    longest = max(width_of(truncate(label, LONGEST_LABEL)) for label, _ in facts)
     label_width = max(LABEL, min(longest + 1, width // 3))
     return [line for label, value in facts for line in _fact(label, label_width, value, width)]
 
 
 def _fact(label: str, label_width: int, value: str, width: int) -> list[Line]:
-    head = fit(label, label_width - 1) + " "
+    head = pad(label, label_width - 1) + " "
     first, *rest = wrap(value, width - label_width, limit=MESSAGE_CELLS, most=FACT_LINES)
     return [((head, Role.DIM), (first, Role.TEXT)), *(((" " * label_width + text, Role.TEXT),) for text in rest)]
 

@@ -8,7 +8,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import clean
 from jobdeck.tui.cell_text import LINE_LIMIT, width_of, wrap
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line, justify
+from jobdeck.tui.render.spans import EMPTY, Line, Role, justify, truncate_line
 from jobdeck.tui.render.trace import NOTHING, ExchangeNotes, advice, short_path
 
 LABEL = 12
@@ -71,7 +71,7 @@ def exchange_lines(
     for line in _flow([f"{name} {clean(value[:256])}" for name, value in headers if name != "date"], width - LABEL):
         lines.append(((label.ljust(LABEL), Role.DIM), (line, Role.DIM)))
         label = ""
-    return [clip_line(line, width) for line in (*lines, EMPTY)]
+    return [truncate_line(line, width) for line in (*lines, EMPTY)]
 
 
 def missing_body(exchange: Exchange, content: ExchangeContent | None, *, past: bool = False) -> str:
@@ -129,7 +129,7 @@ def describe_window(window: RateWindow) -> str:
 
 
 def _labelled(label: str, text: str, width: int, role: Role) -> Line:
-    return clip_line(((label.ljust(LABEL), Role.DIM), (clean(text[:1_024]), role)), width)
+    return truncate_line(((label.ljust(LABEL), Role.DIM), (clean(text[:1_024]), role)), width)
 
 
 def _flow(parts: Iterable[str], width: int) -> list[str]:

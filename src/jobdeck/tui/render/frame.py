@@ -8,8 +8,8 @@ from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import Problem
-from jobdeck.tui.cell_text import clip
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.cell_text import truncate
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +40,25 @@ def banner_lines(
     """Return a line for each problem of the whole deck; `storage_error` is why persistence is off, or empty."""
     lines: list[Line] = []
     if failure is not None:
-        lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
+        lines.append(
+            ((f" ✗ {truncate(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT))
+        )
     since = {one.profile: one.since for one in blind}
     for name, problem in halted.items():
         at = since.get(name)
         seen = f"  no data since {humanize.format_recent(at.us, now)}" if at is not None else ""
         then = "jobdeck doctor" if read_only else "jobdeck doctor, then R"
-        text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
+        text = (f" ✗ {truncate(name, 40)}: {_reason(problem)}", Role.FAILED)
         lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
     lines += [_blind_line(one, now, read_only=read_only) for one in blind if one.profile not in halted]
     if storage_error:
-        lines.append(((" ! nothing is being saved", Role.WARN), (f"  {clip(storage_error, 200)}", Role.TEXT)))
-    return [clip_line(line, width) for line in lines]
+        lines.append(((" ! nothing is being saved", Role.WARN), (f"  {truncate(storage_error, 200)}", Role.TEXT)))
+    return [truncate_line(line, width) for line in lines]
 
 
 def _blind_line(one: UnreachableProfile, now: Instant, *, read_only: bool) -> Line:
     since = f"since {humanize.format_recent(one.since.us, now)}" if one.since is not None else "yet"
-    head = (f" ? {clip(one.profile, 40)}: no data {since}", Role.BLIND)
+    head = (f" ? {truncate(one.profile, 40)}: no data {since}", Role.BLIND)
     if one.problem is None:
         return (head, ("  no response", Role.TEXT))
     again = ""
@@ -87,7 +89,7 @@ class EmptyDeck:
 def _offers(deck: EmptyDeck, now: Instant) -> Iterator[Line]:
     yield (("  a", Role.KEY), ("   add IDs, poll URLs or 202 responses (paste many)", Role.TEXT))
     if deck.profiles:
-        names = " · ".join(clip(name, 40) for name in deck.profiles)
+        names = " · ".join(truncate(name, 40) for name in deck.profiles)
         text = "   discover what your APIs started lately"
         yield (("  D", Role.KEY), (text, Role.TEXT), (f"   {names}", Role.DIM))
     if deck.last is not None:

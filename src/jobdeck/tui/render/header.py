@@ -7,9 +7,9 @@ from typing import TypeAlias
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.scheduling.actions import QuotaSnapshot
-from jobdeck.tui.cell_text import clip
+from jobdeck.tui.cell_text import truncate
 from jobdeck.tui.overall_progress import Progress
-from jobdeck.tui.render.spans import LEVELS, Line, Role, Span, bar, clip_line, line_width
+from jobdeck.tui.render.spans import LEVELS, Line, Role, Span, bar, line_width, truncate_line
 from jobdeck.tui.render.state import ALL_STATES, ENDED, FAILED, State
 
 NAME_CELLS = 12
@@ -59,7 +59,7 @@ def header_line(view: Overview, width: int, *, strip_below: bool = False) -> Lin
         if line_width(_flat(left)) + right < width and line_width(_flat((*_in_pause(left), PAUSED))) + right <= width:
             break
     else:
-        return clip_line((NAME, *_flat(_overall(view, strip_below=strip_below)[-1])), width)
+        return truncate_line((NAME, *_flat(_overall(view, strip_below=strip_below)[-1])), width)
     note: Line = ()
     if view.paused and not view.replay:
         left, note = _in_pause(left), PAUSED
@@ -80,7 +80,7 @@ def _ways(view: Overview, *, strip_below: bool) -> Iterator[tuple[Parts, Line, L
     """Yield layouts from the widest to the narrowest: left side in parts, quotas, time of day."""
     profiles: Line = ()
     if view.profiles:
-        names = clip(" · ".join(clip(one, PROFILES_CELLS) for one in view.profiles), PROFILES_CELLS)
+        names = truncate(" · ".join(truncate(one, PROFILES_CELLS) for one in view.profiles), PROFILES_CELLS)
         profiles = (("  ", Role.TEXT), (names, Role.DIM))
     whole, *shorter = _overall(view, strip_below=strip_below)
     detailed, gauges, named, plain, tightest, bare = _quotas(view.budgets, view.now)
@@ -231,7 +231,7 @@ def _quota(name: str, budget: QuotaSnapshot, now: Instant, *, gauge: bool = Fals
         if used > 0 and not full:
             full = 1
         drawn = ((USED * full, role), (UNUSED * (GAUGE_CELLS - full), Role.FAINT), (" ", Role.DIM))
-    label: Line = ((f"{clip(name, NAME_CELLS)} ", Role.DIM),) if name else ()
+    label: Line = ((f"{truncate(name, NAME_CELLS)} ", Role.DIM),) if name else ()
     unit = "" if window == MINUTE else f"/{humanize.format_rate_unit(window)}"
     return (*label, *drawn, (f"{used}/{shown}", role), (unit + until, Role.WARN if until else Role.DIM))
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jobdeck.tui.actions import HELP_FIRST, Action, Group, Pane, actions_when
-from jobdeck.tui.cell_text import clip, fit, wrap
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line, line_width
+from jobdeck.tui.cell_text import pad, truncate, wrap
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.render.state import (
     BLIND,
     CANCELLED,
@@ -121,7 +121,7 @@ def help_lines(width: int, sections: Sequence[HelpSection]) -> list[Line]:
     signs = [(f"{state.glyph} {state.word}", state.role, meaning) for state, meaning in MEANINGS]
     for sign, role, meaning in (*signs, *((sign, Role.KEY, meaning) for sign, meaning in MARKS)):
         lines += _explained(sign, role, SIGN_CELLS, meaning, width)
-    return [clip_line(line, width) for line in lines]
+    return [truncate_line(line, width) for line in lines]
 
 
 def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list[Line]:
@@ -132,7 +132,7 @@ def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list
         lines += [(EMPTY if lines else ()), ((section.title, Role.HEAD),)] if rows else []
         for row in rows:
             text = f"{row.label}: {row.text}" if row.text else row.label
-            lines += _explained(f"{fit(row.key, KEY_CELLS, right=True)}  ", Role.KEY, KEY_CELLS + 2, text, width)
+            lines += _explained(f"{pad(row.key, KEY_CELLS, right=True)}  ", Role.KEY, KEY_CELLS + 2, text, width)
     known = [(f"{state.glyph} {state.word}", meaning) for state, meaning in MEANINGS]
     others = [(sign, meaning) for sign, meaning in (*TERMS, *known, *MARKS) if HelpRow(sign, meaning).matches(query)]
     if others:
@@ -140,8 +140,8 @@ def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list
     for sign, meaning in others:
         lines += _explained(sign, Role.KEY, TERM_CELLS, meaning, width)
     if not lines:
-        return [((f"no match for {clip(query, 40)}", Role.DIM),)]
-    return [clip_line(line, width) for line in lines if lines[0] or line is not lines[0]]
+        return [((f"no match for {truncate(query, 40)}", Role.DIM),)]
+    return [truncate_line(line, width) for line in lines if lines[0] or line is not lines[0]]
 
 
 def _beside(sections: Sequence[HelpSection], width: int) -> list[Line]:
@@ -167,11 +167,11 @@ def _stacked(sections: Sequence[HelpSection], width: int) -> list[Line]:
         lines += [*([EMPTY] if lines else []), ((section.title, Role.HEAD),)]
         for row in section.rows:
             text = row.text if row.text and width >= FULL_TEXT_FROM else row.label
-            sign = f"{fit(row.key, KEY_CELLS, right=True)}  "
-            lines += [clip_line(line, width) for line in _explained(sign, Role.KEY, KEY_CELLS + 2, text, width)]
+            sign = f"{pad(row.key, KEY_CELLS, right=True)}  "
+            lines += [truncate_line(line, width) for line in _explained(sign, Role.KEY, KEY_CELLS + 2, text, width)]
     return lines
 
 
 def _explained(sign: str, role: Role, cells: int, meaning: str, width: int) -> list[Line]:
     first, *rest = wrap(meaning, width - cells)
-    return [((fit(sign, cells), role), (first, Role.TEXT)), *(((" " * cells + line, Role.TEXT),) for line in rest)]
+    return [((pad(sign, cells), role), (first, Role.TEXT)), *(((" " * cells + line, Role.TEXT),) for line in rest)]

@@ -8,7 +8,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.tui.cell_text import fit
+from jobdeck.tui.cell_text import pad
 from jobdeck.tui.job_table import Order, Row
 from jobdeck.tui.render.columns import GAP, MARKER, TICKING, Column, Columns, Name
 from jobdeck.tui.render.spans import Line, Role, Span, bar
@@ -35,9 +35,9 @@ def heading_spans(columns: Columns, order: Order | None = None) -> Line:
         if column.name in TICKING:
             # These columns are right-aligned: the arrow precedes the heading, in the gap if necessary.
             gap, width = gap - GAP, width + GAP
-            text = fit(arrow + heading[: column.width], width, right=True)
+            text = pad(arrow + heading[: column.width], width, right=True)
         else:
-            text = fit(heading[: width - len(arrow)] + arrow, width)
+            text = pad(heading[: width - len(arrow)] + arrow, width)
         spans += [(" " * gap, Role.HEAD), (text, Role.STRONG if sorts else Role.HEAD)]
         x = column.x + column.width
     return tuple(span for span in spans if span[0])
@@ -113,7 +113,7 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
     for name, text, role in cells:
         column = columns.get(name)
         if column is not None:
-            spans.append((" " * GAP + fit(text, column.width, right=True), role))
+            spans.append((" " * GAP + pad(text, column.width, right=True), role))
     return tuple(spans)
 
 
@@ -170,25 +170,25 @@ def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
     job, state, width = row.job, row.state, column.width
     match column.name:
         case Name.STATE:
-            return ((fit(state.label(width), width), Role.DIM if job.acknowledged else state.role),)
+            return ((pad(state.label(width), width), Role.DIM if job.acknowledged else state.role),)
         case Name.JOB:
-            return ((fit(name, width), Role.NAME),)
+            return ((pad(name, width), Role.NAME),)
         case Name.PROFILE:
-            return ((fit(job.key.profile, width), Role.DIM),)
+            return ((pad(job.key.profile, width), Role.DIM),)
         case Name.KIND:
-            return ((fit(job.kind, width), Role.DIM),)
+            return ((pad(job.kind, width), Role.DIM),)
         case Name.WHO:
-            return ((fit(", ".join(job.target.watched_by), width), Role.DIM),)
+            return ((pad(", ".join(job.target.watched_by), width), Role.DIM),)
         case Name.STAGE:
             current = job.current_stage if not (job.terminal and job.summary_only) else None
-            return ((fit(current.stage.name if current else "", width), Role.TEXT),)
+            return ((pad(current.stage.name if current else "", width), Role.TEXT),)
         case Name.PROGRESS:
             return _progress(job, state, width)
         case Name.REASON:
             text, role = why(job, state, job.observed or job.added)
             if not text and not job.terminal and stages:
                 text = stage_path(job)
-            return ((fit(INDENT + text, width), role),)
+            return ((pad(INDENT + text, width), role),)
         case Name.ELAPSED | Name.ETA | Name.UPDATED:
             return ()
 
@@ -198,6 +198,6 @@ def _progress(job: Job, state: State, width: int) -> Line:
     if job.terminal and (progress is None or job.summary_only):
         # The progress of a job that a list reported as finished is from before its end.
         return ((" " * width, Role.FAINT),)
-    number = fit(humanize.format_percent(progress) if progress is not None else "", PERCENT, right=True)
+    number = pad(humanize.format_percent(progress) if progress is not None else "", PERCENT, right=True)
     role = Role.DONE if job.phase is Phase.SUCCEEDED else state.role
     return (*bar(progress, width - PERCENT, role), (number, Role.TEXT if not job.terminal else Role.DIM))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
-from jobdeck.tui.cell_text import clip, width_of
+from jobdeck.tui.cell_text import truncate, width_of
 
 
 class Role(StrEnum):
@@ -45,7 +45,7 @@ def line_width(line: Sequence[Span]) -> int:
     return sum(width_of(text) for text, _ in line)
 
 
-def clip_line(line: Sequence[Span], width: int) -> Line:
+def truncate_line(line: Sequence[Span], width: int) -> Line:
     """Return a line truncated to `width` cells; an ellipsis marks the cut."""
     if line_width(line) <= width:
         return tuple(line)
@@ -53,7 +53,7 @@ def clip_line(line: Sequence[Span], width: int) -> Line:
     left = width
     for text, role in line:
         if width_of(text) >= left:
-            kept.append((clip(text + "…", left), role))
+            kept.append((truncate(text + "…", left), role))
             break
         kept.append((text, role))
         left -= width_of(text)
@@ -64,7 +64,7 @@ def justify(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
     """Return one line with `left` and `right` at its ends; without room for both, `right` is dropped."""
     gap = width - line_width(left) - line_width(right)
     if gap < 1:
-        return clip_line(left, width)
+        return truncate_line(left, width)
     return (*left, (" " * gap, Role.TEXT), *right)
 
 

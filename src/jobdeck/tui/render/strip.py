@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from jobdeck.domain.text import one_line
 from jobdeck.report.failure_groups import ErrorGroup
-from jobdeck.tui.cell_text import clip, width_of
+from jobdeck.tui.cell_text import truncate, width_of
 from jobdeck.tui.job_filter import group_filter, state_filter
 from jobdeck.tui.render.spans import Line, Role, Span
 from jobdeck.tui.render.state import ALL_STATES, FAILED, State
@@ -56,7 +56,7 @@ def group_line(
 
 def name(group: ErrorGroup) -> str:
     """Return the name of a group of failures on the strip."""
-    return clip(one_line(group.error, 2 * ERROR_CELLS), ERROR_CELLS)
+    return truncate(one_line(group.error, 2 * ERROR_CELLS), ERROR_CELLS)
 
 
 def _joined(states: Sequence[Entry], errors: Sequence[Entry], more: int, filtered: str) -> GroupLine:

@@ -12,9 +12,9 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind, first_observation
-from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
+from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, pad, truncate, wrap
 from jobdeck.tui.jsontree import NONE, JsonTree, Node, readable, row_of
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, Span, clip_line, line_width
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, Span, line_width, truncate_line
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s"{}\[\],:]+')
 _DEEPEST = 24
@@ -82,7 +82,7 @@ def fitting_keys(keys: Keys, width: int) -> Line:
     keys = list(keys)
     while len(keys) > ALWAYS and line_width(keys_line(keys)) > width:
         del keys[-ALWAYS - 1]
-    return clip_line(keys_line(keys), width)
+    return truncate_line(keys_line(keys), width)
 
 
 Meanings = Mapping[str, Mapping[str, str]]
@@ -143,9 +143,9 @@ def explained_lines(job: Job, meanings: Meanings, width: int) -> list[Line]:
     for name, value, meaning in explained(job.facts, meanings):
         spans: list[Span] = [(f"{name} ", Role.DIM), (clean(value[:256]), Role.STRONG)]
         if line_width(spans) + len(meaning) + 2 <= width or not meaning:
-            lines.append(clip_line((*spans, (f"  {meaning}", Role.TEXT)), width))
+            lines.append(truncate_line((*spans, (f"  {meaning}", Role.TEXT)), width))
         else:
-            lines += [clip_line(spans, width), clip_line((("  ", Role.TEXT), (meaning, Role.TEXT)), width)]
+            lines += [truncate_line(spans, width), truncate_line((("  ", Role.TEXT), (meaning, Role.TEXT)), width)]
     return [*lines, EMPTY] if lines else lines
 
 
@@ -153,14 +153,14 @@ def tree_line(tree: JsonTree, node: Node, width: int) -> Line:
     """Return one node of a result's tree."""
     indent = "  " * min(node.depth, max(1, width // 6))
     if node.more != NONE:
-        return clip_line(((f"{indent}… ", Role.FAINT), (node.label, Role.KEY)), width)
+        return truncate_line(((f"{indent}… ", Role.FAINT), (node.label, Role.KEY)), width)
     mark = "  " if node.box == NONE else "▾ " if tree.is_open(node) else "▸ "
     value = tree.index.preview(node)
     spans: list[Span] = [(indent + mark, Role.DIM)]
     if node.label:
         spans.append((clean(readable(node.label[:256])) + ": ", Role.NAME))
     spans.append((clean(readable(value)), Role.DIM if node.box != NONE else _value_role(value)))
-    return clip_line(spans, width)
+    return truncate_line(spans, width)
 
 
 def raw_lines(content: ExchangeContent | None, job_id: str, width: int, missing: str = "") -> list[Line]:
@@ -170,7 +170,7 @@ def raw_lines(content: ExchangeContent | None, job_id: str, width: int, missing:
     """
     body = content.body if content is not None else None
     if content is None or body is None:
-        return [clip_line(((missing, Role.DIM),), width)]
+        return [truncate_line(((missing, Role.DIM),), width)]
     at = humanize.format_time(content.exchange.started.us)
     head: list[Span] = [("body ", Role.DIM), (humanize.format_size(len(body)), Role.TEXT), (f"  {at}", Role.DIM)]
     text = body.decode("utf-8", "replace")
@@ -184,7 +184,7 @@ def raw_lines(content: ExchangeContent | None, job_id: str, width: int, missing:
     if len(text) > DETAIL_LIMIT or len(lines) > LINE_LIMIT - 1:
         head.append((f"  truncated, {len(body)} bytes", Role.WARN))
     head += [("  o", Role.KEY), (" saves the whole", Role.DIM)]
-    return [clip_line(line, width) for line in (head, EMPTY, *lines)]
+    return [truncate_line(line, width) for line in (head, EMPTY, *lines)]
 
 
 def timeline_lines(moments: Sequence[TimelineEvent], now: Instant, width: int, id_name: str = "request") -> list[Line]:
@@ -208,20 +208,20 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
     for name in [*new, *(name for name in old if name not in new)]:
         if old.get(name) == new.get(name):
             continue
-        lines.append(((clip(name, width), Role.DIM),))
+        lines.append(((truncate(name, width), Role.DIM),))
         for sign, value, role in (("- ", old.get(name), Role.DIM), ("+ ", new.get(name), Role.STRONG)):
             if value is not None:
                 first, *rest = wrap(value, width - 2, limit=4_096, most=12)
                 lines += [((sign + first, role),), *((("  " + text, role),) for text in rest)]
     if len(lines) == 2:
         lines.append((("no visible differences", Role.DIM),))
-    return [clip_line(line, width) for line in lines]
+    return [truncate_line(line, width) for line in lines]
 
 
 def _moment(moment: TimelineEvent, now: Instant, width: int, id_name: str, *, first: bool) -> Iterator[Line]:
     before = "first seen" if first else moment.before
     change = " → ".join(part for part in (before, moment.after) if part)
-    kind = moment.kind.value if moment.stage is None else clip(moment.stage, 20)
+    kind = moment.kind.value if moment.stage is None else truncate(moment.stage, 20)
     role = Role.TEXT
     if moment.after == "failed":
         role = Role.FAILED
@@ -230,7 +230,7 @@ def _moment(moment: TimelineEvent, now: Instant, width: int, id_name: str, *, fi
     word = "" if moment.text in {moment.after, ""} else f"  {clean(moment.text[:512])}"
     spans: list[Span] = [
         (f"{humanize.format_recent(moment.at_us, now)} ", Role.DIM),
-        (fit(kind, 11) + " ", Role.DIM),
+        (pad(kind, 11) + " ", Role.DIM),
         (change, role),
         (word if change else word.lstrip(), Role.TEXT if change else role),
     ]
@@ -239,10 +239,10 @@ def _moment(moment: TimelineEvent, now: Instant, width: int, id_name: str, *, fi
         told = [(f"{id_name} ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
     gap = width - line_width(spans) - line_width(told)
     if not told or gap >= 2:
-        yield clip_line((*spans, (" " * gap if told else "", Role.TEXT), *told), width)
+        yield truncate_line((*spans, (" " * gap if told else "", Role.TEXT), *told), width)
     else:
-        yield clip_line(spans, width)
-        yield clip_line((("          ", Role.TEXT), *told), width)
+        yield truncate_line(spans, width)
+        yield truncate_line((("          ", Role.TEXT), *told), width)
 
 
 def _fields(job: Job) -> Iterator[tuple[str, str]]:

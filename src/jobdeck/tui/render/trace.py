@@ -14,8 +14,8 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.text import clean, one_line
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.tui.cell_text import clip, fit, middle, width_of, wrap
-from jobdeck.tui.render.spans import Line, Role, Span, clip_line, justify, line_width
+from jobdeck.tui.cell_text import elide_middle, pad, truncate, width_of, wrap
+from jobdeck.tui.render.spans import Line, Role, Span, justify, line_width, truncate_line
 
 BAD_ENDS = frozenset({Phase.FAILED.value, Phase.PARTIAL.value})
 
@@ -138,7 +138,7 @@ def fold_line(row: TraceRow, now: Instant, width: int) -> Line:
         (said, Role.DIM if problem is None else glyph[1]),
     )
     if newest.support_id is None:
-        return clip_line(line, width)
+        return truncate_line(line, width)
     ids: Line = ((f"{id_label(newest)} ", Role.DIM), (clean(newest.support_id[:256]), Role.ID), (" ", Role.TEXT))
     return justify(line, ids, width)
 
@@ -148,7 +148,7 @@ PROFILE_CELLS = 24
 
 def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
     """Return what the user should do about a problem, or why nothing."""
-    profile = clip(exchange.profile, PROFILE_CELLS)
+    profile = truncate(exchange.profile, PROFILE_CELLS)
     match problem.kind:
         case ProblemKind.RATE_LIMIT:
             return _wait(problem, exchange, now)
@@ -214,19 +214,19 @@ def trace_lines(
     head: Line = (
         _glyph(exchange, notes),
         (f"{humanize.format_recent(exchange.started.us, now)} ", Role.DIM),
-        (f"{clip(exchange.method, 6)} ", Role.DIM),
+        (f"{truncate(exchange.method, 6)} ", Role.DIM),
     )
-    tail: Line = (_status(exchange), (fit(humanize.format_latency(exchange.duration), 6, right=True) + "  ", Role.DIM))
+    tail: Line = (_status(exchange), (pad(humanize.format_latency(exchange.duration), 6, right=True) + "  ", Role.DIM))
     text, role = _outcome(exchange, now, notes.words)
     # The path is the same on nearly every line, so that the outcome gets the room.
     if width >= ONE_LINE_FROM:
         path_width = min(31, max(10, (width - 146) // 2))
-        path = fit(short_path(exchange.url, path_width), path_width) + " "
+        path = pad(short_path(exchange.url, path_width), path_width) + " "
         ids = _id_spans(exchange, "")
         room = width - line_width(ids) - 2
         line = (*head, (path, Role.TEXT), *tail)
         first, rest = _broken(text, room - line_width(line), width) if whole else (text, [])
-        line = clip_line((*line, (first, role)), room)
+        line = truncate_line((*line, (first, role)), room)
         return (justify(line, (*ids, (" ", Role.TEXT)), width), *(((INDENT + more, role),) for more in rest))
     under: Line = ((INDENT, Role.TEXT), *_id_spans(exchange, INDENT))
     room = min(31, width - line_width(under) - 2)
@@ -234,8 +234,8 @@ def trace_lines(
         under = (*under, (f"  {short_path(exchange.url, room)}", Role.DIM))
     line = (*head, *tail)
     first, rest = _broken(text, width - line_width(line), width) if whole else (text, [])
-    lines = [clip_line((*line, (first, role)), width), *(((INDENT + more, role),) for more in rest)]
-    return (*lines, clip_line(under, width))
+    lines = [truncate_line((*line, (first, role)), width), *(((INDENT + more, role),) for more in rest)]
+    return (*lines, truncate_line(under, width))
 
 
 def lines_per_exchange(width: int) -> int:
@@ -249,7 +249,7 @@ def short_path(url: str, width: int) -> str:
     if width_of(path) <= width:
         return path
     last = path.rsplit("/", 1)[-1]
-    return f"…/{middle(last, width - 2)}" if last and width > 8 else middle(path, width)
+    return f"…/{elide_middle(last, width - 2)}" if last and width > 8 else elide_middle(path, width)
 
 
 def id_label(exchange: Exchange) -> str:
@@ -273,7 +273,7 @@ def _status(exchange: Exchange) -> Span:
     if exchange.http_status is None:
         return "  –", Role.DIM
     good = 200 <= exchange.http_status < 300
-    return fit(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
+    return pad(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
 
 
 def _outcome(exchange: Exchange, now: Instant, notes: Mapping[ExchangeId, str]) -> Span:

@@ -15,8 +15,8 @@ from jobdeck.app.session import Parsed, RejectedTarget
 from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
-from jobdeck.tui.cell_text import middle
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.cell_text import elide_middle
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -164,16 +164,16 @@ def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Seq
             ((f" ✓ {humanize.pluralize(len(parsed.targets), 'job')}", Role.DONE), (f": {what}{already}", Role.TEXT))
         )
         if len(parsed.targets) <= 2:
-            lines.extend(((f"   {middle(str(target.key), width - 4)}", Role.DIM),) for target in parsed.targets)
+            lines.extend(((f"   {elide_middle(str(target.key), width - 4)}", Role.DIM),) for target in parsed.targets)
     if parsed.refused:
         lines.append(((f" ✗ {len(parsed.refused)} refused", Role.FAILED),))
         for refused in parsed.refused[:REFUSALS_SHOWN]:
-            text = middle(one_line(refused.text, 200), max(12, width // 3))
+            text = elide_middle(one_line(refused.text, 200), max(12, width // 3))
             lines.append(((f"   {text}  ", Role.TEXT), (_reason(refused), Role.DIM)))
         more = len(parsed.refused) - REFUSALS_SHOWN
         if more > 0:
             lines.append(((f"   … and {more} more", Role.DIM),))
-    return tuple(clip_line(line, width) for line in lines)
+    return tuple(truncate_line(line, width) for line in lines)
 
 
 def _reason(refused: RejectedTarget) -> str:
@@ -185,4 +185,4 @@ def _reason(refused: RejectedTarget) -> str:
 
 def _heading(width: int) -> Sequence[Line]:
     text = "  IDs or poll URLs, or paste 202 responses"
-    return (clip_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)
+    return (truncate_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)

@@ -9,9 +9,9 @@ from textual.widgets import Input
 
 from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
-from jobdeck.tui.cell_text import fit, middle
+from jobdeck.tui.cell_text import elide_middle, pad
 from jobdeck.tui.job_table import Row
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -73,9 +73,9 @@ class CancelScreen(Dialog[None]):
         ]
         for row in self._rows[:NAMED]:
             key = row.job.key
-            state = (f" {fit(row.state.label(_STATE_CELLS - 1), _STATE_CELLS)}", row.state.role)
+            state = (f" {pad(row.state.label(_STATE_CELLS - 1), _STATE_CELLS)}", row.state.role)
             place = one_line(f"{key.profile}  {key.account_group or ''}", 200)
-            lines.append((state, (fit(middle(key.id, _ID_CELLS - 2), _ID_CELLS), Role.NAME), (place, Role.DIM)))
+            lines.append((state, (pad(elide_middle(key.id, _ID_CELLS - 2), _ID_CELLS), Role.NAME), (place, Role.DIM)))
         if count > NAMED:
             lines.append(((f" and {count - NAMED:,} more", Role.DIM),))
         if self._left_out:
@@ -83,4 +83,4 @@ class CancelScreen(Dialog[None]):
         accepted = f"{CONFIRMATION} or {count}"
         wanted: Line = ((f" Type {accepted} to confirm:", Role.TEXT),)
         lines += [EMPTY, ((f" Nothing sent: type {accepted} to confirm:", Role.WARN),) if self._refused else wanted]
-        return tuple(clip_line(line, width) for line in lines)
+        return tuple(truncate_line(line, width) for line in lines)

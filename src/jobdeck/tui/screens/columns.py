@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from jobdeck.tui.cell_text import fit
+from jobdeck.tui.cell_text import pad
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import CHOSEN, ColumnChoice, Name
 from jobdeck.tui.render.row import DOWN, UP
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.job_pane import JobPane
@@ -98,7 +98,7 @@ class ColumnsScreen(Dialog[None]):
 
     def _heading(self, width: int) -> Sequence[Line]:
         wide = "  wide: every column" if self._pane.jobs.column_choice.wide else ""
-        return (clip_line(((" Sort and columns", Role.STRONG), (wide, Role.DIM)), width),)
+        return (truncate_line(((" Sort and columns", Role.STRONG), (wide, Role.DIM)), width),)
 
 
 def column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
@@ -113,4 +113,4 @@ def column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
     else:
         shown = "shown" if choice.wide else "shown where there is room"
     meaning = " by need" if name is Name.STATE else ""
-    return ((fit(f"{name}{meaning}", NAME_CELLS + 4), Role.TEXT), (f" {arrow}  ", Role.KEY), (shown, Role.DIM))
+    return ((pad(f"{name}{meaning}", NAME_CELLS + 4), Role.TEXT), (f" {arrow}  ", Role.KEY), (shown, Role.DIM))

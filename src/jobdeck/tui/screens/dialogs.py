@@ -13,7 +13,7 @@ from jobdeck.domain import humanize
 from jobdeck.domain.text import clean
 from jobdeck.tui.clipboard import ClipboardService, CopiedText, safe_text
 from jobdeck.tui.render.help import help_sections, key_section
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.widgets.line_view import Document
@@ -127,7 +127,7 @@ class CopiedTextScreen(Dialog[None]):
 
     def _heading(self, width: int) -> Sequence[Line]:
         line = ((f" {self._sent.what}", Role.STRONG), ("  select with the mouse to copy", Role.DIM))
-        return (clip_line(line, width),)
+        return (truncate_line(line, width),)
 
 
 class ValueScreen(Dialog[None]):
@@ -162,4 +162,4 @@ class ValueScreen(Dialog[None]):
     def _heading(self, width: int) -> Sequence[Line]:
         size = humanize.format_size(len(self._text.encode()))
         line = ((f" {clean(self._label[:256]) or 'value'}", Role.NAME), (f"  {size}", Role.DIM))
-        return (clip_line(line, width),)
+        return (truncate_line(line, width),)

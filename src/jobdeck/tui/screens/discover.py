@@ -11,8 +11,8 @@ from jobdeck.app.session import Discovered
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.tui.cell_text import clip, fit, middle
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line
+from jobdeck.tui.cell_text import elide_middle, pad, truncate
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, truncate_line
 from jobdeck.tui.render.state import job_state
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
@@ -152,7 +152,7 @@ class DiscoverScreen(Dialog[None]):
         counts = " · ".join(part for part in parts if part)
         line = ((" Discover", Role.STRONG), (f"   {counts}", Role.DIM))
         chosen = (f"   {marked} selected" if marked else "", Role.KEY)
-        return (clip_line((*line, chosen), width),)
+        return (truncate_line((*line, chosen), width),)
 
     @property
     def keys(self) -> Keys:
@@ -175,14 +175,16 @@ def profile_line(found: Discovered) -> Line:
         said = f"reading… {count}" if found.jobs else "reading…"
     else:
         said = count if found.jobs or found.notes else "nothing listed"
-    return ((clip(found.profile, 40), Role.STRONG), (f"  {said}" if said != "0 jobs" else "", Role.DIM))
+    return ((truncate(found.profile, 40), Role.STRONG), (f"  {said}" if said != "0 jobs" else "", Role.DIM))
 
 
 def heading_line(width: int) -> Line:
     """Return the column headings."""
     kind = _kind_cells(width - 1)
     cells = (("", 1 + MARK_CELLS), ("STATE", STATE_CELLS), ("JOB", _id_cells(width - 1) + 2), ("KIND", kind))
-    return clip_line((*((fit(text, size), Role.HEAD) for text, size in cells if size), ("STARTED", Role.HEAD)), width)
+    return truncate_line(
+        (*((pad(text, size), Role.HEAD) for text, size in cells if size), ("STARTED", Role.HEAD)), width
+    )
 
 
 def discovered_line(job: Job, width: int, now: Instant, *, marked: bool, watched: bool) -> Line:
@@ -190,20 +192,20 @@ def discovered_line(job: Job, width: int, now: Instant, *, marked: bool, watched
     state = job_state(job, now)
     id_cells = _id_cells(width)
     line = (
-        (fit("*" if marked else "", MARK_CELLS), Role.KEY),
-        (fit(state.label(STATE_CELLS - 1), STATE_CELLS), Role.DIM if watched else state.role),
-        (fit(_id(job.key, id_cells), id_cells + 2), Role.DIM if watched else Role.NAME),
-        (fit(clip(job.kind, KIND_CELLS - 2), _kind_cells(width)), Role.DIM if watched else Role.TEXT),
-        (fit(_started(job, now), TIME_CELLS), Role.DIM),
+        (pad("*" if marked else "", MARK_CELLS), Role.KEY),
+        (pad(state.label(STATE_CELLS - 1), STATE_CELLS), Role.DIM if watched else state.role),
+        (pad(_id(job.key, id_cells), id_cells + 2), Role.DIM if watched else Role.NAME),
+        (pad(truncate(job.kind, KIND_CELLS - 2), _kind_cells(width)), Role.DIM if watched else Role.TEXT),
+        (pad(_started(job, now), TIME_CELLS), Role.DIM),
         (WATCHED if watched else "", Role.DIM),
     )
-    return clip_line(tuple(span for span in line if span[0]), width)
+    return truncate_line(tuple(span for span in line if span[0]), width)
 
 
 def _id(key: JobKey, width: int) -> str:
     """Return the ID, with its account group if there is room."""
     whole = f"{key.account_group}/{key.id}" if key.account_group else key.id
-    return middle(whole if len(whole) <= width else key.id, width)
+    return elide_middle(whole if len(whole) <= width else key.id, width)
 
 
 def _started(job: Job, now: Instant) -> str:

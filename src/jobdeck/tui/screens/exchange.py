@@ -24,7 +24,7 @@ from jobdeck.tui.render.exchange import (
     missing_body,
     received_lines,
 )
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.render.trace import NOTHING, ExchangeNotes
 from jobdeck.tui.screens.dialogs import Dialog, ValueScreen
 from jobdeck.tui.widgets.static import LinesWidget
@@ -95,10 +95,10 @@ class ExchangeView(TreePane):
             return
         head = exchange_lines(exchange, content, self._now, width, self._notes)
         if missing := missing_body(exchange, content, past=self._past):
-            self.set_lines([*head, clip_line(((missing, Role.DIM),), width)])
+            self.set_lines([*head, truncate_line(((missing, Role.DIM),), width)])
             return
         body = content.body if content is not None and content.body is not None else b""
-        head.append(clip_line(body_heading(exchange, body, raw=not self.is_tree), width))
+        head.append(truncate_line(body_heading(exchange, body, raw=not self.is_tree), width))
         if self.is_tree:
             lines = self.lines_of_tree(self._text, width, head)
             if self._seeks_row and self._read_tree is not None:

@@ -10,8 +10,8 @@ from textual.containers import Vertical
 
 from jobdeck.app.job_export import ExportFormat
 from jobdeck.domain.text import one_line
-from jobdeck.tui.cell_text import middle
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line, line_width
+from jobdeck.tui.cell_text import elide_middle
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -62,5 +62,5 @@ class ExportScreen(Dialog[None]):
         for key, name, use in _FORMATS:
             lines.append(((f" {key}  ", Role.KEY), (f"{name:<12}", Role.TEXT), (use, Role.DIM)))
         to: Line = ((" to a new file (mode 0600) in ", Role.DIM),)
-        place: Line = ((middle(self._folder, max(1, width - line_width(to))), Role.TEXT),)
-        return tuple(clip_line(line, width) for line in (*lines, EMPTY, (*to, *place), EMPTY))
+        place: Line = ((elide_middle(self._folder, max(1, width - line_width(to))), Role.TEXT),)
+        return tuple(truncate_line(line, width) for line in (*lines, EMPTY, (*to, *place), EMPTY))

@@ -16,7 +16,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.grouping import GroupBy, JobGroup, grouped
 from jobdeck.tui.job_table import Row
 from jobdeck.tui.render.groups import group_heading, group_line, job_line, summary_line
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.static import LinesWidget
@@ -110,7 +110,7 @@ class GroupsScreen(Dialog[GroupChoice]):
         """Lay out headings, groups and keys."""
         yield LinesWidget(self._summary, id="groups-summary")
         yield LinesWidget(
-            lambda width: (clip_line((("  ", Role.HEAD), *group_heading(self._memory.by, width - 2)), width),),
+            lambda width: (truncate_line((("  ", Role.HEAD), *group_heading(self._memory.by, width - 2)), width),),
             id="groups-heading",
         )
         yield self._list
@@ -220,7 +220,7 @@ class GroupsScreen(Dialog[GroupChoice]):
         return group_line(group, self._memory.by, width, opened=opened, now=self._now)
 
     def _summary(self, width: int) -> Sequence[Line]:
-        return (clip_line(summary_line(self._groups, self._memory.by), width),)
+        return (truncate_line(summary_line(self._groups, self._memory.by), width),)
 
     @property
     def keys(self) -> Keys:

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from jobdeck.tui.render.help import HelpSection, found_lines, help_lines
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Line, Role, truncate_line
 from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import LinesWidget
@@ -123,4 +123,4 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _heading(width: int) -> Sequence[Line]:
-    return (clip_line(((" Help", Role.STRONG), ("   type to search:", Role.DIM)), width),)
+    return (truncate_line(((" Help", Role.STRONG), ("   type to search:", Role.DIM)), width),)

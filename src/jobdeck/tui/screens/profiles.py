@@ -9,11 +9,11 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from jobdeck.domain import humanize
-from jobdeck.tui.cell_text import fit, width_of
+from jobdeck.tui.cell_text import pad, width_of
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.grouping import profile_filter
 from jobdeck.tui.job_filter import has_term
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Line, Role, truncate_line
 from jobdeck.tui.render.state import ALL_STATES, State
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
@@ -49,7 +49,7 @@ class ProfilesScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Lay out the profiles and the keys."""
         with Vertical(classes="sheet"):
-            yield LinesWidget(lambda width: (clip_line(((" Profiles", Role.STRONG),), width),))
+            yield LinesWidget(lambda width: (truncate_line(((" Profiles", Role.STRONG),), width),))
             yield self._list
             yield self.key_line
 
@@ -90,4 +90,4 @@ def profile_line(name: str, counts: Counter[State], cells: int) -> Line:
     """Return the line of a profile: its number of jobs, in total and by state."""
     states = ((f"  {state.glyph}{counts[state]:,}", state.role) for state in ALL_STATES if counts[state])
     total = humanize.pluralize(counts.total(), "job")
-    return ((fit(name, cells), Role.NAME), (f"  {total.rjust(9)} ", Role.TEXT), *states)
+    return ((pad(name, cells), Role.NAME), (f"  {total.rjust(9)} ", Role.TEXT), *states)

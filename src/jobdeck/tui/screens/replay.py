@@ -15,7 +15,7 @@ from jobdeck.engine.subscription import ChangeSet
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
 from jobdeck.tui.clipboard import ClipboardWriter
 from jobdeck.tui.export import Save, save
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.playback_bar import PlaybackBar
@@ -149,7 +149,7 @@ class ReplayDeck(Deck):
         lines = super()._empty_lines(width)
         if self._state.engine is None or self._state.table.total:
             return lines
-        return (EMPTY, clip_line((("  No jobs were watched at this time.", Role.STRONG),), width))
+        return (EMPTY, truncate_line((("  No jobs were watched at this time.", Role.STRONG),), width))
 
     def _redraw(self) -> None:
         self._show_playback()

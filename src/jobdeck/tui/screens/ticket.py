@@ -12,7 +12,7 @@ from textual.widgets import TextArea
 from jobdeck.app.session import safe_error_message
 from jobdeck.domain import humanize
 from jobdeck.tui.clipboard import ClipboardService
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
@@ -218,4 +218,4 @@ class TicketScreen(Dialog[None]):
         told = humanize.format_size(len(text.encode())) if text else "…"
         result = "includes the result: check it for personal data" if self._with_result else "without the result"
         line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
-        return (clip_line(line, width),)
+        return (truncate_line(line, width),)

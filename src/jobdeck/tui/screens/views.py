@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from jobdeck.domain.text import mask_keys
-from jobdeck.tui.cell_text import clip, fit
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.cell_text import pad, truncate
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.views import LONGEST_NAME, MOST, View
 from jobdeck.tui.widgets.job_pane import JobPane
@@ -149,13 +149,13 @@ class ViewsScreen(Dialog[None]):
         views = self._pane.views
         if not views:
             text = " No views yet. s saves the filter and the order that are shown now."
-            return ((), clip_line(((text, Role.DIM),), width), ())
+            return ((), truncate_line(((text, Role.DIM),), width), ())
         asked = (((" remove which view? 1–9", Role.WARN),),) if self._removing else ()
-        return ((), *(clip_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
+        return ((), *(truncate_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
 
 
 def _line(number: int, view: View) -> Line:
     problems = "problems only  " if view.problems else ""
     order = f"  by {view.sorting.words}"
-    text = f"{problems}{clip(view.filter, 60)}{order}"
-    return ((f" {number}  ", Role.KEY), (fit(view.name, NAME_CELLS), Role.TEXT), (f"  {text}", Role.DIM))
+    text = f"{problems}{truncate(view.filter, 60)}{order}"
+    return ((f" {number}  ", Role.KEY), (pad(view.name, NAME_CELLS), Role.TEXT), (f"  {text}", Role.DIM))

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar, overload
 from textual import events
 from textual.message import Message
 
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Line, Role, truncate_line
 from jobdeck.tui.widgets.line_view import LineView
 
 EntryT = TypeVar("EntryT")
@@ -174,7 +174,7 @@ class CursorList(LineView, Generic[EntryT]):
             return
         count = len(self.lines)
         draw = self._draw_entry
-        self.set_lines(LazyLines(self._entries, lambda entry: clip_line(draw(entry, width), width)))
+        self.set_lines(LazyLines(self._entries, lambda entry: truncate_line(draw(entry, width), width)))
         if len(self._entries) != count:
             self.refresh(layout=True)
 

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from jobdeck.tui.cell_text import width_of
 from jobdeck.tui.filter_history import FilterHistory
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line, line_width
+from jobdeck.tui.render.spans import Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.widgets.static import LinesWidget
 
 LONGEST = 500
@@ -136,7 +136,7 @@ class FilterBar(Horizontal):
                 self._input.value = text
         self._needed = line_width(message) + 2
         self._give_room()
-        self._message.show_lines(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
+        self._message.show_lines(lambda width: (truncate_line((("  ", Role.DIM), *message), width),))
 
     def on_resize(self) -> None:
         """Distribute the new width."""

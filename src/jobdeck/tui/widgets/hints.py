@@ -10,7 +10,7 @@ from jobdeck.app.session import HintMemory
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 from jobdeck.tui.widgets.static import LinesWidget
 
 REFRESH_SECONDS = 0.5
@@ -105,4 +105,4 @@ def hint_line(hint: Hint | None, width: int) -> Line:
         return EMPTY
     key, dismiss = (hint.key, Role.KEY), ("   x", Role.KEY)
     tip = (("  Tip: press ", Role.DIM), key, (f" {hint.text}", Role.DIM))
-    return clip_line((*tip, dismiss, (" hides", Role.DIM)), width)
+    return truncate_line((*tip, dismiss, (" hides", Role.DIM)), width)

@@ -8,13 +8,13 @@ from textual.message import Message
 from textual.strip import Strip
 
 from jobdeck.report.failure_groups import ErrorGroup
-from jobdeck.tui.cell_text import middle, width_of
+from jobdeck.tui.cell_text import elide_middle, width_of
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import Columns, Name, columns_for
 from jobdeck.tui.render.footer import Footer as FooterLine
 from jobdeck.tui.render.footer import FooterView, footer
 from jobdeck.tui.render.row import heading_spans
-from jobdeck.tui.render.spans import Keys, Line, Role, Span, clip_line, line_width
+from jobdeck.tui.render.spans import Keys, Line, Role, Span, line_width, truncate_line
 from jobdeck.tui.render.state import State
 from jobdeck.tui.render.strip import GroupLine, group_line
 from jobdeck.tui.render.tabs import Tab, keys_line
@@ -196,7 +196,7 @@ class Footer(LinesWidget):
     def say(self, keys: Keys) -> None:
         """Draw other keys, while an input or a dialog takes the keys."""
         self._made = FooterLine((), ())
-        self.show_lines(lambda width: (clip_line(keys_line(keys), width),))
+        self.show_lines(lambda width: (truncate_line(keys_line(keys), width),))
 
     def on_click(self, event: events.Click) -> None:
         """Post the action under the pointer."""
@@ -207,7 +207,7 @@ class Footer(LinesWidget):
 
 def rule_line(text: str, width: int, *, strong: bool) -> Line:
     """Return a title and a line behind it, in exactly `width` cells."""
-    line = clip_line((("── ", Role.FAINT), (text, Role.STRONG if strong else Role.DIM), (" ", Role.FAINT)), width)
+    line = truncate_line((("── ", Role.FAINT), (text, Role.STRONG if strong else Role.DIM), (" ", Role.FAINT)), width)
     return (*line, ("─" * (width - line_width(line)), Role.FAINT))
 
 
@@ -251,12 +251,12 @@ def tab_line(
     tabs = [f"[{tab}]" if tab is shown else f" {tab} " for tab in Tab]
     room = width - sum(map(len, tabs)) - 9 - width_of(note)
     role = Role.STRONG if strong else Role.DIM
-    spans: list[Span] = [("── ", Role.FAINT), (middle(name, max(room, SHORTEST)), role), (" ── ", Role.FAINT)]
+    spans: list[Span] = [("── ", Role.FAINT), (elide_middle(name, max(room, SHORTEST)), role), (" ── ", Role.FAINT)]
     places: list[tuple[int, int, Tab]] = []
     x = line_width(spans)
     for tab, text in zip(Tab, tabs, strict=True):
         spans.append((text, (Role.STRONG if strong else Role.TEXT) if tab is shown else Role.DIM))
         places.append((x, x + width_of(text), tab))
         x += width_of(text)
-    line = clip_line((*spans, (note, Role.DIM), (" ", Role.FAINT)), width)
+    line = truncate_line((*spans, (note, Role.DIM), (" ", Role.FAINT)), width)
     return (*line, ("─" * (width - line_width(line)), Role.FAINT)), tuple(places)
