@@ -88,7 +88,7 @@ def test_what_a_person_acknowledged_sinks_below_all_and_comes_back() -> None:
 def test_faults_are_what_a_person_should_look_into() -> None:
     triage = ListFilter(model := filled(*deck_of_every_state()))
     triage.toggle_problems(NOON)
-    assert [model.row_at(index).counted.word for index in range(len(model))] == [
+    assert [model.row_at(index).category.word for index in range(len(model))] == [
         "failed", "stalled", "unreachable", "not found", "partial",
     ]  # fmt: skip
     assert plain(triage.summary()).startswith("problems only  5 of 12")
@@ -98,7 +98,7 @@ def test_faults_are_what_a_person_should_look_into() -> None:
 
 def test_a_filter_by_age_lets_rows_in_as_time_passes() -> None:
     triage = ListFilter(model := filled(job("op_a", observed=ago(4)), job("op_b", observed=ago(40))))
-    triage.narrow("age>30s", NOON)
+    triage.set_filter("age>30s", NOON)
     assert shown(model) == ["op_b"]
     assert triage.tick(NOON.later(27))
     assert len(model) == 2
@@ -106,7 +106,7 @@ def test_a_filter_by_age_lets_rows_in_as_time_passes() -> None:
 
 def test_a_row_that_begins_to_pass_comes_in_and_one_that_stops_goes() -> None:
     triage = ListFilter(model := filled(job("op_a"), job("op_b", Phase.FAILED)))
-    triage.narrow("phase:failed", NOON)
+    triage.set_filter("phase:failed", NOON)
     model.update([job("op_a", Phase.FAILED, version=2)], [key("op_b")], NOON)
     assert shown(model) == ["op_a"]
     assert model.total == 1

@@ -37,13 +37,13 @@ class DeckState:
         self.unfocused = False
         self.replay = ""
         self.dated = False
-        self.faults = FailureGroups()
+        self.failure_groups = FailureGroups()
         self.new_failures = NewFailures()
         self._progress = OverallProgress()
         self._profiles = profiles
         self._read_only = read_only
         self._meanings = meanings
-        self._blind: dict[str, UnreachableProfile] = {}
+        self._unreachable: dict[str, UnreachableProfile] = {}
         self._shown_failure: JobKey | None = None
 
     @property
@@ -59,21 +59,21 @@ class DeckState:
     def forget(self) -> None:
         """Reset everything that was applied."""
         self.table.clear()
-        self.faults = FailureGroups()
+        self.failure_groups = FailureGroups()
         self.new_failures = NewFailures()
         self._progress = OverallProgress()
-        self._blind = {}
+        self._unreachable = {}
 
     def apply(self, batch: ChangeSet, now: Instant) -> TableUpdate:
         """Apply a batch of changes."""
         if batch.fresh:
             self.forget()
-        self.faults.apply(batch.jobs, batch.removed)
+        self.failure_groups.apply(batch.jobs, batch.removed)
         self.new_failures.apply(batch.jobs, batch.removed)
         self._progress.apply(batch.jobs, batch.removed, now)
         delta = self.table.update(batch.jobs, batch.removed, now, batch.ranks)
         for name in {key.profile for key in delta.changed}:
-            self._blind.pop(name, None)
+            self._unreachable.pop(name, None)
         return delta
 
     def job(self, key: JobKey | None) -> Job | None:
@@ -165,9 +165,9 @@ class DeckState:
         cached: it cannot change while the profile is unreachable, and scanning 10,000 rows ten times a second would be
         too slow.
         """
-        blind = {name for name, sight in self.table.sight().items() if sight.open == sight.blind}
-        self._blind = {name: self._as_of_now(name) for name in sorted(blind)}
-        return tuple(self._blind.values())
+        unreachable = {name for name, one in self.table.visibility().items() if one.open == one.unreachable_jobs}
+        self._unreachable = {name: self._as_of_now(name) for name in sorted(unreachable)}
+        return tuple(self._unreachable.values())
 
     def _look_for(self, profile: str) -> UnreachableProfile:
         jobs = [row.job for row in self.table.rows() if row.job.key.profile == profile and not row.job.terminal]
@@ -176,7 +176,7 @@ class DeckState:
         return UnreachableProfile(profile, key, max(seen, key=lambda instant: instant.us, default=None))
 
     def _as_of_now(self, profile: str) -> UnreachableProfile:
-        one = self._blind.get(profile)
+        one = self._unreachable.get(profile)
         job = self.job(one.job) if one is not None else None
         if one is None or job is None or job.terminal or fails_alone(job):
             one = self._look_for(profile)

@@ -32,7 +32,7 @@ class ErrorGroups:
 
     def show_same(self, key: JobKey | None) -> str:
         """Show only the jobs that failed with the same error as this one."""
-        found = self._state.faults.group_of(key) if key is not None else None
+        found = self._state.failure_groups.group_of(key) if key is not None else None
         if found is None:
             return "nothing to group by: this job has no error"
         self._pane.replace_filter(same_error_filter(found.fingerprint))
@@ -75,4 +75,4 @@ class ErrorGroups:
     @property
     def _filters(self) -> list[str]:
         """The filters of the errors on the strip, in order."""
-        return [group_filter(group) for group in self._state.faults.by_error()]
+        return [group_filter(group) for group in self._state.failure_groups.by_error()]

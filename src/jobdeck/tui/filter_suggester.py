@@ -44,7 +44,7 @@ class FilterSuggester(Suggester):
         """Return the most frequent value of a key that starts with `typed` and needs no quotes."""
         counts: dict[str, int] = {}
         for row in islice(self._rows(), ROWS):
-            for text in values_of(key, row.job, row.counted.word):
+            for text in values_of(key, row.job, row.category.word):
                 if text.casefold().startswith(typed.casefold()) and _PLAIN.fullmatch(text):
                     counts[text] = counts.get(text, 0) + 1
         if not counts:

@@ -92,13 +92,13 @@ def _group(name: str, detail: str, state: State | None, filter_text: str, rows: 
     if state is FAILED and error is not None and error.code:
         detail = one_line(error.message or "", 200)
     moments = [_since_us(row.job) for row in rows]
-    counts = Counter(row.counted for row in rows)
+    counts = Counter(row.category for row in rows)
     detail = "" if detail == name else detail
     return JobGroup(name, detail, state, filter_text, tuple(rows), counts, min(moments), max(moments))
 
 
 def _reason(row: Row) -> tuple[str, str, State | None, str]:
-    state = row.counted
+    state = row.category
     found = fingerprint_of(row.job) if state is FAILED else None
     if found is None and state is FAILED:
         return "failed", "no reason given", state, f'{state_filter(state)} reason=""'

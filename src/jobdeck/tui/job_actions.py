@@ -110,7 +110,7 @@ class JobActions:
         rows = [row for key in keys or self.marked_or_selected if (row := self._state.table.row(key)) is not None]
         if engine is None or not rows:
             return ""
-        chosen = [row.job.key for row in rows if not row.job.acknowledged and row.counted in TROUBLE]
+        chosen = [row.job.key for row in rows if not row.job.acknowledged and row.category in TROUBLE]
         raised = [row.job.key for row in rows if row.job.acknowledged]
         if not chosen and not raised:
             return f"nothing to acknowledge: {'the job has' if len(rows) == 1 else 'these jobs have'} no problem"
@@ -188,7 +188,7 @@ class JobActions:
 
         def undo() -> None:
             for row in rows:
-                self._state.table.keep_place(row.job.key, row.rank)
+                self._state.table.keep_rank(row.job.key, row.rank)
             change()
             self._mark(marks)
             self._select_next = selected

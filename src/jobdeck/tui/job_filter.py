@@ -25,7 +25,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?')
 _PERCENT = re.compile(r"\d{1,3}(?:\.\d{1,3})?%?", re.ASCII)
 _NUMBER = re.compile(r"#\d+$", re.ASCII)
 ELLIPSIS = "…"
-SAID = 24
+MAX_QUOTED = 24
 """Characters of a term that a warning repeats."""
 
 
@@ -35,7 +35,7 @@ class Filter:
 
     text: str = ""
     tests: tuple[Test, ...] = field(default=(), compare=False)
-    complaints: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     """What could not be parsed, for the user."""
     timed: bool = False
     """Whether its result can change as time passes."""
@@ -52,7 +52,7 @@ class Filter:
 def parse(text: str) -> Filter:
     """Parse a filter; never raises. A term that cannot be parsed produces a warning and is not dropped silently."""
     tests: list[Test] = []
-    complaints: list[str] = []
+    warnings: list[str] = []
     timed = False
     for token in _TOKEN.findall(text):
         negated = token.startswith("!")
@@ -62,13 +62,13 @@ def parse(text: str) -> Filter:
             test = _words(_unquoted(term))
         else:
             key, operator, value = parsed[1].lower(), parsed[2], _unquoted(parsed[3])
-            test, complaint = _keyed(key, operator, value, term)
+            test, warning = _keyed(key, operator, value, term)
             timed = timed or key in _MEASURES
-            if complaint:
-                complaints.append(complaint)
+            if warning:
+                warnings.append(warning)
         if test is not None:
             tests.append(_negation(test) if negated else test)
-    return Filter(text.strip(), tuple(tests), tuple(complaints), timed)
+    return Filter(text.strip(), tuple(tests), tuple(warnings), timed)
 
 
 def quoted(value: str) -> str:
@@ -98,7 +98,7 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
     read = _TEXTS.get(key)
     if read is None:
         known = " ".join([*_TEXTS, *_MEASURES])
-        return _words(term), f"unknown filter key {one_line(key, SAID)}, searched as text (keys: {known})"
+        return _words(term), f"unknown filter key {one_line(key, MAX_QUOTED)}, searched as text (keys: {known})"
     if operator not in {":", "="}:
         return None, f"{key} is text: use {key}:… or {key}=…"
     if not value:
@@ -121,7 +121,7 @@ def _unknown_phase(options: Iterable[str]) -> str | None:
     known = [phase.value for phase in Phase]
     shown = [state.word for state in ALL_STATES]
     unknown = [option for option in options if not any(option in word for word in (*known, *shown))]
-    return f"unknown state {one_line(unknown[0], SAID)}: use {' '.join(known)}" if unknown else None
+    return f"unknown state {one_line(unknown[0], MAX_QUOTED)}: use {' '.join(known)}" if unknown else None
 
 
 def _measured(key: str, operator: str, value: str) -> tuple[Test | None, str | None]:
@@ -233,7 +233,7 @@ def _all_texts(job: Job, state: str) -> tuple[str, ...]:
     return (*_ids(job, state), job.kind, job.status or "", job.phase.value, state, *names, *_errors(job, state))
 
 
-SETTLE_SECONDS = 5.0
+RESORT_SECONDS = 5.0
 """How often a time-dependent order is re-sorted; rows stay in place in between, so that they can be read."""
 
 
@@ -242,7 +242,7 @@ class FilterState:
     """The filter of a list: a text, and whether only problems are shown."""
 
     text: str = ""
-    faults: bool = False
+    problems: bool = False
 
 
 class ListFilter:
@@ -251,8 +251,8 @@ class ListFilter:
     def __init__(self, model: JobTable) -> None:
         self._model = model
         self._filter = Filter()
-        self._faults = False
-        self._settled: Instant | None = None
+        self._problems = False
+        self._sorted_at: Instant | None = None
 
     @property
     def filter(self) -> Filter:
@@ -262,36 +262,36 @@ class ListFilter:
     @property
     def state(self) -> FilterState:
         """The current filter."""
-        return FilterState(self._filter.text, self._faults)
+        return FilterState(self._filter.text, self._problems)
 
     def set_state(self, state: FilterState, now: Instant) -> None:
         """Restore an earlier filter."""
-        self._filter, self._faults = parse(state.text), state.faults
+        self._filter, self._problems = parse(state.text), state.problems
         self._apply(now)
 
     @property
     def is_filtered(self) -> bool:
         """Whether rows may be hidden."""
-        return bool(self._filter) or self._faults
+        return bool(self._filter) or self._problems
 
-    def narrow(self, text: str, now: Instant) -> None:
+    def set_filter(self, text: str, now: Instant) -> None:
         """Set the filter text."""
         self._filter = parse(text)
         self._apply(now)
 
     def toggle_problems(self, now: Instant) -> None:
         """Toggle between only problems and all jobs."""
-        self._faults = not self._faults
+        self._problems = not self._problems
         self._apply(now)
 
     def clear(self, now: Instant) -> None:
         """Show every job."""
-        self._filter, self._faults = Filter(), False
+        self._filter, self._problems = Filter(), False
         self._apply(now)
 
     def sort(self, order: Order, now: Instant) -> None:
         """Sort the rows."""
-        self._settled = now
+        self._sorted_at = now
         self._model.set_order(order, now)
 
     def sort_by(self, column: Name, now: Instant) -> None:
@@ -305,23 +305,23 @@ class ListFilter:
         at = columns.index(by) if by in columns else -1
         self.sort(Order(columns[(at + 1) % len(columns)] if columns else Name.STATE), now)
 
-    def tick(self, now: Instant, *, settle: bool = False) -> bool:
+    def tick(self, now: Instant, *, resort: bool = False) -> bool:
         """Update the list as time passes; returns whether rows came, went or moved.
 
-        With `settle`, re-sort now even if the last time was less than `SETTLE_SECONDS` ago.
+        With `resort`, re-sort now even if the last time was less than `RESORT_SECONDS` ago.
         """
-        due = settle or self._settled is None or abs(now.since(self._settled)) >= SETTLE_SECONDS
-        moving = self._model.order.moving and due
-        if moving:
-            self._settled = now
-        return self._model.settle(now, order=moving) if moving or self._filter.timed else False
+        due = resort or self._sorted_at is None or abs(now.since(self._sorted_at)) >= RESORT_SECONDS
+        due = due and self._model.order.time_dependent
+        if due:
+            self._sorted_at = now
+        return self._model.resort(now, order=due) if due or self._filter.timed else False
 
     def summary(self) -> Line:
         """Return the number of jobs shown, and the first warning about the filter."""
-        spans: list[Span] = [("problems only  ", Role.STRONG)] if self._faults else []
+        spans: list[Span] = [("problems only  ", Role.STRONG)] if self._problems else []
         spans.append((f"{len(self._model):,} of {self._model.total:,}", Role.TEXT))
-        if self._filter.complaints:
-            spans.append((f"  {self._filter.complaints[0]}", Role.WARN))
+        if self._filter.warnings:
+            spans.append((f"  {self._filter.warnings[0]}", Role.WARN))
         else:
             keys = (("esc", Role.KEY), (" shows all", Role.DIM))
             spans += [("  ", Role.DIM), *keys]
@@ -331,10 +331,10 @@ class ListFilter:
         if not self.is_filtered:
             self._model.set_filter(None, now)
             return
-        faults, admits = self._faults, self._filter.admits
+        problems, admits = self._problems, self._filter.admits
 
         def admitted(row: Row, at: Instant) -> bool:
-            return (not faults or row.counted in TROUBLE) and admits(row.job, row.counted.word, at)
+            return (not problems or row.category in TROUBLE) and admits(row.job, row.category.word, at)
 
         self._model.set_filter(admitted, now)
 

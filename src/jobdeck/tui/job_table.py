@@ -12,7 +12,7 @@ from jobdeck.domain.attention import Rank, fails_alone, rank, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.render.state import State, counted_state, shown_state
+from jobdeck.tui.render.state import State, shown_state, state_category
 
 Value: TypeAlias = float | str | bytes
 SortKey: TypeAlias = Rank | tuple[int, Value, Rank]
@@ -22,7 +22,7 @@ COMPARED = 64
 """Characters of a text that are compared."""
 
 _TURNED = bytes(255 - byte for byte in range(256))
-_MOVING = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.UPDATED})
+_TIME_DEPENDENT = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.UPDATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Order:
     reverse: bool = False
 
     @property
-    def moving(self) -> bool:
+    def time_dependent(self) -> bool:
         """Whether the order changes as time passes, so that rows are re-sorted only now and then."""
-        return self.by in _MOVING
+        return self.by in _TIME_DEPENDENT
 
     @property
     def text(self) -> str:
@@ -43,11 +43,11 @@ class Order:
         return f"-{self.by}" if self.reverse else str(self.by)
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """The order as shown to the user."""
         return f"{self.by}, reversed" if self.reverse else str(self.by)
 
-    def place(self, job: Job, rank: Rank, now: Instant) -> SortKey:
+    def sort_key(self, job: Job, rank: Rank, now: Instant) -> SortKey:
         """Return a job's sort key; `rank` is its urgency."""
         if self.by is Name.STATE:
             return (-rank[0], -rank[1], rank[2]) if self.reverse else rank
@@ -128,10 +128,10 @@ class Row:
 
     job: Job
     state: State
-    counted: State
+    category: State
     """The state it is counted under."""
     rank: Rank
-    stamp: int
+    revision: int
     """Differs between any two rows, and between any two versions of one row."""
 
 
@@ -157,7 +157,7 @@ class ProfileVisibility:
     """
 
     open: int
-    blind: int
+    unreachable_jobs: int
 
 
 class JobTable:
@@ -165,23 +165,23 @@ class JobTable:
 
     A row moves only when its class of urgency changes; within a class, the last to enter comes first and stays there,
     so that progress in many rows at once does not move the line being read. In a time-dependent order, rows keep their
-    places until `settle`.
+    places until `resort`.
     """
 
     def __init__(self) -> None:
         self._rows: dict[JobKey, Row] = {}
-        self._places: list[SortKey] = []
+        self._sorted: list[SortKey] = []
         self._keys: list[JobKey] = []
-        self._placed: dict[JobKey, SortKey] = {}
+        self._sort_keys: dict[JobKey, SortKey] = {}
         self._order = Order()
         self._admits: Predicate | None = None
         self._counts: Counter[State] = Counter()
         self._profiles: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
-        self._blind: Counter[str] = Counter()
+        self._unreachable: Counter[str] = Counter()
         self._with_watchers = 0
         self._returning: dict[JobKey, Rank] = {}
-        self._stamp = 0
+        self._revision = 0
 
     def __len__(self) -> int:
         """Return the number of rows that pass the filter."""
@@ -195,7 +195,7 @@ class JobTable:
     @property
     def revision(self) -> tuple[int, int]:
         """A value that changes whenever a row is added, changed or removed."""
-        return self._stamp, len(self._rows)
+        return self._revision, len(self._rows)
 
     @property
     def counts(self) -> Mapping[State, int]:
@@ -212,9 +212,9 @@ class JobTable:
         """Whether the watchers of any job are known."""
         return self._with_watchers > 0
 
-    def sight(self) -> dict[str, ProfileVisibility]:
+    def visibility(self) -> dict[str, ProfileVisibility]:
         """Return the visibility of each profile with unfinished jobs."""
-        return {name: ProfileVisibility(count, self._blind[name]) for name, count in self._open.items() if count}
+        return {name: ProfileVisibility(count, self._unreachable[name]) for name, count in self._open.items() if count}
 
     def row_at(self, index: int) -> Row:
         """Return the row at an index of the sorted list. Raises IndexError."""
@@ -234,36 +234,36 @@ class JobTable:
 
     def shows(self, key: JobKey) -> bool:
         """Whether a job has a row that passes the filter."""
-        return key in self._placed
+        return key in self._sort_keys
 
     def index(self, key: JobKey) -> int | None:
         """Return a row's index in the sorted list, or None if it is not shown."""
-        place = self._placed.get(key)
-        return None if place is None else bisect_left(self._places, place)
+        sort_key = self._sort_keys.get(key)
+        return None if sort_key is None else bisect_left(self._sorted, sort_key)
 
     @property
     def order(self) -> Order:
         """The current sort order."""
         return self._order
 
-    def keep_place(self, key: JobKey, place: Rank) -> None:
+    def keep_rank(self, key: JobKey, rank: Rank) -> None:
         """Put a job back to its earlier place at its next update, instead of the place of a new job."""
-        self._returning[key] = place
+        self._returning[key] = rank
 
     def set_order(self, order: Order, now: Instant) -> None:
         """Change the sort order."""
         self._order = order
-        self._place_all(now)
+        self._update_sort_keys(now)
 
     def set_filter(self, admits: Predicate | None, now: Instant) -> None:
         """Show only the rows that pass `admits`; None shows all."""
         self._admits = admits
-        self._place_all(now, keep=True)
+        self._update_sort_keys(now, keep=True)
 
-    def settle(self, now: Instant, *, order: bool) -> bool:
+    def resort(self, now: Instant, *, order: bool) -> bool:
         """Apply the filter again, and with `order` re-sort every row; returns whether a row moved."""
         before = self._keys
-        self._place_all(now, keep=not order)
+        self._update_sort_keys(now, keep=not order)
         return self._keys != before
 
     def update(
@@ -278,8 +278,8 @@ class JobTable:
             if old is not None:
                 self._count(old, -1)
                 changed.add(key)
-                if key in self._placed:
-                    leaving.append(self._placed.pop(key))
+                if key in self._sort_keys:
+                    leaving.append(self._sort_keys.pop(key))
         for job in jobs:
             key = job.key
             old = self._rows.get(key)
@@ -290,40 +290,40 @@ class JobTable:
             if old is not None:
                 self._count(old, -1)
             self._count(row, 1)
-            was = self._placed.pop(key, None)
-            place = self._place(row, was, now)
-            if was is not None and place != was:
+            was = self._sort_keys.pop(key, None)
+            sort_key = self._sort_key_of(row, was, now)
+            if was is not None and sort_key != was:
                 leaving.append(was)
-            if place is not None:
-                self._placed[key] = place
-                if place != was:
-                    entering.append((place, key))
+            if sort_key is not None:
+                self._sort_keys[key] = sort_key
+                if sort_key != was:
+                    entering.append((sort_key, key))
         self._move(leaving, entering)
         return TableUpdate(frozenset(changed), bool(leaving or entering))
 
     def clear(self) -> None:
         """Remove all rows; order and filter stay."""
-        self._rows, self._placed, self._returning = {}, {}, {}
-        self._places, self._keys = [], []
+        self._rows, self._sort_keys, self._returning = {}, {}, {}
+        self._sorted, self._keys = [], []
         self._with_watchers = 0
-        for count in (self._counts, self._profiles, self._open, self._blind):
+        for count in (self._counts, self._profiles, self._open, self._unreachable):
             count.clear()
 
     def _make(self, job: Job, old: Row | None, now: Instant, given: Rank | None) -> Row:
-        self._stamp += 1
+        self._revision += 1
         before = self._returning.pop(job.key, None) or (None if old is None else old.rank)
-        place = given or rank(job, now, before, self._stamp)
-        counted = counted_state(job, now)
-        return Row(job, shown_state(job, counted), counted, place, self._stamp)
+        new_rank = given or rank(job, now, before, self._revision)
+        category = state_category(job, now)
+        return Row(job, shown_state(job, category), category, new_rank, self._revision)
 
-    def _place(self, row: Row, was: SortKey | None, now: Instant) -> SortKey | None:
+    def _sort_key_of(self, row: Row, was: SortKey | None, now: Instant) -> SortKey | None:
         """Return a row's sort key, or None if the filter hides it; `was` is its previous one."""
         if self._admits is not None and not self._admits(row, now):
             return None
-        return was if was is not None and self._order.moving else self._order.place(row.job, row.rank, now)
+        return was if was is not None and self._order.time_dependent else self._order.sort_key(row.job, row.rank, now)
 
     def _count(self, row: Row, by: int) -> None:
-        self._counts[row.counted] += by
+        self._counts[row.category] += by
         self._with_watchers += by if row.job.target.watched_by else 0
         profile = row.job.key.profile
         self._profiles[profile] += by
@@ -332,32 +332,32 @@ class JobTable:
         if not row.job.terminal and not fails_alone(row.job):
             self._open[profile] += by
             if unreachable(row.job):
-                self._blind[profile] += by
+                self._unreachable[profile] += by
 
     def _move(self, leaving: list[SortKey], entering: list[tuple[SortKey, JobKey]]) -> None:
         if len(leaving) + len(entering) >= REBUILD_FROM:
             self._sort()
             return
-        for place in leaving:
-            index = bisect_left(self._places, place)
-            del self._places[index]
+        for sort_key in leaving:
+            index = bisect_left(self._sorted, sort_key)
+            del self._sorted[index]
             del self._keys[index]
-        for place, key in entering:
-            index = bisect_left(self._places, place)
-            self._places.insert(index, place)
+        for sort_key, key in entering:
+            index = bisect_left(self._sorted, sort_key)
+            self._sorted.insert(index, sort_key)
             self._keys.insert(index, key)
 
-    def _place_all(self, now: Instant, *, keep: bool = False) -> None:
+    def _update_sort_keys(self, now: Instant, *, keep: bool = False) -> None:
         """Compute every row's sort key; with `keep`, rows in the list keep theirs."""
-        before = self._placed if keep else {}
-        self._placed = {}
+        before = self._sort_keys if keep else {}
+        self._sort_keys = {}
         for key, row in self._rows.items():
-            place = self._place(row, before.get(key), now)
-            if place is not None:
-                self._placed[key] = place
+            sort_key = self._sort_key_of(row, before.get(key), now)
+            if sort_key is not None:
+                self._sort_keys[key] = sort_key
         self._sort()
 
     def _sort(self) -> None:
-        pairs = sorted(self._placed.items(), key=itemgetter(1))
+        pairs = sorted(self._sort_keys.items(), key=itemgetter(1))
         self._keys = [key for key, _ in pairs]
-        self._places = [place for _, place in pairs]
+        self._sorted = [sort_key for _, sort_key in pairs]

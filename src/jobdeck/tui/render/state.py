@@ -68,7 +68,7 @@ _BY_PHASE = {
 }
 
 
-def counted_state(job: Job, now: Instant) -> State:
+def state_category(job: Job, now: Instant) -> State:
     """Return the one of `ALL_STATES` that a job belongs to."""
     if job.not_found and not job.terminal:
         return LOST
@@ -80,7 +80,7 @@ def counted_state(job: Job, now: Instant) -> State:
 
 def job_state(job: Job, now: Instant) -> State:
     """Return the look of a job's state; an unknown status word is shown verbatim."""
-    return shown_state(job, counted_state(job, now))
+    return shown_state(job, state_category(job, now))
 
 
 def shown_state(job: Job, state: State) -> State:

@@ -531,7 +531,7 @@ class Deck(Screen[None]):
         overview = self._state.overview(now, self._session.reading)
         below = self.size.height >= STRIP_FROM and bool(self._state.table.total)
         self._strip.display = below
-        groups, new = self._state.faults.by_error(), len(self._state.new_failures)
+        groups, new = self._state.failure_groups.by_error(), len(self._state.new_failures)
         self._strip.show(self._state.table.counts, groups, self._job_pane.filter_text, new)
         self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}

@@ -63,7 +63,7 @@ class ProfilesScreen(Dialog[None]):
     def action_choose(self) -> None:
         """Show only the jobs of the profile under the cursor, and close."""
         if self._list.selected is not None:
-            self._pane.narrow_to_profile(self._list.selected)
+            self._pane.filter_by_profile(self._list.selected)
         self.dismiss(None)
 
     def action_pick(self, number: int) -> None:
@@ -78,7 +78,7 @@ class ProfilesScreen(Dialog[None]):
         self._counts = {name: Counter[State]() for name in names}
         for row in self._state.table.rows():
             for name in ("", row.job.key.profile):
-                self._counts[name][row.counted] += 1
+                self._counts[name][row.category] += 1
         self._name_cells = min(NAME_CELLS, max(width_of(name or ALL) for name in names))
         self._list.show(names)
 

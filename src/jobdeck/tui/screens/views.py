@@ -156,6 +156,6 @@ class ViewsScreen(Dialog[None]):
 
 def _line(number: int, view: View) -> Line:
     problems = "problems only  " if view.problems else ""
-    order = f"  by {view.sorting.words}"
+    order = f"  by {view.sorting.label}"
     text = f"{problems}{truncate(view.filter, 60)}{order}"
     return ((f" {number}  ", Role.KEY), (pad(view.name, NAME_CELLS), Role.TEXT), (f"  {text}", Role.DIM))

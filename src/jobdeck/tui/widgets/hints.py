@@ -90,7 +90,7 @@ class HintLine(LinesWidget):
 
     def _applies(self, hint: Hint) -> bool:
         """Whether the key of a hint would show something now."""
-        errors = self._state.faults.by_error()
+        errors = self._state.failure_groups.by_error()
         if hint is SAME_ERROR:
             return any(group.count > 1 for group in errors)
         if hint is GROUPS:

@@ -211,9 +211,9 @@ class JobList(LineView):
             return self.strip((), width)
         row = self._model.row_at(index)
         ground = self._ground_of(index)
-        steady = self._steady.get(row.stamp)
+        steady = self._steady.get(row.revision)
         if steady is None:
-            steady = self._steady[row.stamp] = steady_spans(row, self._columns, self._names.of(row.job.key))
+            steady = self._steady[row.revision] = steady_spans(row, self._columns, self._names.of(row.job.key))
         before, after = steady
         if stale(row.job, self._now):
             before, after = (*before[:1], *faded(before[1:])), faded(after)
@@ -337,7 +337,7 @@ class JobList(LineView):
             return None
         row: Row = self._model.row_at(index)
         signs = stale(row.job, self._now), row.job.key in self._marks
-        return row.stamp, self._ground_of(index), signs, ticks(row.job, self._now)
+        return row.revision, self._ground_of(index), signs, ticks(row.job, self._now)
 
     def _ground_of(self, index: int) -> Role | None:
         if index != self._index:

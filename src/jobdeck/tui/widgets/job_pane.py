@@ -87,7 +87,7 @@ class JobPane(Vertical):
     def tick(self, *, resort: bool = False) -> None:
         """Update the list as time passes; with `resort`, re-sort it now."""
         now = self._clock.now()
-        if self._filter.tick(now, settle=resort):
+        if self._filter.tick(now, resort=resort):
             self.redraw()
         self.jobs.tick(now)
 
@@ -99,7 +99,7 @@ class JobPane(Vertical):
 
     def filter_by(self, text: str) -> None:
         """Set a filter as if it had been typed."""
-        self._filter.narrow(text, self._clock.now())
+        self._filter.set_filter(text, self._clock.now())
         self.redraw()
 
     def replace_filter(self, text: str) -> None:
@@ -107,7 +107,7 @@ class JobPane(Vertical):
         self._push(self._filter.state)
         self._set(FilterState(text))
 
-    def narrow_to_profile(self, name: str) -> None:
+    def filter_by_profile(self, name: str) -> None:
         """Show only the jobs of a profile, or of all if `name` is empty; other terms of the filter stay."""
         self._push(self._filter.state)
         self.filter_by(replace_term(self.filter_text, "profile", profile_filter(name) if name else ""))
@@ -128,7 +128,7 @@ class JobPane(Vertical):
     def current_view(self, name: str) -> View:
         """Return the current filter and order as a view."""
         state = self._filter.state
-        return View(name, state.text, state.faults, self.order.text)
+        return View(name, state.text, state.problems, self.order.text)
 
     def show_view(self, view: View) -> None:
         """Apply a view; undo restores the current filter and order."""
@@ -203,7 +203,7 @@ class JobPane(Vertical):
         self._history.restore(preferences.get(Preference.FILTERS, ""))
         order = parse_order(preferences.get(Preference.ORDER, ""))
         if self._restore_order(order):
-            return f"sorted by {order.words}, as last time (S: sort menu)"
+            return f"sorted by {order.label}, as last time (S: sort menu)"
         return ""
 
     def _restore_order(self, order: Order) -> bool:

@@ -124,7 +124,7 @@ class Panes(Container):
 
     def _alike(self, key: JobKey | None, now: Instant) -> str:
         """Return how many jobs failed with the same error, and since when; empty if this one is alone."""
-        alike = self._state.faults.group_of(key) if key is not None else None
+        alike = self._state.failure_groups.group_of(key) if key is not None else None
         if alike is None or alike.count < 2:
             return ""
         return f" · = {alike.fingerprint.describe(alike.count)} since {humanize.format_recent(alike.since_us, now)}"
