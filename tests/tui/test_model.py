@@ -7,7 +7,7 @@ from jobdeck.domain.attention import attention
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.job_table import JobTable
-from jobdeck.tui.render.state import ALL_STATES, BLIND, FAILED, NEW, RUNNING
+from jobdeck.tui.render.state import ALL_STATES, FAILED, NEW, RUNNING, UNREACHABLE
 from tests.tui.world import NOON, ago, deck_of_every_state, job, key, problem
 
 
@@ -88,7 +88,7 @@ def test_a_profile_is_known_by_how_much_of_it_is_seen() -> None:
     visibility = model.visibility()
     assert (visibility["hog"].open, visibility["hog"].unreachable_jobs) == (2, 1)
     assert (visibility["sonarly"].open, visibility["sonarly"].unreachable_jobs) == (1, 1)
-    assert model.counts[BLIND] == 2
+    assert model.counts[UNREACHABLE] == 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([*Phase, None])), max_size=400))

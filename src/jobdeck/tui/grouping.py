@@ -11,7 +11,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.report.failure_groups import ErrorGroup, fingerprint_of
 from jobdeck.tui.job_filter import group_filter, quoted, state_filter
 from jobdeck.tui.job_table import Row
-from jobdeck.tui.render.state import ALL_STATES, BLIND, ENDED, FAILED, LOST, STALLED, State
+from jobdeck.tui.render.state import ALL_STATES, ENDED, FAILED, NOT_FOUND, STALLED, UNREACHABLE, State
 
 
 class GroupBy(StrEnum):
@@ -24,7 +24,11 @@ class GroupBy(StrEnum):
     BATCH = "batch"
 
 
-REASONS = {STALLED: "no change for longer than usual", BLIND: "no answer", LOST: "the server does not know the job"}
+REASONS = {
+    STALLED: "no change for longer than usual",
+    UNREACHABLE: "no answer",
+    NOT_FOUND: "the server does not know the job",
+}
 NO_STAGE = "no stage"
 NO_BATCH = "added alone"
 

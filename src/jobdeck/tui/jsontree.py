@@ -49,10 +49,10 @@ class Node:
     depth: int
     label: str
     """Its key, or its index in a list."""
-    box: int = NONE
+    container: int = NONE
     """The number of the object or array that it is; `NONE` for any other value."""
-    more: int = NONE
-    """Not a value but a link: the page of the parent `box` that it opens."""
+    next_page: int = NONE
+    """Not a value but a link: the page of the parent `container` that it opens."""
 
 
 class JsonIndex:
@@ -94,10 +94,10 @@ class JsonIndex:
             elif sign == "," and stack:
                 self._count(stack[-1], match.end())
             elif sign in "]}" and stack:
-                box = stack.pop()
-                self.ends[box] = match.end()
-                if self.counts[box] or text[self.starts[box] + 1 : match.start()].strip():
-                    self.counts[box] += 1
+                container = stack.pop()
+                self.ends[container] = match.end()
+                if self.counts[container] or text[self.starts[container] + 1 : match.start()].strip():
+                    self.counts[container] += 1
             elif sign == '"' and not match[1]:
                 self._string, self._at = match.start(), match.end()
                 self.done = stop == len(text)
@@ -113,19 +113,19 @@ class JsonIndex:
     def root(self) -> Node:
         """Return the whole document as a node."""
         start = _blank(self.text, 0)
-        box = self._box_at(start)
-        return Node(start, self.ends[box] if box != NONE else len(self.text), 0, "", box)
+        container = self._container_at(start)
+        return Node(start, self.ends[container] if container != NONE else len(self.text), 0, "", container)
 
     def children(self, parent: Node, page: int = 0) -> list[Node]:
         """Return one page of a node's children, with links to the pages before and after it."""
-        count = self.counts[parent.box]
-        marks = self._marks.get(parent.box)
-        at = self.starts[parent.box] + 1 if page == 0 or marks is None else marks[page - 1]
-        depth, end = parent.depth + 1, self.ends[parent.box]
+        count = self.counts[parent.container]
+        marks = self._marks.get(parent.container)
+        at = self.starts[parent.container] + 1 if page == 0 or marks is None else marks[page - 1]
+        depth, end = parent.depth + 1, self.ends[parent.container]
         named = self.text[parent.start] == "{"
         found: list[Node] = []
         if page:
-            found.append(Node(at, at, depth, f"{page * PAGE:,} before", parent.box, page - 1))
+            found.append(Node(at, at, depth, f"{page * PAGE:,} before", parent.container, page - 1))
         for number in range(page * PAGE, min(count, (page + 1) * PAGE)):
             at = _blank(self.text, at)
             label = str(number)
@@ -139,28 +139,28 @@ class JsonIndex:
             at = _blank(self.text, node.end) + 1
         rest = count - (page + 1) * PAGE
         if rest > 0:
-            found.append(Node(at, at, depth, f"{rest:,} more", parent.box, page + 1))
+            found.append(Node(at, at, depth, f"{rest:,} more", parent.container, page + 1))
         return found
 
-    def boxes_around(self, offset: int) -> list[int]:
+    def ancestors_at(self, offset: int) -> list[int]:
         """Return the objects and arrays that contain an offset, outermost first."""
-        box = bisect_right(self.starts, offset) - 1
-        while box != NONE and self.ends[box] <= offset:
-            box = self.parents[box]
+        container = bisect_right(self.starts, offset) - 1
+        while container != NONE and self.ends[container] <= offset:
+            container = self.parents[container]
         chain: list[int] = []
-        while box != NONE:
-            chain.append(box)
-            box = self.parents[box]
+        while container != NONE:
+            chain.append(container)
+            container = self.parents[container]
         return chain[::-1]
 
-    def page_of(self, box: int, offset: int) -> int:
+    def page_of(self, container: int, offset: int) -> int:
         """Return the page of a node's children that contains an offset."""
-        marks = self._marks.get(box)
+        marks = self._marks.get(container)
         return 0 if marks is None else bisect_right(marks, offset)
 
     def preview(self, node: Node) -> str:
         """Return a short text for a value."""
-        if node.box == NONE:
+        if node.container == NONE:
             piece = self.text[node.start : min(node.end, node.start + PREVIEW)]
             if "\\u" in piece:
                 # An escaped letter takes six characters, an emoji twelve.
@@ -168,7 +168,7 @@ class JsonIndex:
             if len(piece) < node.end - node.start:
                 piece = _HALF_ESCAPE.sub("", piece) + "…"
             return piece.strip()
-        count = self.counts[node.box]
+        count = self.counts[node.container]
         if self.text[node.start] == "{":
             return f"{{{count:,} {'key' if count == 1 else 'keys'}}}" if count else "{}"
         return f"[{count:,} {'item' if count == 1 else 'items'}]" if count else "[]"
@@ -184,14 +184,14 @@ class JsonIndex:
         self._string = NONE
         return True
 
-    def _count(self, box: int, after: int) -> None:
-        self.counts[box] += 1
-        if self.counts[box] % PAGE == 0:
-            self._marks.setdefault(box, array("Q")).append(after)
+    def _count(self, container: int, after: int) -> None:
+        self.counts[container] += 1
+        if self.counts[container] % PAGE == 0:
+            self._marks.setdefault(container, array("Q")).append(after)
 
-    def _box_at(self, at: int) -> int:
-        box = bisect_right(self.starts, at) - 1
-        return box if box >= 0 and self.starts[box] == at else NONE
+    def _container_at(self, at: int) -> int:
+        container = bisect_right(self.starts, at) - 1
+        return container if container >= 0 and self.starts[container] == at else NONE
 
     def _after_string(self, at: int, end: int) -> int:
         """Return the end of a string that begins at `at`, or NONE."""
@@ -201,9 +201,9 @@ class JsonIndex:
         return match.end() if match else NONE
 
     def _node(self, at: int, end: int, depth: int, label: str) -> Node | None:
-        box = self._box_at(at)
-        if box != NONE:
-            return Node(at, self.ends[box], depth, label, box)
+        container = self._container_at(at)
+        if container != NONE:
+            return Node(at, self.ends[container], depth, label, container)
         if at in self._long:
             return Node(at, self._long[at], depth, label)
         scalar = _SCALAR.match(self.text, at, max(at, end - 1))
@@ -219,29 +219,29 @@ class JsonTree:
         self.cursor = 0
         self._open: dict[int, int] = {}
         root = index.root()
-        if root.box != NONE:
-            self._open[root.box] = 0
+        if root.container != NONE:
+            self._open[root.container] = 0
             for child in index.children(root):
                 # Rows of data are what readers want: open one more level where it is short.
-                if child.box != NONE and child.more == NONE and index.counts[child.box] <= 20:
-                    self._open[child.box] = 0
+                if child.container != NONE and child.next_page == NONE and index.counts[child.container] <= 20:
+                    self._open[child.container] = 0
         self._lay_out()
 
     def is_open(self, node: Node) -> bool:
         """Whether a node's children are visible."""
-        return node.more == NONE and node.box in self._open
+        return node.next_page == NONE and node.container in self._open
 
     def toggle(self) -> None:
         """Open or close the node under the cursor, or follow a link."""
         node = self.rows[self.cursor] if self.rows else None
-        if node is None or node.box == NONE:
+        if node is None or node.container == NONE:
             return
-        if node.more != NONE:
-            self._open[node.box] = node.more
-        elif node.box in self._open:
-            del self._open[node.box]
+        if node.next_page != NONE:
+            self._open[node.container] = node.next_page
+        elif node.container in self._open:
+            del self._open[node.container]
         else:
-            self._open[node.box] = 0
+            self._open[node.container] = 0
         self._lay_out()
 
     @property
@@ -273,7 +273,7 @@ class JsonTree:
             return
         wanted = _pattern(query)
         text, here = self.index.text, self.rows[self.cursor]
-        begin = here.end if here.box == NONE else here.start + 1
+        begin = here.end if here.container == NONE else here.start + 1
         for first, last in ((begin, len(text)), (0, min(len(text), begin + len(wanted.pattern)))):
             for at in range(first, last, PIECE):
                 match = wanted.search(text, at, min(last, at + PIECE + len(wanted.pattern)))
@@ -295,19 +295,21 @@ class JsonTree:
             yield found
 
     def _reveal(self, offset: int) -> None:
-        for box in self.index.boxes_around(offset):
-            self._open[box] = self.index.page_of(box, offset)
+        for container in self.index.ancestors_at(offset):
+            self._open[container] = self.index.page_of(container, offset)
         self._lay_out()
-        before = (number for number, node in enumerate(self.rows) if node.more == NONE and node.start > offset)
+        before = (number for number, node in enumerate(self.rows) if node.next_page == NONE and node.start > offset)
         # A key precedes its value: the value meant is the first one that begins or ends behind the match.
         inside = (
-            number for number, node in enumerate(self.rows) if node.box == NONE and node.start <= offset < node.end
+            number
+            for number, node in enumerate(self.rows)
+            if node.container == NONE and node.start <= offset < node.end
         )
         self.cursor = next(inside, next(before, len(self.rows) - 1))
 
     def _lay_out(self) -> None:
         root = self.index.root()
-        self.rows = list(self._walk(root)) if root.box != NONE else [root]
+        self.rows = list(self._walk(root)) if root.container != NONE else [root]
         self.move(self.cursor)
 
     def _walk(self, node: Node) -> Iterator[Node]:
@@ -316,7 +318,7 @@ class JsonTree:
             one = stack.pop()
             yield one
             if self.is_open(one) and one.depth < DEEPEST:
-                stack.extend(reversed(self.index.children(one, self._open[one.box])))
+                stack.extend(reversed(self.index.children(one, self._open[one.container])))
 
 
 def _pattern(query: str) -> re.Pattern[str]:
@@ -353,8 +355,8 @@ def row_of(text: str, job_id: str) -> str | None:
     index = JsonIndex(text)
     while not index.step(len(text)):
         pass
-    boxes = index.boxes_around(at)
-    for outer, inner in pairwise(boxes):
+    containers = index.ancestors_at(at)
+    for outer, inner in pairwise(containers):
         if text[index.starts[outer]] == "[" and text[index.starts[inner]] == "{":
             return text[index.starts[inner] : index.ends[inner]]
     return None

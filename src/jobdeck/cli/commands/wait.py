@@ -175,8 +175,8 @@ def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
     counts = [(sum(job.phase is phase for job in jobs), phase.value) for phase in Phase]
     unseen = sum(job.observed is None for job in jobs)
     parts = [f"{count} {'waiting' if word == 'unknown' else word}" for count, word in counts if count]
-    if lost := sum(unreachable(job) for job in jobs):
-        parts.append(f"{lost} unreachable")
+    if no_data := sum(unreachable(job) for job in jobs):
+        parts.append(f"{no_data} unreachable")
     if going:
         slowest = max(going, key=lambda job: job.elapsed(now))
         parts.append(f"slowest {slowest.key.id} {humanize.format_duration(slowest.elapsed(now))}")

@@ -14,7 +14,7 @@ from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.actions import NextPoll
 from jobdeck.tui.cell_text import DETAIL_LIMIT, pad, truncate, width_of, wrap
 from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, line_width, sparkline, truncate_line
-from jobdeck.tui.render.state import FAILED, LOST, PARTIAL, job_state, stage_state
+from jobdeck.tui.render.state import FAILED, NOT_FOUND, PARTIAL, job_state, stage_state
 from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, layout, meaning_of
 
 LABEL = 10
@@ -155,7 +155,7 @@ def _headline(job: Job, now: Instant) -> Line:
         mark = "" if job.elapsed_exact else "at least "
         spans += [("  elapsed ", Role.DIM), (f"{mark}{humanize.format_elapsed(job.elapsed(now))}", Role.TEXT)]
         spans += [("  seen ", Role.DIM), *_seen(job, now)]
-    elif state is not LOST:
+    elif state is not NOT_FOUND:
         spans.append(("  waiting for the first response", Role.DIM))
     return tuple(spans)
 
@@ -167,7 +167,7 @@ def _seen(job: Job, now: Instant) -> Line:
         return ((f"{humanize.format_duration(now.since(job.observed))} ago, by an earlier run", Role.TEXT),)
     if job.terminal:
         return ((f"{humanize.format_recent(job.observed.us, now)}, final", Role.TEXT),)
-    role = Role.BLIND if unreachable(job) else Role.WARN if stale(job, now) else Role.TEXT
+    role = Role.UNREACHABLE if unreachable(job) else Role.WARN if stale(job, now) else Role.TEXT
     return ((f"{humanize.format_duration(now.since(job.observed))} ago", role),)
 
 
@@ -184,8 +184,8 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
     problem = job.trouble
     if problem is not None:
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
-        lines += _paragraph("? ", f"{problem.kind.label}{status}: {problem.message}", width, Role.BLIND)
-    if job_state(job, now) is LOST:
+        lines += _paragraph("? ", f"{problem.kind.label}{status}: {problem.message}", width, Role.UNREACHABLE)
+    if job_state(job, now) is NOT_FOUND:
         lines += _paragraph("  ", "polled more than once: the server does not know this job", width, Role.DIM)
     step = next_step(job, outlook, now)
     if step and _pressing(job, outlook):

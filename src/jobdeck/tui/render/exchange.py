@@ -24,7 +24,7 @@ PHRASES = {
 
 def exchange_title(exchange: Exchange, now: Instant, width: int) -> Line:
     """Return the request line, the status, the duration and the size, with the time at the right."""
-    status, role = "no response", Role.BLIND
+    status, role = "no response", Role.UNREACHABLE
     if exchange.http_status is not None:
         status = f"{exchange.http_status} {PHRASES.get(exchange.http_status, '')}".rstrip()
         wrong = exchange.http_status >= 400 or exchange.problem is not None

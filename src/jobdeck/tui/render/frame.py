@@ -30,7 +30,7 @@ class UnreachableProfile:
 def banner_lines(
     width: int,
     halted: Mapping[str, Problem],
-    blind: Sequence[UnreachableProfile],
+    unreachable: Sequence[UnreachableProfile],
     now: Instant,
     failure: str | None,
     *,
@@ -43,22 +43,22 @@ def banner_lines(
         lines.append(
             ((f" ✗ {truncate(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT))
         )
-    since = {one.profile: one.since for one in blind}
+    since = {one.profile: one.since for one in unreachable}
     for name, problem in halted.items():
         at = since.get(name)
         seen = f"  no data since {humanize.format_recent(at.us, now)}" if at is not None else ""
         then = "jobdeck doctor" if read_only else "jobdeck doctor, then R"
         text = (f" ✗ {truncate(name, 40)}: {_reason(problem)}", Role.FAILED)
         lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
-    lines += [_blind_line(one, now, read_only=read_only) for one in blind if one.profile not in halted]
+    lines += [_unreachable_line(one, now, read_only=read_only) for one in unreachable if one.profile not in halted]
     if storage_error:
         lines.append(((" ! nothing is being saved", Role.WARN), (f"  {truncate(storage_error, 200)}", Role.TEXT)))
     return [truncate_line(line, width) for line in lines]
 
 
-def _blind_line(one: UnreachableProfile, now: Instant, *, read_only: bool) -> Line:
+def _unreachable_line(one: UnreachableProfile, now: Instant, *, read_only: bool) -> Line:
     since = f"since {humanize.format_recent(one.since.us, now)}" if one.since is not None else "yet"
-    head = (f" ? {truncate(one.profile, 40)}: no data {since}", Role.BLIND)
+    head = (f" ? {truncate(one.profile, 40)}: no data {since}", Role.UNREACHABLE)
     if one.problem is None:
         return (head, ("  no response", Role.TEXT))
     again = ""

@@ -7,7 +7,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.tui.cell_text import pad, truncate, width_of
 from jobdeck.tui.grouping import GroupBy, JobGroup
 from jobdeck.tui.job_table import Row
-from jobdeck.tui.render.row import ticks, why
+from jobdeck.tui.render.row import live_cells, reason_of
 from jobdeck.tui.render.spans import Line, Role, Span, bar
 from jobdeck.tui.render.state import ALL_STATES
 
@@ -61,8 +61,8 @@ def group_line(group: JobGroup, by: GroupBy, width: int, *, opened: bool, now: I
 
 def job_line(row: Row, name: str, width: int, now: Instant) -> Line:
     """Return the line of a job in a group; `name` is its short ID."""
-    reason, role = why(row.job, row.state, now)
-    elapsed, _, age, _ = ticks(row.job, now)
+    reason, role = reason_of(row.job, row.state, now)
+    elapsed, _, age, _ = live_cells(row.job, now)
     spans: list[Span] = [
         ("    ", Role.TEXT),
         (pad(row.state.label(11), 12), row.state.role),

@@ -198,7 +198,7 @@ def _quotas(budgets: Mapping[str, QuotaSnapshot], now: Instant) -> tuple[Line, .
     )
 
 
-def spending(budget: QuotaSnapshot) -> str:
+def quota_use(budget: QuotaSnapshot) -> str:
     """Return the use of a quota (``57 via list (4s), 3 individually``); empty if nothing is polled."""
     parts: list[str] = []
     if budget.pages and budget.covered:
@@ -244,6 +244,6 @@ def _details(budget: QuotaSnapshot, now: Instant) -> Line:
     else:
         if budget.resets is not None and budget.resets > now.mono:
             details.append(f"resets {humanize.format_time(now.later(budget.resets - now.mono).us)}")
-        if spent := spending(budget):
+        if spent := quota_use(budget):
             details.append(spent)
     return ((f" {', '.join(details)}", Role.DIM),) if details else ()

@@ -7,23 +7,23 @@ from jobdeck.tui.actions import HELP_FIRST, Action, Group, Pane, actions_when
 from jobdeck.tui.cell_text import pad, truncate, wrap
 from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.render.state import (
-    BLIND,
     CANCELLED,
     DONE,
     FAILED,
-    LOST,
     NEW,
+    NOT_FOUND,
     PARTIAL,
     QUEUED,
     RUNNING,
     STALLED,
+    UNREACHABLE,
 )
 
 MEANINGS = (
     (FAILED, "the job failed"),
     (STALLED, "no change for much longer than usual; a hint, not an outcome"),
-    (BLIND, "its latest polls failed: the row shows old data, as old as UPDATED says"),
-    (LOST, "the server does not know this job (404)"),
+    (UNREACHABLE, "its latest polls failed: the row shows old data, as old as UPDATED says"),
+    (NOT_FOUND, "the server does not know this job (404)"),
     (PARTIAL, "it finished with partial results"),
     (RUNNING, "it is running"),
     (QUEUED, "accepted, not started"),

@@ -12,7 +12,7 @@ from jobdeck.tui.cell_text import pad
 from jobdeck.tui.job_table import Order, Row
 from jobdeck.tui.render.columns import GAP, MARKER, TICKING, Column, Columns, Name
 from jobdeck.tui.render.spans import Line, Role, Span, bar
-from jobdeck.tui.render.state import LOST, NEW, STALLED, TROUBLE, State
+from jobdeck.tui.render.state import NEW, NOT_FOUND, STALLED, TROUBLE, State
 
 INDENT = " "
 """Separates REASON from the ages beside it."""
@@ -53,15 +53,15 @@ def _heading(column: Column) -> str:
             return name.value
 
 
-NOT_FOUND = "not found (404)"
+NOT_FOUND_TEXT = "not found (404)"
 ACKNOWLEDGED = "~"
 """Precedes the state of an acknowledged job."""
 
-Ticks: TypeAlias = tuple[str, str, str, Role]
+LiveCells: TypeAlias = tuple[str, str, str, Role]
 """Elapsed time, time left, age, and the role of the age."""
 
 
-def ticks(job: Job, now: Instant) -> Ticks:
+def live_cells(job: Job, now: Instant) -> LiveCells:
     """Return the texts of the cells that change as time passes."""
     mark = "" if job.elapsed_exact else "≥"
     elapsed = "–" if job.observed is None else mark + humanize.format_elapsed(job.elapsed(now))
@@ -71,16 +71,16 @@ def ticks(job: Job, now: Instant) -> Ticks:
     if job.terminal and age is not None:
         return elapsed, "–", humanize.format_duration(age), Role.DIM
     if age is None:
-        return elapsed, "?", "never", Role.BLIND if unreachable(job) else Role.DIM
+        return elapsed, "?", "never", Role.UNREACHABLE if unreachable(job) else Role.DIM
     if job.not_found:
-        return elapsed, "–", humanize.format_duration(age), Role.BLIND
+        return elapsed, "–", humanize.format_duration(age), Role.UNREACHABLE
     left = "?" if job.eta is None else humanize.format_eta(job.eta[0] - age, job.eta[1] - age)
     if unreachable(job):
-        return elapsed, left, humanize.format_duration(age), Role.BLIND
+        return elapsed, left, humanize.format_duration(age), Role.UNREACHABLE
     return elapsed, left, humanize.format_duration(age), Role.WARN if stale(job, now) else Role.TEXT
 
 
-def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
+def static_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
     """Return the spans before and after the ticking cells; `name` is the job's short ID.
 
     Without a STAGE column, REASON shows the stages of a job that has no problem.
@@ -99,12 +99,12 @@ def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
     return tuple(before), tuple(after)
 
 
-def faded(spans: Line) -> Line:
+def dimmed(spans: Line) -> Line:
     """Return a row's spans dimmed, because its data is old."""
     return tuple((text, role if role is Role.FAINT else Role.DIM) for text, role in spans)
 
 
-def ticking_spans(texts: Ticks, columns: Columns) -> Line:
+def live_spans(texts: LiveCells, columns: Columns) -> Line:
     """Return the spans of the ticking cells."""
     spans: list[Span] = []
     elapsed, left, age, age_role = texts
@@ -117,13 +117,13 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
     return tuple(spans)
 
 
-def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
+def reason_of(job: Job, state: State, now: Instant) -> tuple[str, Role]:
     """Return in one line why a job needs attention; empty if it does not."""
     role = Role.DIM if job.acknowledged or state not in TROUBLE else state.role
     if job.reason:
         return _folded("  ", *job.reason), role
-    if state is LOST:
-        return NOT_FOUND, role
+    if state is NOT_FOUND:
+        return NOT_FOUND_TEXT, role
     if job.trouble is not None and not job.terminal:
         return _trouble(job.trouble), role
     if job.doubt is not None:
@@ -185,7 +185,7 @@ def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
         case Name.PROGRESS:
             return _progress(job, state, width)
         case Name.REASON:
-            text, role = why(job, state, job.observed or job.added)
+            text, role = reason_of(job, state, job.observed or job.added)
             if not text and not job.terminal and stages:
                 text = stage_path(job)
             return ((pad(INDENT + text, width), role),)

@@ -21,7 +21,7 @@ class Role(StrEnum):
     WARN = "role--warn"
     FAILED = "role--failed"
     STALLED = "role--stalled"
-    BLIND = "role--blind"
+    UNREACHABLE = "role--unreachable"
     PARTIAL = "role--partial"
     RUNNING = "role--running"
     QUEUED = "role--queued"

@@ -31,8 +31,8 @@ class State:
 
 FAILED = State("✗", "failed", Role.FAILED)
 STALLED = State("!", "stalled", Role.STALLED)
-BLIND = State("?", "unreachable", Role.BLIND, "unreach")
-LOST = State("?", "not found", Role.BLIND, "missing")
+UNREACHABLE = State("?", "unreachable", Role.UNREACHABLE, "unreach")
+NOT_FOUND = State("?", "not found", Role.UNREACHABLE, "missing")
 PARTIAL = State("◐", "partial", Role.PARTIAL)
 RUNNING = State("●", "running", Role.RUNNING)
 QUEUED = State("○", "queued", Role.QUEUED)
@@ -40,10 +40,10 @@ NEW = State("·", "new", Role.NEW)
 DONE = State("✓", "done", Role.DONE)
 CANCELLED = State("⊘", "cancelled", Role.CANCELLED, "cancel")
 
-ALL_STATES = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
+ALL_STATES = (FAILED, STALLED, UNREACHABLE, NOT_FOUND, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
 """Every state, most urgent first; an unknown status word counts as running."""
 
-TROUBLE = frozenset({FAILED, STALLED, BLIND, LOST, PARTIAL})
+TROUBLE = frozenset({FAILED, STALLED, UNREACHABLE, NOT_FOUND, PARTIAL})
 """The states that need attention."""
 
 ENDED = frozenset({FAILED, PARTIAL, DONE, CANCELLED})
@@ -52,7 +52,7 @@ ENDED = frozenset({FAILED, PARTIAL, DONE, CANCELLED})
 _BY_ATTENTION = {
     Attention.FAILED: FAILED,
     Attention.STALLED: STALLED,
-    Attention.UNREACHABLE: BLIND,
+    Attention.UNREACHABLE: UNREACHABLE,
     Attention.PARTIAL: PARTIAL,
     Attention.RUNNING: RUNNING,
     Attention.QUEUED: QUEUED,
@@ -71,7 +71,7 @@ _BY_PHASE = {
 def state_category(job: Job, now: Instant) -> State:
     """Return the one of `ALL_STATES` that a job belongs to."""
     if job.not_found and not job.terminal:
-        return LOST
+        return NOT_FOUND
     if job.phase is Phase.CANCELLED:
         return CANCELLED
     state = _BY_ATTENTION[attention(job, now)]

@@ -152,14 +152,14 @@ def explained_lines(job: Job, meanings: Meanings, width: int) -> list[Line]:
 def tree_line(tree: JsonTree, node: Node, width: int) -> Line:
     """Return one node of a result's tree."""
     indent = "  " * min(node.depth, max(1, width // 6))
-    if node.more != NONE:
+    if node.next_page != NONE:
         return truncate_line(((f"{indent}… ", Role.FAINT), (node.label, Role.KEY)), width)
-    mark = "  " if node.box == NONE else "▾ " if tree.is_open(node) else "▸ "
+    mark = "  " if node.container == NONE else "▾ " if tree.is_open(node) else "▸ "
     value = tree.index.preview(node)
     spans: list[Span] = [(indent + mark, Role.DIM)]
     if node.label:
         spans.append((clean(readable(node.label[:256])) + ": ", Role.NAME))
-    spans.append((clean(readable(value)), Role.DIM if node.box != NONE else _value_role(value)))
+    spans.append((clean(readable(value)), Role.DIM if node.container != NONE else _value_role(value)))
     return truncate_line(spans, width)
 
 
@@ -226,7 +226,7 @@ def _moment(moment: TimelineEvent, now: Instant, width: int, id_name: str, *, fi
     if moment.after == "failed":
         role = Role.FAILED
     elif moment.kind in {TimelineEventKind.PROBLEM, TimelineEventKind.ANOMALY}:
-        role = Role.BLIND if moment.kind is TimelineEventKind.PROBLEM else Role.WARN
+        role = Role.UNREACHABLE if moment.kind is TimelineEventKind.PROBLEM else Role.WARN
     word = "" if moment.text in {moment.after, ""} else f"  {clean(moment.text[:512])}"
     spans: list[Span] = [
         (f"{humanize.format_recent(moment.at_us, now)} ", Role.DIM),

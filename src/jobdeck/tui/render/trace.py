@@ -266,7 +266,7 @@ def _glyph(exchange: Exchange, notes: ExchangeNotes) -> Span:
         if this in notes.good:
             return "✓ ", Role.DONE
         return ("● ", Role.RUNNING) if this in notes.words else ("· ", Role.DIM)
-    return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.BLIND)
+    return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.UNREACHABLE)
 
 
 def _status(exchange: Exchange) -> Span:

@@ -15,12 +15,12 @@ from jobdeck.domain.job import JobKey
 from jobdeck.tui.cell_text import ShortIds
 from jobdeck.tui.job_table import JobTable, Order, Row
 from jobdeck.tui.render.columns import ColumnChoice, Columns, Name, columns_for
-from jobdeck.tui.render.row import ACKNOWLEDGED, Ticks, faded, steady_spans, ticking_spans, ticks
+from jobdeck.tui.render.row import ACKNOWLEDGED, LiveCells, dimmed, live_cells, live_spans, static_spans
 from jobdeck.tui.render.spans import EMPTY, Line, Role
 from jobdeck.tui.terminal import set_virtual_height
 from jobdeck.tui.widgets.line_view import MARKED, LineView
 
-Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], Ticks]
+Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], LiveCells]
 """Everything that a drawn row depends on besides the columns: the row's stamp, its background, whether it is dimmed
 because its data is old and whether it is marked, and its ticking texts."""
 
@@ -81,7 +81,7 @@ class JobList(LineView):
         self._tokens: list[Token | None] = []
         self._marks: Container[JobKey] = ()
         self._viewed: tuple[JobKey, ...] = ()
-        self._steady: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
+        self._static: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
         self._empty: Callable[[int], Sequence[Line]] = lambda _: ()
 
     @property
@@ -211,19 +211,19 @@ class JobList(LineView):
             return self.strip((), width)
         row = self._model.row_at(index)
         ground = self._ground_of(index)
-        steady = self._steady.get(row.revision)
-        if steady is None:
-            steady = self._steady[row.revision] = steady_spans(row, self._columns, self._names.of(row.job.key))
-        before, after = steady
+        static = self._static.get(row.revision)
+        if static is None:
+            static = self._static[row.revision] = static_spans(row, self._columns, self._names.of(row.job.key))
+        before, after = static
         if stale(row.job, self._now):
-            before, after = (*before[:1], *faded(before[1:])), faded(after)
+            before, after = (*before[:1], *dimmed(before[1:])), dimmed(after)
         sign = (
             (PICKED, Role.KEY)
             if row.job.key in self._marks
             else (ACKNOWLEDGED if row.job.acknowledged else " ", Role.DIM)
         )
         marker = ((MARKED if ground is not None else UNMARKED, Role.KEY), sign)
-        ticking = ticking_spans(ticks(row.job, self._now), self._columns)
+        ticking = live_spans(live_cells(row.job, self._now), self._columns)
         return self.strip((*marker, *before, *ticking, *after), width, ground)
 
     def on_resize(self) -> None:
@@ -304,7 +304,7 @@ class JobList(LineView):
             if columns.job_width != self._names.width:
                 self._names = ShortIds(columns.job_width)
             self.tell_order()
-        self._steady.clear()
+        self._static.clear()
         self._repaint()
 
     def _repaint(self) -> None:
@@ -337,7 +337,7 @@ class JobList(LineView):
             return None
         row: Row = self._model.row_at(index)
         signs = stale(row.job, self._now), row.job.key in self._marks
-        return row.revision, self._ground_of(index), signs, ticks(row.job, self._now)
+        return row.revision, self._ground_of(index), signs, live_cells(row.job, self._now)
 
     def _ground_of(self, index: int) -> Role | None:
         if index != self._index:

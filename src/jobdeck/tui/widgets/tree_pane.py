@@ -151,7 +151,7 @@ class TreePane(LineView):
         tree = self.json_tree
         if tree is None or not tree.rows:
             return
-        if tree.rows[tree.cursor].box == NONE:
+        if tree.rows[tree.cursor].container == NONE:
             self.post_message(self.ValueOpened(tree.label, tree.value()))
         else:
             self.action_toggle_node()
