@@ -212,13 +212,13 @@ async def test_a_row_is_laid_out_once_for_as_long_as_it_stays() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         app.put(*many(10))
         await settle(pilot)
-        first = set(app.jobs._steady.keys())
+        first = set(app.jobs._static.keys())
         app.jobs.tick(NOON.later(1))
         await settle(pilot)
-        assert set(app.jobs._steady.keys()) == first
+        assert set(app.jobs._static.keys()) == first
         app.put(job("op_0005", progress=0.5, version=2))
         await settle(pilot)
-        assert len(set(app.jobs._steady.keys()) - first) == 1
+        assert len(set(app.jobs._static.keys()) - first) == 1
 
 
 async def test_the_rows_in_view_are_told_when_they_change() -> None:
@@ -287,7 +287,7 @@ async def test_ten_thousand_rows_are_drawn_from_those_in_view() -> None:
         await settle(pilot)
         await pilot.press("G")
         await settle(pilot)
-        assert len(app.jobs._steady) < 200
+        assert len(app.jobs._static) < 200
         assert app.model.row_at(9_999).job.key.id in painted(app)[app.jobs.region.bottom - 1]
 
 

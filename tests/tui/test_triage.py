@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.job_filter import SETTLE_SECONDS, ListFilter
+from jobdeck.tui.job_filter import RESORT_SECONDS, ListFilter
 from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.spans import plain
@@ -65,7 +65,7 @@ def test_in_an_order_that_moves_rows_stay_until_it_is_time_to_settle() -> None:
     model.update([job("op_a", progress=0.9, version=2)], (), NOON)
     assert shown(model) == ["op_b", "op_a"]
     assert not triage.tick(NOON.later(1))
-    assert triage.tick(NOON.later(SETTLE_SECONDS))
+    assert triage.tick(NOON.later(RESORT_SECONDS))
     assert shown(model) == ["op_a", "op_b"]
 
 

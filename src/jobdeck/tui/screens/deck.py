@@ -86,7 +86,7 @@ class Deck(Screen[None]):
         self._title = TerminalTitle(write)
         if self._controls is not None:
             self._controls.on_jobs_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
-        self._state = DeckState(session.profiles, read_only=bool(self._read_only_reason), meanings=session.meanings)
+        self._state = DeckState(session.profiles, read_only=self._controls is None, meanings=session.meanings)
         self._failure: str | None = None
         self._notices = SessionNotices(self, session)
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
@@ -258,7 +258,7 @@ class Deck(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable actions that change something in a read-only session, and those of a replay outside of one."""
-        return is_available(action, read_only=bool(self._read_only_reason), replay=bool(self._state.replay))
+        return is_available(action, read_only=self._controls is None, replay=bool(self._state.replay))
 
     # Panes.
 
@@ -485,9 +485,7 @@ class Deck(Screen[None]):
 
     async def action_help(self) -> None:
         """Show the help."""
-        sections = help_sections(
-            self._panes.focused, read_only=bool(self._read_only_reason), replay=bool(self._state.replay)
-        )
+        sections = help_sections(self._panes.focused, read_only=self._controls is None, replay=bool(self._state.replay))
         await self._push(HelpScreen([*sections[:2], *self.programs.help, *sections[2:]]))
 
     def action_program(self, key: str) -> None:
@@ -537,7 +535,7 @@ class Deck(Screen[None]):
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, error = self._failure, one_line(self._session.storage_error)
-        fixed = bool(self._read_only_reason or self._state.replay)
+        fixed = self._controls is None or bool(self._state.replay)
         self._banner.show_lines(
             lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, read_only=fixed)
         )
@@ -557,7 +555,7 @@ class Deck(Screen[None]):
         if typed is not None:
             self._footer.say(typed.keys)
         else:
-            read_only, replay = bool(self._read_only_reason), bool(self._state.replay)
+            read_only, replay = self._controls is None, bool(self._state.replay)
             self._footer.show(
                 footer_view(self._panes, self._job_actions, self._labels, read_only=read_only, replay=replay)
             )
@@ -586,7 +584,7 @@ class Deck(Screen[None]):
     @property
     def _actions(self) -> tuple[Action, ...]:
         """The actions that are available in this session."""
-        return actions_when(read_only=bool(self._read_only_reason), replay=bool(self._state.replay))
+        return actions_when(read_only=self._controls is None, replay=bool(self._state.replay))
 
     @property
     def _labels(self) -> dict[str, str]:
