@@ -67,5 +67,5 @@ async def _measure() -> AsyncIterator[Number]:
 def _sort(app: ListApp, order: Order) -> None:
     app.model.set_order(order, NOON)
     app.jobs.sync(NOON)
-    app.jobs.tell_order()
+    app.jobs.post_order()
     app.screen._on_timer_update()

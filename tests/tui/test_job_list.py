@@ -43,7 +43,7 @@ class ListApp(App[int]):
     def on_job_list_selected(self, message: JobList.Selected) -> None:
         self.selected.append(message.key.id if message.key else None)
 
-    def on_job_list_viewed(self, message: JobList.Viewed) -> None:
+    def on_job_list_visible_rows_changed(self, message: JobList.VisibleRowsChanged) -> None:
         self.viewed.append(tuple(one.id for one in message.keys))
 
     def put(self, *jobs: Job, removed: Iterable[str] = (), settled: bool = True) -> None:
@@ -153,7 +153,7 @@ async def test_in_a_list_that_nobody_has_touched_what_fails_is_in_view() -> None
         await settle(pilot)
         assert "op_worse" in painted(app)[1]
         assert cursor_line(app) == (1, "op_worse")
-        app.jobs.hold()
+        app.jobs.pin_selection()
         app.put(*(job(f"op_late{number}", Phase.FAILED, ended=NOON, version=2) for number in range(9)))
         app.put(*(job(f"op_more{number}", Phase.FAILED, ended=NOON, version=2) for number in range(9)))
         await settle(pilot)

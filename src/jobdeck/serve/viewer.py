@@ -28,7 +28,7 @@ class View(Protocol):
         """Draw for another size, in cells."""
         ...
 
-    def attend(self, *, present: bool) -> None:
+    def set_user_present(self, *, present: bool) -> None:
         """Set whether the browser window has the focus."""
         ...
 
@@ -162,7 +162,7 @@ class Viewer:
                 await self._input.acquire(RESIZE_COST)
                 self._view.resize(min(width, MAX_WIDTH), min(height, MAX_HEIGHT))
             case ["focus"] | ["blur"]:
-                self._view.attend(present=message == ["focus"])
+                self._view.set_user_present(present=message == ["focus"])
             case _:
                 pass
 

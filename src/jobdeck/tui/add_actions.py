@@ -46,8 +46,8 @@ class AddActions:
         """Open the dialog for targets, filled with the pasted `text`, or else with the draft left there last time."""
         known = self._state.is_watched
         if self._controls is not None:
-            sheet = AddScreen(self._controls.parse, known, self._add, self._keep_draft, text or self._draft)
-            await self._push(sheet)
+            dialog = AddScreen(self._controls.parse, known, self._add, self._keep_draft, text or self._draft)
+            await self._push(dialog)
 
     async def discover(self) -> None:
         """List the jobs that the APIs started recently, and watch the chosen ones."""

@@ -64,8 +64,8 @@ class JobdeckApp(TerminalApp):
     """The app on one session.
 
     `run` returns, and `return_code` is: 0 when the user quits, 1 after the engine failed or the screen crashed (`error`
-    is then the error; it was not printed), 130 after ctrl+c, 128 + n after signal n. `put` replaces the clipboard. With
-    `mouse` False the terminal keeps the mouse until ctrl+t is pressed.
+    is then set; it was not printed), 130 after ctrl+c, 128 + n after signal n. `write_clipboard` replaces the
+    terminal's clipboard. With `mouse` False the terminal keeps the mouse until ctrl+t is pressed.
     """
 
     TITLE = "jobdeck"
@@ -85,7 +85,7 @@ class JobdeckApp(TerminalApp):
         session: Session,
         *,
         theme: str = DARK.name,
-        put: ClipboardWriter | None = None,
+        write_clipboard: ClipboardWriter | None = None,
         save: Save = save,
         frame_seconds: float = FRAME_SECONDS,
         driver_class: type[Driver] | None = None,
@@ -111,8 +111,8 @@ class JobdeckApp(TerminalApp):
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
-        ways = put or clipboard(self.write), self.write, save
-        self._deck = Deck(session, *ways) if playback is None else ReplayDeck(playback, session, *ways)
+        services = write_clipboard or clipboard(self.write), self.write, save
+        self._deck = Deck(session, *services) if playback is None else ReplayDeck(playback, session, *services)
         self._hints = HintLine(self._deck.deck_state, self._selected, hints) if hints is not None else None
 
     @property
@@ -165,11 +165,11 @@ class JobdeckApp(TerminalApp):
 
     def on_app_focus(self) -> None:
         """Poll at full speed while the terminal has the focus."""
-        self._deck.attend(present=True)
+        self._deck.set_user_present(present=True)
 
     def on_app_blur(self) -> None:
         """Poll less often while the terminal is in the background."""
-        self._deck.attend(present=False)
+        self._deck.set_user_present(present=False)
 
     def on_copied_text_screen_mouse_released(self, message: CopiedTextScreen.MouseReleased) -> None:
         """Release the mouse to the terminal, or take it back."""

@@ -103,7 +103,7 @@ def clipboard(
     environ = os.environ if environ is None else environ
     found = tools(environ, platform=platform)
 
-    async def put(text: str) -> str:
+    async def write_text(text: str) -> str:
         taken: list[str] = []
         errors: list[ClipboardError] = []
         for tool in found:
@@ -123,7 +123,7 @@ def clipboard(
         write(passed_through(osc52(text), environ) if in_gnu_screen(environ) else osc52(text))
         return f"OSC 52, because {errors[0]}" if errors else "OSC 52"
 
-    return put
+    return write_text
 
 
 async def give(tool: Tool, text: str) -> None:
@@ -181,8 +181,8 @@ class CopiedText:
 class ClipboardService:
     """Sends texts to the clipboard and reports it as "sent", because a terminal never confirms that it took one."""
 
-    def __init__(self, put: ClipboardWriter, clock: Clock, say: Say, save: Save = save) -> None:
-        self._put = put
+    def __init__(self, write: ClipboardWriter, clock: Clock, say: Say, save: Save = save) -> None:
+        self._write = write
         self._save = save
         self._clock = clock
         self._say = say
@@ -200,10 +200,10 @@ class ClipboardService:
 
     async def _send(self, text: str, what: str) -> bool:
         try:
-            way = await self._put(text)
+            way = await self._write(text)
         except TooBigError as error:
             self._say(f"{what} not sent to the clipboard: {error}", True)
-            await self.keep(text, what)
+            await self.save(text, what)
             return False
         except ClipboardError as error:
             self._say(f"{what} not sent to the clipboard: {error}\n{_shown(text)}\nC to view it", True)
@@ -211,7 +211,7 @@ class ClipboardService:
         self._say(f"{_shown(text)}\n{what} sent to clipboard ({way}) · C to view", False)
         return True
 
-    async def keep(self, text: str, what: str) -> Path | None:
+    async def save(self, text: str, what: str) -> Path | None:
         """Write a text to a file, and say where it is."""
         try:
             path = await self._save(text, what, self._clock.now().us)

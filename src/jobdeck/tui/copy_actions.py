@@ -100,41 +100,41 @@ class TicketDraft:
         self._session = session
         self._keys = keys
         self._note = ""
-        self._keeping: asyncio.Task[None] | None = None
+        self._saving: asyncio.Task[None] | None = None
 
     async def note(self) -> str:
         """Return the saved note."""
         kept = await self._session.note(self._keys)
-        if self._keeping is None:
+        if self._saving is None:
             self._note = kept
         return kept
 
-    def keep(self, note: str) -> None:
+    def save_note(self, note: str) -> None:
         """Save a new note, in the background: closing the ticket does not lose it."""
         before, self._note = self._note, note
-        earlier = self._keeping
+        earlier = self._saving
 
-        async def keep() -> None:
+        async def save() -> None:
             if earlier is not None:
                 await earlier
             if not isinstance(self._session.access, ReadOnly):
                 await self._session.access.keep_note(self._keys, note, before)
 
-        self._keeping = asyncio.get_running_loop().create_task(keep(), name="save a note")
+        self._saving = asyncio.get_running_loop().create_task(save(), name="save a note")
 
-    async def make(self, *, include_result: bool) -> str:
+    async def render(self, *, include_result: bool) -> str:
         """Return the text of the ticket."""
-        if self._keeping is not None:
-            await asyncio.shield(self._keeping)
+        if self._saving is not None:
+            await asyncio.shield(self._saving)
         return await self._session.ticket(self._keys, self._note, include_result=include_result)
 
 
 class CopyActions:
     """Runs the actions of `y`, `c`, `Y` and `C`. Arguments are jobs and exchanges, not row numbers, which may move."""
 
-    def __init__(self, session: Session, copier: ClipboardService, say: Say, push: Push) -> None:
+    def __init__(self, session: Session, clipboard: ClipboardService, say: Say, push: Push) -> None:
         self._session = session
-        self._copier = copier
+        self._clipboard = clipboard
         self._say = say
         self._push = push
 
@@ -144,7 +144,7 @@ class CopyActions:
         if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
         else:
-            await self._copier.send(found.text, found.what)
+            await self._clipboard.send(found.text, found.what)
 
     async def curl(self, asked: Exchange | Target | None) -> None:
         """Send a request as a curl command."""
@@ -152,7 +152,7 @@ class CopyActions:
         if isinstance(found, NothingToCopy):
             self._say(found.reason, True)
         else:
-            await self._copier.send(found.text, found.what)
+            await self._clipboard.send(found.text, found.what)
 
     async def ticket(self, keys: Sequence[JobKey]) -> None:
         """Open one ticket for these jobs."""
@@ -163,24 +163,26 @@ class CopyActions:
         subject = (
             one_line(elide_middle(chosen[0].id, 40)) if len(chosen) == 1 else humanize.pluralize(len(chosen), "job")
         )
-        await self._push(TicketScreen(TicketDraft(self._session, chosen), self._copier, subject))
+        await self._push(TicketScreen(TicketDraft(self._session, chosen), self._clipboard, subject))
 
     async def value(self, label: str, text: str) -> None:
         """Send a value of a result."""
-        await self._copier.send(safe_text(text), f"value of {one_line(elide_middle(label, 40))}" if label else "result")
+        await self._clipboard.send(
+            safe_text(text), f"value of {one_line(elide_middle(label, 40))}" if label else "result"
+        )
 
     async def show_value(self, label: str, text: str) -> None:
         """Show a value of a result in full."""
-        await self._push(ValueScreen(self._copier, label, text))
+        await self._push(ValueScreen(self._clipboard, label, text))
 
     async def exchange(self, state: DeckState, key: JobKey, exchange: Exchange) -> None:
         """Show one exchange of a job."""
-        await self._push(ExchangeScreen(state, key, exchange, self._session, self._copier))
+        await self._push(ExchangeScreen(state, key, exchange, self._session, self._clipboard))
 
-    async def sent(self) -> None:
+    async def show_clipboard(self) -> None:
         """Show the text that was sent last."""
-        last = self._copier.last
+        last = self._clipboard.last
         if last is None:
             self._say("nothing sent to the clipboard yet", False)
         else:
-            await self._push(CopiedTextScreen(self._copier, last))
+            await self._push(CopiedTextScreen(self._clipboard, last))

@@ -97,7 +97,7 @@ class JobActions:
         keys, name = [job.key for job in jobs], _subject([job.key for job in jobs])
         self._undo.push(f"watching {name} again", self._way_back(keys, lambda: engine.restore(jobs)))
         if len(keys) > 1:
-            self._jobs.step_off(keys)
+            self._jobs.select_neighbor(keys)
         engine.remove(keys)
         return f"stopped watching {name} (u to undo)"
 
@@ -119,7 +119,7 @@ class JobActions:
         back = self._way_back(changed, lambda: engine.acknowledge(changed, acknowledged=not on))
         self._undo.push("no longer acknowledged" if on else "acknowledged again", back)
         if on:
-            self._jobs.step_off(changed)
+            self._jobs.select_neighbor(changed)
         several = f"{humanize.pluralize(len(changed), 'job')} " if len(rows) > 1 else ""
         if len(self.marks):
             self._mark(())

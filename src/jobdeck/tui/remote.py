@@ -98,7 +98,9 @@ class RemoteView:
             sink = staticmethod(write)
 
         self._size = (width, height)
-        self._app = JobdeckApp(session, put=_put(write), save=_save_nothing, driver_class=Linked)
+        self._app = JobdeckApp(
+            session, write_clipboard=_clipboard_writer(write), save=_save_nothing, driver_class=Linked
+        )
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -121,7 +123,7 @@ class RemoteView:
         if (driver := self._driver) is not None and usable_size(width, height) != driver.drawn_size:
             driver.resize(width, height)
 
-    def attend(self, *, present: bool) -> None:
+    def set_user_present(self, *, present: bool) -> None:
         """Note whether the viewer's window has the focus."""
         self._app.post_message(events.AppFocus() if present else events.AppBlur())
 
@@ -148,14 +150,14 @@ def _release_memory() -> None:
     asyncio.get_running_loop().call_later(COLLECT_SECONDS, gc.collect)
 
 
-def _put(write: Write) -> Callable[[str], Any]:
-    async def put(text: str) -> str:
+def _clipboard_writer(write: Write) -> Callable[[str], Any]:
+    async def write_clipboard(text: str) -> str:
         if len(text.encode()) > OSC52_BYTES:
             raise TooBigError(f"{len(text.encode())} bytes is more than a terminal accepts")
         write(osc52(text))
         return "the browser"
 
-    return put
+    return write_clipboard
 
 
 async def _save_nothing(text: str, subject: str, us: int, *, suffix: str = ".md") -> Path:

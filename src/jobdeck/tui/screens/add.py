@@ -98,7 +98,7 @@ class AddScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out heading, text, preview and keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(_heading)
             text = TextArea(self._text, placeholder=PLACEHOLDER, soft_wrap=False, show_line_numbers=False)
             text.cursor_blink = False

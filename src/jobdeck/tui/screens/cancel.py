@@ -42,7 +42,7 @@ class CancelScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the jobs, the question, the input and the keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._lines, id="cancelled")
             text = Input(compact=True, max_length=20, id="confirm")
             text.cursor_blink = False

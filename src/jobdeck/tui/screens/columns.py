@@ -41,7 +41,7 @@ class ColumnsScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the columns and the keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._heading, id="columns-heading")
             yield self._list
             yield self.key_line

@@ -72,7 +72,7 @@ class Deck(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(*(group for group in Group if group not in OWN_KEYS))
 
     def __init__(
-        self, session: Session, put: ClipboardWriter, write: Callable[[str], object], save: Save = save
+        self, session: Session, write_clipboard: ClipboardWriter, write: Callable[[str], object], save: Save = save
     ) -> None:
         super().__init__()
         self._session = session
@@ -80,7 +80,7 @@ class Deck(Screen[None]):
         self._controls: SessionControls | None = None if isinstance(session.access, ReadOnly) else session.access
         self._attention: Attention | None = None
         self._saver = BodySaver(session.clock, save, self._say)
-        clipboard = ClipboardService(put, session.clock, self._say, save)
+        clipboard = ClipboardService(write_clipboard, session.clock, self._say, save)
         self._copy = CopyActions(session, clipboard, self._say, self._push)
         self._notifications = EndNotifications(write, self._say)
         self._title = TerminalTitle(write)
@@ -144,10 +144,10 @@ class Deck(Screen[None]):
         self._attention = engine.attention
         self._notices.show()
         self._jobs.when_empty(self._empty_lines)
-        self.attend(present=not self._state.unfocused)
+        self.set_user_present(present=not self._state.unfocused)
         if self._attention is not None:
             self._attention.set_selected(self._jobs.selected)
-            self._attention.set_visible(self._jobs.viewed)
+            self._attention.set_visible(self._jobs.visible_keys)
 
     def draw(self, batch: ChangeSet) -> None:
         """Draw a batch of changes."""
@@ -170,7 +170,7 @@ class Deck(Screen[None]):
         if not (self.app.is_headless or self.app.is_web):
             self._title.show(*self._state.totals, paused=self._state.paused)
 
-    def attend(self, *, present: bool) -> None:
+    def set_user_present(self, *, present: bool) -> None:
         """Set whether the terminal has the focus."""
         if self._attention is not None:
             self._attention.set_user_present(present=present)
@@ -185,7 +185,7 @@ class Deck(Screen[None]):
 
     def pin_selection(self, action: str) -> None:
         """Make the selection stick to its job, whatever becomes more urgent: `action` is meant for that job."""
-        self._jobs.hold()
+        self._jobs.pin_selection()
 
     # Messages of widgets.
 
@@ -196,8 +196,8 @@ class Deck(Screen[None]):
             self._attention.set_selected(message.key)
         self._draw_selected()
 
-    @on(JobList.Viewed)
-    def rows_viewed(self, message: JobList.Viewed) -> None:
+    @on(JobList.VisibleRowsChanged)
+    def visible_rows_changed(self, message: JobList.VisibleRowsChanged) -> None:
         """Poll the rows on the screen before the others."""
         if self._attention is not None:
             self._attention.set_visible(message.keys)
@@ -418,7 +418,7 @@ class Deck(Screen[None]):
 
     async def action_show_clipboard(self) -> None:
         """Show the text that was sent to the clipboard last."""
-        await self._copy.sent()
+        await self._copy.show_clipboard()
 
     def action_notify_end(self) -> None:
         """Toggle notifications for the marked jobs, or else the selected one."""
@@ -517,7 +517,7 @@ class Deck(Screen[None]):
     def _see_failures(self) -> None:
         """Mark the failures in view as seen."""
         if self._panes.zoomed in (None, self._jobs) and not self._state.unfocused:
-            self._state.new_failures.mark_seen(self._jobs.viewed)
+            self._state.new_failures.mark_seen(self._jobs.visible_keys)
 
     def _draw_titles(self) -> None:
         self._panes.draw_titles(self._session.clock.now(), self._job_actions.note)

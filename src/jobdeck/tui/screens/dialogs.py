@@ -96,9 +96,9 @@ class CopiedTextScreen(Dialog[None]):
         ("q,C,enter", "leave", "back"),
     ]
 
-    def __init__(self, copier: ClipboardService, sent: CopiedText) -> None:
+    def __init__(self, clipboard: ClipboardService, sent: CopiedText) -> None:
         super().__init__()
-        self._copier = copier
+        self._clipboard = clipboard
         self._sent = sent
 
     def compose(self) -> ComposeResult:
@@ -114,11 +114,11 @@ class CopiedTextScreen(Dialog[None]):
 
     def action_send(self) -> None:
         """Send the text again."""
-        self.run_worker(self._copier.send(self._sent.text, self._sent.what), group="clipboard")
+        self.run_worker(self._clipboard.send(self._sent.text, self._sent.what), group="clipboard")
 
     def action_save(self) -> None:
         """Save the text to a file."""
-        self.run_worker(self._copier.keep(self._sent.text, self._sent.what), group="clipboard")
+        self.run_worker(self._clipboard.save(self._sent.text, self._sent.what), group="clipboard")
 
     def action_leave(self) -> None:
         """Take the mouse back, and close."""
@@ -137,15 +137,15 @@ class ValueScreen(Dialog[None]):
     KEYS = (("y", "copy"), ("esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [("y", "copy", "copy"), ("q,enter", "leave", "back")]
 
-    def __init__(self, copier: ClipboardService, label: str, text: str) -> None:
+    def __init__(self, clipboard: ClipboardService, label: str, text: str) -> None:
         super().__init__()
-        self._copier = copier
+        self._clipboard = clipboard
         self._label = label
         self._text = text
 
     def compose(self) -> ComposeResult:
         """Lay out name, value and keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._heading)
             yield Document(id="value")
             yield self.key_line
@@ -157,7 +157,7 @@ class ValueScreen(Dialog[None]):
     def action_copy(self) -> None:
         """Send the value to the clipboard."""
         what = f"value of {self._label}" if self._label else "value"
-        self.run_worker(self._copier.send(safe_text(self._text), what), group="clipboard")
+        self.run_worker(self._clipboard.send(safe_text(self._text), what), group="clipboard")
 
     def _heading(self, width: int) -> Sequence[Line]:
         size = humanize.format_size(len(self._text.encode()))

@@ -136,20 +136,20 @@ class ExchangeScreen(Dialog[None]):
         key: JobKey,
         exchange: Exchange,
         session: Session,
-        copier: ClipboardService,
+        clipboard: ClipboardService,
     ) -> None:
         super().__init__()
         self._state = state
         self._key = key
         self._exchange = exchange
         self._clock = session.clock
-        self._copier = copier
+        self._clipboard = clipboard
         self._curl = session.curl
         self._view = ExchangeView(key.id, session.clock.now(), past=bool(state.replay))
 
     def compose(self) -> ComposeResult:
         """Lay out the request line, the exchange and the keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._title, id="exchange-title")
             yield self._view
             yield self.key_line
@@ -177,7 +177,7 @@ class ExchangeScreen(Dialog[None]):
         """Show a value of the body in full."""
         message.stop()
         if self.is_current:
-            await self.app.push_screen(ValueScreen(self._copier, message.label, message.text))
+            await self.app.push_screen(ValueScreen(self._clipboard, message.label, message.text))
 
     def action_older(self) -> None:
         """Show the next older exchange."""
@@ -226,7 +226,7 @@ class ExchangeScreen(Dialog[None]):
             self.notify("no curl command: the request is not known", severity="warning", markup=False)
 
     def _send(self, text: str, what: str) -> None:
-        self.run_worker(self._copier.send(safe_text(text), what), group="clipboard")
+        self.run_worker(self._clipboard.send(safe_text(text), what), group="clipboard")
 
     def _step(self, by: int) -> None:
         exchanges = self._state.exchanges(self._key)

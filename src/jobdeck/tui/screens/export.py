@@ -43,7 +43,7 @@ class ExportScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the formats and the keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._lines)
             yield self.key_line
 

@@ -89,7 +89,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the search, the page, and the keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             with Horizontal(id="help-head"):
                 yield LinesWidget(_heading, id="help-title")
                 yield self._input

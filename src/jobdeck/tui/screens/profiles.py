@@ -48,7 +48,7 @@ class ProfilesScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the profiles and the keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(lambda width: (truncate_line(((" Profiles", Role.STRONG),), width),))
             yield self._list
             yield self.key_line

@@ -37,11 +37,11 @@ class ReplayDeck(Deck):
         self,
         playback: Playback,
         session: Session,
-        put: ClipboardWriter,
+        write_clipboard: ClipboardWriter,
         write: Callable[[str], object],
         save: Save = save,
     ) -> None:
-        super().__init__(session, put, write, save)
+        super().__init__(session, write_clipboard, write, save)
         self._playback = playback
         self._seek_bar = FilterBar("seek", SEEKING, prompt="@")
         self._bar = PlaybackBar(playback, self._at)

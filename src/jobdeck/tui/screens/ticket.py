@@ -23,18 +23,18 @@ MAKING_SECONDS = 5.0
 NOTE_PLACEHOLDER = "for support: what you did and what you expected"
 
 
-class Paper(Protocol):
+class Draft(Protocol):
     """A ticket that can be made repeatedly, with its note."""
 
     async def note(self) -> str:
         """Return the saved note."""
         ...
 
-    def keep(self, note: str) -> None:
+    def save_note(self, note: str) -> None:
         """Save a new note, which tickets include from then on. Needs a running loop."""
         ...
 
-    async def make(self, *, include_result: bool) -> str:
+    async def render(self, *, include_result: bool) -> str:
         """Return the ticket, optionally with the jobs' results."""
         ...
 
@@ -54,11 +54,11 @@ class TicketScreen(Dialog[None]):
     AUTO_FOCUS = "Document"
     TEXT_KEYS: ClassVar[str] = "ne"
 
-    def __init__(self, paper: Paper, copier: ClipboardService, subject: str) -> None:
+    def __init__(self, draft: Draft, clipboard: ClipboardService, subject: str) -> None:
         """Start making the ticket; needs a running loop."""
         super().__init__()
-        self._paper = paper
-        self._copier = copier
+        self._draft = draft
+        self._clipboard = clipboard
         self._subject = subject
         self._note = ""
         self._with_result = False
@@ -89,7 +89,7 @@ class TicketScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out ticket, note and keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._heading, id="ticket-heading")
             yield Document(id="ticket")
             note = TextArea(placeholder=NOTE_PLACEHOLDER, soft_wrap=True, show_line_numbers=False)
@@ -116,12 +116,12 @@ class TicketScreen(Dialog[None]):
     def action_copy(self) -> None:
         """Send the ticket to the clipboard, and return to the deck."""
         self._take_note()
-        self.run_worker(self._hand_on(self._copier.send), group="hand on")
+        self.run_worker(self._deliver(self._clipboard.send), group="deliver")
 
     def action_save(self) -> None:
         """Save the ticket to a file; the dialog stays open, because the next keys would go to the deck."""
         self._take_note()
-        self.run_worker(self._hand_on(self._copier.keep, leave=False), group="hand on")
+        self.run_worker(self._deliver(self._clipboard.save, leave=False), group="deliver")
 
     def action_note(self) -> None:
         """Edit the note."""
@@ -150,12 +150,12 @@ class TicketScreen(Dialog[None]):
         note = self.query_one(TextArea).text.strip()
         if note != self._note:
             self._note = note
-            self._paper.keep(note)
+            self._draft.save_note(note)
             self._remake()
 
     async def _recall_note(self) -> None:
         """Load the saved note, unless the user already typed another."""
-        kept = await self._paper.note()
+        kept = await self._draft.note()
         note = self.query_one(TextArea)
         if kept and not note.text:
             self._note = kept.strip()
@@ -163,11 +163,11 @@ class TicketScreen(Dialog[None]):
             note.move_cursor(note.document.end)
 
     def _begin(self) -> asyncio.Task[str]:
-        async def make() -> str:
+        async def render() -> str:
             async with asyncio.timeout(MAKING_SECONDS):
-                return await self._paper.make(include_result=self._with_result)
+                return await self._draft.render(include_result=self._with_result)
 
-        return asyncio.get_running_loop().create_task(make(), name="ticket")
+        return asyncio.get_running_loop().create_task(render(), name="ticket")
 
     def _remake(self) -> None:
         self._making.cancel()
@@ -201,7 +201,7 @@ class TicketScreen(Dialog[None]):
         self.notify(f"no ticket: {reason}", severity="warning", markup=False)
         return None
 
-    async def _hand_on(self, way: Callable[[str, str], Awaitable[object]], *, leave: bool = True) -> None:
+    async def _deliver(self, way: Callable[[str, str], Awaitable[object]], *, leave: bool = True) -> None:
         if self._busy:
             return
         self._busy = True

@@ -48,7 +48,7 @@ class ViewsScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the views and the keys."""
-        with Vertical(classes="sheet"):
+        with Vertical(classes="dialog"):
             yield LinesWidget(lambda _: (((" Views", Role.STRONG),),))
             yield LinesWidget(self._lines, id="views")
             yield self._input

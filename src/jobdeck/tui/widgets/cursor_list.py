@@ -68,7 +68,7 @@ class CursorList(LineView, Generic[EntryT]):
         self._entries: Sequence[EntryT] = ()
         self._index = 0
         self._cursor = cursor
-        self._touched = cursor is not None
+        self._user_moved = cursor is not None
 
     @property
     def entries(self) -> Sequence[EntryT]:
@@ -90,7 +90,7 @@ class CursorList(LineView, Generic[EntryT]):
         in_view = 0 <= self._index - self.scroll_offset.y < self.page
         before = self._index
         self._entries = entries
-        self._index = self._find() if self._touched else self._nearest(0, 1)
+        self._index = self._find() if self._user_moved else self._nearest(0, 1)
         self._take_key()
         self._lay_out()
         if in_view:
@@ -103,7 +103,7 @@ class CursorList(LineView, Generic[EntryT]):
         self._cursor = key
         self._go(self._find(), 1)
 
-    def ground(self, line: int) -> Role | None:
+    def line_background(self, line: int) -> Role | None:
         """Return the background role of a line."""
         return Role.CURSOR if line == self._index and self._cursor is not None else None
 
@@ -135,7 +135,7 @@ class CursorList(LineView, Generic[EntryT]):
 
     def _go(self, index: int, step: int) -> None:
         """Move the cursor to an entry; from a heading, to the next entry in the direction of `step`."""
-        self._touched = True
+        self._user_moved = True
         self._index = self._nearest(index, step)
         self._take_key()
         self._reveal()

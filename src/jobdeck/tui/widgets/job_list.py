@@ -26,7 +26,7 @@ because its data is old and whether it is marked, and its ticking texts."""
 
 CACHED_ROWS = 1_024
 UNMARKED = " "
-PICKED = "*"
+MARK = "*"
 EMPTY_LINES = 6
 """Lines of the text that is shown without rows."""
 
@@ -50,7 +50,7 @@ class JobList(LineView):
     class Opened(Message):
         """The selected job should be opened."""
 
-    class Viewed(Message):
+    class VisibleRowsChanged(Message):
         """Other rows are on the screen."""
 
         def __init__(self, keys: tuple[JobKey, ...]) -> None:
@@ -75,12 +75,12 @@ class JobList(LineView):
         self._names = ShortIds(0)
         self._selected: JobKey | None = None
         self._index = 0
-        self._held = False
-        self._touched = False
-        self._above: Callable[[], int] = lambda: 0
+        self._pinned = False
+        self._user_moved = False
+        self._header_height: Callable[[], int] = lambda: 0
         self._tokens: list[Token | None] = []
         self._marks: Container[JobKey] = ()
-        self._viewed: tuple[JobKey, ...] = ()
+        self._visible_keys: tuple[JobKey, ...] = ()
         self._static: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
         self._empty: Callable[[int], Sequence[Line]] = lambda _: ()
 
@@ -116,11 +116,11 @@ class JobList(LineView):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of rows, limited to the room below what is above the list."""
-        return max(0, min(self.wanted_height, container.height - self._above()))
+        return max(0, min(self.wanted_height, container.height - self._header_height()))
 
-    def stand_under(self, lines: Callable[[], int]) -> None:
+    def set_header_height(self, lines: Callable[[], int]) -> None:
         """Set a function for the number of lines above the list in its pane."""
-        self._above = lines
+        self._header_height = lines
 
     def when_empty(self, make: Callable[[int], Sequence[Line]]) -> None:
         """Set what is drawn without rows, for a width."""
@@ -129,9 +129,9 @@ class JobList(LineView):
             self._repaint()
 
     @property
-    def viewed(self) -> tuple[JobKey, ...]:
+    def visible_keys(self) -> tuple[JobKey, ...]:
         """The jobs whose rows are on the screen."""
-        return self._viewed
+        return self._visible_keys
 
     def sync(self, now: Instant, *, settled: bool = True) -> None:
         """Repaint changed rows at the time `now`, and keep the selection.
@@ -149,24 +149,24 @@ class JobList(LineView):
             self._lay_out()
         line = self._index - self.scroll_offset.y
         index = self._model.index(self._selected) if self._selected is not None else None
-        if index is None or not self._held:
-            index = 0 if not self._held else min(self._index, count - 1)
-        self._held = self._held or (settled and count > 0)
+        if index is None or not self._pinned:
+            index = 0 if not self._pinned else min(self._index, count - 1)
+        self._pinned = self._pinned or (settled and count > 0)
         if self.virtual_size.height != count:
             before = self.virtual_size.height
             set_virtual_height(self, count)
             if min(before, count) <= self.size.height:
                 # The pane is as high as its rows while they fit: only then does another row need a layout.
                 self.refresh(layout=True)
-        self._index = max(0 if self._sunk(index) else index, 0)
+        self._index = max(0 if self._below_fold(index) else index, 0)
         self._select(self._model.row_at(self._index).job.key if count else None)
         top = self.scroll_offset.y
         wanted = self._index - line if top > 0 else top
         self._scroll(min(max(wanted, self._index - self.page + 1), self._index))
         self._paint_changes()
-        self._tell_viewed()
+        self._post_visible_rows()
 
-    def tell_order(self) -> None:
+    def post_order(self) -> None:
         """Post the sort order, for the headings."""
         self.post_message(self.Resized(self._columns, self._model.order))
 
@@ -186,12 +186,12 @@ class JobList(LineView):
         self._marks = keys
         self._paint_changes()
 
-    def hold(self) -> None:
+    def pin_selection(self) -> None:
         """Make the selection stick to its job, as if the user had moved there."""
-        self._held = self._held or self._selected is not None
-        self._touched = self._held
+        self._pinned = self._pinned or self._selected is not None
+        self._user_moved = self._pinned
 
-    def step_off(self, keys: Collection[JobKey]) -> None:
+    def select_neighbor(self, keys: Collection[JobKey]) -> None:
         """Select the next row not in `keys`, whose jobs are about to move; at the end, the previous one."""
         if self._selected not in keys:
             return
@@ -210,7 +210,7 @@ class JobList(LineView):
         if index >= len(self._model):
             return self.strip((), width)
         row = self._model.row_at(index)
-        ground = self._ground_of(index)
+        background = self._background_of(index)
         static = self._static.get(row.revision)
         if static is None:
             static = self._static[row.revision] = static_spans(row, self._columns, self._names.of(row.job.key))
@@ -218,22 +218,22 @@ class JobList(LineView):
         if stale(row.job, self._now):
             before, after = (*before[:1], *dimmed(before[1:])), dimmed(after)
         sign = (
-            (PICKED, Role.KEY)
+            (MARK, Role.KEY)
             if row.job.key in self._marks
             else (ACKNOWLEDGED if row.job.acknowledged else " ", Role.DIM)
         )
-        marker = ((MARKED if ground is not None else UNMARKED, Role.KEY), sign)
+        marker = ((MARKED if background is not None else UNMARKED, Role.KEY), sign)
         ticking = live_spans(live_cells(row.job, self._now), self._columns)
-        return self.strip((*marker, *before, *ticking, *after), width, ground)
+        return self.strip((*marker, *before, *ticking, *after), width, background)
 
     def on_resize(self) -> None:
         """Lay out the columns for the new width, and keep the selected row in view."""
         self._lay_out()
-        if self._sunk(self._index):
+        if self._below_fold(self._index):
             self._index = 0
             self._select(self._model.row_at(0).job.key)
         self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
-        self._tell_viewed()
+        self._post_visible_rows()
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """Draw the cursor as active or inactive."""
@@ -256,7 +256,7 @@ class JobList(LineView):
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self._tokens = self._all_tokens()
-            self._tell_viewed()
+            self._post_visible_rows()
 
     def move_by(self, lines: int) -> None:
         """Move the selection down, or up if negative."""
@@ -273,22 +273,22 @@ class JobList(LineView):
     def _go(self, index: int) -> None:
         if not len(self._model):
             return
-        self._held = self._touched = True
+        self._pinned = self._user_moved = True
         self._index = min(max(index, 0), len(self._model) - 1)
         self._select(self._model.row_at(self._index).job.key)
         self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
         self._paint_changes()
 
-    def _sunk(self, index: int) -> bool:
+    def _below_fold(self, index: int) -> bool:
         """Whether a row is out of view in a list in which the user has not moved."""
-        return not self._touched and self.scroll_offset.y == 0 and index >= self.page
+        return not self._user_moved and self.scroll_offset.y == 0 and index >= self.page
 
     def _select(self, key: JobKey | None) -> None:
         if key != self._selected:
             self._selected = key
-            self._tell(self.Selected(key))
+            self._post(self.Selected(key))
 
-    def _tell(self, message: Message) -> None:
+    def _post(self, message: Message) -> None:
         # The sender is set to the list: a message sent from the pane around it would not reach that pane.
         self.post_message(message.set_sender(self))
 
@@ -303,7 +303,7 @@ class JobList(LineView):
             self._columns = columns
             if columns.job_width != self._names.width:
                 self._names = ShortIds(columns.job_width)
-            self.tell_order()
+            self.post_order()
         self._static.clear()
         self._repaint()
 
@@ -337,16 +337,16 @@ class JobList(LineView):
             return None
         row: Row = self._model.row_at(index)
         signs = stale(row.job, self._now), row.job.key in self._marks
-        return row.revision, self._ground_of(index), signs, live_cells(row.job, self._now)
+        return row.revision, self._background_of(index), signs, live_cells(row.job, self._now)
 
-    def _ground_of(self, index: int) -> Role | None:
+    def _background_of(self, index: int) -> Role | None:
         if index != self._index:
             return None
         return Role.CURSOR if self.has_focus else Role.CURSOR_AWAY
 
-    def _tell_viewed(self) -> None:
+    def _post_visible_rows(self) -> None:
         top = self.scroll_offset.y
         keys = tuple(self._model.keys(top, top + self.scrollable_content_region.height))
-        if keys != self._viewed:
-            self._viewed = keys
-            self._tell(self.Viewed(keys))
+        if keys != self._visible_keys:
+            self._visible_keys = keys
+            self._post(self.VisibleRowsChanged(keys))

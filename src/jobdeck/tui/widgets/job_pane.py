@@ -62,7 +62,7 @@ class JobPane(Vertical):
         suggester = FilterSuggester(state.table.rows)
         self.filter_bar = FilterBar("filter", FILTERING, history=self._history, suggester=suggester)
         self.jobs = JobList(state.table, clock.now(), id="jobs")
-        self.jobs.stand_under(self._above)
+        self.jobs.set_header_height(self._header_height)
 
     def compose(self) -> ComposeResult:
         """Lay out filter, headings and list."""
@@ -72,7 +72,7 @@ class JobPane(Vertical):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the height that shows every row, for `auto` in a style sheet."""
-        return self.jobs.wanted_height + self._above()
+        return self.jobs.wanted_height + self._header_height()
 
     @property
     def filter_text(self) -> str:
@@ -217,7 +217,7 @@ class JobPane(Vertical):
     def redraw(self) -> None:
         """Redraw after sorting or filtering."""
         self.jobs.sync(self._clock.now(), settled=self._state.settled)
-        self.jobs.tell_order()
+        self.jobs.post_order()
         self.draw_filter()
 
     def draw_filter(self) -> None:
@@ -284,5 +284,5 @@ class JobPane(Vertical):
         self._save(Preference.ORDER, self._state.table.order.text)
         self.redraw()
 
-    def _above(self) -> int:
+    def _header_height(self) -> int:
         return 1 + int(self.filter_bar.display)

@@ -55,7 +55,7 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
             if old != new:
                 self.refresh(Region(0, y, self.size.width, 1))
 
-    def ground(self, line: int) -> Role | None:
+    def line_background(self, line: int) -> Role | None:
         """Return the background role of a line; None for the pane's own."""
         return None
 
@@ -65,11 +65,11 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if index >= len(self._lines):
             return self.strip((), width)
-        ground = self.ground(index)
+        background = self.line_background(index)
         # A background alone is invisible in a terminal without colors.
-        chosen = ground is not None and (index == 0 or self.ground(index - 1) is None)
+        chosen = background is not None and (index == 0 or self.line_background(index - 1) is None)
         mark = (MARKED if chosen else " ", Role.KEY if chosen else Role.TEXT)
-        return self.strip((mark, *self._lines[index]) if self.INSET else self._lines[index], width, ground)
+        return self.strip((mark, *self._lines[index]) if self.INSET else self._lines[index], width, background)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """Return the available width: lines are made for it."""

@@ -32,37 +32,37 @@ class StyledWidget(Widget):
         self._styles_of.clear()
         super().notify_style_update()
 
-    def paint(self, role: Role, ground: Role | None = None) -> Style:
-        """Return the style of a role, on the widget's own background or on that of the role `ground`."""
-        style = self._styles_of.get((role, ground))
+    def paint(self, role: Role, background: Role | None = None) -> Style:
+        """Return the style of a role, on the widget's own background or on that of the role `background`."""
+        style = self._styles_of.get((role, background))
         if style is None:
             style = self.rich_style
-            if ground is not None:
-                style += self.app.get_component_styles(ground).partial_rich_style
+            if background is not None:
+                style += self.app.get_component_styles(background).partial_rich_style
             style += self.app.get_component_styles(role).partial_rich_style
-            self._styles_of[role, ground] = style
+            self._styles_of[role, background] = style
         return style
 
-    def segments(self, line: Iterable[Span], ground: Role | None = None) -> list[Segment]:
+    def segments(self, line: Iterable[Span], background: Role | None = None) -> list[Segment]:
         """Return a line's segments, merging neighbors of one role: each segment costs the terminal some 40 bytes."""
         segments: list[Segment] = []
         text, role = "", Role.TEXT
         for piece, piece_role in line:
             if piece_role is not role and text:
-                segments.append(Segment(text, self.paint(role, ground)))
+                segments.append(Segment(text, self.paint(role, background)))
                 text = ""
             text += piece
             role = piece_role
         if text:
-            segments.append(Segment(text, self.paint(role, ground)))
+            segments.append(Segment(text, self.paint(role, background)))
         return segments
 
-    def strip(self, line: Iterable[Span], width: int, ground: Role | None = None) -> Strip:
+    def strip(self, line: Iterable[Span], width: int, background: Role | None = None) -> Strip:
         """Return a line as a strip of exactly `width` cells."""
-        segments = self.segments(line, ground)
+        segments = self.segments(line, background)
         length = sum([width_of(segment.text) for segment in segments])
         if length < width:
-            segments.append(Segment(" " * (width - length), self.paint(Role.TEXT, ground)))
+            segments.append(Segment(" " * (width - length), self.paint(Role.TEXT, background)))
             length = width
         strip = Strip(segments, length)
         return strip if length == width else strip.adjust_cell_length(width)

@@ -86,7 +86,7 @@ class Trace(LineView):
         elif before:
             self.action_first()
 
-    def ground(self, line: int) -> Role | None:
+    def line_background(self, line: int) -> Role | None:
         """Return the background role of a line: the selected exchange is highlighted while the pane has the focus."""
         if not self._rows or not self.has_focus:
             return None

@@ -130,7 +130,7 @@ class TreePane(LineView):
                 self.action_open_node()
             self.redraw_tree()
 
-    def ground(self, line: int) -> Role | None:
+    def line_background(self, line: int) -> Role | None:
         """Return the background role of a line: the current node is highlighted while the pane has the focus."""
         tree = self.json_tree
         here = tree is not None and self.has_focus and line == tree.cursor + self._heads
