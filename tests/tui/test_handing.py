@@ -258,7 +258,7 @@ async def test_a_note_that_was_faster_than_the_kept_one_stays() -> None:
             await read.wait()
             return "an older one"
 
-        async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        async def save_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
             """Keep nothing, as for a browser."""
 
     read = asyncio.Event()

@@ -11,7 +11,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.theme import DARK, style_sheets
 from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
 from tests.tui.drive import driven, painted
 from tests.tui.world import NOON, ago, clock_at_noon, job, key
@@ -26,7 +26,7 @@ class ListApp(App[int]):
     def __init__(self) -> None:
         super().__init__(css_path=style_sheets())
         state = DeckState(())
-        self.pane = JobPane(state, clock_at_noon(), UndoStack())
+        self.pane = ListPane(state, clock_at_noon(), UndoStack())
         self.model, self.jobs = state.table, self.pane.jobs
         self.selected: list[str | None] = []
         self.viewed: list[tuple[str, ...]] = []

@@ -17,7 +17,7 @@ from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.columns import ColumnsScreen
 from jobdeck.tui.screens.help import HelpPage, HelpScreen
 from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.split import Split, parse_split
 from tests.tui.drive import Driven, driven, painted
 from tests.tui.fake import FakeEngine, FakeSession
@@ -155,7 +155,7 @@ def test_columns_that_somebody_wants_leave_something_for_the_reason(width: int) 
 
 async def test_the_split_moves_by_keys_and_by_the_mouse_and_is_kept() -> None:
     async with driven([job(f"op_{number}") for number in range(40)], size=(160, 40)) as run:
-        pane, side = run.app.deck.query_one(JobPane), run.app.deck._panes._side
+        pane, side = run.app.deck.query_one(ListPane), run.app.deck._panes._job_area
         before = pane.size.width
         await run.press("less_than_sign")
         await run.until(lambda: pane.size.width < before)

@@ -113,17 +113,17 @@ class AppContext:
         """The profiles for parsing targets, without credentials."""
         profiles = self.settings.profiles
         unlisted = profiles.at if isinstance(profiles, Profiles) else None
-        return ProfileRegistry(_WithoutSecrets(profiles), self.settings.default_profile, unlisted)
+        return ProfileRegistry(_ProfilesWithoutSecrets(profiles), self.settings.default_profile, unlisted)
 
     def engine(
         self,
-        ledger: Coordinator | None = None,
+        coordinator: Coordinator | None = None,
         lists: ListPolicy = ListPolicy.ALL,
         saved_estimates: Callable[[str], str | None] = lambda _: None,
         registry: Registry | None = None,
     ) -> Engine:
         """Return a new engine without jobs; `saved_estimates` returns the saved durations of a profile."""
-        return self._factory.engine(ledger, lists, saved_estimates, registry)
+        return self._factory.engine(coordinator, lists, saved_estimates, registry)
 
     async def open_store(self) -> OpenedStore:
         """Open the store, for `open`."""
@@ -240,7 +240,7 @@ class AppContext:
         return settings
 
 
-class _WithoutSecrets(Mapping[str, Profile]):
+class _ProfilesWithoutSecrets(Mapping[str, Profile]):
     """A view of the profiles, unlisted ones included, without their secrets."""
 
     def __init__(self, settings: Mapping[str, ProfileSettings]) -> None:

@@ -56,8 +56,8 @@ def _report(error: BaseException, now: datetime, command: str) -> str:
         _HEAD,
         "",
     ]
-    told = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=False)
-    lines.append("".join(told.format()))
+    summary = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=False)
+    lines.append("".join(summary.format()))
     # Redacted before it is cleaned: an escape within a secret would hide it from the redactor.
     return clean(Redactor(secrets_seen()).text("\n".join(lines)), lines=True, limit=TRACE_LIMIT)
 

@@ -34,15 +34,15 @@ class EndNotifier:
         self._store = store
         self._hooks = hooks
         self._tasks: set[asyncio.Task[None]] = set()
-        self._told: Callable[[Sequence[Job]], object] | None = None
+        self._send: Callable[[Sequence[Job]], object] | None = None
         self._waiting: list[Job] = []
         self._closing = asyncio.Event()
         self._listed: dict[JobKey, bool] = {}
         self._jobs: Mapping[JobKey, Job] = {}
 
-    def notice(self, told: Callable[[Sequence[Job]], object]) -> None:
+    def set_notify(self, notify: Callable[[Sequence[Job]], object]) -> None:
         """Set the callback for notifications; jobs that finish shortly after each other are passed together."""
-        self._told = told
+        self._send = notify
 
     def on_change(self, batch: ChangeSet, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:
         """Process a batch: hooks for every finished job, notifications for those `wanted` (None: all).
@@ -67,25 +67,25 @@ class EndNotifier:
         for team in (False, True):
             if self._hooks.wants(job, team=team):
                 self._begin(self._run_hooks(job, team=team))
-        if self._told is not None and wanted:
+        if self._send is not None and wanted:
             self._waiting.append(job)
             if len(self._waiting) == 1:
-                self._begin(self._give_notice(self._told))
+                self._begin(self._notify_soon(self._send))
 
     def run_program(self, run: Sequence[str], name: str, jobs: Iterable[Job]) -> None:
         """Run a program once for each job, like a hook. Needs a running loop."""
         for job in jobs:
             self._begin(self._hooks.run_program(run, name, job))
 
-    async def close(self, patience: float | None = None) -> None:
-        """Wait up to `patience` seconds for running hooks (None: as long as they may run), then kill them.
+    async def close(self, wait_seconds: float | None = None) -> None:
+        """Wait up to `wait_seconds` for running hooks (None: as long as they may run), then kill them.
 
         They are also killed if this is cancelled. Pending notifications are sent at once.
         """
         self._closing.set()
         try:
             if self._tasks:
-                await asyncio.wait(self._tasks, timeout=patience)
+                await asyncio.wait(self._tasks, timeout=wait_seconds)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -100,7 +100,7 @@ class EndNotifier:
         now = self._jobs.get(job.key)
         return now if now is not None and now.phase is job.phase else job
 
-    async def _give_notice(self, told: Callable[[Sequence[Job]], object]) -> None:
+    async def _notify_soon(self, notify: Callable[[Sequence[Job]], object]) -> None:
         loop = asyncio.get_running_loop()
         latest = loop.time() + GATHER_AT_MOST
         count = 0
@@ -110,7 +110,7 @@ class EndNotifier:
         jobs, self._waiting = [self._newest(job) for job in self._waiting], []
         first = [job for job in jobs if await self._first("notice", job)]
         if first:
-            told(first)
+            notify(first)
 
     async def _first(self, what: str, job: Job, *, team: bool = False) -> bool:
         """Whether this process is the first of the user's (or the team's) to send this notification.
@@ -142,14 +142,14 @@ def _is_incomplete(job: Job) -> bool:
     return job.summary_only or job.awaits_part
 
 
-def make_end_notifier(context: AppContext, running: RunningEngine, complain: Callable[[str], object]) -> EndNotifier:
-    """Return the notifier for the configured hooks; `complain` gets a line for each failed hook."""
+def make_end_notifier(context: AppContext, running: RunningEngine, on_error: Callable[[str], object]) -> EndNotifier:
+    """Return the notifier for the configured hooks; `on_error` gets a line for each failed hook."""
     settings = context.settings
     hooks = HookRunner(
         settings.hooks,
         context.env,
         settings.secret_variables,
         lambda job: job_object(job, context.clock.now()),
-        complain,
+        on_error,
     )
     return EndNotifier(running.store, hooks)

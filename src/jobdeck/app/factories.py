@@ -99,7 +99,7 @@ class Factory:
 
     def engine(
         self,
-        ledger: Coordinator | None,
+        coordinator: Coordinator | None,
         lists: ListPolicy,
         saved_estimates: Callable[[str], str | None],
         registry: Registry | None,
@@ -116,10 +116,10 @@ class Factory:
             scheduler = Scheduler(limit, jitter, known, durations, typical=typical, intervals=intervals)
             assumed = limit.source is not LimitSource.CONFIGURED
             return ProfileWorker(
-                self._context.provider(name), scheduler, self._context.clock, ledger, limit_assumed=assumed
+                self._context.provider(name), scheduler, self._context.clock, coordinator, limit_assumed=assumed
             )
 
-        return Engine(make_worker, self._context.clock, ledger, registry)
+        return Engine(make_worker, self._context.clock, coordinator, registry)
 
     def open(
         self,
@@ -135,12 +135,12 @@ class Factory:
         registry = recorder.registry if recorder is not None else None
         user = self._context.whole_team
         team = None if user is None else WholeTeam(user, opened.cursor, self._has_credentials)
-        ledger = StoreCoordinator(
+        coordinator = StoreCoordinator(
             store, self._context.clock, listed=listed, newest=opened.newest, on_incident=on_incident, team=team
         )
         known = self._context.estimates
         saved = opened.estimates
-        engine = self.engine(ledger, lists, lambda name: saved.get(name) or known.get(name), registry)
+        engine = self.engine(coordinator, lists, lambda name: saved.get(name) or known.get(name), registry)
         if recorder is not None:
             recorder.follow(engine)
         storage_error = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
@@ -163,22 +163,24 @@ class Factory:
         """See `AppContext.direct_clients`."""
         providers = {name: self._context.provider(name) for name in names}
         opened = store or await self._context.open_store()
-        ledger = StoreCoordinator(opened.store, self._context.clock, listed=False, newest=opened.newest)
+        coordinator = StoreCoordinator(opened.store, self._context.clock, listed=False, newest=opened.newest)
         for name in providers:
             limit = limit_of(self._context.settings_of(name).profile)
             # An engine on this store knows the limit better.
             assumed = store is not None or limit.source is not LimitSource.CONFIGURED
-            ledger.set_limit(name, RateLimits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed)
+            coordinator.set_limit(
+                name, RateLimits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed
+            )
         try:
             yield {
-                name: DirectClient(provider, ledger, self._context.clock, on_cooldown)
+                name: DirectClient(provider, coordinator, self._context.clock, on_cooldown)
                 for name, provider in providers.items()
             }
         finally:
             for provider in providers.values():
                 await provider.aclose()
             if store is None:
-                await ledger.close()
+                await coordinator.close()
 
 
 def _durations(data: str | None) -> dict[str, object] | None:

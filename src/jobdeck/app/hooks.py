@@ -35,14 +35,14 @@ class HookRunner:
         environ: Mapping[str, str],
         secret_variables: frozenset[str],
         describe: Describe,
-        complain: Callable[[str], object],
+        on_error: Callable[[str], object],
     ) -> None:
-        """Create the runner; `complain` gets a line for each failed hook."""
+        """Create the runner; `on_error` gets a line for each failed hook."""
         self._hooks = tuple(hooks)
         self._environ = dict(environ)
         self._secret_variables = secret_variables
         self._describe = describe
-        self._complain = complain
+        self._on_error = on_error
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     def wants(self, job: Job, *, team: bool = False) -> bool:
@@ -58,9 +58,9 @@ class HookRunner:
     async def run_program(self, run: Sequence[str], name: str, job: Job) -> None:
         """Run a program for a job, like a hook; a failure is reported with `name`. Never raises."""
         async with self._slots:
-            fault = await self._run(run, job)
-        if fault is not None:
-            self._complain(f"{name}: {fault}")
+            failure = await self._run(run, job)
+        if failure is not None:
+            self._on_error(f"{name}: {failure}")
 
     async def _run(self, run: Sequence[str], job: Job) -> str | None:
         described = {key: value for key, value in self._describe(job).items() if key != "result"}

@@ -19,7 +19,7 @@ from jobdeck.app.session import (
     WatchListSummary,
     safe_error_message,
 )
-from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
+from jobdeck.app.tickets import TicketError, make_ticket, save_note, saved_note
 from jobdeck.config.errors import ConfigError
 from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
@@ -80,12 +80,12 @@ class LiveSession:
         self._reading: asyncio.Task[None] | None = None
         self.reading = 0
         self._notifier: EndNotifier | None = None
-        self._told: Callable[[Sequence[Job]], object] = lambda _: None
-        self._complain: Callable[[str], object] = lambda _: None
+        self._notify: Callable[[Sequence[Job]], object] = lambda _: None
+        self._on_error: Callable[[str], object] = lambda _: None
         self.notices = notices if recorder is None else (*notices, f"recording to {recorder.name} until you quit")
         self.preferences: Mapping[Preference, str] = {}
         self.batch = ""
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._saving: set[asyncio.Task[None]] = set()
 
     @property
     def clock(self) -> Clock:
@@ -105,7 +105,7 @@ class LiveSession:
         """The names of the configured profiles."""
         return tuple(self._context.settings.profiles)
 
-    async def recall(self) -> tuple[Job, ...]:
+    async def load_saved_jobs(self) -> tuple[Job, ...]:
         """Return the `FIRST` jobs of the watch list, in their saved state.
 
         Empty if targets or lists were requested, unless the watch list is the whole team's. Profiles without
@@ -145,15 +145,15 @@ class LiveSession:
         credentials, or if a target's profile has none.
         """
         if self._store is None:
-            await self.recall()
+            await self.load_saved_jobs()
         await self._context.preload()
         running = self._running = await self._context.open(
             listed=True, recorder=self._recorder, store=self._store, on_incident=self._on_incident
         )
         if self._recorder is not None:
-            self._recorder.when_it_ends(self._complain)
-        self._notifier = make_end_notifier(self._context, running, self._complain)
-        self._notifier.notice(self._told)
+            self._recorder.when_it_ends(self._on_error)
+        self._notifier = make_end_notifier(self._context, running, self._on_error)
+        self._notifier.set_notify(self._notify)
         self.notices = (*self.notices, *running.notices)
         engine = running.engine
         if self._lists:
@@ -182,7 +182,7 @@ class LiveSession:
             self._opened += tuple(job.target for job in rest)
             await self._restore(engine, rest, listed=True)
         except StoreError as error:
-            self._complain(f"loaded only {len(engine.jobs)} of {self.reading} jobs: {error}")
+            self._on_error(f"loaded only {len(engine.jobs)} of {self.reading} jobs: {error}")
         finally:
             self.reading = 0
 
@@ -286,16 +286,16 @@ class LiveSession:
 
     async def note(self, keys: Sequence[JobKey]) -> str:
         """Return the note that all of the jobs have."""
-        return await kept_note(self._running, keys) if self._running is not None else ""
+        return await saved_note(self._running, keys) if self._running is not None else ""
 
-    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+    async def save_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Save a note for jobs, or report that it failed."""
         if self._running is None:
             return
         try:
-            await keep_note(self._running, keys, note, instead_of)
+            await save_note(self._running, keys, note, instead_of)
         except StoreError as error:
-            self._complain(f"the note is in the ticket but was not saved: {error}")
+            self._on_error(f"the note is in the ticket but was not saved: {error}")
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         """Return the meanings of the values of an API's facts; empty without a definition of the API."""
@@ -307,17 +307,17 @@ class LiveSession:
         if running is None or Redactor(secrets_seen()).text(value) != value:
             return
 
-        async def keep() -> None:
+        async def save() -> None:
             with suppress(StoreError):
                 await running.store.save_preference(choice, value)
 
-        task = asyncio.get_running_loop().create_task(keep())
-        self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
+        task = asyncio.get_running_loop().create_task(save())
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
 
-    def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
+    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], on_error: Callable[[str], object]) -> None:
         """Set the callbacks."""
-        self._told, self._complain = told, complain
+        self._notify, self._on_error = notify, on_error
 
     def run_hooks(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
         """Run hooks and send notifications, once among all processes."""
@@ -339,7 +339,7 @@ class LiveSession:
 
     def _on_incident(self, incident: Notice) -> None:
         if self._running is not None and self._running.store.degraded is None:  # otherwise the banner shows it
-            self._complain(incident.message)
+            self._on_error(incident.message)
 
     async def close(self) -> None:
         """Give running hooks a moment to end, and save everything."""
@@ -347,7 +347,7 @@ class LiveSession:
             self._reading.cancel()
         if self._recorder is not None:
             await self._recorder.close()
-        await asyncio.gather(*self._keeping)
+        await asyncio.gather(*self._saving)
         if self._notifier is not None:
             await self._notifier.close(CLOSE_SECONDS)
         if self._running is not None:

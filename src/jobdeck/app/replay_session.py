@@ -40,7 +40,7 @@ class ReplaySession:
         """The recorded profiles."""
         return tuple(self._header.profiles)
 
-    async def recall(self) -> Sequence[Job]:
+    async def load_saved_jobs(self) -> Sequence[Job]:
         """Return nothing: all jobs are in the recording."""
         return ()
 

@@ -330,14 +330,14 @@ class Session(Protocol):
 
     @property
     def preferences(self) -> Mapping[Preference, str]:
-        """The user's saved choices; known after `recall`."""
+        """The user's saved choices; known after `load_saved_jobs`."""
         ...
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
         """Return the meanings of the values of facts, by the fact's name, from the API's definition."""
         ...
 
-    async def recall(self) -> Sequence[Job]:
+    async def load_saved_jobs(self) -> Sequence[Job]:
         """Return saved jobs, a screenful, to show until the engine is running.
 
         Called once, after the first frame and before `open`. Its errors are shown like those of `open`.
@@ -434,15 +434,15 @@ class SessionControls(Protocol):
         """Save a choice for the next run. Needs a running loop."""
         ...
 
-    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+    async def save_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         """Save a note for jobs. With several, only jobs without a note, or whose note is `instead_of`, are changed.
 
         Never raises: failures are reported to the user.
         """
         ...
 
-    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
-        """Set the callbacks: `notify` gets jobs that finished (batched), `complain` a line for each failed hook.
+    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], on_error: Callable[[str], object]) -> None:
+        """Set the callbacks: `notify` gets jobs that finished (batched), `on_error` a line for each failed hook.
 
         Called once, before `open`.
         """

@@ -53,14 +53,14 @@ async def make_ticket(
     return tickets_markdown(sources, note)
 
 
-async def kept_note(running: RunningEngine, keys: Sequence[JobKey]) -> str:
+async def saved_note(running: RunningEngine, keys: Sequence[JobKey]) -> str:
     """Return the note that all of the jobs have; empty if there is none, or they differ."""
     kept = await running.store.annotations(keys)
     notes = {kept[key].note if key in kept else "" for key in keys}
     return notes.pop() if len(notes) == 1 else ""
 
 
-async def keep_note(running: RunningEngine, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+async def save_note(running: RunningEngine, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
     """Save a note for jobs; with several, existing notes other than `instead_of` are not replaced."""
     await running.store.annotate(keys, note, None if len(keys) == 1 else {instead_of})
 

@@ -118,7 +118,7 @@ class ReadOnlySession:
         """The number of jobs expected while the host loads saved jobs, 0 afterwards."""
         return self._host.reading
 
-    async def recall(self) -> Sequence[Job]:
+    async def load_saved_jobs(self) -> Sequence[Job]:
         """Return nothing: the engine is already running."""
         return ()
 

@@ -48,7 +48,7 @@ class SecretRef:
         return self.text == PROMPT
 
     @property
-    def described(self) -> str:
+    def source(self) -> str:
         """Describe the source of the secret without revealing it."""
         return "plaintext in the configuration" if self.plain else self.text
 
@@ -65,7 +65,7 @@ class SecretRef:
             case _:
                 value = _from_prompt(self.where) if self.prompted else self.text
         try:
-            return Secret(value, f"{self.where} ({self.described})")
+            return Secret(value, f"{self.where} ({self.source})")
         except MalformedSecretError as error:
             raise ConfigError(str(error)) from None
 

@@ -42,7 +42,7 @@ class AddActions:
         self._last: WatchListSummary | None = None
         self._was_empty = False
 
-    async def ask(self, text: str = "") -> None:
+    async def open_dialog(self, text: str = "") -> None:
         """Open the dialog for targets, filled with the pasted `text`, or else with the draft left there last time."""
         known = self._state.is_watched
         if self._controls is not None:

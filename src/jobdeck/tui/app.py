@@ -276,7 +276,7 @@ class JobdeckApp(TerminalApp):
         return self._deck.query_one(JobList).selected
 
     async def _run_engine(self) -> None:
-        self._deck.show_remembered(await self._session.recall())
+        self._deck.show_saved_jobs(await self._session.load_saved_jobs())
         engine = await self._session.open()
         changes = engine.view.subscribe()
         # A separate worker: an error here is a crash of the screen, not of the engine.

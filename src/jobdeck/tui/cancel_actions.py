@@ -44,7 +44,7 @@ class CancelActions:
         self._push = push
         self._on_confirmed = on_confirmed
 
-    async def ask(self, keys: Sequence[JobKey], run: Run) -> None:
+    async def open_dialog(self, keys: Sequence[JobKey], run: Run) -> None:
         """Open the dialog that confirms the cancelling; `run` starts the coroutine that sends the requests."""
         engine = self._state.controls
         if engine is None or self._state.paused:
@@ -93,7 +93,7 @@ class CancelActions:
         counts = Counter(result.outcome for result in results.values())
         if skipped:
             counts[CancelOutcome.NOT_SENT] += skipped
-        told = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
+        outcomes = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
         bad = next(((key, one) for key, one in results.items() if one.outcome is not CancelOutcome.ACCEPTED), None)
         first = f" · {elide_middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
-        return f"{humanize.pluralize(counts.total(), 'cancel request')}: {told}{first}"
+        return f"{humanize.pluralize(counts.total(), 'cancel request')}: {outcomes}{first}"

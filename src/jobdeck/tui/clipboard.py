@@ -90,7 +90,7 @@ def tools(environ: Mapping[str, str], find: Find = shutil.which, platform: str =
     return ((TMUX,) if environ.get("TMUX") else ()) + ((native,) if native is not None else ())
 
 
-def described(environ: Mapping[str, str], platform: str = sys.platform) -> str:
+def describe_clipboard(environ: Mapping[str, str], platform: str = sys.platform) -> str:
     """Return a description of how a text would reach the clipboard."""
     found = " and ".join(" ".join(tool.argv) for tool in tools(environ, platform=platform))
     return found or "OSC 52 (the terminal does not confirm copies)"

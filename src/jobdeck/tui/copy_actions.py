@@ -118,7 +118,7 @@ class TicketDraft:
             if earlier is not None:
                 await earlier
             if not isinstance(self._session.access, ReadOnly):
-                await self._session.access.keep_note(self._keys, note, before)
+                await self._session.access.save_note(self._keys, note, before)
 
         self._saving = asyncio.get_running_loop().create_task(save(), name="save a note")
 

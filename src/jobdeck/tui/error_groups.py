@@ -7,13 +7,13 @@ from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.job_filter import group_filter, same_error_filter
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 
 
 class ErrorGroups:
     """Filters the list by one error or state at a time. Methods return the message to show."""
 
-    def __init__(self, state: DeckState, pane: JobPane) -> None:
+    def __init__(self, state: DeckState, pane: ListPane) -> None:
         self._state = state
         self._pane = pane
 

@@ -30,7 +30,7 @@ class ExportActions:
         self._say = say
         self._push = push
 
-    async def ask(self, run: Run) -> None:
+    async def open_dialog(self, run: Run) -> None:
         """Ask for a format, then export; `run` starts the export in the background."""
         shown, total = len(self._state.table), self._state.table.total
         if not shown:

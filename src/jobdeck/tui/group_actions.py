@@ -9,7 +9,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.screens.groups import Chosen, GroupChoice, GroupsMemory, GroupsScreen
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 
 Show = Callable[[GroupsScreen, Callable[[GroupChoice | None], Awaitable[None]]], Awaitable[object]]
 """Opens the groups in front of the deck, and passes the choice to the callback."""
@@ -18,7 +18,7 @@ Show = Callable[[GroupsScreen, Callable[[GroupChoice | None], Awaitable[None]]],
 class GroupActions:
     """Applies the deck's actions to the jobs of a group."""
 
-    def __init__(self, pane: JobPane, jobs: JobActions, errors: ErrorGroups, copy: CopyActions, say: Say) -> None:
+    def __init__(self, pane: ListPane, jobs: JobActions, errors: ErrorGroups, copy: CopyActions, say: Say) -> None:
         self._pane = pane
         self._jobs = jobs
         self._errors = errors

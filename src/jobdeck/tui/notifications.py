@@ -88,7 +88,7 @@ def desktop_at_hand(environ: Mapping[str, str]) -> bool:
     return not over_ssh(environ) and importlib.util.find_spec("desktop_notifier") is not None
 
 
-def described(environ: Mapping[str, str]) -> str:
+def describe_notifications(environ: Mapping[str, str]) -> str:
     """Return a description of how the user would be notified."""
     if desktop_at_hand(environ):
         return "bell and desktop notification; terminal notification as a fallback"

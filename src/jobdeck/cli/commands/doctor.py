@@ -134,7 +134,7 @@ def _credentials(context: AppContext, name: str) -> list[Check]:
         except ConfigError as error:
             checks.append(Check(f"{name}: {key}", Verdict.FAILED, str(error), ExitCode.USAGE))
         else:
-            checks.append(Check(f"{name}: {key}", Verdict.OK, f"{secret.masked} from {ref.described}"))
+            checks.append(Check(f"{name}: {key}", Verdict.OK, f"{secret.masked} from {ref.source}"))
     if not settings.secrets and _keyless(settings.profile):
         checks.append(Check(f"{name}: credentials", Verdict.OK, "none needed"))
     elif not settings.secrets:
@@ -259,8 +259,8 @@ def _terminal() -> Iterator[Check]:
         yield Check("terminal", Verdict.OK, f"{term or 'TERM is not set'}, {colours}, {_size(screen)}")
     else:
         yield Check("terminal", Verdict.WARNING, f"no usable terminal (TERM={term or 'unset'}); headless commands work")
-    yield Check("clipboard", Verdict.OK, clipboard.described(os.environ))
-    yield Check("notices", Verdict.OK, notifications.described(os.environ))
+    yield Check("clipboard", Verdict.OK, clipboard.describe_clipboard(os.environ))
+    yield Check("notices", Verdict.OK, notifications.describe_notifications(os.environ))
 
 
 def _colours(term: str) -> str:

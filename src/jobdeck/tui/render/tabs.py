@@ -234,15 +234,15 @@ def _moment(moment: TimelineEvent, now: Instant, width: int, id_name: str, *, fi
         (change, role),
         (word if change else word.lstrip(), Role.TEXT if change else role),
     ]
-    told: list[Span] = []
+    ids: list[Span] = []
     if moment.request_id:
-        told = [(f"{id_name} ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
-    gap = width - line_width(spans) - line_width(told)
-    if not told or gap >= 2:
-        yield truncate_line((*spans, (" " * gap if told else "", Role.TEXT), *told), width)
+        ids = [(f"{id_name} ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
+    gap = width - line_width(spans) - line_width(ids)
+    if not ids or gap >= 2:
+        yield truncate_line((*spans, (" " * gap if ids else "", Role.TEXT), *ids), width)
     else:
         yield truncate_line(spans, width)
-        yield truncate_line((("          ", Role.TEXT), *told), width)
+        yield truncate_line((("          ", Role.TEXT), *ids), width)
 
 
 def _fields(job: Job) -> Iterator[tuple[str, str]]:

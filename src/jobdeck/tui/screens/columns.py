@@ -15,7 +15,7 @@ from jobdeck.tui.render.row import DOWN, UP
 from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.static import LinesWidget
 
 NAME_CELLS = 12
@@ -34,7 +34,7 @@ class ColumnsScreen(Dialog[None]):
         ("q,S", "leave", "back"),
     ]
 
-    def __init__(self, pane: JobPane) -> None:
+    def __init__(self, pane: ListPane) -> None:
         super().__init__()
         self._pane = pane
         self._list = CursorList(self._column_line, lambda name: name, id="columns", cursor=pane.order.by)

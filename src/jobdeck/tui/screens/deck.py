@@ -44,7 +44,7 @@ from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.panes import Panes
 from jobdeck.tui.widgets.split import STEP
 from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRule
@@ -95,13 +95,13 @@ class Deck(Screen[None]):
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
         keep = partial(save_preference, session)
-        self._job_pane = JobPane(self._state, session.clock, undo, keep)
-        self._groups = ErrorGroups(self._state, self._job_pane)
-        self._panes = Panes(self._state, self._job_pane, session.clock.now(), partial(keep, Preference.SPLIT))
+        self._list_pane = ListPane(self._state, session.clock, undo, keep)
+        self._groups = ErrorGroups(self._state, self._list_pane)
+        self._panes = Panes(self._state, self._list_pane, session.clock.now(), partial(keep, Preference.SPLIT))
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
         self._cancelling = CancelActions(self._state, self._say, self._push, self._job_actions.clear_marks)
-        self._group_actions = GroupActions(self._job_pane, self._job_actions, self._groups, self._copy, self._say)
+        self._group_actions = GroupActions(self._list_pane, self._job_actions, self._groups, self._copy, self._say)
         self.programs = ProgramKeys(self._controls)
         self._adding = AddActions(session, self._controls, self._state, say=self._say, push=self._push)
 
@@ -132,9 +132,9 @@ class Deck(Screen[None]):
 
     # Called by the app.
 
-    def show_remembered(self, jobs: Sequence[Job]) -> None:
+    def show_saved_jobs(self, jobs: Sequence[Job]) -> None:
         """Show saved jobs until the engine reports all jobs."""
-        self._restore_choices()
+        self._restore_preferences()
         if jobs:
             self.draw(ChangeSet(tuple(jobs)))
 
@@ -254,7 +254,7 @@ class Deck(Screen[None]):
         if self._read_only_reason or self._state.replay:
             self._say(self._read_only_reason or "not available in replay")
         elif event.text.strip():
-            await self._adding.ask(event.text)
+            await self._adding.open_dialog(event.text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable actions that change something in a read-only session, and those of a replay outside of one."""
@@ -277,8 +277,8 @@ class Deck(Screen[None]):
     def action_back(self) -> None:
         """Return to the list and end a zoom; on the list, clear the filter, then the marks."""
         if self._panes.zoomed is None and self.focused is self._jobs:
-            if self._job_pane.is_filtered:
-                self._job_pane.clear_filter()
+            if self._list_pane.is_filtered:
+                self._list_pane.clear_filter()
             else:
                 self._job_actions.clear_marks()
         self._panes.zoom(None)
@@ -329,11 +329,11 @@ class Deck(Screen[None]):
             return
         if self._panes.zoomed is not self._jobs:
             self._panes.zoom(None)
-        self._job_pane.open_filter()
+        self._list_pane.open_filter()
 
     def action_problems(self) -> None:
         """Toggle between only problems and all jobs."""
-        self._job_pane.toggle_problems()
+        self._list_pane.toggle_problems()
 
     def action_same_error(self) -> None:
         """Show only the jobs with the same error as the selected one."""
@@ -350,40 +350,40 @@ class Deck(Screen[None]):
     def action_newest_failure(self) -> None:
         """Select the job that failed last, or, if it is selected, the one that failed before it."""
         key = self._state.next_failure(self._jobs.selected)
-        self._say(self._job_pane.reveal(key) if key is not None else "no job has failed")
+        self._say(self._list_pane.reveal(key) if key is not None else "no job has failed")
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        self._job_pane.sort_by_next()
+        self._list_pane.sort_by_next()
 
     def action_sort_by(self, column: str) -> None:
         """Sort by a column; if it is the current one, reverse the order."""
-        self._job_pane.sort_by(Name(column))
+        self._list_pane.sort_by(Name(column))
 
     async def action_columns(self) -> None:
         """Open the sort menu."""
-        await self._push(ColumnsScreen(self._job_pane))
+        await self._push(ColumnsScreen(self._list_pane))
 
     async def action_views(self) -> None:
         """Open the saved views."""
-        await self._push(ViewsScreen(self._job_pane, self.action_undo))
+        await self._push(ViewsScreen(self._list_pane, self.action_undo))
 
     def action_wide(self) -> None:
         """Toggle between every column and the columns that suit the width."""
-        wide = self._job_pane.toggle_wide()
+        wide = self._list_pane.toggle_wide()
         self._say("every column, as far as there is room" if wide else "as many columns as suit the width")
 
     async def action_export(self) -> None:
         """Ask for a format, and export the listed jobs to a file."""
-        await self._exporting.ask(self.run_worker)
+        await self._exporting.open_dialog(self.run_worker)
 
     def action_reverse(self) -> None:
         """Reverse the sort order."""
-        self._job_pane.reverse()
+        self._list_pane.reverse()
 
     async def action_profiles(self) -> None:
         """Open the profile menu."""
-        await self._push(ProfilesScreen(self._state, self._job_pane))
+        await self._push(ProfilesScreen(self._state, self._list_pane))
 
     def action_mark(self) -> None:
         """Toggle the mark of the selected job, and move to the next."""
@@ -448,7 +448,7 @@ class Deck(Screen[None]):
 
     async def action_add(self) -> None:
         """Add targets."""
-        await self._adding.ask()
+        await self._adding.open_dialog()
 
     async def action_discover(self) -> None:
         """List the jobs that the APIs started recently, and add the chosen ones."""
@@ -465,7 +465,7 @@ class Deck(Screen[None]):
 
     async def action_cancel_jobs(self) -> None:
         """Confirm, then cancel the marked jobs, or else the selected one, at the server."""
-        await self._cancelling.ask(self._job_actions.marked_or_selected, self.run_worker)
+        await self._cancelling.open_dialog(self._job_actions.marked_or_selected, self.run_worker)
 
     def action_acknowledge(self) -> None:
         """Acknowledge or unacknowledge the marked jobs, or else the selected one."""
@@ -524,13 +524,13 @@ class Deck(Screen[None]):
 
     def _draw_frame(self) -> None:
         self.set_class(not self._state.table.total, "-empty")
-        self._job_pane.draw_filter()
+        self._list_pane.draw_filter()
         now = self._session.clock.now()
         overview = self._state.overview(now, self._session.reading)
         below = self.size.height >= STRIP_FROM and bool(self._state.table.total)
         self._strip.display = below
         groups, new = self._state.failure_groups.by_error(), len(self._state.new_failures)
-        self._strip.show(self._state.table.counts, groups, self._job_pane.filter_text, new)
+        self._strip.show(self._state.table.counts, groups, self._list_pane.filter_text, new)
         self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
@@ -553,7 +553,7 @@ class Deck(Screen[None]):
     def _draw_footer(self) -> None:
         typed = next((bar for bar in self._bars if bar.editing), None)
         if typed is not None:
-            self._footer.say(typed.keys)
+            self._footer.show_keys(typed.keys)
         else:
             read_only, replay = self._controls is None, bool(self._state.replay)
             self._footer.show(
@@ -562,7 +562,7 @@ class Deck(Screen[None]):
 
     def _draw_moment(self, *, resort: bool = False) -> None:
         """Draw everything that depends on the time; with `resort`, re-sort the rows now, not every few seconds."""
-        self._job_pane.tick(resort=resort)
+        self._list_pane.tick(resort=resort)
         self._draw_selected()
         self._draw_frame()
 
@@ -579,7 +579,7 @@ class Deck(Screen[None]):
     @property
     def _bars(self) -> tuple[FilterBar, ...]:
         """The input lines."""
-        return self._job_pane.filter_bar, self._panes.search_bar
+        return self._list_pane.filter_bar, self._panes.search_bar
 
     @property
     def _actions(self) -> tuple[Action, ...]:
@@ -591,10 +591,10 @@ class Deck(Screen[None]):
         """Actions that have another name at the moment."""
         return {"pause": "resume"} if self._state.paused else {}
 
-    def _restore_choices(self) -> None:
+    def _restore_preferences(self) -> None:
         """Restore the saved view of the deck, with a message if the order is not by urgency."""
-        self._say(self._job_pane.restore(self._session.preferences))
+        self._say(self._list_pane.restore(self._session.preferences))
         self._panes.restore_split(self._session.preferences.get(Preference.SPLIT, ""))
         self._theme.restore()
         if self._session.batch:
-            self._job_pane.filter_by(batch_filter(self._session.batch))
+            self._list_pane.filter_by(batch_filter(self._session.batch))

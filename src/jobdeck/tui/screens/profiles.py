@@ -17,7 +17,7 @@ from jobdeck.tui.render.spans import Line, Role, truncate_line
 from jobdeck.tui.render.state import ALL_STATES, State
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.static import LinesWidget
 
 ALL = "all profiles"
@@ -36,7 +36,7 @@ class ProfilesScreen(Dialog[None]):
         *((str(digit), f"pick({digit})", "that profile") for digit in range(10)),
     ]
 
-    def __init__(self, state: DeckState, pane: JobPane) -> None:
+    def __init__(self, state: DeckState, pane: ListPane) -> None:
         super().__init__()
         self._state = state
         self._pane = pane

@@ -215,7 +215,7 @@ class TicketScreen(Dialog[None]):
     def _heading(self, width: int) -> Sequence[Line]:
         document = self.query(Document)  # the heading may be drawn first
         text = document.first().text if document else ""
-        told = humanize.format_size(len(text.encode())) if text else "…"
+        size = humanize.format_size(len(text.encode())) if text else "…"
         result = "includes the result: check it for personal data" if self._with_result else "without the result"
-        line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
+        line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {size}, {result}", Role.DIM))
         return (truncate_line(line, width),)

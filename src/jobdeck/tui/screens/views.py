@@ -14,7 +14,7 @@ from jobdeck.tui.cell_text import pad, truncate
 from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.views import LONGEST_NAME, MOST, View
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.static import LinesWidget
 
 NAME_CELLS = 20
@@ -35,7 +35,7 @@ class ViewsScreen(Dialog[None]):
         ("q,v", "leave", "back"),
     ]
 
-    def __init__(self, pane: JobPane, undo: Callable[[], object]) -> None:
+    def __init__(self, pane: ListPane, undo: Callable[[], object]) -> None:
         """List the views of `pane`; `undo` undoes the latest change."""
         super().__init__()
         self._pane = pane

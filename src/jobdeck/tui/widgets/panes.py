@@ -20,8 +20,8 @@ from jobdeck.tui.render.spans import Line, Role
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
-from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.line_view import LineView
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.split import Split, apply_split, parse_split
 from jobdeck.tui.widgets.static import Rule, TabRule
 from jobdeck.tui.widgets.trace import Trace
@@ -32,7 +32,7 @@ SEARCHING = (("enter", "first match"), ("esc", "back to the result"), ("tab", "n
 NO_REQUEST: Sequence[Line] = ((("no requests for this job yet", Role.DIM),),)
 
 
-class Side(Vertical):
+class JobArea(Vertical):
     """The container of the panes about the selected job."""
 
 
@@ -40,16 +40,16 @@ class Panes(Container):
     """Lays out the three panes, moves the focus between them, and zooms one."""
 
     def __init__(
-        self, state: DeckState, pane: JobPane, now: Instant, save_split: Callable[[str], object] = lambda _: None
+        self, state: DeckState, pane: ListPane, now: Instant, save_split: Callable[[str], object] = lambda _: None
     ) -> None:
         """Create the panes; `save_split` gets the list's share of the screen, to save it for the next run."""
         super().__init__(id="panes")
         self._save_split = save_split
         self._split = Split()
         self._dragging = False
-        self._side = Side()
+        self._job_area = JobArea()
         self._state = state
-        self._job_pane = pane
+        self._list_pane = pane
         self._query = ""
         self._zoomed: LineView | None = None
         self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
@@ -60,8 +60,8 @@ class Panes(Container):
 
     def compose(self) -> ComposeResult:
         """Lay out the list beside or above the panes about one job."""
-        yield self._job_pane
-        with self._side:
+        yield self._list_pane
+        with self._job_area:
             yield self._detail_rule
             yield self.search_bar
             yield self.detail
@@ -179,16 +179,16 @@ class Panes(Container):
 
     def resize_list(self, by: int) -> None:
         """Change the list's share of the screen, by percent."""
-        whole, part = (pick(self.size, self._is_wide), pick(self._job_pane.outer_size, self._is_wide))
+        whole, part = (pick(self.size, self._is_wide), pick(self._list_pane.outer_size, self._is_wide))
         share = self._split.get(wide=self._is_wide)
         self._set_share((share if share is not None else round(100 * part / max(1, whole))) + by)
         self._save_split(self._split.text)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Start dragging the line between the list and the other panes."""
-        edge = self._side.region.x if self._is_wide else self._detail_rule.region.y
+        edge = self._job_area.region.x if self._is_wide else self._detail_rule.region.y
         here = event.screen_x if self._is_wide else event.screen_y
-        self._dragging = here == edge and self._side.display and self._zoomed is None
+        self._dragging = here == edge and self._job_area.display and self._zoomed is None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Move the line with the pointer."""
@@ -214,7 +214,7 @@ class Panes(Container):
             return
         alone = self._zoomed is not None or self.screen.has_class("-flat") or self.screen.has_class("-thin")
         share = None if alone else self._split.get(wide=self._is_wide)
-        apply_split(share, self._job_pane, self._side, wide=self._is_wide)
+        apply_split(share, self._list_pane, self._job_area, wide=self._is_wide)
 
     @property
     def _is_wide(self) -> bool:

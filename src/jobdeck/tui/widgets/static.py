@@ -193,7 +193,7 @@ class Footer(LinesWidget):
 
         self.show_lines(make, view)
 
-    def say(self, keys: Keys) -> None:
+    def show_keys(self, keys: Keys) -> None:
         """Draw other keys, while an input or a dialog takes the keys."""
         self._made = FooterLine((), ())
         self.show_lines(lambda width: (truncate_line(keys_line(keys), width),))

@@ -35,7 +35,7 @@ FILTERING = (
 """Keys while a filter is edited."""
 
 
-class JobPane(Vertical):
+class ListPane(Vertical):
     """Keeps headings aligned with columns, and the selection with its job while the list is sorted or filtered.
 
     `save` gets choices to save for the next run.
