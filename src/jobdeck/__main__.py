@@ -41,7 +41,7 @@ def run() -> None:
     except KeyboardInterrupt:
         code, ended = INTERRUPTED, False
     except BaseException as error:  # noqa: BLE001 - Python would print a traceback and exit as for a failed job
-        _say(error)
+        _print_error(error)
         code, ended = INTERNAL, False
     if not ended:
         os._exit(code)
@@ -63,7 +63,7 @@ def _ignore_shortage(unraisable: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(unraisable)
 
 
-def _say(error: BaseException) -> None:
+def _print_error(error: BaseException) -> None:
     """Print a one-line error where normal reporting fails: no memory, no descriptors, a broken installation."""
     path = getattr(error, "filename", None) or getattr(error, "path", None)
     cause = getattr(error, "strerror", None) or (str(error) if isinstance(error, ImportError) else "")
@@ -83,10 +83,10 @@ def _flush() -> None:
             stream.flush()
         except (AttributeError, OSError, ValueError):
             # None stands for a stream that was closed from the start, which is still None if importing was interrupted.
-            _point_at_nothing(stream)
+            _point_at_devnull(stream)
 
 
-def _point_at_nothing(stream: TextIO | None) -> None:
+def _point_at_devnull(stream: TextIO | None) -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), -1 if stream is None else stream.fileno())
     except (OSError, ValueError):

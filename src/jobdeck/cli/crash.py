@@ -19,7 +19,7 @@ MOST = 3
 NO_THREAD = "can't start new thread"
 """Python's message in a RuntimeError when memory or the number of processes is limited."""
 
-_TELLING = ("status", "watch", "wait")
+_OUTCOME_COMMANDS = ("status", "watch", "wait")
 """Commands whose exit code reflects the outcome of jobs."""
 
 
@@ -31,7 +31,7 @@ def fault_code(error: Exception, command: str) -> int:
     if number == errno.EPIPE or (stream and number == errno.EIO):  # EIO: a terminal that hung up
         silence_stdout()
         # Nobody reads the output. Where the exit code reflects outcomes, 0 would mean "all succeeded".
-        return ExitCode.BROKEN_PIPE if command in _TELLING else 0
+        return ExitCode.BROKEN_PIPE if command in _OUTCOME_COMMANDS else 0
     if isinstance(error, OSError):
         if stream:
             silence_stdout()
@@ -71,7 +71,7 @@ def _what_failed(error: OSError) -> str:
 
 def report_crash(error: BaseException, command: str) -> ExitCode:
     """Print one line to stderr: the command crashed, and where the report is."""
-    log(f"{_told(error)}: this is a bug in jobdeck. {_kept(error, command)}")
+    log(f"{_describe(error)}: this is a bug in jobdeck. {_saved_report(error, command)}")
     return ExitCode.INTERNAL
 
 
@@ -81,15 +81,15 @@ class CrashLogHandler(logging.Handler):
     def __init__(self, command: str) -> None:
         super().__init__(logging.WARNING)
         self._command = command
-        self._kept = 0
+        self._saved = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Save the traceback of a record, if it has one, except that of jobdeck's own exceptions."""
         error = record.exc_info[1] if record.exc_info else None
-        if error is None or self._kept >= MOST or type(error).__module__.startswith("jobdeck."):
+        if error is None or self._saved >= MOST or type(error).__module__.startswith("jobdeck."):
             return
-        self._kept += 1
-        log(f"{_told(error)} was handled. {_kept(error, self._command)}")
+        self._saved += 1
+        log(f"{_describe(error)} was handled. {_saved_report(error, self._command)}")
 
 
 @contextmanager
@@ -106,13 +106,13 @@ def log_crashes(command: str) -> Iterator[None]:
             logger.removeHandler(keeper)
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"unexpected {type(error).__name__}"
 
 
-def _kept(error: BaseException, command: str) -> str:
+def _saved_report(error: BaseException, command: str) -> str:
     from jobdeck.app import crash_report, private_file  # noqa: PLC0415 - 20 ms, for a crash only
 
     try:

@@ -59,7 +59,7 @@ async def run_headless(
     try:
         changes = engine.subscribe()
         engine.needs_own_answers = True
-        keys = engine.add(targets, await _remembered(context, running, targets))
+        keys = engine.add(targets, await _saved_jobs(context, running, targets))
         polling = asyncio.create_task(engine.run())
         try:
             async with asyncio.timeout(time_limit):
@@ -88,7 +88,7 @@ async def run_headless(
     return tuple(engine.jobs[key] for key in keys)
 
 
-async def _remembered(context: AppContext, running: "RunningEngine", targets: Sequence[Target]) -> tuple[Job, ...]:
+async def _saved_jobs(context: AppContext, running: "RunningEngine", targets: Sequence[Target]) -> tuple[Job, ...]:
     """Return the saved state of the targets; empty if the store fails."""
     try:
         return await context.load_jobs(running.store, targets)
@@ -96,7 +96,7 @@ async def _remembered(context: AppContext, running: "RunningEngine", targets: Se
         return ()
 
 
-class Settled:
+class SettledCheck:
     """Decides whether a job is settled: its own response confirmed its outcome, or none is expected.
 
     With `appear`, jobs that were never seen are waited for during that many seconds, even if the server does not know

@@ -9,7 +9,7 @@ from typing import Literal, TextIO
 
 from jobdeck.domain.ascii_fallback import to_ascii
 
-SIGNS = "jobdeck.signs"
+ERROR_HANDLER = "jobdeck.signs"
 """The name of the codec error handler for characters outside of a stream's encoding."""
 
 
@@ -19,15 +19,15 @@ def prepare_streams() -> None:
     A closed stream reads and writes nothing. Characters outside of the locale's encoding are replaced by ASCII
     equivalents or escapes: a question mark would be the glyph of an unreachable job.
     """
-    codecs.register_error(SIGNS, _spelled)
-    _occupy()
+    codecs.register_error(ERROR_HANDLER, _ascii_fallback)
+    _fill_closed_descriptors()
     sys.stdin = sys.stdin or _stream(0, "r")
     sys.stdout = sys.stdout or _stream(1, "w")
     sys.stderr = sys.stderr or _stream(2, "w")
     sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=SIGNS)
+            stream.reconfigure(errors=ERROR_HANDLER)
 
 
 def _stream(descriptor: int, mode: Literal["r", "w"]) -> TextIO:
@@ -59,14 +59,14 @@ def silence_stdout() -> None:
         os.close(nothing)
 
 
-def _spelled(error: UnicodeError) -> tuple[str, int]:
+def _ascii_fallback(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     signs = error.object[error.start : error.end]
     return "".join(to_ascii(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
 
 
-def _occupy() -> None:
+def _fill_closed_descriptors() -> None:
     """Fill closed descriptors, because the next file opened, perhaps the database, would get the number of a stream."""
     while True:
         descriptor = os.open(os.devnull, os.O_RDWR)

@@ -21,8 +21,8 @@ def describe_summary(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
     ends = [(sum(job.phase is phase for job in known), phase.value) for phase in Phase if phase.terminal]
     unconfirmed = sum(job.terminal and not job.confirmed for job in jobs)
     counts = [*ends, (sum(not job.terminal for job in jobs), "unfinished"), (unconfirmed, "not confirmed")]
-    told = ", ".join(f"{count} {word}" for count, word in counts if count)
-    yield f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {told}"
+    described = ", ".join(f"{count} {word}" for count, word in counts if count)
+    yield f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {described}"
     yield from (f"  {job.key}  {_reason(job)}" for job in trouble[:MOST])
     if len(trouble) > MOST:
         yield f"  and {len(trouble) - MOST} more"

@@ -8,15 +8,15 @@ import platformdirs
 
 def user_config_dir() -> Path | None:
     """Return the configuration directory, or None without a home."""
-    return _place(platformdirs.user_config_dir)
+    return _user_dir(platformdirs.user_config_dir)
 
 
 def user_data_dir() -> Path | None:
     """Return the data directory, or None without a home."""
-    return _place(platformdirs.user_data_dir)
+    return _user_dir(platformdirs.user_data_dir)
 
 
-def _place(find: Callable[..., str]) -> Path | None:
+def _user_dir(find: Callable[..., str]) -> Path | None:
     try:
         return Path(find("jobdeck", appauthor=False))
     except RuntimeError:

@@ -426,7 +426,7 @@ def _variables(spec: ApiSpec, body: Mapping[str, object], where: str) -> dict[st
             raise ConfigError(
                 f"{where}: variables: {name} must be a string of printable ASCII characters without spaces"
             )
-        found[name] = _place(spec, name, text, where)
+        found[name] = _path_value(spec, name, text, where)
     for name in sorted(required_variables(spec)):
         if name not in found and name not in spec.defaults:
             raise ConfigError(f"{where}: variables: {name} is missing; {spec.name} requires it")
@@ -450,7 +450,7 @@ def _short_variable(
     return None
 
 
-def _place(spec: ApiSpec, name: str, text: str, where: str) -> str:
+def _path_value(spec: ApiSpec, name: str, text: str, where: str) -> str:
     """Return the value of a variable, without slashes around it if it is part of a path."""
     resources = [resource for resource in spec.resources.values() if name in resource.place]
     if not resources:

@@ -86,7 +86,7 @@ def _read(name: str, file: BinaryIO) -> Recording:
             entry = decoder.entry(line)
             finished = isinstance(entry, Instant)
             at = entry if isinstance(entry, Instant) else entry.at
-            seconds = max(seconds, _place(at, header.started))
+            seconds = max(seconds, _position(at, header.started))
             if not isinstance(entry, Instant):
                 entries.append(TimedEntry(seconds, entry))
     except ValidationError as error:
@@ -106,7 +106,7 @@ def _read(name: str, file: BinaryIO) -> Recording:
     return Recording(header, tuple(entries), seconds, fault, damaged)
 
 
-def _place(at: Instant, started: Instant) -> float:
+def _position(at: Instant, started: Instant) -> float:
     """Return the seconds from the start to a time; raises ValueError if they are out of range."""
     seconds = at.mono - started.mono
     if max(seconds, abs(at.us - started.us) / 1e6) > MAX_SECONDS:

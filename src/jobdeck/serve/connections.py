@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 MAX_CONNECTIONS = 64
 BACKLOG = 1_024
-ADMISSION_SECONDS = 10.0
+AUTHORIZE_SECONDS = 10.0
 """How long a connection may stay open without showing the token or the cookie."""
 
 RETRY_SECONDS = 0.5
@@ -24,7 +24,7 @@ Address = tuple[str, int]
 @dataclass(slots=True)
 class _Connection:
     transport: asyncio.Transport
-    admitted: bool = False
+    authorized: bool = False
     viewing: bool = False
 
 
@@ -52,10 +52,10 @@ class Connections:
         self._listening.listen(BACKLOG)
         self._accepting = asyncio.create_task(self._accept(), name="accept")
 
-    def admit(self, client: Address) -> None:
+    def mark_authorized(self, client: Address) -> None:
         """Mark the connection from an address as authorized, so that it may stay."""
         if connection := self._open.get(client):
-            connection.admitted = True
+            connection.authorized = True
 
     def set_viewing(self, client: Address, *, viewing: bool) -> None:
         """Set whether a view uses a connection, which is then never closed for another."""
@@ -122,19 +122,19 @@ class Connections:
             accepted.close()
             raise
         self._open[client] = connection = _Connection(transport)
-        loop.call_later(ADMISSION_SECONDS, self._expire, connection)
+        loop.call_later(AUTHORIZE_SECONDS, self._expire, connection)
 
     def _expire(self, connection: _Connection) -> None:
-        if not connection.admitted:
+        if not connection.authorized:
             connection.transport.abort()
             self._forget_closed()
 
     def _make_room(self) -> bool:
         """Close the oldest of the least important connections; false if all of them have views."""
         self._forget_closed()
-        for admitted in (False, True):
+        for authorized in (False, True):
             for client, connection in self._open.items():
-                if connection.admitted is admitted and not connection.viewing:
+                if connection.authorized is authorized and not connection.viewing:
                     connection.transport.abort()
                     del self._open[client]
                     return True

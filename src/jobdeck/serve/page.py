@@ -66,9 +66,9 @@ def terminal_page(socket_url: str) -> str:
     )
 
 
-def words_page(words: str) -> str:
+def message_page(message: str) -> str:
     """Return a page with a message."""
-    return _page("", f'<p style="max-width: 36em; padding: 2em; font: 16px/1.5 monospace">{escape(words)}</p>')
+    return _page("", f'<p style="max-width: 36em; padding: 2em; font: 16px/1.5 monospace">{escape(message)}</p>')
 
 
 def asset(name: str) -> Traversable:

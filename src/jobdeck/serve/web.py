@@ -7,7 +7,7 @@ from aiohttp.web import BaseRequest, Response, StreamResponse, WebSocketResponse
 
 from jobdeck.serve.access_control import AccessControl
 from jobdeck.serve.connections import Connections
-from jobdeck.serve.page import FILES, HEADERS, STATIC, asset, terminal_page, words_page
+from jobdeck.serve.page import FILES, HEADERS, STATIC, asset, message_page, terminal_page
 from jobdeck.serve.viewer import CLOSE_SECONDS, LARGEST_MESSAGE, TRY_AGAIN_LATER, MakeView, Viewer
 
 MOST_VIEWERS = 4
@@ -39,9 +39,9 @@ class WebApp:
     async def __call__(self, request: BaseRequest) -> StreamResponse:
         """Handle one request."""
         if not self._access.own_host(request.headers):
-            return _page(words_page(self._access.explain_host(request.headers)), 421)
+            return _page(message_page(self._access.explain_host(request.headers)), 421)
         if request.method not in {"GET", "HEAD"}:
-            return _page(words_page("Not found."), 404)
+            return _page(message_page("Not found."), 404)
         if request.path == "/":
             return self._enter(request)
         if request.path == "/socket":
@@ -62,28 +62,28 @@ class WebApp:
             response = Response(status=303, headers={**HEADERS, "Location": "/"})
             # Not "strict", because a link clicked in another program would then arrive without the cookie.
             response.set_cookie(self._access.cookie, self._access.session_cookie, httponly=True, samesite="lax")
-            self._let_stay(request)
+            self._mark_authorized(request)
             return response
         if token is not None or not self._access.is_authorized(request.cookies):
-            return _page(words_page(UNAUTHORIZED), 403)
-        self._let_stay(request)
+            return _page(message_page(UNAUTHORIZED), 403)
+        self._mark_authorized(request)
         return _page(terminal_page(f"ws://{request.headers['host']}/socket"))
 
     def _static(self, request: BaseRequest, name: str) -> Response:
         if not self._access.is_authorized(request.cookies):
-            return _page(words_page(UNAUTHORIZED), 403)
-        self._let_stay(request)
+            return _page(message_page(UNAUTHORIZED), 403)
+        self._mark_authorized(request)
         if name in STATIC:
             text, media_type = STATIC[name]
             return Response(text=text, headers=HEADERS, content_type=media_type)
         if name in FILES:
             return Response(body=asset(name).read_bytes(), headers=HEADERS, content_type=FILES[name][1])
-        return _page(words_page("Not found."), 404)
+        return _page(message_page("Not found."), 404)
 
     async def _socket(self, request: BaseRequest) -> StreamResponse:
         access = self._access
         if not (access.own_origin(request.headers) and access.is_authorized(request.cookies)):
-            return _page(words_page(UNAUTHORIZED), 403)
+            return _page(message_page(UNAUTHORIZED), 403)
         socket = WebSocketResponse(
             timeout=CLOSE_SECONDS,
             heartbeat=HEARTBEAT_SECONDS,
@@ -92,8 +92,8 @@ class WebApp:
             max_msg_size=4 * LARGEST_MESSAGE,
         )
         if not socket.can_prepare(request):
-            return _page(words_page("Not found."), 404)
-        self._let_stay(request)
+            return _page(message_page("Not found."), 404)
+        self._mark_authorized(request)
         await socket.prepare(request)
         if not await self._acquire_slot():
             await socket.send_bytes(FULL.encode())
@@ -111,8 +111,8 @@ class WebApp:
             self._left.set()
         return socket
 
-    def _let_stay(self, request: BaseRequest) -> None:
-        self._connections.admit(_address_of(request))
+    def _mark_authorized(self, request: BaseRequest) -> None:
+        self._connections.mark_authorized(_address_of(request))
 
     async def _acquire_slot(self) -> bool:
         """Wait for a slot; the caller takes it at once."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobdeck.app.context import AppContext, ListPolicy
 from jobdeck.app.json_shapes import CancelledObject, CancelObject, job_object, rfc3339
-from jobdeck.cli.commands.status import SingleCheck, recall_unasked
+from jobdeck.cli.commands.status import FirstResponses, load_unpolled
 from jobdeck.cli.exit_codes import CommandError, ExitCode, problem_code, worst
 from jobdeck.cli.headless import run_headless
 from jobdeck.cli.job_text import STATUS_HEADER, describe_id, describe_row
@@ -36,14 +36,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         _confirm(targets)
     began = context.clock.now()
     results = run_printing(_cancel_all(context, targets))
-    check = SingleCheck(targets, context.clock, as_json=False)
+    responses = FirstResponses(targets, context.clock, as_json=False)
     try:
-        run_printing(run_headless(context, targets, check, lists=ListPolicy.NONE))
+        run_printing(run_headless(context, targets, responses, lists=ListPolicy.NONE))
     finally:
         STATUS_LINE.clear()
-    if check.unasked:
-        run_async(recall_unasked(arguments, context.settings, check))
-    jobs = [check.done[target.key] for target in targets]
+    if responses.unpolled:
+        run_async(load_unpolled(arguments, context.settings, responses))
+    jobs = [responses.done[target.key] for target in targets]
     now = context.clock.now()
     if arguments.json:
         for job in jobs:

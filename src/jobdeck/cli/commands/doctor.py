@@ -87,13 +87,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _configuration(context: AppContext) -> Check:
     settings = context.settings
     origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
-    profiles = ", ".join(_named(settings, name) for name in settings.profiles)
+    profiles = ", ".join(_describe_profile(settings, name) for name in settings.profiles)
     if settings.notices:
         return Check("configuration", Verdict.WARNING, f"{'; '.join(settings.notices)}; profiles: {profiles}")
     return Check("configuration", Verdict.OK, f"{origin}; profiles: {profiles}")
 
 
-def _named(settings: Settings, name: str) -> str:
+def _describe_profile(settings: Settings, name: str) -> str:
     """Return a profile's name with notes: whether it is the default, and its organization."""
     organization = settings.profiles[name].profile.organization
     notes = ["default"] if name == settings.default_profile else []
@@ -119,7 +119,7 @@ async def _profiles(context: AppContext, arguments: argparse.Namespace, names: I
     for name, found in credentials.items():
         checks.extend(found)
         if not any(check.verdict is Verdict.FAILED for check in found):
-            checks.extend(await _reached(context, arguments, name))
+            checks.extend(await _check_request(context, arguments, name))
     return checks
 
 
@@ -145,7 +145,7 @@ def _credentials(context: AppContext, name: str) -> list[Check]:
     return checks
 
 
-async def _reached(context: AppContext, arguments: argparse.Namespace, name: str) -> list[Check]:
+async def _check_request(context: AppContext, arguments: argparse.Namespace, name: str) -> list[Check]:
     """Send one authenticated request."""
     settings = context.settings.profiles[name]
     if (reason := listing_obstacle(settings.profile)) is not None:
@@ -196,7 +196,7 @@ async def _limits(
     """Report the rate limits: configured, announced by the server, and shared by all jobdecks on this machine."""
     profile = context.settings.profiles[name].profile
     configured, documented = profile.requests_per_minute, profile.spec.requests_per_minute
-    told = "; ".join(
+    announced = "; ".join(
         f"{window.name + ' ' if window.name else ''}{window.limit}{_per(window)}, {_left(window)}"
         for window in windows
         if window.limit is not None
@@ -206,9 +206,11 @@ async def _limits(
         ours = f"{documented}/min documented"
     async with open_store_for(arguments, context.settings) as store:
         limits = {bucket: await store.limit(name, bucket) for bucket in (POLL, LIST)}
-    learnt = {bucket: limit for bucket, limit in limits.items() if limit is not None}
-    kept = "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in learnt.items()) if learnt else ""
-    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {told or 'no limit'}{kept}")
+    in_force = {bucket: limit for bucket, limit in limits.items() if limit is not None}
+    shared = (
+        "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in in_force.items()) if in_force else ""
+    )
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {announced or 'no limit'}{shared}")
 
 
 def _per(window: RateWindow) -> str:
@@ -240,8 +242,8 @@ async def _store(arguments: argparse.Namespace, settings: Settings | None) -> Ch
         else ""
     )
     if opened.notices:
-        told = (*(notice.message for notice in opened.notices), left_out)
-        return Check("store", Verdict.WARNING, " ".join(filter(None, told)))
+        problems = (*(notice.message for notice in opened.notices), left_out)
+        return Check("store", Verdict.WARNING, " ".join(filter(None, problems)))
     rows = ", ".join(f"{count} {table}" for table, count in health.rows.items() if count)
     found = f"{health.place}, {health.size / 1024:.0f} KiB, schema {health.schema}, {health.server_version}"
     if health.check not in {None, "ok"}:

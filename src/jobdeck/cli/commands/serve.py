@@ -27,19 +27,19 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
     output, errors = sys.stdout, sys.stderr
 
-    def tell(url: str) -> None:
+    def print_url(url: str) -> None:
         errors.write("jobdeck: anyone on this machine who has this URL can watch; nobody can change anything\n")
         errors.flush()
         output.write(f"{url}\n")
         output.flush()
 
-    def complain(line: str) -> None:
+    def log_line(line: str) -> None:
         errors.write(f"jobdeck: {line}\n")
         errors.flush()
 
     try:
         return run_async(
-            _serve(LiveSession(context, inputs.targets, lists=arguments.discover), arguments.port, tell, complain)
+            _serve(LiveSession(context, inputs.targets, lists=arguments.discover), arguments.port, print_url, log_line)
         )
     except OSError as error:
         if error.errno not in LISTEN_ERRORS:
@@ -51,34 +51,34 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 async def _serve(
-    session: LiveSession, port: int, tell: Callable[[str], None], complain: Callable[[str], None]
+    session: LiveSession, port: int, print_url: Callable[[str], None], log_line: Callable[[str], None]
 ) -> ExitCode:
     from jobdeck.serve.server import ScreenServer  # noqa: PLC0415 - an extra, and Textual: after all is understood
     from jobdeck.tui.remote import RemoteView  # noqa: PLC0415 - the same
 
-    session.on_jobs_ended(lambda _: None, complain)
+    session.on_jobs_ended(lambda _: None, log_line)
     engine = await session.start()
     for notice in session.notices:
-        complain(notice)
+        log_line(notice)
     viewers = ViewerGroup(engine, engine)
     changes = engine.subscribe()
 
-    async def hear() -> None:
-        kept = not session.storage_error
+    async def run_hooks() -> None:
+        is_saving = not session.storage_error
         async for batch in changes:
             session.run_hooks(batch, ())
-            if kept and session.storage_error:
-                kept = False
-                complain(session.storage_error)
+            if is_saving and session.storage_error:
+                is_saving = False
+                log_line(session.storage_error)
 
     def make_view(write: Callable[[str], None], width: int, height: int) -> RemoteView:
         return RemoteView(ReadOnlySession(session, viewers), write, width, height)
 
     try:
         async with ScreenServer(make_view, port) as server, asyncio.TaskGroup() as group:
-            tell(server.url)
+            print_url(server.url)
             group.create_task(engine.run(), name="engine")
-            group.create_task(hear(), name="hooks")
+            group.create_task(run_hooks(), name="hooks")
     finally:
         changes.close()
         await session.close()

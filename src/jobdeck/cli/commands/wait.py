@@ -10,7 +10,7 @@ from jobdeck.app.json_shapes import job_object
 from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.commands.watch import ChangePrinter
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.headless import Settled, TimedOutError, run_headless
+from jobdeck.cli.headless import SettledCheck, TimedOutError, run_headless
 from jobdeck.cli.log import STATUS_LINE, log
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
@@ -122,7 +122,7 @@ class Waiting:
         self._results = results
         self._arguments = arguments
         self._clock = clock
-        self._settled = Settled(clock, arguments.appear)
+        self._settled = SettledCheck(clock, arguments.appear)
         live = arguments.json or STATUS_LINE.possible
         self._printer = None if live else ChangePrinter(clock, as_json=False)
 

@@ -7,7 +7,7 @@ from jobdeck.app.json_shapes import BudgetEvent, WatchedObject, budget_object, j
 from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.event_text import describe_event, describe_late_reason, event_object
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.headless import Settled, run_headless
+from jobdeck.cli.headless import SettledCheck, run_headless
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.targets import open_targets
@@ -27,14 +27,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Print changes until every job has finished or cannot be polled; returns the exit code."""
     context, inputs = open_targets(arguments, arguments.targets)
     printer = ChangePrinter(context.clock, as_json=arguments.json)
-    settled = Settled(context.clock, arguments.appear)
+    settled = SettledCheck(context.clock, arguments.appear)
 
-    def enough(engine: Engine, batch: ChangeSet) -> bool:
+    def stop_when(engine: Engine, batch: ChangeSet) -> bool:
         printer.show(engine, batch)
         return settled.all_of(engine)
 
     recorder = make_recorder(arguments.record, context)
-    return exit_code(run_printing(run_headless(context, inputs.targets, enough, hooks=True, recorder=recorder)))
+    return exit_code(run_printing(run_headless(context, inputs.targets, stop_when, hooks=True, recorder=recorder)))
 
 
 class ChangePrinter:
@@ -43,9 +43,9 @@ class ChangePrinter:
     def __init__(self, clock: Clock, *, as_json: bool) -> None:
         self._clock = clock
         self._as_json = as_json
-        self._told = clock.now()
+        self._printed_at = clock.now()
         self._budget: dict[str, QuotaSnapshot] = {}
-        self._owed: set[JobKey] = set()
+        self._awaiting_reason: set[JobKey] = set()
 
     def show(self, engine: Engine, batch: ChangeSet) -> None:
         """Print the events of a batch."""
@@ -63,23 +63,23 @@ class ChangePrinter:
     def _line(self, engine: Engine, event: Event) -> None:
         key = _key_of(event)
         job = engine.jobs.get(key) if key is not None else None
-        told = describe_event(event, job)
-        if told is None:
+        text = describe_event(event, job)
+        if text is None:
             return
-        sys.stdout.write(f"{humanize.format_time(event.at.us)}  {f'{key}  ' if key is not None else ''}{told}\n")
+        sys.stdout.write(f"{humanize.format_time(event.at.us)}  {f'{key}  ' if key is not None else ''}{text}\n")
         if (
             job is not None
             and job.summary_only
             and isinstance(event, PhaseChanged)
             and event.after is not Phase.SUCCEEDED
         ):
-            self._owed.add(job.key)
+            self._awaiting_reason.add(job.key)
 
     def _reasons(self, batch: ChangeSet) -> None:
         """Print the reason once it arrives for jobs whose end came from a list."""
         for job in batch.jobs:
-            if job.key in self._owed and not job.summary_only:
-                self._owed.discard(job.key)
+            if job.key in self._awaiting_reason and not job.summary_only:
+                self._awaiting_reason.discard(job.key)
                 if job.reason:
                     sys.stdout.write(
                         f"{humanize.format_time(self._clock.now().us)}  {job.key}  {describe_late_reason(job)}\n"
@@ -88,14 +88,14 @@ class ChangePrinter:
     def _budgets(self, engine: Engine) -> None:
         """Print the use of the rate limits when it changed, at most every ten seconds."""
         now = self._clock.now()
-        if now.since(self._told) < BUDGET_SECONDS:
+        if now.since(self._printed_at) < BUDGET_SECONDS:
             return
         for name, budget in engine.quotas().items():
             if self._budget.get(name) != budget:
                 self._budget[name] = budget
-                self._told = now
-                told = rfc3339(now.us) or ""
-                line: BudgetEvent = {"event": "budget", "at": told, "profile": name, **budget_object(budget, now)}
+                self._printed_at = now
+                at = rfc3339(now.us) or ""
+                line: BudgetEvent = {"event": "budget", "at": at, "profile": name, **budget_object(budget, now)}
                 print_json(line)
 
     def _object(self, engine: Engine, event: Event) -> None:
