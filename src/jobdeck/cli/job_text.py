@@ -1,22 +1,12 @@
 """Jobs as plain text."""
 
-from jobdeck.domain import humanize
+from jobdeck.domain import glyphs, humanize
 from jobdeck.domain.attention import stale, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
 
 STATUS_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE")
-
-GLYPHS = {
-    Phase.QUEUED: "○",
-    Phase.RUNNING: "●",
-    Phase.SUCCEEDED: "✓",
-    Phase.PARTIAL: "◐",
-    Phase.FAILED: "✗",
-    Phase.CANCELLED: "⊘",
-    Phase.UNKNOWN: "?",
-}
 
 
 def describe_row(job: Job, now: Instant, since: Instant) -> tuple[str, ...]:
@@ -40,12 +30,12 @@ def describe_row(job: Job, now: Instant, since: Instant) -> tuple[str, ...]:
 def describe_state(job: Job, now: Instant) -> str:
     """Return glyph and word: the server's own word if its meaning is unknown."""
     if job.not_found and not job.terminal:
-        return "? not found"
+        return f"{glyphs.UNREACHABLE} not found"
     if job.status is None:
-        return "? no data" if job.trouble is not None else "· new"
+        return f"{glyphs.UNREACHABLE} no data" if job.trouble is not None else f"{glyphs.NEW} new"
     word = job.status if job.phase is Phase.UNKNOWN else job.phase.value
     doubt = " (unreachable)" if unreachable(job) else " (stale)" if stale(job, now) else ""
-    return f"{GLYPHS[job.phase]} {word}{doubt}"
+    return f"{glyphs.BY_PHASE[job.phase]} {word}{doubt}"
 
 
 def describe_progress(job: Job) -> str:

@@ -28,7 +28,7 @@ from jobdeck.cli.screen import DUMB, screen_stream
 from jobdeck.cli.store import open_store_for
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
-from jobdeck.domain import humanize
+from jobdeck.domain import glyphs, humanize
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
@@ -285,7 +285,7 @@ def _report(checks: list[Check], *, as_json: bool) -> None:
         for check in checks:
             print_json(_object(check))
         return
-    marks = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.FAILED: "✗"}
+    marks = {Verdict.OK: glyphs.DONE, Verdict.WARNING: glyphs.WARNING, Verdict.FAILED: glyphs.FAILED}
     width = max(len(check.name) for check in checks)
     for check in checks:
         sys.stdout.write(f"{marks[check.verdict]} {check.name.ljust(width)}  {check.found}\n")

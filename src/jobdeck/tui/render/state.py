@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from jobdeck.domain import glyphs
 from jobdeck.domain.attention import Attention, attention
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Stage
@@ -29,16 +30,16 @@ class State:
         return whole if width_of(whole) <= width or not self.short else f"{self.glyph} {self.short}"
 
 
-FAILED = State("✗", "failed", Role.FAILED)
-STALLED = State("!", "stalled", Role.STALLED)
-UNREACHABLE = State("?", "unreachable", Role.UNREACHABLE, "unreach")
-NOT_FOUND = State("?", "not found", Role.UNREACHABLE, "missing")
-PARTIAL = State("◐", "partial", Role.PARTIAL)
-RUNNING = State("●", "running", Role.RUNNING)
-QUEUED = State("○", "queued", Role.QUEUED)
-NEW = State("·", "new", Role.NEW)
-DONE = State("✓", "done", Role.DONE)
-CANCELLED = State("⊘", "cancelled", Role.CANCELLED, "cancel")
+FAILED = State(glyphs.FAILED, "failed", Role.FAILED)
+STALLED = State(glyphs.WARNING, "stalled", Role.STALLED)
+UNREACHABLE = State(glyphs.UNREACHABLE, "unreachable", Role.UNREACHABLE, "unreach")
+NOT_FOUND = State(glyphs.UNREACHABLE, "not found", Role.UNREACHABLE, "missing")
+PARTIAL = State(glyphs.PARTIAL, "partial", Role.PARTIAL)
+RUNNING = State(glyphs.RUNNING, "running", Role.RUNNING)
+QUEUED = State(glyphs.QUEUED, "queued", Role.QUEUED)
+NEW = State(glyphs.NEW, "new", Role.NEW)
+DONE = State(glyphs.DONE, "done", Role.DONE)
+CANCELLED = State(glyphs.CANCELLED, "cancelled", Role.CANCELLED, "cancel")
 
 ALL_STATES = (FAILED, STALLED, UNREACHABLE, NOT_FOUND, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
 """Every state, most urgent first; an unknown status word counts as running."""
@@ -86,10 +87,10 @@ def job_state(job: Job, now: Instant) -> State:
 def shown_state(job: Job, state: State) -> State:
     """Return the look of a job in one of `ALL_STATES`."""
     if state is RUNNING and job.phase is Phase.UNKNOWN and job.status is not None:
-        return State("●", clean(job.status[:64]), Role.NEW)
+        return State(glyphs.RUNNING, clean(job.status[:64]), Role.NEW)
     return state
 
 
 def stage_state(stage: Stage) -> State:
     """Return the look of a stage's state."""
-    return _BY_PHASE.get(stage.phase) or State("·", clean(stage.status[:64]), Role.NEW)
+    return _BY_PHASE.get(stage.phase) or State(glyphs.NEW, clean(stage.status[:64]), Role.NEW)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
-from jobdeck.domain import humanize
+from jobdeck.domain import glyphs, humanize
 from jobdeck.domain.exchange import Exchange, ExchangeId
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
@@ -262,11 +262,12 @@ def _glyph(exchange: Exchange, notes: ExchangeNotes) -> Span:
     this = exchange.id
     if exchange.problem is None:
         if this in notes.bad:
-            return "✗ ", Role.FAILED
+            return f"{glyphs.FAILED} ", Role.FAILED
         if this in notes.good:
-            return "✓ ", Role.DONE
-        return ("● ", Role.RUNNING) if this in notes.words else ("· ", Role.DIM)
-    return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.UNREACHABLE)
+            return f"{glyphs.DONE} ", Role.DONE
+        return (f"{glyphs.RUNNING} ", Role.RUNNING) if this in notes.words else (f"{glyphs.NEW} ", Role.DIM)
+    reached = exchange.problem.kind.reached_server
+    return (f"{glyphs.FAILED} ", Role.FAILED) if reached else (f"{glyphs.UNREACHABLE} ", Role.UNREACHABLE)
 
 
 def _status(exchange: Exchange) -> Span:

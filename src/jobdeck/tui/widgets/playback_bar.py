@@ -6,11 +6,12 @@ from textual import events
 from textual.message import Message
 
 from jobdeck.app.session import Playback
+from jobdeck.domain import glyphs
 from jobdeck.tui.cell_text import width_of
 from jobdeck.tui.render.spans import FULL, TRACK, Line, Role, Span
 from jobdeck.tui.widgets.static import LinesWidget
 
-FAILURE, HERE = "✗", "●"
+FAILURE, HERE = glyphs.FAILED, glyphs.RUNNING
 LEAST_CELLS = 10
 
 
