@@ -17,10 +17,7 @@ JITTER_US = 2_000
 
 _DAY = 86_400.0
 _EPOCH = date(1970, 1, 1).toordinal()
-_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _CLOCK = re.compile(r"(?:(\d{4}-\d\d-\d\d)[T ])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d{1,6})?))?Z?", re.ASCII)
-_SPAN = re.compile(r"([+-]?)((?:\d{1,9}(?:\.\d{1,6})?[dhms])+|\d{1,9}(?:\.\d{1,6})?)", re.ASCII)
-_PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%", re.ASCII)
 
 
@@ -66,8 +63,10 @@ class RecordingClock:
                 return self._by_clock(match, shown or 0.0)
             if match := _PERCENT.fullmatch(text):
                 return self._within(float(match[1]) / 100 * self.seconds)
-            if match := _SPAN.fullmatch(text):
-                return self._by_span(match[1], _seconds(match[2]), shown)
+            sign = text[: text.startswith(("+", "-"))]
+            seconds = _seconds(text.removeprefix(sign))
+            if seconds is not None:
+                return self._by_span(sign, seconds, shown)
         raise TimeParseError(f"not a time such as {TIME_HINT}")
 
     def _by_span(self, sign: str, seconds: float, shown: float | None) -> float:
@@ -117,6 +116,6 @@ class RecordingClock:
                     yield min(max(at - zero / 1e6, place), end)
 
 
-def _seconds(text: str) -> float:
-    parts = _PART.findall(text)
-    return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else float(text)
+def _seconds(text: str) -> float | None:
+    """Parse a duration, in seconds if it has no unit."""
+    return humanize.parse_duration(text if any(unit in text for unit in "dhms") else f"{text}s")
