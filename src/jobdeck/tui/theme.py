@@ -147,7 +147,7 @@ class ThemePreference:
         return next(name for name, theme in THEMES.items() if theme is chosen)
 
     def restore(self) -> None:
-        """Restore the saved theme, unless the command line asked for another."""
+        """Restore the saved theme, unless another one is in use already."""
         chosen = self._session.preferences.get(Preference.THEME)
         if self._screen.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
             self._screen.app.theme = str(chosen)
